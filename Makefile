@@ -1,0 +1,200 @@
+# Carillon. One non-recursive make; everything that is built lies under build/.
+#
+#   make [VARIANT=release|debug|asan|coverage] [WERROR=1] [CC=clang]
+#
+##   demo             install what is missing, build, and ring 500 telephones that do not exist (KEEP=1 leaves it running)
+##   all              build the processes and the command line tool into build/$(VARIANT)/bin
+##   test             every test tier that needs no npm; VARIANT=asan runs them under ASan and UBSan
+##   test-unit        pure C tests
+##   test-lua         every script against a real Redis
+##   test-integration one process at a time against real neighbours
+##   test-e2e         whole campaigns
+##   test-fuzz        replay the fuzzers' corpora
+##   lint             format, clang-tidy, cppcheck, shellcheck, luac, luacheck, layers, names
+##   format           rewrite the sources as clang-format likes them
+##   docs             write docs/states.md from the tables
+##   clean            remove build/
+
+VARIANT ?= release
+CC ?= gcc
+B := build/$(VARIANT)
+GEN := build/gen
+PYTHON := /usr/bin/python3
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# ---- flags ----
+PKGS := hiredis libevent libevent_openssl libcjson libcurl libprotobuf-c yajl libmicrohttpd glib-2.0 libcrypto libssl
+PKG_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS) 2>/dev/null))
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
+        -Wformat=2 -Wvla -Wswitch-enum -Wnull-dereference -Wundef -Wwrite-strings -Wpointer-arith
+ifeq ($(WERROR),1)
+WARN += -Werror
+endif
+
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+CPPFLAGS_ALL := -I. -I$(GEN) $(PKG_CFLAGS) -D_GNU_SOURCE
+CFLAGS_COMMON := -std=gnu11 -g -fno-common -fPIE
+
+ifeq ($(VARIANT),release)
+CFLAGS_VARIANT := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection
+LDFLAGS_VARIANT := -pie -Wl,-z,relro,-z,now,-z,noexecstack
+else ifeq ($(VARIANT),debug)
+CFLAGS_VARIANT := -O0
+LDFLAGS_VARIANT := -pie
+else ifeq ($(VARIANT),asan)
+CFLAGS_VARIANT := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+LDFLAGS_VARIANT := -pie -fsanitize=address,undefined
+else ifeq ($(VARIANT),coverage)
+CFLAGS_VARIANT := -O0 --coverage
+LDFLAGS_VARIANT := -pie --coverage
+else
+$(error VARIANT is release, debug, asan or coverage, not '$(VARIANT)')
+endif
+
+# ---- sources ----
+COMMON_SRC := $(sort $(wildcard common/*/*.c))
+PRODUCER_SRC := $(sort $(wildcard producer/*.c))
+CLI_SRC := $(sort $(wildcard producer/cli/*.c))
+WORKER_SRC := $(sort $(wildcard worker/*.c))
+NOTIFIER_SRC := $(sort $(wildcard notifier/*.c))
+CARRIER_SRC := $(sort $(wildcard tests/carrier/*.c))
+UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+LUA_SRC := $(sort $(wildcard common/lua/*.lua))
+LUA_LIB := $(sort $(wildcard common/lua/lib/*.lua))
+PROTO_SRC := $(sort $(wildcard proto/carillon/v1/*.proto))
+PROFILES := $(sort $(wildcard worker/profiles/*.json))
+
+GEN_PROTO_C := $(patsubst proto/%.proto,$(GEN)/%.pb-c.c,$(PROTO_SRC))
+GEN_PROTO_H := $(GEN_PROTO_C:.c=.h)
+GEN_HEADERS := $(GEN_PROTO_H) $(GEN)/lua_scripts.h $(GEN)/profiles.h $(GEN)/version.h
+
+obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
+gen_obj = $(patsubst $(GEN)/%.c,$(B)/obj/gen/%.o,$(1))
+not_main = $(filter-out %/main.c,$(1))
+
+LIBCOMMON := $(B)/libcommon.a
+LIBPRODUCER := $(B)/libproducer.a
+LIBCLI := $(B)/libcli.a
+LIBWORKER := $(B)/libworker.a
+LIBNOTIFIER := $(B)/libnotifier.a
+LIBCARRIER := $(B)/libcarrier.a
+
+PROGRAMS := $(if $(filter producer/main.c,$(PRODUCER_SRC)),$(B)/bin/carillon-producer) \
+            $(if $(filter worker/main.c,$(WORKER_SRC)),$(B)/bin/carillon-worker) \
+            $(if $(filter notifier/main.c,$(NOTIFIER_SRC)),$(B)/bin/carillon-notifier) \
+            $(if $(filter producer/cli/main.c,$(CLI_SRC)),$(B)/bin/carillon) \
+            $(if $(filter tests/carrier/main.c,$(CARRIER_SRC)),$(B)/bin/carillon-carrier)
+
+.PHONY: all demo test test-unit test-lua test-integration test-e2e test-fuzz lint format docs clean help programs
+all: programs
+programs: $(PROGRAMS)
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+# ---- generated sources ----
+$(GEN)/%.pb-c.c $(GEN)/%.pb-c.h &: proto/%.proto
+	@mkdir -p $(GEN)
+	protoc-c --proto_path=proto --c_out=$(GEN) $<
+
+$(GEN)/lua_scripts.c $(GEN)/lua_scripts.h &: $(LUA_SRC) $(LUA_LIB) common/lua/embed.py
+	@mkdir -p $(GEN)
+	$(PYTHON) common/lua/embed.py --out $(GEN) $(LUA_SRC)
+
+$(GEN)/profiles.c $(GEN)/profiles.h &: $(PROFILES) worker/profiles/embed.py
+	@mkdir -p $(GEN)
+	$(PYTHON) worker/profiles/embed.py --out $(GEN) $(PROFILES)
+
+$(GEN)/version.h: FORCE
+	@mkdir -p $(GEN)
+	@echo '#define CARILLON_VERSION "$(VERSION)"' | cmp -s - $@ || echo '#define CARILLON_VERSION "$(VERSION)"' >$@
+FORCE:
+
+# A change of compiler or flags rebuilds.
+FLAGS_NOW := $(CC) $(CFLAGS_COMMON) $(CFLAGS_VARIANT) $(WARN) $(CPPFLAGS_ALL)
+$(B)/flags: FORCE
+	@mkdir -p $(B)
+	@echo '$(FLAGS_NOW)' | cmp -s - $@ || echo '$(FLAGS_NOW)' >$@
+
+# ---- objects ----
+$(B)/obj/%.o: %.c $(B)/flags | $(GEN_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_COMMON) $(CFLAGS_VARIANT) $(WARN) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/obj/gen/%.o: $(GEN)/%.c $(B)/flags | $(GEN_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_COMMON) $(CFLAGS_VARIANT) -w $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(LIBCOMMON): $(call obj,$(COMMON_SRC)) $(call gen_obj,$(GEN_PROTO_C)) $(B)/obj/gen/lua_scripts.o
+$(LIBPRODUCER): $(call obj,$(call not_main,$(PRODUCER_SRC)))
+$(LIBCLI): $(call obj,$(call not_main,$(CLI_SRC)))
+$(LIBWORKER): $(call obj,$(call not_main,$(WORKER_SRC))) $(B)/obj/gen/profiles.o
+$(LIBNOTIFIER): $(call obj,$(call not_main,$(NOTIFIER_SRC)))
+$(LIBCARRIER): $(call obj,$(call not_main,$(CARRIER_SRC)))
+$(B)/lib%.a:
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) rcsD $@ $^
+
+link = @mkdir -p $(@D) && echo "link $@" && $(CC) $(CFLAGS_COMMON) $(CFLAGS_VARIANT) $(LDFLAGS_VARIANT) $(LDFLAGS) $^ $(PKG_LIBS) $(1) -o $@
+
+$(B)/bin/carillon-producer: $(B)/obj/producer/main.o $(LIBPRODUCER) $(LIBCOMMON)
+	$(call link)
+$(B)/bin/carillon: $(B)/obj/producer/cli/main.o $(LIBCLI) $(LIBPRODUCER) $(LIBCOMMON)
+	$(call link)
+$(B)/bin/carillon-worker: $(B)/obj/worker/main.o $(LIBWORKER) $(LIBCOMMON)
+	$(call link)
+$(B)/bin/carillon-notifier: $(B)/obj/notifier/main.o $(LIBNOTIFIER) $(LIBCOMMON)
+	$(call link)
+$(B)/bin/carillon-carrier: $(B)/obj/tests/carrier/main.o $(LIBCARRIER) $(LIBCOMMON)
+	$(call link)
+
+# ---- tests ----
+UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/tests/%,$(UNIT_SRC))
+$(B)/tests/test_%: $(B)/obj/tests/unit/test_%.o $(LIBCLI) $(LIBPRODUCER) $(LIBWORKER) $(LIBNOTIFIER) $(LIBCARRIER) $(LIBCOMMON)
+	$(call link,-lcmocka)
+
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
+$(B)/fuzz/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/obj/tests/fuzz/replay.o $(LIBPRODUCER) $(LIBWORKER) $(LIBNOTIFIER) $(LIBCOMMON)
+	$(call link)
+
+PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider -n $(or $(JOBS),3) --dist loadfile
+export CARILLON_BUILD := $(B)
+export ASAN_OPTIONS := detect_leaks=1:abort_on_error=0
+export UBSAN_OPTIONS := print_stacktrace=1
+
+test: test-unit test-fuzz programs
+	$(PYTEST) tests/lua tests/integration tests/e2e
+test-unit: $(UNIT_BIN)
+	@tests/unit/run.sh $(UNIT_BIN)
+test-lua: $(GEN)/lua_scripts.h
+	$(PYTEST) tests/lua
+test-integration: programs
+	$(PYTEST) tests/integration
+test-e2e: programs
+	$(PYTEST) tests/e2e
+test-fuzz: $(FUZZ_BIN)
+	@tests/fuzz/run.sh $(FUZZ_BIN)
+
+demo:
+	@deploy/install-deps.sh
+	@$(MAKE) --no-print-directory -j2 programs
+	@$(PYTHON) deploy/demo/demo.py
+
+lint:
+	@tests/lint/run.sh
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+docs:
+	@$(PYTHON) tests/lint/states_doc.py --write
+
+clean:
+	rm -rf build
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

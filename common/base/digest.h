@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Hashes and message authentication (OpenSSL libcrypto), and comparing secrets without telling how far they agreed.
+ */
+#ifndef CARILLON_BASE_DIGEST_H
+#define CARILLON_BASE_DIGEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+
+#define DIGEST_SHA256_LEN 32
+#define DIGEST_SHA1_LEN 20
+
+int digest_sha256(const void *data, size_t len, uint8_t ret[DIGEST_SHA256_LEN]) MUST_CHECK;
+/* Lower-case hexadecimal SHA-256 with a NUL. */
+int digest_sha256_hex(const void *data, size_t len, char ret[2 * DIGEST_SHA256_LEN + 1]) MUST_CHECK;
+int digest_hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
+                       uint8_t ret[DIGEST_SHA256_LEN]) MUST_CHECK;
+/* Takes the same time whatever the contents; false where the lengths differ. */
+bool digest_equal(const void *a, size_t a_len, const void *b, size_t b_len);
+
+/* Cryptographically secure random bytes. */
+int random_bytes(void *ret, size_t len) MUST_CHECK;
+/* A number in [0, bound), for jitter and the like. bound 0 gives 0. */
+uint64_t random_below(uint64_t bound);
+
+#endif

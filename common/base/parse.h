@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Strict parsers for numbers and the like: the whole input must be consumed, no leading spaces, no sign where none is
+ * asked for, no overflow. ERR_INVALID for a wrong form, ERR_RANGE for a value outside [min, max].
+ */
+#ifndef CARILLON_BASE_PARSE_H
+#define CARILLON_BASE_PARSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+
+int parse_i64(const char *text, size_t len, int64_t min, int64_t max, int64_t *ret_value) MUST_CHECK;
+int parse_u64(const char *text, size_t len, uint64_t max, uint64_t *ret_value) MUST_CHECK;
+/* "true", "1", "yes", "on" and their opposites. */
+int parse_bool(const char *text, size_t len, bool *ret_value) MUST_CHECK;
+/* A finite decimal number, no hexadecimal, no "inf". */
+int parse_double(const char *text, size_t len, double min, double max, double *ret_value) MUST_CHECK;
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Options of a process from one table. Each is a flag (--redis-url X or --redis-url=X), an environment variable
+ * (CARILLON_REDIS_URL) and a line of an INI file (redis_url = X, read with --config FILE), in that order of precedence.
+ * All faults are reported together. --help prints the table, --version the version; both end the process with 0.
+ */
+#ifndef CARILLON_CONF_CONF_H
+#define CARILLON_CONF_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+
+enum conf_kind {
+    CONF_STR,
+    CONF_I64,    /* within [min, max] */
+    CONF_BOOL,   /* as a flag: --name or --name=false */
+    CONF_FILE,   /* a path; existence is checked by whoever reads it */
+    CONF_CHOICE, /* one of `choices`, separated by '|' */
+};
+
+#define CONF_REQUIRED 1u
+#define CONF_REPEATABLE 2u /* may be given several times; in the environment and in a file separated by commas */
+#define CONF_RELOADABLE 4u /* read again at SIGHUP */
+
+/* A row of the table. `name` in lower case with dashes: "redis-url". */
+struct conf_option {
+    const char *name;
+    enum conf_kind kind;
+    unsigned flags;
+    const char *default_text; /* NULL: no default */
+    int64_t min, max;         /* CONF_I64 */
+    const char *choices;      /* CONF_CHOICE */
+    const char *help;         /* one line, for --help and docs/config.md */
+};
+
+struct conf;
+
+/* What to do after conf_load(). */
+enum conf_next { CONF_RUN, CONF_EXIT };
+
+/* Reads flags, environment and file. `tables` are joined in order (the daemon's own, then the process's); rows are
+ * borrowed for the life of the conf. With --help or --version it prints to stdout and gives CONF_EXIT with status 0; on
+ * faults it prints each on stderr and gives CONF_EXIT with status 2 (a flag: usage) or 3 (environment or file). */
+int conf_load(const char *program, const struct conf_option *const *tables, const size_t *table_lens, size_t n_tables,
+              int argc, char **argv, struct conf **ret_conf, enum conf_next *ret_next, int *ret_status) MUST_CHECK;
+void conf_free(struct conf *conf);
+
+/* The values; asking for a name or a kind that the tables do not have is a bug and aborts. Strings are borrowed. */
+const char *conf_str(const struct conf *conf, const char *name); /* NULL where neither given nor defaulted */
+int64_t conf_i64(const struct conf *conf, const char *name);
+bool conf_bool(const struct conf *conf, const char *name);
+size_t conf_count(const struct conf *conf, const char *name); /* of a repeatable option */
+const char *conf_str_at(const struct conf *conf, const char *name, size_t index);
+
+/* Arguments that are not options, in order: for the command line tool. */
+size_t conf_rest_count(const struct conf *conf);
+const char *conf_rest(const struct conf *conf, size_t index);
+
+/* Reads the file and the environment again and takes over rows flagged CONF_RELOADABLE; on a fault nothing changes. */
+int conf_reload(struct conf *conf) MUST_CHECK;
+
+#endif

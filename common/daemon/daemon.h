@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The skeleton that every process fills in. It reads the options, sets up logs, loop, signals, secrets, Redis and HTTP,
+ * answers /healthz, /readyz and /metrics, prints "listening http://..." on stdout once ready, drains at SIGTERM (a
+ * second one ends at once), reloads at SIGHUP, and turns failures into exit codes: 0 done, 1 failed, 2 usage,
+ * 3 configuration, 4 Redis unreachable at start.
+ */
+#ifndef CARILLON_DAEMON_DAEMON_H
+#define CARILLON_DAEMON_DAEMON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+#include "common/base/seal.h"
+#include "common/conf/conf.h"
+#include "common/http/server.h"
+#include "common/loop/loop.h"
+#include "common/metrics/metrics.h"
+#include "common/redis/redis.h"
+
+struct daemon;
+
+/* What a process supplies. All pointers are borrowed for the process's life. Optional members may be NULL. */
+struct daemon_spec {
+    const char *name; /* "carillon-worker": in logs and --help */
+    const struct conf_option *options;
+    size_t n_options;
+    const char *default_listen;
+    bool wants_redis;   /* adds the Redis, cells and secrets options and waits for Redis before start */
+    bool wants_wake;    /* optional second connection that hears the cells' wake hints */
+
+    /* Redis is ready (where wanted), HTTP is bound but not yet listening publicly. Makes the process's state; routes
+     * are added here with http_server_add_routes(). A failure ends the process: an ERR_* is logged; exit 3 for
+     * ERR_INVALID, 1 otherwise. */
+    int (*start)(struct daemon *d, void **ret_state);
+    /* Redis became ready again, or went away. */
+    void (*on_redis_ready)(void *state);
+    void (*on_redis_down)(void *state);
+    /* A hint that work may have come to `cell`. */
+    void (*on_wake)(void *state, const char *cell);
+    /* Begin to drain: take no new work, and call daemon_drained() when nothing is left. NULL: drained at once when no
+     * HTTP request is open. */
+    void (*drain)(void *state);
+    /* SIGHUP, after the options were read again. */
+    void (*reload)(void *state);
+    /* Beyond Redis: false with a reason appended makes /readyz answer 503. */
+    bool (*is_ready)(void *state, struct buf *why);
+    /* Frees the state; the loop no longer runs. */
+    void (*stop)(void *state);
+};
+
+/* The whole main(): returns the exit code. */
+int daemon_main(const struct daemon_spec *spec, int argc, char **argv);
+
+struct loop *daemon_loop(struct daemon *d);
+const struct conf *daemon_conf(struct daemon *d);
+struct redis *daemon_redis(struct daemon *d);
+struct metrics *daemon_metrics(struct daemon *d);
+struct http_server *daemon_http(struct daemon *d);
+const struct seal_keys *daemon_keys(struct daemon *d);
+/* The cells this process serves, at least one. */
+size_t daemon_cell_count(const struct daemon *d);
+const char *daemon_cell(const struct daemon *d, size_t index);
+bool daemon_is_draining(const struct daemon *d);
+/* Tells the skeleton that draining is complete: the loop ends, exit 0. */
+void daemon_drained(struct daemon *d);
+/* An impossible state or a lost invariant of the process: log it, end with 1. */
+void daemon_fail(struct daemon *d, const char *event, int err);
+
+#endif

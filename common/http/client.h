@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * HTTP out: libcurl's multi interface on the process's loop. Redirects are never followed, proxies of the environment
+ * never used, answers are bounded. What matters most for a dialer is told exactly: whether any byte of the request can
+ * have reached the other side.
+ *
+ * libcurl re-sends a POST by itself when a kept connection dies before the first byte of the answer. HTTP_ONCE forbids
+ * it (a fresh connection that is not kept, HTTP/1.1): every request that creates a call must carry it.
+ */
+#ifndef CARILLON_HTTP_CLIENT_H
+#define CARILLON_HTTP_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "common/base/err.h"
+#include "common/http/server.h" /* struct http_header */
+#include "common/loop/loop.h"
+
+struct http_client;
+struct http_transfer;
+
+#define HTTP_ONCE 1u /* this request reaches the wire at most once */
+
+/* Judges an address just before a socket to it is made; false refuses (HTTP_FAIL_ADDRESS). */
+typedef bool (*http_address_fn)(const struct sockaddr *address, void *arg);
+
+struct http_outgoing {
+    const char *method;
+    const char *url; /* http or https */
+    const struct http_header *headers;
+    size_t n_headers;
+    const void *body;
+    size_t body_len;
+    unsigned flags;
+    int64_t timeout_ms;         /* absolute, for the whole exchange */
+    int64_t connect_timeout_ms; /* 0: 5000 */
+    size_t max_body_bytes;      /* of the answer; what is longer is cut and flagged */
+    const char *ca_file;        /* NULL: the system's */
+    http_address_fn address_fn; /* NULL: any address */
+    void *address_arg;
+};
+
+enum http_fail {
+    HTTP_FAIL_NONE,
+    HTTP_FAIL_URL,      /* malformed, or neither http nor https */
+    HTTP_FAIL_RESOLVE,
+    HTTP_FAIL_ADDRESS,  /* refused by address_fn */
+    HTTP_FAIL_CONNECT,
+    HTTP_FAIL_TLS,
+    HTTP_FAIL_TIMEOUT,
+    HTTP_FAIL_RESET,    /* closed or reset in the middle */
+    HTTP_FAIL_PROTOCOL, /* not an HTTP answer */
+    HTTP_FAIL_LOCAL,    /* our own: memory, descriptors */
+};
+
+/* Borrowed for the callback. */
+struct http_result {
+    enum http_fail fail; /* HTTP_FAIL_NONE: `status` holds */
+    bool was_sent;       /* false: certainly no byte of the request left */
+    int status;
+    const char *body;
+    size_t body_len;
+    bool body_cut;
+    int64_t retry_after_ms; /* of the answer's Retry-After in seconds or as a date; -1 without one */
+    int64_t total_us;
+    bool connection_reused;
+    const char *detail; /* libcurl's words for a failure; never holds headers or body */
+};
+
+/* Never called from inside http_client_send(). */
+typedef void (*http_done_fn)(const struct http_result *result, void *arg);
+
+int http_client_create(struct loop *loop, size_t max_connections, struct http_client **ret_client) MUST_CHECK;
+/* Drops every transfer under way without calling back. Accepts NULL. */
+void http_client_free(struct http_client *c);
+
+/* Starts a transfer; everything in `out` is copied. `ret_transfer` (may be NULL) is valid until `fn` is called. */
+int http_client_send(struct http_client *c, const struct http_outgoing *out, http_done_fn fn, void *arg,
+                     struct http_transfer **ret_transfer) MUST_CHECK;
+/* Ends it without a call of `fn`. */
+void http_transfer_cancel(struct http_transfer *t);
+size_t http_client_in_flight(const struct http_client *c);
+
+#endif

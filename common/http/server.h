@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The HTTP server of every process, on the process's own loop. Requests are matched against a table of routes; a body
+ * is either gathered (bounded) or handed over as it arrives, with back-pressure. A handler may answer at once or later,
+ * from any callback of the loop. Bounds: connections, header bytes, body bytes, idle time and an absolute deadline per
+ * request, each in limits.h.
+ */
+#ifndef CARILLON_HTTP_SERVER_H
+#define CARILLON_HTTP_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/loop/loop.h"
+
+struct http_server;
+struct http_request;
+
+struct http_header {
+    const char *name;
+    const char *value;
+};
+
+/* One row of the table. Rows and strings are borrowed for the life of the server. */
+struct http_route {
+    const char *method;  /* "GET", "POST", ... ; a GET row answers HEAD too */
+    const char *pattern; /* "/api/v1/batch/{id}/pause": {name} matches one segment; a final "{name...}" the rest */
+    size_t max_body_bytes;
+    int64_t deadline_ms; /* from first byte to complete request; 0: LIMIT_HTTP_REQUEST_MS */
+
+    /* Optional: the headers are in, the body is not. May answer already (401, 413): then the rest of the body is
+     * dropped and no further callback but on_gone comes. */
+    void (*on_headers)(struct http_request *req, void *arg);
+    /* NULL: the body is gathered and read with http_request_body() in on_complete. Otherwise called for each piece. */
+    void (*on_body)(struct http_request *req, const char *data, size_t len, void *arg);
+    /* The request is complete. Must answer, now or later. */
+    void (*on_complete)(struct http_request *req, void *arg);
+    /* Optional: called exactly once when the request is over (answered, or its client gone). `req` is invalid after it;
+     * release what was attached. Whoever holds `req` for a late answer must forget it here. */
+    void (*on_gone)(struct http_request *req, void *arg);
+};
+
+/* Listens on "host:port" ("[::1]:8080" for IPv6; port 0 lets the system choose). `arg` goes to every callback.
+ * ERR_INVALID for a bad address, ERR_IO where it cannot be bound (errno says why). */
+int http_server_create(struct loop *loop, const char *listen, const struct http_route *routes, size_t n_routes,
+                       void *arg, struct http_server **ret_server) MUST_CHECK;
+/* Adds another table with an argument of its own, matched before the ones already there. */
+int http_server_add_routes(struct http_server *s, const struct http_route *routes, size_t n_routes,
+                           void *arg) MUST_CHECK;
+/* "http://127.0.0.1:43217": what it listens on. Borrowed. */
+const char *http_server_url(const struct http_server *s);
+/* Stops accepting; requests under way go on. */
+void http_server_quiesce(struct http_server *s);
+/* Requests that have not been answered. */
+size_t http_server_open_requests(const struct http_server *s);
+/* Ends every connection (on_gone is called for each request) and frees. Accepts NULL. */
+void http_server_free(struct http_server *s);
+
+/* ---- reading a request; everything is borrowed until on_gone ---- */
+const char *http_request_method(const struct http_request *req);
+const char *http_request_path(const struct http_request *req);
+/* A {name} of the pattern, decoded; NULL where the pattern has none of that name. */
+const char *http_request_param(const struct http_request *req, const char *name);
+/* A query argument, decoded; NULL where absent; "" where it has no value. */
+const char *http_request_query(const struct http_request *req, const char *name);
+/* A header, by case-insensitive name; NULL where absent. */
+const char *http_request_header(const struct http_request *req, const char *name);
+/* The declared length of the body, or -1 where none was declared. */
+int64_t http_request_content_length(const struct http_request *req);
+const char *http_request_body(const struct http_request *req, size_t *ret_len);
+/* The id in answers and logs: the client's X-Request-Id where it is an identifier, one of ours otherwise. */
+const char *http_request_id(const struct http_request *req);
+
+/* ---- state of the handler's own ---- */
+void http_request_attach(struct http_request *req, void *state);
+void *http_request_attached(const struct http_request *req);
+
+/* ---- answering ---- */
+/* Stops reading the body until http_request_resume(). Only for routes with on_body. The piece that was handed over
+ * last counts as taken. */
+void http_request_pause(struct http_request *req);
+void http_request_resume(struct http_request *req);
+/* Answers; headers and body are copied. Content-Length, Date and X-Request-Id are added; `content_type` NULL where the
+ * body is empty. A second answer to the same request is ignored. */
+int http_request_reply(struct http_request *req, int status, const char *content_type,
+                       const struct http_header *headers, size_t n_headers, const void *body, size_t len);
+bool http_request_is_answered(const struct http_request *req);
+
+/* Called for what no route takes and for limits met, so that a process can answer in its own error format: status is
+ * 404, 405 (`detail` lists the methods allowed), 413, 408 or 400. NULL: a plain text answer. */
+typedef void (*http_refuse_fn)(struct http_request *req, int status, const char *detail, void *arg);
+void http_server_on_refuse(struct http_server *s, http_refuse_fn fn, void *arg);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Counters, gauges and histograms of one process, written out in the Prometheus text format. Labels are bounded: each
+ * (name, label value) pair is made once, at start or from an enumeration, never from what a tenant sends.
+ */
+#ifndef CARILLON_METRICS_METRICS_H
+#define CARILLON_METRICS_METRICS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+
+struct metrics;
+struct metric;
+
+int metrics_create(struct metrics **ret_metrics) MUST_CHECK;
+void metrics_free(struct metrics *m);
+
+/* Make or find a metric. name: "carillon_..." with its unit; label and value NULL for none. Strings are copied. The
+ * metric lives as long as `m`; memory running out aborts (this happens at start only). */
+struct metric *metrics_counter(struct metrics *m, const char *name, const char *help, const char *label,
+                               const char *value);
+struct metric *metrics_gauge(struct metrics *m, const char *name, const char *help, const char *label,
+                             const char *value);
+/* `bounds`: ascending upper bounds, at most 32, copied. */
+struct metric *metrics_histogram(struct metrics *m, const char *name, const char *help, const double *bounds, size_t n);
+
+void metric_add(struct metric *metric, double amount);
+void metric_set(struct metric *metric, double value);
+void metric_observe(struct metric *metric, double value);
+
+/* Appends the whole exposition. */
+int metrics_render(const struct metrics *m, struct buf *out) MUST_CHECK;
+
+#endif

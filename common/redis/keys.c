@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/redis/keys.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/limits.h"
+
+/* The longest key is far shorter than KEY_LEN as long as its parts are valid identifiers; one that is cut would name
+ * another thing's data, so that is a bug to stop at. */
+__attribute__((format(printf, 1, 2))) static struct key make(const char *format, ...)
+{
+    struct key key;
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(key.text, sizeof key.text, format, args);
+    va_end(args);
+    if (n < 0 || (size_t)n >= sizeof key.text)
+        abort();
+    key.len = (size_t)n;
+    return key;
+}
+
+struct redis_arg key_arg(const struct key *key)
+{
+    return redis_arg_mem(key->text, key->len);
+}
+
+struct key key_cell_prefix(const char *cell)
+{
+    return make("carillon:{%s}:", cell);
+}
+
+struct key key_dir_prefix(void)
+{
+    return make("carillon:{dir}:");
+}
+
+struct key key_cell(const char *cell)
+{
+    return make("carillon:{%s}:cell", cell);
+}
+
+struct key key_wake_channel(const char *cell)
+{
+    return make("carillon:{%s}:wake", cell);
+}
+
+struct key key_trunk(const char *cell, const char *trunk)
+{
+    return make("carillon:{%s}:trunk:%s", cell, trunk);
+}
+
+struct key key_trunk_index(const char *cell)
+{
+    return make("carillon:{%s}:index:trunks", cell);
+}
+
+struct key key_tenant(const char *cell, const char *tenant)
+{
+    return make("carillon:{%s}:tenant:%s", cell, tenant);
+}
+
+struct key key_tenant_index(const char *cell)
+{
+    return make("carillon:{%s}:index:tenants", cell);
+}
+
+struct key key_tenant_batches(const char *cell, const char *tenant)
+{
+    return make("carillon:{%s}:tenant:%s:batches", cell, tenant);
+}
+
+struct key key_tenant_tag(const char *cell, const char *tenant, const char *tag_hex)
+{
+    return make("carillon:{%s}:tenant:%s:tags:%s", cell, tenant, tag_hex);
+}
+
+struct key key_batch(const char *cell, const char *batch)
+{
+    return make("carillon:{%s}:batch:%s", cell, batch);
+}
+
+struct key key_batch_contacts(const char *cell, const char *batch, uint64_t bucket)
+{
+    return make("carillon:{%s}:batch:%s:contacts:%" PRIu64, cell, batch, bucket);
+}
+
+struct key key_batch_extra(const char *cell, const char *batch, uint64_t bucket)
+{
+    return make("carillon:{%s}:batch:%s:extra:%" PRIu64, cell, batch, bucket);
+}
+
+struct key key_batch_state(const char *cell, const char *batch, uint64_t bucket)
+{
+    return make("carillon:{%s}:batch:%s:state:%" PRIu64, cell, batch, bucket);
+}
+
+struct key key_batch_texts(const char *cell, const char *batch, uint64_t bucket)
+{
+    return make("carillon:{%s}:batch:%s:texts:%" PRIu64, cell, batch, bucket);
+}
+
+struct key key_batch_attempts(const char *cell, const char *batch, uint64_t bucket)
+{
+    return make("carillon:{%s}:batch:%s:attempts:%" PRIu64, cell, batch, bucket);
+}
+
+struct key key_events(const char *cell, unsigned shard)
+{
+    return make("carillon:{%s}:events:%u", cell, shard);
+}
+
+struct key key_workers(const char *cell)
+{
+    return make("carillon:{%s}:workers", cell);
+}
+
+unsigned key_event_shard(const char *tenant)
+{
+    uint32_t hash = 5381; /* djb2: what Lua's doubles can compute exactly too */
+    for (const unsigned char *p = (const unsigned char *)tenant; *p; p++)
+        hash = hash * 33u + *p;
+    return hash % LIMIT_EVENT_SHARDS;
+}
+
+struct key key_hooks_lease(const char *cell, unsigned shard)
+{
+    return make("carillon:{%s}:hooks:lease:%u", cell, shard);
+}
+
+struct key key_hooks_endpoints(const char *cell, const char *tenant)
+{
+    return make("carillon:{%s}:hooks:endpoints:t/%s", cell, tenant);
+}
+
+struct key key_hooks_endpoint(const char *cell, const char *endpoint)
+{
+    return make("carillon:{%s}:hooks:endpoint:%s", cell, endpoint);
+}
+
+struct key key_dir_api_key(const char *sha256_hex)
+{
+    return make("carillon:{dir}:key:%s", sha256_hex);
+}
+
+struct key key_dir_tenant(const char *tenant)
+{
+    return make("carillon:{dir}:tenant:%s", tenant);
+}
+
+struct key key_dir_tenant_keys(const char *tenant)
+{
+    return make("carillon:{dir}:tenant:%s:keys", tenant);
+}
+
+struct key key_dir_operator_keys(void)
+{
+    return make("carillon:{dir}:operators");
+}
