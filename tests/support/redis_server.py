@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A private redis-server for one test: a Unix socket and its data in a temporary directory, gone afterwards.
+
+    with RedisServer(appendonly=True) as server:
+        server.client().set("a", "1")
+        server.kill()
+        server.restart()
+
+It never outlives the process that started it. After a failure the end of its log is printed (pytest shows what a
+fixture prints on teardown only for tests that failed).
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from types import TracebackType
+
+import redis
+
+START_DEADLINE_S = 10.0
+STOP_DEADLINE_S = 10.0
+POLL_S = 0.01
+LOG_TAIL_LINES = 40
+
+
+class RedisServer:
+    """One redis-server. Made stopped; start() or `with` starts it. The data stay across kill() and restart()."""
+
+    def __init__(
+        self,
+        appendonly: bool = False,
+        maxmemory_policy: str = "noeviction",
+        port: int = 0,
+        args: tuple[str, ...] = (),
+    ) -> None:
+        """`port` 0: the Unix socket only. `args`: further options, such as ("--aclfile", path)."""
+        # A short path of its own: a Unix socket's name holds at most 107 bytes.
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="carillon-redis-"))
+        self.socket = self.directory / "redis.sock"
+        self.log = self.directory / "redis.log"
+        self.port = port
+        self._process: subprocess.Popen[bytes] | None = None
+        self._clients: list[redis.Redis] = []
+        self._command = [
+            *("setpriv", "--pdeathsig", "KILL", "redis-server"),
+            *("--port", str(port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket), "--unixsocketperm", "700"),
+            *("--dir", str(self.directory), "--save", "", "--appendonly", "yes" if appendonly else "no"),
+            *("--maxmemory-policy", maxmemory_policy, "--enable-debug-command", "local"),
+            *args,
+        ]
+
+    @property
+    def url(self) -> str:
+        """What --redis-url takes."""
+        return f"unix://{self.socket}"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "redis-server is not running"
+        return self._process.pid
+
+    def start(self) -> RedisServer:
+        assert self._process is None, "redis-server is running already"
+        self.socket.unlink(missing_ok=True)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+        try:
+            self._wait_until_it_answers()
+        except BaseException:
+            self.print_log_tail()
+            self.kill()
+            raise
+        return self
+
+    def _wait_until_it_answers(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + START_DEADLINE_S
+        probe = redis.Redis(unix_socket_path=str(self.socket), socket_timeout=START_DEADLINE_S)
+        seen: object = None
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise RuntimeError(f"redis-server ended with {self._process.returncode} instead of starting")
+            try:
+                probe.ping()
+            except (redis.AuthenticationError, redis.exceptions.NoPermissionError):
+                probe.close()
+                return  # it answers; who may do what is the test's matter
+            except redis.RedisError as error:  # not listening yet, or reading its data
+                seen = error
+                time.sleep(POLL_S)
+            else:
+                probe.close()
+                return
+        raise RuntimeError(f"redis-server did not answer PING within {START_DEADLINE_S} s, last: {seen}")
+
+    def kill(self) -> None:
+        """SIGKILL: the server gets no chance to write or say anything."""
+        self._end(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """SIGTERM: it shuts down in order. The data stay for restart()."""
+        self._end(signal.SIGTERM)
+
+    def restart(self) -> None:
+        """Starts it on the same data, after an orderly end where it still runs."""
+        self.terminate()
+        self.start()
+
+    def stop(self) -> None:
+        """Ends it and removes its directory."""
+        for client in self._clients:
+            client.close()
+        self._clients.clear()
+        self.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _end(self, signo: int) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(signo)
+        try:
+            self._process.wait(STOP_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            self.print_log_tail()
+            raise
+        finally:
+            self._process = None
+
+    def client(self, **options: object) -> redis.Redis:
+        """A connection pool to it, closed by stop(). Bytes in, bytes out unless `options` say otherwise."""
+        settings: dict[str, object] = {"decode_responses": False, "socket_timeout": 10.0, **options}
+        client = redis.Redis(unix_socket_path=str(self.socket), **settings)  # type: ignore[arg-type]
+        self._clients.append(client)
+        return client
+
+    def log_tail(self, lines: int = LOG_TAIL_LINES) -> str:
+        try:
+            return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+        except FileNotFoundError:
+            return "(no log)"
+
+    def print_log_tail(self) -> None:
+        print(f"---- {self.log} ----\n{self.log_tail()}\n----", file=sys.stderr)
+
+    def __enter__(self) -> RedisServer:
+        try:
+            return self.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None or "PYTEST_CURRENT_TEST" in os.environ:
+            self.print_log_tail()
+        self.stop()
