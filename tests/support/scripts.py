@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The scripts of common/lua on a real Redis, with their includes put in as the build does it (embed.py).
+
+    scripts = Scripts(server.client())
+    scripts.run("hook_poll", "notifier_a", 5000)
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import pathlib
+from types import ModuleType
+from typing import Any
+
+import redis
+
+LUA = pathlib.Path(__file__).resolve().parents[2] / "common" / "lua"
+
+
+@functools.cache
+def _embed() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("carillon_embed", LUA / "embed.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@functools.cache
+def source(name: str) -> str:
+    """The text that the processes load for script `name`."""
+    return str(_embed().source(LUA / f"{name}.lua"))
+
+
+class Scripts:
+    """Runs scripts of one cell on one client. Arguments may be str, bytes, int or float."""
+
+    def __init__(self, client: redis.Redis, cell: str = "c0") -> None:
+        self.client = client
+        self.prefix = f"carillon:{{{cell}}}:"
+        self._loaded: dict[str, Any] = {}
+
+    def key(self, rest: str) -> str:
+        """The full name of a key of this cell."""
+        return self.prefix + rest
+
+    def run(self, name: str, *args: Any) -> Any:
+        """The reply; an error reply raises redis.ResponseError."""
+        if name not in self._loaded:
+            self._loaded[name] = self.client.register_script(source(name))
+        return self._loaded[name](keys=[self.prefix], args=args)
