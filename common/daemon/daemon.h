@@ -38,8 +38,9 @@ struct daemon_spec {
     /* Redis became ready again, or went away. */
     void (*on_redis_ready)(void *state);
     void (*on_redis_down)(void *state);
-    /* A hint that work may have come to `cell`. */
-    void (*on_wake)(void *state, const char *cell);
+    /* A hint that work may have come to `cell`. `hint` is the message's text, bounded and NUL-terminated: "events" says
+     * that an event was written, anything else that a call may be claimable. */
+    void (*on_wake)(void *state, const char *cell, const char *hint);
     /* Begin to drain: take no new work, and call daemon_drained() when nothing is left. NULL: drained at once when no
      * HTTP request is open. */
     void (*drain)(void *state);
