@@ -36,6 +36,7 @@
 #define LIMIT_WARNINGS 1000
 #define LIMIT_OPTIONS_JSON_BYTES (64u * 1024u)
 #define LIMIT_PHONE_DIGITS 15
+#define LIMIT_SCHEDULE_AHEAD_MS (INT64_C(10) * 366 * 24 * 3600 * 1000) /* how far off a start may lie: about ten years */
 
 /* ---- JSON ---- */
 #define LIMIT_JSON_DEPTH 32

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The events that tenants hear of, and their ids. An id follows from batch, call, attempt and type alone, so that an
+ * event written twice is the same event; it holds no dot, because signatures join with dots. The scripts write the
+ * same.
+ */
+#ifndef CARILLON_DOMAIN_EVENT_H
+#define CARILLON_DOMAIN_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/base/limits.h"
+
+enum event_type {
+    EVENT_CALL_COMPLETED, /* a contact's final outcome */
+    EVENT_BATCH_COMPLETED,
+    EVENT_BATCH_FAILED,
+};
+#define EVENT_TYPE_COUNT 3
+
+#define EVENT_ID_LEN 128
+
+struct event_ref {
+    enum event_type type;
+    char batch[LIMIT_BATCH_ID_LEN + 1];
+    uint64_t ordinal; /* of a call's event; 0 otherwise */
+    uint32_t attempt; /* of a call's event: charged attempts; 0 where it never had one */
+};
+
+const char *event_type_name(enum event_type type); /* "call.completed" */
+int event_type_from_name(const char *name, size_t len, enum event_type *ret_type) MUST_CHECK;
+bool event_type_is_call(enum event_type type);
+
+/* "evt_<batch>-<ordinal>-<attempt>-call_completed" or "evt_<batch>-batch_completed". ERR_INVALID where the batch is not
+ * an identifier. */
+int event_id_make(const struct event_ref *ref, char ret_id[EVENT_ID_LEN + 1]) MUST_CHECK;
+/* Reads it back; ERR_INVALID for any other spelling. */
+int event_id_parse(const char *text, size_t len, struct event_ref *ret_ref) MUST_CHECK;
+
+#endif
