@@ -1,0 +1,138 @@
+#!lua flags=allow-oom
+-- What a tenant may do to a batch, each in constant time: the contacts are not touched.
+--
+-- KEYS[1]  cell prefix
+-- ARGV[1]  batch id
+-- ARGV[2]  tenant
+-- ARGV[3]  verb: "pause" | "resume" | "cancel" | "fail" | "limits"
+-- ARGV[4]  reason of a pause or failure; calls per second, for "limits" ("" keeps it)
+-- ARGV[5]  most concurrent calls, for "limits" ("" keeps it, 0 takes the limit away); error code, for "fail"
+-- Returns  {state, calls taken off the queue (cancel)}
+-- Errors   ERR_INVALID, ERR_NOT_FOUND (no such batch of this tenant), ERR_STATE <state> (not permitted in it)
+-- Bound    O(log n)
+-- Again    pause, resume and cancel answer the state they made
+-- @include lib/call.lua
+local id = check_id(ARGV[1], 48, 'batch')
+local tenant = check_id(ARGV[2], 64, 'tenant')
+local verb = ARGV[3]
+local batch = batch_load(id)
+if not batch or batch.tenant ~= tenant then
+  return redis.error_reply('ERR_NOT_FOUND batch')
+end
+
+local function refuse()
+  return redis.error_reply('ERR_STATE ' .. batch.state)
+end
+
+local function pause()
+  if batch.state == 'paused' then
+    return true
+  end
+  if not batch_move(batch, 'pause') then
+    return false
+  end
+  redis.call('HSET', key_batch(id), 'reason', ARGV[4] or 'user', 'paused_ms', fmt(NOW_MS))
+  touch_lane(batch)
+  return true
+end
+
+local function resume()
+  if SCHEDULABLE[batch.state] then
+    return true
+  end
+  local event = batch.started_ms and 'resume_started' or (batch.start_ms > NOW_MS and 'resume_future' or 'resume')
+  if not batch_move(batch, event) then
+    return false
+  end
+  redis.call('HDEL', key_batch(id), 'reason', 'paused_ms')
+  touch_lane(batch)
+  batch_check_end(batch)
+  wake_workers()
+  return true
+end
+
+-- Contacts that were never begun end by arithmetic; those that wait for a retry end in worker_tick, with their events.
+local taken = 0
+local function cut(event, outcome)
+  if not batch_move(batch, event) then
+    return false
+  end
+  local remainder = batch.total - batch.cursor
+  taken = remainder + (batch.sealed == '1' and batch.due - remainder or 0) + batch.claimed
+  if batch.sealed ~= '1' then
+    batch.sealed, batch.due, batch.cursor = '1', remainder, 0
+    redis.call('ZREM', KEY_PURGE, 'draft/' .. id)
+  end
+  batch.due = batch.due - remainder
+  batch.failed = batch.failed + remainder
+  batch.cancelled = remainder
+  if remainder > 0 then
+    batch.outcomes[outcome] = (batch.outcomes[outcome] or 0) + remainder
+  end
+  redis.call('ZADD', KEY_ENDING, fmt(NOW_MS), id)
+  touch_lane(batch)
+  return true
+end
+
+local function cancel()
+  if batch.state == 'cancelling' or batch.state == 'cancelled' then
+    return true
+  end
+  if not cut('cancel', 'CANCELLED') then
+    return false
+  end
+  batch_check_end(batch)
+  wake_workers()
+  return true
+end
+
+-- A batch that can never run. What waits for a retry, and what is on its way, ends as in a cancel.
+local function fail_batch()
+  if batch.state == 'failed' then
+    return true
+  end
+  local code, reason = ARGV[5] or '', ARGV[4] or ''
+  if not cut('fail', 'CANCELLED') then
+    return false
+  end
+  batch.completed_ms = NOW_MS
+  redis.call('HSET', key_batch(id), 'reason', reason, 'code', code)
+  if batch.on_batch_failed then
+    event_write(batch, 'batch.failed', 'evt_' .. id .. '-batch_failed', { 'error', reason, 'code', code })
+  end
+  return true
+end
+
+local function limits()
+  if ENDED_STATES[batch.state] or batch.state == 'cancelling' then
+    return false
+  end
+  if ARGV[4] and ARGV[4] ~= '' then
+    local cps = check_number(ARGV[4], 'calls per second')
+    batch.cps, batch.interval_us = cps, math.ceil(1005000 / cps)
+    if batch.tat_us then
+      batch.tat_us = math.min(batch.tat_us, NOW_US + batch.interval_us)
+    end
+  end
+  if ARGV[5] and ARGV[5] ~= '' then
+    local most = check_number(ARGV[5], 'concurrency')
+    batch.max_concurrent = most > 0 and most or nil
+  end
+  batch.room = nil
+  if not wake_batch(batch) then
+    touch_lane(batch)
+    wake_workers()
+  end
+  return true
+end
+
+local VERBS = { pause = pause, resume = resume, cancel = cancel, fail = fail_batch, limits = limits }
+if not VERBS[verb] then
+  return redis.error_reply('ERR_INVALID verb')
+end
+if not VERBS[verb]() then
+  return refuse()
+end
+batches_flush()
+resources_flush()
+return { batch.state, taken }

@@ -1,0 +1,35 @@
+#!lua
+-- Makes a batch that is being ingested: it dials nothing, is listed nowhere and expires by itself until it is sealed.
+--
+-- KEYS[1]  cell prefix
+-- ARGV[1]  batch id
+-- ARGV[2]  tenant
+-- ARGV[3]  trunk
+-- ARGV[4]  life until sealed, ms
+-- ARGV[5..] field, value, ...: the batch's settings (docs/redis-keys.md), at most 100
+-- Returns  "created" | "exists" (made already, by this same request sent again)
+-- Errors   ERR_INVALID, ERR_NOT_FOUND trunk|tenant, ERR_EXISTS (another tenant's)
+-- Bound    O(fields)
+-- @include lib/batch.lua
+local id = check_id(ARGV[1], 48, 'batch')
+local tenant = check_id(ARGV[2], 64, 'tenant')
+local trunk = check_id(ARGV[3], 64, 'trunk')
+local life_ms = check_number(ARGV[4], 'life')
+if (#ARGV - 4) % 2 ~= 0 or #ARGV > 4 + 200 then
+  return redis.error_reply('ERR_INVALID fields')
+end
+if redis.call('EXISTS', key_trunk(trunk)) == 0 then
+  return redis.error_reply('ERR_NOT_FOUND trunk')
+end
+if redis.call('EXISTS', key_tenant(tenant)) == 0 then
+  return redis.error_reply('ERR_NOT_FOUND tenant')
+end
+local owner = redis.call('HGET', key_batch(id), 'tenant')
+if owner then
+  return owner == tenant and 'exists' or redis.error_reply('ERR_EXISTS batch')
+end
+redis.call('ZADD', KEY_PURGE, fmt(NOW_MS + life_ms), 'draft/' .. id)
+redis.call('HSET', key_batch(id), unpack(ARGV, 5))
+redis.call('HSET', key_batch(id), 'state', 'ingesting', 'tenant', tenant, 'trunk', trunk, 'sealed', '0', 'total', 0, 'cursor', 0,
+  'created_ms', fmt(NOW_MS))
+return 'created'

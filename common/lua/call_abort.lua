@@ -1,0 +1,66 @@
+#!lua flags=allow-oom
+-- Takes back dials that were never placed: live -> due, attempt not charged. Only the owner that knows so may say it: the
+-- request did not leave (NOT_SENT), the provider refused it unprocessed (THROTTLED), or its account is not in order
+-- (ACCOUNT, which also stops the trunk until an operator starts it).
+--
+-- KEYS[1]  cell prefix
+-- ARGV[1]  worker id
+-- ARGV[2..] batch, ordinal, dial, verdict, due again ms, hold ms of each call; at most 64 calls. A hold above 0 keeps
+--          the whole trunk silent for that long (the provider's Retry-After)
+-- Returns  {"aborted" | "gone", ...} in the order asked
+-- Errors   ERR_INVALID
+-- Bound    O(calls * log n)
+-- Again    answers "gone"
+-- @include lib/giveback.lua
+local worker = check_id(ARGV[1], 64, 'worker')
+local VERDICTS = { NOT_SENT = true, THROTTLED = true, ACCOUNT = true }
+local HOLD_MOST_MS = 60000
+if (#ARGV - 1) % 6 ~= 0 or #ARGV > 1 + 6 * 64 then
+  return redis.error_reply('ERR_INVALID calls')
+end
+for i = 2, #ARGV, 6 do
+  check_id(ARGV[i], 48, 'batch')
+  check_number(ARGV[i + 1], 'ordinal')
+  check_number(ARGV[i + 2], 'dial')
+  if not VERDICTS[ARGV[i + 3]] then
+    return redis.error_reply('ERR_INVALID verdict')
+  end
+  check_number(ARGV[i + 4], 'due')
+  check_number(ARGV[i + 5], 'hold')
+end
+
+local function stop_trunk(trunk_id, reason)
+  local trunk = resource_load('k', trunk_id)
+  if trunk and trunk.state == 'active' then
+    trunk.state = 'stopped'
+    redis.call('HSET', trunk.key, 'state', 'stopped', 'reason', reason, 'stopped_ms', fmt(NOW_MS))
+    redis.call('ZREM', KEY_TRUNKS, trunk_id)
+  end
+end
+
+local function hold_trunk(trunk_id, hold_ms)
+  local trunk = resource_load('k', trunk_id)
+  if trunk and hold_ms > 0 then
+    trunk.hold_until_ms = math.max(trunk.hold_until_ms, NOW_MS + math.min(hold_ms, HOLD_MOST_MS))
+    redis.call('HSET', trunk.key, 'hold_until_ms', fmt(trunk.hold_until_ms))
+  end
+end
+
+local reply = {}
+for i = 2, #ARGV, 6 do
+  local batch = batch_load(ARGV[i])
+  local call = batch and call_read(batch, tonumber(ARGV[i + 1]))
+  if call and call.phase == 'live' and call.d == tonumber(ARGV[i + 2]) and call.w == worker then
+    call_giveback(batch, call, tonumber(ARGV[i + 4]), ARGV[i + 3])
+    if ARGV[i + 3] == 'ACCOUNT' then
+      stop_trunk(batch.trunk, 'account')
+    end
+    hold_trunk(batch.trunk, tonumber(ARGV[i + 5]))
+    reply[#reply + 1] = 'aborted'
+  else
+    reply[#reply + 1] = 'gone'
+  end
+end
+batches_flush()
+resources_flush()
+return reply

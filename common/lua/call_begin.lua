@@ -1,0 +1,133 @@
+#!lua flags=allow-oom
+-- Writes the intent to dial, before anything is sent: claimed -> live, one attempt charged. Reserves for each call the
+-- next instant that keeps the rate of its batch, tenant and trunk in every sliding second; the worker sends at it.
+--
+-- KEYS[1]  cell prefix
+-- ARGV[1]  worker id
+-- ARGV[2]  latest a begin may lie behind its slot or ahead of now, ms (250)
+-- ARGV[3]  deadline of the create request, ms
+-- ARGV[4]  margin of the hard deadline after ring and talk, ms
+-- ARGV[5..] batch, ordinal, dial of each call, in the order of their slots; at most 64 calls
+-- Returns  {now us, {"begun", begin us, attempt} | {"released", reason} | {"gone", reason}, ...} in the order asked
+--          released: back among the due ones, nothing charged; gone: this worker's claim does not hold any more
+-- Errors   ERR_INVALID
+-- Bound    O(calls * log n)
+-- Again    the same dial by the same worker answers the same begin
+-- @include lib/pace.lua
+local worker = check_id(ARGV[1], 64, 'worker')
+local late_ms = check_number(ARGV[2], 'late')
+local post_ms = check_number(ARGV[3], 'post deadline')
+local margin_ms = check_number(ARGV[4], 'margin')
+
+local RELEASE_AGAIN_MS = 0 -- a released call is due at once: its lane's pace says when
+
+local function refuse(batch, call, reason)
+  call_release(batch, call, NOW_MS + RELEASE_AGAIN_MS)
+  return { 'released', reason }
+end
+
+-- Why the claim may not become a dial, or nil.
+local function objection(batch, call, member, lease)
+  if not lease or lease < NOW_MS then
+    return 'lease'
+  end
+  if batch.state ~= 'pending' and batch.state ~= 'processing' then
+    return 'batch_' .. batch.state
+  end
+  if NOW_US - tonumber(call.q) > late_ms * 1000 then
+    return 'late'
+  end
+  if redis.call('HGET', key_dialing(batch.tenant), call.t) ~= member then
+    return 'number'
+  end
+  local trunk, tenant = resource_load('k', batch.trunk), resource_load('t', batch.tenant)
+  if not trunk or trunk.state ~= 'active' then
+    return 'trunk'
+  end
+  if trunk.hold_until_ms > NOW_MS then
+    return 'hold'
+  end
+  if not tenant or tenant.state ~= 'active' then
+    return 'tenant'
+  end
+  return nil
+end
+
+local function reserve(batch, slot_us)
+  local trunk, tenant = resource_load('k', batch.trunk), resource_load('t', batch.tenant)
+  local at_us = math.max(NOW_US, slot_us)
+  at_us = begins_earliest('k', trunk.id, trunk.cps, at_us)
+  at_us = begins_earliest('t', tenant.id, tenant.cps, at_us)
+  at_us = begins_earliest('b', batch.id, batch.cps, at_us)
+  if at_us - NOW_US > late_ms * 1000 then
+    return nil
+  end
+  begins_add('k', trunk.id, trunk.cps, at_us)
+  begins_add('t', tenant.id, tenant.cps, at_us)
+  begins_add('b', batch.id, batch.cps, at_us)
+  return at_us
+end
+
+local function begin(batch, call, member, begin_us)
+  local begin_ms = math.floor(begin_us / 1000)
+  local hard_ms = begin_ms + post_ms + ((batch.ring_s or 30) + (batch.talk_s or 1800)) * 1000 + margin_ms
+  redis.call('ZADD', KEY_LIVE, fmt(begin_ms + post_ms), member)
+  flying_set(batch, member, hard_ms)
+  call.a, call.b, call.h = call.a + 1, begin_ms, hard_ms
+  call.l, call.s, call.e, call.u, call.g = call.d, nil, nil, nil, nil
+  call_move(batch, call, 'begin')
+  call_write(batch, call)
+  attempt_log(batch, call, table.concat({ 'd=' .. fmt(call.d), 'a=' .. fmt(call.a), 'q=' .. call.q, 'b=' .. fmt(begin_us),
+    'w=' .. worker }, ' '))
+  redis.call('ZREM', KEY_CLAIMED, member .. '/' .. worker)
+  batch.attempts = batch.attempts + 1
+  if batch.state == 'pending' then
+    batch_move(batch, 'begin')
+    batch.started_ms = batch.started_ms or NOW_MS
+  end
+end
+
+local function begin_one(batch_id, ordinal, dial)
+  local batch = batch_load(batch_id)
+  if not batch then
+    return { 'gone', 'batch' }
+  end
+  local call = call_read(batch, ordinal)
+  local member = call_member(batch, call)
+  if call.d ~= dial or call.w ~= worker then
+    return { 'gone', 'claim' }
+  end
+  if call.phase == 'live' then
+    return { 'begun', fmt(tonumber(call.b) * 1000), fmt(call.a) }
+  end
+  if call.phase ~= 'claimed' then
+    return { 'gone', call.phase }
+  end
+  local lease = tonumber(redis.call('ZSCORE', KEY_CLAIMED, member .. '/' .. worker) or nil)
+  local reason = objection(batch, call, member, lease)
+  if reason then
+    return refuse(batch, call, reason)
+  end
+  local begin_us = reserve(batch, tonumber(call.q))
+  if not begin_us then
+    return refuse(batch, call, 'rate')
+  end
+  begin(batch, call, member, begin_us)
+  return { 'begun', fmt(begin_us), fmt(call.a) }
+end
+
+if (#ARGV - 4) % 3 ~= 0 or #ARGV > 4 + 3 * 64 then
+  return redis.error_reply('ERR_INVALID calls')
+end
+for i = 5, #ARGV, 3 do
+  check_id(ARGV[i], 48, 'batch')
+  check_number(ARGV[i + 1], 'ordinal')
+  check_number(ARGV[i + 2], 'dial')
+end
+local reply = { fmt(NOW_US) }
+for i = 5, #ARGV, 3 do
+  reply[#reply + 1] = begin_one(ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]))
+end
+batches_flush()
+resources_flush()
+return reply

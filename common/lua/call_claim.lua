@@ -1,0 +1,265 @@
+#!lua
+-- Hands a worker calls to dial, each with the instant (its slot) at which it may start, up to a short horizon ahead.
+--
+-- KEYS[1]  cell prefix
+-- ARGV[1]  worker id
+-- ARGV[2]  request id: the same id again answers the same calls (a lost reply costs nothing)
+-- ARGV[3]  most calls (1..64)
+-- ARGV[4]  most steps (1..400): promotions, visits and slots together; the bound of the script's work
+-- ARGV[5]  horizon, us
+-- ARGV[6]  lease after the slot, ms
+-- Returns  {now us, next ms or "" (when a claim is worth while again), is more work due inside the horizon (0|1),
+--           {batch, ordinal, dial, slot us, attempts charged, contact record}, ...}
+-- Errors   ERR_INVALID
+-- Bound    O(steps * log n); at most 64 calls
+--
+-- A small discrete-event loop per trunk. The frontier f starts at max(now, the trunk's next slot). Flows due by f move
+-- from waiting to turn; the flow with the least virtual time is taken; its lanes due by f move from waiting to ready; its
+-- first ready lane gets the slot f, a due retry before the next fresh call. f moves on by the trunk's interval or, when
+-- nobody is eligible, to the next waiting time. Only what is due by the frontier is ever promoted, so no window of
+-- candidates can hide anyone.
+-- @include lib/pace.lua
+local worker = check_id(ARGV[1], 64, 'worker')
+local request = check_id(ARGV[2], 64, 'request')
+local max_calls = math.min(check_number(ARGV[3], 'calls'), 64)
+local max_steps = math.min(check_number(ARGV[4], 'steps'), 400)
+local horizon_us = check_number(ARGV[5], 'horizon')
+local lease_ms = check_number(ARGV[6], 'lease')
+local limit_us = NOW_US + horizon_us
+local REPLAY_MS = 60000
+
+local reply = { fmt(NOW_US), '', 0 }
+local steps, calls = 0, 0
+local issued = { request }
+
+local function answer_call(batch_id, ordinal, dial, slot_us, attempts)
+  local record = redis.call('HGET', key_bucket(batch_id, 'contacts', ordinal), fmt(ordinal))
+  reply[#reply + 1] = { batch_id, fmt(ordinal), fmt(dial), fmt(slot_us), fmt(attempts), record or '' }
+end
+
+local function next_ms()
+  local head = redis.call('ZRANGE', KEY_TRUNKS, 0, 0, 'WITHSCORES')
+  return head[2] and fmt(tonumber(head[2])) or '', head[2] and tonumber(head[2]) * 1000 <= limit_us and 1 or 0
+end
+
+-- ---- the same request again: answer what is still claimed by it ----
+local replay_key = P .. 'claim:' .. worker
+local stored = redis.call('GET', replay_key)
+if stored and stored:match('^%S+') == request then
+  for member, slot, attempts in stored:gmatch('(%S+/%S+) (%d+) (%d+)') do
+    if redis.call('ZSCORE', KEY_CLAIMED, member) then
+      local batch_id, ordinal, dial = member:match('^([^/]+)/(%d+)/(%d+)/')
+      answer_call(batch_id, tonumber(ordinal), tonumber(dial), tonumber(slot), tonumber(attempts))
+    end
+  end
+  reply[2], reply[3] = next_ms()
+  return reply
+end
+
+-- ---- promotions ----
+
+local function promote_flows(trunk, f_ms)
+  local due = redis.call('ZRANGE', key_flows_waiting(trunk.id), '-inf', f_ms, 'BYSCORE', 'LIMIT', 0,
+    math.max(1, max_steps - steps), 'WITHSCORES')
+  for i = 1, #due, 2 do
+    local tenant_id, at_ms = due[i], tonumber(due[i + 1])
+    local tenant = resource_load('t', tenant_id)
+    if tenant then
+      tenant.tat_us = pace_wake(tenant.tat_us, at_ms * 1000, tenant.interval_us)
+    end
+    local vt = tonumber(redis.call('HGET', key_flows_vt(trunk.id), tenant_id) or 0)
+    redis.call('ZADD', key_flows_turn(trunk.id), fmt(math.max(vt, trunk.vfloor)), tenant_id)
+    redis.call('ZREM', key_flows_waiting(trunk.id), tenant_id)
+    redis.call('HDEL', key_flows_vt(trunk.id), tenant_id)
+    steps = steps + 1
+  end
+end
+
+local function promote_lanes(trunk, tenant, f_ms)
+  local waiting, ready = key_lanes_waiting(trunk.id, tenant.id), key_lanes_ready(trunk.id, tenant.id)
+  local due = redis.call('ZRANGE', waiting, '-inf', f_ms, 'BYSCORE', 'LIMIT', 0, math.max(1, max_steps - steps),
+    'WITHSCORES')
+  for i = 1, #due, 2 do
+    local lane, at_ms = due[i], tonumber(due[i + 1])
+    local batch = batch_load(lane:match('^([^/]+)/'))
+    if batch then
+      batch.tat_us = pace_wake(batch.tat_us, at_ms * 1000, batch.interval_us)
+      redis.call('ZADD', ready, fmt((10 - batch.priority) * 8796093022208 + batch.start_ms), lane)
+    end
+    redis.call('ZREM', waiting, lane)
+    steps = steps + 1
+  end
+end
+
+-- ---- giving a slot ----
+
+local function take_slot(trunk, tenant, batch, call, number, record, slot_us)
+  call.d = call.d + 1
+  call.w, call.q, call.t, call.n, call.z, call.p = worker, slot_us, number, nil, nil, nil
+  local member = call_member(batch, call)
+  local lease = math.floor(slot_us / 1000) + lease_ms
+  redis.call('ZADD', KEY_CLAIMED, fmt(lease), member .. '/' .. worker)
+  redis.call('HSET', key_dialing(batch.tenant), number, member)
+  flying_set(batch, member, lease)
+  call_move(batch, call, 'claim')
+  batch.dials = batch.dials + 1
+  call_write(batch, call)
+  for kind, resource in pairs({ k = trunk, t = tenant, b = batch }) do
+    resource.tat_us = pace_next(resource.tat_us, slot_us, resource.interval_us)
+    resource.room = room(kind, resource) - 1
+  end
+  redis.call('ZINCRBY', key_flows_turn(trunk.id), math.floor(VT_UNIT / tenant.weight), tenant.id)
+  reply[#reply + 1] = { batch.id, fmt(call.ordinal), fmt(call.d), fmt(slot_us), fmt(call.a), record }
+  issued[#issued + 1] = member .. '/' .. worker .. ' ' .. fmt(slot_us) .. ' ' .. fmt(call.a)
+  calls = calls + 1
+end
+
+-- The lane is done with for this instant: back among the waiting by its pace and its work, or out where none is left.
+local function lane_pass(trunk, tenant, batch, lane)
+  local due = lane_due_ms(batch)
+  if due then
+    redis.call('ZADD', key_lanes_waiting(trunk.id, tenant.id), fmt(math.max(due, math.ceil((batch.tat_us or 0) / 1000))), lane)
+  end
+  redis.call('ZREM', key_lanes_ready(trunk.id, tenant.id), lane)
+end
+
+-- The next call of the lane by `f_ms`: a due retry, else the next fresh contact. Takes it off where it lay.
+local function lane_next_call(batch, f_ms)
+  local retry = redis.call('ZRANGE', key_retry(batch.id), '-inf', f_ms, 'BYSCORE', 'LIMIT', 0, 1)
+  if retry[1] then
+    redis.call('ZREM', key_retry(batch.id), retry[1])
+    return call_read(batch, tonumber(retry[1]))
+  end
+  if batch.cursor < batch.total and batch.start_ms <= f_ms then
+    batch.cursor = batch.cursor + 1
+    return { ordinal = batch.cursor - 1, phase = 'due', a = 0, d = 0, is_fresh = true }
+  end
+  return nil
+end
+
+-- One visit of a ready lane: it parks, waits, holds a busy number, or takes the slot. True where the slot was taken.
+local function visit_lane(trunk, tenant, batch, lane, f_us)
+  if batch.state == 'scheduled' then
+    batch_move(batch, 'start')
+  end
+  if room('b', batch) <= 0 then
+    lane_park(batch, lane)
+    redis.call('ZREM', key_lanes_ready(trunk.id, tenant.id), lane)
+    return false
+  end
+  pace_clip(batch, horizon_us)
+  if batch.tat_us and batch.tat_us > f_us then
+    lane_pass(trunk, tenant, batch, lane)
+    return false
+  end
+  local call = lane_next_call(batch, math.floor(f_us / 1000))
+  if not call then
+    lane_pass(trunk, tenant, batch, lane)
+    return false
+  end
+  local record = redis.call('HGET', key_bucket(batch.id, 'contacts', call.ordinal), fmt(call.ordinal))
+  local number = contact_phone(record)
+  if not number then
+    fail('ERR_STATE no contact ' .. batch.id .. '-' .. fmt(call.ordinal))
+  end
+  if redis.call('HEXISTS', key_dialing(tenant.id), number) == 1 then
+    number_hold(batch, call, number)
+    return false
+  end
+  take_slot(trunk, tenant, batch, call, number, record, f_us)
+  lane_pass(trunk, tenant, batch, lane)
+  return true
+end
+
+-- One visit of the flow whose turn it is. True where a slot was taken at f_us.
+local function visit_flow(trunk, tenant_id, f_us)
+  local tenant = resource_load('t', tenant_id)
+  local turn, waiting = key_flows_turn(trunk.id), key_flows_waiting(trunk.id)
+  if not tenant then
+    redis.call('ZREM', turn, tenant_id)
+    return false
+  end
+  pace_clip(tenant, horizon_us)
+  if tenant.state ~= 'active' or room('t', tenant) <= 0 then
+    redis.call('ZADD', key_parked_flows(tenant_id), fmt(NOW_MS), trunk.id)
+    redis.call('ZADD', KEY_PARKED, fmt(NOW_MS), 't/' .. tenant_id)
+    flow_leave_turn(trunk.id, tenant_id)
+    return false
+  end
+  if tenant.tat_us and tenant.tat_us > f_us then
+    redis.call('ZADD', waiting, fmt(math.ceil(tenant.tat_us / 1000)), tenant_id)
+    flow_leave_turn(trunk.id, tenant_id)
+    return false
+  end
+  promote_lanes(trunk, tenant, fmt(math.floor(f_us / 1000)))
+  local lane = redis.call('ZRANGE', key_lanes_ready(trunk.id, tenant_id), 0, 0)[1]
+  if lane then
+    local batch = batch_load(lane:match('^([^/]+)/'))
+    if batch then
+      return visit_lane(trunk, tenant, batch, lane, f_us)
+    end
+    redis.call('ZREM', key_lanes_ready(trunk.id, tenant_id), lane)
+    return false
+  end
+  local head = redis.call('ZRANGE', key_lanes_waiting(trunk.id, tenant_id), 0, 0, 'WITHSCORES')
+  if head[2] then
+    redis.call('ZADD', waiting, fmt(math.max(tonumber(head[2]), math.ceil((tenant.tat_us or 0) / 1000))), tenant_id)
+  end
+  flow_leave_turn(trunk.id, tenant_id)
+  return false
+end
+
+-- Serves one trunk until nothing more is due inside the horizon, a bound is met, or it is full.
+local function serve_trunk(trunk_id)
+  local trunk = resource_load('k', trunk_id)
+  if not trunk or trunk.state ~= 'active' or trunk.held then
+    redis.call('ZREM', KEY_TRUNKS, trunk_id)
+    return
+  end
+  pace_clip(trunk, horizon_us)
+  local f_us = math.max(NOW_US, trunk.tat_us or 0, trunk.hold_until_ms * 1000)
+  while f_us <= limit_us and steps < max_steps and calls < max_calls do
+    steps = steps + 1
+    promote_flows(trunk, fmt(math.floor(f_us / 1000)))
+    local head = redis.call('ZRANGE', key_flows_turn(trunk_id), 0, 0, 'WITHSCORES')
+    if head[1] then
+      trunk.vfloor = math.max(trunk.vfloor, tonumber(head[2]))
+      if room('k', trunk) <= 0 then
+        trunk.held = 'full'
+        redis.call('HSET', trunk.key, 'held', 'full')
+        redis.call('ZADD', KEY_PARKED, fmt(NOW_MS), 'k/' .. trunk_id)
+        redis.call('ZREM', KEY_TRUNKS, trunk_id)
+        return
+      end
+      if visit_flow(trunk, head[1], f_us) then
+        f_us = math.max(f_us, trunk.tat_us)
+      end
+    else
+      local following = redis.call('ZRANGE', key_flows_waiting(trunk_id), 0, 0, 'WITHSCORES')
+      if not following[2] then
+        redis.call('ZREM', KEY_TRUNKS, trunk_id)
+        return
+      end
+      f_us = math.max(f_us, tonumber(following[2]) * 1000)
+      trunk.tat_us = pace_wake(trunk.tat_us, f_us, trunk.interval_us)
+    end
+  end
+  redis.call('ZADD', KEY_TRUNKS, fmt(math.ceil(f_us / 1000)), trunk_id)
+end
+
+while steps < max_steps and calls < max_calls do
+  local head = redis.call('ZRANGE', KEY_TRUNKS, 0, 0, 'WITHSCORES')
+  if not head[1] or tonumber(head[2]) * 1000 > limit_us then
+    break
+  end
+  steps = steps + 1
+  serve_trunk(head[1])
+end
+
+batches_flush()
+resources_flush()
+if calls > 0 then
+  redis.call('SET', replay_key, table.concat(issued, ' '), 'PX', REPLAY_MS)
+end
+reply[2], reply[3] = next_ms()
+return reply

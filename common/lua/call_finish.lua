@@ -1,0 +1,214 @@
+#!lua flags=allow-oom
+-- Makes an outcome true. The rule (common/domain/retry.c) has decided what follows; this script checks that it decided on
+-- the state that is still there, moves the call, frees what it held, writes the event, and ends the batch.
+--
+-- KEYS[1]  cell prefix
+-- ARGV     16 for each call, at most 16 calls; "" where there is none:
+--          batch, ordinal, dial, attempts (as the decision saw them), how ("ended": hung up, the summary is awaited;
+--          "final"; "retry"), outcome, next ms (of a retry), answered ms, ended ms, duration s, provider id, success (1|0),
+--          reason, recording URL, summary, source (callback|lookup|answer|deadline)
+-- Returns  for each: "ended" | "final" | "due" | "settled" (a late truth about an UNKNOWN) | "recorded" (known
+--          already; texts kept) | "stale" (a newer dial has begun) | "changed" (decide again) | "gone"
+-- Errors   ERR_INVALID
+-- Bound    O(calls * log n), and the calls held for a number that becomes free
+-- Again    answers "recorded" and changes nothing
+-- @include lib/pace.lua
+local FIELDS = 16
+local OUTCOMES = { COMPLETED = 1, BUSY = 1, NO_ANSWER = 1, VOICEMAIL = 1, FAILED = 1, UNKNOWN = 1, INVALID_NUMBER = 1,
+  BLOCKED = 1, REJECTED = 1, SUPPRESSED = 1, EXPIRED = 1, CANCELLED = 1 }
+local HOWS = { ended = 1, final = 1, retry = 1 }
+if #ARGV % FIELDS ~= 0 or #ARGV > FIELDS * 16 then
+  return redis.error_reply('ERR_INVALID calls')
+end
+
+local function read_result(at)
+  local result = {
+    batch = check_id(ARGV[at], 48, 'batch'), ordinal = check_number(ARGV[at + 1], 'ordinal'),
+    dial = check_number(ARGV[at + 2], 'dial'), attempts = check_number(ARGV[at + 3], 'attempts'), how = ARGV[at + 4],
+    outcome = ARGV[at + 5], next_ms = tonumber(ARGV[at + 6]), answered = ARGV[at + 7], ended = ARGV[at + 8],
+    duration = ARGV[at + 9], provider_id = ARGV[at + 10], success = ARGV[at + 11], reason = ARGV[at + 12],
+    recording = ARGV[at + 13], summary = ARGV[at + 14], source = ARGV[at + 15],
+  }
+  if not HOWS[result.how] or not OUTCOMES[result.outcome] or (result.how == 'retry' and not result.next_ms) then
+    fail('ERR_INVALID result')
+  end
+  return result
+end
+
+local function keep_texts(batch, call, result)
+  local set = {}
+  for field, text in pairs({ summary = result.summary, recording = result.recording, reason = result.reason,
+    success = result.success }) do
+    if text ~= '' then
+      set[#set + 1] = fmt(call.ordinal) .. ':' .. field
+      set[#set + 1] = text
+    end
+  end
+  if #set > 0 then
+    redis.call('HSET', key_bucket(batch.id, 'texts', call.ordinal), unpack(set))
+  end
+end
+
+local function log_result(batch, call, result, following)
+  attempt_log(batch, call, table.concat({ 'd=' .. fmt(result.dial), 'o=' .. result.outcome, 'e=' .. result.ended,
+    'via=' .. result.source, 'then=' .. following, 'n=' .. fmt(result.next_ms or 0),
+    'r=' .. (result.reason:gsub('[^%w_.:-]', '_')) }, ' '))
+end
+
+-- Writes what the result tells into the state; the phase is moved by the caller.
+local function take_facts(call, result)
+  call.x = result.outcome
+  call.s = result.answered ~= '' and result.answered or call.s
+  call.e = result.ended ~= '' and result.ended or call.e or fmt(NOW_MS)
+  call.u = result.duration ~= '' and result.duration or call.u
+  if result.provider_id:match('^[%w_.:-]+$') and #result.provider_id <= 128 then
+    call.p = result.provider_id
+  end
+end
+
+-- A retry that may not be: attempts used up, or a batch that is being cancelled.
+local function effective_how(batch, call, result)
+  if result.how == 'retry' and (call.a >= (batch.max_attempts or 3) or batch.state == 'cancelling') then
+    return 'final'
+  end
+  return result.how
+end
+
+-- live -> ended | due | final
+local function finish_live(batch, call, result)
+  local member, how = call_member(batch, call), effective_how(batch, call, result)
+  take_facts(call, result)
+  log_result(batch, call, result, how)
+  call.w, call.q, call.h, call.z = nil, nil, nil, nil
+  call_let_go(batch, call)
+  if how == 'ended' then
+    call_move(batch, call, 'hangup')
+    redis.call('ZADD', KEY_ENDED, fmt(NOW_MS + (batch.summary_wait_ms or 120000)), member)
+    call_write(batch, call)
+  elseif how == 'retry' then
+    call.n = result.next_ms
+    call_move(batch, call, 'retry')
+    call_write(batch, call)
+    retry_add(batch, call, result.next_ms)
+  else
+    call_finalize(batch, call, true)
+  end
+  redis.call('ZREM', KEY_LIVE, member)
+  return how == 'retry' and 'due' or how
+end
+
+-- ended -> final | due: the summary came, or the analysis says it was something else.
+local function finish_ended(batch, call, result)
+  local member, how = call_member(batch, call), effective_how(batch, call, result)
+  if how == 'ended' then
+    return 'recorded'
+  end
+  take_facts(call, result)
+  log_result(batch, call, result, how)
+  if how == 'retry' then
+    call.n = result.next_ms
+    call_move(batch, call, 'retry')
+    call_write(batch, call)
+    retry_add(batch, call, result.next_ms)
+  else
+    call_finalize(batch, call, true)
+  end
+  redis.call('ZREM', KEY_ENDED, member)
+  return how == 'retry' and 'due' or 'final'
+end
+
+-- Takes a due call off where it waits: the retries, or the calls held for its number.
+local function due_forget(batch, call)
+  if redis.call('ZREM', key_retry(batch.id), fmt(call.ordinal)) == 1 then
+    return
+  end
+  local record = redis.call('HGET', key_bucket(batch.id, 'contacts', call.ordinal), fmt(call.ordinal))
+  local number = contact_phone(record) or ''
+  local key, tail = key_held(batch.tenant), '/' .. batch.id .. '/' .. fmt(call.ordinal)
+  local members = redis.call('ZRANGEBYLEX', key, '[' .. number .. '/', '(' .. number .. '0', 'LIMIT', 0, HELD_WAKE)
+  for _, member in ipairs(members) do
+    if member:sub(-#tail) == tail then
+      redis.call('ZREM', key, member)
+    end
+  end
+end
+
+-- The truth about a dial that was given up as UNKNOWN or given back, before another has begun.
+local function settle_due(batch, call, result)
+  if call.phase == 'claimed' then
+    call_release(batch, call, NOW_MS)
+  end
+  if call.g then
+    call.a, call.g = call.a + 1, nil
+    batch.attempts = batch.attempts + 1
+  end
+  local how = effective_how(batch, call, result)
+  take_facts(call, result)
+  log_result(batch, call, result, how)
+  if how == 'retry' then
+    call.n = result.next_ms
+    call_write(batch, call)
+    due_forget(batch, call)
+    retry_add(batch, call, result.next_ms)
+    return 'due'
+  end
+  call_finalize(batch, call, true)
+  due_forget(batch, call)
+  touch_lane(batch)
+  return 'settled'
+end
+
+-- final, and UNKNOWN: the record, its counters and nothing else. call.completed was sent; no second one follows.
+local function settle_final(batch, call, result)
+  batch.outcomes.UNKNOWN = (batch.outcomes.UNKNOWN or 0) - 1
+  batch.outcomes[result.outcome] = (batch.outcomes[result.outcome] or 0) + 1
+  if SUCCEEDED[result.outcome] then
+    batch.failed, batch.succeeded = batch.failed - 1, batch.succeeded + 1
+  end
+  take_facts(call, result)
+  log_result(batch, call, result, 'settled')
+  call_write(batch, call)
+  return 'settled'
+end
+
+local function finish_one(result)
+  local batch = batch_load(result.batch)
+  local call = batch and call_read(batch, result.ordinal)
+  if not call or not call.l or result.dial > call.l then
+    return 'gone'
+  end
+  if result.dial < call.l then
+    log_result(batch, call, result, 'stale')
+    return 'stale'
+  end
+  local is_open = call.phase == 'live' or call.phase == 'ended'
+    or ((call.phase == 'due' or call.phase == 'claimed') and (call.x == 'UNKNOWN' or call.g))
+  if is_open and call.a ~= result.attempts then
+    return 'changed'
+  end
+  if is_open or call.phase == 'final' then
+    keep_texts(batch, call, result)
+  end
+  if call.phase == 'live' then
+    return finish_live(batch, call, result)
+  elseif call.phase == 'ended' then
+    return finish_ended(batch, call, result)
+  elseif is_open then
+    return settle_due(batch, call, result)
+  elseif call.phase == 'final' and call.x == 'UNKNOWN' and result.outcome ~= 'UNKNOWN' then
+    return settle_final(batch, call, result)
+  end
+  return 'recorded'
+end
+
+local results = {}
+for at = 1, #ARGV, FIELDS do
+  results[#results + 1] = read_result(at)
+end
+local reply = {}
+for _, result in ipairs(results) do
+  reply[#reply + 1] = finish_one(result)
+end
+batches_flush()
+resources_flush()
+return reply

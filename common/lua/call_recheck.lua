@@ -1,0 +1,62 @@
+#!lua flags=allow-oom
+-- Records what a lookup found of live calls that have not ended, and when to look again.
+--
+-- KEYS[1]  cell prefix
+-- ARGV     7 for each call, at most 64 calls: batch, ordinal, dial, what ("seen": the platform has it; "absent": it
+--          knows no such call; "unsure": the lookup failed), provider id or "", next check ms, absent after ms
+-- Returns  for each: "kept" | "givenback" (absent twice, far enough apart, and never accepted: not placed, the attempt is
+--          not charged) | "over" | "gone"
+-- Errors   ERR_INVALID
+-- Bound    O(calls * log n)
+-- Again    answers the same, or "over"
+-- @include lib/giveback.lua
+local FIELDS = 7
+if #ARGV % FIELDS ~= 0 or #ARGV > FIELDS * 64 then
+  return redis.error_reply('ERR_INVALID calls')
+end
+for at = 1, #ARGV, FIELDS do
+  check_id(ARGV[at], 48, 'batch')
+  check_number(ARGV[at + 1], 'ordinal')
+  check_number(ARGV[at + 2], 'dial')
+  check_number(ARGV[at + 5], 'next check')
+  check_number(ARGV[at + 6], 'absent after')
+end
+
+local function keep(batch, call, check_ms)
+  call_write(batch, call)
+  redis.call('ZADD', KEY_LIVE, fmt(math.min(check_ms, tonumber(call.h))), call_member(batch, call))
+  return 'kept'
+end
+
+local function recheck(batch, call, what, provider_id, check_ms, absent_after_ms)
+  if what == 'seen' then
+    call.p, call.z = provider_id:match('^[%w_.:-]+$') or call.p, nil
+    return keep(batch, call, check_ms)
+  end
+  -- A platform that once took the call and now does not know it proves nothing: that dial ends at its deadline.
+  if what ~= 'absent' or call.p then
+    return keep(batch, call, check_ms)
+  end
+  if call.z and NOW_MS - tonumber(call.z) >= absent_after_ms then
+    call_giveback(batch, call, NOW_MS, 'ABSENT')
+    return 'givenback'
+  end
+  call.z = call.z or fmt(NOW_MS)
+  return keep(batch, call, math.max(check_ms, tonumber(call.z) + absent_after_ms))
+end
+
+local reply = {}
+for at = 1, #ARGV, FIELDS do
+  local batch = batch_load(ARGV[at])
+  local call = batch and call_read(batch, tonumber(ARGV[at + 1]))
+  if not call or call.l ~= tonumber(ARGV[at + 2]) then
+    reply[#reply + 1] = 'gone'
+  elseif call.phase ~= 'live' then
+    reply[#reply + 1] = 'over'
+  else
+    reply[#reply + 1] = recheck(batch, call, ARGV[at + 3], ARGV[at + 4], tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6]))
+  end
+end
+batches_flush()
+resources_flush()
+return reply

@@ -1,0 +1,35 @@
+#!lua flags=allow-oom
+-- Gives back calls that were claimed and not begun: claimed -> due, nothing charged. For a worker that drains, or that is
+-- too late for a slot.
+--
+-- KEYS[1]  cell prefix
+-- ARGV[1]  worker id
+-- ARGV[2..] batch, ordinal, dial of each call; at most 64 calls
+-- Returns  {"released" | "gone", ...} in the order asked
+-- Errors   ERR_INVALID
+-- Bound    O(calls * log n)
+-- Again    answers "gone"
+-- @include lib/pace.lua
+local worker = check_id(ARGV[1], 64, 'worker')
+if (#ARGV - 1) % 3 ~= 0 or #ARGV > 1 + 3 * 64 then
+  return redis.error_reply('ERR_INVALID calls')
+end
+for i = 2, #ARGV, 3 do
+  check_id(ARGV[i], 48, 'batch')
+  check_number(ARGV[i + 1], 'ordinal')
+  check_number(ARGV[i + 2], 'dial')
+end
+local reply = {}
+for i = 2, #ARGV, 3 do
+  local batch = batch_load(ARGV[i])
+  local call = batch and call_read(batch, tonumber(ARGV[i + 1]))
+  if call and call.phase == 'claimed' and call.d == tonumber(ARGV[i + 2]) and call.w == worker then
+    call_release(batch, call, NOW_MS)
+    reply[#reply + 1] = 'released'
+  else
+    reply[#reply + 1] = 'gone'
+  end
+end
+batches_flush()
+resources_flush()
+return reply

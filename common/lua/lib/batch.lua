@@ -1,0 +1,125 @@
+-- @include cell.lua
+-- @include states.lua
+-- Batches as a script sees them: loaded once, changed in memory, written back by batches_flush(). A script that returns
+-- without it has changed nothing of a batch's own hash.
+local BATCH_TEXTS = { 'state', 'tenant', 'trunk', 'on_call_complete', 'on_batch_complete', 'on_batch_failed', 'sealed' }
+local BATCH_NUMBERS = {
+  'priority', 'cps', 'interval_us', 'max_concurrent', 'start_ms', 'started_ms', 'completed_ms', 'total', 'cursor',
+  'tat_us', 'due', 'claimed', 'live', 'ended', 'succeeded', 'failed', 'cancelled', 'attempts', 'dials', 'seq', 'ring_s',
+  'talk_s', 'max_attempts', 'summary_wait_ms',
+}
+local BATCH_FIELDS = {}
+for _, field in ipairs(BATCH_TEXTS) do BATCH_FIELDS[#BATCH_FIELDS + 1] = field end
+for _, field in ipairs(BATCH_NUMBERS) do BATCH_FIELDS[#BATCH_FIELDS + 1] = field end
+
+local batches = {}
+
+-- nil where there is no such batch. Fields that Redis does not hold are nil, counters 0.
+local function batch_load(id)
+  local batch = batches[id]
+  if batch ~= nil then
+    return batch or nil
+  end
+  local values = redis.call('HMGET', key_batch(id), unpack(BATCH_FIELDS))
+  if not values[1] then
+    batches[id] = false
+    return nil
+  end
+  batch = { id = id, was = {}, outcomes = {} }
+  for i, field in ipairs(BATCH_FIELDS) do
+    local value = values[i]
+    if value then
+      batch[field] = i > #BATCH_TEXTS and tonumber(value) or value
+    end
+  end
+  for _, counter in ipairs({ 'total', 'cursor', 'due', 'claimed', 'live', 'ended', 'succeeded', 'failed', 'cancelled',
+    'attempts', 'dials', 'seq' }) do
+    batch[counter] = batch[counter] or 0
+  end
+  for _, field in ipairs(BATCH_FIELDS) do
+    batch.was[field] = batch[field]
+  end
+  batches[id] = batch
+  return batch
+end
+
+local function batches_flush()
+  for id, batch in pairs(batches) do
+    if batch then
+      local set, gone = {}, {}
+      for _, field in ipairs(BATCH_FIELDS) do
+        local value = batch[field]
+        if value ~= batch.was[field] then
+          if value == nil then
+            gone[#gone + 1] = field
+          else
+            set[#set + 1] = field
+            set[#set + 1] = type(value) == 'number' and fmt(value) or value
+          end
+          batch.was[field] = value
+        end
+      end
+      for outcome, n in pairs(batch.outcomes) do
+        redis.call('HINCRBY', key_batch(id), 'outcome:' .. outcome, n)
+      end
+      batch.outcomes = {}
+      if #set > 0 then
+        redis.call('HSET', key_batch(id), unpack(set))
+      end
+      if #gone > 0 then
+        redis.call('HDEL', key_batch(id), unpack(gone))
+      end
+    end
+  end
+end
+
+-- The only writer of a batch's state. False where the table does not permit the event.
+local function batch_move(batch, event)
+  local to = transition_to(BATCH_TRANSITIONS, batch.state, event)
+  if not to then
+    return false
+  end
+  batch.state = to
+  return true
+end
+
+local SCHEDULABLE = { scheduled = true, pending = true, processing = true }
+local ENDED_STATES = { completed = true, cancelled = true, failed = true }
+
+-- djb2 in 32 bits, like key_event_shard() in common/redis/keys.c.
+local function event_shard(tenant)
+  local hash = 5381
+  for i = 1, #tenant do
+    hash = (hash * 33 + tenant:byte(i)) % 4294967296
+  end
+  return hash % 16
+end
+
+-- Writes an event beside the state it tells of (promise 5: they are one fact). The id is derived, so that the same event
+-- written again after a rollback keeps it; it holds no dot.
+local events_written = false
+local function event_write(batch, type_name, id, fields)
+  batch.seq = batch.seq + 1
+  redis.call('XADD', P .. 'events:' .. event_shard(batch.tenant), '*', 'id', id, 'type', type_name, 'tenant', batch.tenant,
+    'batch', batch.id, 'at', fmt(NOW_MS), 'seq', fmt(batch.seq), unpack(fields))
+  if not events_written then
+    events_written = true
+    redis.call('PUBLISH', KEY_WAKE_EVENTS, 'events')
+  end
+end
+
+-- Ends the batch when its last call is final. Run in every path that ends a call.
+local function batch_check_end(batch)
+  if batch.sealed ~= '1' or batch.due + batch.claimed + batch.live + batch.ended > 0 then
+    return
+  end
+  if not batch_move(batch, 'finish') then
+    return
+  end
+  batch.completed_ms = NOW_MS
+  redis.call('ZREM', KEY_ENDING, batch.id)
+  redis.call('ZADD', KEY_PURGE, NOW_MS, 'seen/' .. batch.id)
+  if batch.state == 'completed' and batch.on_batch_complete then
+    event_write(batch, 'batch.completed', 'evt_' .. batch.id .. '-batch_completed', {})
+  end
+end

@@ -1,0 +1,91 @@
+-- @include call.lua
+-- Pacing: GCRA by theoretical arrival time (TAT, integer microseconds) for batch, tenant and trunk, and the log of the
+-- last begins that proves each rate. Mirrored in C by common/domain/pacing.c; tests/lua/test_pace.py holds them together.
+
+-- The TAT after a call at `slot`: credit for lateness of at most one interval, so that a limit which shares a grid with a
+-- faster one loses nothing; none on a first slot (no TAT).
+local function pace_next(tat_us, slot_us, interval_us)
+  if not tat_us then
+    return slot_us + interval_us
+  end
+  return math.max(tat_us, slot_us - interval_us) + interval_us
+end
+
+-- The TAT of something that could have gone at `at` but had nothing to do: idleness earns no credit. Within an interval
+-- it is lateness.
+local function pace_wake(tat_us, at_us, interval_us)
+  if tat_us and at_us - tat_us > interval_us then
+    return nil
+  end
+  return tat_us
+end
+
+-- After a clock step a TAT could lie hours ahead.
+local function pace_clip(resource, horizon_us)
+  local latest = NOW_US + horizon_us + resource.interval_us
+  if resource.tat_us and resource.tat_us > latest then
+    resource.tat_us = latest
+  end
+end
+
+-- A claimed call that was never begun gives its place back.
+local function pace_refund(resource)
+  if resource and resource.tat_us and resource.tat_us > NOW_US then
+    resource.tat_us = resource.tat_us - resource.interval_us
+  end
+end
+
+-- What one call costs a flow of weight 1 in virtual time.
+local VT_UNIT = 1000000
+
+-- claimed -> due. Nothing was begun, so nothing is charged: the turn and the rates' places are given back.
+local function call_release(batch, call, at_ms)
+  local member, owner = call_member(batch, call), call.w
+  call.n, call.w, call.q = at_ms, nil, nil
+  call_move(batch, call, 'release')
+  call_let_go(batch, call)
+  call_write(batch, call)
+  local tenant = resource_load('t', batch.tenant)
+  pace_refund(batch)
+  pace_refund(tenant)
+  pace_refund(resource_load('k', batch.trunk))
+  retry_add(batch, call, at_ms)
+  redis.call('ZREM', KEY_CLAIMED, member .. '/' .. owner)
+  local charge = math.floor(VT_UNIT / (tenant and tenant.weight or 1))
+  if redis.call('ZSCORE', key_flows_turn(batch.trunk), batch.tenant) then
+    redis.call('ZINCRBY', key_flows_turn(batch.trunk), -charge, batch.tenant)
+  else
+    redis.call('HINCRBY', key_flows_vt(batch.trunk), batch.tenant, -charge)
+  end
+end
+
+-- ---- the log of begins: at most `cps` in any sliding second, whatever the workers do ----
+local SECOND_US = 1000000
+local BEGINS_TTL_MS = 2000
+
+-- The earliest instant, not before `at`, at which one more begin keeps the rate.
+local function begins_earliest(kind, id, cps, at_us)
+  local key = key_begins(kind, id)
+  local last = redis.call('LINDEX', key, -1)
+  if not last then
+    return at_us
+  end
+  last = tonumber(last)
+  if last > NOW_US + 2 * SECOND_US then
+    redis.call('DEL', key) -- the clock stepped back: what the log holds lies in a future that will not come so soon
+    return at_us
+  end
+  at_us = math.max(at_us, last)
+  local nth = redis.call('LINDEX', key, -cps)
+  if nth then
+    at_us = math.max(at_us, tonumber(nth) + SECOND_US + 1)
+  end
+  return at_us
+end
+
+local function begins_add(kind, id, cps, at_us)
+  local key = key_begins(kind, id)
+  redis.call('RPUSH', key, fmt(at_us))
+  redis.call('LTRIM', key, -cps, -1)
+  redis.call('PEXPIRE', key, BEGINS_TTL_MS)
+end

@@ -1,0 +1,187 @@
+-- @include batch.lua
+-- The scheduler's sets: two at each level, one by time and one by turn (docs/redis-keys.md). touch_lane() is the only
+-- code that puts a lane into a set outside of call_claim's own loop.
+
+-- A tenant or a trunk, loaded once; `room` is what its concurrency leaves, counted when first asked for.
+local RESOURCE_FIELDS = { 'state', 'cps', 'interval_us', 'max_concurrent', 'tat_us', 'weight', 'vfloor', 'held',
+  'hold_until_ms' }
+local resources = {}
+
+local function resource_load(kind, id)
+  local name = kind .. '/' .. id
+  local resource = resources[name]
+  if resource ~= nil then
+    return resource or nil
+  end
+  local key = kind == 'k' and key_trunk(id) or key_tenant(id)
+  local values = redis.call('HMGET', key, unpack(RESOURCE_FIELDS))
+  if not values[1] then
+    resources[name] = false
+    return nil
+  end
+  resource = {
+    kind = kind, id = id, key = key, state = values[1], cps = tonumber(values[2]), interval_us = tonumber(values[3]),
+    max_concurrent = tonumber(values[4]), tat_us = tonumber(values[5]), weight = tonumber(values[6]) or 1,
+    vfloor = tonumber(values[7]) or 0, held = values[8] or nil, hold_until_ms = tonumber(values[9]) or 0,
+  }
+  resource.was_tat_us, resource.was_vfloor = resource.tat_us, resource.vfloor
+  resources[name] = resource
+  return resource
+end
+
+local function resources_flush()
+  for _, resource in pairs(resources) do
+    if resource then
+      if resource.tat_us ~= resource.was_tat_us then
+        if resource.tat_us then
+          redis.call('HSET', resource.key, 'tat_us', fmt(resource.tat_us))
+        else
+          redis.call('HDEL', resource.key, 'tat_us')
+        end
+        resource.was_tat_us = resource.tat_us
+      end
+      if resource.vfloor ~= resource.was_vfloor then
+        redis.call('HSET', resource.key, 'vfloor', fmt(resource.vfloor))
+        resource.was_vfloor = resource.vfloor
+      end
+    end
+  end
+end
+
+-- How many more calls the resource's concurrency admits now; huge where it has no limit. Members whose score has passed
+-- hold nothing any more, so a leak heals itself. Counted once a script, then kept by those who add.
+local function room(kind, resource)
+  if not resource.room then
+    if resource.max_concurrent then
+      resource.room = resource.max_concurrent - redis.call('ZCOUNT', key_flying(kind, resource.id), '(' .. fmt(NOW_MS), '+inf')
+    else
+      resource.room = 9007199254740992
+    end
+  end
+  return resource.room
+end
+
+local function touch_trunk(trunk_id, at_ms)
+  local trunk = resource_load('k', trunk_id)
+  if trunk and trunk.state == 'active' and not trunk.held then
+    redis.call('ZADD', KEY_TRUNKS, 'LT', fmt(at_ms), trunk_id)
+  end
+end
+
+-- The flow has work that is due at `at_ms`. Where it has its turn already or is parked, it stays there.
+local function touch_flow(trunk_id, tenant_id, at_ms)
+  if redis.call('ZSCORE', key_flows_turn(trunk_id), tenant_id) then
+    touch_trunk(trunk_id, NOW_MS)
+    return
+  end
+  if redis.call('ZSCORE', key_parked_flows(tenant_id), trunk_id) then
+    return
+  end
+  redis.call('ZADD', key_flows_waiting(trunk_id), 'LT', fmt(at_ms), tenant_id)
+  touch_trunk(trunk_id, at_ms)
+end
+
+-- Takes a flow out of the turn set and keeps its virtual time for when it comes back.
+local function flow_leave_turn(trunk_id, tenant_id)
+  local vt = redis.call('ZSCORE', key_flows_turn(trunk_id), tenant_id)
+  if vt then
+    redis.call('HSET', key_flows_vt(trunk_id), tenant_id, fmt(tonumber(vt)))
+    redis.call('ZREM', key_flows_turn(trunk_id), tenant_id)
+  end
+end
+
+-- A flow whose last lane has gone is in no set.
+local function flow_check_empty(trunk_id, tenant_id)
+  if redis.call('ZCARD', key_lanes_waiting(trunk_id, tenant_id)) == 0
+    and redis.call('ZCARD', key_lanes_ready(trunk_id, tenant_id)) == 0 then
+    flow_leave_turn(trunk_id, tenant_id)
+    redis.call('ZREM', key_flows_waiting(trunk_id), tenant_id)
+    redis.call('ZREM', key_parked_flows(tenant_id), trunk_id)
+  end
+end
+
+-- When the lane's next call is due by its work alone: the batch's start for fresh calls, the head of the retries; nil
+-- where nothing is left to dial.
+local function lane_due_ms(batch)
+  local due = batch.cursor < batch.total and batch.start_ms or nil
+  if due and due <= NOW_MS then
+    return due
+  end
+  local head = redis.call('ZRANGE', key_retry(batch.id), 0, 0, 'WITHSCORES')
+  if head[2] and (not due or tonumber(head[2]) < due) then
+    due = tonumber(head[2])
+  end
+  return due
+end
+
+local function lane_park(batch, lane)
+  redis.call('ZADD', key_parked_lanes(batch.id), NOW_MS, lane)
+  redis.call('ZADD', KEY_PARKED, NOW_MS, 'b/' .. batch.id)
+end
+
+-- Puts the batch's lane where its state, its work, its rate and its concurrency say it belongs.
+local function touch_lane(batch)
+  local lane = batch.id .. '/' .. LANE
+  local waiting = key_lanes_waiting(batch.trunk, batch.tenant)
+  local ready = key_lanes_ready(batch.trunk, batch.tenant)
+  local due = SCHEDULABLE[batch.state] and batch.sealed == '1' and lane_due_ms(batch)
+  if due and room('b', batch) <= 0 then
+    lane_park(batch, lane)
+  else
+    redis.call('ZREM', key_parked_lanes(batch.id), lane)
+    redis.call('ZREM', KEY_PARKED, 'b/' .. batch.id)
+    if due then
+      local at = math.max(due, math.ceil((batch.tat_us or 0) / 1000))
+      if at > NOW_MS or not redis.call('ZSCORE', ready, lane) then
+        redis.call('ZADD', waiting, fmt(at), lane)
+        redis.call('ZREM', ready, lane)
+      end
+      touch_flow(batch.trunk, batch.tenant, at)
+      return
+    end
+  end
+  redis.call('ZREM', waiting, lane)
+  redis.call('ZREM', ready, lane)
+  flow_check_empty(batch.trunk, batch.tenant)
+end
+
+-- ---- room appeared: whoever was parked for it comes back ----
+
+local function wake_workers()
+  redis.call('PUBLISH', KEY_WAKE, 'work')
+end
+
+local function wake_trunk(trunk_id)
+  local trunk = resource_load('k', trunk_id)
+  if not trunk or trunk.held ~= 'full' then
+    return false
+  end
+  trunk.held = nil
+  redis.call('HDEL', trunk.key, 'held')
+  redis.call('ZREM', KEY_PARKED, 'k/' .. trunk_id)
+  touch_trunk(trunk_id, NOW_MS)
+  wake_workers()
+  return true
+end
+
+local function wake_tenant(tenant_id)
+  local flows = redis.call('ZRANGE', key_parked_flows(tenant_id), 0, 63)
+  for _, trunk_id in ipairs(flows) do
+    redis.call('ZREM', key_parked_flows(tenant_id), trunk_id)
+    touch_flow(trunk_id, tenant_id, NOW_MS)
+  end
+  if #flows > 0 then
+    redis.call('ZREM', KEY_PARKED, 't/' .. tenant_id)
+    wake_workers()
+  end
+  return #flows > 0
+end
+
+local function wake_batch(batch)
+  if not redis.call('ZSCORE', key_parked_lanes(batch.id), batch.id .. '/' .. LANE) then
+    return false
+  end
+  touch_lane(batch)
+  wake_workers()
+  return true
+end

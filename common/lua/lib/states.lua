@@ -1,0 +1,59 @@
+-- The two state machines as data. common/domain/call_state.c and batch_state.c hold the same rows; tests/lua/test_states.py
+-- compares them and docs/states.md is generated from them. Nothing but call_move() and batch_move() writes a state.
+local CALL_TRANSITIONS = {
+  -- from, event, to
+  { 'due', 'claim', 'claimed' },
+  { 'claimed', 'release', 'due' },
+  { 'claimed', 'begin', 'live' },
+  { 'live', 'hangup', 'ended' },
+  { 'live', 'finish', 'final' },
+  { 'live', 'retry', 'due' },
+  { 'live', 'giveback', 'due' },
+  { 'ended', 'finish', 'final' },
+  { 'ended', 'retry', 'due' },
+  { 'due', 'finish', 'final' },
+}
+
+local BATCH_TRANSITIONS = {
+  { 'ingesting', 'seal_future', 'scheduled' },
+  { 'ingesting', 'seal', 'pending' },
+  { 'draft', 'seal_future', 'scheduled' },
+  { 'draft', 'seal', 'pending' },
+  { 'scheduled', 'start', 'pending' },
+  { 'pending', 'begin', 'processing' },
+  { 'pending', 'finish', 'completed' },
+  { 'processing', 'finish', 'completed' },
+  { 'paused', 'finish', 'completed' },
+  { 'scheduled', 'pause', 'paused' },
+  { 'pending', 'pause', 'paused' },
+  { 'processing', 'pause', 'paused' },
+  { 'paused', 'resume_future', 'scheduled' },
+  { 'paused', 'resume', 'pending' },
+  { 'paused', 'resume_started', 'processing' },
+  { 'draft', 'cancel', 'cancelling' },
+  { 'ingesting', 'cancel', 'cancelling' },
+  { 'scheduled', 'cancel', 'cancelling' },
+  { 'pending', 'cancel', 'cancelling' },
+  { 'processing', 'cancel', 'cancelling' },
+  { 'paused', 'cancel', 'cancelling' },
+  { 'cancelling', 'finish', 'cancelled' },
+  { 'draft', 'fail', 'failed' },
+  { 'ingesting', 'fail', 'failed' },
+  { 'scheduled', 'fail', 'failed' },
+  { 'pending', 'fail', 'failed' },
+  { 'processing', 'fail', 'failed' },
+  { 'paused', 'fail', 'failed' },
+  { 'cancelling', 'fail', 'failed' },
+}
+
+local function transition_to(rows, from, event)
+  for _, row in ipairs(rows) do
+    if row[1] == from and row[2] == event then
+      return row[3]
+    end
+  end
+  return nil
+end
+
+-- How an outcome counts once it is final (data-model's outcome table).
+local SUCCEEDED = { COMPLETED = true }

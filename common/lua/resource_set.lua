@@ -1,0 +1,78 @@
+#!lua flags=allow-oom
+-- Makes or changes a trunk or a tenant, stops or starts it. A changed rate holds at once: what was reserved ahead at the
+-- old pace is cut to one interval. Room that appears wakes whoever waited for it.
+--
+-- KEYS[1]  cell prefix
+-- ARGV[1]  kind: "k" trunk | "t" tenant
+-- ARGV[2]  id
+-- ARGV[3]  "create" (ERR_EXISTS where it is there) | "set" (ERR_NOT_FOUND where it is not) | "put" (either)
+-- ARGV[4..] field, value, ... at most 50 pairs; an empty value removes the field. cps gives interval_us; state is "active" or
+--          "stopped"
+-- Returns  "created" | "changed"
+-- Errors   ERR_INVALID, ERR_EXISTS, ERR_NOT_FOUND
+-- Bound    O(fields + flows parked)
+-- @include lib/scheduler.lua
+local kind, id, how = ARGV[1], check_id(ARGV[2], 64, 'id'), ARGV[3]
+if (kind ~= 'k' and kind ~= 't') or (#ARGV - 3) % 2 ~= 0 or #ARGV > 3 + 100 then
+  return redis.error_reply('ERR_INVALID resource')
+end
+local key = kind == 'k' and key_trunk(id) or key_tenant(id)
+local is_there = redis.call('EXISTS', key) == 1
+if how == 'create' and is_there then
+  return redis.error_reply('ERR_EXISTS ' .. id)
+elseif how == 'set' and not is_there then
+  return redis.error_reply('ERR_NOT_FOUND ' .. id)
+end
+
+local set, gone = {}, {}
+local function put(field, value)
+  if value == '' then
+    gone[#gone + 1] = field
+  else
+    set[#set + 1] = field
+    set[#set + 1] = value
+  end
+end
+for i = 4, #ARGV, 2 do
+  put(ARGV[i], ARGV[i + 1])
+  if ARGV[i] == 'cps' then
+    local cps = check_number(ARGV[i + 1], 'cps')
+    if cps < 1 or cps ~= math.floor(cps) then
+      return redis.error_reply('ERR_INVALID cps')
+    end
+    put('interval_us', fmt(math.ceil(1005000 / cps)))
+  elseif ARGV[i] == 'state' and ARGV[i + 1] ~= 'active' and ARGV[i + 1] ~= 'stopped' then
+    return redis.error_reply('ERR_INVALID state')
+  end
+end
+if not is_there then
+  put('created_ms', fmt(NOW_MS))
+  redis.call('HSET', key, 'state', 'active')
+  redis.call('SADD', P .. (kind == 'k' and 'index:trunks' or 'index:tenants'), id)
+end
+if #set > 0 then
+  redis.call('HSET', key, unpack(set))
+end
+if #gone > 0 then
+  redis.call('HDEL', key, unpack(gone))
+end
+
+local resource = resource_load(kind, id)
+if resource.tat_us and resource.interval_us then
+  resource.tat_us = math.min(resource.tat_us, NOW_US + resource.interval_us)
+end
+resources_flush()
+if resource.state == 'active' and room(kind, resource) > 0 then
+  if kind == 'k' then
+    wake_trunk(id)
+    if redis.call('ZCARD', key_flows_waiting(id)) + redis.call('ZCARD', key_flows_turn(id)) > 0 then
+      touch_trunk(id, NOW_MS)
+    end
+  else
+    wake_tenant(id)
+  end
+  wake_workers()
+elseif kind == 'k' and resource.state ~= 'active' then
+  redis.call('ZREM', KEY_TRUNKS, id)
+end
+return is_there and 'changed' or 'created'

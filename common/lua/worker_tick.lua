@@ -1,0 +1,234 @@
+#!lua flags=allow-oom
+-- A worker's heartbeat, and its share of what time alone brings about: claims whose lease has passed, calls that waited
+-- long enough for a summary, the retries of cancelled batches, lost wakes, and things to remove. At most one a second.
+--
+-- KEYS[1]  cell prefix
+-- ARGV[1]  worker id
+-- ARGV[2]  most items settled (1..200): the bound of the script's work
+-- Returns  {now us, next ms or "" (when something is due again), 0|1 (1: the bound was met, come again), reclaimed,
+--           summaries given up, ended by cancel, lost wakes}
+-- Errors   ERR_INVALID
+-- Bound    O(items * log n)
+-- @include lib/pace.lua
+local worker = check_id(ARGV[1], 64, 'worker')
+local budget = math.min(check_number(ARGV[2], 'items'), 200)
+local PRESENCE_MS = 60000
+local RECONCILE_MS = 2000
+local HELD_SAMPLE = 20
+
+local counts = { reclaimed = 0, summaries = 0, cancelled = 0, lost = 0 }
+
+local function spend()
+  budget = budget - 1
+end
+
+local function due_members(key)
+  return redis.call('ZRANGE', key, '-inf', fmt(NOW_MS), 'BYSCORE', 'LIMIT', 0, math.max(0, budget))
+end
+
+local function present()
+  redis.call('ZADD', KEY_WORKERS, fmt(NOW_MS), worker)
+  redis.call('ZREMRANGEBYSCORE', KEY_WORKERS, '-inf', fmt(NOW_MS - PRESENCE_MS))
+end
+
+local function reclaim()
+  for _, member in ipairs(due_members(KEY_CLAIMED)) do
+    spend()
+    local batch_id, ordinal, dial, owner = member:match('^([^/]+)/(%d+)/(%d+)/(.+)$')
+    local batch = batch_id and batch_load(batch_id)
+    local call = batch and call_read(batch, tonumber(ordinal))
+    if call and call.phase == 'claimed' and call.d == tonumber(dial) and call.w == owner then
+      call_release(batch, call, NOW_MS)
+      counts.reclaimed = counts.reclaimed + 1
+    else
+      redis.call('ZREM', KEY_CLAIMED, member)
+    end
+  end
+end
+
+local function give_up_summaries()
+  for _, member in ipairs(due_members(KEY_ENDED)) do
+    spend()
+    local batch_id, ordinal, dial = member:match('^([^/]+)/(%d+)/(%d+)$')
+    local batch = batch_id and batch_load(batch_id)
+    local call = batch and call_read(batch, tonumber(ordinal))
+    if call and call.phase == 'ended' and call.l == tonumber(dial) then
+      call_finalize(batch, call, true)
+      counts.summaries = counts.summaries + 1
+    end
+    redis.call('ZREM', KEY_ENDED, member)
+  end
+end
+
+-- Contacts of a cancelled batch that wait for a retry end with the outcome of their last attempt and their event; those
+-- that were never dialed were counted by the cancel, or are counted here and told of by the batch's event alone.
+local function end_cancelled()
+  local batch_id = redis.call('ZRANGE', KEY_ENDING, 0, 0)[1]
+  local batch = batch_id and batch_load(batch_id)
+  if not batch or batch.state ~= 'cancelling' then
+    if batch_id then
+      redis.call('ZREM', KEY_ENDING, batch_id)
+    end
+    return
+  end
+  local ordinals = redis.call('ZRANGE', key_retry(batch_id), 0, math.max(0, budget - 1))
+  for _, ordinal in ipairs(ordinals) do
+    spend()
+    local call = call_read(batch, tonumber(ordinal))
+    local was_dialed = call.a > 0 and call.x ~= nil
+    call.x = was_dialed and call.x or 'CANCELLED'
+    redis.call('ZREM', key_retry(batch_id), ordinal)
+    call_finalize(batch, call, was_dialed)
+    counts.cancelled = counts.cancelled + 1
+  end
+  if #ordinals == 0 then
+    redis.call('ZREM', KEY_ENDING, batch_id)
+    batch_check_end(batch)
+  end
+end
+
+-- ---- lost wakes: whoever is parked although there is room ----
+
+local function reconcile_held(tenant_id)
+  if redis.call('ZCARD', key_held(tenant_id)) == 0 then
+    redis.call('ZREM', KEY_PARKED, 'h/' .. tenant_id)
+    return false
+  end
+  local woken = false
+  for _, member in ipairs(redis.call('ZRANDMEMBER', key_held(tenant_id), HELD_SAMPLE)) do
+    local number = member:match('^(%d+)/')
+    if number and redis.call('HEXISTS', key_dialing(tenant_id), number) == 0 then
+      woken = number_wake(tenant_id, number) > 0 or woken
+    end
+  end
+  return woken
+end
+
+local function reconcile_one(kind, id)
+  if kind == 'h' then
+    return reconcile_held(id)
+  elseif kind == 'b' then
+    local batch = batch_load(id)
+    return batch and room('b', batch) > 0 and wake_batch(batch)
+  end
+  local resource = resource_load(kind, id)
+  if not resource or resource.state ~= 'active' or room(kind, resource) <= 0 then
+    return false
+  end
+  if kind == 'k' then
+    return wake_trunk(id)
+  end
+  return wake_tenant(id)
+end
+
+local function reconcile()
+  local parked = redis.call('ZRANGE', KEY_PARKED, '-inf', fmt(NOW_MS - RECONCILE_MS), 'BYSCORE', 'LIMIT', 0,
+    math.max(0, budget))
+  for _, member in ipairs(parked) do
+    spend()
+    local kind, id = member:match('^([ktbh])/(.+)$')
+    if kind then
+      redis.call('ZADD', KEY_PARKED, 'XX', fmt(NOW_MS), member)
+      if reconcile_one(kind, id) then
+        counts.lost = counts.lost + 1
+      end
+    else
+      redis.call('ZREM', KEY_PARKED, member)
+    end
+  end
+  if counts.lost > 0 then
+    redis.call('HINCRBY', P .. 'cell', 'lost_wakes', counts.lost)
+  end
+end
+
+-- ---- what is to be removed ----
+
+local function purge_seen(batch_id)
+  local shards = tonumber(redis.call('HGET', key_batch(batch_id), 'seen_shards') or 0)
+  local done = tonumber(redis.call('HGET', key_batch(batch_id), 'seen_purged') or 0)
+  while done < shards and budget > 0 do
+    spend()
+    redis.call('UNLINK', key_batch(batch_id) .. ':seen:n:' .. fmt(done), key_batch(batch_id) .. ':seen:i:' .. fmt(done))
+    done = done + 1
+  end
+  if redis.call('EXISTS', key_batch(batch_id)) == 1 then
+    redis.call('HSET', key_batch(batch_id), 'seen_purged', fmt(done))
+  end
+  if done >= shards then
+    redis.call('UNLINK', key_batch(batch_id) .. ':chunks')
+    return true
+  end
+  return false
+end
+
+-- A creation that was never sealed: its producer died.
+local function purge_draft(batch_id)
+  local batch = batch_load(batch_id)
+  if not batch or batch.sealed == '1' then
+    return true
+  end
+  if not purge_seen(batch_id) then
+    return false
+  end
+  local bucket = math.ceil(batch.total / BUCKET)
+  while bucket > 0 and budget > 0 do
+    spend()
+    bucket = bucket - 1
+    for _, what in ipairs({ 'contacts', 'extra', 'state', 'texts', 'attempts' }) do
+      redis.call('UNLINK', key_bucket(batch_id, what, bucket * BUCKET))
+    end
+  end
+  batch.total = bucket * BUCKET
+  if bucket > 0 then
+    return false
+  end
+  batches[batch_id] = false
+  redis.call('UNLINK', key_batch(batch_id))
+  return true
+end
+
+local function purge()
+  for _, member in ipairs(due_members(KEY_PURGE)) do
+    local kind, batch_id = member:match('^(%a+)/(.+)$')
+    local is_done = true
+    if kind == 'seen' then
+      is_done = purge_seen(batch_id)
+    elseif kind == 'draft' then
+      is_done = purge_draft(batch_id)
+    end
+    if is_done then
+      redis.call('ZREM', KEY_PURGE, member)
+    end
+    if budget <= 0 then
+      return
+    end
+  end
+end
+
+local function next_ms()
+  local earliest
+  for _, key in ipairs({ KEY_CLAIMED, KEY_LIVE, KEY_ENDED, KEY_ENDING, KEY_PURGE }) do
+    local head = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+    local at = tonumber(head[2])
+    if at and (not earliest or at < earliest) then
+      earliest = at
+    end
+  end
+  return earliest and fmt(earliest) or ''
+end
+
+present()
+reclaim()
+give_up_summaries()
+if budget > 0 then
+  end_cancelled()
+end
+if budget > 0 then
+  reconcile()
+end
+if budget > 0 then
+  purge()
+end
+batches_flush()
+resources_flush()
+return { fmt(NOW_US), next_ms(), budget <= 0 and 1 or 0, counts.reclaimed, counts.summaries, counts.cancelled, counts.lost }

@@ -1,0 +1,409 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine's scripts spoken to from Python, and a small fleet that works a cell with them: what a worker does, without
+the telephone. For tests of the scripts; the real worker is tested in tests/integration and tests/e2e.
+
+    engine = Engine(server.client())
+    engine.trunk("main", cps=50)
+    engine.tenant("acme", cps=100)
+    batch = engine.batch("acme", "main", contacts=100, cps=30)
+    fleet = Fleet(engine, workers=3)
+    fleet.run(seconds=3)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import heapq
+import itertools
+import random
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import redis
+
+from tests.support.scripts import Scripts
+
+HORIZON_US = 200_000
+LEASE_MS = 2_000
+LATE_MS = 250
+POST_MS = 30_000
+MARGIN_MS = 30_000
+CLAIM_CALLS = 64
+CLAIM_STEPS = 400
+
+
+def varint(value: int) -> bytes:
+    out = bytearray()
+    while value >= 128:
+        out.append(value % 128 + 128)
+        value //= 128
+    out.append(value)
+    return bytes(out)
+
+
+def contact_record(phone: int, contact_id: str = "", name: str = "") -> bytes:
+    """A carillon.v1.Contact as protobuf-c packs it: phone = 1, id = 2, name = 3."""
+    record = b"\x08" + varint(phone)
+    for tag, text in ((0x12, contact_id), (0x1A, name)):
+        if text:
+            data = text.encode()
+            record += bytes([tag]) + varint(len(data)) + data
+    return record
+
+
+def id_hash(contact_id: str) -> str:
+    if not contact_id:
+        return ""
+    return str(int.from_bytes(hashlib.sha256(contact_id.encode()).digest()[:8], "big") >> 11)
+
+
+@dataclasses.dataclass(frozen=True)
+class Slot:
+    """A claimed call."""
+
+    batch: str
+    ordinal: int
+    dial: int
+    slot_us: int
+    attempts: int
+    record: bytes
+
+    @property
+    def ref(self) -> tuple[str, int, int]:
+        return (self.batch, self.ordinal, self.dial)
+
+    @property
+    def member(self) -> str:
+        return f"{self.batch}/{self.ordinal}/{self.dial}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    now_us: int
+    next_ms: int | None
+    more: bool
+    slots: list[Slot]
+
+
+class Engine:
+    """The scripts of one cell, with the arguments that the processes give them."""
+
+    def __init__(self, client: redis.Redis, cell: str = "c0") -> None:
+        self.client = client
+        self.scripts = Scripts(client, cell)
+        self._requests = itertools.count(1)
+        self._numbers = itertools.count(15550000001)
+        self._batches = itertools.count(1)
+
+    def key(self, rest: str) -> str:
+        return self.scripts.key(rest)
+
+    def hash(self, rest: str) -> dict[str, str]:
+        return {name.decode(): value.decode() for name, value in self.client.hgetall(self.key(rest)).items()}
+
+    def now_ms(self) -> int:
+        seconds, micros = self.client.time()
+        return seconds * 1000 + micros // 1000
+
+    # ---- configuration ----
+
+    def trunk(self, trunk: str, how: str = "put", **fields: Any) -> None:
+        self._resource("k", trunk, how, {"cps": 1000, **fields} if how != "set" else fields)
+
+    def tenant(self, tenant: str, how: str = "put", **fields: Any) -> None:
+        self._resource("t", tenant, how, {"cps": 1000, **fields} if how != "set" else fields)
+
+    def _resource(self, kind: str, name: str, how: str, fields: dict[str, Any]) -> None:
+        flat = [item for pair in fields.items() for item in pair]
+        self.scripts.run("resource_set", kind, name, how, *flat)
+
+    # ---- batches ----
+
+    def numbers(self, n: int) -> list[int]:
+        return [next(self._numbers) for _ in range(n)]
+
+    def batch(
+        self,
+        tenant: str,
+        trunk: str,
+        contacts: int | Iterable[int] = 1,
+        *,
+        seal: bool = True,
+        start_in_ms: int | None = None,
+        **fields: Any,
+    ) -> str:
+        """A batch of `contacts` (how many, or the numbers). Fields: cps, priority, max_concurrent, max_attempts, ..."""
+        batch = f"batch_c0_{next(self._batches):06d}"
+        cps = fields.pop("cps", 10)
+        settings: dict[str, Any] = {
+            "cps": cps,
+            "interval_us": -(-1_005_000 // cps),
+            "priority": 5,
+            "max_attempts": 3,
+            "ring_s": 30,
+            "talk_s": 60,
+            "summary_wait_ms": 1000,
+            "seen_shards": 4,
+            "on_call_complete": "http://127.0.0.1/call",
+            "on_batch_complete": "http://127.0.0.1/batch",
+            **fields,
+        }
+        if start_in_ms is not None:
+            settings["start_ms"] = self.now_ms() + start_in_ms
+        flat = [item for pair in settings.items() if pair[1] is not None for item in pair]
+        self.scripts.run("batch_create", batch, tenant, trunk, 60_000, *flat)
+        numbers = self.numbers(contacts) if isinstance(contacts, int) else list(contacts)
+        total = 0
+        for chunk, start in enumerate(range(0, len(numbers), 500), 1):
+            total = self.ingest(batch, chunk, [(number, "") for number in numbers[start : start + 500]])[0]
+        if seal:
+            self.seal(batch, total)
+        return batch
+
+    def ingest(self, batch: str, chunk: int, contacts: list[tuple[int, str]], digest: str | None = None) -> list[Any]:
+        """Total after it, whether it was a repetition, then (index, why) of what was left out."""
+        args: list[Any] = []
+        for number, contact_id in contacts:
+            args += [str(number), id_hash(contact_id), contact_record(number, contact_id), ""]
+        digest = digest or hashlib.sha256(repr(contacts).encode()).hexdigest()
+        reply = self.scripts.run("batch_ingest", batch, chunk, digest, *args)
+        left_out = [(int(reply[i]), reply[i + 1].decode()) for i in range(2, len(reply), 2)]
+        return [int(reply[0]), int(reply[1]), left_out]
+
+    def seal(self, batch: str, total: int, *tags: str) -> str:
+        return self.scripts.run("batch_seal", batch, total, *(tag.encode().hex() for tag in tags))[0].decode()
+
+    def control(self, batch: str, tenant: str, verb: str, *args: Any) -> tuple[str, int]:
+        state, taken = self.scripts.run("batch_control", batch, tenant, verb, *args)
+        return state.decode(), int(taken)
+
+    def counters(self, batch: str) -> dict[str, int]:
+        values = self.hash(f"batch:{batch}")
+        names = ("total", "due", "claimed", "live", "ended", "succeeded", "failed", "attempts", "dials")
+        return {name: int(values.get(name, 0)) for name in names}
+
+    def state(self, batch: str, ordinal: int) -> dict[str, str]:
+        text = self.client.hget(self.key(f"batch:{batch}:state:{ordinal // 64}"), str(ordinal))
+        return dict(part.split("=", 1) for part in text.decode().split(" ")) if text else {}
+
+    # ---- calls ----
+
+    def claim(self, worker: str = "w1", calls: int = CLAIM_CALLS, steps: int = CLAIM_STEPS, request: str | None = None) -> Claim:
+        request = request or f"r{next(self._requests)}"
+        reply = self.scripts.run("call_claim", worker, request, calls, steps, HORIZON_US, LEASE_MS)
+        slots = [
+            Slot(row[0].decode(), int(row[1]), int(row[2]), int(row[3]), int(row[4]), row[5]) for row in reply[3:]
+        ]
+        return Claim(int(reply[0]), int(reply[1]) if reply[1] else None, reply[2] == 1, slots)
+
+    def begin(self, slots: Iterable[Slot], worker: str = "w1") -> list[tuple[str, ...]]:
+        args = [item for slot in slots for item in slot.ref]
+        reply = self.scripts.run("call_begin", worker, LATE_MS, POST_MS, MARGIN_MS, *args)
+        return [tuple(item.decode() for item in row) for row in reply[1:]]
+
+    def release(self, slots: Iterable[Slot], worker: str = "w1") -> list[str]:
+        args = [item for slot in slots for item in slot.ref]
+        return [item.decode() for item in self.scripts.run("call_release", worker, *args)]
+
+    def accept(self, slot: Slot, provider_id: str = "p1", check_in_ms: int = 60_000) -> str:
+        return self.scripts.run("call_accept", *slot.ref, provider_id, self.now_ms() + check_in_ms)[0].decode()
+
+    def abort(self, slot: Slot, verdict: str = "NOT_SENT", due_in_ms: int = 0, hold_ms: int = 0, worker: str = "w1") -> str:
+        reply = self.scripts.run("call_abort", worker, *slot.ref, verdict, self.now_ms() + due_in_ms, hold_ms)
+        return reply[0].decode()
+
+    def finish(
+        self,
+        slot: Slot,
+        how: str = "final",
+        outcome: str = "COMPLETED",
+        next_in_ms: int | None = None,
+        attempts: int | None = None,
+        **texts: str,
+    ) -> str:
+        """`attempts`: what the decision saw; the slot's own count plus the begun one where not given."""
+        return self.finish_many([self.finish_args(slot, how, outcome, next_in_ms, attempts, **texts)])[0]
+
+    def finish_args(
+        self,
+        slot: Slot,
+        how: str = "final",
+        outcome: str = "COMPLETED",
+        next_in_ms: int | None = None,
+        attempts: int | None = None,
+        **texts: str,
+    ) -> list[Any]:
+        now = self.now_ms()
+        return [
+            *slot.ref,
+            slot.attempts + 1 if attempts is None else attempts,
+            how,
+            outcome,
+            "" if next_in_ms is None else now + next_in_ms,
+            "",
+            now,
+            texts.get("duration", "1"),
+            texts.get("provider_id", "p1"),
+            texts.get("success", ""),
+            texts.get("reason", "user_hangup"),
+            texts.get("recording", ""),
+            texts.get("summary", ""),
+            texts.get("source", "callback"),
+        ]
+
+    def finish_many(self, calls: list[list[Any]]) -> list[str]:
+        flat = [item for call in calls for item in call]
+        return [item.decode() for item in self.scripts.run("call_finish", *flat)]
+
+    def tick(self, worker: str = "w1", items: int = 100) -> dict[str, Any]:
+        reply = self.scripts.run("worker_tick", worker, items)
+        names = ("reclaimed", "summaries", "cancelled", "lost")
+        return {
+            "next_ms": int(reply[1]) if reply[1] else None,
+            "more": reply[2] == 1,
+            **dict(zip(names, (int(value) for value in reply[3:]))),
+        }
+
+    def checks(self, calls: int = 32, lease_ms: int = 10_000) -> list[list[bytes]]:
+        return self.scripts.run("call_checks", calls, lease_ms)[2:]
+
+    def recheck(self, slot: Slot, what: str, provider_id: str = "", check_in_ms: int = 0, absent_after_ms: int = 1000) -> str:
+        reply = self.scripts.run(
+            "call_recheck", *slot.ref, what, provider_id, self.now_ms() + check_in_ms, absent_after_ms
+        )
+        return reply[0].decode()
+
+    def events(self, tenant: str | None = None) -> list[dict[str, str]]:
+        """Every event of the cell, in the order of their streams."""
+        found = []
+        for shard in range(16):
+            for _, fields in self.client.xrange(self.key(f"events:{shard}")):
+                event = {name.decode(): value.decode() for name, value in fields.items()}
+                if tenant is None or event["tenant"] == tenant:
+                    found.append(event)
+        return found
+
+
+@dataclasses.dataclass
+class Begin:
+    """One begun call, in Redis time."""
+
+    batch: str
+    ordinal: int
+    begin_us: int
+    slot_us: int
+    attempt: int
+
+
+Stall = Callable[[random.Random], float]
+
+
+class Fleet:
+    """Workers in one thread on one connection: each claims when its timer says so, begins what is due in groups, and ends
+    calls after `talk_s`. `stall` gives seconds a worker stands still before it acts, for injected stalls."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        workers: int = 3,
+        talk_s: float = 0.0,
+        stall: Stall | None = None,
+        outcome: Callable[[Begin], tuple[str, str, int | None]] = lambda begin: ("final", "COMPLETED", None),
+        seed: int = 1,
+    ) -> None:
+        self.engine = engine
+        self.names = [f"w{i + 1}" for i in range(workers)]
+        self.talk_s = talk_s
+        self.stall = stall
+        self.outcome = outcome
+        self.random = random.Random(seed)
+        self.begins: list[Begin] = []
+        self.released: dict[str, int] = defaultdict(int)
+        self._claim_at = {name: 0.0 for name in self.names}
+        self._free_at = {name: 0.0 for name in self.names}
+        self._tick_at = 0.0
+        self._slots: list[tuple[float, int, str, Slot]] = []
+        self._talks: list[tuple[float, int, Slot, Begin]] = []
+        self._order = itertools.count()
+        self._epoch = time.monotonic()
+
+    def _now(self) -> float:
+        return time.monotonic() - self._epoch
+
+    def run(self, seconds: float, until: Callable[[], bool] | None = None) -> None:
+        end = self._now() + seconds
+        while self._now() < end and not (until and until()):
+            self._turn()
+
+    def _turn(self) -> None:
+        now = self._now()
+        if now >= self._tick_at:
+            self.engine.tick(self.names[0])
+            self._tick_at = now + 1.0
+        for name in self.names:
+            if now >= self._free_at[name]:
+                self._work(name, now)
+        self._hang_up()
+        due = [self._tick_at, *self._claim_at.values()]
+        due += [row[0] for row in self._slots[:1]] + [row[0] for row in self._talks[:1]]
+        time.sleep(max(0.0, min(0.005, min(due) - self._now())))
+
+    def _work(self, name: str, now: float) -> None:
+        if now >= self._claim_at[name]:
+            self._claim(name)
+        due = [row for row in self._slots if row[2] == name and row[0] <= now]
+        if due:
+            if self.stall:
+                pause = self.stall(self.random)
+                if pause > 0.0:
+                    self._free_at[name] = now + pause
+                    return
+            self._slots = [row for row in self._slots if not (row[2] == name and row[0] <= now)]
+            heapq.heapify(self._slots)
+            self._begin(name, [row[3] for row in sorted(due)][:CLAIM_CALLS])
+
+    def _claim(self, name: str) -> None:
+        claim = self.engine.claim(name)
+        now = self._now()
+        for slot in claim.slots:
+            heapq.heappush(self._slots, (now + (slot.slot_us - claim.now_us) / 1e6, next(self._order), name, slot))
+        if claim.more:
+            self._claim_at[name] = now
+        elif claim.next_ms is None:
+            self._claim_at[name] = now + 0.05
+        else:
+            ahead = (claim.next_ms * 1000 - claim.now_us) / 1e6
+            self._claim_at[name] = now + max(0.0, ahead - 0.1 * (0.5 + self.random.random()))
+
+    def _begin(self, name: str, slots: list[Slot]) -> None:
+        answers = self.engine.begin(slots, name)
+        for slot, answer in zip(slots, answers):
+            if answer[0] != "begun":
+                self.released[answer[1]] += 1
+                continue
+            begin = Begin(slot.batch, slot.ordinal, int(answer[1]), slot.slot_us, int(answer[2]))
+            self.begins.append(begin)
+            heapq.heappush(self._talks, (self._now() + self.talk_s, next(self._order), slot, begin))
+
+    def _hang_up(self) -> None:
+        calls = []
+        while self._talks and self._talks[0][0] <= self._now() and len(calls) < 16:
+            _, _, slot, begin = heapq.heappop(self._talks)
+            how, outcome, next_in_ms = self.outcome(begin)
+            calls.append(self.engine.finish_args(slot, how, outcome, next_in_ms))
+        if calls:
+            self.engine.finish_many(calls)
+
+
+def most_in_a_second(instants_us: Iterable[int]) -> int:
+    """The most instants in any half-open second [t, t + 1 s)."""
+    ordered = sorted(instants_us)
+    most, first = 0, 0
+    for last, instant in enumerate(ordered):
+        while instant - ordered[first] >= 1_000_000:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
