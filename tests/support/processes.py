@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Carillon's processes under test: started on a port of their own, waited for by their ready line, ended in order.
+
+    with Process("carillon-carrier", "--listen", "127.0.0.1:0", ...) as carrier:
+        urllib.request.urlopen(carrier.url + "/healthz")
+
+Every end looks for sanitizer reports in the process's stderr and fails on one; a failure prints the log's tail. No
+process outlives the one that started it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from types import TracebackType
+from typing import Any, Iterator, Mapping
+
+from tests.support.waiting import DeadlinePassed, wait_until
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+START_DEADLINE_S = 20.0  # a sanitizer build on a busy machine
+STOP_DEADLINE_S = 20.0
+LOG_TAIL_LINES = 40
+READY = re.compile(r"^listening (https?://\S+)$")
+SANITIZER = re.compile(r"ERROR: (Address|Leak|Thread|Memory)Sanitizer|: runtime error: |SUMMARY: \w+Sanitizer")
+
+
+def build_directory() -> pathlib.Path:
+    """The variant under test: CARILLON_BUILD as the Makefile sets it, the release build by default."""
+    return ROOT / os.environ.get("CARILLON_BUILD", "build/release")
+
+
+def program(name: str) -> pathlib.Path:
+    """The path of a built program, such as "carillon-worker"."""
+    path = build_directory() / "bin" / name
+    assert path.exists(), f"{path} is not built: run make"
+    return path
+
+
+class Process:
+    """One process. Made stopped; start() or `with` starts it, and it may be started again after it ended."""
+
+    def __init__(self, name: str, *args: str, env: Mapping[str, str] | None = None, label: str = "") -> None:
+        """`name`: a program of ours, or a path. `label`: what to call it in messages, where there are several."""
+        self.label = label or pathlib.Path(name).name
+        self.args = list(args)
+        self.url = ""
+        self.stdout: list[str] = []
+        self._path = pathlib.Path(name) if "/" in name else program(name)
+        self._env = {**os.environ, **(env or {})}
+        self._directory = pathlib.Path(tempfile.mkdtemp(prefix="carillon-process-"))
+        self.log = self._directory / "stderr.log"
+        self._scanned = 0
+        self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+
+    # ---- start ----
+
+    def start(self, wait: bool = True) -> Process:
+        """Starts it and, with `wait`, returns once it has said where it listens."""
+        assert self._process is None, f"{self.label} is running already"
+        self.url = ""
+        self.stdout = []
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                # setpriv: the kernel ends it with us, however we end.
+                ["setpriv", "--pdeathsig", "KILL", str(self._path), *self.args],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=self._env,
+                text=True,
+            )
+        self._reader = threading.Thread(target=self._read_stdout, args=(self._process,), daemon=True)
+        self._reader.start()
+        if wait:
+            self.wait_ready()
+        return self
+
+    def _read_stdout(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.stdout.append(line.rstrip("\n"))
+            ready = READY.match(self.stdout[-1])
+            if ready and process is self._process:
+                self.url = ready.group(1)
+
+    def wait_ready(self, deadline_s: float = START_DEADLINE_S) -> None:
+        """Returns once the ready line is there; `url` holds what it said."""
+        process = self._running()
+        try:
+            wait_until(lambda: self.url or process.poll() is not None, deadline_s, f"{self.label} says it is ready")
+        except DeadlinePassed:
+            self.print_log_tail()
+            self.kill()
+            raise
+        if not self.url:
+            self.print_log_tail()
+            status = self.wait()
+            raise AssertionError(f"{self.label} ended with {status} instead of getting ready")
+
+    # ---- while it runs ----
+
+    def _running(self) -> subprocess.Popen[str]:
+        assert self._process is not None, f"{self.label} is not running"
+        return self._process
+
+    @property
+    def pid(self) -> int:
+        return self._running().pid
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def signal(self, signo: int) -> None:
+        self._running().send_signal(signo)
+
+    def stop_running(self) -> None:
+        """SIGSTOP: it hangs until continue_running()."""
+        self.signal(signal.SIGSTOP)
+
+    def continue_running(self) -> None:
+        self.signal(signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Hangs it for the length of a `with`."""
+        self.stop_running()
+        try:
+            yield
+        finally:
+            self.continue_running()
+
+    # ---- the end ----
+
+    def wait(self, deadline_s: float = STOP_DEADLINE_S) -> int:
+        """Waits for its end and gives its exit status (negative: the signal that killed it)."""
+        process = self._running()
+        try:
+            status = process.wait(deadline_s)
+        except subprocess.TimeoutExpired:
+            self.print_log_tail()
+            process.kill()
+            process.wait()
+            raise DeadlinePassed(f"{self.label} did not end within {deadline_s} s") from None
+        finally:
+            assert self._reader is not None
+            self._reader.join()
+            self._process = None
+        self._check_sanitizers()
+        return status
+
+    def kill(self) -> None:
+        """SIGKILL: it gets no chance to do anything."""
+        self.signal(signal.SIGKILL)
+        self.wait()
+
+    def terminate(self, expect: int = 0) -> None:
+        """SIGTERM: it drains and ends; its exit status must be `expect`."""
+        self.signal(signal.SIGTERM)
+        status = self.wait()
+        if status != expect:
+            self.print_log_tail()
+            raise AssertionError(f"{self.label} ended with {status} after SIGTERM, not {expect}")
+
+    def stop(self) -> None:
+        """Ends it in order where it runs, and removes what it left."""
+        try:
+            if self._process is not None:
+                self.continue_running()
+                self.terminate()
+        finally:
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _check_sanitizers(self) -> None:
+        text = self.log.read_text(encoding="utf-8", errors="replace")
+        report = SANITIZER.search(text, self._scanned)
+        if report:
+            start = text.rfind("\n", 0, report.start()) + 1
+            raise AssertionError(f"{self.label}: a sanitizer reports\n{text[start : start + 8000]}")
+        self._scanned = len(text)
+
+    # ---- what it said ----
+
+    def log_text(self) -> str:
+        try:
+            return self.log.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return "(no log)"
+
+    def log_events(self, event: str) -> list[dict[str, Any]]:
+        """The lines of its JSON log whose event is `event`."""
+        lines = []
+        for line in self.log_text().splitlines():
+            with contextlib.suppress(json.JSONDecodeError):
+                entry = json.loads(line)
+                if isinstance(entry, dict) and entry.get("event") == event:
+                    lines.append(entry)
+        return lines
+
+    def print_log_tail(self) -> None:
+        tail = "\n".join(self.log_text().splitlines()[-LOG_TAIL_LINES:])
+        print(f"---- {self.label} ----\n{tail}\n----", file=sys.stderr)
+
+    def __enter__(self) -> Process:
+        try:
+            return self.start()
+        except BaseException:
+            shutil.rmtree(self._directory, ignore_errors=True)
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # pytest shows this only for tests that failed.
+        if kind is not None or "PYTEST_CURRENT_TEST" in os.environ:
+            self.print_log_tail()
+        self.stop()
+
+
+def run(name: str, *args: str, deadline_s: float = 30.0, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Runs a program of ours to its end: a command line tool, or a start that must fail."""
+    ended = subprocess.run(
+        [str(program(name)), *args],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=deadline_s,
+        check=False,
+        **options,
+    )
+    assert not SANITIZER.search(ended.stderr), f"{name}: a sanitizer reports\n{ended.stderr[:8000]}"
+    return ended
