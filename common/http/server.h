@@ -72,6 +72,8 @@ int64_t http_request_content_length(const struct http_request *req);
 const char *http_request_body(const struct http_request *req, size_t *ret_len);
 /* The id in answers and logs: the client's X-Request-Id where it is an identifier, one of ours otherwise. */
 const char *http_request_id(const struct http_request *req);
+/* clock_wall_us() when the request's first line had been read, before its headers and body. */
+int64_t http_request_started_us(const struct http_request *req);
 
 /* ---- state of the handler's own ---- */
 void http_request_attach(struct http_request *req, void *state);
@@ -87,6 +89,8 @@ void http_request_resume(struct http_request *req);
 int http_request_reply(struct http_request *req, int status, const char *content_type,
                        const struct http_header *headers, size_t n_headers, const void *body, size_t len);
 bool http_request_is_answered(const struct http_request *req);
+/* Ends the connection with a TCP reset in place of an answer, on_gone follows: for programs that play a failing peer. */
+void http_request_reset(struct http_request *req);
 
 /* Called for what no route takes and for limits met, so that a process can answer in its own error format: status is
  * 404, 405 (`detail` lists the methods allowed), 413, 408 or 400. NULL: a plain text answer. */
