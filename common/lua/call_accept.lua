@@ -17,7 +17,7 @@ for i = 1, #ARGV, 5 do
   check_number(ARGV[i + 1], 'ordinal')
   check_number(ARGV[i + 2], 'dial')
   check_number(ARGV[i + 4], 'next check')
-  if #ARGV[i + 3] > 128 or not ARGV[i + 3]:match('^[%w_.:-]+$') then
+  if #ARGV[i + 3] > 128 or not ARGV[i + 3]:match('^[\33-\126]+$') then
     return redis.error_reply('ERR_INVALID provider id')
   end
 end

@@ -61,7 +61,7 @@ local function take_facts(call, result)
   call.s = result.answered ~= '' and result.answered or call.s
   call.e = result.ended ~= '' and result.ended or call.e or fmt(NOW_MS)
   call.u = result.duration ~= '' and result.duration or call.u
-  if result.provider_id:match('^[%w_.:-]+$') and #result.provider_id <= 128 then
+  if result.provider_id:match('^[\33-\126]+$') and #result.provider_id <= 128 then
     call.p = result.provider_id
   end
 end

@@ -30,7 +30,7 @@ end
 
 local function recheck(batch, call, what, provider_id, check_ms, absent_after_ms)
   if what == 'seen' then
-    call.p, call.z = provider_id:match('^[%w_.:-]+$') or call.p, nil
+    call.p, call.z = provider_id:match('^[\33-\126]+$') or call.p, nil
     return keep(batch, call, check_ms)
   end
   -- A platform that once took the call and now does not know it proves nothing: that dial ends at its deadline.

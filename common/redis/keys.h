@@ -29,34 +29,34 @@ struct key key_cell_prefix(const char *cell);
 struct key key_dir_prefix(void);
 
 /* ---- a cell ---- */
-struct key key_cell(const char *cell);                          /* hash: schema, epoch, run id, closed_until */
-struct key key_wake_channel(const char *cell);                  /* pub/sub */
-struct key key_trunk(const char *cell, const char *trunk);      /* hash */
-struct key key_trunk_index(const char *cell);                   /* set of trunk ids */
-struct key key_tenant(const char *cell, const char *tenant);    /* hash */
-struct key key_tenant_index(const char *cell);                  /* set of tenant ids */
+struct key key_cell(const char *cell); /* hash: schema, epoch, run id, closed_until */
+struct key key_wake_channel(const char *cell); /* pub/sub */
+struct key key_trunk(const char *cell, const char *trunk); /* hash */
+struct key key_trunk_index(const char *cell); /* set of trunk ids */
+struct key key_tenant(const char *cell, const char *tenant); /* hash */
+struct key key_tenant_index(const char *cell); /* set of tenant ids */
 struct key key_tenant_batches(const char *cell, const char *tenant); /* zset: batch -> created ms */
 struct key key_tenant_tag(const char *cell, const char *tenant, const char *tag_hex); /* zset: batch -> created ms */
-struct key key_batch(const char *cell, const char *batch);      /* hash */
+struct key key_batch(const char *cell, const char *batch); /* hash */
 struct key key_batch_contacts(const char *cell, const char *batch, uint64_t bucket); /* hash: ordinal -> record */
-struct key key_batch_extra(const char *cell, const char *batch, uint64_t bucket);    /* hash: ordinal -> metadata */
-struct key key_batch_state(const char *cell, const char *batch, uint64_t bucket);    /* hash: ordinal -> state text */
-struct key key_batch_texts(const char *cell, const char *batch, uint64_t bucket);    /* hash: <ordinal>:<what> */
+struct key key_batch_extra(const char *cell, const char *batch, uint64_t bucket); /* hash: ordinal -> metadata */
+struct key key_batch_state(const char *cell, const char *batch, uint64_t bucket); /* hash: ordinal -> state text */
+struct key key_batch_texts(const char *cell, const char *batch, uint64_t bucket); /* hash: <ordinal>:<what> */
 struct key key_batch_attempts(const char *cell, const char *batch, uint64_t bucket); /* hash: ordinal -> dials */
-struct key key_events(const char *cell, unsigned shard);        /* stream, shard 0..15 */
-struct key key_workers(const char *cell);                       /* zset: worker -> last seen ms */
+struct key key_events(const char *cell, unsigned shard); /* stream, shard 0..15 */
+struct key key_workers(const char *cell); /* zset: worker -> last seen ms */
 /* The events shard of a tenant: djb2 of its id (32 bits) modulo LIMIT_EVENT_SHARDS; the scripts compute the same. */
 unsigned key_event_shard(const char *tenant);
 
 /* ---- the notifier's queues, in the cell (their scripts derive what is not listed) ---- */
-struct key key_hooks_lease(const char *cell, unsigned shard);   /* string: notifier id, PX */
+struct key key_hooks_lease(const char *cell, unsigned shard); /* string: notifier id, PX */
 struct key key_hooks_endpoints(const char *cell, const char *tenant); /* hash: origin -> endpoint id */
 struct key key_hooks_endpoint(const char *cell, const char *endpoint); /* hash: tenant, origin, secret (sealed), .. */
 
 /* ---- the directory ---- */
-struct key key_dir_api_key(const char *sha256_hex);             /* hash: tenant, role, id, created */
-struct key key_dir_tenant(const char *tenant);                  /* hash: cell, alias */
-struct key key_dir_tenant_keys(const char *tenant);             /* set of sha256 of its API keys */
-struct key key_dir_operator_keys(void);                         /* set of sha256 of operators' keys */
+struct key key_dir_api_key(const char *sha256_hex); /* hash: tenant, role, id, created */
+struct key key_dir_tenant(const char *tenant); /* hash: cell, alias */
+struct key key_dir_tenant_keys(const char *tenant); /* set of sha256 of its API keys */
+struct key key_dir_operator_keys(void); /* set of sha256 of operators' keys */
 
 #endif
