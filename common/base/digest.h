@@ -12,7 +12,6 @@
 #include "common/base/err.h"
 
 #define DIGEST_SHA256_LEN 32
-#define DIGEST_SHA1_LEN 20
 
 int digest_sha256(const void *data, size_t len, uint8_t ret[DIGEST_SHA256_LEN]) MUST_CHECK;
 /* Lower-case hexadecimal SHA-256 with a NUL. */
@@ -22,9 +21,10 @@ int digest_hmac_sha256(const void *key, size_t key_len, const void *data, size_t
 /* Takes the same time whatever the contents; false where the lengths differ. */
 bool digest_equal(const void *a, size_t a_len, const void *b, size_t b_len);
 
-/* Cryptographically secure random bytes. */
+/* Cryptographically secure random bytes. ERR_IO where the system has none to give, which no Linux since 3.17 does. */
 int random_bytes(void *ret, size_t len) MUST_CHECK;
-/* A number in [0, bound), for jitter and the like. bound 0 gives 0. */
+/* A number in [0, bound), each equally likely, for jitter and the like. bound 0 gives 0. Aborts where random_bytes()
+ * would fail. */
 uint64_t random_below(uint64_t bound);
 
 #endif

@@ -13,20 +13,20 @@
 
 enum err {
     ERR_OK = 0,
-    ERR_NOMEM = -1,       /* no memory, or a bounded buffer is full */
-    ERR_INVALID = -2,     /* the input is not of the form asked for */
-    ERR_RANGE = -3,       /* of the right form, outside the permitted range */
-    ERR_TOO_LARGE = -4,   /* over a named limit */
-    ERR_NOT_FOUND = -5,   /* there is no such thing */
-    ERR_EXISTS = -6,      /* there is one already */
-    ERR_STATE = -7,       /* the thing's state does not allow it */
-    ERR_TIMEOUT = -8,     /* a deadline passed; whether it was done is not known */
-    ERR_CLOSED = -9,      /* the connection went away; whether it was done is not known */
+    ERR_NOMEM = -1, /* no memory, or a bounded buffer is full */
+    ERR_INVALID = -2, /* the input is not of the form asked for */
+    ERR_RANGE = -3, /* of the right form, outside the permitted range */
+    ERR_TOO_LARGE = -4, /* over a named limit */
+    ERR_NOT_FOUND = -5, /* there is no such thing */
+    ERR_EXISTS = -6, /* there is one already */
+    ERR_STATE = -7, /* the thing's state does not allow it */
+    ERR_TIMEOUT = -8, /* a deadline passed; whether it was done is not known */
+    ERR_CLOSED = -9, /* the connection went away; whether it was done is not known */
     ERR_UNAVAILABLE = -10, /* not connected, or told to come back later; it was not done */
-    ERR_PROTOCOL = -11,   /* the peer answered something that makes no sense */
-    ERR_IO = -12,         /* the operating system refused; errno says more */
-    ERR_AUTH = -13,       /* credentials or a signature do not hold */
-    ERR_DENIED = -14,     /* known, and not permitted */
+    ERR_PROTOCOL = -11, /* the peer answered something that makes no sense */
+    ERR_IO = -12, /* the operating system refused; errno says more */
+    ERR_AUTH = -13, /* credentials or a signature do not hold */
+    ERR_DENIED = -14, /* known, and not permitted */
 };
 
 /* The code's name ("ERR_TIMEOUT"), for logs. Never NULL; an unknown code gives "ERR_UNKNOWN". */

@@ -20,15 +20,17 @@ bool ident_is_cell(const char *text, size_t len);
 
 /* Makes "batch_<cell>_<20 random characters>". */
 int ident_make_batch(const char *cell, char ret_id[LIMIT_BATCH_ID_LEN + 1]) MUST_CHECK;
-/* Reads the cell out of a batch id; ERR_INVALID where `batch_id` is not a batch id. */
+/* Reads the cell out of a batch id: "batch_", a cell, "_" and letters or digits. ERR_INVALID for anything else. */
 int ident_batch_cell(const char *batch_id, size_t len, char ret_cell[LIMIT_CELL_ID_LEN + 1]) MUST_CHECK;
 
-/* Joins and splits a call id. `ret_ordinal` is the contact's place in its batch, from 0. */
+/* Joins and splits a call id. `ret_ordinal` is the contact's place in its batch, from 0, written without leading
+ * zeros. ERR_INVALID where it holds no batch id; ERR_RANGE for an ordinal that makes it too long. */
 int ident_make_call(const char *batch_id, uint64_t ordinal, char ret_id[LIMIT_CALL_ID_LEN + 1]) MUST_CHECK;
 int ident_split_call(const char *call_id, size_t len, char ret_batch[LIMIT_BATCH_ID_LEN + 1],
                      uint64_t *ret_ordinal) MUST_CHECK;
 
-/* `prefix` followed by `n` random characters of [a-z0-9]: worker ids, request ids. `ret` holds cap bytes. */
+/* `prefix` followed by `n` random characters of [a-z0-9]: worker ids, request ids. `ret` holds cap bytes;
+ * ERR_TOO_LARGE where they are too few. */
 int ident_make_random(const char *prefix, size_t n, char *ret, size_t cap) MUST_CHECK;
 
 #endif

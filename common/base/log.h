@@ -15,8 +15,8 @@
 
 enum log_level {
     LOG_ERROR, /* an operator must act */
-    LOG_WARN,  /* degraded, and what is done about it */
-    LOG_INFO,  /* lifecycle */
+    LOG_WARN, /* degraded, and what is done about it */
+    LOG_INFO, /* lifecycle */
     LOG_DEBUG,
 };
 

@@ -14,9 +14,9 @@
 
 int parse_i64(const char *text, size_t len, int64_t min, int64_t max, int64_t *ret_value) MUST_CHECK;
 int parse_u64(const char *text, size_t len, uint64_t max, uint64_t *ret_value) MUST_CHECK;
-/* "true", "1", "yes", "on" and their opposites. */
+/* "true", "1", "yes", "on" and their opposites, in any case. */
 int parse_bool(const char *text, size_t len, bool *ret_value) MUST_CHECK;
-/* A finite decimal number, no hexadecimal, no "inf". */
+/* A finite decimal number of at most 64 characters: no hexadecimal, no "inf", digits on both sides of a point. */
 int parse_double(const char *text, size_t len, double min, double max, double *ret_value) MUST_CHECK;
 
 #endif

@@ -17,13 +17,14 @@
 void timestamp_format(int64_t ms, char ret[TIMESTAMP_LEN + 1]);
 
 struct timestamp_parts {
-    int64_t wall_ms;     /* the written date and time read as if it were UTC */
-    bool has_offset;     /* "Z" or "+hh:mm" was given */
-    int32_t offset_s;    /* east of UTC; 0 without an offset */
+    int64_t wall_ms; /* the written date and time read as if it were UTC */
+    bool has_offset; /* "Z" or "+hh:mm" was given */
+    int32_t offset_s; /* east of UTC; 0 without an offset */
 };
 
-/* Reads YYYY-MM-DDTHH:MM:SS[.fraction][Z|+hh:mm|-hh:mm] ("t" and a space are taken for "T"; seconds may be missing;
- * a leap second :60 is refused). Years 1970 to 9999. ERR_INVALID otherwise. Source: RFC 3339 section 5.6. */
+/* Reads YYYY-MM-DDTHH:MM[:SS[.fraction]][Z|+hh:mm|-hh:mm] ("t" and a space are taken for "T", "z" for "Z"; a fraction
+ * is cut to milliseconds; a leap second :60 is refused). Years 1970 to 9999. ERR_INVALID otherwise. Source: RFC 3339
+ * section 5.6. */
 int timestamp_parse(const char *text, size_t len, struct timestamp_parts *ret_parts) MUST_CHECK;
 
 #endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/base/digest.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "common/base/encode.h"
+#include "common/base/openssl.h"
+
+int digest_sha256(const void *data, size_t len, uint8_t ret[DIGEST_SHA256_LEN])
+{
+    return EVP_Digest(data, len, ret, NULL, EVP_sha256(), NULL) == 1 ? 0 : ERR_NOMEM;
+}
+
+int digest_sha256_hex(const void *data, size_t len, char ret[2 * DIGEST_SHA256_LEN + 1])
+{
+    uint8_t digest[DIGEST_SHA256_LEN];
+    int err = digest_sha256(data, len, digest);
+    if (err)
+        return err;
+    encode_hex(digest, sizeof digest, ret);
+    return 0;
+}
+
+int digest_hmac_sha256(const void *key, size_t key_len, const void *data, size_t len, uint8_t ret[DIGEST_SHA256_LEN])
+{
+    unsigned digest_len = DIGEST_SHA256_LEN;
+    /* HMAC() takes a NULL key for "the one before". */
+    const void *real_key = key ? key : "";
+    if (key_len > INT_MAX)
+        return ERR_TOO_LARGE;
+    return HMAC(EVP_sha256(), real_key, (int)key_len, data, len, ret, &digest_len) ? 0 : ERR_NOMEM;
+}
+
+bool digest_equal(const void *a, size_t a_len, const void *b, size_t b_len)
+{
+    return a_len == b_len && (a_len == 0 || CRYPTO_memcmp(a, b, a_len) == 0);
+}
+
+int random_bytes(void *ret, size_t len)
+{
+    uint8_t *bytes = ret;
+    while (len > 0) {
+        ssize_t n = getrandom(bytes, len, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return ERR_IO;
+        bytes += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+uint64_t random_below(uint64_t bound)
+{
+    uint64_t value;
+    if (bound == 0)
+        return 0;
+    /* The first 2^64 mod bound values would make the low results likelier: draw again. */
+    uint64_t skip = -bound % bound;
+    do {
+        if (random_bytes(&value, sizeof value))
+            abort();
+    } while (value < skip);
+    return value % bound;
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/base/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/err.h"
+#include "common/base/limits.h"
+#include "common/base/timestamp.h"
+#include "common/base/utf8.h"
+
+/* Always kept free, so that a line that had to be cut can say so and end. */
+#define TAIL_LEN 24
+
+static struct {
+    const char *process;
+    enum log_level level;
+    enum log_format format;
+} settings = {"carillon", LOG_INFO, LOG_FORMAT_JSON};
+
+static const char *const level_names[] = {"error", "warn", "info", "debug"};
+
+struct line {
+    char text[LIMIT_LOG_LINE_BYTES];
+    size_t len;
+    bool is_cut;
+};
+
+void log_configure(const char *process, enum log_level level, enum log_format format)
+{
+    settings.process = process;
+    settings.level = level;
+    settings.format = format;
+}
+
+bool log_is_enabled(enum log_level level)
+{
+    return level <= settings.level;
+}
+
+int log_level_parse(const char *text)
+{
+    for (size_t i = 0; i < sizeof level_names / sizeof level_names[0]; i++) {
+        if (strcmp(text, level_names[i]) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+struct log_field log_strn(const char *key, const char *value, size_t len)
+{
+    return (struct log_field){.key = key, .kind = LOG_KIND_STR, .str = value, .str_len = len};
+}
+
+struct log_field log_str(const char *key, const char *value)
+{
+    return log_strn(key, value, value ? strlen(value) : 0);
+}
+
+struct log_field log_i64(const char *key, int64_t value)
+{
+    return (struct log_field){.key = key, .kind = LOG_KIND_I64, .i64 = value};
+}
+
+struct log_field log_f64(const char *key, double value)
+{
+    return (struct log_field){.key = key, .kind = LOG_KIND_F64, .f64 = value};
+}
+
+struct log_field log_bool(const char *key, bool value)
+{
+    return (struct log_field){.key = key, .kind = LOG_KIND_BOOL, .i64 = value};
+}
+
+struct log_field log_phone(const char *key, const char *e164)
+{
+    return (struct log_field){.key = key, .kind = LOG_KIND_PHONE, .str = e164, .str_len = e164 ? strlen(e164) : 0};
+}
+
+struct log_field log_err(int code)
+{
+    return log_str("error", err_name(code));
+}
+
+/* False, and nothing added, where it does not fit together with `keep` bytes behind it. */
+static bool add(struct line *line, const char *text, size_t len, size_t keep)
+{
+    if (len + keep > sizeof line->text - TAIL_LEN - line->len) {
+        line->is_cut = true;
+        return false;
+    }
+    memcpy(line->text + line->len, text, len);
+    line->len += len;
+    return true;
+}
+
+static bool add_str(struct line *line, const char *text)
+{
+    return add(line, text, strlen(text), 0);
+}
+
+/* Adds the code point at `text` so that it can stand inside a JSON string, and returns how many bytes it took; what is
+ * not UTF-8 becomes the replacement character. 0 where the line is full; a byte is kept for the closing quote. */
+static size_t add_code_point(struct line *line, const char *text, size_t len)
+{
+    char escape[8];
+    size_t n = utf8_sequence_len(text, len);
+    unsigned char c = (unsigned char)*text;
+    if (n == 0)
+        return add(line, "\\ufffd", 6, 1) ? 1 : 0;
+    if (c == '"' || c == '\\') {
+        escape[0] = '\\';
+        escape[1] = (char)c;
+        return add(line, escape, 2, 1) ? 1 : 0;
+    }
+    if (c < 0x20 || c == 0x7F) {
+        snprintf(escape, sizeof escape, "\\u%04x", c);
+        return add(line, escape, 6, 1) ? 1 : 0;
+    }
+    return add(line, text, n, 1) ? n : 0;
+}
+
+/* A string too long for the line is cut; its closing quote always fits. */
+static bool add_quoted(struct line *line, const char *text, size_t len)
+{
+    if (!add(line, "\"", 1, 1))
+        return false;
+    for (size_t at = 0; at < len;) {
+        size_t n = add_code_point(line, text + at, len - at);
+        if (n == 0)
+            break;
+        at += n;
+    }
+    return add(line, "\"", 1, 0);
+}
+
+/* Text for people needs no quotes around what cannot be mistaken for anything else. */
+static bool is_plain(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c <= ' ' || c >= 0x7F || c == '"' || c == '\\' || c == '=')
+            return false;
+    }
+    return len > 0;
+}
+
+static bool add_string(struct line *line, const char *text, size_t len)
+{
+    if (settings.format == LOG_FORMAT_TEXT && is_plain(text, len) && len < sizeof line->text / 2)
+        return add(line, text, len, 0);
+    return add_quoted(line, text, len);
+}
+
+/* Shows at most four leading digits and the last two, and hides at least five: also of a short number. */
+static bool add_phone(struct line *line, const char *text, size_t len)
+{
+    char masked[32];
+    bool has_plus = len > 0 && text[0] == '+';
+    size_t digits = len - has_plus, tail = digits < 2 ? 0 : 2;
+    size_t head = digits <= tail + 5 ? 0 : digits - tail - 5;
+    if (head > 4)
+        head = 4;
+    if (len >= sizeof masked)
+        return add_string(line, "(not a number)", 14);
+    for (size_t i = 0; i < len; i++) {
+        bool is_shown = i < head + has_plus || i >= len - tail;
+        masked[i] = is_shown ? text[i] : '*';
+    }
+    return add_string(line, masked, len);
+}
+
+static bool add_value(struct line *line, const struct log_field *field)
+{
+    char number[32];
+    switch (field->kind) {
+    case LOG_KIND_STR:
+        return field->str ? add_string(line, field->str, field->str_len) : add_str(line, "null");
+    case LOG_KIND_PHONE:
+        return field->str ? add_phone(line, field->str, field->str_len) : add_str(line, "null");
+    case LOG_KIND_I64:
+        snprintf(number, sizeof number, "%" PRId64, field->i64);
+        return add_str(line, number);
+    case LOG_KIND_F64:
+        if (!isfinite(field->f64))
+            return add_str(line, "null"); /* JSON has no word for it */
+        snprintf(number, sizeof number, "%.15g", field->f64);
+        return add_str(line, number);
+    case LOG_KIND_BOOL:
+        return add_str(line, field->i64 ? "true" : "false");
+    }
+    return false;
+}
+
+/* Whole or not at all, but for a string that is cut. */
+static bool add_field(struct line *line, const struct log_field *field)
+{
+    size_t start = line->len;
+    bool is_json = settings.format == LOG_FORMAT_JSON;
+    bool is_added = add_str(line, is_json ? ",\"" : " ") && add_str(line, field->key) &&
+                    add_str(line, is_json ? "\":" : "=") && add_value(line, field);
+    if (!is_added)
+        line->len = start;
+    return is_added;
+}
+
+static void begin_line(struct line *line, enum log_level level, const char *event)
+{
+    char time[TIMESTAMP_LEN + 1];
+    int n;
+    timestamp_format(clock_wall_ms(), time);
+    if (settings.format == LOG_FORMAT_JSON)
+        n = snprintf(line->text, sizeof line->text / 2,
+                     "{\"time\":\"%s\",\"level\":\"%s\",\"process\":\"%s\",\"event\":\"%s\"", time, level_names[level],
+                     settings.process, event);
+    else
+        n = snprintf(line->text, sizeof line->text / 2, "%s %-5s %s %s", time, level_names[level], settings.process,
+                     event);
+    size_t most = sizeof line->text / 2 - 1;
+    line->len = n < 0 ? 0 : (size_t)n > most ? most : (size_t)n;
+}
+
+static void end_line(struct line *line)
+{
+    const char *tail = settings.format == LOG_FORMAT_JSON ? (line->is_cut ? ",\"truncated\":true}\n" : "}\n")
+                                                          : (line->is_cut ? " truncated=true\n" : "\n");
+    size_t len = strlen(tail);
+    memcpy(line->text + line->len, tail, len);
+    line->len += len;
+}
+
+void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t n)
+{
+    struct line line = {.len = 0};
+    begin_line(&line, level, event);
+    for (size_t i = 0; i < n && add_field(&line, &fields[i]); i++)
+        continue;
+    end_line(&line);
+    for (size_t at = 0; at < line.len;) {
+        ssize_t written = write(STDERR_FILENO, line.text + at, line.len - at);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return; /* there is nowhere left to say so */
+        at += (size_t)written;
+    }
+}

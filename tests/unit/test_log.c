@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/base/log.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+#include <cmocka.h>
+
+#include "common/base/err.h"
+#include "common/base/limits.h"
+#include "common/base/utf8.h"
+
+static char captured[4 * LIMIT_LOG_LINE_BYTES];
+static int saved_stderr = -1;
+static FILE *capture_file;
+
+static void capture_begin(void)
+{
+    capture_file = tmpfile();
+    assert_non_null(capture_file);
+    saved_stderr = dup(STDERR_FILENO);
+    assert_true(dup2(fileno(capture_file), STDERR_FILENO) >= 0);
+}
+
+/* What was written since, as a string. */
+static const char *capture_end(void)
+{
+    assert_true(dup2(saved_stderr, STDERR_FILENO) >= 0);
+    close(saved_stderr);
+    ssize_t n = pread(fileno(capture_file), captured, sizeof captured - 1, 0);
+    fclose(capture_file);
+    assert_true(n >= 0);
+    captured[n] = '\0';
+    return captured;
+}
+
+/* One whole line that is a JSON object, parsed. */
+static cJSON *only_json_line(const char *text)
+{
+    const char *newline = strchr(text, '\n');
+    assert_non_null(newline);
+    assert_string_equal(newline, "\n");
+    assert_true(utf8_is_valid(text, strlen(text)));
+    cJSON *object = cJSON_ParseWithLength(text, (size_t)(newline - text));
+    assert_true(cJSON_IsObject(object));
+    return object;
+}
+
+static const char *member(const cJSON *object, const char *key)
+{
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
+    assert_non_null(text);
+    return text;
+}
+
+static void test_a_line_is_one_json_object_with_every_field(void **state)
+{
+    (void)state;
+    log_configure("carillon-test", LOG_INFO, LOG_FORMAT_JSON);
+    capture_begin();
+    log_info("call.begun", log_str("batch", "b1"), log_strn("part", "abcdef", 3), log_i64("dial", -7),
+             log_f64("ratio", 0.5), log_f64("none", NAN), log_bool("ok", true), log_str("nil", NULL),
+             log_err(ERR_TIMEOUT));
+    cJSON *o = only_json_line(capture_end());
+    assert_string_equal(member(o, "level"), "info");
+    assert_string_equal(member(o, "process"), "carillon-test");
+    assert_string_equal(member(o, "event"), "call.begun");
+    assert_int_equal(strlen(member(o, "time")), 24);
+    assert_string_equal(member(o, "batch"), "b1");
+    assert_string_equal(member(o, "part"), "abc");
+    assert_int_equal(cJSON_GetObjectItem(o, "dial")->valueint, -7);
+    assert_true(cJSON_GetObjectItem(o, "ratio")->valuedouble == 0.5);
+    assert_true(cJSON_IsNull(cJSON_GetObjectItem(o, "none")));
+    assert_true(cJSON_IsTrue(cJSON_GetObjectItem(o, "ok")));
+    assert_true(cJSON_IsNull(cJSON_GetObjectItem(o, "nil")));
+    assert_string_equal(member(o, "error"), "ERR_TIMEOUT");
+    assert_null(cJSON_GetObjectItem(o, "truncated"));
+    cJSON_Delete(o);
+}
+
+static void test_untrusted_text_cannot_break_out_of_its_field(void **state)
+{
+    (void)state;
+    log_configure("carillon-test", LOG_INFO, LOG_FORMAT_JSON);
+    capture_begin();
+    log_info("x", log_str("s", "a\"b\\c\nd\x01\x7f\te\xff\xc3"));
+    cJSON *o = only_json_line(capture_end());
+    assert_string_equal(member(o, "s"), "a\"b\\c\nd\x01\x7f\te\xEF\xBF\xBD\xEF\xBF\xBD");
+    cJSON_Delete(o);
+}
+
+static void test_a_long_line_is_cut_and_says_so(void **state)
+{
+    static const char *const fillers[] = {"x", "\"", "\x01", "\xC3\xA9", "\xff", "\xF0\x9F\x98\x80"};
+    static char text[3 * LIMIT_LOG_LINE_BYTES + 1];
+    (void)state;
+    log_configure("carillon-test", LOG_INFO, LOG_FORMAT_JSON);
+    for (size_t f = 0; f < sizeof fillers / sizeof fillers[0]; f++) {
+        for (size_t shift = 0; shift < 8; shift++) {
+            memset(text, 'a', shift);
+            for (size_t at = shift; at + 4 < sizeof text; at += strlen(fillers[f]))
+                memcpy(text + at, fillers[f], strlen(fillers[f]) + 1);
+            capture_begin();
+            log_info("x", log_str("s", text), log_str("after", "yes"));
+            const char *line = capture_end();
+            assert_in_range(strlen(line), LIMIT_LOG_LINE_BYTES / 2, LIMIT_LOG_LINE_BYTES);
+            cJSON *o = only_json_line(line);
+            assert_true(cJSON_IsTrue(cJSON_GetObjectItem(o, "truncated")));
+            cJSON_Delete(o);
+        }
+    }
+}
+
+static void test_too_many_fields_are_cut_between_fields(void **state)
+{
+    struct log_field fields[300];
+    (void)state;
+    log_configure("carillon-test", LOG_INFO, LOG_FORMAT_JSON);
+    for (size_t i = 0; i < 300; i++)
+        fields[i] = log_i64("a_number", INT64_MIN);
+    capture_begin();
+    log_write(LOG_INFO, "x", fields, 300);
+    const char *line = capture_end();
+    assert_true(strlen(line) <= LIMIT_LOG_LINE_BYTES);
+    cJSON *o = only_json_line(line);
+    assert_true(cJSON_IsTrue(cJSON_GetObjectItem(o, "truncated")));
+    cJSON_Delete(o);
+}
+
+static void test_no_number_is_written_whole(void **state)
+{
+    static const struct {
+        const char *number;
+        const char *want;
+    } cases[] = {
+        {"+15550001111", "+1555*****11"},
+        {"+491701234567", "+4917******67"},
+        {"+123456789012345", "+1234*********45"},
+        {"+1234567", "+*****67"},
+        {"+123456789", "+12*****89"},
+        {"15550001111", "1555*****11"},
+        {"+1", "+*"},
+        {"", ""},
+        {"+", "+"},
+        {"12", "12"},
+        {"+1234567890123456789012345678901234567890", "(not a number)"},
+    };
+    (void)state;
+    log_configure("carillon-test", LOG_INFO, LOG_FORMAT_JSON);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        capture_begin();
+        log_info("x", log_phone("to", cases[i].number));
+        cJSON *o = only_json_line(capture_end());
+        assert_string_equal(member(o, "to"), cases[i].want);
+        cJSON_Delete(o);
+    }
+}
+
+static void test_text_for_people_quotes_what_is_not_plain(void **state)
+{
+    (void)state;
+    log_configure("carillon-test", LOG_INFO, LOG_FORMAT_TEXT);
+    capture_begin();
+    log_warn("redis.down", log_str("why", "unreachable"), log_str("detail", "no such\nhost"), log_str("empty", ""),
+             log_i64("retry_ms", 250));
+    const char *line = capture_end();
+    assert_string_equal(line + 24, " warn  carillon-test redis.down why=unreachable detail=\"no such\\u000ahost\" "
+                                   "empty=\"\" retry_ms=250\n");
+}
+
+static void test_only_the_levels_asked_for_are_written(void **state)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    (void)state;
+    for (int level = LOG_ERROR; level <= LOG_DEBUG; level++) {
+        assert_int_equal(log_level_parse(names[level]), level);
+        log_configure("carillon-test", (enum log_level)level, LOG_FORMAT_TEXT);
+        capture_begin();
+        log_error("e", log_i64("n", 0));
+        log_warn("w", log_i64("n", 1));
+        log_info("i", log_i64("n", 2));
+        log_debug("d", log_i64("n", 3));
+        int lines = 0;
+        for (const char *at = capture_end(); *at; at++)
+            lines += *at == '\n';
+        assert_int_equal(lines, level + 1);
+    }
+    assert_int_equal(log_level_parse("INFO"), -1);
+    assert_int_equal(log_level_parse(""), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_line_is_one_json_object_with_every_field),
+        cmocka_unit_test(test_untrusted_text_cannot_break_out_of_its_field),
+        cmocka_unit_test(test_a_long_line_is_cut_and_says_so),
+        cmocka_unit_test(test_too_many_fields_are_cut_between_fields),
+        cmocka_unit_test(test_no_number_is_written_whole),
+        cmocka_unit_test(test_text_for_people_quotes_what_is_not_plain),
+        cmocka_unit_test(test_only_the_levels_asked_for_are_written),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
