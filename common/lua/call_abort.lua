@@ -4,7 +4,7 @@
 -- (ACCOUNT, which also stops the trunk until an operator starts it).
 --
 -- KEYS[1]  cell prefix
--- ARGV[1]  worker id
+-- ARGV[1]  worker id; "-": any owner, because the platform itself says that it placed nothing
 -- ARGV[2..] batch, ordinal, dial, verdict, due again ms, hold ms of each call; at most 64 calls. A hold above 0 keeps
 --          the whole trunk silent for that long (the provider's Retry-After)
 -- Returns  {"aborted" | "gone", ...} in the order asked
@@ -50,7 +50,7 @@ local reply = {}
 for i = 2, #ARGV, 6 do
   local batch = batch_load(ARGV[i])
   local call = batch and call_read(batch, tonumber(ARGV[i + 1]))
-  if call and call.phase == 'live' and call.d == tonumber(ARGV[i + 2]) and call.w == worker then
+  if call and call.phase == 'live' and call.d == tonumber(ARGV[i + 2]) and (call.w == worker or worker == '-') then
     call_giveback(batch, call, tonumber(ARGV[i + 4]), ARGV[i + 3])
     if ARGV[i + 3] == 'ACCOUNT' then
       stop_trunk(batch.trunk, 'account')

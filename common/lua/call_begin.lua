@@ -5,9 +5,10 @@
 -- KEYS[1]  cell prefix
 -- ARGV[1]  worker id
 -- ARGV[2]  latest a begin may lie behind its slot or ahead of now, ms (250)
--- ARGV[3]  deadline of the create request, ms
--- ARGV[4]  margin of the hard deadline after ring and talk, ms
--- ARGV[5..] batch, ordinal, dial of each call, in the order of their slots; at most 64 calls
+-- ARGV[3]  deadline of the create request, ms: the first check
+-- ARGV[4..] batch, ordinal, dial, life ms of each call, in the order of their slots; at most 64 calls. life: from begin to
+--          the hard deadline, at which a call that nothing was heard of ends as UNKNOWN (ring and talk as the platform
+--          will hold them, and a margin)
 -- Returns  {now us, {"begun", begin us, attempt} | {"released", reason} | {"gone", reason}, ...} in the order asked
 --          released: back among the due ones, nothing charged; gone: this worker's claim does not hold any more
 -- Errors   ERR_INVALID
@@ -17,7 +18,6 @@
 local worker = check_id(ARGV[1], 64, 'worker')
 local late_ms = check_number(ARGV[2], 'late')
 local post_ms = check_number(ARGV[3], 'post deadline')
-local margin_ms = check_number(ARGV[4], 'margin')
 
 local RELEASE_AGAIN_MS = 0 -- a released call is due at once: its lane's pace says when
 
@@ -68,10 +68,10 @@ local function reserve(batch, slot_us)
   return at_us
 end
 
-local function begin(batch, call, member, begin_us)
+local function begin(batch, call, member, begin_us, life_ms)
   local begin_ms = math.floor(begin_us / 1000)
-  local hard_ms = begin_ms + post_ms + ((batch.ring_s or 30) + (batch.talk_s or 1800)) * 1000 + margin_ms
-  redis.call('ZADD', KEY_LIVE, fmt(begin_ms + post_ms), member)
+  local hard_ms = begin_ms + life_ms
+  redis.call('ZADD', KEY_LIVE, fmt(math.min(begin_ms + post_ms, hard_ms)), member)
   flying_set(batch, member, hard_ms)
   call.a, call.b, call.h = call.a + 1, begin_ms, hard_ms
   call.l, call.s, call.e, call.u, call.g = call.d, nil, nil, nil, nil
@@ -87,7 +87,7 @@ local function begin(batch, call, member, begin_us)
   end
 end
 
-local function begin_one(batch_id, ordinal, dial)
+local function begin_one(batch_id, ordinal, dial, life_ms)
   local batch = batch_load(batch_id)
   if not batch then
     return { 'gone', 'batch' }
@@ -112,21 +112,22 @@ local function begin_one(batch_id, ordinal, dial)
   if not begin_us then
     return refuse(batch, call, 'rate')
   end
-  begin(batch, call, member, begin_us)
+  begin(batch, call, member, begin_us, life_ms)
   return { 'begun', fmt(begin_us), fmt(call.a) }
 end
 
-if (#ARGV - 4) % 3 ~= 0 or #ARGV > 4 + 3 * 64 then
+if (#ARGV - 3) % 4 ~= 0 or #ARGV > 3 + 4 * 64 then
   return redis.error_reply('ERR_INVALID calls')
 end
-for i = 5, #ARGV, 3 do
+for i = 4, #ARGV, 4 do
   check_id(ARGV[i], 48, 'batch')
   check_number(ARGV[i + 1], 'ordinal')
   check_number(ARGV[i + 2], 'dial')
+  check_number(ARGV[i + 3], 'life')
 end
 local reply = { fmt(NOW_US) }
-for i = 5, #ARGV, 3 do
-  reply[#reply + 1] = begin_one(ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]))
+for i = 4, #ARGV, 4 do
+  reply[#reply + 1] = begin_one(ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]))
 end
 batches_flush()
 resources_flush()

@@ -68,7 +68,7 @@ end
 
 -- A retry that may not be: attempts used up, or a batch that is being cancelled.
 local function effective_how(batch, call, result)
-  if result.how == 'retry' and (call.a >= (batch.max_attempts or 3) or batch.state == 'cancelling') then
+  if result.how == 'retry' and (call.a >= (batch.max_attempts or 3) or CUT_STATES[batch.state]) then
     return 'final'
   end
   return result.how

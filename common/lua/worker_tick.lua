@@ -5,8 +5,8 @@
 -- KEYS[1]  cell prefix
 -- ARGV[1]  worker id
 -- ARGV[2]  most items settled (1..200): the bound of the script's work
--- Returns  {now us, next ms or "" (when something is due again), 0|1 (1: the bound was met, come again), reclaimed,
---           summaries given up, ended by cancel, lost wakes}
+-- Returns  {now us, next ms or "" (when a tick has work again), next check ms or "" (call_checks), 0|1 (1: the bound was
+--           met, come again), reclaimed, summaries given up, ended by cancel, lost wakes}
 -- Errors   ERR_INVALID
 -- Bound    O(items * log n)
 -- @include lib/pace.lua
@@ -65,7 +65,7 @@ end
 local function end_cancelled()
   local batch_id = redis.call('ZRANGE', KEY_ENDING, 0, 0)[1]
   local batch = batch_id and batch_load(batch_id)
-  if not batch or batch.state ~= 'cancelling' then
+  if not batch or (batch.state ~= 'cancelling' and batch.state ~= 'failed') then
     if batch_id then
       redis.call('ZREM', KEY_ENDING, batch_id)
     end
@@ -205,16 +205,15 @@ local function purge()
   end
 end
 
-local function next_ms()
-  local earliest
-  for _, key in ipairs({ KEY_CLAIMED, KEY_LIVE, KEY_ENDED, KEY_ENDING, KEY_PURGE }) do
-    local head = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
-    local at = tonumber(head[2])
-    if at and (not earliest or at < earliest) then
-      earliest = at
+local function earliest(...)
+  local least
+  for _, key in ipairs({ ... }) do
+    local at = tonumber(redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2])
+    if at and (not least or at < least) then
+      least = at
     end
   end
-  return earliest and fmt(earliest) or ''
+  return least and fmt(least) or ''
 end
 
 present()
@@ -231,4 +230,5 @@ if budget > 0 then
 end
 batches_flush()
 resources_flush()
-return { fmt(NOW_US), next_ms(), budget <= 0 and 1 or 0, counts.reclaimed, counts.summaries, counts.cancelled, counts.lost }
+return { fmt(NOW_US), earliest(KEY_CLAIMED, KEY_ENDED, KEY_ENDING, KEY_PURGE), earliest(KEY_LIVE), budget <= 0 and 1 or 0,
+  counts.reclaimed, counts.summaries, counts.cancelled, counts.lost }

@@ -30,7 +30,7 @@ HORIZON_US = 200_000
 LEASE_MS = 2_000
 LATE_MS = 250
 POST_MS = 30_000
-MARGIN_MS = 30_000
+LIFE_MS = 150_000
 CLAIM_CALLS = 64
 CLAIM_STEPS = 400
 
@@ -199,9 +199,9 @@ class Engine:
         ]
         return Claim(int(reply[0]), int(reply[1]) if reply[1] else None, reply[2] == 1, slots)
 
-    def begin(self, slots: Iterable[Slot], worker: str = "w1") -> list[tuple[str, ...]]:
-        args = [item for slot in slots for item in slot.ref]
-        reply = self.scripts.run("call_begin", worker, LATE_MS, POST_MS, MARGIN_MS, *args)
+    def begin(self, slots: Iterable[Slot], worker: str = "w1", life_ms: int = LIFE_MS) -> list[tuple[str, ...]]:
+        args = [item for slot in slots for item in (*slot.ref, life_ms)]
+        reply = self.scripts.run("call_begin", worker, LATE_MS, POST_MS, *args)
         return [tuple(item.decode() for item in row) for row in reply[1:]]
 
     def release(self, slots: Iterable[Slot], worker: str = "w1") -> list[str]:
@@ -263,8 +263,9 @@ class Engine:
         names = ("reclaimed", "summaries", "cancelled", "lost")
         return {
             "next_ms": int(reply[1]) if reply[1] else None,
-            "more": reply[2] == 1,
-            **dict(zip(names, (int(value) for value in reply[3:]))),
+            "next_check_ms": int(reply[2]) if reply[2] else None,
+            "more": reply[3] == 1,
+            **dict(zip(names, (int(value) for value in reply[4:]))),
         }
 
     def checks(self, calls: int = 32, lease_ms: int = 10_000) -> list[list[bytes]]:

@@ -84,6 +84,8 @@ local function batch_move(batch, event)
 end
 
 local SCHEDULABLE = { scheduled = true, pending = true, processing = true }
+-- Nothing new begins in these; what is on its way comes to its end.
+local CUT_STATES = { cancelling = true, cancelled = true, failed = true }
 local ENDED_STATES = { completed = true, cancelled = true, failed = true }
 
 -- djb2 in 32 bits, like key_event_shard() in common/redis/keys.c.

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/outbox.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/limits.h"
+#include "common/redis/reply.h"
+
+#define SCRIPT_DEADLINE_MS 5000
+#define RETRY_US 100000 /* Redis answered that it cannot now: out of memory, loading, busy */
+
+/* The arguments lie behind the struct, each NUL-terminated. */
+struct item {
+    struct item *next;
+    outbox_fn fn;
+    void *arg;
+    struct redis_arg args[];
+};
+
+struct queue {
+    struct item *first;
+    struct item **last;
+    size_t len;
+};
+
+/* One script call under way: the items it carries. */
+struct group {
+    struct outbox *outbox; /* NULL: the outbox has gone */
+    struct group *next;    /* among those under way */
+    struct queue items;
+};
+
+struct outbox {
+    struct loop *loop;
+    struct redis *redis;
+    const struct outbox_spec *spec;
+    struct loop_timer *retry;
+    char *prefix;
+    struct redis_arg *scratch; /* the arguments of one call */
+    struct queue waiting;
+    struct group *under_way;
+    size_t n_under_way; /* items in them */
+    size_t group_most;  /* 1 after a group was refused whole: to find which item it was */
+    bool is_deferred;
+};
+
+static void queue_init(struct queue *q)
+{
+    q->first = NULL;
+    q->last = &q->first;
+    q->len = 0;
+}
+
+static void queue_push(struct queue *q, struct item *item)
+{
+    item->next = NULL;
+    *q->last = item;
+    q->last = &item->next;
+    q->len++;
+}
+
+static struct item *queue_pop(struct queue *q)
+{
+    struct item *item = q->first;
+    if (!item)
+        return NULL;
+    q->first = item->next;
+    if (!q->first)
+        q->last = &q->first;
+    q->len--;
+    return item;
+}
+
+/* Puts all of `from` before what is in `to`: their order is the order of events. */
+static void queue_prepend(struct queue *to, struct queue *from)
+{
+    if (!from->first)
+        return;
+    *from->last = to->first;
+    if (!to->first)
+        to->last = from->last;
+    to->first = from->first;
+    to->len += from->len;
+    queue_init(from);
+}
+
+static void queue_drop(struct queue *q)
+{
+    struct item *item;
+    while ((item = queue_pop(q)))
+        free(item);
+}
+
+static void send_waiting(struct outbox *o);
+
+static void on_retry(void *arg)
+{
+    send_waiting(arg);
+}
+
+static void on_turn_end(void *arg)
+{
+    struct outbox *o = arg;
+    o->is_deferred = false;
+    send_waiting(o);
+}
+
+static void group_unlink(struct outbox *o, struct group *group)
+{
+    struct group **at = &o->under_way;
+    while (*at != group)
+        at = &(*at)->next;
+    *at = group->next;
+    o->n_under_way -= group->items.len;
+}
+
+static void answer_items(struct group *group, const struct redisReply *reply, size_t offset, int err)
+{
+    struct item *item;
+    for (size_t i = 0; (item = queue_pop(&group->items)); i++) {
+        const struct redisReply *element = err == 0 ? reply_at(reply, offset + i) : NULL;
+        item->fn(element, err == 0 ? reply : NULL, err, item->arg);
+        free(item);
+    }
+}
+
+static void on_group_reply(const struct redisReply *reply, int err, void *arg)
+{
+    struct group *group = arg;
+    struct outbox *o = group->outbox;
+    if (!o) {
+        queue_drop(&group->items);
+        free(group);
+        return;
+    }
+    group_unlink(o, group);
+    if (err == 0)
+        err = reply_to_err(reply);
+    if (err_is_retryable(err)) {
+        queue_prepend(&o->waiting, &group->items);
+        if (redis_is_ready(o->redis))
+            loop_timer_arm_us(o->retry, RETRY_US);
+    } else if (err != 0 && group->items.len > 1) {
+        o->group_most = 1;
+        queue_prepend(&o->waiting, &group->items);
+        loop_timer_arm_us(o->retry, 0);
+    } else {
+        answer_items(group, reply, o->spec->reply_offset, err);
+        if (o->waiting.len == 0)
+            o->group_most = o->spec->most;
+    }
+    free(group);
+}
+
+static int send_group(struct outbox *o, struct group *group)
+{
+    const struct outbox_spec *spec = o->spec;
+    size_t n = 0;
+    for (size_t i = 0; i < spec->n_prologue; i++)
+        o->scratch[n++] = spec->prologue[i];
+    for (const struct item *item = group->items.first; item; item = item->next)
+        for (size_t i = 0; i < spec->fields; i++)
+            o->scratch[n++] = item->args[i];
+    return script_run(o->redis, spec->script, o->prefix, o->scratch, n, SCRIPT_DEADLINE_MS, on_group_reply, group);
+}
+
+static void send_waiting(struct outbox *o)
+{
+    while (o->waiting.len > 0 && redis_is_ready(o->redis)) {
+        struct group *group = calloc(1, sizeof *group);
+        if (!group) {
+            loop_timer_arm_us(o->retry, RETRY_US);
+            return;
+        }
+        group->outbox = o;
+        queue_init(&group->items);
+        while (group->items.len < o->group_most && o->waiting.len > 0)
+            queue_push(&group->items, queue_pop(&o->waiting));
+        if (send_group(o, group) != 0) {
+            queue_prepend(&o->waiting, &group->items);
+            free(group);
+            loop_timer_arm_us(o->retry, RETRY_US);
+            return;
+        }
+        group->next = o->under_way;
+        o->under_way = group;
+        o->n_under_way += group->items.len;
+    }
+}
+
+int outbox_create(struct loop *loop, struct redis *redis, const char *prefix, const struct outbox_spec *spec,
+                  struct outbox **ret_outbox)
+{
+    int rc = ERR_NOMEM;
+    struct outbox *o = calloc(1, sizeof *o);
+    if (!o)
+        goto cleanup;
+    o->loop = loop;
+    o->redis = redis;
+    o->spec = spec;
+    o->group_most = spec->most;
+    queue_init(&o->waiting);
+    o->prefix = strdup(prefix);
+    o->scratch = calloc(spec->n_prologue + spec->fields * spec->most, sizeof *o->scratch);
+    if (!o->prefix || !o->scratch)
+        goto cleanup;
+    rc = loop_timer_create(loop, on_retry, o, &o->retry);
+    if (rc != 0)
+        goto cleanup;
+    *ret_outbox = o;
+    return 0;
+cleanup:
+    outbox_free(o);
+    return rc;
+}
+
+void outbox_free(struct outbox *o)
+{
+    if (!o)
+        return;
+    for (struct group *group = o->under_way; group; group = group->next)
+        group->outbox = NULL;
+    queue_drop(&o->waiting);
+    loop_timer_free(o->retry);
+    free(o->scratch);
+    free(o->prefix);
+    free(o);
+}
+
+int outbox_add(struct outbox *o, const struct redis_arg *args, outbox_fn fn, void *arg)
+{
+    size_t fields = o->spec->fields, bytes = 0;
+    for (size_t i = 0; i < fields; i++)
+        bytes += args[i].len + 1;
+    struct item *item = malloc(sizeof *item + fields * sizeof item->args[0] + bytes);
+    if (!item)
+        return ERR_NOMEM;
+    item->fn = fn;
+    item->arg = arg;
+    char *space = (char *)&item->args[fields];
+    for (size_t i = 0; i < fields; i++) {
+        if (args[i].len > 0)
+            memcpy(space, args[i].data, args[i].len);
+        space[args[i].len] = '\0';
+        item->args[i] = (struct redis_arg){.data = space, .len = args[i].len};
+        space += args[i].len + 1;
+    }
+    queue_push(&o->waiting, item);
+    if (!o->is_deferred) {
+        if (loop_defer(o->loop, on_turn_end, o) != 0)
+            loop_timer_arm_us(o->retry, 0);
+        else
+            o->is_deferred = true;
+    }
+    return 0;
+}
+
+void outbox_flush(struct outbox *o)
+{
+    send_waiting(o);
+}
+
+size_t outbox_pending(const struct outbox *o)
+{
+    return o->waiting.len + o->n_under_way;
+}

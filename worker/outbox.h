@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a worker has to tell Redis about calls, gathered over one turn of the loop and sent as one script call for up to
+ * 64 of them: begins, releases, accepts, aborts, rechecks, finishes. An item stays here until Redis has answered it:
+ * where the connection went away it is sent again, which the scripts permit (each is idempotent by dial).
+ */
+#ifndef CARILLON_WORKER_OUTBOX_H
+#define CARILLON_WORKER_OUTBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/base/err.h"
+#include "common/loop/loop.h"
+#include "common/redis/script.h"
+
+struct outbox;
+
+/* How the script takes its items. Borrowed for the outbox's life. */
+struct outbox_spec {
+    enum lua_script script;
+    size_t fields;                    /* arguments of one item */
+    size_t most;                      /* items in one call */
+    size_t reply_offset;              /* elements of the reply before the first item's */
+    const struct redis_arg *prologue; /* arguments before the items */
+    size_t n_prologue;
+};
+
+/* An item's answer: `reply` is its element of the script's reply and `whole` all of it, borrowed for the call. `err` is
+ * not 0 where the script refuses the item for good (ERR_INVALID, ERR_STATE, ...: a bug or a damaged state); then both
+ * are NULL. Not called for an item that was dropped by outbox_free(). */
+typedef void (*outbox_fn)(const struct redisReply *reply, const struct redisReply *whole, int err, void *arg);
+
+/* `prefix` is the cell's (copied). */
+int outbox_create(struct loop *loop, struct redis *redis, const char *prefix, const struct outbox_spec *spec,
+                  struct outbox **ret_outbox) MUST_CHECK;
+/* Accepts NULL. What has not been answered is dropped. */
+void outbox_free(struct outbox *o);
+
+/* Adds an item of spec->fields arguments, which are copied. It goes out at the end of this turn, or once Redis is
+ * ready. ERR_NOMEM. */
+int outbox_add(struct outbox *o, const struct redis_arg *args, outbox_fn fn, void *arg) MUST_CHECK;
+/* Redis is ready again: what is waiting goes out. */
+void outbox_flush(struct outbox *o);
+/* Items without an answer. */
+size_t outbox_pending(const struct outbox *o);
+
+#endif
