@@ -85,6 +85,9 @@
 #define LIMIT_EVENT_SHARDS 16
 #define LIMIT_ENDPOINTS_PER_TENANT 20
 
+/* ---- loop ---- */
+#define LIMIT_LOOP_DEFERRED 65536         /* pieces of work put off to the end of a turn */
+
 /* ---- logs ---- */
 #define LIMIT_LOG_LINE_BYTES 4096
 

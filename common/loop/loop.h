@@ -33,20 +33,24 @@ void loop_free(struct loop *loop);
 int loop_run(struct loop *loop) MUST_CHECK;
 /* Ends loop_run() after the callbacks that are ready now. */
 void loop_stop(struct loop *loop);
-/* Runs one turn: waits for something to be ready, runs it. For command-line tools and tests. */
+/* Runs one turn: waits for something to be ready, runs it. For command-line tools and tests. ERR_NOT_FOUND where there
+ * is nothing to wait for. */
 int loop_run_once(struct loop *loop) MUST_CHECK;
 
 /* libevent's own base, for bufferevents and libcurl; borrowed. */
 struct event_base *loop_base(struct loop *loop);
 
 /* Calls `fn` once, after every callback that is ready in this turn: grouping of commands, and freeing of objects whose
- * callbacks are still on the stack. Deferring the same (fn, arg) twice calls it twice. */
+ * callbacks are still on the stack. Deferring the same (fn, arg) twice calls it twice, in order. What deferred work
+ * defers runs at the end of the next turn, so that long work may defer its own continuation without starving anyone.
+ * ERR_NOMEM beyond LIMIT_LOOP_DEFERRED. */
 int loop_defer(struct loop *loop, loop_fn fn, void *arg) MUST_CHECK;
 
 /* A one-shot timer, disarmed at first. Free it before its arg goes; freeing disarms. */
 int loop_timer_create(struct loop *loop, loop_fn fn, void *arg, struct loop_timer **ret_timer) MUST_CHECK;
 void loop_timer_free(struct loop_timer *timer);
-/* Arms it (again) for `delay_us` from now; a negative delay counts as 0. */
+/* Arms it (again) for `delay_us` from now; a negative delay counts as 0. It never fires early, and as soon after its
+ * instant as the loop gets to it: the resolution is a microsecond. ERR_NOMEM, and it stays disarmed. */
 int loop_timer_arm_us(struct loop_timer *timer, int64_t delay_us);
 /* Arms it for an instant of clock_mono_us(). */
 int loop_timer_arm_at_us(struct loop_timer *timer, int64_t mono_us);
