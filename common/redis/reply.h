@@ -18,9 +18,9 @@ struct redisReply;
 const char *reply_error(const struct redisReply *r);
 /* True for an error reply that begins with `code` and a space or its end ("NOSCRIPT", "OOM", "READONLY"). */
 bool reply_error_is(const struct redisReply *r, const char *code);
-/* 0, or the ERR_* that an error reply stands for: OOM, LOADING, READONLY, BUSY, MASTERDOWN and CLUSTERDOWN are
- * ERR_UNAVAILABLE, NOPERM, NOAUTH and WRONGPASS are ERR_AUTH, our scripts' own codes their namesakes ("ERR_STATE ..."),
- * anything else ERR_PROTOCOL. */
+/* 0, or the ERR_* that an error reply stands for: OOM, LOADING, READONLY, BUSY, MASTERDOWN, CLUSTERDOWN, MISCONF and
+ * NOREPLICAS are ERR_UNAVAILABLE, NOPERM, NOAUTH and WRONGPASS are ERR_AUTH, our scripts' own codes their namesakes
+ * ("ERR_STATE ..."), anything else ERR_PROTOCOL. NULL is ERR_CLOSED. */
 int reply_to_err(const struct redisReply *r);
 
 bool reply_is_nil(const struct redisReply *r);
@@ -30,7 +30,7 @@ size_t reply_len(const struct redisReply *r);
 const struct redisReply *reply_at(const struct redisReply *r, size_t index);
 /* A string or status; ERR_PROTOCOL for another type. Borrowed, NUL-terminated, may hold NULs. */
 int reply_str(const struct redisReply *r, const char **ret_text, size_t *ret_len) MUST_CHECK;
-/* An integer, or a string that is one. */
+/* An integer, or a string that is one; ERR_PROTOCOL for anything else. */
 int reply_i64(const struct redisReply *r, int64_t *ret_value) MUST_CHECK;
 /* The value behind `field` in a flat array of field, value, ... (HGETALL and our scripts); NULL where absent. */
 const struct redisReply *reply_field(const struct redisReply *r, const char *field);
