@@ -18,6 +18,7 @@
 #include "common/http/server.h"
 #include "common/loop/loop.h"
 #include "common/metrics/metrics.h"
+#include "common/redis/keys.h"
 #include "common/redis/redis.h"
 
 struct daemon;
@@ -28,8 +29,10 @@ struct daemon_spec {
     const struct conf_option *options;
     size_t n_options;
     const char *default_listen;
-    bool wants_redis;   /* adds the Redis, cells and secrets options and waits for Redis before start */
-    bool wants_wake;    /* optional second connection that hears the cells' wake hints */
+    bool wants_redis; /* adds the Redis, cells and secrets options and waits for Redis before start */
+    /* The channel of a cell on which hints for this process are published (key_wake_channel,
+     * key_wake_events_channel): a second connection listens there. NULL: none. */
+    struct key (*wake_channel)(const char *cell);
 
     /* Redis is ready (where wanted), HTTP is bound but not yet listening publicly. Makes the process's state; routes
      * are added here with http_server_add_routes(). A failure ends the process: an ERR_* is logged; exit 3 for
@@ -38,9 +41,8 @@ struct daemon_spec {
     /* Redis became ready again, or went away. */
     void (*on_redis_ready)(void *state);
     void (*on_redis_down)(void *state);
-    /* A hint that work may have come to `cell`. `hint` is the message's text, bounded and NUL-terminated: "events" says
-     * that an event was written, anything else that a call may be claimable. */
-    void (*on_wake)(void *state, const char *cell, const char *hint);
+    /* A hint that work may have come to `cell`. */
+    void (*on_wake)(void *state, const char *cell);
     /* Begin to drain: take no new work, and call daemon_drained() when nothing is left. NULL: drained at once when no
      * HTTP request is open. */
     void (*drain)(void *state);

@@ -48,6 +48,11 @@ struct key key_wake_channel(const char *cell)
     return make("carillon:{%s}:wake", cell);
 }
 
+struct key key_wake_events_channel(const char *cell)
+{
+    return make("carillon:{%s}:wake:events", cell);
+}
+
 struct key key_trunk(const char *cell, const char *trunk)
 {
     return make("carillon:{%s}:trunk:%s", cell, trunk);

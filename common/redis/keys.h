@@ -30,7 +30,8 @@ struct key key_dir_prefix(void);
 
 /* ---- a cell ---- */
 struct key key_cell(const char *cell); /* hash: schema, epoch, run id, closed_until */
-struct key key_wake_channel(const char *cell); /* pub/sub */
+struct key key_wake_channel(const char *cell); /* pub/sub: a call may be claimable */
+struct key key_wake_events_channel(const char *cell); /* pub/sub: an event was written */
 struct key key_trunk(const char *cell, const char *trunk); /* hash */
 struct key key_trunk_index(const char *cell); /* set of trunk ids */
 struct key key_tenant(const char *cell, const char *tenant); /* hash */
