@@ -19,19 +19,23 @@ int metrics_create(struct metrics **ret_metrics) MUST_CHECK;
 void metrics_free(struct metrics *m);
 
 /* Make or find a metric. name: "carillon_..." with its unit; label and value NULL for none. Strings are copied. The
- * metric lives as long as `m`; memory running out aborts (this happens at start only). */
+ * metric lives as long as `m`; memory running out aborts (this happens at start only), and so does what can only be a
+ * bug: a malformed name, or one name as two kinds or with two labels. */
 struct metric *metrics_counter(struct metrics *m, const char *name, const char *help, const char *label,
                                const char *value);
 struct metric *metrics_gauge(struct metrics *m, const char *name, const char *help, const char *label,
                              const char *value);
-/* `bounds`: ascending upper bounds, at most 32, copied. */
+/* `bounds`: ascending upper bounds, 1 to 32 of them, copied. */
 struct metric *metrics_histogram(struct metrics *m, const char *name, const char *help, const double *bounds, size_t n);
 
+/* A counter or a gauge; a counter never by less than 0. */
 void metric_add(struct metric *metric, double amount);
+/* A gauge, or a counter that something else counts. */
 void metric_set(struct metric *metric, double value);
+/* A histogram. */
 void metric_observe(struct metric *metric, double value);
 
-/* Appends the whole exposition. */
+/* Appends the whole exposition, in the order in which the metrics were made. Format: Prometheus text, version 0.0.4. */
 int metrics_render(const struct metrics *m, struct buf *out) MUST_CHECK;
 
 #endif
