@@ -19,105 +19,105 @@
 --   Returns  the number of secrets that sign now; ERR_NOT_FOUND where the tenant has no such endpoint
 --   Again    with the same sealed text: nothing changes.
 -- "list":
---   Returns  {{endpoint id, {field, value, ...}}, ...} without the secrets, by origin
+--   Returns  { { endpoint id, { field, value, ... } }, ... } without the secrets, by origin
 --
 -- Cost     O(endpoints given) or, for "list", O(endpoints of the tenant).
 -- @include lib/hook.lua
 
 local verb, tenant = ARGV[1], ARGV[2]
-local key_origins = hook.prefix .. 'hooks:endpoints:t/' .. (tenant or '')
-local now = hook.time_ms()
+local key_origins = P .. 'hooks:endpoints:t/' .. (tenant or '')
+local now = NOW_US / 1000
 
 local function create(limit)
-    local missing = {}
-    for i = 4, #ARGV, 3 do
-        if redis.call('HEXISTS', key_origins, ARGV[i]) == 0 then
-            missing[ARGV[i]] = true
-        end
+  local missing = {}
+  for i = 4, #ARGV, 3 do
+    if redis.call('HEXISTS', key_origins, ARGV[i]) == 0 then
+      missing[ARGV[i]] = true
     end
-    local wanted = redis.call('HLEN', key_origins)
-    for _ in pairs(missing) do
-        wanted = wanted + 1
+  end
+  local wanted = redis.call('HLEN', key_origins)
+  for _ in pairs(missing) do
+    wanted = wanted + 1
+  end
+  if next(missing) and wanted > limit then
+    return redis.error_reply('ERR_TOO_LARGE endpoints of a tenant')
+  end
+  local reply = {}
+  for i = 4, #ARGV, 3 do
+    local origin, endpoint, secret = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+    local is_new = redis.call('HSETNX', key_origins, origin, endpoint)
+    if is_new == 1 then
+      redis.call('HSET', hook.key_endpoint(endpoint), 'tenant', tenant, 'origin', origin, 'secret', secret,
+        'created_ms', hook.whole_ms(now), 'status', 'active')
     end
-    if next(missing) and wanted > limit then
-        return redis.error_reply('ERR_TOO_LARGE endpoints of a tenant')
-    end
-    local reply = {}
-    for i = 4, #ARGV, 3 do
-        local origin, endpoint, secret = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-        local is_new = redis.call('HSETNX', key_origins, origin, endpoint)
-        if is_new == 1 then
-            redis.call('HSET', hook.key_endpoint(endpoint), 'tenant', tenant, 'origin', origin, 'secret', secret,
-                'created_ms', hook.whole_ms(now), 'status', 'active')
-        end
-        reply[#reply + 1] = is_new
-    end
-    return reply
+    reply[#reply + 1] = is_new
+  end
+  return reply
 end
 
 -- The earlier secrets that still sign, newest first: "until_ms:sealed until_ms:sealed".
 local function earlier(current, previous, grace_ms, keep)
-    local list = {}
-    if grace_ms > 0 and keep > 0 then
-        list[1] = hook.whole_ms(now + grace_ms) .. ':' .. current
-        for until_ms, sealed in string.gmatch(previous or '', '(%d+):(%S+)') do
-            if #list < keep and tonumber(until_ms) > now then
-                list[#list + 1] = until_ms .. ':' .. sealed
-            end
-        end
+  local list = {}
+  if grace_ms > 0 and keep > 0 then
+    list[1] = hook.whole_ms(now + grace_ms) .. ':' .. current
+    for until_ms, sealed in string.gmatch(previous or '', '(%d+):(%S+)') do
+      if #list < keep and tonumber(until_ms) > now then
+        list[#list + 1] = until_ms .. ':' .. sealed
+      end
     end
-    return list
+  end
+  return list
 end
 
 local function rotate(endpoint, secret, grace_ms, active_max)
-    local key = hook.key_endpoint(endpoint)
-    local known = redis.call('HMGET', key, 'tenant', 'secret', 'previous')
-    if known[1] ~= tenant then
-        return redis.error_reply('ERR_NOT_FOUND endpoint')
-    end
-    if known[2] == secret then
-        local _, signing = string.gsub(known[3] or '', ':', ':')
-        return 1 + signing
-    end
-    local list = earlier(known[2], known[3], grace_ms, active_max - 1)
-    if #list > 0 then
-        redis.call('HSET', key, 'previous', table.concat(list, ' '))
-    else
-        redis.call('HDEL', key, 'previous')
-    end
-    redis.call('HSET', key, 'secret', secret, 'rotated_ms', hook.whole_ms(now))
-    return 1 + #list
+  local key = hook.key_endpoint(endpoint)
+  local known = redis.call('HMGET', key, 'tenant', 'secret', 'previous')
+  if known[1] ~= tenant then
+    return redis.error_reply('ERR_NOT_FOUND endpoint')
+  end
+  if known[2] == secret then
+    local _, signing = string.gsub(known[3] or '', ':', ':')
+    return 1 + signing
+  end
+  local list = earlier(known[2], known[3], grace_ms, active_max - 1)
+  if #list > 0 then
+    redis.call('HSET', key, 'previous', table.concat(list, ' '))
+  else
+    redis.call('HDEL', key, 'previous')
+  end
+  redis.call('HSET', key, 'secret', secret, 'rotated_ms', hook.whole_ms(now))
+  return 1 + #list
 end
 
 local function list()
-    local flat = redis.call('HGETALL', key_origins)
-    local origins, ids = {}, {}
-    for i = 1, #flat, 2 do
-        origins[#origins + 1] = flat[i]
-        ids[flat[i]] = flat[i + 1]
+  local flat = redis.call('HGETALL', key_origins)
+  local origins, ids = {}, {}
+  for i = 1, #flat, 2 do
+    origins[#origins + 1] = flat[i]
+    ids[flat[i]] = flat[i + 1]
+  end
+  table.sort(origins)
+  local reply = {}
+  for _, origin in ipairs(origins) do
+    local shown, fields = {}, redis.call('HGETALL', hook.key_endpoint(ids[origin]))
+    for i = 1, #fields, 2 do
+      if fields[i] ~= 'secret' and fields[i] ~= 'previous' then
+        shown[#shown + 1] = fields[i]
+        shown[#shown + 1] = fields[i + 1]
+      end
     end
-    table.sort(origins)
-    local reply = {}
-    for _, origin in ipairs(origins) do
-        local shown, fields = {}, redis.call('HGETALL', hook.key_endpoint(ids[origin]))
-        for i = 1, #fields, 2 do
-            if fields[i] ~= 'secret' and fields[i] ~= 'previous' then
-                shown[#shown + 1] = fields[i]
-                shown[#shown + 1] = fields[i + 1]
-            end
-        end
-        reply[#reply + 1] = {ids[origin], shown}
-    end
-    return reply
+    reply[#reply + 1] = { ids[origin], shown }
+  end
+  return reply
 end
 
 if not hook.is_id(tenant) then
-    return redis.error_reply('ERR_INVALID tenant')
+  return redis.error_reply('ERR_INVALID tenant')
 elseif verb == 'create' then
-    return create(tonumber(ARGV[3]))
+  return create(tonumber(ARGV[3]))
 elseif verb == 'rotate' then
-    return rotate(ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]))
+  return rotate(ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]))
 elseif verb == 'list' then
-    return list()
+  return list()
 end
 return redis.error_reply('ERR_INVALID verb')

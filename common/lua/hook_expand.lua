@@ -8,8 +8,8 @@
 -- ARGV[5]  deliveries that may wait for one endpoint
 -- ARGV[6+] per event eight: shard, stream id, "deliver" or "skip", event id, endpoint id, type, URL, body. "skip"
 --          acknowledges an entry that cannot become a delivery; the four behind the event id are then empty.
--- Returns  {now ms, ms of the next due endpoint among the shards given or -1, old deliveries dropped to make room,
---           code, ...}, a code per event: 1 queued, 0 known before, 2 skipped, -1 no such endpoint (kept as dead)
+-- Returns  { now ms, ms of the next due endpoint among the shards given or -1, old deliveries dropped to make room,
+--           code, ... }, a code per event: 1 queued, 0 known before, 2 skipped, -1 no such endpoint (kept as dead)
 -- Again    an event that was expanded before is acknowledged and changes nothing else.
 -- Cost     O(events), each about ten commands.
 -- @include lib/hook.lua
@@ -18,57 +18,57 @@ local ITEM = 8
 local SHED_SCAN = 16 -- how many of the oldest are looked at for one that may be dropped
 local bounds = hook.read_bounds(1)
 local pending_max = tonumber(ARGV[5])
-local now = hook.time_ms()
+local now = NOW_US / 1000
 local dropped = 0
 
 -- Over the bound the oldest call event makes room. Batch events are few, and say what a tenant needs to know when it
 -- has lost some: they stay.
 local function shed(shard, endpoint)
-    if redis.call('ZCARD', hook.key_queue(endpoint)) <= pending_max then
-        return
+  if redis.call('ZCARD', hook.key_queue(endpoint)) <= pending_max then
+    return
+  end
+  for _, event in ipairs(redis.call('ZRANGE', hook.key_queue(endpoint), 0, SHED_SCAN - 1)) do
+    local type = redis.call('HGET', hook.key_delivery(event), 'type')
+    if type and string.find(type, '^call%.') then
+      hook.settle_dead(bounds, shard, endpoint, event, 'backlog', now)
+      dropped = dropped + 1
+      return
     end
-    for _, event in ipairs(redis.call('ZRANGE', hook.key_queue(endpoint), 0, SHED_SCAN - 1)) do
-        local type = redis.call('HGET', hook.key_delivery(event), 'type')
-        if type and string.find(type, '^call%.') then
-            hook.settle_dead(bounds, shard, endpoint, event, 'backlog', now)
-            dropped = dropped + 1
-            return
-        end
-    end
+  end
 end
 
 -- `turn` keeps the order of events within one run: scores are a microsecond apart, and a run takes longer than that.
 local function expand(turn, shard, event, endpoint, type, url, body)
-    if redis.call('EXISTS', hook.key_delivery(event)) == 1 then
-        return 0
-    end
-    redis.call('SET', hook.key_body(event), body)
-    redis.call('HSET', hook.key_delivery(event), 'endpoint', endpoint, 'type', type, 'state', 'pending', 'attempts', 0,
-        'created_ms', hook.whole_ms(now), 'url', url)
-    redis.call('HINCRBY', hook.key_counts(shard), 'pending', 1)
-    if redis.call('EXISTS', hook.key_endpoint(endpoint)) == 0 then
-        hook.settle_dead(bounds, shard, endpoint, event, 'endpoint_gone', now)
-        return -1
-    end
-    redis.call('ZADD', hook.key_queue(endpoint), hook.ms_text(now + turn / 1000), event)
-    hook.ring_touch(shard, endpoint, now)
-    shed(shard, endpoint)
-    return 1
+  if redis.call('EXISTS', hook.key_delivery(event)) == 1 then
+    return 0
+  end
+  redis.call('SET', hook.key_body(event), body)
+  redis.call('HSET', hook.key_delivery(event), 'endpoint', endpoint, 'type', type, 'state', 'pending', 'attempts', 0,
+    'created_ms', hook.whole_ms(now), 'url', url)
+  redis.call('HINCRBY', hook.key_counts(shard), 'pending', 1)
+  if redis.call('EXISTS', hook.key_endpoint(endpoint)) == 0 then
+    hook.settle_dead(bounds, shard, endpoint, event, 'endpoint_gone', now)
+    return -1
+  end
+  redis.call('ZADD', hook.key_queue(endpoint), hook.ms_text(now + turn / 1000), event)
+  hook.ring_touch(shard, endpoint, now)
+  shed(shard, endpoint)
+  return 1
 end
 
 local codes, shards, seen = {}, {}, {}
 for first = 6, #ARGV, ITEM do
-    local shard, entry, verdict, event, endpoint, type, url, body = unpack(ARGV, first, first + ITEM - 1)
-    local turn = #codes
-    if verdict == 'deliver' then
-        codes[turn + 1] = expand(turn, shard, event, endpoint, type, url, body)
-    else
-        codes[turn + 1] = 2
-    end
-    redis.call('XACK', hook.key_events(shard), hook.group, entry)
-    if not seen[shard] then
-        seen[shard] = true
-        shards[#shards + 1] = shard
-    end
+  local shard, entry, verdict, event, endpoint, type, url, body = unpack(ARGV, first, first + ITEM - 1)
+  local turn = #codes
+  if verdict == 'deliver' then
+    codes[turn + 1] = expand(turn, shard, event, endpoint, type, url, body)
+  else
+    codes[turn + 1] = 2
+  end
+  redis.call('XACK', hook.key_events(shard), hook.group, entry)
+  if not seen[shard] then
+    seen[shard] = true
+    shards[#shards + 1] = shard
+  end
 end
-return {math.floor(now), hook.due_reply(hook.next_due_ms(shards)), dropped, unpack(codes)}
+return { math.floor(now), hook.due_reply(hook.next_due_ms(shards)), dropped, unpack(codes) }

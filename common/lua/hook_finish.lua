@@ -11,8 +11,8 @@
 -- ARGV[6+] per attempt ten: shard, endpoint, event, attempt, verdict, code, HTTP status or 0, ms until it is due again
 --          (retry, return), ms to leave the endpoint alone (0: none), ms the attempt took
 --          verdict: "delivered", "retry", "dead" (code is the reason kept), "return" (no attempt is counted)
--- Returns  {now ms, {result, ms the endpoint is due again or -1}, ...}; a result per attempt: 1 done, 2 late success,
---          0 nothing to do (finished before, or overtaken)
+-- Returns  { now ms, { result, ms the endpoint is due again or -1 }, ... }, a result per attempt: 1 done, 2 late
+--          success, 0 nothing to do (finished before, or overtaken)
 -- Again    0 for each, nothing changes.
 -- Cost     O(attempts), each about fifteen commands.
 -- @include lib/hook.lua
@@ -20,119 +20,119 @@
 local ITEM = 10
 local bounds = hook.read_bounds(1)
 local owner = ARGV[5]
-local now = hook.time_ms()
+local now = NOW_US / 1000
 
 local function note(item)
-    hook.log_attempt(bounds, item.endpoint, item.event, item.attempt, item.code, item.status,
-        hook.whole_ms(now - item.took_ms), item.took_ms)
-    redis.call('HSET', hook.key_delivery(item.event), 'last', item.attempt .. ':' .. item.code)
+  hook.log_attempt(bounds, item.endpoint, item.event, item.attempt, item.code, item.status,
+    hook.whole_ms(now - item.took_ms), item.took_ms)
+  redis.call('HSET', hook.key_delivery(item.event), 'last', item.attempt .. ':' .. item.code)
 end
 
 -- What the tenant sees of an endpoint's health.
 local function note_health(item)
-    local key = hook.key_endpoint(item.endpoint)
-    if redis.call('EXISTS', key) == 0 then
-        return
-    end
-    if item.verdict == 'delivered' then
-        redis.call('HSET', key, 'last_success_ms', hook.whole_ms(now))
-        redis.call('HDEL', key, 'failures', 'failing_since_ms')
-    else
-        redis.call('HINCRBY', key, 'failures', 1)
-        redis.call('HSETNX', key, 'failing_since_ms', hook.whole_ms(now))
-    end
-    if item.pause_ms > 0 then
-        redis.call('HSET', key, 'paused_until_ms', hook.whole_ms(now + item.pause_ms))
-    end
+  local key = hook.key_endpoint(item.endpoint)
+  if redis.call('EXISTS', key) == 0 then
+    return
+  end
+  if item.verdict == 'delivered' then
+    redis.call('HSET', key, 'last_success_ms', hook.whole_ms(now))
+    redis.call('HDEL', key, 'failures', 'failing_since_ms')
+  else
+    redis.call('HINCRBY', key, 'failures', 1)
+    redis.call('HSETNX', key, 'failing_since_ms', hook.whole_ms(now))
+  end
+  if item.pause_ms > 0 then
+    redis.call('HSET', key, 'paused_until_ms', hook.whole_ms(now + item.pause_ms))
+  end
 end
 
 local function requeue(item, state)
-    local due = now + item.delay_ms
-    redis.call('ZADD', hook.key_queue(item.endpoint), hook.ms_text(due), item.event)
-    redis.call('HSET', hook.key_delivery(item.event), 'state', state, 'next_ms', hook.whole_ms(due))
+  local due = now + item.delay_ms
+  redis.call('ZADD', hook.key_queue(item.endpoint), hook.ms_text(due), item.event)
+  redis.call('HSET', hook.key_delivery(item.event), 'state', state, 'next_ms', hook.whole_ms(due))
 end
 
 local apply = {}
 
 function apply.delivered(item)
-    note(item)
-    note_health(item)
-    hook.settle_delivered(bounds, item.shard, item.endpoint, item.event, now)
+  note(item)
+  note_health(item)
+  hook.settle_delivered(bounds, item.shard, item.endpoint, item.event, now)
 end
 
 function apply.retry(item)
-    requeue(item, 'retrying')
-    note(item)
-    note_health(item)
+  requeue(item, 'retrying')
+  note(item)
+  note_health(item)
 end
 
 function apply.dead(item)
-    note(item)
-    note_health(item)
-    hook.settle_dead(bounds, item.shard, item.endpoint, item.event, item.code, now)
+  note(item)
+  note_health(item)
+  hook.settle_dead(bounds, item.shard, item.endpoint, item.event, item.code, now)
 end
 
 apply['return'] = function(item)
-    local attempts = redis.call('HINCRBY', hook.key_delivery(item.event), 'attempts', -1)
-    requeue(item, attempts > 0 and 'retrying' or 'pending')
+  local attempts = redis.call('HINCRBY', hook.key_delivery(item.event), 'attempts', -1)
+  requeue(item, attempts > 0 and 'retrying' or 'pending')
 end
 
 -- The claim is gone. `last` tells whether this attempt was reported already, or given up as unknown.
 local function late(item, state, last)
-    local is_unknown = last == item.attempt .. ':unknown'
-    if item.verdict == 'delivered' and state ~= 'delivered' then
-        note(item)
-        note_health(item)
-        if state == 'dead' then
-            redis.call('HINCRBY', hook.key_counts(item.shard), 'pending', 1) -- it was counted off when it died
-            redis.call('HDEL', hook.key_delivery(item.event), 'reason')
-        end
-        hook.settle_delivered(bounds, item.shard, item.endpoint, item.event, now)
-        return 2
+  local is_unknown = last == item.attempt .. ':unknown'
+  if item.verdict == 'delivered' and state ~= 'delivered' then
+    note(item)
+    note_health(item)
+    if state == 'dead' then
+      redis.call('HINCRBY', hook.key_counts(item.shard), 'pending', 1) -- it was counted off when it died
+      redis.call('HDEL', hook.key_delivery(item.event), 'reason')
     end
-    if is_unknown and state ~= 'delivered' then
-        note(item)
-    end
-    return 0
+    hook.settle_delivered(bounds, item.shard, item.endpoint, item.event, now)
+    return 2
+  end
+  if is_unknown and state ~= 'delivered' then
+    note(item)
+  end
+  return 0
 end
 
 local function finish(item)
-    local member = item.endpoint .. '/' .. item.event .. '/' .. item.attempt .. '/' .. owner
-    local delivery = redis.call('HMGET', hook.key_delivery(item.event), 'state', 'last')
-    local state, last = delivery[1], delivery[2]
-    local is_held = redis.call('ZSCORE', hook.key_inflight(item.shard), member)
-    local result = 0
-    if state and not is_held then
-        result = late(item, state, last)
-    elseif state == 'in_flight' then
-        apply[item.verdict](item)
-        result = 1
-    elseif state then
-        note(item) -- a late success of an earlier attempt has ended the delivery meanwhile
-    end
-    redis.call('ZREM', hook.key_inflight(item.shard), member)
-    hook.ring_touch(item.shard, item.endpoint, now)
-    return {result, hook.due_reply(tonumber(redis.call('ZSCORE', hook.key_ring(item.shard), item.endpoint) or nil))}
+  local member = item.endpoint .. '/' .. item.event .. '/' .. item.attempt .. '/' .. owner
+  local delivery = redis.call('HMGET', hook.key_delivery(item.event), 'state', 'last')
+  local state, last = delivery[1], delivery[2]
+  local is_held = redis.call('ZSCORE', hook.key_inflight(item.shard), member)
+  local result = 0
+  if state and not is_held then
+    result = late(item, state, last)
+  elseif state == 'in_flight' then
+    apply[item.verdict](item)
+    result = 1
+  elseif state then
+    note(item) -- a late success of an earlier attempt has ended the delivery meanwhile
+  end
+  redis.call('ZREM', hook.key_inflight(item.shard), member)
+  hook.ring_touch(item.shard, item.endpoint, now)
+  return { result, hook.due_reply(tonumber(redis.call('ZSCORE', hook.key_ring(item.shard), item.endpoint) or nil)) }
 end
 
-local reply = {math.floor(now)}
+local reply = { math.floor(now) }
 for first = 6, #ARGV, ITEM do
-    local shard, endpoint, event, attempt, verdict, code, status, delay_ms, pause_ms, took_ms =
-        unpack(ARGV, first, first + ITEM - 1)
-    if not apply[verdict] then
-        return redis.error_reply('ERR_INVALID verdict')
-    end
-    reply[#reply + 1] = finish({
-        shard = shard,
-        endpoint = endpoint,
-        event = event,
-        attempt = attempt,
-        verdict = verdict,
-        code = code,
-        status = status,
-        delay_ms = tonumber(delay_ms),
-        pause_ms = tonumber(pause_ms),
-        took_ms = tonumber(took_ms),
-    })
+  local shard, endpoint, event, attempt, verdict, code, status, delay_ms, pause_ms, took_ms =
+    unpack(ARGV, first, first + ITEM - 1)
+  if not apply[verdict] then
+    return redis.error_reply('ERR_INVALID verdict')
+  end
+  reply[#reply + 1] = finish({
+    shard = shard,
+    endpoint = endpoint,
+    event = event,
+    attempt = attempt,
+    verdict = verdict,
+    code = code,
+    status = status,
+    delay_ms = tonumber(delay_ms),
+    pause_ms = tonumber(pause_ms),
+    took_ms = tonumber(took_ms),
+  })
 end
 return reply

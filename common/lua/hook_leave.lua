@@ -13,10 +13,10 @@
 local owner = ARGV[1]
 local given_back = 0
 for shard = 0, tonumber(ARGV[2]) - 1 do
-    if redis.call('GET', hook.key_lease(shard)) == owner then
-        redis.call('DEL', hook.key_lease(shard))
-        given_back = given_back + 1
-    end
+  if redis.call('GET', hook.key_lease(shard)) == owner then
+    redis.call('DEL', hook.key_lease(shard))
+    given_back = given_back + 1
+  end
 end
-redis.call('ZREM', hook.prefix .. 'hooks:notifiers', owner)
+redis.call('ZREM', P .. 'hooks:notifiers', owner)
 return given_back

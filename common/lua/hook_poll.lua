@@ -10,9 +10,9 @@
 -- ARGV[2]  lease, ms: how long presence and shards stay without another tick
 -- ARGV[3]  number of shards
 -- ARGV[4]  the most entries to trim from one shard
--- Returns  {now ms, ms of the next due endpoint or -1, ms of the next claim to expire or -1, deliveries not ended,
+-- Returns  { now ms, ms of the next due endpoint or -1, ms of the next claim to expire or -1, deliveries not ended,
 --           ms that the endpoint longest servable has waited, notifiers alive,
---           {{shard, 1 if taken just now, 1 if it holds entries nobody read, entries read and not acknowledged}, ...}}
+--           { { shard, 1 if taken just now, 1 if it has entries nobody read, entries read but not acknowledged }, .. } }
 -- Again    the same: renewing twice is renewing.
 -- Cost     O(shards), each a few commands on the ends of its sets; trimming bounded by ARGV[4].
 -- @include lib/hook.lua
@@ -21,98 +21,98 @@ local owner = ARGV[1]
 local lease_ms = tonumber(ARGV[2])
 local shard_count = tonumber(ARGV[3])
 local trim_limit = ARGV[4]
-local key_notifiers = hook.prefix .. 'hooks:notifiers'
+local key_notifiers = P .. 'hooks:notifiers'
 
 local function alive_count(now)
-    redis.call('ZADD', key_notifiers, hook.whole_ms(now + lease_ms), owner)
-    redis.call('ZREMRANGEBYSCORE', key_notifiers, '-inf', hook.whole_ms(now))
-    return redis.call('ZCARD', key_notifiers)
+  redis.call('ZADD', key_notifiers, hook.whole_ms(now + lease_ms), owner)
+  redis.call('ZREMRANGEBYSCORE', key_notifiers, '-inf', hook.whole_ms(now))
+  return redis.call('ZCARD', key_notifiers)
 end
 
 -- The shards held after renewing, giving back and taking; and which of them are new.
 local function share_out(fair)
-    local held, taken, free = {}, {}, {}
-    for shard = 0, shard_count - 1 do
-        local holder = redis.call('GET', hook.key_lease(shard))
-        if holder == owner and #held < fair then
-            redis.call('PEXPIRE', hook.key_lease(shard), lease_ms)
-            held[#held + 1] = shard
-        elseif holder == owner then
-            redis.call('DEL', hook.key_lease(shard))
-        elseif not holder then
-            free[#free + 1] = shard
-        end
+  local held, taken, free = {}, {}, {}
+  for shard = 0, shard_count - 1 do
+    local holder = redis.call('GET', hook.key_lease(shard))
+    if holder == owner and #held < fair then
+      redis.call('PEXPIRE', hook.key_lease(shard), lease_ms)
+      held[#held + 1] = shard
+    elseif holder == owner then
+      redis.call('DEL', hook.key_lease(shard))
+    elseif not holder then
+      free[#free + 1] = shard
     end
-    for _, shard in ipairs(free) do
-        if #held >= fair then
-            break
-        end
-        redis.call('SET', hook.key_lease(shard), owner, 'PX', lease_ms)
-        held[#held + 1] = shard
-        taken[shard] = true
+  end
+  for _, shard in ipairs(free) do
+    if #held >= fair then
+      break
     end
-    return held, taken
+    redis.call('SET', hook.key_lease(shard), owner, 'PX', lease_ms)
+    held[#held + 1] = shard
+    taken[shard] = true
+  end
+  return held, taken
 end
 
 local function fields(flat)
-    local map = {}
-    for i = 1, #flat, 2 do
-        map[flat[i]] = flat[i + 1]
-    end
-    return map
+  local map = {}
+  for i = 1, #flat, 2 do
+    map[flat[i]] = flat[i + 1]
+  end
+  return map
 end
 
 -- Stream ids as numbers that compare: ms and sequence apart, since both together pass 2^53.
 local function id_less(a, b)
-    local a_ms, a_seq = string.match(a, '^(%d+)-(%d+)$')
-    local b_ms, b_seq = string.match(b, '^(%d+)-(%d+)$')
-    a_ms, b_ms = tonumber(a_ms), tonumber(b_ms)
-    return a_ms < b_ms or (a_ms == b_ms and tonumber(a_seq) < tonumber(b_seq))
+  local a_ms, a_seq = string.match(a, '^(%d+)-(%d+)$')
+  local b_ms, b_seq = string.match(b, '^(%d+)-(%d+)$')
+  a_ms, b_ms = tonumber(a_ms), tonumber(b_ms)
+  return a_ms < b_ms or (a_ms == b_ms and tonumber(a_seq) < tonumber(b_seq))
 end
 
 -- Looks at one shard's stream: has it entries that the notifiers did not read, how many are read and not acknowledged.
 -- Trims everything before the first entry that some group still needs; only whole nodes go, so this costs little.
 local function look_at_stream(shard)
-    local key = hook.key_events(shard)
-    local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
-    if not last then
-        return 0, 0
+  local key = hook.key_events(shard)
+  local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
+  if not last then
+    return 0, 0
+  end
+  local is_new, unacked, slowest = 1, 0, nil
+  for _, flat in ipairs(redis.call('XINFO', 'GROUPS', key)) do
+    local group = fields(flat)
+    local needed = group['last-delivered-id']
+    if group.pending > 0 then
+      needed = redis.call('XPENDING', key, group.name)[2]
     end
-    local is_new, unacked, slowest = 1, 0, nil
-    for _, flat in ipairs(redis.call('XINFO', 'GROUPS', key)) do
-        local group = fields(flat)
-        local needed = group['last-delivered-id']
-        if group.pending > 0 then
-            needed = redis.call('XPENDING', key, group.name)[2]
-        end
-        if not slowest or id_less(needed, slowest) then
-            slowest = needed
-        end
-        if group.name == hook.group then
-            unacked = group.pending
-            is_new = id_less(group['last-delivered-id'], last[1]) and 1 or 0
-        end
+    if not slowest or id_less(needed, slowest) then
+      slowest = needed
     end
-    if slowest then
-        redis.call('XTRIM', key, 'MINID', '~', slowest, 'LIMIT', trim_limit)
+    if group.name == hook.group then
+      unacked = group.pending
+      is_new = id_less(group['last-delivered-id'], last[1]) and 1 or 0
     end
-    return is_new, unacked
+  end
+  if slowest then
+    redis.call('XTRIM', key, 'MINID', '~', slowest, 'LIMIT', trim_limit)
+  end
+  return is_new, unacked
 end
 
-local now = hook.time_ms()
+local now = NOW_US / 1000
 local alive = alive_count(now)
 local held, taken = share_out(math.ceil(shard_count / alive))
 
 local reply, pending, expiry = {}, 0, nil
 for i, shard in ipairs(held) do
-    local is_new, unacked = look_at_stream(shard)
-    reply[i] = {shard, taken[shard] and 1 or 0, is_new, unacked}
-    pending = pending + tonumber(redis.call('HGET', hook.key_counts(shard), 'pending') or 0)
-    local head = hook.head_ms(hook.key_inflight(shard))
-    if head and (not expiry or head < expiry) then
-        expiry = head
-    end
+  local is_new, unacked = look_at_stream(shard)
+  reply[i] = { shard, taken[shard] and 1 or 0, is_new, unacked }
+  pending = pending + tonumber(redis.call('HGET', hook.key_counts(shard), 'pending') or 0)
+  local head = hook.head_ms(hook.key_inflight(shard))
+  if head and (not expiry or head < expiry) then
+    expiry = head
+  end
 end
 local due = hook.next_due_ms(held)
 local lag = due and math.max(0, now - due) or 0
-return {math.floor(now), hook.due_reply(due), hook.due_reply(expiry), pending, math.floor(lag), alive, reply}
+return { math.floor(now), hook.due_reply(due), hook.due_reply(expiry), pending, math.floor(lag), alive, reply }

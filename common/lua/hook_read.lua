@@ -9,13 +9,12 @@
 -- ARGV[1]  notifier id
 -- ARGV[2]  the most entries in all
 -- ARGV[3]  -1, or: also take over entries that were read this many ms ago and never acknowledged
--- ARGV[4]  contacts in one bucket
--- ARGV[5+] shards, read in this order; one whose lease is not this notifier's is passed over
--- Returns  {1 if ARGV[2] cut it short, number of groups made anew,
---           {{shard, stream id, {field, value, ...}, batch, contact}, ...}}
---           batch: {agent_id, user_id, tags, on_call_complete, on_batch_complete, on_batch_failed, created_ms,
---           started_ms, completed_ms, total, succeeded, failed}, or empty where there is no such batch;
---           contact: {record, extra, state, summary, recording, success} for events of a call, empty otherwise
+-- ARGV[4+] shards, read in this order; one whose lease is not this notifier's is passed over
+-- Returns  { 1 if ARGV[2] cut it short, number of groups made anew,
+--           { { shard, stream id, { field, value, ... }, batch, contact }, ... } }
+--           batch: { agent_id, user_id, tags, on_call_complete, on_batch_complete, on_batch_failed, created_ms,
+--           started_ms, completed_ms, total, succeeded, failed }, or empty where there is no such batch;
+--           contact: { record, extra, state, summary, recording, success } for events of a call, empty otherwise
 -- Again    other entries: what was read is not read again, but by ARGV[3].
 -- Cost     O(entries), each about five hash reads.
 -- @include lib/hook.lua
@@ -23,103 +22,103 @@
 local owner = ARGV[1]
 local limit = tonumber(ARGV[2])
 local reclaim_idle_ms = tonumber(ARGV[3])
-local bucket_size = tonumber(ARGV[4])
 local made = 0
 
 -- Runs a command on the group, making the group where there is none; nil where there is not even a stream.
 local function with_group(shard, ...)
-    local reply = redis.pcall(...)
-    if type(reply) ~= 'table' or not reply.err then
-        return reply
-    end
-    if not string.find(reply.err, 'NOGROUP', 1, true) then
-        error(reply.err)
-    end
-    if redis.call('EXISTS', hook.key_events(shard)) == 0 then
-        return nil
-    end
-    redis.call('XGROUP', 'CREATE', hook.key_events(shard), hook.group, '0')
-    made = made + 1
-    return redis.call(...)
+  local reply = redis.pcall(...)
+  if type(reply) ~= 'table' or not reply.err then
+    return reply
+  end
+  if not string.find(reply.err, 'NOGROUP', 1, true) then
+    error(reply.err)
+  end
+  if redis.call('EXISTS', hook.key_events(shard)) == 0 then
+    return nil
+  end
+  redis.call('XGROUP', 'CREATE', hook.key_events(shard), hook.group, '0')
+  made = made + 1
+  return redis.call(...)
 end
 
 -- One consumer name for all: a shard has one reader at a time, its lease says who.
 local function reclaim(shard, count)
-    local reply = with_group(shard, 'XAUTOCLAIM', hook.key_events(shard), hook.group, hook.group, reclaim_idle_ms, '0-0',
-        'COUNT', count)
-    return reply and reply[2] or {}
+  local reply = with_group(shard, 'XAUTOCLAIM', hook.key_events(shard), hook.group, hook.group, reclaim_idle_ms, '0-0',
+    'COUNT', count)
+  return reply and reply[2] or {}
 end
 
 local function read_new(shard, count)
-    local reply = with_group(shard, 'XREADGROUP', 'GROUP', hook.group, hook.group, 'COUNT', count, 'STREAMS',
-        hook.key_events(shard), '>')
-    return reply and reply[1][2] or {}
+  local reply = with_group(shard, 'XREADGROUP', 'GROUP', hook.group, hook.group, 'COUNT', count, 'STREAMS',
+    hook.key_events(shard), '>')
+  return reply and reply[1][2] or {}
 end
 
 local function field(flat, name)
-    for i = 1, #flat, 2 do
-        if flat[i] == name then
-            return flat[i + 1]
-        end
+  for i = 1, #flat, 2 do
+    if flat[i] == name then
+      return flat[i + 1]
     end
-    return nil
+  end
+  return nil
 end
 
 local batches = {}
 local function batch_of(id)
-    if not batches[id] then
-        local key = hook.prefix .. 'batch:' .. id
-        batches[id] = redis.call('EXISTS', key) == 0 and {}
-            or redis.call('HMGET', key, 'agent_id', 'user_id', 'tags', 'on_call_complete', 'on_batch_complete',
-                'on_batch_failed', 'created_ms', 'started_ms', 'completed_ms', 'total', 'succeeded', 'failed')
-    end
-    return batches[id]
+  if not batches[id] then
+    local key = key_batch(id)
+    batches[id] = redis.call('EXISTS', key) == 0 and {}
+      or redis.call('HMGET', key, 'agent_id', 'user_id', 'tags', 'on_call_complete', 'on_batch_complete',
+        'on_batch_failed', 'created_ms', 'started_ms', 'completed_ms', 'total', 'succeeded', 'failed')
+  end
+  return batches[id]
 end
 
 local function contact_of(batch, ordinal)
-    local key = hook.prefix .. 'batch:' .. batch
-    local bucket = string.format('%.0f', math.floor(tonumber(ordinal) / bucket_size))
-    local texts = redis.call('HMGET', key .. ':texts:' .. bucket, ordinal .. ':summary', ordinal .. ':recording',
-        ordinal .. ':success')
-    return {
-        redis.call('HGET', key .. ':contacts:' .. bucket, ordinal),
-        redis.call('HGET', key .. ':extra:' .. bucket, ordinal),
-        redis.call('HGET', key .. ':state:' .. bucket, ordinal),
-        texts[1],
-        texts[2],
-        texts[3],
-    }
+  local function bucket(what)
+    return key_bucket(batch, what, tonumber(ordinal))
+  end
+  local texts = redis.call('HMGET', bucket('texts'), ordinal .. ':summary', ordinal .. ':recording',
+    ordinal .. ':success')
+  return {
+    redis.call('HGET', bucket('contacts'), ordinal),
+    redis.call('HGET', bucket('extra'), ordinal),
+    redis.call('HGET', bucket('state'), ordinal),
+    texts[1],
+    texts[2],
+    texts[3],
+  }
 end
 
 local function item(shard, entry)
-    local flat = entry[2]
-    local batch, call = field(flat, 'batch'), field(flat, 'call')
-    local contact = {}
-    if not hook.is_id(batch) then
-        return {shard, entry[1], flat, {}, contact}
-    end
-    if call and string.find(call, '^%d%d?%d?%d?%d?%d?%d?%d?%d?$') then
-        contact = contact_of(batch, call)
-    end
-    return {shard, entry[1], flat, batch_of(batch), contact}
+  local flat = entry[2]
+  local batch, call = field(flat, 'batch'), field(flat, 'call')
+  local contact = {}
+  if not hook.is_id(batch) then
+    return { shard, entry[1], flat, {}, contact }
+  end
+  if call and string.find(call, '^%d%d?%d?%d?%d?%d?%d?%d?%d?$') then
+    contact = contact_of(batch, call)
+  end
+  return { shard, entry[1], flat, batch_of(batch), contact }
 end
 
 local items = {}
 local function take(shard, entries)
-    for _, entry in ipairs(entries) do
-        items[#items + 1] = item(shard, entry)
-    end
+  for _, entry in ipairs(entries) do
+    items[#items + 1] = item(shard, entry)
+  end
 end
 
-for i = 5, #ARGV do
-    local shard = ARGV[i]
-    if #items < limit and redis.call('GET', hook.key_lease(shard)) == owner then
-        if reclaim_idle_ms >= 0 then
-            take(shard, reclaim(shard, limit - #items))
-        end
-        if #items < limit then
-            take(shard, read_new(shard, limit - #items))
-        end
+for i = 4, #ARGV do
+  local shard = ARGV[i]
+  if #items < limit and redis.call('GET', hook.key_lease(shard)) == owner then
+    if reclaim_idle_ms >= 0 then
+      take(shard, reclaim(shard, limit - #items))
     end
+    if #items < limit then
+      take(shard, read_new(shard, limit - #items))
+    end
+  end
 end
-return {#items >= limit and 1 or 0, made, items}
+return { #items >= limit and 1 or 0, made, items }

@@ -195,7 +195,8 @@ def test_a_delivered_event_leaves_a_record_and_no_body(h: Hooks) -> None:
 
 def test_finishing_twice_changes_nothing_the_second_time(h: Hooks) -> None:
     ep = h.endpoint("one")
-    for verdict, options in (("delivered", {}), ("retry", {"delay_ms": 60_000}), ("dead", {}), ("return", {"delay_ms": 60_000})):
+    later = {"delay_ms": 60_000}
+    for verdict, options in (("delivered", {}), ("retry", later), ("dead", {}), ("return", later)):
         event = f"e-{verdict}"
         h.queue(ep, event)
         claimed = h.claim_one()

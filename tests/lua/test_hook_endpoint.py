@@ -22,7 +22,8 @@ def rotate(scripts: Scripts, tenant: str, endpoint: str, secret: str, grace_ms: 
 
 def test_an_endpoint_is_made_once_and_keeps_its_secret(db: redis.Redis, scripts: Scripts) -> None:
     assert create(scripts, "acme", ("https://a.example", "ep_a", "v1.one")) == [1]
-    assert create(scripts, "acme", ("https://a.example", "ep_a", "v1.two"), ("https://b.example", "ep_b", "v1.b")) == [0, 1]
+    again, other = ("https://a.example", "ep_a", "v1.two"), ("https://b.example", "ep_b", "v1.b")
+    assert create(scripts, "acme", again, other) == [0, 1]
     endpoint = db.hgetall(scripts.key("hooks:endpoint:ep_a"))
     assert (endpoint["tenant"], endpoint["origin"], endpoint["secret"], endpoint["status"]) == (
         "acme",
@@ -42,7 +43,8 @@ def test_too_many_endpoints_are_refused_and_none_is_made(db: redis.Redis, script
     with pytest.raises(redis.ResponseError, match="ERR_TOO_LARGE"):
         create(scripts, "acme", ("https://b.example", "ep_b", "v1.b"), ("https://c.example", "ep_c", "v1.c"), limit=2)
     assert db.exists(scripts.key("hooks:endpoint:ep_b"), scripts.key("hooks:endpoint:ep_c")) == 0
-    assert create(scripts, "acme", ("https://a.example", "ep_a", "v1.x"), limit=1) == [0], "what exists is never too many"
+    known = ("https://a.example", "ep_a", "v1.x")
+    assert create(scripts, "acme", known, limit=1) == [0], "what exists is never too many"
 
 
 def test_after_a_rotation_the_secret_before_signs_for_its_grace(db: redis.Redis, scripts: Scripts) -> None:

@@ -26,7 +26,7 @@ def owner(scripts: Scripts) -> str:
 
 
 def read(scripts: Scripts, owner: str, count: int = 64, reclaim_idle_ms: int = -1) -> tuple[bool, int, list[Any]]:
-    more, made, items = scripts.run("hook_read", owner, count, reclaim_idle_ms, hooks.BUCKET, *range(16))
+    more, made, items = scripts.run("hook_read", owner, count, reclaim_idle_ms, *range(16))
     return bool(more), made, items
 
 
@@ -93,7 +93,9 @@ def test_an_entry_that_was_read_and_never_acknowledged_is_taken_over_when_idle(s
     assert items[0][2][1] == event
 
 
-def test_an_event_that_names_no_valid_batch_or_call_reads_no_other_keys(db: redis.Redis, scripts: Scripts, owner: str) -> None:
+def test_an_event_that_names_no_valid_batch_or_call_reads_no_other_keys(
+    db: redis.Redis, scripts: Scripts, owner: str
+) -> None:
     db.hset(scripts.key("batch:x:state:0"), "0", "phase=final")
     hooks.write_event(scripts, "acme", "x:state:0", "call.completed", 0)
     hooks.write_event(scripts, "acme", BATCH, "call.completed", 0, call="1e3")
@@ -118,7 +120,9 @@ def test_expanding_queues_the_delivery_rings_and_acknowledges(db: redis.Redis, s
     assert db.xpending(scripts.key(f"events:{SHARD}"), "notifier")["pending"] == 0
 
 
-def test_an_event_expanded_twice_is_one_delivery_with_its_first_body(db: redis.Redis, scripts: Scripts, owner: str) -> None:
+def test_an_event_expanded_twice_is_one_delivery_with_its_first_body(
+    db: redis.Redis, scripts: Scripts, owner: str
+) -> None:
     endpoint = hooks.make_endpoint(scripts, "acme", URL)
     event = hooks.write_event(scripts, "acme", BATCH, "call.completed", 1)
     entry = read(scripts, owner)[2][0][1]
@@ -163,7 +167,9 @@ def test_an_event_for_an_endpoint_that_is_gone_is_kept_as_dead(db: redis.Redis, 
     assert db.hget(scripts.key(f"hooks:counts:{SHARD}"), "pending") == "0"
 
 
-def test_over_the_bound_the_oldest_call_event_goes_and_batch_events_stay(db: redis.Redis, scripts: Scripts, owner: str) -> None:
+def test_over_the_bound_the_oldest_call_event_goes_and_batch_events_stay(
+    db: redis.Redis, scripts: Scripts, owner: str
+) -> None:
     endpoint = hooks.make_endpoint(scripts, "acme", URL)
     items = [deliver("1-1", "evt_b-batch_completed", endpoint, kind="batch.completed")]
     items += [deliver("1-1", f"evt_b-{n}-1-call_completed", endpoint) for n in range(4)]
@@ -176,7 +182,9 @@ def test_over_the_bound_the_oldest_call_event_goes_and_batch_events_stay(db: red
     assert db.hget(scripts.key(f"hooks:counts:{SHARD}"), "pending") == "3"
 
 
-def test_out_of_memory_refuses_the_whole_expansion_and_delivering_goes_on(db: redis.Redis, scripts: Scripts, owner: str) -> None:
+def test_out_of_memory_refuses_the_whole_expansion_and_delivering_goes_on(
+    db: redis.Redis, scripts: Scripts, owner: str
+) -> None:
     endpoint = hooks.make_endpoint(scripts, "acme", URL)
     event = hooks.write_event(scripts, "acme", BATCH, "call.completed", 1)
     entry = read(scripts, owner)[2][0][1]
