@@ -34,6 +34,9 @@ struct conf_option {
     int64_t min, max;         /* CONF_I64 */
     const char *choices;      /* CONF_CHOICE */
     const char *help;         /* one line, for --help and docs/config.md */
+    /* Optional, CONF_STR: judges each value once it is read; a negative return refuses it, and `ret_why`, a static text,
+     * is printed as the fault. */
+    int (*check)(const char *text, const char **ret_why);
 };
 
 struct conf;
