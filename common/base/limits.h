@@ -77,6 +77,13 @@
 #define LIMIT_CLAIM_LEASE_MS 2000  /* after the slot */
 #define LIMIT_POST_DEADLINE_MS 30000 /* the create request, connect included */
 
+/* ---- providers ---- */
+#define LIMIT_PROFILE_BYTES (64u * 1024u)
+#define LIMIT_PROFILE_RULES 32              /* rules in one list of a profile */
+#define LIMIT_PROVIDER_REQUEST_BYTES (64u * 1024u) /* the body of a request to a platform */
+#define LIMIT_PROVIDER_ASK_MS 10000         /* a poll, lookup or cancel, connect included */
+#define LIMIT_FORM_FIELDS 128               /* of a callback */
+
 /* ---- webhooks ---- */
 #define LIMIT_WEBHOOK_TIMEOUT_MS 15000
 #define LIMIT_WEBHOOK_CONNECT_MS 5000
