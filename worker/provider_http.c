@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/provider_format.h"
+
+struct provider_http {
+    struct http_client *client; /* borrowed */
+    struct provider_exchange *exchanges; /* owned, a doubly linked list */
+    size_t n_exchanges;
+};
+
+enum exchange_kind { EXCHANGE_START, EXCHANGE_POLL, EXCHANGE_LOOKUP, EXCHANGE_CANCEL };
+
+struct provider_exchange {
+    enum exchange_kind kind;
+    struct provider_http *owner;
+    struct provider_exchange *prev;
+    struct provider_exchange *next;
+    struct http_transfer *transfer; /* borrowed, valid while this exists */
+    const struct provider_profile *profile; /* borrowed */
+    provider_start_fn start_fn;
+    provider_answer_fn answer_fn;
+    void *arg;
+    /* LOOKUP: what was asked, owned */
+    struct provider_lookup lookup;
+    char **exclude_ids;
+};
+
+int provider_http_create(struct http_client *client, struct provider_http **ret_http)
+{
+    struct provider_http *p = calloc(1, sizeof *p);
+    if (p == NULL)
+        return ERR_NOMEM;
+    p->client = client;
+    *ret_http = p;
+    return 0;
+}
+
+/* ---- exchanges ---- */
+
+static void free_lookup(struct provider_exchange *x)
+{
+    for (size_t i = 0; i < x->lookup.n_exclude_ids; i++)
+        free(x->exclude_ids[i]);
+    free(x->exclude_ids);
+    free((char *)x->lookup.token);
+    free((char *)x->lookup.to);
+    free((char *)x->lookup.from);
+}
+
+static void exchange_free(struct provider_exchange *x)
+{
+    if (x->prev != NULL)
+        x->prev->next = x->next;
+    else
+        x->owner->exchanges = x->next;
+    if (x->next != NULL)
+        x->next->prev = x->prev;
+    x->owner->n_exchanges--;
+    free_lookup(x);
+    free(x);
+}
+
+static struct provider_exchange *exchange_create(struct provider_http *p, enum exchange_kind kind,
+                                                 const struct provider_profile *profile)
+{
+    struct provider_exchange *x = calloc(1, sizeof *x);
+    if (x == NULL)
+        return NULL;
+    x->kind = kind;
+    x->owner = p;
+    x->profile = profile;
+    x->next = p->exchanges;
+    if (x->next != NULL)
+        x->next->prev = x;
+    p->exchanges = x;
+    p->n_exchanges++;
+    return x;
+}
+
+void provider_exchange_cancel(struct provider_exchange *exchange)
+{
+    http_transfer_cancel(exchange->transfer);
+    exchange_free(exchange);
+}
+
+void provider_http_free(struct provider_http *p)
+{
+    if (p == NULL)
+        return;
+    while (p->exchanges != NULL)
+        provider_exchange_cancel(p->exchanges);
+    free(p);
+}
+
+size_t provider_http_in_flight(const struct provider_http *p)
+{
+    return p->n_exchanges;
+}
+
+static int copy_text(const char *text, const char **ret_copy)
+{
+    *ret_copy = NULL;
+    if (text == NULL)
+        return 0;
+    *ret_copy = strdup(text);
+    return *ret_copy == NULL ? ERR_NOMEM : 0;
+}
+
+static int copy_lookup(struct provider_exchange *x, const struct provider_lookup *lookup)
+{
+    x->lookup.begin_ms = lookup->begin_ms;
+    int rc = copy_text(lookup->token, &x->lookup.token);
+    if (rc == 0)
+        rc = copy_text(lookup->to, &x->lookup.to);
+    if (rc == 0)
+        rc = copy_text(lookup->from, &x->lookup.from);
+    if (rc != 0 || lookup->n_exclude_ids == 0)
+        return rc;
+    x->exclude_ids = calloc(lookup->n_exclude_ids, sizeof *x->exclude_ids);
+    if (x->exclude_ids == NULL)
+        return ERR_NOMEM;
+    x->lookup.exclude_ids = (const char *const *)x->exclude_ids;
+    for (size_t i = 0; i < lookup->n_exclude_ids; i++) {
+        if ((x->exclude_ids[i] = strdup(lookup->exclude_ids[i])) == NULL)
+            return ERR_NOMEM;
+        x->lookup.n_exclude_ids = i + 1;
+    }
+    return 0;
+}
+
+/* ---- what comes back ---- */
+
+static void on_start_done(const struct http_result *result, void *arg)
+{
+    struct provider_exchange *x = arg;
+    struct provider_start start;
+    provider_judge_start(x->profile, result, &start);
+    provider_start_fn fn = x->start_fn;
+    void *fn_arg = x->arg;
+    exchange_free(x);
+    fn(&start, fn_arg);
+}
+
+static const struct profile_ask *exchange_rules(const struct provider_exchange *x)
+{
+    switch (x->kind) {
+    case EXCHANGE_POLL:
+        return &x->profile->poll;
+    case EXCHANGE_LOOKUP:
+        return &x->profile->lookup.ask;
+    case EXCHANGE_CANCEL:
+        return &x->profile->cancel;
+    case EXCHANGE_START:
+        break;
+    }
+    return NULL;
+}
+
+static bool is_absent(const struct profile_ask *rules, int http_status)
+{
+    char status[16];
+    snprintf(status, sizeof status, "%d", http_status);
+    const cJSON *pattern = rules->absent ? rules->absent->child : NULL;
+    for (; pattern != NULL; pattern = pattern->next) {
+        if (pattern_matches(pattern->valuestring, status))
+            return true;
+    }
+    return false;
+}
+
+/* Reads the body of an answer with a success status. */
+static void read_answer(const struct provider_exchange *x, const struct http_result *http,
+                        struct provider_answer *answer, struct provider_result *result)
+{
+    int rc = 0;
+    if (x->kind == EXCHANGE_CANCEL) {
+        answer->found = PROVIDER_FOUND;
+        return;
+    }
+    if (http->body_cut)
+        rc = ERR_TOO_LARGE;
+    else if (x->kind == EXCHANGE_POLL)
+        rc = provider_read_poll(x->profile, http->body, http->body_len, result);
+    else
+        rc = provider_read_lookup(x->profile, &x->lookup, http->body, http->body_len, &answer->matches, result);
+    if (rc != 0)
+        snprintf(answer->reason, sizeof answer->reason, "unusable answer (%s)", err_name(rc));
+    else if (x->kind == EXCHANGE_LOOKUP && answer->matches == 0)
+        answer->found = PROVIDER_ABSENT;
+    else
+        answer->found = PROVIDER_FOUND;
+}
+
+static void on_answer_done(const struct http_result *http, void *arg)
+{
+    struct provider_exchange *x = arg;
+    struct provider_result result;
+    struct provider_answer answer = {.found = PROVIDER_FAILED, .retry_after_ms = -1, .result = &result};
+    provider_result_init(&result);
+    if (http->fail != HTTP_FAIL_NONE) {
+        snprintf(answer.reason, sizeof answer.reason, "%s", http->detail ? http->detail : "no answer");
+    } else {
+        answer.http_status = http->status;
+        answer.retry_after_ms = http->retry_after_ms;
+        if (http->status >= 200 && http->status <= 299)
+            read_answer(x, http, &answer, &result);
+        else if (is_absent(exchange_rules(x), http->status))
+            answer.found = PROVIDER_ABSENT;
+        else
+            snprintf(answer.reason, sizeof answer.reason, "HTTP %d", http->status);
+    }
+    provider_answer_fn fn = x->answer_fn;
+    void *fn_arg = x->arg;
+    exchange_free(x);
+    fn(&answer, fn_arg);
+    provider_result_clear(&result);
+}
+
+/* ---- what goes out ---- */
+
+/* Sends `request`, which it clears; frees `x` where it cannot. */
+static int send_request(struct provider_exchange *x, struct provider_request *request,
+                        struct provider_exchange **ret_exchange)
+{
+    bool is_start = x->kind == EXCHANGE_START;
+    const struct http_outgoing out = {
+        .method = request->method,
+        .url = request->url,
+        .headers = request->headers,
+        .n_headers = request->n_headers,
+        .body = request->body,
+        .body_len = request->body_len,
+        .flags = is_start ? HTTP_ONCE : 0,
+        .timeout_ms = is_start ? LIMIT_POST_DEADLINE_MS : LIMIT_PROVIDER_ASK_MS,
+        .max_body_bytes = LIMIT_HTTP_CLIENT_BODY_BYTES,
+    };
+    int rc = http_client_send(x->owner->client, &out, is_start ? on_start_done : on_answer_done, x, &x->transfer);
+    provider_request_clear(request);
+    if (rc != 0) {
+        exchange_free(x);
+        return rc;
+    }
+    if (ret_exchange != NULL)
+        *ret_exchange = x;
+    return 0;
+}
+
+int provider_http_start(struct provider_http *p, const struct provider_profile *profile,
+                        const struct provider_trunk *trunk, const struct dial_request *dial, provider_start_fn fn,
+                        void *arg, struct provider_exchange **ret_exchange)
+{
+    struct provider_request request;
+    int rc = provider_render_start(profile, trunk, dial, &request);
+    if (rc != 0)
+        return rc;
+    struct provider_exchange *x = exchange_create(p, EXCHANGE_START, profile);
+    if (x == NULL) {
+        provider_request_clear(&request);
+        return ERR_NOMEM;
+    }
+    x->start_fn = fn;
+    x->arg = arg;
+    return send_request(x, &request, ret_exchange);
+}
+
+/* Sends a request whose answer is read; takes `request`. */
+static int ask(struct provider_http *p, enum exchange_kind kind, const struct provider_profile *profile,
+               const struct provider_lookup *lookup, struct provider_request *request, provider_answer_fn fn, void *arg,
+               struct provider_exchange **ret_exchange)
+{
+    struct provider_exchange *x = exchange_create(p, kind, profile);
+    int rc = x == NULL ? ERR_NOMEM : 0;
+    if (rc == 0 && lookup != NULL)
+        rc = copy_lookup(x, lookup);
+    if (rc != 0) {
+        provider_request_clear(request);
+        if (x != NULL)
+            exchange_free(x);
+        return rc;
+    }
+    x->answer_fn = fn;
+    x->arg = arg;
+    return send_request(x, request, ret_exchange);
+}
+
+int provider_http_poll(struct provider_http *p, const struct provider_profile *profile,
+                       const struct provider_trunk *trunk, const char *provider_id, provider_answer_fn fn, void *arg,
+                       struct provider_exchange **ret_exchange)
+{
+    struct provider_request request;
+    int rc = provider_render_poll(profile, trunk, provider_id, &request);
+    return rc != 0 ? rc : ask(p, EXCHANGE_POLL, profile, NULL, &request, fn, arg, ret_exchange);
+}
+
+int provider_http_lookup(struct provider_http *p, const struct provider_profile *profile,
+                         const struct provider_trunk *trunk, const struct provider_lookup *lookup,
+                         provider_answer_fn fn, void *arg, struct provider_exchange **ret_exchange)
+{
+    struct provider_request request;
+    int rc = provider_render_lookup(profile, trunk, lookup, &request);
+    return rc != 0 ? rc : ask(p, EXCHANGE_LOOKUP, profile, lookup, &request, fn, arg, ret_exchange);
+}
+
+int provider_http_cancel(struct provider_http *p, const struct provider_profile *profile,
+                         const struct provider_trunk *trunk, const char *provider_id, provider_answer_fn fn, void *arg,
+                         struct provider_exchange **ret_exchange)
+{
+    struct provider_request request;
+    int rc = provider_render_cancel(profile, trunk, provider_id, &request);
+    return rc != 0 ? rc : ask(p, EXCHANGE_CANCEL, profile, NULL, &request, fn, arg, ret_exchange);
+}

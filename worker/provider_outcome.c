@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/parse.h"
+#include "common/base/timestamp.h"
+#include "worker/provider_format.h"
+#include "worker/provider_template.h"
+
+/* Year 9999: what lies behind it is no time of a call. */
+#define TIME_MAX_MS INT64_C(253402300799999)
+/* Longer than any call that a platform permits. */
+#define DURATION_MAX_MS (7 * INT64_C(86400000))
+/* A lookup's answer lists a handful; a platform that sends more has not filtered. */
+#define LOOKUP_ITEMS_MAX 1000
+
+int provider_target_from_name(const char *name, struct provider_target *ret_target)
+{
+    enum outcome outcome;
+    if (strcmp(name, "THROTTLED") == 0) {
+        *ret_target = (struct provider_target){.verdict = VERDICT_THROTTLED, .outcome = OUTCOME_UNKNOWN};
+        return 0;
+    }
+    if (strcmp(name, "ACCOUNT") == 0) {
+        *ret_target = (struct provider_target){.verdict = VERDICT_ACCOUNT, .outcome = OUTCOME_UNKNOWN};
+        return 0;
+    }
+    if (outcome_from_name(name, strlen(name), &outcome) != 0)
+        return ERR_NOT_FOUND;
+    /* These three are decisions of ours. */
+    if (outcome == OUTCOME_SUPPRESSED || outcome == OUTCOME_EXPIRED || outcome == OUTCOME_CANCELLED)
+        return ERR_NOT_FOUND;
+    *ret_target = (struct provider_target){.verdict = VERDICT_ACCEPTED, .outcome = outcome};
+    return 0;
+}
+
+void provider_result_init(struct provider_result *result)
+{
+    *result = (struct provider_result){
+        .kind = PROVIDER_NONE,
+        .verdict = VERDICT_ACCEPTED,
+        .outcome = OUTCOME_UNKNOWN,
+        .start_ms = -1,
+        .end_ms = -1,
+        .duration_s = -1,
+        .success = -1,
+    };
+}
+
+void provider_result_clear(struct provider_result *result)
+{
+    free(result->summary);
+    free(result->recording_url);
+    provider_result_init(result);
+}
+
+/* ---- single fields ---- */
+
+/* A number, or a text that is one. False where it is neither or outside [0, max]. */
+static bool read_number(const cJSON *value, double max, double *ret_number)
+{
+    double number;
+    if (cJSON_IsNumber(value))
+        number = value->valuedouble;
+    else if (!cJSON_IsString(value) ||
+             parse_double(value->valuestring, strlen(value->valuestring), 0, max, &number) != 0)
+        return false;
+    if (!(number >= 0 && number <= max))
+        return false;
+    *ret_number = number;
+    return true;
+}
+
+/* Milliseconds in [0, max_ms], rounded up; -1 where there is no such value. */
+static int64_t read_ms(const struct time_field *field, const cJSON *call, int64_t max_ms)
+{
+    const cJSON *value = pointer_get(call, field->pointer);
+    if (field->unit == TIME_RFC3339) {
+        struct timestamp_parts parts;
+        if (!cJSON_IsString(value) || timestamp_parse(value->valuestring, strlen(value->valuestring), &parts) != 0)
+            return -1;
+        int64_t ms = parts.wall_ms - (int64_t)parts.offset_s * 1000;
+        return ms >= 0 && ms <= max_ms ? ms : -1;
+    }
+    double scale = field->unit == TIME_S ? 1000 : 1;
+    double number;
+    if (!read_number(value, (double)max_ms / scale, &number))
+        return -1;
+    return (int64_t)ceil(number * scale);
+}
+
+/* Copies an id that is fit to be kept; leaves "" otherwise. */
+static void read_id(const char *pointer, const cJSON *call, char *ret, size_t max)
+{
+    const cJSON *value = pointer_get(call, pointer);
+    if (cJSON_IsString(value) && id_is_fit(value->valuestring, max))
+        memcpy(ret, value->valuestring, strlen(value->valuestring) + 1);
+}
+
+static int read_summary(const struct profile_call *profile, const cJSON *call, char **ret_summary)
+{
+    const cJSON *value = pointer_get(call, profile->summary);
+    if (!cJSON_IsString(value) || value->valuestring[0] == '\0')
+        return 0;
+    *ret_summary = strndup(value->valuestring, text_prefix(value->valuestring, LIMIT_SUMMARY_BYTES));
+    return *ret_summary == NULL ? ERR_NOMEM : 0;
+}
+
+/* A URL of http or https without anything that a URL cannot hold; anything else is left out. */
+static int read_recording(const struct profile_call *profile, const cJSON *call, char **ret_url)
+{
+    const cJSON *value = pointer_get(call, profile->recording_url);
+    if (!cJSON_IsString(value) || !id_is_fit(value->valuestring, LIMIT_URL_LEN))
+        return 0;
+    const char *url = value->valuestring;
+    if (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0)
+        return 0;
+    *ret_url = strdup(url);
+    return *ret_url == NULL ? ERR_NOMEM : 0;
+}
+
+static int read_success(const struct profile_call *profile, const cJSON *call)
+{
+    char word[16];
+    if (!scalar_text(pointer_get(call, profile->success), word, sizeof word))
+        return -1;
+    if (strcmp(word, "true") == 0 || strcmp(word, "success") == 0)
+        return 1;
+    return strcmp(word, "false") == 0 || strcmp(word, "failure") == 0 ? 0 : -1;
+}
+
+/* ---- the call object ---- */
+
+static struct provider_target read_outcome(const struct profile_call *profile, const cJSON *call)
+{
+    char word[LIMIT_REASON_BYTES + 1];
+    const char *meaning = NULL;
+    for (size_t i = 0; i < profile->n_outcomes && meaning == NULL; i++)
+        meaning = word_lookup(&profile->outcomes[i], call, word, sizeof word);
+    struct provider_target target = {.verdict = VERDICT_ACCEPTED, .outcome = OUTCOME_UNKNOWN};
+    /* Every meaning was checked when the profile was loaded. */
+    (void)!provider_target_from_name(meaning ? meaning : profile->outcome_default, &target);
+    return target;
+}
+
+static enum provider_kind read_kind(const struct word_map *words, const cJSON *value)
+{
+    char word[LIMIT_REASON_BYTES + 1];
+    enum provider_kind kind = PROVIDER_NONE;
+    const char *meaning = word_lookup(words, value, word, sizeof word);
+    if (meaning != NULL)
+        (void)!provider_kind_from_name(meaning, &kind);
+    return kind;
+}
+
+static bool has_analysis(const struct profile_call *profile, const cJSON *call)
+{
+    const cJSON *analysis = pointer_get(call, profile->analysis);
+    if (cJSON_IsObject(analysis) || cJSON_IsArray(analysis))
+        return analysis->child != NULL;
+    return analysis != NULL && !cJSON_IsNull(analysis);
+}
+
+/* What the call's own state says, for answers that come without an event. */
+static enum provider_kind state_kind(const struct profile_call *profile, const cJSON *call)
+{
+    enum provider_kind kind = read_kind(&profile->state, call);
+    return kind == PROVIDER_ENDED && has_analysis(profile, call) ? PROVIDER_ANALYZED : kind;
+}
+
+static int64_t talk_seconds(const struct profile_call *profile, const cJSON *call, const struct provider_result *result)
+{
+    int64_t ms = read_ms(&profile->duration, call, DURATION_MAX_MS);
+    if (ms < 0 && profile->duration.pointer == NULL && result->start_ms >= 0 && result->end_ms >= result->start_ms)
+        ms = result->end_ms - result->start_ms;
+    return ms < 0 ? -1 : (ms + 999) / 1000;
+}
+
+/* Fills `result`, which is initialised, from the call object. */
+static int read_call(const struct profile_call *profile, const cJSON *call, enum provider_kind kind,
+                     struct provider_result *result)
+{
+    result->kind = kind;
+    read_id(profile->id, call, result->provider_id, LIMIT_PROVIDER_ID_LEN);
+    read_id(profile->token, call, result->token, LIMIT_TOKEN_LEN);
+    result->start_ms = read_ms(&profile->start, call, TIME_MAX_MS);
+    if (kind != PROVIDER_ENDED && kind != PROVIDER_ANALYZED)
+        return 0;
+    struct provider_target target = read_outcome(profile, call);
+    result->verdict = target.verdict;
+    result->outcome = target.outcome;
+    result->end_ms = read_ms(&profile->end, call, TIME_MAX_MS);
+    result->duration_s = talk_seconds(profile, call, result);
+    result->success = read_success(profile, call);
+    if (!scalar_text(pointer_get(call, profile->reason), result->reason, sizeof result->reason))
+        result->reason[0] = '\0';
+    int rc = read_summary(profile, call, &result->summary);
+    if (rc == 0)
+        rc = read_recording(profile, call, &result->recording_url);
+    return rc;
+}
+
+/* ---- polls ---- */
+
+int provider_read_poll(const struct provider_profile *profile, const char *body, size_t len,
+                       struct provider_result *ret_result)
+{
+    cJSON *tree = NULL;
+    struct provider_result result;
+    provider_result_init(&result);
+    int rc = provider_parse_body(false, body, len, &tree);
+    const cJSON *call = rc == 0 ? pointer_get(tree, profile->poll.call ? profile->poll.call : "") : NULL;
+    if (rc == 0 && !cJSON_IsObject(call))
+        rc = ERR_INVALID;
+    if (rc == 0)
+        rc = read_call(&profile->call, call, state_kind(&profile->call, call), &result);
+    cJSON_Delete(tree);
+    if (rc != 0) {
+        provider_result_clear(&result);
+        return rc;
+    }
+    *ret_result = result;
+    return 0;
+}
+
+/* ---- lookups ---- */
+
+/* Whether the call says what every entry of `match` demands. */
+static int call_matches(const struct provider_profile *profile, const struct value_source *source, const cJSON *call,
+                        bool *ret_matches)
+{
+    bool matches = true;
+    int rc = 0;
+    for (const cJSON *entry = profile->lookup.match->child; entry != NULL && rc == 0 && matches; entry = entry->next) {
+        const cJSON *value = pointer_get(call, entry->string);
+        struct buf wanted;
+        bool is_absent = false;
+        buf_init(&wanted, LIMIT_URL_LEN);
+        rc = template_expand(entry->valuestring, source, false, &wanted, &is_absent);
+        matches = !is_absent && cJSON_IsString(value) && strcmp(value->valuestring, buf_str(&wanted)) == 0;
+        buf_free(&wanted);
+    }
+    *ret_matches = matches;
+    return rc;
+}
+
+static bool is_excluded(const struct provider_lookup *lookup, const struct profile_call *profile, const cJSON *call)
+{
+    const cJSON *id = pointer_get(call, profile->id);
+    for (size_t i = 0; cJSON_IsString(id) && i < lookup->n_exclude_ids; i++) {
+        if (strcmp(lookup->exclude_ids[i], id->valuestring) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_within(const struct profile_lookup *profile, const struct provider_lookup *lookup, int64_t created_ms)
+{
+    if (profile->window_ms[0] == 0 && profile->window_ms[1] == 0)
+        return true;
+    return created_ms >= 0 && created_ms - lookup->begin_ms >= profile->window_ms[0] &&
+           created_ms - lookup->begin_ms <= profile->window_ms[1];
+}
+
+/* Counts the calls of the list that are ours and finds the one created first; the list's order decides where no time
+ * is told. */
+static int find_first(const struct provider_profile *profile, const struct value_source *source, const cJSON *items,
+                      size_t *ret_matches, const cJSON **ret_first)
+{
+    const struct profile_lookup *rules = &profile->lookup;
+    const cJSON *first = NULL;
+    int64_t first_ms = -1;
+    size_t matches = 0;
+    for (const cJSON *item = items->child; item != NULL; item = item->next) {
+        const cJSON *call = pointer_get(item, rules->ask.call ? rules->ask.call : "");
+        bool is_ours = false;
+        int rc = call_matches(profile, source, call, &is_ours);
+        if (rc == 0 && !is_ours && rules->is_exact)
+            rc = ERR_INVALID;
+        if (rc != 0)
+            return rc;
+        int64_t created_ms = read_ms(&rules->created, call, TIME_MAX_MS);
+        if (!is_ours || is_excluded(source->lookup, &profile->call, call) ||
+            !is_within(rules, source->lookup, created_ms))
+            continue;
+        matches++;
+        if (first == NULL || (created_ms >= 0 && created_ms < first_ms)) {
+            first = call;
+            first_ms = created_ms;
+        }
+    }
+    *ret_matches = matches;
+    *ret_first = first;
+    return 0;
+}
+
+int provider_read_lookup(const struct provider_profile *profile, const struct provider_lookup *lookup, const char *body,
+                         size_t len, size_t *ret_matches, struct provider_result *ret_result)
+{
+    static const struct provider_trunk no_trunk = {0};
+    struct value_source source = {.profile = profile, .trunk = &no_trunk, .lookup = lookup};
+    struct provider_result result;
+    cJSON *tree = NULL;
+    const cJSON *first = NULL;
+    size_t matches = 0;
+    provider_result_init(&result);
+    int rc = provider_parse_body(false, body, len, &tree);
+    if (rc == 0)
+        rc = value_source_prepare(&source);
+    const cJSON *items = rc == 0 ? pointer_get(tree, profile->lookup.items) : NULL;
+    if (rc == 0 && (!cJSON_IsArray(items) || cJSON_GetArraySize(items) > LOOKUP_ITEMS_MAX))
+        rc = ERR_INVALID;
+    if (rc == 0)
+        rc = find_first(profile, &source, items, &matches, &first);
+    /* Nothing among what was listed, and not everything was: that proves no absence. */
+    if (rc == 0 && first == NULL && cJSON_IsTrue(pointer_get(tree, profile->lookup.more)))
+        rc = ERR_INVALID;
+    if (rc == 0 && first != NULL)
+        rc = read_call(&profile->call, first, state_kind(&profile->call, first), &result);
+    cJSON_Delete(tree);
+    if (rc != 0) {
+        provider_result_clear(&result);
+        return rc;
+    }
+    *ret_matches = matches;
+    *ret_result = result;
+    return 0;
+}
+
+/* ---- callbacks ---- */
+
+int provider_read_callback(const struct provider_profile *profile, const struct provider_callback *callback,
+                           struct provider_result *ret_result)
+{
+    const struct profile_callback *rules = &profile->callback;
+    struct provider_result result;
+    cJSON *tree = NULL;
+    if (!profile->has_callback)
+        return ERR_STATE;
+    provider_result_init(&result);
+    int rc = provider_parse_body(rules->is_form, callback->body, callback->body_len, &tree);
+    if (rc != 0)
+        return rc;
+    const cJSON *call = pointer_get(tree, rules->call);
+    enum provider_kind kind = PROVIDER_NONE;
+    if (rules->event.pointer != NULL)
+        kind = read_kind(&rules->event, tree);
+    else
+        kind = state_kind(&profile->call, call);
+    if (kind != PROVIDER_NONE && !cJSON_IsObject(call))
+        rc = ERR_INVALID;
+    if (rc == 0 && kind != PROVIDER_NONE)
+        rc = read_call(&profile->call, call, kind, &result);
+    if (rc == 0 && rules->is_token_in_path) {
+        const char *token = callback->path_token;
+        result.token[0] = '\0';
+        if (token != NULL && id_is_fit(token, LIMIT_TOKEN_LEN))
+            memcpy(result.token, token, strlen(token) + 1);
+    }
+    cJSON_Delete(tree);
+    if (rc != 0) {
+        provider_result_clear(&result);
+        return rc;
+    }
+    *ret_result = result;
+    return 0;
+}
