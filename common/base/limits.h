@@ -89,8 +89,22 @@
 #define LIMIT_WEBHOOK_CONNECT_MS 5000
 #define LIMIT_WEBHOOK_ANSWER_BYTES 65536
 #define LIMIT_WEBHOOK_IN_FLIGHT 256       /* of one notifier */
+#define LIMIT_WEBHOOK_BODY_BYTES 65536    /* a larger one is rendered with its summary cut */
 #define LIMIT_EVENT_SHARDS 16
+#define LIMIT_EVENTS_READ 64              /* events expanded at a time */
+#define LIMIT_HOOK_CLAIM 64               /* deliveries claimed, finished or reaped at a time */
+#define LIMIT_HOOK_TRIM 10000             /* entries one tick trims from a shard's stream */
+#define LIMIT_HOOK_SCAN 32                /* endpoints of a shard's ring looked at in one claim */
+#define LIMIT_ENDPOINT_IN_FLIGHT 8
+#define LIMIT_ENDPOINT_PENDING 100000     /* beyond it the oldest call.completed goes to the dead ones */
+#define LIMIT_ENDPOINT_DEAD 10000         /* dead deliveries listed for one endpoint */
+#define LIMIT_ENDPOINT_LOG 1000           /* attempts kept in one endpoint's log */
+#define LIMIT_DELIVERED_KEEP_MS 86400000  /* the record of a delivered event: it is not delivered again */
+#define LIMIT_DEAD_KEEP_MS 604800000      /* a dead delivery with its body */
 #define LIMIT_ENDPOINTS_PER_TENANT 20
+#define LIMIT_SECRETS_ACTIVE 3            /* that sign at once */
+#define LIMIT_SECRET_GRACE_MS 86400000    /* how long an old secret signs after a rotation, unless asked otherwise */
+#define LIMIT_SECRET_GRACE_MAX_MS 604800000
 
 /* ---- loop ---- */
 #define LIMIT_LOOP_DEFERRED 65536         /* pieces of work put off to the end of a turn */

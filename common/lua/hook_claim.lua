@@ -69,7 +69,7 @@ local function serve(shard, endpoint)
   local taken = 0
   for _, event in ipairs(due) do
     if not secrets[1] then
-      hook.settle_dead(bounds, shard, endpoint, event, 'endpoint_gone', now)
+      hook.settle_dead(bounds, shard, endpoint, event, 'no_endpoint', now)
     elseif take(shard, endpoint, event) then
       taken = taken + 1
     end

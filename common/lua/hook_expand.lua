@@ -47,7 +47,7 @@ local function expand(turn, shard, event, endpoint, type, url, body)
     'created_ms', hook.whole_ms(now), 'url', url)
   redis.call('HINCRBY', hook.key_counts(shard), 'pending', 1)
   if redis.call('EXISTS', hook.key_endpoint(endpoint)) == 0 then
-    hook.settle_dead(bounds, shard, endpoint, event, 'endpoint_gone', now)
+    hook.settle_dead(bounds, shard, endpoint, event, 'no_endpoint', now)
     return -1
   end
   redis.call('ZADD', hook.key_queue(endpoint), hook.ms_text(now + turn / 1000), event)

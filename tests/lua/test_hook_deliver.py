@@ -173,7 +173,7 @@ def test_deliveries_of_an_endpoint_that_is_gone_die(h: Hooks) -> None:
     h.queue(ep, "e1", "e2")
     h.db.delete(h.key(f"hooks:endpoint:{ep}"))
     assert h.claim() == []
-    assert h.delivery("e2")["reason"] == "endpoint_gone"
+    assert h.delivery("e2")["reason"] == "no_endpoint"
     assert h.queued(ep) == [] and h.db.exists(h.key(f"hooks:ring:{h.shard}")) == 0
 
 

@@ -160,7 +160,7 @@ def test_an_event_for_an_endpoint_that_is_gone_is_kept_as_dead(db: redis.Redis, 
     entry = read(scripts, owner)[2][0][1]
     assert expand(scripts, deliver(entry, event, "ep_gone"))[3:] == [-1]
     delivery = db.hgetall(scripts.key(f"hooks:delivery:{event}"))
-    assert (delivery["state"], delivery["reason"]) == ("dead", "endpoint_gone")
+    assert (delivery["state"], delivery["reason"]) == ("dead", "no_endpoint")
     assert db.zrange(scripts.key("hooks:dead:ep_gone"), 0, -1) == [event]
     assert 0 < db.ttl(scripts.key(f"hooks:body:{event}")) <= 604_800
     assert db.exists(scripts.key(f"hooks:ring:{SHARD}")) == 0
