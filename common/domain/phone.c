@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/domain/phone.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SMALLEST UINT64_C(1000000) /* 7 digits */
+#define LARGEST UINT64_C(999999999999999) /* 15 digits */
+#define SHOWN_FIRST 4
+#define SHOWN_LAST 2
+
+static bool is_separator(char c)
+{
+    return c == ' ' || c == '.' || c == '-' || c == '(' || c == ')';
+}
+
+int phone_parse(const char *text, size_t len, uint64_t *ret_digits)
+{
+    uint64_t digits = 0;
+    size_t n_digits = 0;
+    bool plus_seen = false;
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+        if (is_separator(c))
+            continue;
+        if (c == '+' && !plus_seen) {
+            plus_seen = true;
+            continue;
+        }
+        if (!plus_seen || c < '0' || c > '9' || n_digits == LIMIT_PHONE_DIGITS || (n_digits == 0 && c == '0'))
+            return ERR_INVALID;
+        digits = digits * 10 + (uint64_t)(c - '0');
+        n_digits++;
+    }
+    if (n_digits < PHONE_MIN_DIGITS)
+        return ERR_INVALID;
+    *ret_digits = digits;
+    return 0;
+}
+
+bool phone_is_valid(uint64_t digits)
+{
+    return digits >= SMALLEST && digits <= LARGEST;
+}
+
+void phone_format(uint64_t digits, char ret[PHONE_TEXT_LEN + 1])
+{
+    (void)snprintf(ret, PHONE_TEXT_LEN + 1, "+%" PRIu64, digits);
+}
+
+void phone_mask(uint64_t digits, char ret[PHONE_TEXT_LEN + 1])
+{
+    phone_format(digits, ret);
+    size_t len = strlen(ret);
+    for (size_t i = 1 + SHOWN_FIRST; i + SHOWN_LAST < len; i++)
+        ret[i] = '*';
+}
