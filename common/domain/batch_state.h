@@ -26,16 +26,19 @@ enum batch_state {
 #define BATCH_STATE_COUNT 10
 
 enum batch_event {
-    BATCH_EVENT_SEAL, /* all contacts are in, or a draft is started */
+    BATCH_EVENT_SEAL, /* all contacts are in, or a draft is started: it may dial */
+    BATCH_EVENT_SEAL_FUTURE, /* the same, and its start lies ahead */
     BATCH_EVENT_START, /* the scheduled start has come */
     BATCH_EVENT_BEGIN, /* a first call was begun */
+    BATCH_EVENT_FINISH, /* every contact has a final outcome */
     BATCH_EVENT_PAUSE,
-    BATCH_EVENT_RESUME,
+    BATCH_EVENT_RESUME, /* nothing was begun yet */
+    BATCH_EVENT_RESUME_FUTURE, /* its start still lies ahead */
+    BATCH_EVENT_RESUME_STARTED, /* calls were begun before the pause */
     BATCH_EVENT_CANCEL,
-    BATCH_EVENT_DRAIN, /* every contact has a final outcome */
     BATCH_EVENT_FAIL,
 };
-#define BATCH_EVENT_COUNT 8
+#define BATCH_EVENT_COUNT 11
 
 enum batch_pause { BATCH_PAUSE_USER, BATCH_PAUSE_CREDITS, BATCH_PAUSE_POISON };
 
@@ -47,9 +50,8 @@ struct batch_transition {
 
 /* Every permitted transition, for iteration. */
 const struct batch_transition *batch_transitions(size_t *ret_n);
-bool batch_state_may(enum batch_state from, enum batch_event event, enum batch_state to);
-/* True where the event leads anywhere from `from`: whether a verb is allowed now. */
-bool batch_state_allows(enum batch_state from, enum batch_event event);
+/* Where the event leads. ERR_STATE where the table does not permit it. */
+int batch_state_after(enum batch_state from, enum batch_event event, enum batch_state *ret_to) MUST_CHECK;
 bool batch_state_is_end(enum batch_state state);
 
 const char *batch_state_name(enum batch_state state); /* "processing": persisted, and given by the API */

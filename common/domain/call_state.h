@@ -23,18 +23,14 @@ enum call_state {
 
 enum call_event {
     CALL_EVENT_CLAIM, /* a slot was given */
-    CALL_EVENT_RELEASE, /* not begun after all: late, number busy, draining */
-    CALL_EVENT_LAPSE, /* the claim's lease ran out */
+    CALL_EVENT_RELEASE, /* not begun after all: late, number busy, draining, or the lease ran out */
     CALL_EVENT_BEGIN, /* the intent is written; the attempt is charged */
-    CALL_EVENT_ACCEPT, /* the provider has the call */
-    CALL_EVENT_GIVE_BACK, /* throttled, not sent, or proven absent: the attempt is not charged, a new dial number */
-    CALL_EVENT_HANG_UP, /* over; number and concurrency are free, the summary may follow */
+    CALL_EVENT_GIVEBACK, /* throttled, not sent, or proven absent: the attempt is not charged */
+    CALL_EVENT_HANGUP, /* over; number and concurrency are free, the summary may follow */
     CALL_EVENT_RETRY, /* the attempt's outcome is known, another attempt follows */
     CALL_EVENT_FINISH, /* the outcome is final */
-    CALL_EVENT_SETTLE, /* a late truth replaces UNKNOWN, no newer dial having begun */
-    CALL_EVENT_SWEEP, /* the batch was cancelled or expired */
 };
-#define CALL_EVENT_COUNT 11
+#define CALL_EVENT_COUNT 7
 
 struct call_transition {
     enum call_state from;
@@ -44,7 +40,8 @@ struct call_transition {
 
 /* Every permitted transition, for iteration. */
 const struct call_transition *call_transitions(size_t *ret_n);
-bool call_state_may(enum call_state from, enum call_event event, enum call_state to);
+/* Where the event leads. ERR_STATE where the table does not permit it. */
+int call_state_after(enum call_state from, enum call_event event, enum call_state *ret_to) MUST_CHECK;
 
 const char *call_state_name(enum call_state state); /* "due": persisted */
 int call_state_from_name(const char *name, size_t len, enum call_state *ret_state) MUST_CHECK;
