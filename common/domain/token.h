@@ -28,8 +28,8 @@ struct token_parts {
 /* ERR_INVALID where `batch` is not an identifier or a number is out of range. */
 int token_make(const uint8_t key[TOKEN_KEY_LEN], const char *batch, uint64_t ordinal, uint32_t dial,
                char ret_token[LIMIT_TOKEN_LEN + 1]) MUST_CHECK;
-/* Reads a token and checks its MAC in constant time. One dial has exactly one spelling: leading zeros, signs, capital
- * hexadecimal digits and anything around it are ERR_INVALID; a MAC that does not hold is ERR_AUTH. */
+/* Reads a token and checks its MAC in constant time. One dial has exactly one spelling: leading zeros and signs
+ * are ERR_INVALID, as is anything around it; a MAC that does not hold, capital digits included, is ERR_AUTH. */
 int token_verify(const uint8_t key[TOKEN_KEY_LEN], const char *text, size_t len,
                  struct token_parts *ret_parts) MUST_CHECK;
 
