@@ -14,6 +14,16 @@
 /* True for a name of the IANA database that this machine knows: "America/New_York", "UTC". False for offsets
  * ("+02:00"), POSIX rules ("EST5EDT4,M3..."), paths, and the database's own directories and files. */
 bool timezone_is_valid(const char *name, size_t len);
+
+/* A memory of the names that were found valid, for lists in which a few zones come again and again: loading one takes
+ * some hundred microseconds. Bounded. */
+struct timezone_memo;
+/* NULL where memory ran out. */
+struct timezone_memo *timezone_memo_create(void);
+/* Accepts NULL. */
+void timezone_memo_free(struct timezone_memo *memo);
+bool timezone_memo_is_valid(struct timezone_memo *memo, const char *name, size_t len);
+
 /* False on a machine without tzdata, where every zone but UTC would be refused: a reason not to start. */
 bool timezone_has_data(void);
 
