@@ -15,6 +15,8 @@
 #include "common/base/limits.h"
 #include "common/domain/faults.h"
 
+struct timezone_memo;
+
 /* The name that is used where a contact has none (the seed's). */
 #define CONTACT_DEFAULT_NAME "Unknown"
 
@@ -30,10 +32,10 @@ struct contact {
     const char *metadata; /* a JSON object as the tenant wrote it, or "" */
     size_t metadata_len;
     struct buf text; /* holds what the pointers show */
-    char known_zone[LIMIT_TIMEZONE_LEN + 1]; /* the last valid zone: most lists hold few */
+    struct timezone_memo *zones;
 };
 
-void contact_init(struct contact *c);
+int contact_init(struct contact *c) MUST_CHECK;
 void contact_free(struct contact *c);
 
 /* Reads one element of contacts[], as JSON text. Faults and warnings are added under paths relative to the contact

@@ -16,8 +16,9 @@
  * `ret_metadata_elsewhere` is set, and the caller writes c->metadata to :extra. `record` is cleared first. */
 int contact_record_pack(const struct contact *c, struct buf *record, bool *ret_metadata_elsewhere) MUST_CHECK;
 /* Unpacks a record into `c`. Where it keeps its metadata elsewhere, `ret_metadata_elsewhere` is set and metadata is ""
- * until contact_record_attach_metadata(). ERR_INVALID for what is not a record. */
+ * until contact_record_attach_metadata(). ERR_INVALID for what is not a record; `c` holds no contact then. */
 int contact_record_unpack(struct contact *c, const void *record, size_t len, bool *ret_metadata_elsewhere) MUST_CHECK;
+/* Gives the contact that was just unpacked its metadata. */
 int contact_record_attach_metadata(struct contact *c, const char *metadata, size_t len) MUST_CHECK;
 
 #endif
