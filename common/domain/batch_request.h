@@ -23,7 +23,8 @@
 struct batch_request {
     bool has_agent_id; /* was there, well-formed or not */
     bool has_user_id;
-    bool has_contacts; /* set by batch_request_contacts_begin() or by a contacts member of another type */
+    bool has_contacts; /* a contacts member was there, whatever its type */
+    bool has_contact_list; /* ... and it is a list */
     char agent_id[BATCH_REQUEST_AGENT_BYTES + 1];
     char user_id[BATCH_REQUEST_USER_BYTES + 1];
     cJSON *options; /* owned; NULL where absent or unreadable */
