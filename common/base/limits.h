@@ -67,6 +67,7 @@
 #define LIMIT_HTTP_IDLE_S 30              /* a connection that sends nothing */
 #define LIMIT_HTTP_REQUEST_MS 30000       /* from first byte to complete request, small bodies */
 #define LIMIT_HTTP_BODY_MS 120000         /* the same for a batch body */
+#define LIMIT_HTTP_DROPPED_BYTES (64u * 1024u * 1024u) /* of a body that is read only to be thrown away */
 #define LIMIT_HTTP_CLIENT_BODY_BYTES (1024u * 1024u) /* of a provider's answer */
 #define LIMIT_HTTP_CLIENT_HEADER_BYTES (16u * 1024u)
 #define LIMIT_CALLBACK_BODY_BYTES (512u * 1024u)

@@ -35,31 +35,31 @@ struct http_outgoing {
     const void *body;
     size_t body_len;
     unsigned flags;
-    int64_t timeout_ms;         /* absolute, for the whole exchange */
+    int64_t timeout_ms; /* absolute, for the whole exchange */
     int64_t connect_timeout_ms; /* 0: 5000 */
-    size_t max_body_bytes;      /* of the answer; what is longer is cut and flagged */
-    const char *ca_file;        /* NULL: the system's */
+    size_t max_body_bytes; /* of the answer; what is longer is cut and flagged */
+    const char *ca_file; /* NULL: the system's */
     http_address_fn address_fn; /* NULL: any address */
     void *address_arg;
 };
 
 enum http_fail {
     HTTP_FAIL_NONE,
-    HTTP_FAIL_URL,      /* malformed, or neither http nor https */
+    HTTP_FAIL_URL, /* malformed, or neither http nor https */
     HTTP_FAIL_RESOLVE,
-    HTTP_FAIL_ADDRESS,  /* refused by address_fn */
+    HTTP_FAIL_ADDRESS, /* refused by address_fn */
     HTTP_FAIL_CONNECT,
     HTTP_FAIL_TLS,
     HTTP_FAIL_TIMEOUT,
-    HTTP_FAIL_RESET,    /* closed or reset in the middle */
+    HTTP_FAIL_RESET, /* closed or reset in the middle */
     HTTP_FAIL_PROTOCOL, /* not an HTTP answer */
-    HTTP_FAIL_LOCAL,    /* our own: memory, descriptors */
+    HTTP_FAIL_LOCAL, /* our own: memory, descriptors */
 };
 
 /* Borrowed for the callback. */
 struct http_result {
     enum http_fail fail; /* HTTP_FAIL_NONE: `status` holds */
-    bool was_sent;       /* false: certainly no byte of the request left */
+    bool was_sent; /* false: certainly no byte of the request left */
     int status;
     const char *body;
     size_t body_len;

@@ -25,45 +25,63 @@ struct http_header {
 
 /* One row of the table. Rows and strings are borrowed for the life of the server. */
 struct http_route {
-    const char *method;  /* "GET", "POST", ... ; a GET row answers HEAD too */
+    const char *method; /* "GET", "POST", ... ; a GET row answers HEAD too */
     const char *pattern; /* "/api/v1/batch/{id}/pause": {name} matches one segment; a final "{name...}" the rest */
     size_t max_body_bytes;
-    int64_t deadline_ms; /* from first byte to complete request; 0: LIMIT_HTTP_REQUEST_MS */
+    int64_t deadline_ms; /* from the headers to the complete body; 0: LIMIT_HTTP_REQUEST_MS */
 
     /* Optional: the headers are in, the body is not. May answer already (401, 413): then the rest of the body is
-     * dropped and no further callback but on_gone comes. */
+     * dropped and no further callback but on_gone comes. The same holds for an answer from on_body, or from any other
+     * callback of the loop while the body arrives. */
     void (*on_headers)(struct http_request *req, void *arg);
     /* NULL: the body is gathered and read with http_request_body() in on_complete. Otherwise called for each piece. */
     void (*on_body)(struct http_request *req, const char *data, size_t len, void *arg);
     /* The request is complete. Must answer, now or later. */
     void (*on_complete)(struct http_request *req, void *arg);
-    /* Optional: called exactly once when the request is over (answered, or its client gone). `req` is invalid after it;
-     * release what was attached. Whoever holds `req` for a late answer must forget it here. */
+    /* Optional: called exactly once for each request that this row took, when it is over: answered, its client gone, or
+     * cut at a deadline; also where no other callback was called (`attached` is then NULL). `req` is invalid after it;
+     * release what was attached. Whoever holds `req` for a late answer must forget it here. A client that goes away
+     * while its answer is being prepared is noticed when the answer is given. */
     void (*on_gone)(struct http_request *req, void *arg);
 };
 
-/* Listens on "host:port" ("[::1]:8080" for IPv6; port 0 lets the system choose). `arg` goes to every callback.
+/* The bounds of a server; 0 stands for the value in limits.h. At the bound of connections new ones wait in the kernel's
+ * queue until one ends. */
+struct http_bounds {
+    unsigned connections; /* LIMIT_HTTP_CONNECTIONS */
+    int64_t idle_ms; /* LIMIT_HTTP_IDLE_S: in whole seconds, rounded up; nothing is sent or taken */
+    int64_t head_ms; /* LIMIT_HTTP_REQUEST_MS: for the headers, from the accept, or from idle_ms after an answer */
+    int64_t answer_ms; /* LIMIT_HTTP_BODY_MS: for the client to take the answer */
+};
+
+/* Listens on "host:port" ("127.0.0.1:8080", "localhost:8080", "[::1]:8080"; names are not looked up; port 0 lets the
+ * system choose). `arg` goes to every callback. Rows are tried in order: the first that fits path and method wins.
  * ERR_INVALID for a bad address, ERR_IO where it cannot be bound (errno says why). */
 int http_server_create(struct loop *loop, const char *listen, const struct http_route *routes, size_t n_routes,
                        void *arg, struct http_server **ret_server) MUST_CHECK;
+/* The same with bounds of its own. */
+int http_server_create_bounded(struct loop *loop, const char *listen, const struct http_bounds *bounds,
+                               const struct http_route *routes, size_t n_routes, void *arg,
+                               struct http_server **ret_server) MUST_CHECK;
 /* Adds another table with an argument of its own, matched before the ones already there. */
 int http_server_add_routes(struct http_server *s, const struct http_route *routes, size_t n_routes,
                            void *arg) MUST_CHECK;
 /* "http://127.0.0.1:43217": what it listens on. Borrowed. */
 const char *http_server_url(const struct http_server *s);
-/* Stops accepting; requests under way go on. */
+/* Stops accepting; requests under way go on, and each answer from now on ends its connection. */
 void http_server_quiesce(struct http_server *s);
-/* Requests that have not been answered. */
+/* Requests that are not over: unanswered, or their answer still on its way. */
 size_t http_server_open_requests(const struct http_server *s);
-/* Ends every connection (on_gone is called for each request) and frees. Accepts NULL. */
+/* Ends every connection (on_gone is called for each request) and frees. Not from inside a handler. Accepts NULL. */
 void http_server_free(struct http_server *s);
 
 /* ---- reading a request; everything is borrowed until on_gone ---- */
 const char *http_request_method(const struct http_request *req);
+/* As it was sent, without the query. */
 const char *http_request_path(const struct http_request *req);
-/* A {name} of the pattern, decoded; NULL where the pattern has none of that name. */
+/* A {name} of the pattern, decoded, not empty (a {name...} may be); NULL where the pattern has none of that name. */
 const char *http_request_param(const struct http_request *req, const char *name);
-/* A query argument, decoded; NULL where absent; "" where it has no value. */
+/* A query argument, decoded; NULL where absent; "" where it has no value; the first where it was given twice. */
 const char *http_request_query(const struct http_request *req, const char *name);
 /* A header, by case-insensitive name; NULL where absent. */
 const char *http_request_header(const struct http_request *req, const char *name);
@@ -81,19 +99,23 @@ void *http_request_attached(const struct http_request *req);
 
 /* ---- answering ---- */
 /* Stops reading the body until http_request_resume(). Only for routes with on_body. The piece that was handed over
- * last counts as taken. */
+ * last counts as taken. The route's deadline goes on. */
 void http_request_pause(struct http_request *req);
 void http_request_resume(struct http_request *req);
-/* Answers; headers and body are copied. Content-Length, Date and X-Request-Id are added; `content_type` NULL where the
- * body is empty. A second answer to the same request is ignored. */
+/* Answers; headers and body are copied. Content-Length, Date and X-Request-Id are added (Allow, too, with a 405 of the
+ * server's own finding); `content_type` NULL where the body is empty. A second answer to the same request is ignored.
+ * ERR_NOMEM, or ERR_INVALID for a header that cannot be sent: the connection is closed instead of answered. */
 int http_request_reply(struct http_request *req, int status, const char *content_type,
                        const struct http_header *headers, size_t n_headers, const void *body, size_t len);
 bool http_request_is_answered(const struct http_request *req);
-/* Ends the connection with a TCP reset in place of an answer, on_gone follows: for programs that play a failing peer. */
+/* Ends the connection with a TCP reset in place of an answer, on_gone follows: for programs that play a failing peer.
+ */
 void http_request_reset(struct http_request *req);
 
-/* Called for what no route takes and for limits met, so that a process can answer in its own error format: status is
- * 404, 405 (`detail` lists the methods allowed), 413, 408 or 400. NULL: a plain text answer. */
+/* Called for what no route takes and for limits met, so that a process can answer in its own error format. It must
+ * answer at once. status is 404, 405 (`detail` lists the methods allowed), 413 (`detail` is the limit in bytes), 431 or
+ * 400. NULL: a plain text answer. A deadline that passes is answered by the server itself, with an empty 408, before it
+ * cuts the connection; headers that overflow even libmicrohttpd's memory get its own 431. */
 typedef void (*http_refuse_fn)(struct http_request *req, int status, const char *detail, void *arg);
 void http_server_on_refuse(struct http_server *s, http_refuse_fn fn, void *arg);
 

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Private to common/http: one request on its way through the server. server.c owns the daemon and the connections and
+ * calls the request_ functions; request.c holds what the handlers see.
+ */
+#ifndef CARILLON_HTTP_REQUEST_H
+#define CARILLON_HTTP_REQUEST_H
+
+#include <microhttpd.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+#include "common/base/limits.h"
+#include "common/http/route.h"
+#include "common/http/server.h"
+#include "common/loop/loop.h"
+
+struct connection;
+
+struct http_server {
+    struct loop *loop;
+    struct MHD_Daemon *daemon;
+    int listen_fd; /* libmicrohttpd's until quiesced, ours to close after that; -1: closed */
+    bool is_quiesced;
+    struct loop_fd *epoll; /* libmicrohttpd's epoll descriptor */
+    struct loop_timer *run; /* its next timeout, or 0 where something waits to be run */
+    struct http_bounds bounds;
+    struct http_table *tables;
+    http_refuse_fn refuse;
+    void *refuse_arg;
+    struct connection *connections;
+    size_t open_requests;
+    char url[80];
+};
+
+/* A client's connection, from accept to close. */
+struct connection {
+    struct http_server *server;
+    struct MHD_Connection *mhd;
+    struct connection *prev;
+    struct connection *next;
+    int fd;
+    struct loop_timer *deadline;
+    int64_t started_us; /* wall clock at the first line of the request under way */
+    struct http_request *request; /* the one under way; NULL between requests */
+};
+
+enum request_state {
+    REQUEST_READING, /* the body is arriving */
+    REQUEST_DRAINING, /* answered early: the rest of the body is read and dropped, then the answer goes out */
+    REQUEST_COMPLETE, /* the body is in, the answer is not */
+    REQUEST_ANSWERED, /* complete and answered; libmicrohttpd has yet to take the answer */
+    REQUEST_SENDING,
+    REQUEST_BROKEN, /* cannot be answered: the connection is to be closed */
+};
+
+struct query_arg {
+    char *name;
+    char *value;
+};
+
+struct http_request {
+    struct connection *connection;
+    enum request_state state;
+    bool is_suspended; /* libmicrohttpd leaves it alone until resumed */
+    bool is_paused; /* by the handler */
+    struct http_match match;
+    char *method;
+    char *path;
+    char id[LIMIT_ID_LEN + 1];
+    int64_t content_length;
+    int64_t started_us;
+    struct query_arg *query;
+    size_t n_query;
+    size_t received;
+    size_t dropped;
+    struct buf body;
+    struct MHD_Response *response;
+    unsigned status;
+    void *attached;
+};
+
+/* ---- request.c, for server.c ---- */
+
+/* Makes the request when its headers are in: reads what they say, finds the row, refuses what is over a bound, calls
+ * on_headers. ERR_NOMEM: close the connection. */
+int request_begin(struct connection *c, const char *url, const char *method, struct http_request **ret_req) MUST_CHECK;
+/* True where the answer must go out before the body is read, at the price of the connection. */
+bool request_answers_now(const struct http_request *req);
+/* A piece of the body; `*len` is what is left of it afterwards. */
+void request_take(struct http_request *req, const char *data, size_t *len);
+/* The body is in. */
+void request_complete(struct http_request *req);
+/* Hands the answer to libmicrohttpd; false where it does not take it. */
+bool request_send(struct http_request *req);
+/* It is over: on_gone, then freed. */
+void request_end(struct http_request *req);
+
+/* ---- server.c, for request.c ---- */
+
+/* Keeps libmicrohttpd off the connection until connection_wake(). Only from inside its access handler. */
+void connection_sleep(struct connection *c);
+void connection_wake(struct connection *c);
+/* Sends a TCP reset now; what follows is the ordinary end of a broken connection. */
+void connection_reset(struct connection *c);
+
+#endif
