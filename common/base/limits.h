@@ -107,6 +107,10 @@
 #define LIMIT_SECRET_GRACE_MS 86400000    /* how long an old secret signs after a rotation, unless asked otherwise */
 #define LIMIT_SECRET_GRACE_MAX_MS 604800000
 
+/* ---- options ---- */
+#define LIMIT_CONF_FILE_BYTES (256u * 1024u)
+#define LIMIT_CONF_VALUES 1024            /* of one repeatable option */
+
 /* ---- loop ---- */
 #define LIMIT_LOOP_DEFERRED 65536         /* pieces of work put off to the end of a turn */
 

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/conf/conf_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/limits.h"
+#include "common/base/utf8.h"
+
+#define NAME_LEN 64
+
+struct reader {
+    const struct conf *conf;
+    struct conf_texts *texts;
+    struct conf_faults *faults;
+    size_t line;
+    bool is_skipping; /* in a group of another process */
+};
+
+struct span {
+    const char *at;
+    size_t len;
+};
+
+static struct span trim(struct span s)
+{
+    while (s.len > 0 && strchr(" \t\r", s.at[0])) {
+        s.at++;
+        s.len--;
+    }
+    while (s.len > 0 && strchr(" \t\r", s.at[s.len - 1]))
+        s.len--;
+    return s;
+}
+
+static bool span_is(struct span s, const char *text)
+{
+    return s.len == strlen(text) && memcmp(s.at, text, s.len) == 0;
+}
+
+/* "carillon.conf:12" and, with a name, ": redis_url". */
+static struct conf_shown place(const struct reader *r, struct span name)
+{
+    struct conf_shown shown;
+    const char *slash = strrchr(r->conf->config_path, '/');
+    const char *base = slash ? slash + 1 : r->conf->config_path;
+    snprintf(shown.text, sizeof shown.text, "%.24s:%zu%s%.40s", base, r->line, name.len ? ": " : "",
+             conf_show(name.at, name.len).text);
+    return shown;
+}
+
+static void read_group(struct reader *r, struct span line)
+{
+    static const char family[] = "carillon";
+    struct span none = {"", 0}, name = {line.at + 1, line.len - 1};
+    r->is_skipping = true;
+    if (line.at[line.len - 1] != ']') {
+        conf_fault(r->faults, CONF_FROM_FILE, place(r, none).text, "a group ends with ']'");
+        return;
+    }
+    name.len--;
+    if (span_is(name, r->conf->program))
+        r->is_skipping = false;
+    else if (name.len < sizeof family - 1 || memcmp(name.at, family, sizeof family - 1) != 0)
+        conf_fault(r->faults, CONF_FROM_FILE, place(r, none).text, "group '%s' is no process of Carillon's",
+                   conf_show(name.at, name.len).text);
+}
+
+/* The row that a file's name stands for: underscores there, dashes in the table. */
+static size_t find_row(const struct conf *conf, struct span name)
+{
+    char dashed[NAME_LEN];
+    if (name.len >= sizeof dashed)
+        return conf->n_rows;
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.at[i] == '-')
+            return conf->n_rows;
+        dashed[i] = name.at[i] == '_' ? '-' : name.at[i];
+    }
+    return conf_find(conf, dashed, name.len);
+}
+
+static int read_setting(struct reader *r, struct span line)
+{
+    const char *equals = memchr(line.at, '=', line.len);
+    struct span none = {"", 0};
+    if (!equals) {
+        conf_fault(r->faults, CONF_FROM_FILE, place(r, none).text, "neither 'name = value' nor a comment");
+        return 0;
+    }
+    struct span name = trim((struct span){line.at, (size_t)(equals - line.at)});
+    struct span value = trim((struct span){equals + 1, line.len - (size_t)(equals - line.at) - 1});
+    if (r->is_skipping)
+        return 0;
+    size_t row = find_row(r->conf, name);
+    if (row == r->conf->n_rows) {
+        conf_fault(r->faults, CONF_FROM_FILE, place(r, name).text, "no such option");
+        return 0;
+    }
+    return conf_add(r->conf, CONF_FROM_FILE, r->texts, row, value.at, value.len, place(r, name).text, r->faults);
+}
+
+static int read_line(struct reader *r, struct span line)
+{
+    line = trim(line);
+    r->line++;
+    if (line.len == 0 || line.at[0] == '#' || line.at[0] == ';')
+        return 0;
+    if (line.at[0] == '[') {
+        read_group(r, line);
+        return 0;
+    }
+    return read_setting(r, line);
+}
+
+/* Reads the whole file into `ret_text`; ERR_TOO_LARGE or ERR_IO. */
+static int slurp(const char *path, struct buf *ret_text)
+{
+    char piece[4096];
+    int err = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return ERR_IO;
+    for (;;) {
+        ssize_t n = read(fd, piece, sizeof piece);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            err = ERR_IO;
+        if (n <= 0)
+            break;
+        err = buf_append(ret_text, piece, (size_t)n) ? ERR_TOO_LARGE : 0;
+        if (err)
+            break;
+    }
+    int saved_errno = errno;
+    close(fd);
+    errno = saved_errno;
+    return err;
+}
+
+static int read_lines(struct reader *r, const char *text, size_t len)
+{
+    for (size_t at = 0; at < len;) {
+        const char *end = memchr(text + at, '\n', len - at);
+        size_t line_len = end ? (size_t)(end - (text + at)) : len - at;
+        int err = read_line(r, (struct span){text + at, line_len});
+        if (err)
+            return err;
+        at += line_len + 1;
+    }
+    return 0;
+}
+
+int conf_read_file(const struct conf *conf, struct conf_texts *texts, struct conf_faults *faults)
+{
+    struct reader r = {.conf = conf, .texts = texts, .faults = faults};
+    struct buf text;
+    const char *where = conf->config_path;
+    buf_init(&text, LIMIT_CONF_FILE_BYTES);
+    int err = slurp(where, &text);
+    if (err == ERR_IO) {
+        conf_fault(faults, CONF_FROM_FILE, where, "%s", strerror(errno));
+        err = 0;
+    } else if (err == ERR_TOO_LARGE) {
+        conf_fault(faults, CONF_FROM_FILE, where, "longer than %u bytes", LIMIT_CONF_FILE_BYTES);
+        err = 0;
+    } else if (!utf8_is_valid(buf_str(&text), buf_len(&text)) || memchr(buf_str(&text), '\0', buf_len(&text))) {
+        conf_fault(faults, CONF_FROM_FILE, where, "not UTF-8 text");
+    } else {
+        err = read_lines(&r, buf_str(&text), buf_len(&text));
+    }
+    buf_free(&text);
+    return err;
+}
