@@ -50,7 +50,8 @@ struct daemon_spec {
     void (*reload)(void *state);
     /* Beyond Redis: false with a reason appended makes /readyz answer 503. */
     bool (*is_ready)(void *state, struct buf *why);
-    /* Frees the state; the loop no longer runs. */
+    /* Frees the state; the loop no longer runs. The HTTP server and the Redis connections have been freed just before:
+     * each request under way got its on_gone and each command its ERR_CLOSED, and neither may be used here. */
     void (*stop)(void *state);
 };
 
