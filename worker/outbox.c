@@ -26,8 +26,7 @@ struct queue {
 
 /* One script call under way: the items it carries. */
 struct group {
-    struct outbox *outbox; /* NULL: the outbox has gone */
-    struct group *next;    /* among those under way */
+    struct outbox *outbox;
     struct queue items;
 };
 
@@ -39,9 +38,8 @@ struct outbox {
     char *prefix;
     struct redis_arg *scratch; /* the arguments of one call */
     struct queue waiting;
-    struct group *under_way;
-    size_t n_under_way; /* items in them */
-    size_t group_most;  /* 1 after a group was refused whole: to find which item it was */
+    size_t n_under_way; /* items in script calls without an answer */
+    size_t group_most; /* 1 after a group was refused whole: to find which item it was */
     bool is_deferred;
 };
 
@@ -106,15 +104,6 @@ static void on_turn_end(void *arg)
     send_waiting(o);
 }
 
-static void group_unlink(struct outbox *o, struct group *group)
-{
-    struct group **at = &o->under_way;
-    while (*at != group)
-        at = &(*at)->next;
-    *at = group->next;
-    o->n_under_way -= group->items.len;
-}
-
 static void answer_items(struct group *group, const struct redisReply *reply, size_t offset, int err)
 {
     struct item *item;
@@ -129,12 +118,7 @@ static void on_group_reply(const struct redisReply *reply, int err, void *arg)
 {
     struct group *group = arg;
     struct outbox *o = group->outbox;
-    if (!o) {
-        queue_drop(&group->items);
-        free(group);
-        return;
-    }
-    group_unlink(o, group);
+    o->n_under_way -= group->items.len;
     if (err == 0)
         err = reply_to_err(reply);
     if (err_is_retryable(err)) {
@@ -175,16 +159,15 @@ static void send_waiting(struct outbox *o)
         }
         group->outbox = o;
         queue_init(&group->items);
-        while (group->items.len < o->group_most && o->waiting.len > 0)
-            queue_push(&group->items, queue_pop(&o->waiting));
+        struct item *item;
+        while (group->items.len < o->group_most && (item = queue_pop(&o->waiting)))
+            queue_push(&group->items, item);
         if (send_group(o, group) != 0) {
             queue_prepend(&o->waiting, &group->items);
             free(group);
             loop_timer_arm_us(o->retry, RETRY_US);
             return;
         }
-        group->next = o->under_way;
-        o->under_way = group;
         o->n_under_way += group->items.len;
     }
 }
@@ -219,8 +202,6 @@ void outbox_free(struct outbox *o)
 {
     if (!o)
         return;
-    for (struct group *group = o->under_way; group; group = group->next)
-        group->outbox = NULL;
     queue_drop(&o->waiting);
     loop_timer_free(o->retry);
     free(o->scratch);

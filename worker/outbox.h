@@ -19,9 +19,9 @@ struct outbox;
 /* How the script takes its items. Borrowed for the outbox's life. */
 struct outbox_spec {
     enum lua_script script;
-    size_t fields;                    /* arguments of one item */
-    size_t most;                      /* items in one call */
-    size_t reply_offset;              /* elements of the reply before the first item's */
+    size_t fields; /* arguments of one item */
+    size_t most; /* items in one call */
+    size_t reply_offset; /* elements of the reply before the first item's */
     const struct redis_arg *prologue; /* arguments before the items */
     size_t n_prologue;
 };
@@ -34,7 +34,8 @@ typedef void (*outbox_fn)(const struct redisReply *reply, const struct redisRepl
 /* `prefix` is the cell's (copied). */
 int outbox_create(struct loop *loop, struct redis *redis, const char *prefix, const struct outbox_spec *spec,
                   struct outbox **ret_outbox) MUST_CHECK;
-/* Accepts NULL. What has not been answered is dropped. */
+/* After the connection was freed, so that no answer can come any more. What has not been answered is dropped. Accepts
+ * NULL. */
 void outbox_free(struct outbox *o);
 
 /* Adds an item of spec->fields arguments, which are copied. It goes out at the end of this turn, or once Redis is

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/callback.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/ident.h"
+#include "common/base/log.h"
+#include "common/domain/token.h"
+#include "common/metrics/metrics.h"
+#include "worker/reap.h"
+#include "worker/settings.h"
+#include "worker/settle.h"
+
+#define PROFILES_MOST 16
+#define ONGOING_CHECK_MS 60000 /* a call that goes on is looked up after this, where its trunk does not say */
+
+struct callbacks {
+    struct worker *worker;
+    struct provider_profile *profiles[PROFILES_MOST]; /* the built-in ones, for reading before the trunk is known */
+    size_t n_profiles;
+    struct http_route routes[2];
+};
+
+/* One callback, until it is answered. `req` is NULL once its client has gone. */
+struct inbound {
+    struct callbacks *callbacks;
+    struct http_request *req;
+    const struct provider_profile *profile;
+    struct worker_cell *cell;
+    struct token_parts token;
+    struct provider_result result;
+    unsigned holds; /* the request, and the reading or settling under way */
+};
+
+static void inbound_release(struct inbound *in)
+{
+    if (--in->holds > 0)
+        return;
+    provider_result_clear(&in->result);
+    free(in);
+}
+
+/* Answers, where there still is someone to answer. */
+static void answer(struct inbound *in, int status, const char *word)
+{
+    if (!in->req)
+        return;
+    char body[64];
+    int len = snprintf(body, sizeof body, "{\"status\":\"%s\"}\n", word);
+    struct http_header retry = {"Retry-After", "1"};
+    if (http_request_reply(in->req, status, "application/json", &retry, status == 503 ? 1 : 0, body, (size_t)len) != 0)
+        log_warn("callback.unanswered", log_str("profile", provider_profile_name(in->profile)));
+}
+
+static void refuse(struct inbound *in, int status, const char *why, int err)
+{
+    metric_add(in->callbacks->worker->metrics.callbacks_refused, 1);
+    log_warn("callback.refused", log_str("profile", provider_profile_name(in->profile)), log_i64("status", status),
+             log_str("why", why), log_err(err));
+    answer(in, status, why);
+}
+
+/* ---- what the callback says is made true ---- */
+
+static void on_settled(enum settle_end end, void *arg)
+{
+    struct inbound *in = arg;
+    metric_add(in->callbacks->worker->metrics.callbacks_settled, 1);
+    switch (end) {
+    case SETTLE_DONE:
+        answer(in, 200, "ok");
+        break;
+    case SETTLE_GONE:
+    case SETTLE_FAILED:
+        answer(in, 200, "ignored"); /* to hear it again would change nothing */
+        break;
+    case SETTLE_UNAVAILABLE:
+        answer(in, 503, "unavailable");
+        break;
+    }
+    inbound_release(in);
+}
+
+static void take(struct inbound *in, const struct batch_settings *batch)
+{
+    const struct settle_dial dial = {in->token.batch, in->token.ordinal, in->token.dial};
+    switch (in->result.kind) {
+    case PROVIDER_ENDED:
+    case PROVIDER_ANALYZED:
+        in->holds++;
+        settle_report(in->cell->settle, &dial, &in->result, SETTLE_BY_CALLBACK, on_settled, in);
+        return;
+    case PROVIDER_RINGING:
+    case PROVIDER_ONGOING:
+        if (in->result.provider_id[0] != '\0')
+            reap_seen(in->cell->reap, &dial, in->result.provider_id,
+                      batch->trunk->poll_after_ms > 0 ? batch->trunk->poll_after_ms : ONGOING_CHECK_MS);
+        answer(in, 200, "ok");
+        return;
+    case PROVIDER_NONE:
+        answer(in, 200, "ignored");
+        return;
+    }
+}
+
+/* ---- whether it is to be believed ---- */
+
+static const char *header_of(const char *name, void *arg)
+{
+    const struct inbound *in = arg;
+    return http_request_header(in->req, name);
+}
+
+static struct provider_callback describe(struct inbound *in, char *url, size_t cap)
+{
+    size_t len;
+    const char *body = http_request_body(in->req, &len);
+    const struct worker *w = in->callbacks->worker;
+    int n = snprintf(url, cap, "%s%s", worker_public_url(w), http_request_path(in->req));
+    if (n < 0 || (size_t)n >= cap)
+        url[0] = '\0';
+    return (struct provider_callback){
+        .url = url,
+        .path_token = http_request_param(in->req, "token"),
+        .body = body,
+        .body_len = len,
+        .header_fn = header_of,
+        .header_arg = in,
+    };
+}
+
+static void on_batch(const struct batch_settings *batch, int err, void *arg)
+{
+    struct inbound *in = arg;
+    char url[LIMIT_URL_LEN + 1];
+    if (!in->req) {
+        /* The client hung up; it will send again what was not answered. */
+    } else if (err == ERR_NOT_FOUND) {
+        answer(in, 200, "ignored");
+    } else if (err != 0) {
+        log_warn("callback.settings_unreadable", log_str("batch", in->token.batch), log_err(err));
+        answer(in, 503, "unavailable");
+    } else {
+        struct provider_callback callback = describe(in, url, sizeof url);
+        err = provider_verify_callback(batch->trunk->profile, &batch->trunk->provider, &callback, clock_wall_ms());
+        if (err != 0)
+            refuse(in, 401, "signature", err);
+        else
+            take(in, batch);
+    }
+    inbound_release(in);
+}
+
+static struct worker_cell *cell_of(struct worker *w, const struct token_parts *token)
+{
+    char cell[LIMIT_CELL_ID_LEN + 1];
+    if (ident_batch_cell(token->batch, strlen(token->batch), cell) != 0)
+        return NULL;
+    for (size_t i = 0; i < w->n_cells; i++)
+        if (strcmp(w->cells[i].id, cell) == 0)
+            return &w->cells[i];
+    return NULL;
+}
+
+static void read_callback(struct inbound *in)
+{
+    struct worker *w = in->callbacks->worker;
+    char url[LIMIT_URL_LEN + 1];
+    struct provider_callback callback = describe(in, url, sizeof url);
+    int rc = provider_read_callback(in->profile, &callback, &in->result);
+    if (rc != 0) {
+        provider_result_init(&in->result);
+        refuse(in, 400, "unreadable", rc);
+        return;
+    }
+    const char *token = in->result.token;
+    if (token[0] == '\0') {
+        answer(in, 200, "ignored"); /* a call that is none of ours */
+        return;
+    }
+    rc = token_verify(seal_token_key(w->keys), token, strlen(token), &in->token);
+    if (rc != 0) {
+        refuse(in, 401, "token", rc);
+        return;
+    }
+    in->cell = cell_of(w, &in->token);
+    if (!in->cell) {
+        refuse(in, 404, "cell", ERR_NOT_FOUND);
+        return;
+    }
+    in->holds++;
+    settings_get(in->cell->settings, in->token.batch, on_batch, in);
+}
+
+/* ---- HTTP ---- */
+
+static const struct provider_profile *profile_of(const struct callbacks *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_profiles; i++)
+        if (strcmp(provider_profile_name(c->profiles[i]), name) == 0)
+            return c->profiles[i];
+    return NULL;
+}
+
+static void on_complete(struct http_request *req, void *arg)
+{
+    struct callbacks *c = arg;
+    const struct provider_profile *profile = profile_of(c, http_request_param(req, "profile"));
+    struct inbound *in = profile ? calloc(1, sizeof *in) : NULL;
+    if (!in) {
+        (void)http_request_reply(req, profile ? 503 : 404, NULL, NULL, 0, NULL, 0);
+        return;
+    }
+    in->callbacks = c;
+    in->req = req;
+    in->profile = profile;
+    in->holds = 2; /* the request's own, and this function's */
+    provider_result_init(&in->result);
+    http_request_attach(req, in);
+    read_callback(in);
+    inbound_release(in);
+}
+
+static void on_gone(struct http_request *req, void *arg)
+{
+    (void)arg;
+    struct inbound *in = http_request_attached(req);
+    if (!in)
+        return;
+    in->req = NULL;
+    inbound_release(in);
+}
+
+static int load_profiles(struct callbacks *c)
+{
+    const char *name;
+    for (size_t i = 0; i < PROFILES_MOST && (name = provider_profile_builtin_name(i)); i++) {
+        int rc = provider_profile_builtin(name, &c->profiles[i]);
+        if (rc != 0)
+            return rc;
+        c->n_profiles++;
+    }
+    return 0;
+}
+
+int callbacks_create(struct worker *worker, struct callbacks **ret_callbacks)
+{
+    struct callbacks *c = calloc(1, sizeof *c);
+    if (!c)
+        return ERR_NOMEM;
+    c->worker = worker;
+    static const char *const patterns[] = {"/callbacks/{profile}", "/callbacks/{profile}/{token}"};
+    for (size_t i = 0; i < 2; i++)
+        c->routes[i] = (struct http_route){.method = "POST",
+                                           .pattern = patterns[i],
+                                           .max_body_bytes = LIMIT_CALLBACK_BODY_BYTES,
+                                           .on_complete = on_complete,
+                                           .on_gone = on_gone};
+    int rc = load_profiles(c);
+    if (rc == 0)
+        rc = http_server_add_routes(daemon_http(worker->daemon), c->routes, 2, c);
+    if (rc != 0) {
+        callbacks_free(c);
+        return rc;
+    }
+    *ret_callbacks = c;
+    return 0;
+}
+
+void callbacks_free(struct callbacks *c)
+{
+    if (!c)
+        return;
+    for (size_t i = 0; i < c->n_profiles; i++)
+        provider_profile_free(c->profiles[i]);
+    free(c);
+}

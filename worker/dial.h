@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One dial on its way through a worker, from the claim's answer until Redis knows what became of the request. Its state
+ * changes through dial_set_state() alone, along the table in dial.c.
+ */
+#ifndef CARILLON_WORKER_DIAL_H
+#define CARILLON_WORKER_DIAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/base/limits.h"
+#include "common/domain/contact.h"
+#include "worker/settings.h"
+
+struct dispatch;
+
+enum dial_state {
+    DIAL_LOADING, /* its batch's settings, or metadata kept elsewhere, are being read; its slot may come meanwhile */
+    DIAL_WAITING, /* for its slot */
+    DIAL_BEGINNING, /* the intent is on its way to Redis */
+    DIAL_BEGUN, /* waits for the instant that the begin reserved */
+    DIAL_SENDING, /* the create request is out */
+    DIAL_TELLING, /* what became of it is on its way to Redis */
+    DIAL_RELEASING, /* given back unbegun */
+    DIAL_OVER, /* nothing is left to do: freed */
+};
+#define DIAL_STATE_COUNT 8
+
+struct dial {
+    struct dispatch *dispatch;
+    struct dial *next, *previous; /* among all of its dispatch */
+    enum dial_state state;
+    char batch_id[LIMIT_BATCH_ID_LEN + 1];
+    uint64_t ordinal;
+    uint32_t number; /* this dial, per contact */
+    int64_t slot_us; /* monotonic */
+    int64_t begin_us; /* monotonic; from BEGUN on */
+    int32_t attempt; /* from BEGUN on: attempts charged, this one included */
+    size_t place; /* in the dispatch's timetable */
+    unsigned n_loading; /* readings under way */
+    int load_err; /* the first that failed */
+    struct contact contact;
+    const struct batch_settings *batch; /* a reference; NULL while loading */
+};
+
+/* Makes a dial in DIAL_LOADING from one call of a claim's answer. ERR_INVALID where the record or an id is malformed.
+ */
+int dial_create(struct dispatch *dispatch, const char *batch_id, size_t batch_len, uint64_t ordinal, uint32_t number,
+                int64_t slot_us, const void *record, size_t record_len, bool *ret_metadata_elsewhere,
+                struct dial **ret_dial) MUST_CHECK;
+/* From any state. Accepts NULL. */
+void dial_free(struct dial *dial);
+
+/* Aborts the process on a transition that the table does not know: that is a bug, and going on could dial twice. */
+void dial_set_state(struct dial *dial, enum dial_state to);
+const char *dial_state_name(enum dial_state state);
+/* For the test of the table. */
+bool dial_state_may(enum dial_state from, enum dial_state to);
+
+#endif

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/dispatch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/digest.h"
+#include "common/base/heap.h"
+#include "common/base/ident.h"
+#include "common/base/log.h"
+#include "common/domain/contact_record.h"
+#include "common/metrics/metrics.h"
+#include "common/redis/keys.h"
+#include "common/redis/script.h"
+#include "worker/dial.h"
+#include "worker/place.h"
+
+#define SCRIPT_DEADLINE_MS 3000
+#define READ_DEADLINE_MS 2000
+#define HELD_MOST 1024 /* dials one worker has in hand */
+#define BEGIN_LEAD_US 2000 /* a begin goes out this much ahead of its slot: the way to Redis and back */
+#define REFUSED_PAUSE_US 500000 /* after a claim that Redis refused */
+
+enum claim_state {
+    CLAIM_RESTING, /* the timer or a wake starts the next */
+    CLAIM_ASKING, /* one is under way */
+    CLAIM_CLOSED, /* draining */
+};
+
+struct dispatch {
+    struct worker_cell *cell;
+    struct worker *worker;
+    struct place *place;
+    struct dial *dials; /* all of them */
+    size_t n_dials;
+    struct heap *timetable; /* dials by when something is to be done with them: slots and reserved instants */
+    struct loop_timer *timetable_timer;
+    struct loop_timer *claim_timer;
+    int64_t claim_at_us; /* what claim_timer is armed for; INT64_MAX: nothing */
+    enum claim_state claim;
+    bool is_wanted; /* a wake came while a claim was under way */
+    bool claimed_in_pulse;
+    char request[LIMIT_ID_LEN + 1]; /* kept until an answer came: a lost reply is asked for again */
+    int64_t last_claim_us;
+};
+
+/* ---- the timetable ---- */
+
+static void arm_timetable(struct dispatch *d)
+{
+    int64_t key;
+    if (heap_peek(d->timetable, &key))
+        loop_timer_arm_at_us(d->timetable_timer, key);
+    else
+        loop_timer_disarm(d->timetable_timer);
+}
+
+static void forget_dial(struct dispatch *d, struct dial *dial)
+{
+    heap_remove(d->timetable, &dial->place);
+    dial_set_state(dial, DIAL_OVER);
+    if (dial->next)
+        dial->next->previous = dial->previous;
+    if (dial->previous)
+        dial->previous->next = dial->next;
+    else
+        d->dials = dial->next;
+    d->n_dials--;
+    dial_free(dial);
+    if (d->claim == CLAIM_CLOSED)
+        worker_check_drained(d->worker);
+}
+
+static void on_over(struct dial *dial, void *arg)
+{
+    forget_dial(arg, dial);
+}
+
+static void on_begun(struct dial *dial, int64_t at_us, void *arg)
+{
+    struct dispatch *d = arg;
+    if (heap_push(d->timetable, at_us, dial, &dial->place) == 0)
+        arm_timetable(d);
+    else
+        place_send(d->place, dial); /* at once rather than never */
+}
+
+/* The slot has come, and what the dial needs is there. */
+static void go(struct dispatch *d, struct dial *dial)
+{
+    if (clock_mono_us() - dial->slot_us > LIMIT_SLOT_LATE_MS * 1000)
+        place_release(d->place, dial);
+    else
+        place_begin(d->place, dial);
+}
+
+static void on_timetable(void *arg)
+{
+    struct dispatch *d = arg;
+    int64_t now_us = clock_mono_us(), key;
+    while (heap_peek(d->timetable, &key) && key <= now_us) {
+        struct dial *dial = heap_pop(d->timetable);
+        if (dial->state == DIAL_BEGUN)
+            place_send(d->place, dial);
+        else if (dial->state == DIAL_WAITING)
+            go(d, dial);
+        /* one that is still loading goes when it is loaded */
+    }
+    arm_timetable(d);
+}
+
+/* ---- loading what a dial needs ---- */
+
+static void on_loaded(struct dispatch *d, struct dial *dial)
+{
+    if (dial->load_err != 0) {
+        /* Its lease gives it back in a while: to claim it again at once would go round and round. */
+        log_warn("dial.unreadable", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal),
+                 log_err(dial->load_err));
+        forget_dial(d, dial);
+        return;
+    }
+    dial_set_state(dial, DIAL_WAITING);
+    if (d->claim == CLAIM_CLOSED) {
+        heap_remove(d->timetable, &dial->place);
+        place_release(d->place, dial);
+    } else if (dial->place == HEAP_NOWHERE) {
+        go(d, dial);
+    }
+}
+
+static void reading_over(struct dial *dial, int err)
+{
+    if (err != 0 && dial->load_err == 0)
+        dial->load_err = err;
+    if (--dial->n_loading == 0)
+        on_loaded(dial->dispatch, dial);
+}
+
+static void on_settings(const struct batch_settings *batch, int err, void *arg)
+{
+    struct dial *dial = arg;
+    if (err == 0)
+        dial->batch = settings_ref(batch);
+    reading_over(dial, err);
+}
+
+static void on_metadata(const struct redisReply *reply, int err, void *arg)
+{
+    struct dial *dial = arg;
+    const char *text = NULL;
+    size_t len = 0;
+    if (err == 0)
+        err = reply_to_err(reply);
+    if (err == 0)
+        err = reply_str(reply, &text, &len);
+    if (err == 0)
+        err = contact_record_attach_metadata(&dial->contact, text, len);
+    reading_over(dial, err);
+}
+
+static void read_metadata(struct dispatch *d, struct dial *dial)
+{
+    char ordinal[REDIS_I64_LEN];
+    struct key key = key_batch_extra(d->cell->id, dial->batch_id, dial->ordinal / LIMIT_BUCKET);
+    const struct redis_arg args[] = {redis_arg_str("HGET"), key_arg(&key),
+                                     redis_arg_i64((int64_t)dial->ordinal, ordinal)};
+    int rc = redis_command(d->worker->redis, args, 3, READ_DEADLINE_MS, on_metadata, dial);
+    if (rc != 0)
+        reading_over(dial, rc);
+}
+
+static void load(struct dispatch *d, struct dial *dial, bool has_metadata_elsewhere)
+{
+    dial->n_loading = has_metadata_elsewhere ? 2 : 1;
+    if (has_metadata_elsewhere)
+        read_metadata(d, dial);
+    settings_get(d->cell->settings, dial->batch_id, on_settings, dial);
+}
+
+/* ---- claiming ---- */
+
+static void claim_now(struct dispatch *d);
+
+static void on_claim_timer(void *arg)
+{
+    struct dispatch *d = arg;
+    d->claim_at_us = INT64_MAX;
+    claim_now(d);
+}
+
+/* Makes the next claim come not later than `at_us` (monotonic). */
+static void claim_by(struct dispatch *d, int64_t at_us)
+{
+    if (at_us >= d->claim_at_us)
+        return;
+    d->claim_at_us = at_us;
+    loop_timer_arm_at_us(d->claim_timer, at_us);
+}
+
+/* Slots are handed out up to a horizon ahead; to ask again about the middle of it, each worker at its own time, keeps
+ * everyone supplied with few scripts. */
+static int64_t lead_us(void)
+{
+    return LIMIT_HORIZON_MS * INT64_C(250) + (int64_t)random_below(LIMIT_HORIZON_MS * 500);
+}
+
+static void take_call(struct dispatch *d, const struct redisReply *call, int64_t redis_now_us, int64_t mono_us)
+{
+    const char *batch_id = NULL, *record = NULL;
+    size_t batch_len = 0, record_len = 0;
+    int64_t ordinal = 0, number = 0, slot_us = 0;
+    bool has_metadata_elsewhere = false;
+    struct dial *dial = NULL;
+    int rc = reply_str(reply_at(call, 0), &batch_id, &batch_len);
+    if (rc == 0)
+        rc = reply_i64(reply_at(call, 1), &ordinal);
+    if (rc == 0)
+        rc = reply_i64(reply_at(call, 2), &number);
+    if (rc == 0)
+        rc = reply_i64(reply_at(call, 3), &slot_us);
+    if (rc == 0)
+        rc = reply_str(reply_at(call, 5), &record, &record_len);
+    if (rc == 0)
+        rc = dial_create(d, batch_id, batch_len, (uint64_t)ordinal, (uint32_t)number, mono_us + slot_us - redis_now_us,
+                         record, record_len, &has_metadata_elsewhere, &dial);
+    if (rc != 0) {
+        log_error("claim.unreadable_call", log_strn("batch", batch_id, batch_len), log_i64("ordinal", ordinal),
+                  log_err(rc));
+        return;
+    }
+    dial->next = d->dials;
+    if (d->dials)
+        d->dials->previous = dial;
+    d->dials = dial;
+    d->n_dials++;
+    if (heap_push(d->timetable, dial->slot_us - BEGIN_LEAD_US, dial, &dial->place) != 0)
+        log_error("claim.timetable_full", log_i64("dials", (int64_t)d->n_dials));
+    load(d, dial, has_metadata_elsewhere);
+}
+
+static void plan_next(struct dispatch *d, const struct redisReply *reply, int64_t redis_now_us, int64_t mono_us)
+{
+    int64_t next_ms, more = 0;
+    if (reply_i64(reply_at(reply, 2), &more) == 0 && more == 1)
+        claim_by(d, mono_us);
+    else if (reply_i64(reply_at(reply, 1), &next_ms) == 0)
+        claim_by(d, mono_us + (next_ms * 1000 - redis_now_us) - lead_us());
+}
+
+static void on_claim(const struct redisReply *reply, int err, void *arg)
+{
+    struct dispatch *d = arg;
+    int64_t mono_us = clock_mono_us(), redis_now_us = 0;
+    if (d->claim == CLAIM_ASKING)
+        d->claim = CLAIM_RESTING;
+    if (err == 0)
+        err = reply_to_err(reply);
+    if (err == 0)
+        err = reply_i64(reply_at(reply, 0), &redis_now_us);
+    if (err != 0) {
+        log_warn("claim.failed", log_str("cell", d->cell->id), log_err(err));
+        claim_by(d, mono_us + REFUSED_PAUSE_US);
+        return;
+    }
+    d->request[0] = '\0';
+    d->last_claim_us = mono_us;
+    worker_cell_note_time(d->cell, redis_now_us);
+    size_t n = reply_len(reply);
+    for (size_t i = 3; i < n; i++)
+        take_call(d, reply_at(reply, i), redis_now_us, mono_us);
+    if (n > 3)
+        metric_add(d->worker->metrics.claimed, (double)(n - 3));
+    plan_next(d, reply, redis_now_us, mono_us);
+    if (d->is_wanted)
+        claim_by(d, mono_us);
+    d->is_wanted = false;
+    arm_timetable(d);
+}
+
+static int ask(struct dispatch *d, size_t most)
+{
+    char calls[REDIS_I64_LEN], steps[REDIS_I64_LEN], horizon[REDIS_I64_LEN], lease[REDIS_I64_LEN];
+    if (d->request[0] == '\0') {
+        int rc = ident_make_random("r", 20, d->request, sizeof d->request);
+        if (rc != 0)
+            return rc;
+    }
+    const struct redis_arg args[] = {
+        redis_arg_str(d->worker->id),
+        redis_arg_str(d->request),
+        redis_arg_i64((int64_t)most, calls),
+        redis_arg_i64(LIMIT_CLAIM_STEPS, steps),
+        redis_arg_i64(LIMIT_HORIZON_MS * 1000, horizon),
+        redis_arg_i64(LIMIT_CLAIM_LEASE_MS, lease),
+    };
+    return script_run(d->worker->redis, LUA_CALL_CLAIM, d->cell->prefix, args, sizeof args / sizeof args[0],
+                      SCRIPT_DEADLINE_MS, on_claim, d);
+}
+
+static void claim_now(struct dispatch *d)
+{
+    if (d->claim == CLAIM_CLOSED || !redis_is_ready(d->worker->redis))
+        return;
+    if (d->claim == CLAIM_ASKING) {
+        d->is_wanted = true;
+        return;
+    }
+    size_t room = HELD_MOST - d->n_dials;
+    if (room == 0) {
+        claim_by(d, clock_mono_us() + REFUSED_PAUSE_US);
+        return;
+    }
+    int rc = ask(d, room < LIMIT_CLAIM_CALLS ? room : LIMIT_CLAIM_CALLS);
+    if (rc != 0) {
+        claim_by(d, clock_mono_us() + REFUSED_PAUSE_US);
+        return;
+    }
+    d->claim = CLAIM_ASKING;
+    d->claimed_in_pulse = true;
+}
+
+void dispatch_on_ready(struct dispatch *d)
+{
+    place_flush(d->place);
+    claim_now(d);
+}
+
+void dispatch_wake(struct dispatch *d)
+{
+    claim_now(d);
+}
+
+void dispatch_expect(struct dispatch *d, int64_t at_ms)
+{
+    if (d->claim != CLAIM_CLOSED)
+        claim_by(d, clock_mono_us() + (at_ms - worker_cell_now_ms(d->cell)) * 1000 - lead_us());
+}
+
+bool dispatch_pulse(struct dispatch *d)
+{
+    bool is_quiet = !d->claimed_in_pulse;
+    if (is_quiet)
+        claim_now(d);
+    d->claimed_in_pulse = false;
+    return is_quiet;
+}
+
+void dispatch_drain(struct dispatch *d)
+{
+    d->claim = CLAIM_CLOSED;
+    loop_timer_disarm(d->claim_timer);
+    for (struct dial *dial = d->dials, *next; dial; dial = next) {
+        next = dial->next;
+        if (dial->state != DIAL_WAITING)
+            continue;
+        heap_remove(d->timetable, &dial->place);
+        place_release(d->place, dial);
+    }
+}
+
+bool dispatch_is_idle(const struct dispatch *d)
+{
+    return d->n_dials == 0;
+}
+
+struct place *dispatch_place(const struct dispatch *d)
+{
+    return d->place;
+}
+
+int64_t dispatch_last_claim_us(const struct dispatch *d)
+{
+    return d->last_claim_us;
+}
+
+int dispatch_create(struct worker_cell *cell, struct dispatch **ret_dispatch)
+{
+    int rc = ERR_NOMEM;
+    struct dispatch *d = calloc(1, sizeof *d);
+    if (!d)
+        goto cleanup;
+    d->cell = cell;
+    d->worker = cell->worker;
+    d->claim_at_us = INT64_MAX;
+    d->timetable = heap_create(HELD_MOST);
+    if (!d->timetable)
+        goto cleanup;
+    rc = loop_timer_create(d->worker->loop, on_timetable, d, &d->timetable_timer);
+    if (rc == 0)
+        rc = loop_timer_create(d->worker->loop, on_claim_timer, d, &d->claim_timer);
+    if (rc == 0)
+        rc = place_create(cell, &(struct place_owner){.on_begun = on_begun, .on_over = on_over, .arg = d}, &d->place);
+    if (rc != 0)
+        goto cleanup;
+    *ret_dispatch = d;
+    return 0;
+cleanup:
+    dispatch_free(d);
+    return rc;
+}
+
+void dispatch_free(struct dispatch *d)
+{
+    if (!d)
+        return;
+    place_free(d->place);
+    while (d->dials) {
+        struct dial *dial = d->dials;
+        d->dials = dial->next;
+        dial_free(dial);
+    }
+    loop_timer_free(d->timetable_timer);
+    loop_timer_free(d->claim_timer);
+    heap_free(d->timetable);
+    free(d);
+}

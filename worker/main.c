@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * carillon-worker: claims due calls, places them through a provider profile, receives the provider's callbacks, looks
+ * up what stays silent, records outcomes. Stateless: any worker can settle any call.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/ident.h"
+#include "common/base/log.h"
+#include "common/http/client.h"
+#include "common/redis/keys.h"
+#include "worker/callback.h"
+#include "worker/dispatch.h"
+#include "worker/reap.h"
+#include "worker/settings.h"
+#include "worker/settle.h"
+#include "worker/worker.h"
+
+#define PULSE_US 1000000 /* an idle worker sends one command a second */
+#define READY_CLAIM_US INT64_C(10000000)
+#define HTTP_CONNECTIONS 1024
+
+static const struct conf_option options[] = {
+    {.name = "public-url",
+     .kind = CONF_STR,
+     .help = "where platforms reach this fleet's callbacks, such as https://callbacks.example (default: own address)"},
+};
+
+void worker_cell_note_time(struct worker_cell *cell, int64_t redis_now_us)
+{
+    cell->clock_offset_us = redis_now_us - clock_mono_us();
+}
+
+int64_t worker_cell_now_ms(const struct worker_cell *cell)
+{
+    if (cell->clock_offset_us == 0)
+        return clock_wall_ms();
+    return (clock_mono_us() + cell->clock_offset_us) / 1000;
+}
+
+const char *worker_public_url(const struct worker *worker)
+{
+    const char *url = conf_str(daemon_conf(worker->daemon), "public-url");
+    return url ? url : http_server_url(daemon_http(worker->daemon));
+}
+
+static bool cell_is_idle(const struct worker_cell *cell)
+{
+    return dispatch_is_idle(cell->dispatch) && settle_is_idle(cell->settle) && reap_is_idle(cell->reap);
+}
+
+void worker_check_drained(struct worker *worker)
+{
+    if (!worker->is_draining)
+        return;
+    for (size_t i = 0; i < worker->n_cells; i++)
+        if (!cell_is_idle(&worker->cells[i]))
+            return;
+    daemon_drained(worker->daemon);
+}
+
+/* The pulse: every second one command, in turn a tick and a claim of each cell, so that an idle worker stays quiet
+ * however many cells it serves, and hears of lost wakes all the same. */
+static void on_pulse(void *arg)
+{
+    struct worker *w = arg;
+    struct worker_cell *cell = &w->cells[w->pulse_turn / 2 % w->n_cells];
+    if (w->pulse_turn % 2 == 0 || w->is_draining || !dispatch_pulse(cell->dispatch))
+        reap_pulse(cell->reap);
+    w->pulse_turn++;
+    loop_timer_arm_us(w->pulse, PULSE_US);
+}
+
+static void make_metrics(struct worker *w)
+{
+    struct metrics *m = daemon_metrics(w->daemon);
+    struct worker_metrics *to = &w->metrics;
+    static const double late_bounds[] = {0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1};
+    to->claimed = metrics_counter(m, "carillon_calls_claimed_total", "Calls claimed", NULL, NULL);
+    to->begun = metrics_counter(m, "carillon_dials_begun_total", "Dials begun", NULL, NULL);
+    to->released = metrics_counter(m, "carillon_calls_released_total", "Claimed calls not begun", NULL, NULL);
+    for (size_t i = 0; i < sizeof to->verdicts / sizeof to->verdicts[0]; i++)
+        to->verdicts[i] = metrics_counter(m, "carillon_dial_verdicts_total", "Create requests by what they came to",
+                                          "verdict", verdict_name((enum verdict)i));
+    for (size_t i = 0; i < OUTCOME_COUNT; i++)
+        to->outcomes[i] = metrics_counter(m, "carillon_attempt_outcomes_total", "Attempts settled, by outcome",
+                                          "outcome", outcome_name((enum outcome)i));
+    to->callbacks_settled =
+        metrics_counter(m, "carillon_callbacks_settled_total", "Callbacks that told an outcome", NULL, NULL);
+    to->callbacks_refused = metrics_counter(m, "carillon_callbacks_refused_total",
+                                            "Callbacks that were not believed or not readable", NULL, NULL);
+    to->lookups = metrics_counter(m, "carillon_lookups_total", "Calls looked up at their platform", NULL, NULL);
+    to->reclaimed = metrics_counter(m, "carillon_claims_reclaimed_total", "Claims whose lease passed", NULL, NULL);
+    to->lost_wakes = metrics_counter(m, "carillon_lost_wakes_total",
+                                     "Lanes and flows found parked although there was room", NULL, NULL);
+    to->late_seconds = metrics_histogram(m, "carillon_begin_late_seconds", "How far begins lie behind their slots",
+                                         late_bounds, sizeof late_bounds / sizeof late_bounds[0]);
+}
+
+static int make_cell(struct worker *w, struct worker_cell *cell, const char *id)
+{
+    cell->worker = w;
+    cell->id = id;
+    struct key prefix = key_cell_prefix(id);
+    memcpy(cell->prefix, prefix.text, prefix.len + 1);
+    int rc = settings_create(w->redis, w->keys, id, worker_public_url(w), &cell->settings);
+    if (rc == 0)
+        rc = settle_create(cell, &cell->settle);
+    if (rc == 0)
+        rc = reap_create(cell, &cell->reap);
+    if (rc == 0)
+        rc = dispatch_create(cell, &cell->dispatch);
+    return rc;
+}
+
+static void worker_stop(void *state);
+
+static int worker_start(struct daemon *d, void **ret_state)
+{
+    struct worker *w = calloc(1, sizeof *w);
+    if (!w)
+        return ERR_NOMEM;
+    w->daemon = d;
+    w->loop = daemon_loop(d);
+    w->redis = daemon_redis(d);
+    w->keys = daemon_keys(d);
+    make_metrics(w);
+    int rc = ident_make_random("w_", 12, w->id, sizeof w->id);
+    if (rc == 0)
+        rc = http_client_create(w->loop, HTTP_CONNECTIONS, &w->http);
+    if (rc == 0)
+        rc = provider_http_create(w->http, &w->provider);
+    for (size_t i = 0; rc == 0 && i < daemon_cell_count(d); i++) {
+        w->n_cells++;
+        rc = make_cell(w, &w->cells[i], daemon_cell(d, i));
+    }
+    if (rc == 0)
+        rc = callbacks_create(w, &w->callbacks);
+    if (rc == 0)
+        rc = loop_timer_create(w->loop, on_pulse, w, &w->pulse);
+    if (rc != 0) {
+        worker_stop(w);
+        return rc;
+    }
+    log_info("worker.started", log_str("worker", w->id), log_str("public_url", worker_public_url(w)));
+    *ret_state = w;
+    return 0;
+}
+
+static void worker_stop(void *state)
+{
+    struct worker *w = state;
+    loop_timer_free(w->pulse);
+    provider_http_free(w->provider);
+    http_client_free(w->http);
+    for (size_t i = 0; i < w->n_cells; i++) {
+        dispatch_free(w->cells[i].dispatch);
+        reap_free(w->cells[i].reap);
+        settle_free(w->cells[i].settle);
+        settings_free(w->cells[i].settings);
+    }
+    callbacks_free(w->callbacks);
+    free(w);
+}
+
+static void on_redis_ready(void *state)
+{
+    struct worker *w = state;
+    for (size_t i = 0; i < w->n_cells; i++) {
+        settle_flush(w->cells[i].settle);
+        reap_on_ready(w->cells[i].reap);
+        dispatch_on_ready(w->cells[i].dispatch);
+    }
+    loop_timer_arm_us(w->pulse, PULSE_US);
+}
+
+static void on_wake(void *state, const char *cell)
+{
+    struct worker *w = state;
+    for (size_t i = 0; i < w->n_cells; i++)
+        if (strcmp(w->cells[i].id, cell) == 0)
+            dispatch_wake(w->cells[i].dispatch);
+}
+
+static void drain(void *state)
+{
+    struct worker *w = state;
+    w->is_draining = true;
+    for (size_t i = 0; i < w->n_cells; i++)
+        dispatch_drain(w->cells[i].dispatch);
+    worker_check_drained(w);
+}
+
+static bool is_ready(void *state, struct buf *why)
+{
+    const struct worker *w = state;
+    for (size_t i = 0; i < w->n_cells; i++) {
+        int64_t last_us = dispatch_last_claim_us(w->cells[i].dispatch);
+        if (last_us != 0 && clock_mono_us() - last_us <= READY_CLAIM_US * (int64_t)w->n_cells)
+            continue;
+        if (buf_printf(why, "no claim of cell %s was answered lately", w->cells[i].id) != 0)
+            return false;
+        return false;
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct daemon_spec spec = {
+        .name = "carillon-worker",
+        .options = options,
+        .n_options = sizeof options / sizeof options[0],
+        .default_listen = "127.0.0.1:8081",
+        .wants_redis = true,
+        .wake_channel = key_wake_channel,
+        .start = worker_start,
+        .on_redis_ready = on_redis_ready,
+        .on_wake = on_wake,
+        .drain = drain,
+        .is_ready = is_ready,
+        .stop = worker_stop,
+    };
+    return daemon_main(&spec, argc, argv);
+}

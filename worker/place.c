@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/place.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/digest.h"
+#include "common/base/ident.h"
+#include "common/base/log.h"
+#include "common/domain/phone.h"
+#include "common/domain/token.h"
+#include "common/metrics/metrics.h"
+#include "common/redis/script.h"
+#include "worker/dispatch.h"
+#include "worker/outbox.h"
+#include "worker/reap.h"
+#include "worker/settle.h"
+
+#define LIFE_MARGIN_MS 30000 /* of the hard deadline, after the create request, ringing and talk */
+#define POLL_MARGIN_MS 30000 /* after ringing, where the trunk does not say when to ask */
+#define NOT_SENT_AGAIN_MS 1000 /* a platform that cannot be reached: again after this, */
+#define NOT_SENT_HOLD_MS 500 /* and the trunk is silent for this long */
+#define THROTTLED_AGAIN_MS 1000 /* a refusal without a Retry-After */
+#define THROTTLED_AGAIN_MOST_MS 60000
+#define DOUBT_CHECK_MS 2000 /* an UNKNOWN is looked up this soon */
+
+struct place {
+    struct worker_cell *cell;
+    struct worker *worker;
+    struct place_owner owner;
+    struct redis_arg begin_prologue[3];
+    struct redis_arg owner_prologue[1];
+    char late_space[REDIS_I64_LEN], post_space[REDIS_I64_LEN];
+    struct outbox_spec begin_spec, release_spec, accept_spec, abort_spec;
+    struct outbox *begins, *releases, *accepts, *aborts;
+};
+
+/* The first three arguments of every item: which dial. */
+struct dial_args {
+    char ordinal[REDIS_I64_LEN], number[REDIS_I64_LEN];
+};
+
+static void fill_dial(struct redis_arg *args, const struct dial *dial, struct dial_args *space)
+{
+    args[0] = redis_arg_str(dial->batch_id);
+    args[1] = redis_arg_i64((int64_t)dial->ordinal, space->ordinal);
+    args[2] = redis_arg_i64(dial->number, space->number);
+}
+
+static void over(struct place *p, struct dial *dial)
+{
+    p->owner.on_over(dial, p->owner.arg);
+}
+
+static struct place *place_of(const struct dial *dial)
+{
+    return dispatch_place(dial->dispatch);
+}
+
+/* Memory ran out while telling Redis: the dial is let go, its check will find it. */
+static void untold(struct place *p, struct dial *dial)
+{
+    log_error("dial.untold", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal),
+              log_err(ERR_NOMEM));
+    over(p, dial);
+}
+
+/* ---- telling Redis what became of a request ---- */
+
+static void on_told(const struct redisReply *reply, const struct redisReply *whole, int err, void *arg)
+{
+    (void)whole;
+    struct dial *dial = arg;
+    const char *word = "";
+    size_t len = 0;
+    if (err == 0)
+        err = reply_str(reply, &word, &len);
+    if (err != 0)
+        log_error("dial.refused_by_script", log_str("batch", dial->batch_id),
+                  log_i64("ordinal", (int64_t)dial->ordinal), log_err(err));
+    over(place_of(dial), dial);
+}
+
+static void tell_accepted(struct place *p, struct dial *dial, const struct provider_start *start)
+{
+    int64_t poll_after_ms = dial->batch->trunk->poll_after_ms;
+    if (poll_after_ms == 0)
+        poll_after_ms = dial->batch->ring_timeout_s * INT64_C(1000) + POLL_MARGIN_MS;
+    struct redis_arg args[5];
+    struct dial_args space;
+    char check[REDIS_I64_LEN];
+    fill_dial(args, dial, &space);
+    args[3] = redis_arg_str(start->provider_id);
+    args[4] = redis_arg_i64(worker_cell_now_ms(p->cell) + poll_after_ms, check);
+    reap_expect(p->cell->reap, worker_cell_now_ms(p->cell) + poll_after_ms);
+    if (outbox_add(p->accepts, args, on_told, dial) != 0)
+        untold(p, dial);
+}
+
+/* `again_ms` from now the contact is due again; the trunk is silent for `hold_ms`. */
+static void tell_aborted(struct place *p, struct dial *dial, enum verdict verdict, int64_t again_ms, int64_t hold_ms)
+{
+    int64_t jitter_ms = (int64_t)random_below((uint64_t)(again_ms / 4 + 1));
+    int64_t due_ms = worker_cell_now_ms(p->cell) + again_ms + jitter_ms;
+    struct redis_arg args[6];
+    struct dial_args space;
+    char due[REDIS_I64_LEN], hold[REDIS_I64_LEN];
+    fill_dial(args, dial, &space);
+    args[3] = redis_arg_str(verdict_name(verdict));
+    args[4] = redis_arg_i64(due_ms, due);
+    args[5] = redis_arg_i64(hold_ms, hold);
+    dispatch_expect(dial->dispatch, due_ms);
+    if (outbox_add(p->aborts, args, on_told, dial) != 0)
+        untold(p, dial);
+}
+
+static void on_settled(enum settle_end end, void *arg)
+{
+    (void)end;
+    struct dial *dial = arg;
+    over(place_of(dial), dial);
+}
+
+static void tell_rejected(struct place *p, struct dial *dial, const struct provider_start *start)
+{
+    struct provider_result result;
+    provider_result_init(&result);
+    result.kind = PROVIDER_ANALYZED; /* a refusal is all that the platform will ever say */
+    result.verdict = VERDICT_ACCEPTED;
+    result.outcome = start->outcome;
+    memcpy(result.reason, start->reason, sizeof result.reason);
+    const struct settle_dial which = {dial->batch_id, dial->ordinal, dial->number};
+    settle_report(p->cell->settle, &which, &result, SETTLE_BY_ANSWER, on_settled, dial);
+    provider_result_clear(&result);
+}
+
+static int64_t throttled_again_ms(const struct provider_start *start)
+{
+    if (start->retry_after_ms < 0)
+        return THROTTLED_AGAIN_MS;
+    return start->retry_after_ms < THROTTLED_AGAIN_MOST_MS ? start->retry_after_ms : THROTTLED_AGAIN_MOST_MS;
+}
+
+static void tell(struct place *p, struct dial *dial, const struct provider_start *start)
+{
+    dial_set_state(dial, DIAL_TELLING);
+    metric_add(p->worker->metrics.verdicts[start->verdict], 1);
+    if (start->verdict != VERDICT_ACCEPTED)
+        log_info("dial.verdict", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal),
+                 log_i64("dial", dial->number), log_str("verdict", verdict_name(start->verdict)),
+                 log_i64("status", start->http_status), log_str("reason", start->reason));
+    switch (start->verdict) {
+    case VERDICT_ACCEPTED:
+        tell_accepted(p, dial, start);
+        return;
+    case VERDICT_THROTTLED:
+        tell_aborted(p, dial, start->verdict, throttled_again_ms(start), throttled_again_ms(start));
+        return;
+    case VERDICT_NOT_SENT:
+        tell_aborted(p, dial, start->verdict, NOT_SENT_AGAIN_MS, NOT_SENT_HOLD_MS);
+        return;
+    case VERDICT_ACCOUNT:
+        log_error("trunk.stopped", log_str("trunk", dial->batch->trunk->id), log_i64("status", start->http_status),
+                  log_str("reason", start->reason));
+        tell_aborted(p, dial, start->verdict, 0, 0);
+        return;
+    case VERDICT_REJECTED:
+        tell_rejected(p, dial, start);
+        return;
+    case VERDICT_UNKNOWN:
+        reap_doubt(p->cell->reap, &(struct settle_dial){dial->batch_id, dial->ordinal, dial->number}, DOUBT_CHECK_MS);
+        over(p, dial);
+        return;
+    }
+}
+
+/* ---- the request ---- */
+
+static void on_started(const struct provider_start *start, void *arg)
+{
+    struct dial *dial = arg;
+    tell(place_of(dial), dial, start);
+}
+
+static uint64_t caller_id(const struct dial *dial)
+{
+    /* One number for a contact in all its attempts: people call back the one that they saw. */
+    const struct batch_settings *batch = dial->batch;
+    if (batch->n_caller_ids > 0)
+        return batch->caller_ids[dial->ordinal % batch->n_caller_ids];
+    return batch->trunk->n_caller_ids > 0 ? batch->trunk->caller_ids[dial->ordinal % batch->trunk->n_caller_ids] : 0;
+}
+
+static int start_request(struct place *p, struct dial *dial)
+{
+    const struct batch_settings *batch = dial->batch;
+    char to[PHONE_TEXT_LEN + 1], from[PHONE_TEXT_LEN + 1] = "", token[LIMIT_TOKEN_LEN + 1];
+    char call_id[LIMIT_CALL_ID_LEN + 1];
+    int rc = token_make(seal_token_key(p->worker->keys), dial->batch_id, dial->ordinal, dial->number, token);
+    if (rc == 0)
+        rc = ident_make_call(dial->batch_id, dial->ordinal, call_id);
+    if (rc != 0)
+        return rc;
+    phone_format(dial->contact.phone, to);
+    if (caller_id(dial) != 0)
+        phone_format(caller_id(dial), from);
+    const struct dial_request request = {
+        .to = to,
+        .from = from,
+        .agent_id = batch->agent_id,
+        .token = token,
+        .batch_id = dial->batch_id,
+        .call_id = call_id,
+        .contact_id = dial->contact.id,
+        .contact_name = contact_display_name(&dial->contact),
+        .contact_email = dial->contact.email,
+        .contact_company = dial->contact.company,
+        .contact_timezone = dial->contact.timezone,
+        .metadata = dial->contact.metadata_len > 0 ? dial->contact.metadata : NULL,
+        .metadata_len = dial->contact.metadata_len,
+        .ring_timeout_s = batch->ring_timeout_s,
+        .max_call_duration_s = batch->max_call_duration_s,
+    };
+    return provider_http_start(p->worker->provider, batch->trunk->profile, &batch->trunk->provider, &request,
+                               on_started, dial, NULL);
+}
+
+void place_send(struct place *p, struct dial *dial)
+{
+    struct provider_start start = {.verdict = VERDICT_NOT_SENT, .outcome = OUTCOME_UNKNOWN, .retry_after_ms = -1};
+    if (clock_mono_us() - dial->begin_us > LIMIT_SLOT_LATE_MS * 1000) {
+        memcpy(start.reason, "late", sizeof "late");
+        tell(p, dial, &start);
+        return;
+    }
+    dial_set_state(dial, DIAL_SENDING);
+    int rc = start_request(p, dial);
+    if (rc == 0)
+        return;
+    /* Nothing was sent. What can never be sent is this contact's end; what may pass is tried again. */
+    if (rc == ERR_INVALID || rc == ERR_TOO_LARGE || rc == ERR_STATE) {
+        start.verdict = VERDICT_REJECTED;
+        start.outcome = OUTCOME_REJECTED;
+    }
+    const char *name = err_name(rc);
+    memcpy(start.reason, name, strlen(name) + 1);
+    tell(p, dial, &start);
+}
+
+/* ---- the intent ---- */
+
+static void begun(struct place *p, struct dial *dial, const struct redisReply *reply, const struct redisReply *whole)
+{
+    int64_t begin_us, attempt, now_us, mono_us = clock_mono_us();
+    if (reply_i64(reply_at(reply, 1), &begin_us) != 0 || reply_i64(reply_at(reply, 2), &attempt) != 0 ||
+        reply_i64(reply_at(whole, 0), &now_us) != 0) {
+        /* The intent is written, so it must not be forgotten: its check settles it. */
+        log_error("dial.begin_unreadable", log_str("batch", dial->batch_id));
+        over(p, dial);
+        return;
+    }
+    worker_cell_note_time(p->cell, now_us);
+    dial->begin_us = mono_us + (begin_us - now_us);
+    dial->attempt = (int32_t)attempt;
+    dial_set_state(dial, DIAL_BEGUN);
+    metric_add(p->worker->metrics.begun, 1);
+    metric_observe(p->worker->metrics.late_seconds, (double)(dial->begin_us - dial->slot_us) / 1e6);
+    p->owner.on_begun(dial, dial->begin_us, p->owner.arg);
+}
+
+static void on_begin(const struct redisReply *reply, const struct redisReply *whole, int err, void *arg)
+{
+    struct dial *dial = arg;
+    struct place *p = place_of(dial);
+    const char *word = "", *reason = "";
+    size_t len = 0;
+    if (err == 0)
+        err = reply_str(reply_at(reply, 0), &word, &len);
+    if (err != 0) {
+        log_error("dial.refused_by_script", log_str("batch", dial->batch_id),
+                  log_i64("ordinal", (int64_t)dial->ordinal), log_err(err));
+        over(p, dial);
+        return;
+    }
+    if (strcmp(word, "begun") == 0) {
+        begun(p, dial, reply, whole);
+        return;
+    }
+    if (reply_str(reply_at(reply, 1), &reason, &len) != 0)
+        reason = "";
+    log_debug("dial.not_begun", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal),
+              log_str("answer", word), log_str("reason", reason));
+    metric_add(p->worker->metrics.released, 1);
+    dispatch_wake(dial->dispatch);
+    over(p, dial);
+}
+
+void place_begin(struct place *p, struct dial *dial)
+{
+    const struct batch_settings *batch = dial->batch;
+    int64_t life_ms =
+        LIMIT_POST_DEADLINE_MS + LIFE_MARGIN_MS + ((int64_t)batch->ring_timeout_s + batch->max_call_duration_s) * 1000;
+    struct redis_arg args[4];
+    struct dial_args space;
+    char life[REDIS_I64_LEN];
+    fill_dial(args, dial, &space);
+    args[3] = redis_arg_i64(life_ms, life);
+    dial_set_state(dial, DIAL_BEGINNING);
+    if (outbox_add(p->begins, args, on_begin, dial) != 0)
+        over(p, dial); /* never begun: the lease gives it back */
+}
+
+static void on_released(const struct redisReply *reply, const struct redisReply *whole, int err, void *arg)
+{
+    (void)reply;
+    (void)whole;
+    (void)err; /* what the script would not release, the lease gives back */
+    struct dial *dial = arg;
+    over(place_of(dial), dial);
+}
+
+void place_release(struct place *p, struct dial *dial)
+{
+    struct redis_arg args[3];
+    struct dial_args space;
+    fill_dial(args, dial, &space);
+    dial_set_state(dial, DIAL_RELEASING);
+    metric_add(p->worker->metrics.released, 1);
+    if (outbox_add(p->releases, args, on_released, dial) != 0)
+        over(p, dial);
+}
+
+void place_flush(struct place *p)
+{
+    outbox_flush(p->begins);
+    outbox_flush(p->accepts);
+    outbox_flush(p->aborts);
+    outbox_flush(p->releases);
+}
+
+static void describe(struct place *p)
+{
+    p->owner_prologue[0] = redis_arg_str(p->worker->id);
+    p->begin_prologue[0] = redis_arg_str(p->worker->id);
+    p->begin_prologue[1] = redis_arg_i64(LIMIT_SLOT_LATE_MS, p->late_space);
+    p->begin_prologue[2] = redis_arg_i64(LIMIT_POST_DEADLINE_MS, p->post_space);
+    p->begin_spec = (struct outbox_spec){.script = LUA_CALL_BEGIN,
+                                         .fields = 4,
+                                         .most = LIMIT_SCRIPT_CALLS,
+                                         .reply_offset = 1,
+                                         .prologue = p->begin_prologue,
+                                         .n_prologue = 3};
+    p->release_spec = (struct outbox_spec){.script = LUA_CALL_RELEASE,
+                                           .fields = 3,
+                                           .most = LIMIT_SCRIPT_CALLS,
+                                           .prologue = p->owner_prologue,
+                                           .n_prologue = 1};
+    p->accept_spec = (struct outbox_spec){.script = LUA_CALL_ACCEPT, .fields = 5, .most = LIMIT_SCRIPT_CALLS};
+    p->abort_spec = (struct outbox_spec){.script = LUA_CALL_ABORT,
+                                         .fields = 6,
+                                         .most = LIMIT_SCRIPT_CALLS,
+                                         .prologue = p->owner_prologue,
+                                         .n_prologue = 1};
+}
+
+int place_create(struct worker_cell *cell, const struct place_owner *owner, struct place **ret_place)
+{
+    struct place *p = calloc(1, sizeof *p);
+    if (!p)
+        return ERR_NOMEM;
+    p->cell = cell;
+    p->worker = cell->worker;
+    p->owner = *owner;
+    describe(p);
+    struct loop *loop = p->worker->loop;
+    struct redis *redis = p->worker->redis;
+    int rc = outbox_create(loop, redis, cell->prefix, &p->begin_spec, &p->begins);
+    if (rc == 0)
+        rc = outbox_create(loop, redis, cell->prefix, &p->release_spec, &p->releases);
+    if (rc == 0)
+        rc = outbox_create(loop, redis, cell->prefix, &p->accept_spec, &p->accepts);
+    if (rc == 0)
+        rc = outbox_create(loop, redis, cell->prefix, &p->abort_spec, &p->aborts);
+    if (rc != 0) {
+        place_free(p);
+        return rc;
+    }
+    *ret_place = p;
+    return 0;
+}
+
+void place_free(struct place *p)
+{
+    if (!p)
+        return;
+    outbox_free(p->begins);
+    outbox_free(p->releases);
+    outbox_free(p->accepts);
+    outbox_free(p->aborts);
+    free(p);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Places dials: the intent to Redis, the request to the platform, and what became of it back to Redis. The steps of one
+ * dial, without the question of when: that is dispatch.c.
+ */
+#ifndef CARILLON_WORKER_PLACE_H
+#define CARILLON_WORKER_PLACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "worker/dial.h"
+#include "worker/worker.h"
+
+struct place;
+
+/* What the owner of the dials is told. Neither is called from inside the call of place_* that leads to it, but for a
+ * dial that turns out to be over at once. */
+struct place_owner {
+    /* The dial was begun: place_send() is to be called at `at_us` (monotonic). */
+    void (*on_begun)(struct dial *dial, int64_t at_us, void *arg);
+    /* Nothing is left to do. */
+    void (*on_over)(struct dial *dial, void *arg);
+    void *arg;
+};
+
+/* `owner` is copied. */
+int place_create(struct worker_cell *cell, const struct place_owner *owner, struct place **ret_place) MUST_CHECK;
+/* After the connection was freed. Accepts NULL. */
+void place_free(struct place *p);
+
+/* WAITING: writes the intent. Redis may refuse it (paused, late, ...): then the dial is over. */
+void place_begin(struct place *p, struct dial *dial);
+/* WAITING or LOADING: gives the call back, nothing charged. */
+void place_release(struct place *p, struct dial *dial);
+/* BEGUN: sends the create request, or, where its instant lies more than LIMIT_SLOT_LATE_MS back, takes the dial back as
+ * not sent. */
+void place_send(struct place *p, struct dial *dial);
+
+/* Redis is ready again: what waits is sent. */
+void place_flush(struct place *p);
+
+#endif

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/reap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/domain/phone.h"
+#include "common/domain/token.h"
+#include "common/metrics/metrics.h"
+#include "common/redis/script.h"
+#include "worker/outbox.h"
+#include "worker/settings.h"
+
+#define SCRIPT_DEADLINE_MS 3000
+#define TICK_LEAST_US 1000000 /* between two ticks of one cell */
+#define CHECK_LEASE_MS 15000 /* longer than one lookup may take */
+#define CHECK_LEAST_MS 1000 /* between two looks at one call */
+#define DOUBT_MOST_MS 60000 /* between two looks at a call that no platform has confirmed */
+#define LOOKUPS_MOST 128
+
+struct reap {
+    struct worker_cell *cell;
+    struct worker *worker;
+    struct outbox_spec recheck_spec;
+    struct outbox *rechecks;
+    struct loop_timer *tick_timer;
+    struct loop_timer *check_timer;
+    int64_t last_tick_us;
+    int64_t check_at_us; /* what check_timer is armed for; INT64_MAX: nothing */
+    bool is_ticking;
+    bool is_checking;
+    struct check *checks; /* lookups under way */
+    size_t n_checks;
+};
+
+/* One leased call being looked up. */
+struct check {
+    struct reap *reap;
+    struct check *next, *previous;
+    char batch_id[LIMIT_BATCH_ID_LEN + 1];
+    struct settle_dial dial;
+    struct call_text call;
+    const struct batch_settings *batch; /* a reference */
+};
+
+static void check_free(struct check *check)
+{
+    settings_unref(check->batch);
+    free(check);
+}
+
+static void check_end(struct check *check)
+{
+    struct reap *r = check->reap;
+    if (check->next)
+        check->next->previous = check->previous;
+    if (check->previous)
+        check->previous->next = check->next;
+    else
+        r->checks = check->next;
+    r->n_checks--;
+    check_free(check);
+    worker_check_drained(r->worker);
+}
+
+/* ---- when to look again ---- */
+
+static void check_by(struct reap *r, int64_t at_us)
+{
+    if (at_us >= r->check_at_us)
+        return;
+    r->check_at_us = at_us;
+    loop_timer_arm_at_us(r->check_timer, at_us);
+}
+
+void reap_expect(struct reap *r, int64_t at_ms)
+{
+    check_by(r, clock_mono_us() + (at_ms - worker_cell_now_ms(r->cell)) * 1000);
+}
+
+static int64_t clamp(int64_t value, int64_t least, int64_t most)
+{
+    if (most < least)
+        most = least;
+    return value < least ? least : value > most ? most : value;
+}
+
+/* Half of the time since the begin again: often at first, then ever less. */
+static int64_t next_look_ms(const struct reap *r, const struct check *check)
+{
+    int64_t elapsed_ms = worker_cell_now_ms(r->cell) - check->call.begin_ms;
+    int64_t least = CHECK_LEAST_MS, most = DOUBT_MOST_MS;
+    if (check->call.provider_id[0] != '\0' && check->batch) {
+        least = clamp(check->batch->trunk->poll_after_ms, CHECK_LEAST_MS, DOUBT_MOST_MS);
+        most = check->batch->max_call_duration_s * INT64_C(500);
+    }
+    return clamp(elapsed_ms / 2, least, most);
+}
+
+/* ---- telling Redis ---- */
+
+static void on_recheck(const struct redisReply *reply, const struct redisReply *whole, int err, void *arg)
+{
+    (void)whole;
+    struct reap *r = arg;
+    const char *word = "";
+    size_t len;
+    if (err == 0)
+        err = reply_str(reply, &word, &len);
+    if (err != 0)
+        log_error("check.refused_by_script", log_str("cell", r->cell->id), log_err(err));
+    else if (strcmp(word, "givenback") == 0)
+        log_info("call.given_back", log_str("cell", r->cell->id), log_str("why", "the platform has no such call"));
+    worker_check_drained(r->worker);
+}
+
+static void recheck(struct reap *r, const struct settle_dial *dial, const char *what, const char *provider_id,
+                    int64_t in_ms, int64_t absent_after_ms)
+{
+    char space[4][REDIS_I64_LEN];
+    int64_t at_ms = worker_cell_now_ms(r->cell) + in_ms;
+    const struct redis_arg args[] = {
+        redis_arg_str(dial->batch_id),
+        redis_arg_i64((int64_t)dial->ordinal, space[0]),
+        redis_arg_i64(dial->number, space[1]),
+        redis_arg_str(what),
+        redis_arg_str(provider_id),
+        redis_arg_i64(at_ms, space[2]),
+        redis_arg_i64(absent_after_ms, space[3]),
+    };
+    reap_expect(r, at_ms);
+    if (outbox_add(r->rechecks, args, on_recheck, r) != 0)
+        log_error("check.untold", log_str("batch", dial->batch_id), log_err(ERR_NOMEM));
+}
+
+void reap_doubt(struct reap *r, const struct settle_dial *dial, int64_t in_ms)
+{
+    recheck(r, dial, "unsure", "", in_ms, 0);
+}
+
+void reap_seen(struct reap *r, const struct settle_dial *dial, const char *provider_id, int64_t in_ms)
+{
+    recheck(r, dial, "seen", provider_id, in_ms, 0);
+}
+
+/* ---- looking up ---- */
+
+static void on_settled(enum settle_end end, void *arg)
+{
+    (void)end; /* what could not be written is looked up again when its lease has passed */
+    check_end(arg);
+}
+
+static void on_answer(const struct provider_answer *answer, void *arg)
+{
+    struct check *check = arg;
+    struct reap *r = check->reap;
+    const struct provider_result *result = answer->result;
+    int64_t again_ms = next_look_ms(r, check);
+    if (answer->matches > 1)
+        log_error("check.placed_twice", log_str("batch", check->batch_id),
+                  log_i64("ordinal", (int64_t)check->dial.ordinal), log_i64("dial", check->dial.number),
+                  log_i64("calls", (int64_t)answer->matches));
+    if (answer->found == PROVIDER_FOUND && (result->kind == PROVIDER_ENDED || result->kind == PROVIDER_ANALYZED)) {
+        settle_report(r->cell->settle, &check->dial, result, SETTLE_BY_LOOKUP, on_settled, check);
+        return;
+    }
+    if (answer->found == PROVIDER_FOUND) {
+        const char *id = result->provider_id[0] != '\0' ? result->provider_id : check->call.provider_id;
+        recheck(r, &check->dial, "seen", id, again_ms, 0);
+    } else if (answer->found == PROVIDER_ABSENT) {
+        recheck(r, &check->dial, "absent", "", again_ms, check->batch->trunk->lookup_absent_after_ms);
+    } else {
+        log_warn("check.failed", log_str("batch", check->batch_id), log_i64("ordinal", (int64_t)check->dial.ordinal),
+                 log_i64("status", answer->http_status), log_str("reason", answer->reason));
+        recheck(r, &check->dial, "unsure", "", again_ms, 0);
+    }
+    check_end(check);
+}
+
+static int look(struct check *check)
+{
+    struct worker *w = check->reap->worker;
+    const struct trunk_settings *trunk = check->batch->trunk;
+    metric_add(w->metrics.lookups, 1);
+    if (check->call.provider_id[0] != '\0')
+        return provider_http_poll(w->provider, trunk->profile, &trunk->provider, check->call.provider_id, on_answer,
+                                  check, NULL);
+    char token[LIMIT_TOKEN_LEN + 1], to[PHONE_TEXT_LEN + 1] = "";
+    int rc = token_make(seal_token_key(w->keys), check->batch_id, check->dial.ordinal, check->dial.number, token);
+    if (rc != 0)
+        return rc;
+    if (check->call.phone != 0)
+        phone_format(check->call.phone, to);
+    const struct provider_lookup lookup = {.token = token, .to = to, .from = "", .begin_ms = check->call.begin_ms};
+    return provider_http_lookup(w->provider, trunk->profile, &trunk->provider, &lookup, on_answer, check, NULL);
+}
+
+static void on_batch(const struct batch_settings *batch, int err, void *arg)
+{
+    struct check *check = arg;
+    struct reap *r = check->reap;
+    if (err == 0) {
+        check->batch = settings_ref(batch);
+        if (worker_cell_now_ms(r->cell) >= check->call.deadline_ms) {
+            settle_unknown(r->cell->settle, &check->dial, on_settled, check);
+            return;
+        }
+        err = look(check);
+    }
+    if (err == 0)
+        return;
+    log_warn("check.not_made", log_str("batch", check->batch_id), log_err(err));
+    recheck(r, &check->dial, "unsure", "", next_look_ms(r, check), 0);
+    check_end(check);
+}
+
+static void take_check(struct reap *r, const struct redisReply *row)
+{
+    const char *batch_id = "", *text = "";
+    size_t batch_len = 0, text_len = 0;
+    int64_t ordinal = 0, number = 0;
+    struct check *check = calloc(1, sizeof *check);
+    int rc = check ? reply_str(reply_at(row, 0), &batch_id, &batch_len) : ERR_NOMEM;
+    if (rc == 0)
+        rc = reply_i64(reply_at(row, 1), &ordinal);
+    if (rc == 0)
+        rc = reply_i64(reply_at(row, 2), &number);
+    if (rc == 0)
+        rc = reply_str(reply_at(row, 3), &text, &text_len);
+    if (rc == 0)
+        rc = batch_len <= LIMIT_BATCH_ID_LEN ? call_text_parse(text, text_len, &check->call) : ERR_INVALID;
+    if (rc != 0) {
+        log_error("check.unreadable_call", log_strn("batch", batch_id, batch_len), log_i64("ordinal", ordinal),
+                  log_err(rc));
+        free(check);
+        return;
+    }
+    check->reap = r;
+    memcpy(check->batch_id, batch_id, batch_len + 1);
+    check->dial = (struct settle_dial){check->batch_id, (uint64_t)ordinal, (uint32_t)number};
+    check->next = r->checks;
+    if (r->checks)
+        r->checks->previous = check;
+    r->checks = check;
+    r->n_checks++;
+    settings_get(r->cell->settings, check->batch_id, on_batch, check);
+}
+
+static void on_checks(const struct redisReply *reply, int err, void *arg)
+{
+    struct reap *r = arg;
+    r->is_checking = false;
+    int64_t next_ms, redis_now_us;
+    if (err == 0)
+        err = reply_to_err(reply);
+    if (err == 0)
+        err = reply_i64(reply_at(reply, 0), &redis_now_us);
+    if (err != 0) {
+        log_warn("checks.failed", log_str("cell", r->cell->id), log_err(err));
+        check_by(r, clock_mono_us() + TICK_LEAST_US);
+        return;
+    }
+    worker_cell_note_time(r->cell, redis_now_us);
+    if (reply_i64(reply_at(reply, 1), &next_ms) == 0)
+        reap_expect(r, next_ms);
+    for (size_t i = 2; i < reply_len(reply); i++)
+        take_check(r, reply_at(reply, i));
+}
+
+static void on_check_timer(void *arg)
+{
+    struct reap *r = arg;
+    r->check_at_us = INT64_MAX;
+    if (r->is_checking || !redis_is_ready(r->worker->redis))
+        return;
+    if (r->n_checks + LIMIT_CHECKS > LOOKUPS_MOST) {
+        check_by(r, clock_mono_us() + TICK_LEAST_US);
+        return;
+    }
+    char calls[REDIS_I64_LEN], lease[REDIS_I64_LEN];
+    const struct redis_arg args[] = {redis_arg_i64(LIMIT_CHECKS, calls), redis_arg_i64(CHECK_LEASE_MS, lease)};
+    if (script_run(r->worker->redis, LUA_CALL_CHECKS, r->cell->prefix, args, 2, SCRIPT_DEADLINE_MS, on_checks, r) == 0)
+        r->is_checking = true;
+    else
+        check_by(r, clock_mono_us() + TICK_LEAST_US);
+}
+
+/* ---- the tick ---- */
+
+static void on_tick(const struct redisReply *reply, int err, void *arg)
+{
+    struct reap *r = arg;
+    r->is_ticking = false;
+    int64_t redis_now_us, next_ms, check_ms, more = 0, reclaimed = 0, lost = 0;
+    if (err == 0)
+        err = reply_to_err(reply);
+    if (err == 0)
+        err = reply_i64(reply_at(reply, 0), &redis_now_us);
+    if (err != 0) {
+        log_warn("tick.failed", log_str("cell", r->cell->id), log_err(err));
+        return;
+    }
+    worker_cell_note_time(r->cell, redis_now_us);
+    int64_t earliest_us = r->last_tick_us + TICK_LEAST_US;
+    if (reply_i64(reply_at(reply, 3), &more) == 0 && more == 1)
+        loop_timer_arm_at_us(r->tick_timer, clock_mono_us());
+    else if (reply_i64(reply_at(reply, 1), &next_ms) == 0) {
+        int64_t at_us = clock_mono_us() + next_ms * 1000 - redis_now_us;
+        loop_timer_arm_at_us(r->tick_timer, at_us > earliest_us ? at_us : earliest_us);
+    }
+    if (reply_i64(reply_at(reply, 2), &check_ms) == 0)
+        reap_expect(r, check_ms);
+    if (reply_i64(reply_at(reply, 4), &reclaimed) == 0 && reclaimed > 0) {
+        metric_add(r->worker->metrics.reclaimed, (double)reclaimed);
+        log_info("claims.reclaimed", log_str("cell", r->cell->id), log_i64("calls", reclaimed));
+    }
+    if (reply_i64(reply_at(reply, 7), &lost) == 0 && lost > 0)
+        metric_add(r->worker->metrics.lost_wakes, (double)lost);
+}
+
+static void tick(struct reap *r)
+{
+    if (r->is_ticking || !redis_is_ready(r->worker->redis))
+        return;
+    char items[REDIS_I64_LEN];
+    const struct redis_arg args[] = {redis_arg_str(r->worker->id), redis_arg_i64(LIMIT_TICK_ITEMS, items)};
+    if (script_run(r->worker->redis, LUA_WORKER_TICK, r->cell->prefix, args, 2, SCRIPT_DEADLINE_MS, on_tick, r) != 0)
+        return;
+    r->is_ticking = true;
+    r->last_tick_us = clock_mono_us();
+}
+
+static void on_tick_timer(void *arg)
+{
+    tick(arg);
+}
+
+void reap_pulse(struct reap *r)
+{
+    if (clock_mono_us() - r->last_tick_us >= TICK_LEAST_US)
+        tick(r);
+}
+
+void reap_on_ready(struct reap *r)
+{
+    outbox_flush(r->rechecks);
+    tick(r);
+}
+
+bool reap_is_idle(const struct reap *r)
+{
+    return r->n_checks == 0 && outbox_pending(r->rechecks) == 0;
+}
+
+int reap_create(struct worker_cell *cell, struct reap **ret_reap)
+{
+    struct reap *r = calloc(1, sizeof *r);
+    if (!r)
+        return ERR_NOMEM;
+    r->cell = cell;
+    r->worker = cell->worker;
+    r->check_at_us = INT64_MAX;
+    r->recheck_spec = (struct outbox_spec){.script = LUA_CALL_RECHECK, .fields = 7, .most = LIMIT_SCRIPT_CALLS};
+    int rc = outbox_create(r->worker->loop, r->worker->redis, cell->prefix, &r->recheck_spec, &r->rechecks);
+    if (rc == 0)
+        rc = loop_timer_create(r->worker->loop, on_tick_timer, r, &r->tick_timer);
+    if (rc == 0)
+        rc = loop_timer_create(r->worker->loop, on_check_timer, r, &r->check_timer);
+    if (rc != 0) {
+        reap_free(r);
+        return rc;
+    }
+    *ret_reap = r;
+    return 0;
+}
+
+void reap_free(struct reap *r)
+{
+    if (!r)
+        return;
+    outbox_free(r->rechecks);
+    loop_timer_free(r->tick_timer);
+    loop_timer_free(r->check_timer);
+    while (r->checks) {
+        struct check *check = r->checks;
+        r->checks = check->next;
+        check_free(check);
+    }
+    free(r);
+}

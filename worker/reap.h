@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What time alone brings about in a cell: the worker's heartbeat and its share of the common chores (worker_tick), and
+ * the checks of calls that stay silent: each due one is leased and looked up at its platform, by its id or by our
+ * token, and settled, seen, found absent, or, at its deadline, ended as UNKNOWN.
+ */
+#ifndef CARILLON_WORKER_REAP_H
+#define CARILLON_WORKER_REAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "worker/settle.h"
+#include "worker/worker.h"
+
+struct reap;
+
+int reap_create(struct worker_cell *cell, struct reap **ret_reap) MUST_CHECK;
+/* After the connection was freed. Accepts NULL. */
+void reap_free(struct reap *r);
+
+/* Redis is ready again. */
+void reap_on_ready(struct reap *r);
+/* The worker's heartbeat: one worker_tick. */
+void reap_pulse(struct reap *r);
+/* A check falls due at `at_ms` (Redis's clock). */
+void reap_expect(struct reap *r, int64_t at_ms);
+
+/* A create request whose outcome is not known: to be looked up `in_ms` from now. */
+void reap_doubt(struct reap *r, const struct settle_dial *dial, int64_t in_ms);
+/* The platform says that it has the call (and that it goes on): records its id; the next look is as after an accept. */
+void reap_seen(struct reap *r, const struct settle_dial *dial, const char *provider_id, int64_t in_ms);
+
+/* No lookup under way and nothing to tell Redis. */
+bool reap_is_idle(const struct reap *r);
+
+#endif

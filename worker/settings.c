@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/settings.h"
+
+#include <glib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/redis/keys.h"
+#include "worker/settings_read.h"
+
+#define READ_DEADLINE_MS 2000
+#define BATCHES_KEPT 4096 /* beyond it what nobody holds is dropped */
+
+/* Read trunks and batches, shared by reference; the settings proper come first, so that a pointer to them is one to the
+ * box. */
+struct trunk_box {
+    struct trunk_settings settings;
+    unsigned refs;
+};
+
+struct batch_box {
+    struct batch_settings settings;
+    unsigned refs;
+    struct trunk_box *trunk; /* owns a reference */
+};
+
+struct waiter {
+    struct waiter *next;
+    settings_fn fn;
+    void *arg;
+};
+
+/* A trunk as known: the last reading, and the batches that wait for the next. */
+struct trunk_entry {
+    struct settings *owner;
+    char id[LIMIT_ID_LEN + 1];
+    struct trunk_box *box; /* NULL: never read */
+    int64_t fresh_until_us;
+    bool is_reading;
+    GSList *batches; /* of struct batch_entry */
+};
+
+struct batch_entry {
+    struct settings *owner;
+    char id[LIMIT_BATCH_ID_LEN + 1];
+    struct batch_box *box; /* NULL: never read */
+    struct batch_box *reading; /* read, waits for its trunk */
+    int64_t fresh_until_us;
+    bool is_reading;
+    struct waiter *waiters; /* newest first */
+};
+
+struct settings {
+    struct redis *redis;
+    const struct seal_keys *keys;
+    char *cell;
+    char *callback_base;
+    GHashTable *trunks; /* id -> struct trunk_entry, owned */
+    GHashTable *batches; /* id -> struct batch_entry, owned */
+};
+
+static void trunk_unref(struct trunk_box *box)
+{
+    if (!box || --box->refs > 0)
+        return;
+    settings_trunk_clear(&box->settings);
+    free(box);
+}
+
+const struct batch_settings *settings_ref(const struct batch_settings *batch)
+{
+    struct batch_box *box = (struct batch_box *)batch;
+    box->refs++;
+    return batch;
+}
+
+void settings_unref(const struct batch_settings *batch)
+{
+    struct batch_box *box = (struct batch_box *)batch;
+    if (!box || --box->refs > 0)
+        return;
+    settings_batch_clear(&box->settings);
+    trunk_unref(box->trunk);
+    free(box);
+}
+
+static void unref_box(struct batch_box *box)
+{
+    settings_unref(box ? &box->settings : NULL);
+}
+
+static void batch_entry_free(gpointer data)
+{
+    struct batch_entry *entry = data;
+    unref_box(entry->box);
+    unref_box(entry->reading);
+    while (entry->waiters) {
+        struct waiter *waiter = entry->waiters;
+        entry->waiters = waiter->next;
+        free(waiter);
+    }
+    free(entry);
+}
+
+static void trunk_entry_free(gpointer data)
+{
+    struct trunk_entry *entry = data;
+    trunk_unref(entry->box);
+    g_slist_free(entry->batches);
+    free(entry);
+}
+
+static void answer_waiters(struct batch_entry *entry, int err)
+{
+    struct waiter *oldest = NULL;
+    while (entry->waiters) {
+        struct waiter *waiter = entry->waiters;
+        entry->waiters = waiter->next;
+        waiter->next = oldest;
+        oldest = waiter;
+    }
+    const struct batch_settings *batch = err == 0 ? settings_ref(&entry->box->settings) : NULL;
+    while (oldest) {
+        struct waiter *waiter = oldest;
+        oldest = waiter->next;
+        waiter->fn(batch, err, waiter->arg);
+        free(waiter);
+    }
+    settings_unref(batch);
+}
+
+/* The batch's trunk is known (or not): the reading is complete. */
+static void batch_complete(struct batch_entry *entry, struct trunk_box *trunk, int err)
+{
+    entry->is_reading = false;
+    struct batch_box *box = entry->reading;
+    entry->reading = NULL;
+    if (err != 0) {
+        unref_box(box);
+        answer_waiters(entry, err);
+        return;
+    }
+    trunk->refs++;
+    box->trunk = trunk;
+    box->settings.trunk = &trunk->settings;
+    provider_profile_clamp(trunk->settings.profile, &box->settings.ring_timeout_s, &box->settings.max_call_duration_s);
+    unref_box(entry->box);
+    entry->box = box;
+    entry->fresh_until_us = clock_mono_us() + SETTINGS_FRESH_MS * 1000;
+    answer_waiters(entry, 0);
+}
+
+static void trunk_complete(struct trunk_entry *entry, int err)
+{
+    entry->is_reading = false;
+    GSList *batches = entry->batches;
+    entry->batches = NULL;
+    for (GSList *at = batches; at; at = at->next)
+        batch_complete(at->data, entry->box, err);
+    g_slist_free(batches);
+}
+
+static int trunk_take(struct trunk_entry *entry, const struct redisReply *reply)
+{
+    struct trunk_box *box = calloc(1, sizeof *box);
+    if (!box)
+        return ERR_NOMEM;
+    int rc = settings_read_trunk(entry->id, reply, entry->owner->keys, entry->owner->callback_base, &box->settings);
+    if (rc != 0) {
+        free(box);
+        return rc;
+    }
+    box->refs = 1;
+    trunk_unref(entry->box);
+    entry->box = box;
+    entry->fresh_until_us = clock_mono_us() + SETTINGS_FRESH_MS * 1000;
+    return 0;
+}
+
+static void on_trunk(const struct redisReply *reply, int err, void *arg)
+{
+    struct trunk_entry *entry = arg;
+    if (err == 0)
+        err = reply_to_err(reply);
+    if (err == 0)
+        err = trunk_take(entry, reply);
+    trunk_complete(entry, err);
+}
+
+static struct trunk_entry *trunk_entry_get(struct settings *s, const char *id)
+{
+    struct trunk_entry *entry = g_hash_table_lookup(s->trunks, id);
+    if (entry)
+        return entry;
+    entry = calloc(1, sizeof *entry);
+    if (!entry)
+        return NULL;
+    entry->owner = s;
+    memcpy(entry->id, id, strlen(id) + 1);
+    g_hash_table_insert(s->trunks, entry->id, entry);
+    return entry;
+}
+
+static void batch_await_trunk(struct batch_entry *batch, const char *trunk_id)
+{
+    struct settings *s = batch->owner;
+    struct trunk_entry *trunk = trunk_entry_get(s, trunk_id);
+    if (!trunk) {
+        batch_complete(batch, NULL, ERR_NOMEM);
+        return;
+    }
+    if (trunk->box && clock_mono_us() < trunk->fresh_until_us) {
+        batch_complete(batch, trunk->box, 0);
+        return;
+    }
+    trunk->batches = g_slist_prepend(trunk->batches, batch);
+    if (trunk->is_reading)
+        return;
+    trunk->is_reading = true;
+    struct key key = key_trunk(s->cell, trunk->id);
+    const struct redis_arg args[] = {redis_arg_str("HGETALL"), key_arg(&key)};
+    int rc = redis_command(s->redis, args, 2, READ_DEADLINE_MS, on_trunk, trunk);
+    if (rc != 0)
+        trunk_complete(trunk, rc);
+}
+
+static void on_batch(const struct redisReply *reply, int err, void *arg)
+{
+    struct batch_entry *entry = arg;
+    char trunk_id[LIMIT_ID_LEN + 1];
+    struct batch_box *box = calloc(1, sizeof *box);
+    if (err == 0)
+        err = box ? reply_to_err(reply) : ERR_NOMEM;
+    if (err == 0)
+        err = settings_read_batch(entry->id, reply, &box->settings, trunk_id);
+    if (err != 0) {
+        free(box);
+        batch_complete(entry, NULL, err);
+        return;
+    }
+    box->refs = 1;
+    entry->reading = box;
+    batch_await_trunk(entry, trunk_id);
+}
+
+static gboolean is_unused(gpointer key, gpointer value, gpointer unused)
+{
+    (void)key;
+    (void)unused;
+    const struct batch_entry *entry = value;
+    return !entry->is_reading && !entry->waiters && (!entry->box || entry->box->refs == 1);
+}
+
+static struct batch_entry *batch_entry_get(struct settings *s, const char *id)
+{
+    struct batch_entry *entry = g_hash_table_lookup(s->batches, id);
+    if (entry)
+        return entry;
+    if (g_hash_table_size(s->batches) >= BATCHES_KEPT)
+        g_hash_table_foreach_remove(s->batches, is_unused, NULL);
+    entry = calloc(1, sizeof *entry);
+    if (!entry)
+        return NULL;
+    entry->owner = s;
+    memcpy(entry->id, id, strlen(id) + 1);
+    g_hash_table_insert(s->batches, entry->id, entry);
+    return entry;
+}
+
+static void batch_read(struct settings *s, struct batch_entry *entry)
+{
+    entry->is_reading = true;
+    struct key key = key_batch(s->cell, entry->id);
+    struct redis_arg args[2 + SETTINGS_BATCH_FIELDS] = {redis_arg_str("HMGET"), key_arg(&key)};
+    for (size_t i = 0; i < SETTINGS_BATCH_FIELDS; i++)
+        args[2 + i] = redis_arg_str(settings_batch_fields[i]);
+    int rc = redis_command(s->redis, args, 2 + SETTINGS_BATCH_FIELDS, READ_DEADLINE_MS, on_batch, entry);
+    if (rc != 0)
+        batch_complete(entry, NULL, rc);
+}
+
+void settings_get(struct settings *s, const char *batch_id, settings_fn fn, void *arg)
+{
+    size_t len = strlen(batch_id);
+    struct batch_entry *entry = len <= LIMIT_BATCH_ID_LEN ? batch_entry_get(s, batch_id) : NULL;
+    struct waiter *waiter = entry ? malloc(sizeof *waiter) : NULL;
+    if (!waiter) {
+        fn(NULL, len <= LIMIT_BATCH_ID_LEN ? ERR_NOMEM : ERR_INVALID, arg);
+        return;
+    }
+    *waiter = (struct waiter){.next = entry->waiters, .fn = fn, .arg = arg};
+    entry->waiters = waiter;
+    if (entry->is_reading)
+        return;
+    if (entry->box && clock_mono_us() < entry->fresh_until_us)
+        answer_waiters(entry, 0);
+    else
+        batch_read(s, entry);
+}
+
+int settings_create(struct redis *redis, const struct seal_keys *keys, const char *cell, const char *callback_base,
+                    struct settings **ret_settings)
+{
+    struct settings *s = calloc(1, sizeof *s);
+    if (!s)
+        return ERR_NOMEM;
+    s->redis = redis;
+    s->keys = keys;
+    s->cell = strdup(cell);
+    s->callback_base = strdup(callback_base);
+    s->trunks = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, trunk_entry_free);
+    s->batches = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, batch_entry_free);
+    if (!s->cell || !s->callback_base) {
+        settings_free(s);
+        return ERR_NOMEM;
+    }
+    *ret_settings = s;
+    return 0;
+}
+
+void settings_free(struct settings *s)
+{
+    if (!s)
+        return;
+    g_hash_table_destroy(s->batches);
+    g_hash_table_destroy(s->trunks);
+    free(s->cell);
+    free(s->callback_base);
+    free(s);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The worker's own context: what its modules share. One `struct worker` a process, one `struct worker_cell` for each
+ * cell that it serves. Owned by main.c; everyone else borrows.
+ */
+#ifndef CARILLON_WORKER_WORKER_H
+#define CARILLON_WORKER_WORKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/limits.h"
+#include "common/base/seal.h"
+#include "common/daemon/daemon.h"
+#include "worker/provider.h"
+
+struct callbacks;
+struct dispatch;
+struct metric;
+struct reap;
+struct settings;
+struct settle;
+
+struct worker_metrics {
+    struct metric *claimed;
+    struct metric *begun;
+    struct metric *released;
+    struct metric *verdicts[6]; /* by enum verdict */
+    struct metric *outcomes[OUTCOME_COUNT];
+    struct metric *callbacks_settled;
+    struct metric *callbacks_refused;
+    struct metric *lookups;
+    struct metric *reclaimed;
+    struct metric *lost_wakes;
+    struct metric *late_seconds; /* begin behind its slot */
+};
+
+struct worker_cell {
+    struct worker *worker;
+    const char *id;
+    char prefix[sizeof "carillon:{}:" + LIMIT_CELL_ID_LEN];
+    struct settings *settings;
+    struct settle *settle;
+    struct dispatch *dispatch;
+    struct reap *reap;
+    int64_t clock_offset_us; /* Redis's wall clock less our monotonic one, as of its last answer */
+};
+
+struct worker {
+    struct daemon *daemon;
+    struct loop *loop;
+    struct redis *redis;
+    const struct seal_keys *keys;
+    struct http_client *http;
+    struct provider_http *provider;
+    char id[LIMIT_ID_LEN + 1];
+    struct worker_cell cells[LIMIT_CELLS];
+    size_t n_cells;
+    struct callbacks *callbacks;
+    struct loop_timer *pulse; /* the heartbeat of an idle worker */
+    size_t pulse_turn;
+    bool is_draining;
+    struct worker_metrics metrics;
+};
+
+/* Takes note of Redis's time in an answer that has just come (its microseconds). */
+void worker_cell_note_time(struct worker_cell *cell, int64_t redis_now_us);
+/* Redis's wall clock, now, in Unix ms: what instants that go into scripts are reckoned by. */
+int64_t worker_cell_now_ms(const struct worker_cell *cell);
+
+/* Where platforms reach this fleet: --public-url, or this process's own address. Borrowed. */
+const char *worker_public_url(const struct worker *worker);
+
+/* While draining: tells the skeleton when the last dial is over. */
+void worker_check_drained(struct worker *worker);
+
+#endif
