@@ -35,9 +35,6 @@ local function pace_refund(resource)
   end
 end
 
--- What one call costs a flow of weight 1 in virtual time.
-local VT_UNIT = 1000000
-
 -- claimed -> due. Nothing was begun, so nothing is charged: the turn and the rates' places are given back.
 local function call_release(batch, call, at_ms)
   local member, owner = call_member(batch, call), call.w

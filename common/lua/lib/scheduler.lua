@@ -2,6 +2,9 @@
 -- The scheduler's sets: two at each level, one by time and one by turn (docs/redis-keys.md). touch_lane() is the only
 -- code that puts a lane into a set outside of call_claim's own loop.
 
+-- What one call costs a flow of weight 1 in virtual time.
+local VT_UNIT = 1000000
+
 -- A tenant or a trunk, loaded once; `room` is what its concurrency leaves, counted when first asked for.
 local RESOURCE_FIELDS = { 'state', 'cps', 'interval_us', 'max_concurrent', 'tat_us', 'weight', 'vfloor', 'held',
   'hold_until_ms' }
