@@ -91,9 +91,16 @@ PROGRAMS := $(if $(filter producer/main.c,$(PRODUCER_SRC)),$(B)/bin/carillon-pro
             $(if $(filter producer/cli/main.c,$(CLI_SRC)),$(B)/bin/carillon) \
             $(if $(filter tests/carrier/main.c,$(CARRIER_SRC)),$(B)/bin/carillon-carrier)
 
-.PHONY: all demo test test-unit test-lua test-integration test-e2e test-fuzz lint format docs clean help programs
+UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/tests/%,$(UNIT_SRC))
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
+
+# What the linters compile: all programs, tests and fuzz targets.
+.PHONY: all everything generated demo test test-unit test-lua test-integration test-e2e test-fuzz lint format docs clean help programs
 all: programs
 programs: $(PROGRAMS)
+
+everything: programs $(UNIT_BIN) $(FUZZ_BIN)
+generated: $(GEN_HEADERS)
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -156,11 +163,9 @@ $(B)/bin/carillon-carrier: $(B)/obj/tests/carrier/main.o $(LIBCARRIER) $(LIBCOMM
 	$(call link)
 
 # ---- tests ----
-UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/tests/%,$(UNIT_SRC))
 $(B)/tests/test_%: $(B)/obj/tests/unit/test_%.o $(LIBCLI) $(LIBPRODUCER) $(LIBWORKER) $(LIBNOTIFIER) $(LIBCARRIER) $(LIBCOMMON)
 	$(call link,-lcmocka)
 
-FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
 $(B)/fuzz/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/obj/tests/fuzz/replay.o $(LIBPRODUCER) $(LIBWORKER) $(LIBNOTIFIER) $(LIBCOMMON)
 	$(call link)
 
