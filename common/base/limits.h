@@ -7,18 +7,18 @@
 #define CARILLON_BASE_LIMITS_H
 
 /* ---- identifiers (data-model.md) ---- */
-#define LIMIT_ID_LEN 64          /* tenants, trunks, calls, workers: [A-Za-z0-9_-] */
-#define LIMIT_BATCH_ID_LEN 48    /* leaves room for "-<ordinal>" inside a call id */
-#define LIMIT_CELL_ID_LEN 8      /* [a-z0-9] */
-#define LIMIT_CELLS 16           /* cells one process serves */
+#define LIMIT_ID_LEN 64 /* tenants, trunks, calls, workers: [A-Za-z0-9_-] */
+#define LIMIT_BATCH_ID_LEN 48 /* leaves room for "-<ordinal>" inside a call id */
+#define LIMIT_CELL_ID_LEN 8 /* [a-z0-9] */
+#define LIMIT_CELLS 16 /* cells one process serves */
 #define LIMIT_CALL_ID_LEN 64
-#define LIMIT_TOKEN_LEN 128      /* batch.call.dial.mac */
+#define LIMIT_TOKEN_LEN 128 /* batch.call.dial.mac */
 #define LIMIT_PROVIDER_ID_LEN 128
 
 /* ---- contacts and batches (contract.md) ---- */
 #define LIMIT_INLINE_CONTACTS 100000
 #define LIMIT_BODY_BYTES (32u * 1024u * 1024u) /* POST /api/v1/batch */
-#define LIMIT_SMALL_BODY_BYTES (64u * 1024u)   /* every other request body */
+#define LIMIT_SMALL_BODY_BYTES (64u * 1024u) /* every other request body */
 #define LIMIT_INGEST_BYTES_IN_FLIGHT (128u * 1024u * 1024u) /* of all creations a producer has under way */
 #define LIMIT_CONTACT_JSON_BYTES (16u * 1024u) /* one element of contacts[] */
 #define LIMIT_METADATA_BYTES 4096u
@@ -32,31 +32,32 @@
 #define LIMIT_TAG_LEN 64
 #define LIMIT_CALLER_IDS 64
 #define LIMIT_URL_LEN 2048
-#define LIMIT_FAULTS 1000        /* faults listed in one answer; the rest are counted */
+#define LIMIT_FAULTS 1000 /* faults listed in one answer; the rest are counted */
 #define LIMIT_WARNINGS 1000
 #define LIMIT_OPTIONS_JSON_BYTES (64u * 1024u)
 #define LIMIT_PHONE_DIGITS 15
-#define LIMIT_SCHEDULE_AHEAD_MS (INT64_C(10) * 366 * 24 * 3600 * 1000) /* how far off a start may lie: about ten years */
+#define LIMIT_SCHEDULE_AHEAD_MS                                                                                        \
+    (INT64_C(10) * 366 * 24 * 3600 * 1000) /* how far off a start may lie: about ten years */
 
 /* ---- JSON ---- */
 #define LIMIT_JSON_DEPTH 32
-#define LIMIT_JSON_KEYS 1024     /* members of one object, so that duplicate detection stays cheap */
+#define LIMIT_JSON_KEYS 1024 /* members of one object, so that duplicate detection stays cheap */
 
 /* ---- state in Redis ---- */
-#define LIMIT_INGEST_CHUNK 500       /* contacts in one batch_ingest */
-#define LIMIT_BUCKET 64              /* contacts in one bucket hash */
+#define LIMIT_INGEST_CHUNK 500 /* contacts in one batch_ingest */
+#define LIMIT_BUCKET 64 /* contacts in one bucket hash */
 #define LIMIT_RECORD_INLINE_BYTES 512 /* a longer contact record keeps its metadata in :extra */
 #define LIMIT_CLAIM_CALLS 64
 #define LIMIT_CLAIM_STEPS 400
-#define LIMIT_SCRIPT_CALLS 64        /* calls in one begin, accept, finish, release, abort */
-#define LIMIT_TICK_ITEMS 100         /* items of each kind one worker_tick settles */
-#define LIMIT_CHECKS 32              /* due checks leased at a time */
-#define LIMIT_ATTEMPT_LOG 32         /* dials kept in a call's attempt log */
+#define LIMIT_SCRIPT_CALLS 64 /* calls in one begin, accept, finish, release, abort */
+#define LIMIT_TICK_ITEMS 100 /* items of each kind one worker_tick settles */
+#define LIMIT_CHECKS 32 /* due checks leased at a time */
+#define LIMIT_ATTEMPT_LOG 32 /* dials kept in a call's attempt log */
 #define LIMIT_SUMMARY_BYTES (16u * 1024u)
 #define LIMIT_REASON_BYTES 200
 
 /* ---- Redis connection ---- */
-#define LIMIT_REDIS_PENDING 4096          /* commands waiting for a reply on one connection */
+#define LIMIT_REDIS_PENDING 4096 /* commands waiting for a reply on one connection */
 #define LIMIT_REDIS_OUT_BYTES (64u * 1024u * 1024u)
 #define LIMIT_REDIS_REPLY_BYTES (64u * 1024u * 1024u)
 #define LIMIT_REDIS_ARGS 8192
@@ -64,55 +65,55 @@
 /* ---- HTTP ---- */
 #define LIMIT_HTTP_CONNECTIONS 1024
 #define LIMIT_HTTP_HEADER_BYTES (16u * 1024u)
-#define LIMIT_HTTP_IDLE_S 30              /* a connection that sends nothing */
-#define LIMIT_HTTP_REQUEST_MS 30000       /* from first byte to complete request, small bodies */
-#define LIMIT_HTTP_BODY_MS 120000         /* the same for a batch body */
+#define LIMIT_HTTP_IDLE_S 30 /* a connection that sends nothing */
+#define LIMIT_HTTP_REQUEST_MS 30000 /* from first byte to complete request, small bodies */
+#define LIMIT_HTTP_BODY_MS 120000 /* the same for a batch body */
 #define LIMIT_HTTP_DROPPED_BYTES (64u * 1024u * 1024u) /* of a body that is read only to be thrown away */
 #define LIMIT_HTTP_CLIENT_BODY_BYTES (1024u * 1024u) /* of a provider's answer */
 #define LIMIT_HTTP_CLIENT_HEADER_BYTES (16u * 1024u)
 #define LIMIT_CALLBACK_BODY_BYTES (512u * 1024u)
 
 /* ---- pacing (milliseconds; data-model.md) ---- */
-#define LIMIT_HORIZON_MS 200       /* how far ahead a claim hands out slots */
-#define LIMIT_SLOT_LATE_MS 250     /* a call later than this for its slot is released, not dialed */
-#define LIMIT_CLAIM_LEASE_MS 2000  /* after the slot */
+#define LIMIT_HORIZON_MS 200 /* how far ahead a claim hands out slots */
+#define LIMIT_SLOT_LATE_MS 250 /* a call later than this for its slot is released, not dialed */
+#define LIMIT_CLAIM_LEASE_MS 2000 /* after the slot */
 #define LIMIT_POST_DEADLINE_MS 30000 /* the create request, connect included */
 
 /* ---- providers ---- */
 #define LIMIT_PROFILE_BYTES (64u * 1024u)
-#define LIMIT_PROFILE_RULES 32              /* rules in one list of a profile */
+#define LIMIT_PROFILE_RULES 32 /* rules in one list of a profile */
 #define LIMIT_PROVIDER_REQUEST_BYTES (64u * 1024u) /* the body of a request to a platform */
-#define LIMIT_PROVIDER_ASK_MS 10000         /* a poll, lookup or cancel, connect included */
-#define LIMIT_FORM_FIELDS 128               /* of a callback */
+#define LIMIT_PROVIDER_ASK_MS 10000 /* a poll, lookup or cancel, connect included */
+#define LIMIT_FORM_FIELDS 128 /* of a callback */
 
 /* ---- webhooks ---- */
 #define LIMIT_WEBHOOK_TIMEOUT_MS 15000
 #define LIMIT_WEBHOOK_CONNECT_MS 5000
 #define LIMIT_WEBHOOK_ANSWER_BYTES 65536
-#define LIMIT_WEBHOOK_IN_FLIGHT 256       /* of one notifier */
-#define LIMIT_WEBHOOK_BODY_BYTES 65536    /* a larger one is rendered with its summary cut */
+#define LIMIT_WEBHOOK_IN_FLIGHT 256 /* of one notifier */
+#define LIMIT_WEBHOOK_BODY_BYTES 65536 /* a larger one is rendered with its summary cut */
 #define LIMIT_EVENT_SHARDS 16
-#define LIMIT_EVENTS_READ 64              /* events expanded at a time */
-#define LIMIT_HOOK_CLAIM 64               /* deliveries claimed, finished or reaped at a time */
-#define LIMIT_HOOK_TRIM 10000             /* entries one tick trims from a shard's stream */
-#define LIMIT_HOOK_SCAN 32                /* endpoints of a shard's ring looked at in one claim */
+#define LIMIT_EVENTS_READ 64 /* events expanded at a time */
+#define LIMIT_HOOK_CLAIM 64 /* deliveries claimed, finished or reaped at a time */
+#define LIMIT_HOOK_TRIM 10000 /* entries one tick trims from a shard's stream */
+#define LIMIT_HOOK_SCAN 32 /* endpoints of a shard's ring looked at in one claim */
 #define LIMIT_ENDPOINT_IN_FLIGHT 8
-#define LIMIT_ENDPOINT_PENDING 100000     /* beyond it the oldest call.completed goes to the dead ones */
-#define LIMIT_ENDPOINT_DEAD 10000         /* dead deliveries listed for one endpoint */
-#define LIMIT_ENDPOINT_LOG 1000           /* attempts kept in one endpoint's log */
-#define LIMIT_DELIVERED_KEEP_MS 86400000  /* the record of a delivered event: it is not delivered again */
-#define LIMIT_DEAD_KEEP_MS 604800000      /* a dead delivery with its body */
+#define LIMIT_ENDPOINT_PENDING 100000 /* beyond it the oldest call.completed goes to the dead ones */
+#define LIMIT_ENDPOINT_DEAD 10000 /* dead deliveries listed for one endpoint */
+#define LIMIT_ENDPOINT_LOG 1000 /* attempts kept in one endpoint's log */
+#define LIMIT_DELIVERED_KEEP_MS 86400000 /* the record of a delivered event: it is not delivered again */
+#define LIMIT_DEAD_KEEP_MS 604800000 /* a dead delivery with its body */
 #define LIMIT_ENDPOINTS_PER_TENANT 20
-#define LIMIT_SECRETS_ACTIVE 3            /* that sign at once */
-#define LIMIT_SECRET_GRACE_MS 86400000    /* how long an old secret signs after a rotation, unless asked otherwise */
+#define LIMIT_SECRETS_ACTIVE 3 /* that sign at once */
+#define LIMIT_SECRET_GRACE_MS 86400000 /* how long an old secret signs after a rotation, unless asked otherwise */
 #define LIMIT_SECRET_GRACE_MAX_MS 604800000
 
 /* ---- options ---- */
 #define LIMIT_CONF_FILE_BYTES (256u * 1024u)
-#define LIMIT_CONF_VALUES 1024            /* of one repeatable option */
+#define LIMIT_CONF_VALUES 1024 /* of one repeatable option */
 
 /* ---- loop ---- */
-#define LIMIT_LOOP_DEFERRED 65536         /* pieces of work put off to the end of a turn */
+#define LIMIT_LOOP_DEFERRED 65536 /* pieces of work put off to the end of a turn */
 
 /* ---- logs ---- */
 #define LIMIT_LOG_LINE_BYTES 4096

@@ -15,8 +15,8 @@
 
 /* Where and why a text was refused; for an error answer. */
 struct json_fault {
-    size_t offset;   /* bytes from the start of the text */
-    char path[256];  /* "contacts[17].metadata.x"; cut at the end where longer; "" for the whole text */
+    size_t offset; /* bytes from the start of the text */
+    char path[256]; /* "contacts[17].metadata.x"; cut at the end where longer; "" for the whole text */
     char reason[96]; /* "duplicate key", "invalid UTF-8", ... */
 };
 
@@ -41,9 +41,9 @@ cJSON *json_add_i64(cJSON *object, const char *key, int64_t value);
 struct json_cutter;
 
 struct json_cutter_config {
-    const char *array_key;    /* the member whose elements are handed out one by one; borrowed */
-    size_t element_max;       /* bytes of one element */
-    size_t member_max;        /* bytes of any other member's value */
+    const char *array_key; /* the member whose elements are handed out one by one; borrowed */
+    size_t element_max; /* bytes of one element */
+    size_t member_max; /* bytes of any other member's value */
     /* A member but the array: its value's bytes, checked. A negative return stops the cutting and is returned. */
     int (*on_member)(const char *key, const char *value, size_t len, void *arg);
     /* The array begins (so that an empty one is noticed) . May be NULL. */

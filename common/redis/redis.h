@@ -22,12 +22,12 @@
 struct redis;
 
 struct redis_config {
-    const char *url;      /* redis://[host][:port][/db] or unix:///path[?db=N]; copied */
-    const char *user;     /* NULL: the default user; copied */
+    const char *url; /* redis://[host][:port][/db] or unix:///path[?db=N]; copied */
+    const char *user; /* NULL: the default user; copied */
     const char *password; /* NULL: none; copied, wiped at free */
-    const char *name;     /* CLIENT SETNAME; NULL: none; copied */
-    bool skip_checks;     /* tools and the tests' own servers: no ROLE and policy checks */
-    bool skip_scripts;    /* a connection that only listens or administers */
+    const char *name; /* CLIENT SETNAME; NULL: none; copied */
+    bool skip_checks; /* tools and the tests' own servers: no ROLE and policy checks */
+    bool skip_scripts; /* a connection that only listens or administers */
     int64_t connect_timeout_ms; /* 0: 5000 */
 };
 
@@ -37,7 +37,7 @@ enum redis_refusal {
     REDIS_REFUSAL_UNREACHABLE,
     REDIS_REFUSAL_AUTH,
     REDIS_REFUSAL_REPLICA,
-    REDIS_REFUSAL_POLICY,  /* maxmemory-policy is not noeviction */
+    REDIS_REFUSAL_POLICY, /* maxmemory-policy is not noeviction */
     REDIS_REFUSAL_SCRIPTS, /* a script does not load */
     REDIS_REFUSAL_LOADING, /* still reading its data */
 };
