@@ -16,7 +16,7 @@
 
 struct seal_keys;
 
-/* Reads the key file. ERR_IO where it cannot be read, ERR_INVALID where it does not hold 32 bytes. */
+/* Reads the key file. ERR_IO where it cannot be read (errno says why), ERR_INVALID where it does not hold 32 bytes. */
 int seal_keys_load(const char *path, struct seal_keys **ret_keys) MUST_CHECK;
 /* From 32 bytes in memory: for tests. */
 int seal_keys_create(const uint8_t key[32], struct seal_keys **ret_keys) MUST_CHECK;
@@ -24,7 +24,8 @@ int seal_keys_create(const uint8_t key[32], struct seal_keys **ret_keys) MUST_CH
 void seal_keys_free(struct seal_keys *keys);
 
 /* Seals `secret` for the place named by `context` (such as "trunk/main"): sealed text cannot be moved to another
- * place. The result is text ("v1.<base64>"); the caller frees it. */
+ * place. The result is text ("v1." and the base64 of nonce, sealed bytes and tag); the caller frees it. ERR_TOO_LARGE
+ * over 64 KiB. */
 int seal_secret(const struct seal_keys *keys, const char *context, const void *secret, size_t len,
                 char **ret_text) MUST_CHECK;
 /* Opens it. The secret is NUL-terminated behind its last byte; the caller frees it with seal_secret_free().
