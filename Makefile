@@ -28,7 +28,7 @@ PYTHON := /usr/bin/python3
 # ---- flags ----
 PKGS := hiredis libevent libevent_openssl libcjson libcurl libprotobuf-c yajl libmicrohttpd glib-2.0 libcrypto libssl
 PKG_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS) 2>/dev/null))
-PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
         -Wformat=2 -Wvla -Wswitch-enum -Wnull-dereference -Wundef -Wwrite-strings -Wpointer-arith

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/base/seal.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/base/digest.h"
 #include "common/base/encode.h"
+#include "common/base/file.h"
 #include "common/base/openssl.h"
 
 #define KEY_LEN 32
@@ -58,37 +56,9 @@ const uint8_t *seal_token_key(const struct seal_keys *keys)
     return keys->token;
 }
 
-/* Reads at most `cap` bytes. */
-static int read_start(const char *path, char *ret, size_t cap, size_t *ret_len)
+static int decode_key(const char *text, uint8_t ret_key[KEY_LEN])
 {
-    size_t len = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return ERR_IO;
-    while (len < cap) {
-        ssize_t n = read(fd, ret + len, cap - len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            int saved_errno = errno;
-            close(fd);
-            errno = saved_errno;
-            return ERR_IO;
-        }
-        if (n == 0)
-            break;
-        len += (size_t)n;
-    }
-    close(fd);
-    *ret_len = len;
-    return 0;
-}
-
-static int decode_key(const char *text, size_t len, uint8_t ret_key[KEY_LEN])
-{
-    size_t key_len = 0;
-    if (len > 0 && text[len - 1] == '\n')
-        len--;
+    size_t len = strlen(text), key_len = 0;
     if (len == HEX_KEY_LEN)
         return decode_hex(text, len, ret_key, KEY_LEN, &key_len);
     if (len != BASE64_KEY_LEN || decode_base64(text, len, ret_key, KEY_LEN, &key_len))
@@ -98,18 +68,16 @@ static int decode_key(const char *text, size_t len, uint8_t ret_key[KEY_LEN])
 
 int seal_keys_load(const char *path, struct seal_keys **ret_keys)
 {
-    char text[HEX_KEY_LEN + 2]; /* with a newline, and one byte more to see that there is no more */
+    char *text;
     uint8_t key[KEY_LEN];
-    size_t len = 0;
-    int err = read_start(path, text, sizeof text, &len);
-    if (!err)
-        err = decode_key(text, len, key);
+    int err = file_read_secret(path, HEX_KEY_LEN + 2, &text);
+    if (err)
+        return err == ERR_TOO_LARGE ? ERR_INVALID : err;
+    err = decode_key(text, key);
     if (!err)
         err = seal_keys_create(key, ret_keys);
-    int saved_errno = errno;
-    OPENSSL_cleanse(text, sizeof text);
     OPENSSL_cleanse(key, sizeof key);
-    errno = saved_errno;
+    file_free_secret(text);
     return err;
 }
 

@@ -4,7 +4,7 @@
  * lives in a file outside Redis (--secrets-key-file). The same file yields the key of the dial tokens' MAC; the two are
  * derived from it with HMAC-SHA256 under distinct labels, so neither tells the other.
  *
- * The file holds 32 bytes as 64 hexadecimal digits or as base64, with an optional final newline.
+ * The file holds 32 bytes as 64 hexadecimal digits or as base64, on one line.
  */
 #ifndef CARILLON_BASE_SEAL_H
 #define CARILLON_BASE_SEAL_H

@@ -2,11 +2,11 @@
 #include "common/conf/conf_internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "common/base/file.h"
 #include "common/base/limits.h"
 #include "common/base/utf8.h"
 
@@ -116,31 +116,6 @@ static int read_line(struct reader *r, struct span line)
     return read_setting(r, line);
 }
 
-/* Reads the whole file into `ret_text`; ERR_TOO_LARGE or ERR_IO. */
-static int slurp(const char *path, struct buf *ret_text)
-{
-    char piece[4096];
-    int err = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return ERR_IO;
-    for (;;) {
-        ssize_t n = read(fd, piece, sizeof piece);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            err = ERR_IO;
-        if (n <= 0)
-            break;
-        err = buf_append(ret_text, piece, (size_t)n) ? ERR_TOO_LARGE : 0;
-        if (err)
-            break;
-    }
-    int saved_errno = errno;
-    close(fd);
-    errno = saved_errno;
-    return err;
-}
-
 static int read_lines(struct reader *r, const char *text, size_t len)
 {
     for (size_t at = 0; at < len;) {
@@ -157,21 +132,22 @@ static int read_lines(struct reader *r, const char *text, size_t len)
 int conf_read_file(const struct conf *conf, struct conf_texts *texts, struct conf_faults *faults)
 {
     struct reader r = {.conf = conf, .texts = texts, .faults = faults};
-    struct buf text;
     const char *where = conf->config_path;
-    buf_init(&text, LIMIT_CONF_FILE_BYTES);
-    int err = slurp(where, &text);
-    if (err == ERR_IO) {
+    char *text = NULL;
+    size_t len = 0;
+    int err = file_read(where, LIMIT_CONF_FILE_BYTES, &text, &len);
+    if (err == ERR_NOMEM)
+        return err;
+    if (err == ERR_IO)
         conf_fault(faults, CONF_FROM_FILE, where, "%s", strerror(errno));
-        err = 0;
-    } else if (err == ERR_TOO_LARGE) {
+    else if (err == ERR_TOO_LARGE)
         conf_fault(faults, CONF_FROM_FILE, where, "longer than %u bytes", LIMIT_CONF_FILE_BYTES);
-        err = 0;
-    } else if (!utf8_is_valid(buf_str(&text), buf_len(&text)) || memchr(buf_str(&text), '\0', buf_len(&text))) {
+    if (err)
+        return 0;
+    if (utf8_is_valid(text, len) && !memchr(text, '\0', len))
+        err = read_lines(&r, text, len);
+    else
         conf_fault(faults, CONF_FROM_FILE, where, "not UTF-8 text");
-    } else {
-        err = read_lines(&r, buf_str(&text), buf_len(&text));
-    }
-    buf_free(&text);
+    free(text);
     return err;
 }
