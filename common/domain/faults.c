@@ -28,14 +28,6 @@ void faults_free(struct faults *f)
     faults_init(f, f->max);
 }
 
-void faults_at(struct faults *f, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(f->prefix, sizeof f->prefix, format, args);
-    va_end(args);
-}
-
 static int grow(struct faults *f)
 {
     size_t cap = f->cap ? 2 * f->cap : 8;
@@ -49,12 +41,9 @@ static int grow(struct faults *f)
     return 0;
 }
 
-/* Cuts a text that vsnprintf() cut back to a whole UTF-8 character, since messages quote what tenants wrote. */
-static void trim_to_character(char *text, size_t written, size_t cap)
+/* Takes away the beginning of a UTF-8 character at the end of a text that was cut to `len` bytes. */
+static void trim_to_character(char *text, size_t len)
 {
-    if (written < cap)
-        return;
-    size_t len = cap - 1;
     size_t start = len;
     while (start > 0 && ((unsigned char)text[start - 1] & 0xC0) == 0x80)
         start--;
@@ -66,17 +55,35 @@ static void trim_to_character(char *text, size_t written, size_t cap)
         text[start - 1] = '\0';
 }
 
+/* Formats and, where there is no room, cuts between characters: paths and messages quote what tenants wrote. */
+__attribute__((format(printf, 3, 0))) static void format_cut(char *ret, size_t cap, const char *format, va_list args)
+{
+    int written = vsnprintf(ret, cap, format, args);
+    if (written < 0)
+        ret[0] = '\0';
+    else if ((size_t)written >= cap)
+        trim_to_character(ret, cap - 1);
+}
+
+__attribute__((format(printf, 2, 3))) static char *duplicate_cut(size_t cap, const char *format, ...)
+{
+    char text[(FAULT_PATH_LEN > FAULT_MESSAGE_LEN ? FAULT_PATH_LEN : FAULT_MESSAGE_LEN) + 1];
+    va_list args;
+    va_start(args, format);
+    format_cut(text, cap < sizeof text ? cap : sizeof text, format, args);
+    va_end(args);
+    return strdup(text);
+}
+
 static void keep(struct faults *f, const char *path, const char *code, const char *message)
 {
     if (f->n >= f->max || (f->n == f->cap && grow(f) < 0)) {
         f->more++;
         return;
     }
-    char full[FAULT_PATH_LEN + 1];
-    int written = snprintf(full, sizeof full, "%s%s%s", f->prefix, f->prefix[0] && path[0] ? "." : "", path);
-    trim_to_character(full, written < 0 ? 0 : (size_t)written, sizeof full);
-    char *own_path = strdup(full);
-    char *own_message = strdup(message);
+    const char *dot = f->prefix[0] && path[0] ? "." : "";
+    char *own_path = duplicate_cut(FAULT_PATH_LEN + 1, "%s%s%s", f->prefix, dot, path);
+    char *own_message = duplicate_cut(FAULT_MESSAGE_LEN + 1, "%s", message);
     if (!own_path || !own_message) {
         free(own_path);
         free(own_message);
@@ -93,9 +100,8 @@ void faults_add(struct faults *f, const char *path, const char *code, const char
     char message[FAULT_MESSAGE_LEN + 1];
     va_list args;
     va_start(args, format);
-    int written = vsnprintf(message, sizeof message, format, args);
+    format_cut(message, sizeof message, format, args);
     va_end(args);
-    trim_to_character(message, written < 0 ? 0 : (size_t)written, sizeof message);
     keep(f, path, code, message);
 }
 
@@ -106,10 +112,17 @@ void faults_add_path(struct faults *f, const char *code, const char *message, co
     char path[FAULT_PATH_LEN + 1];
     va_list args;
     va_start(args, path_format);
-    int written = vsnprintf(path, sizeof path, path_format, args);
+    format_cut(path, sizeof path, path_format, args);
     va_end(args);
-    trim_to_character(path, written < 0 ? 0 : (size_t)written, sizeof path);
     keep(f, path, code, message);
+}
+
+void faults_at(struct faults *f, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    format_cut(f->prefix, sizeof f->prefix, format, args);
+    va_end(args);
 }
 
 uint64_t faults_count(const struct faults *f)
