@@ -42,6 +42,8 @@
 /* ---- JSON ---- */
 #define LIMIT_JSON_DEPTH 32
 #define LIMIT_JSON_KEYS 1024 /* members of one object, so that duplicate detection stays cheap */
+#define LIMIT_JSON_KEY_BYTES 1024
+#define LIMIT_JSON_NUMBER_LEN 63 /* cJSON reads no longer one */
 
 /* ---- state in Redis ---- */
 #define LIMIT_INGEST_CHUNK 500 /* contacts in one batch_ingest */

@@ -9,25 +9,28 @@
 
 #include <cjson/cJSON.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/base/buf.h"
 #include "common/base/err.h"
 
 /* Where and why a text was refused; for an error answer. */
 struct json_fault {
-    size_t offset; /* bytes from the start of the text */
+    size_t offset; /* bytes from the start of the text to just before or just behind what is wrong */
     char path[256]; /* "contacts[17].metadata.x"; cut at the end where longer; "" for the whole text */
     char reason[96]; /* "duplicate key", "invalid UTF-8", ... */
 };
 
 /* Checks and parses one whole value. The caller frees it with cJSON_Delete(). ERR_INVALID with `ret_fault` (may be
- * NULL) filled; ERR_NOMEM. */
+ * NULL) filled; ERR_NOMEM. Beside RFC 8259 it bounds depth, members of an object, length of keys and of numbers
+ * (LIMIT_JSON_*). Integers beyond 2^53 pass; cJSON's double then holds them rounded. */
 int json_parse(const char *text, size_t len, cJSON **ret_value, struct json_fault *ret_fault) MUST_CHECK;
 
-/* Appends a tree as compact JSON. */
+/* Appends a tree as compact JSON. cJSON writes a double to 15 digits: integers that matter are added by json_add_i64(),
+ * what must keep its bytes by json_add_raw(). */
 int json_print(const cJSON *value, struct buf *out) MUST_CHECK;
 
-/* ---- building: each returns `object` or the new child, NULL where memory ran out; NULL in gives NULL out ---- */
+/* ---- building: each returns the new child, owned by `object`; NULL where memory ran out or `object` is NULL ---- */
 /* Adds `json`, which must be valid JSON already, byte for byte. */
 cJSON *json_add_raw(cJSON *object, const char *key, const char *json, size_t len);
 /* Adds a string, or null where `text` is NULL. */
@@ -46,7 +49,7 @@ struct json_cutter_config {
     size_t member_max; /* bytes of any other member's value */
     /* A member but the array: its value's bytes, checked. A negative return stops the cutting and is returned. */
     int (*on_member)(const char *key, const char *value, size_t len, void *arg);
-    /* The array begins (so that an empty one is noticed) . May be NULL. */
+    /* The array begins (so that an empty one is noticed). May be NULL. */
     int (*on_array)(void *arg);
     int (*on_element)(size_t index, const char *value, size_t len, void *arg);
     void *arg;

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/json/json.h"
+
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json/scan.h"
+
+int json_parse(const char *text, size_t len, cJSON **ret_value, struct json_fault *ret_fault)
+{
+    struct json_scan *scan;
+    int err = json_scan_create(NULL, NULL, &scan);
+    if (err < 0)
+        return err;
+    err = json_scan_feed(scan, text, len, ret_fault);
+    if (err == 0)
+        err = json_scan_finish(scan, ret_fault);
+    json_scan_free(scan);
+    if (err < 0)
+        return err;
+    cJSON *value = cJSON_ParseWithLength(text, len);
+    if (value == NULL)
+        return ERR_NOMEM; /* it takes every text that passed */
+    *ret_value = value;
+    return 0;
+}
+
+int json_print(const cJSON *value, struct buf *out)
+{
+    char *text = cJSON_PrintUnformatted(value);
+    if (text == NULL)
+        return ERR_NOMEM;
+    int err = buf_append_str(out, text);
+    cJSON_free(text);
+    return err;
+}
+
+/* Takes `child`. */
+static cJSON *add_child(cJSON *object, const char *key, cJSON *child)
+{
+    if (child != NULL && cJSON_AddItemToObject(object, key, child))
+        return child;
+    cJSON_Delete(child);
+    return NULL;
+}
+
+cJSON *json_add_raw(cJSON *object, const char *key, const char *json, size_t len)
+{
+    if (object == NULL)
+        return NULL;
+    char *text = strndup(json, len);
+    if (text == NULL)
+        return NULL;
+    cJSON *child = add_child(object, key, cJSON_CreateRaw(text));
+    free(text);
+    return child;
+}
+
+cJSON *json_add_str(cJSON *object, const char *key, const char *text)
+{
+    if (object == NULL)
+        return NULL;
+    return add_child(object, key, text != NULL ? cJSON_CreateString(text) : cJSON_CreateNull());
+}
+
+cJSON *json_add_i64(cJSON *object, const char *key, int64_t value)
+{
+    char digits[24];
+    if (object == NULL)
+        return NULL;
+    snprintf(digits, sizeof digits, "%" PRId64, value);
+    return add_child(object, key, cJSON_CreateRaw(digits));
+}
