@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole Carillon on this machine: a private Redis, the stand-in carrier, workers, a producer, a notifier, and a receiver
+that checks signatures. Used by `make demo` and by tests/e2e.
+
+    with Stack() as stack:
+        batch = stack.submit({"agentId": "agent_123", ...}, numbers)
+        stack.wait_for_batch(batch)
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from types import TracebackType
+from typing import Any
+
+from tests.support.http_receiver import Answer, HttpReceiver, Received
+from tests.support.processes import Process, program
+from tests.support.redis_server import RedisServer
+from tests.support.standard_webhooks import verifies
+from tests.support.waiting import wait_until
+from tests.support.witness import Delivery, read_log
+
+TENANT = "acme"
+TRUNK = "main"
+CALLER_ID = "+15550001111"
+CARRIER_KEY = "key_of_the_stand_in_platform"
+LOOPBACK = "127.0.0.0/8"
+
+
+class CommandFailed(AssertionError):
+    """The command line tool ended with another status than 0."""
+
+
+class Stack:
+    """Everything that a campaign needs. start() brings it up in the order in which the parts need each other."""
+
+    def __init__(
+        self,
+        *,
+        workers: int = 2,
+        outcomes: str = "completed=70,busy=10,no_answer=15,failed=5",
+        ring_ms: int = 50,
+        talk_ms: int = 100,
+        faults: tuple[str, ...] = (),
+        seed: int = 1,
+        trunk_cps: int = 100,
+        tenant_cps: int = 100,
+        trunk_options: tuple[str, ...] = (),
+        tenant_options: tuple[str, ...] = (),
+        appendonly: bool = True,
+        log_level: str = "info",
+    ) -> None:
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="carillon-stack-"))
+        self.redis = RedisServer(appendonly=appendonly)
+        self.receiver = HttpReceiver(self._on_webhook)
+        self.deliveries: list[Delivery] = []
+        self.answer: Any = None  # a function of a Received to an Answer, for tests whose receiver fails
+        self.webhook_secret = ""
+        self.carrier_log = self.directory / "carrier.jsonl"
+        self.receiver_log = self.directory / "receiver.jsonl"
+        self._receiver_lock = threading.Lock()
+        self._trunk_options = ("--cps", str(trunk_cps), "--poll-after-ms", "2000", "--lookup-absent-after-ms", "1000", *trunk_options)
+        self._tenant_options = ("--cps", str(tenant_cps), *tenant_options)
+        self.secrets_key = self._write("secrets.key", base64.b64encode(os.urandom(32)).decode() + "\n")
+        self.carrier_key = self._write("carrier.key", CARRIER_KEY + "\n")
+        self.api_key_file = self.directory / "api.key"
+        self._log_level = log_level
+        common = ("--redis-url", self.redis.url, "--secrets-key-file", str(self.secrets_key), "--listen", "127.0.0.1:0",
+                  "--log-level", log_level)
+        self.workers = [Process("carillon-worker", *common, label=f"worker {i + 1}") for i in range(workers)]
+        self.producer = Process("carillon-producer", *common, "--allow-private-webhooks", LOOPBACK)
+        self.notifier = Process("carillon-notifier", *common, "--allow-private-webhooks", LOOPBACK)
+        self._carrier_args = [
+            *("--listen", "127.0.0.1:0", "--seed", str(seed), "--outcomes", outcomes),
+            *("--ring-ms", str(ring_ms), "--talk-ms", str(talk_ms), "--api-key-file", str(self.carrier_key)),
+            *("--log", str(self.carrier_log)),
+            *(part for fault in faults for part in ("--fault", fault)),
+        ]
+        self.carrier: Process | None = None
+
+    def _write(self, name: str, text: str) -> pathlib.Path:
+        path = self.directory / name
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o600)
+        return path
+
+    # ---- up and down ----
+
+    def start(self) -> Stack:
+        self.redis.start()
+        for worker in self.workers:
+            worker.start()
+        # The platform calls back one address; any worker can settle any call.
+        webhook = f"{self.workers[0].url}/callbacks/retell"
+        self.carrier = Process("carillon-carrier", *self._carrier_args, "--webhook-url", webhook)
+        self.carrier.start()
+        self.command(
+            *("trunk", "create", TRUNK, "--profile", "retell", "--base-url", self.carrier.url),
+            *("--credential-file", str(self.carrier_key), "--secrets-key-file", str(self.secrets_key)),
+            *("--caller-id", CALLER_ID, *self._trunk_options),
+        )
+        self.command("tenant", "create", TENANT, "--trunk", TRUNK, *self._tenant_options)
+        self.api_key_file.write_text(self.command("key", "create", "--tenant", TENANT), encoding="utf-8")
+        self.producer.start()
+        self.notifier.start()
+        self.webhook_secret = self.api("PUT", "/api/v1/webhooks/endpoints", {"url": self.receiver.url})["secret"]
+        return self
+
+    def stop(self) -> None:
+        """Ends every process in order; each must end well."""
+        processes = [self.producer, *self.workers, self.notifier, *([self.carrier] if self.carrier else [])]
+        first_error: BaseException | None = None
+        for process in processes:
+            try:
+                process.stop()
+            except AssertionError as error:
+                first_error = first_error or error
+        self.receiver.close()
+        self.redis.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+        if first_error:
+            raise first_error
+
+    def __enter__(self) -> Stack:
+        try:
+            return self.start()
+        except BaseException:
+            for process in (self.producer, *self.workers, self.notifier):
+                process.print_log_tail()
+            self.stop()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            for process in (self.producer, *self.workers, self.notifier):
+                process.print_log_tail()
+        self.stop()
+
+    # ---- speaking to it ----
+
+    def environment(self) -> dict[str, str]:
+        """What `carillon` needs to find this stack."""
+        return {
+            "CARILLON_REDIS_URL": self.redis.url,
+            "CARILLON_URL": self.producer.url,
+            "CARILLON_API_KEY_FILE": str(self.api_key_file),
+        }
+
+    def command(self, *args: str, check: bool = True, deadline_s: float = 60.0) -> str:
+        """Runs `carillon ...` to its end and gives what it printed."""
+        ended = subprocess.run(
+            [str(program("carillon")), *args],
+            env={**os.environ, **self.environment()},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=deadline_s,
+            check=False,
+        )
+        if check and ended.returncode != 0:
+            raise CommandFailed(f"carillon {' '.join(args)}: exit {ended.returncode}\n{ended.stdout}{ended.stderr}")
+        return ended.stdout
+
+    def api(self, method: str, path: str, body: Any = None) -> Any:
+        """A request to the producer with the tenant's key; an error answer raises urllib's HTTPError."""
+        request = urllib.request.Request(
+            self.producer.url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={
+                "Authorization": "Bearer " + self.api_key_file.read_text(encoding="utf-8").strip(),
+                "Content-Type": "application/json",
+            },
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.loads(answer.read())
+
+    # ---- campaigns ----
+
+    def webhooks(self) -> dict[str, str]:
+        return {name: f"{self.receiver.url}/{name}" for name in ("onCallComplete", "onBatchComplete", "onBatchFailed")}
+
+    def submit(self, numbers: list[str], **options: Any) -> str:
+        """A batch by the API: its id. Webhooks go to the stack's receiver."""
+        body = {
+            "agentId": "agent_123",
+            "userId": TENANT,
+            "contacts": [{"id": f"c{i}", "phoneNumber": number, "name": f"Contact {i}"} for i, number in enumerate(numbers)],
+            "options": {"webhooks": self.webhooks(), **options},
+        }
+        return self.api("POST", "/api/v1/batch", body)["batchId"]
+
+    def status(self, batch: str) -> dict[str, Any]:
+        return self.api("GET", f"/api/v1/batch/{batch}/status")
+
+    def wait_for_batch(self, batch: str, deadline_s: float = 60.0, states: tuple[str, ...] = ("completed",)) -> dict[str, Any]:
+        """Waits for the batch's state, and, where it completed, for its event."""
+        status = wait_until(
+            lambda: (seen := self.status(batch))["status"] in states and seen, deadline_s, f"{batch} is {states}", poll_s=0.1
+        )
+        if status["status"] == "completed":
+            wait_until(lambda: self.delivered("batch.completed", batch), 30.0, f"batch.completed of {batch}")
+        return status
+
+    def delivered(self, event: str, batch: str | None = None) -> list[Delivery]:
+        """Distinct webhooks that were answered 2xx, in the order of their first coming."""
+        with self._receiver_lock:
+            seen: dict[str, Delivery] = {}
+            for delivery in self.deliveries:
+                if delivery.body.get("event") == event and (batch is None or delivery.body.get("batchId") == batch) and 200 <= delivery.status < 300:
+                    seen.setdefault(delivery.webhook_id, delivery)
+            return list(seen.values())
+
+    def carrier_events(self) -> list[dict[str, Any]]:
+        return read_log(self.carrier_log)
+
+    def audit(self) -> tuple[bool, str]:
+        """Whether every invariant holds, and what the auditor printed."""
+        ended = subprocess.run(
+            [str(program("carillon")), "audit"],
+            env={**os.environ, **self.environment()},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return ended.returncode == 0, ended.stdout + ended.stderr
+
+    # ---- the receiver ----
+
+    def _on_webhook(self, request: Received) -> Answer:
+        answer = self.answer(request) if self.answer else Answer(200)
+        is_verified = verifies(self.webhook_secret, request.headers, request.body, time.time())
+        try:
+            body = request.json()
+        except ValueError:
+            body = {}
+        delivery = Delivery(request.headers.get("webhook-id", ""), body, is_verified, answer.status)
+        with self._receiver_lock:
+            self.deliveries.append(delivery)
+            with self.receiver_log.open("a", encoding="utf-8") as log:
+                entry = {"t": int(request.at * 1000), "id": delivery.webhook_id, "verified": is_verified,
+                         "status": answer.status, "body": body}
+                log.write(json.dumps(entry) + "\n")
+        return answer
+
+
+def write_contacts(path: pathlib.Path, numbers: list[str]) -> None:
+    """A contacts file as users have them."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["phoneNumber", "id", "name", "company", "plan"])
+        for i, number in enumerate(numbers):
+            writer.writerow([number, f"lead-{i + 1}", f"Contact {i + 1}", "Example, Inc.", "gold" if i % 3 == 0 else "basic"])
+
+
+def phone_numbers(count: int, start: int = 15550100000) -> list[str]:
+    return [f"+{start + i}" for i in range(count)]
