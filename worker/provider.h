@@ -133,10 +133,12 @@ struct provider_request {
 };
 
 /* Each renders one request. A value can never leave the JSON string, form field or URL segment that it stands in.
- * ERR_INVALID where a value cannot be said at all: text that is not UTF-8, metadata that is not a JSON object, an empty
- * or dot segment of a path, a line break in a header, a base URL that is neither http nor https. ERR_STATE where the
- * profile has no such request. ERR_NOMEM where memory ran out or the request is over LIMIT_PROVIDER_REQUEST_BYTES or
- * LIMIT_URL_LEN, which no dial within the limits of contacts comes near. */
+ * ERR_INVALID where this dial cannot be said at all: text that is not UTF-8, metadata that is not a JSON object, an
+ * empty or dot segment of a path, a line break in a header, no number to call. ERR_AUTH where the trunk cannot be used
+ * as it is set, whatever the dial: no credential, no caller id, a variable that its profile requires, a base URL that
+ * is neither http nor https. ERR_STATE where the profile has no such request. ERR_NOMEM where memory ran out or the
+ * request is over LIMIT_PROVIDER_REQUEST_BYTES or LIMIT_URL_LEN, which no dial within the limits of contacts comes
+ * near. */
 int provider_render_start(const struct provider_profile *profile, const struct provider_trunk *trunk,
                           const struct dial_request *dial, struct provider_request *ret_request) MUST_CHECK;
 int provider_render_poll(const struct provider_profile *profile, const struct provider_trunk *trunk,
@@ -243,8 +245,8 @@ typedef void (*provider_start_fn)(const struct provider_start *start, void *arg)
 /* In all of these the profile is borrowed until the answer; everything else is copied. */
 
 /* Sends a create request: on the wire at most once (HTTP_ONCE), LIMIT_POST_DEADLINE_MS for the whole exchange. An error
- * returned from here means that nothing was sent and `fn` is not called: those of provider_render_start() concern this
- * dial and will not go away; ERR_NOMEM and what the client returns may.
+ * returned from here means that nothing was sent and `fn` is not called: ERR_INVALID and ERR_STATE will not go away,
+ * ERR_AUTH is the trunk's (as VERDICT_ACCOUNT), others may pass.
  * `ret_exchange` (may be NULL) is valid until `fn` is called. */
 int provider_http_start(struct provider_http *p, const struct provider_profile *profile,
                         const struct provider_trunk *trunk, const struct dial_request *dial, provider_start_fn fn,

@@ -248,24 +248,16 @@ void provider_profile_clamp(const struct provider_profile *profile, int *ring_ti
     *max_call_duration_s = clamp(*max_call_duration_s, profile->max_call_duration_s);
 }
 
-static bool has_variable(const struct provider_variable *variables, size_t n, const char *name)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(variables[i].name, name) == 0)
-            return variables[i].value != NULL && variables[i].value[0] != '\0';
-    }
-    return false;
-}
-
 int provider_profile_check_trunk(const struct provider_profile *profile, const struct provider_variable *variables,
                                  size_t n_variables, struct faults *faults)
 {
+    const struct provider_trunk trunk = {.variables = variables, .n_variables = n_variables};
     struct lint lint = {.faults = faults};
     lint_enter(&lint, "variables");
     const cJSON *variable = profile->variables ? profile->variables->child : NULL;
     for (; variable != NULL; variable = variable->next) {
         bool is_required = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(variable, "required"));
-        if (is_required && !has_variable(variables, n_variables, variable->string))
+        if (is_required && trunk_variable(&trunk, variable->string, strlen(variable->string)) == NULL)
             lint_fault_in(&lint, variable->string, FAULT_REQUIRED, "is required by the trunk's profile");
     }
     for (size_t i = 0; i < n_variables; i++) {

@@ -238,11 +238,13 @@ static int render_fields(const cJSON *fields, const struct value_source *source,
 
 /* ---- URLs ---- */
 
+static const char *base_url(const struct value_source *source)
+{
+    return source->trunk->base_url ? source->trunk->base_url : source->profile->base_url;
+}
+
 static int append_base(const char *base, struct buf *out)
 {
-    bool is_http = base != NULL && (strncmp(base, "http://", 7) == 0 || strncmp(base, "https://", 8) == 0);
-    if (!is_http || base[strcspn(base, "?# \t\r\n\\")] != '\0')
-        return ERR_INVALID;
     size_t len = strlen(base);
     while (base[len - 1] == '/')
         len--;
@@ -269,8 +271,7 @@ static int render_url(const struct profile_request *template, const struct value
     bool is_absent = false;
     buf_init(&url, LIMIT_URL_LEN);
     buf_init(&query, LIMIT_URL_LEN);
-    const char *base = source->trunk->base_url ? source->trunk->base_url : source->profile->base_url;
-    int rc = append_base(base, &url);
+    int rc = append_base(base_url(source), &url);
     size_t path_at = buf_len(&url);
     if (rc == 0)
         rc = template_expand(template->path, source, true, &url, &is_absent);
@@ -341,7 +342,7 @@ static int add_basic(const struct value_source *source, struct provider_request 
     buf_init(&pair, LIMIT_HTTP_CLIENT_HEADER_BYTES);
     int rc = template_expand(source->profile->auth.user, source, false, &pair, &is_absent);
     if (rc == 0 && (is_absent || strchr(buf_str(&pair), ':') != NULL))
-        rc = ERR_INVALID;
+        rc = ERR_AUTH;
     if (rc == 0)
         rc = buf_append_char(&pair, ':');
     if (rc == 0)
@@ -376,22 +377,17 @@ static int add_credential(const struct provider_trunk *trunk, const char *name, 
 static int render_auth(const struct value_source *source, struct provider_request *request)
 {
     const struct profile_auth *auth = &source->profile->auth;
-    const struct provider_trunk *trunk = source->trunk;
-    bool has_credential = trunk->credential != NULL && trunk->credential_len > 0 &&
-                          memchr(trunk->credential, '\0', trunk->credential_len) == NULL;
-    if (auth->kind != AUTH_NONE && !has_credential)
-        return ERR_INVALID;
     switch (auth->kind) {
     case AUTH_NONE:
         return 0;
     case AUTH_BEARER:
-        return add_credential(trunk, "Authorization", "Bearer ", request);
+        return add_credential(source->trunk, "Authorization", "Bearer ", request);
     case AUTH_HEADER:
-        return add_credential(trunk, auth->header, "", request);
+        return add_credential(source->trunk, auth->header, "", request);
     case AUTH_BASIC:
         return add_basic(source, request);
     }
-    return ERR_INVALID;
+    return ERR_AUTH;
 }
 
 /* ---- requests ---- */
@@ -417,12 +413,48 @@ static int render_body(const struct profile_request *template, const struct valu
     return rc;
 }
 
+static bool is_base_url(const char *url)
+{
+    bool is_http = url != NULL && (strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0);
+    return is_http && url[strcspn(url, "?# \t\r\n\\")] == '\0';
+}
+
+static bool is_credential(const char *credential, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (credential[i] < 0x20 || credential[i] > 0x7E)
+            return false;
+    }
+    return credential != NULL && len > 0;
+}
+
+/* Whether the trunk is set as its profile needs it. What it lacks would fail every call, so it must not be taken for a
+ * fault of one dial. */
+static bool is_trunk_usable(const struct value_source *source)
+{
+    const struct provider_profile *profile = source->profile;
+    const struct provider_trunk *trunk = source->trunk;
+    if (!is_base_url(base_url(source)))
+        return false;
+    if (profile->auth.kind != AUTH_NONE && !is_credential(trunk->credential, trunk->credential_len))
+        return false;
+    const cJSON *variable = profile->variables ? profile->variables->child : NULL;
+    for (; variable != NULL; variable = variable->next) {
+        bool is_required = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(variable, "required"));
+        if (is_required && trunk_variable(trunk, variable->string, strlen(variable->string)) == NULL)
+            return false;
+    }
+    return true;
+}
+
 static int render(const struct profile_request *template, struct value_source *source,
                   struct provider_request *ret_request)
 {
     struct provider_request request = {.method = template->method};
     if (template->method == NULL)
         return ERR_STATE;
+    if (!is_trunk_usable(source))
+        return ERR_AUTH;
     int rc = value_source_prepare(source);
     if (rc == 0)
         rc = render_url(template, source, &request.url);
@@ -442,10 +474,19 @@ static int render(const struct profile_request *template, struct value_source *s
     return 0;
 }
 
+static bool is_empty(const char *text)
+{
+    return text == NULL || text[0] == '\0';
+}
+
 int provider_render_start(const struct provider_profile *profile, const struct provider_trunk *trunk,
                           const struct dial_request *dial, struct provider_request *ret_request)
 {
     struct value_source source = {.profile = profile, .trunk = trunk, .dial = dial};
+    if (is_empty(dial->to) || is_empty(dial->token))
+        return ERR_INVALID;
+    if (is_empty(dial->from))
+        return ERR_AUTH;
     return render(&profile->start.request, &source, ret_request);
 }
 

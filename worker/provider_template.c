@@ -140,13 +140,15 @@ static struct value number_value(int64_t number)
     return (struct value){.kind = VALUE_NUMBER, .number = number};
 }
 
-static struct value variable_value(const struct provider_trunk *trunk, const char *name, size_t len)
+const char *trunk_variable(const struct provider_trunk *trunk, const char *name, size_t len)
 {
     for (size_t i = 0; i < trunk->n_variables; i++) {
-        if (strlen(trunk->variables[i].name) == len && memcmp(trunk->variables[i].name, name, len) == 0)
-            return text_value(trunk->variables[i].value);
+        const struct provider_variable *variable = &trunk->variables[i];
+        bool is_it = strlen(variable->name) == len && memcmp(variable->name, name, len) == 0;
+        if (is_it && variable->value != NULL && variable->value[0] != '\0')
+            return variable->value;
     }
-    return (struct value){.kind = VALUE_ABSENT};
+    return NULL;
 }
 
 static struct value dial_value(const struct value_source *source, enum value_id id)
@@ -216,7 +218,7 @@ struct value template_value(const struct value_source *source, const char *name,
 {
     if (has_variable_prefix(name, len)) {
         size_t skip = sizeof variable_prefix - 1;
-        return variable_value(source->trunk, name + skip, len - skip);
+        return text_value(trunk_variable(source->trunk, name + skip, len - skip));
     }
     const struct placeholder *placeholder = find_placeholder(name, len);
     if (placeholder != NULL && source->dial != NULL)

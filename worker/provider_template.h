@@ -60,6 +60,9 @@ int value_source_prepare(struct value_source *source) MUST_CHECK;
 /* True where `text` is one placeholder and nothing else; `ret_name` is its name inside `text`. */
 bool template_is_whole(const char *text, const char **ret_name, size_t *ret_len);
 
+/* A variable of the trunk; NULL where it is missing or empty. */
+const char *trunk_variable(const struct provider_trunk *trunk, const char *name, size_t len);
+
 /* The value of one placeholder. VALUE_ABSENT for an empty or missing one. */
 struct value template_value(const struct value_source *source, const char *name, size_t len);
 

@@ -71,9 +71,10 @@
 #define LIMIT_HTTP_REQUEST_MS 30000 /* from first byte to complete request, small bodies */
 #define LIMIT_HTTP_BODY_MS 120000 /* the same for a batch body */
 #define LIMIT_HTTP_DROPPED_BYTES (64u * 1024u * 1024u) /* of a body that is read only to be thrown away */
-#define LIMIT_HTTP_CLIENT_BODY_BYTES (1024u * 1024u) /* of a provider's answer */
+/* A call object brings its transcript word by word, several times over: about 50 bytes a word each. */
+#define LIMIT_HTTP_CLIENT_BODY_BYTES (4u * 1024u * 1024u) /* of a provider's answer */
 #define LIMIT_HTTP_CLIENT_HEADER_BYTES (16u * 1024u)
-#define LIMIT_CALLBACK_BODY_BYTES (512u * 1024u)
+#define LIMIT_CALLBACK_BODY_BYTES (4u * 1024u * 1024u)
 
 /* ---- pacing (milliseconds; data-model.md) ---- */
 #define LIMIT_HORIZON_MS 200 /* how far ahead a claim hands out slots */
