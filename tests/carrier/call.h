@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One call of the carrier: what was asked for, what fate holds, how far it has come. Knows no provider's API: a front
+ * such as retell.c reads requests into orders and shows calls in its vendor's words.
+ *
+ *     RINGING -> TALKING -> ENDED -> ANALYZED
+ *        `---------------------^
+ */
+#ifndef CARILLON_CARRIER_CALL_H
+#define CARILLON_CARRIER_CALL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tests/carrier/fate.h"
+#include "tests/carrier/numbers.h"
+
+#define CALL_ID_CAP 40
+#define CALL_FROM_CAP 33 /* a caller id need not be E.164 where the request says so */
+
+enum call_phase {
+    CALL_RINGING, /* placed */
+    CALL_TALKING, /* picked up, by a person or a machine */
+    CALL_ENDED, /* hung up; what was said is being looked at */
+    CALL_ANALYZED, /* nothing more will happen */
+};
+
+enum call_end {
+    CALL_END_NONE, /* it has not ended */
+    CALL_END_CALLEE_HUNG_UP,
+    CALL_END_AGENT_HUNG_UP,
+    CALL_END_MAX_DURATION,
+    CALL_END_STOPPED, /* by a request of the API */
+    CALL_END_BUSY,
+    CALL_END_NO_ANSWER,
+    CALL_END_FAILED,
+    CALL_END_VOICEMAIL,
+};
+
+/* What was asked for. Texts are owned, by whoever holds the order, and NULL where absent. */
+struct call_order {
+    char from[CALL_FROM_CAP];
+    char to[NUMBERS_E164_CAP];
+    char *agent_id;
+    char *agent_tag; /* an agent's version may be asked for by tag */
+    int64_t agent_version;
+    int64_t ring_ms; /* how long to let it ring */
+    int64_t max_talk_ms;
+    char *callback_url; /* in place of the account's */
+    char *token; /* what the log calls the call by */
+    char *metadata; /* JSON, as are the next two */
+    char *variables;
+    char *sip_headers;
+};
+
+struct call {
+    char id[CALL_ID_CAP];
+    struct call_order order;
+
+    uint64_t dial; /* which call placed to order.to this is, from 1 */
+    unsigned faults;
+    enum fate fate;
+    bool agent_hangs_up;
+
+    enum call_phase phase;
+    enum call_end end;
+    int64_t placed_ms; /* wall clock, as the next two; 0 where that never happened */
+    int64_t answered_ms;
+    int64_t ended_ms;
+
+    /* The exchange's: where the call's next deadline stands in its heap. */
+    size_t deadline_place;
+    /* The front's: the create request that waits for the end of the call before it is answered, or NULL. */
+    struct http_request *waiting;
+
+    /* The table's (calls.h). */
+    unsigned holds;
+    size_t bytes;
+    struct call *older;
+    struct call *newer;
+    struct call *older_of_token;
+};
+
+/* Frees the texts; the order is as if it were new. */
+void call_order_clear(struct call_order *order);
+/* The bytes that its texts take. */
+size_t call_order_bytes(const struct call_order *order);
+
+/* The only writer of call->phase. A step that the picture above does not have is a bug, and aborts. */
+void call_set_phase(struct call *call, enum call_phase to);
+/* True once somebody or something has picked up. */
+bool call_was_connected(const struct call *call);
+/* How long they talked; 0 where nobody picked up or the call has not ended. */
+int64_t call_talk_ms(const struct call *call);
+/* The outcome as it came to be, which a stop request or the maximum duration may have changed: "completed", "busy",
+ * ..., "stopped" where it was stopped before anybody picked up. Of a call that has ended. */
+const char *call_outcome_name(const struct call *call);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/carrier/fault.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/parse.h"
+#include "tests/carrier/draw.h"
+
+static const char *const FAULT_NAMES[FAULT_KINDS] = {
+    [FAULT_THROTTLE] = "throttle",
+    [FAULT_UNAVAILABLE] = "unavailable",
+    [FAULT_RESET] = "reset",
+    [FAULT_CALLBACK_EARLY] = "callback_early",
+    [FAULT_CALLBACK_TWICE] = "callback_twice",
+    [FAULT_CALLBACK_NEVER] = "callback_never",
+};
+
+const char *fault_name(enum fault fault)
+{
+    return FAULT_NAMES[fault];
+}
+
+int fault_plan_add(struct fault_plan *plan, const char *text, const char **ret_why)
+{
+    size_t name_len = strcspn(text, "=");
+    for (size_t i = 0; text[name_len] == '=' && i < FAULT_KINDS; i++) {
+        if (strlen(FAULT_NAMES[i]) != name_len || memcmp(FAULT_NAMES[i], text, name_len) != 0)
+            continue;
+        if (plan->rates[i] > 0) {
+            *ret_why = "a fault is named twice";
+            return ERR_EXISTS;
+        }
+        const char *rate = text + name_len + 1;
+        int err = parse_double(rate, strlen(rate), 0, 1, &plan->rates[i]);
+        if (err)
+            *ret_why = "a rate is a number from 0 to 1";
+        return err;
+    }
+    *ret_why = "expected NAME=RATE with a name of throttle, unavailable, reset, callback_early, callback_twice, "
+               "callback_never";
+    return ERR_NOT_FOUND;
+}
+
+int fault_draw(const struct fault_plan *plan, const char *number, uint64_t request, unsigned *ret_set)
+{
+    unsigned set = 0;
+    for (unsigned i = 0; i < FAULT_KINDS; i++) {
+        if (plan->rates[i] <= 0)
+            continue;
+        char name[32];
+        (void)snprintf(name, sizeof name, "fault.%s", FAULT_NAMES[i]);
+        double fraction;
+        int err = draw_fraction(name, plan->seed, number, request, &fraction);
+        if (err)
+            return err;
+        if (fraction < plan->rates[i])
+            set |= FAULT_BIT(i);
+    }
+    *ret_set = set;
+    return 0;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/carrier/exchange.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/base/heap.h"
+
+/* What the listener heard, a letter a step. */
+struct heard {
+    char steps[16];
+};
+
+static void hear(struct heard *heard, char step)
+{
+    size_t len = strlen(heard->steps);
+    assert_true(len + 1 < sizeof heard->steps);
+    heard->steps[len] = step;
+}
+
+static void on_answered(struct call *call, void *arg)
+{
+    assert_int_equal(call->phase, CALL_TALKING);
+    hear(arg, 'A');
+}
+
+static void on_ended(struct call *call, void *arg)
+{
+    assert_int_equal(call->phase, CALL_ENDED);
+    hear(arg, 'E');
+}
+
+static void on_analyzed(struct call *call, void *arg)
+{
+    assert_int_equal(call->phase, CALL_ANALYZED);
+    hear(arg, 'Z');
+}
+
+static const struct exchange_listener LISTENER = {on_answered, on_ended, on_analyzed};
+
+static struct call call_of(enum fate fate)
+{
+    struct call call = {.fate = fate, .deadline_place = HEAP_NOWHERE};
+    call.order.ring_ms = 30000;
+    call.order.max_talk_ms = 3600000;
+    return call;
+}
+
+/* Rings one call to its end on a loop of its own. */
+static void ring(struct call *call, const struct exchange_timing *timing, struct heard *heard)
+{
+    struct loop *loop;
+    struct exchange *x;
+    assert_int_equal(loop_create(&loop), 0);
+    assert_int_equal(exchange_create(loop, timing, 10, &LISTENER, heard, &x), 0);
+    assert_int_equal(exchange_place(x, call), 0);
+    assert_int_equal(exchange_open_calls(x), 1);
+    assert_int_equal(call->holds, 1);
+    assert_string_equal(heard->steps, ""); /* never from inside exchange_place() */
+    while (call->phase != CALL_ANALYZED)
+        assert_int_equal(loop_run_once(loop), 0);
+    assert_int_equal(exchange_open_calls(x), 0);
+    assert_int_equal(call->holds, 0);
+    exchange_free(x);
+    loop_free(loop);
+}
+
+static void test_a_fate_is_fulfilled_step_by_step(void **state)
+{
+    static const struct {
+        enum fate fate;
+        bool agent_hangs_up;
+        const char *steps;
+        enum call_end end;
+        const char *outcome;
+        bool is_connected;
+    } CASES[] = {
+        {FATE_COMPLETED, false, "AEZ", CALL_END_CALLEE_HUNG_UP, "completed", true},
+        {FATE_COMPLETED, true, "AEZ", CALL_END_AGENT_HUNG_UP, "completed", true},
+        {FATE_VOICEMAIL, true, "AEZ", CALL_END_VOICEMAIL, "voicemail", true},
+        {FATE_BUSY, false, "EZ", CALL_END_BUSY, "busy", false},
+        {FATE_NO_ANSWER, false, "EZ", CALL_END_NO_ANSWER, "no_answer", false},
+        {FATE_FAILED, false, "EZ", CALL_END_FAILED, "failed", false},
+    };
+    static const struct exchange_timing TIMING = {.ring_ms = 3, .talk_ms = 5, .analysis_ms = 2};
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        struct call call = call_of(CASES[i].fate);
+        struct heard heard = {{0}};
+        call.agent_hangs_up = CASES[i].agent_hangs_up;
+        ring(&call, &TIMING, &heard);
+        assert_string_equal(heard.steps, CASES[i].steps);
+        assert_int_equal(call.end, CASES[i].end);
+        assert_string_equal(call_outcome_name(&call), CASES[i].outcome);
+        assert_int_equal(call_was_connected(&call), CASES[i].is_connected);
+        assert_true(call.ended_ms - call.placed_ms >= (CASES[i].is_connected ? 7 : 2));
+        assert_int_equal(call_talk_ms(&call) > 0, CASES[i].is_connected);
+    }
+}
+
+static void test_no_call_rings_or_talks_longer_than_it_asked(void **state)
+{
+    static const struct exchange_timing TIMING = {.ring_ms = 3600000, .talk_ms = 3600000, .analysis_ms = 0};
+    (void)state;
+    struct call call = call_of(FATE_NO_ANSWER);
+    struct heard heard = {{0}};
+    call.order.ring_ms = 2;
+    ring(&call, &TIMING, &heard);
+    assert_int_equal(call.end, CALL_END_NO_ANSWER);
+
+    call = call_of(FATE_COMPLETED);
+    heard = (struct heard){{0}};
+    call.order.ring_ms = 2;
+    call.order.max_talk_ms = 3;
+    ring(&call, &TIMING, &heard);
+    assert_int_equal(call.end, CALL_END_MAX_DURATION);
+    assert_string_equal(call_outcome_name(&call), "completed");
+}
+
+static void test_a_call_is_stopped_once_and_the_others_go_on(void **state)
+{
+    static const struct exchange_timing TIMING = {.ring_ms = 5, .talk_ms = 3600000, .analysis_ms = 1};
+    (void)state;
+    struct loop *loop;
+    struct exchange *x;
+    struct heard heard = {{0}};
+    struct call stopped = call_of(FATE_COMPLETED);
+    struct call busy = call_of(FATE_BUSY);
+    assert_int_equal(loop_create(&loop), 0);
+    assert_int_equal(exchange_create(loop, &TIMING, 2, &LISTENER, &heard, &x), 0);
+    assert_int_equal(exchange_place(x, &stopped), 0);
+    assert_int_equal(exchange_place(x, &busy), 0);
+    struct call third = call_of(FATE_BUSY);
+    assert_int_equal(exchange_place(x, &third), ERR_NOMEM); /* at the bound */
+    assert_int_equal(exchange_stop(x, &stopped), 0);
+    assert_int_equal(exchange_stop(x, &stopped), ERR_STATE);
+    while (stopped.phase != CALL_ANALYZED || busy.phase != CALL_ANALYZED)
+        assert_int_equal(loop_run_once(loop), 0);
+    assert_int_equal(stopped.end, CALL_END_STOPPED);
+    assert_string_equal(call_outcome_name(&stopped), "stopped");
+    assert_int_equal(busy.end, CALL_END_BUSY);
+
+    struct call talking = call_of(FATE_COMPLETED);
+    assert_int_equal(exchange_place(x, &talking), 0);
+    while (talking.phase != CALL_TALKING)
+        assert_int_equal(loop_run_once(loop), 0);
+    assert_int_equal(exchange_stop(x, &talking), 0);
+    assert_string_equal(call_outcome_name(&talking), "completed");
+    assert_int_equal(exchange_open_calls(x), 0);
+    exchange_free(x);
+    exchange_free(NULL);
+    loop_free(loop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_fate_is_fulfilled_step_by_step),
+        cmocka_unit_test(test_no_call_rings_or_talks_longer_than_it_asked),
+        cmocka_unit_test(test_a_call_is_stopped_once_and_the_others_go_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
