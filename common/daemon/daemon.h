@@ -3,7 +3,8 @@
  * The skeleton that every process fills in. It reads the options, sets up logs, loop, signals, secrets, Redis and HTTP,
  * answers /healthz, /readyz and /metrics, prints "listening http://..." on stdout once ready, drains at SIGTERM (a
  * second one ends at once), reloads at SIGHUP, and turns failures into exit codes: 0 done, 1 failed, 2 usage,
- * 3 configuration, 4 Redis unreachable at start.
+ * 3 configuration, 4 Redis unreachable at start (or not fit: a replica, a policy that evicts, a wrong password). Until
+ * start() has run, every route but those three answers 503.
  */
 #ifndef CARILLON_DAEMON_DAEMON_H
 #define CARILLON_DAEMON_DAEMON_H
@@ -34,22 +35,25 @@ struct daemon_spec {
      * key_wake_events_channel): a second connection listens there. NULL: none. */
     struct key (*wake_channel)(const char *cell);
 
-    /* Redis is ready (where wanted), HTTP is bound but not yet listening publicly. Makes the process's state; routes
-     * are added here with http_server_add_routes(). A failure ends the process: an ERR_* is logged; exit 3 for
+    /* Redis is ready (where wanted), HTTP is bound but not yet announced. Makes the process's state; routes are
+     * added here with http_server_add_routes(). A failure ends the process: an ERR_* is logged; exit 3 for
      * ERR_INVALID, 1 otherwise. */
     int (*start)(struct daemon *d, void **ret_state);
-    /* Redis became ready again, or went away. */
+    /* Redis is ready: once behind start(), and whenever it became so again. And: it went away. */
     void (*on_redis_ready)(void *state);
     void (*on_redis_down)(void *state);
-    /* A hint that work may have come to `cell`. */
+    /* A hint that work may have come to `cell`. Also given for every cell when the listening connection is there
+     * (again), since what was published meanwhile is lost. */
     void (*on_wake)(void *state, const char *cell);
-    /* Begin to drain: take no new work, and call daemon_drained() when nothing is left. NULL: drained at once when no
-     * HTTP request is open. */
+    /* Begin to drain: take no new work, and call daemon_drained() when nothing is left. HTTP is served meanwhile, so
+     * that callbacks are still heard. NULL: drained at once. */
     void (*drain)(void *state);
-    /* SIGHUP, after the options were read again. */
+    /* SIGHUP, after the options were read again without a fault. */
     void (*reload)(void *state);
     /* Beyond Redis: false with a reason appended makes /readyz answer 503. */
     bool (*is_ready)(void *state, struct buf *why);
+    /* /metrics is about to be written: set the gauges that are looked up rather than kept. */
+    void (*collect)(void *state);
     /* Frees the state; the loop no longer runs. The HTTP server and the Redis connections have been freed just before:
      * each request under way got its on_gone and each command its ERR_CLOSED, and neither may be used here. */
     void (*stop)(void *state);
@@ -64,11 +68,12 @@ struct redis *daemon_redis(struct daemon *d);
 struct metrics *daemon_metrics(struct daemon *d);
 struct http_server *daemon_http(struct daemon *d);
 const struct seal_keys *daemon_keys(struct daemon *d);
-/* The cells this process serves, at least one. */
+/* The cells this process serves: at least one where it wants Redis. */
 size_t daemon_cell_count(const struct daemon *d);
 const char *daemon_cell(const struct daemon *d, size_t index);
 bool daemon_is_draining(const struct daemon *d);
-/* Tells the skeleton that draining is complete: the loop ends, exit 0. */
+/* Tells the skeleton that draining is complete: it stops accepting connections, gives the requests under way five
+ * seconds, and ends with 0. Nothing happens where it is not draining. */
 void daemon_drained(struct daemon *d);
 /* An impossible state or a lost invariant of the process: log it, end with 1. */
 void daemon_fail(struct daemon *d, const char *event, int err);

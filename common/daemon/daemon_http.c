@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/daemon/daemon_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "version.h"
+
+#define METRICS_MAX_BYTES (1024u * 1024u)
+#define REASON_MAX_BYTES 512u
+
+static void reply_json(struct http_request *req, int status, const struct http_header *headers, size_t n_headers,
+                       const cJSON *object)
+{
+    char *text = object ? cJSON_PrintUnformatted(object) : NULL;
+    if (text)
+        (void)http_request_reply(req, status, "application/json", headers, n_headers, text, strlen(text));
+    else
+        (void)http_request_reply(req, 500, NULL, NULL, 0, NULL, 0);
+    cJSON_free(text);
+}
+
+/* ---- /healthz ---- */
+
+static void on_healthz(struct http_request *req, void *arg)
+{
+    static const char body[] = "{\"status\":\"ok\"}";
+    (void)arg;
+    (void)http_request_reply(req, 200, "application/json", NULL, 0, body, sizeof body - 1);
+}
+
+/* ---- /readyz ---- */
+
+static void add_reason(cJSON *reasons, const char *reason)
+{
+    cJSON_AddItemToArray(reasons, cJSON_CreateString(reason));
+}
+
+static void add_redis_reason(const struct daemon *d, cJSON *reasons)
+{
+    struct buf text;
+    buf_init(&text, REASON_MAX_BYTES);
+    int err = buf_printf(&text, "redis: %s: %s", daemon_refusal_name(d->refusal), d->refusal_detail);
+    add_reason(reasons, err ? "redis" : buf_str(&text));
+    buf_free(&text);
+}
+
+static void add_own_reason(const struct daemon *d, cJSON *reasons)
+{
+    struct buf why;
+    buf_init(&why, REASON_MAX_BYTES);
+    if (!d->spec->is_ready(d->state, &why))
+        add_reason(reasons, buf_len(&why) ? buf_str(&why) : "the process is not ready");
+    buf_free(&why);
+}
+
+static void add_reasons(const struct daemon *d, cJSON *reasons)
+{
+    if (d->phase == DAEMON_STARTING)
+        add_reason(reasons, "starting");
+    else if (d->phase != DAEMON_RUNNING)
+        add_reason(reasons, "draining");
+    if (d->redis && !redis_is_ready(d->redis))
+        add_redis_reason(d, reasons);
+    if (d->is_started && d->spec->is_ready)
+        add_own_reason(d, reasons);
+}
+
+static void on_readyz(struct http_request *req, void *arg)
+{
+    cJSON *answer = cJSON_CreateObject();
+    cJSON *reasons = cJSON_AddArrayToObject(answer, "reasons");
+    if (reasons)
+        add_reasons(arg, reasons);
+    bool is_ready = reasons && cJSON_GetArraySize(reasons) == 0;
+    if (is_ready)
+        cJSON_DeleteItemFromObjectCaseSensitive(answer, "reasons");
+    cJSON_AddStringToObject(answer, "status", is_ready ? "ready" : "unavailable");
+    reply_json(req, is_ready ? 200 : 503, NULL, 0, answer);
+    cJSON_Delete(answer);
+}
+
+/* ---- /metrics ---- */
+
+static void set_gauge(struct daemon *d, const char *name, const char *help, double value)
+{
+    metric_set(metrics_gauge(d->metrics, name, help, NULL, NULL), value);
+}
+
+static void collect(struct daemon *d)
+{
+    set_gauge(d, "carillon_draining", "1 while the process drains.", d->phase > DAEMON_RUNNING);
+    set_gauge(d, "carillon_http_open_requests", "HTTP requests under way.", (double)http_server_open_requests(d->http));
+    if (d->redis) {
+        set_gauge(d, "carillon_redis_ready", "1 while Redis is ready.", redis_is_ready(d->redis));
+        set_gauge(d, "carillon_redis_pending_commands", "Commands waiting for Redis's reply.",
+                  (double)redis_pending(d->redis));
+        metric_set(metrics_counter(d->metrics, "carillon_redis_commands_total", "Commands sent to Redis.", NULL, NULL),
+                   (double)redis_commands_sent(d->redis));
+    }
+    if (d->is_started && d->spec->collect)
+        d->spec->collect(d->state);
+}
+
+static void on_metrics(struct http_request *req, void *arg)
+{
+    struct daemon *d = arg;
+    struct buf text;
+    buf_init(&text, METRICS_MAX_BYTES);
+    collect(d);
+    if (metrics_render(d->metrics, &text) == 0)
+        (void)http_request_reply(req, 200, "text/plain; version=0.0.4", NULL, 0, buf_str(&text), buf_len(&text));
+    else
+        (void)http_request_reply(req, 500, NULL, NULL, 0, NULL, 0);
+    buf_free(&text);
+}
+
+/* ---- everything else, unless the process answers it ---- */
+
+static void on_refuse(struct http_request *req, int status, const char *detail, void *arg)
+{
+    static const struct http_header retry_after = {"Retry-After", "1"};
+    const struct daemon *d = arg;
+    /* A callback that comes while we start must be sent again, not given up for a 404. */
+    bool is_early = d->phase == DAEMON_STARTING && (status == 404 || status == 405);
+    cJSON *answer = cJSON_CreateObject();
+    cJSON_AddNumberToObject(answer, "status", is_early ? 503 : status);
+    cJSON_AddStringToObject(answer, "error", is_early ? "starting" : "refused");
+    if (detail && !is_early)
+        cJSON_AddStringToObject(answer, "detail", detail);
+    reply_json(req, is_early ? 503 : status, &retry_after, is_early, answer);
+    cJSON_Delete(answer);
+}
+
+static const struct http_route routes[] = {
+    {.method = "GET", .pattern = "/healthz", .on_complete = on_healthz},
+    {.method = "GET", .pattern = "/readyz", .on_complete = on_readyz},
+    {.method = "GET", .pattern = "/metrics", .on_complete = on_metrics},
+};
+
+bool daemon_bind(struct daemon *d)
+{
+    const char *listen = conf_str(d->conf, "listen");
+    int err = http_server_create(d->loop, listen, routes, sizeof routes / sizeof routes[0], d, &d->http);
+    if (err) {
+        log_error("http.not_bound", log_str("listen", listen), log_err(err),
+                  log_str("detail", err == ERR_IO ? strerror(errno) : "HOST:PORT is wanted"));
+        return false;
+    }
+    http_server_on_refuse(d->http, on_refuse, d);
+    metric_set(metrics_gauge(d->metrics, "carillon_info", "Always 1.", "version", CARILLON_VERSION), 1);
+    set_gauge(d, "carillon_start_time_seconds", "When the process started, in seconds of Unix time.",
+              (double)clock_wall_ms() / 1000);
+    return true;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the parts of common/daemon share: daemon.c (the life of the process), daemon_options.c, daemon_redis.c and
+ * daemon_http.c. Nobody else includes this.
+ */
+#ifndef CARILLON_DAEMON_INTERNAL_H
+#define CARILLON_DAEMON_INTERNAL_H
+
+#include "common/base/limits.h"
+#include "common/daemon/daemon.h"
+
+/* The exit codes operators' scripts rely on. */
+enum daemon_exit {
+    DAEMON_EXIT_DONE,
+    DAEMON_EXIT_FAILED,
+    DAEMON_EXIT_USAGE,
+    DAEMON_EXIT_CONFIGURATION,
+    DAEMON_EXIT_REDIS,
+};
+
+enum daemon_phase {
+    DAEMON_STARTING, /* waits for Redis, then runs the process's start() */
+    DAEMON_RUNNING,
+    DAEMON_DRAINING, /* takes no new work; the process says when it is done, or --drain-timeout-ms passes */
+    DAEMON_CLOSING, /* only HTTP requests under way are left */
+    DAEMON_ENDED, /* the loop is told to stop */
+};
+#define DAEMON_PHASES 5
+
+#define DAEMON_SIGNALS 3
+#define DAEMON_COMMON_OPTIONS 4
+
+struct daemon {
+    const struct daemon_spec *spec; /* borrowed */
+    enum daemon_phase phase;
+    enum daemon_exit status;
+    struct conf_option common_options[DAEMON_COMMON_OPTIONS];
+    struct conf *conf;
+    char cells[LIMIT_CELLS][LIMIT_CELL_ID_LEN + 1];
+    size_t n_cells;
+    struct loop *loop;
+    struct loop_signal *signals[DAEMON_SIGNALS];
+    struct seal_keys *keys;
+    struct metrics *metrics;
+    struct http_server *http;
+    void *state; /* the process's, once start() succeeded */
+    bool is_started;
+
+    struct redis *redis;
+    struct redis *wake; /* listens for hints; NULL where the process wants none */
+    bool is_redis_ready;
+    enum redis_refusal refusal; /* why not */
+    char refusal_detail[256];
+
+    struct loop_timer *start_timer; /* how long Redis may take at start */
+    struct loop_timer *drain_timer;
+    struct loop_timer *close_timer;
+    int64_t close_deadline_us;
+};
+
+/* ---- daemon.c ---- */
+/* The loop ends with `status`; the first status given stays. */
+void daemon_end(struct daemon *d, enum daemon_exit status);
+/* All that the process waits for is there: runs its start() and announces it. */
+void daemon_serve(struct daemon *d);
+
+/* ---- daemon_options.c ---- */
+/* Reads the options, then sets up logs and cells. False where the process is to end, with d->status. */
+bool daemon_read_options(struct daemon *d, int argc, char **argv);
+/* Sets level and format as the options say. */
+void daemon_configure_log(const struct daemon *d);
+
+/* ---- daemon_redis.c ---- */
+/* Starts connecting; daemon_serve() follows, or the end. False, and told, where the options do not allow it. */
+bool daemon_connect(struct daemon *d);
+/* "unreachable", "replica", ... */
+const char *daemon_refusal_name(enum redis_refusal refusal);
+
+/* ---- daemon_http.c ---- */
+/* Binds the server with the routes that every process has. False, and told, where it cannot. */
+bool daemon_bind(struct daemon *d);
+
+#endif

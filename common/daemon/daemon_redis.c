@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/daemon/daemon_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/file.h"
+#include "common/base/log.h"
+
+#define START_DEADLINE_US 10000000 /* a Redis that starts at the same time as we do has this long */
+#define PASSWORD_MAX_BYTES 1024u
+
+const char *daemon_refusal_name(enum redis_refusal refusal)
+{
+    switch (refusal) {
+    case REDIS_REFUSAL_NONE:
+        return "none";
+    case REDIS_REFUSAL_UNREACHABLE:
+        return "unreachable";
+    case REDIS_REFUSAL_AUTH:
+        return "auth";
+    case REDIS_REFUSAL_REPLICA:
+        return "replica";
+    case REDIS_REFUSAL_POLICY:
+        return "policy";
+    case REDIS_REFUSAL_SCRIPTS:
+        return "scripts";
+    case REDIS_REFUSAL_LOADING:
+        return "loading";
+    }
+    return "unknown";
+}
+
+/* True for what another second of waiting does not change. */
+static bool is_final(enum redis_refusal refusal)
+{
+    return refusal == REDIS_REFUSAL_AUTH || refusal == REDIS_REFUSAL_REPLICA || refusal == REDIS_REFUSAL_POLICY ||
+           refusal == REDIS_REFUSAL_SCRIPTS;
+}
+
+static void give_up(struct daemon *d)
+{
+    log_error("redis.unusable", log_str("reason", daemon_refusal_name(d->refusal)),
+              log_str("detail", d->refusal_detail));
+    daemon_end(d, DAEMON_EXIT_REDIS);
+}
+
+static void on_start_deadline(void *arg)
+{
+    give_up(arg);
+}
+
+static void on_ready(void *arg)
+{
+    struct daemon *d = arg;
+    d->is_redis_ready = true;
+    d->refusal = REDIS_REFUSAL_NONE;
+    loop_timer_disarm(d->start_timer);
+    log_info("redis.ready", log_str("run_id", redis_run_id(d->redis)));
+    if (d->phase == DAEMON_STARTING)
+        daemon_serve(d);
+    else if (d->is_started && d->spec->on_redis_ready)
+        d->spec->on_redis_ready(d->state);
+}
+
+static void on_down(enum redis_refusal why, const char *detail, void *arg)
+{
+    struct daemon *d = arg;
+    bool was_ready = d->is_redis_ready;
+    d->is_redis_ready = false;
+    d->refusal = why;
+    snprintf(d->refusal_detail, sizeof d->refusal_detail, "%s", detail ? detail : "");
+    if (d->phase == DAEMON_STARTING && is_final(why)) {
+        give_up(d);
+        return;
+    }
+    log_warn("redis.down", log_str("reason", daemon_refusal_name(why)), log_str("detail", d->refusal_detail));
+    if (was_ready && d->is_started && d->spec->on_redis_down)
+        d->spec->on_redis_down(d->state);
+}
+
+/* ---- wake hints ---- */
+
+static void wake(const struct daemon *d, size_t cell)
+{
+    if (d->is_started && d->spec->on_wake)
+        d->spec->on_wake(d->state, d->cells[cell]);
+}
+
+static void on_wake_message(const char *channel, size_t channel_len, const char *payload, size_t payload_len, void *arg)
+{
+    const struct daemon *d = arg;
+    (void)payload;
+    (void)payload_len;
+    for (size_t i = 0; i < d->n_cells; i++) {
+        struct key key = d->spec->wake_channel(d->cells[i]);
+        if (key.len == channel_len && memcmp(key.text, channel, channel_len) == 0)
+            wake(d, i);
+    }
+}
+
+static void on_wake_ready(void *arg)
+{
+    const struct daemon *d = arg;
+    for (size_t i = 0; i < d->n_cells; i++)
+        wake(d, i);
+}
+
+static void on_wake_down(enum redis_refusal why, const char *detail, void *arg)
+{
+    (void)arg;
+    log_warn("redis.wake_down", log_str("reason", daemon_refusal_name(why)), log_str("detail", detail));
+}
+
+static bool listen_for_wakes(struct daemon *d, struct redis_config config)
+{
+    const char *why = "";
+    config.skip_checks = true;
+    config.skip_scripts = true;
+    int err = redis_create(d->loop, &config, on_wake_ready, on_wake_down, d, &d->wake, &why);
+    for (size_t i = 0; i < d->n_cells && !err; i++) {
+        struct key key = d->spec->wake_channel(d->cells[i]);
+        err = redis_subscribe(d->wake, key.text, on_wake_message, d);
+    }
+    if (err)
+        log_error("redis.wake_failed", log_err(err), log_str("detail", why));
+    return !err;
+}
+
+/* ---- connecting ---- */
+
+static bool connect_with(struct daemon *d, const char *password)
+{
+    const char *why = "";
+    struct redis_config config = {
+        .url = conf_str(d->conf, "redis-url"),
+        .user = conf_str(d->conf, "redis-user"),
+        .password = password,
+        .name = d->spec->name,
+    };
+    int err = redis_create(d->loop, &config, on_ready, on_down, d, &d->redis, &why);
+    if (err) {
+        log_error("redis.bad_url", log_err(err), log_str("detail", why));
+        return false;
+    }
+    return !d->spec->wake_channel || listen_for_wakes(d, config);
+}
+
+bool daemon_connect(struct daemon *d)
+{
+    const char *path = conf_str(d->conf, "redis-password-file");
+    char *password = NULL;
+    int err = path ? file_read_secret(path, PASSWORD_MAX_BYTES, &password) : 0;
+    if (err) {
+        log_error("redis.password_unreadable", log_str("path", path), log_err(err),
+                  log_str("detail", err == ERR_IO ? strerror(errno) : "the file must hold one line"));
+        return false;
+    }
+    bool is_connecting = connect_with(d, password);
+    file_free_secret(password);
+    if (!is_connecting)
+        return false;
+    log_info("process.waiting", log_str("for", "redis"), log_str("url", http_server_url(d->http)));
+    d->refusal = REDIS_REFUSAL_UNREACHABLE;
+    snprintf(d->refusal_detail, sizeof d->refusal_detail, "no answer yet");
+    return loop_timer_create(d->loop, on_start_deadline, d, &d->start_timer) == 0 &&
+           loop_timer_arm_us(d->start_timer, START_DEADLINE_US) == 0;
+}
