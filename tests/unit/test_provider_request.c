@@ -538,6 +538,41 @@ static void test_the_largest_contact_fits(void **state)
     provider_profile_free(profile);
 }
 
+/* ---- memory that runs out ---- */
+
+static size_t allocations_left;
+
+static void *failing_malloc(size_t size)
+{
+    if (allocations_left == 0)
+        return NULL;
+    allocations_left--;
+    return malloc(size);
+}
+
+static void test_wherever_memory_runs_out_nothing_is_sent_or_lost(void **state)
+{
+    (void)state;
+    struct provider_profile *profile = fixture_retell();
+    struct provider_trunk trunk = fixture_trunk();
+    struct dial_request dial = fixture_dial();
+    struct provider_request request;
+    cJSON_Hooks hooks = {.malloc_fn = failing_malloc, .free_fn = free};
+    int rc = ERR_NOMEM;
+    size_t n = 0;
+    cJSON_InitHooks(&hooks);
+    for (; rc != 0 && n < 10000; n++) {
+        allocations_left = n;
+        rc = provider_render_start(profile, &trunk, &dial, &request);
+        assert_true(rc == 0 || rc == ERR_NOMEM);
+    }
+    cJSON_InitHooks(NULL);
+    assert_int_equal(rc, 0);
+    assert_true(n > 50);
+    provider_request_clear(&request);
+    provider_profile_free(profile);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -558,6 +593,7 @@ int main(void)
         cmocka_unit_test(test_a_fault_of_the_trunk_is_not_taken_for_one_of_the_dial),
         cmocka_unit_test(test_a_dial_without_a_number_or_a_token_is_refused),
         cmocka_unit_test(test_the_largest_contact_fits),
+        cmocka_unit_test(test_wherever_memory_runs_out_nothing_is_sent_or_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
