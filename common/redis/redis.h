@@ -42,13 +42,17 @@ enum redis_refusal {
     REDIS_REFUSAL_LOADING, /* still reading its data */
 };
 
-/* Called when the connection became ready (again), and when it ceased to be. Never from inside a redis_* call. */
+/* Called when the connection became ready (again). A listener is subscribed then. Never from inside a redis_* call. */
 typedef void (*redis_ready_fn)(void *arg);
+/* Called when it ceased to be ready, after the commands under way have had their answers; and, while it is not, when an
+ * attempt fails for another `why` than the one told last. `detail` is for people, holds no secret, may quote the
+ * server, and is borrowed for the call. Never from inside a redis_* call. */
 typedef void (*redis_down_fn)(enum redis_refusal why, const char *detail, void *arg);
 
 /* A command's answer. `reply` is NULL where the connection went away or the deadline passed (`err` is ERR_CLOSED or
  * ERR_TIMEOUT: the outcome is unknown); otherwise `err` is 0, also for an error reply, which reply_error() tells. The
- * reply lives only inside the call. Never called from inside redis_command(). */
+ * reply lives only inside the call. Never called from inside redis_command(), and from no other redis_* call but
+ * redis_free(). Every callback of a connection may send commands on it and may free it. */
 typedef void (*redis_reply_fn)(const struct redisReply *reply, int err, void *arg);
 
 /* A published message. Borrowed for the call. */
@@ -60,28 +64,34 @@ struct redis_arg {
     size_t len;
 };
 
-/* Checks the URL (ERR_INVALID; rediss:// and sentinel:// are not built yet and say so in `ret_why`, a borrowed static
- * text) and starts connecting. */
+/* Checks the URL (ERR_INVALID; rediss:// and sentinel:// are not built yet and say so) and starts connecting, from the
+ * loop. `ret_why`, a borrowed static text, is written on failure only. `on_ready` and `on_down` may be NULL. */
 int redis_create(struct loop *loop, const struct redis_config *config, redis_ready_fn on_ready, redis_down_fn on_down,
                  void *arg, struct redis **ret_redis, const char **ret_why) MUST_CHECK;
-/* Answers every command under way with ERR_CLOSED from inside this call, then frees. Accepts NULL. */
+/* Answers every command under way with ERR_CLOSED from inside this call, then frees; on_down is not called. Inside a
+ * callback of this connection too: `r` is not to be used any more, its memory goes when the callback has returned.
+ * Accepts NULL. */
 void redis_free(struct redis *r);
 
 bool redis_is_ready(const struct redis *r);
 /* Redis's run id as of the last connect ("" before). */
 const char *redis_run_id(const struct redis *r);
 size_t redis_pending(const struct redis *r);
-/* The commands sent so far: for /metrics. */
+/* The commands sent so far, those of the handshakes included: for /metrics. */
 uint64_t redis_commands_sent(const struct redis *r);
 
-/* Sends a command. The arguments are copied before it returns. ERR_UNAVAILABLE while not ready or while too much is
- * under way (LIMIT_REDIS_PENDING, LIMIT_REDIS_OUT_BYTES); then `fn` is not called. `fn` may be NULL. A deadline of a
- * command that passes closes the connection, because replies come in order: everything behind it is unknown too. */
+/* Sends a command. The arguments are copied before it returns. `deadline_ms` counts from now, 1 to 86,400,000.
+ * ERR_UNAVAILABLE while not ready or while too much is under way (LIMIT_REDIS_PENDING, LIMIT_REDIS_OUT_BYTES),
+ * ERR_TOO_LARGE over LIMIT_REDIS_ARGS or where it could never be sent, ERR_RANGE for the deadline, ERR_STATE on a
+ * listener; then `fn` is not called. `fn` may be NULL. A deadline that passes closes the connection, because replies
+ * come in order: everything under way is unknown then. So does a READONLY reply, once handed on: the primary has become
+ * a replica. */
 int redis_command(struct redis *r, const struct redis_arg *args, size_t n_args, int64_t deadline_ms, redis_reply_fn fn,
                   void *arg) MUST_CHECK;
 
-/* Turns this connection into a listener: subscribes now and after each reconnect. Only for connections that send
- * nothing else. The channel is copied. */
+/* Turns this connection into a listener: subscribes now and after each reconnect, to at most LIMIT_REDIS_CHANNELS
+ * channels, one call each (ERR_TOO_LARGE). Only for connections that send nothing else: ERR_STATE while commands are
+ * under way. The channel is copied. What is published while the connection is away is lost. */
 int redis_subscribe(struct redis *r, const char *channel, redis_message_fn fn, void *arg) MUST_CHECK;
 
 /* Arguments. The pointers are borrowed until redis_command() returns. */

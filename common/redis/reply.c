@@ -51,25 +51,20 @@ bool reply_error_is(const struct redisReply *r, const char *code)
 {
     const char *text = reply_error(r);
     size_t len = strlen(code);
-    if (!text || strncmp(text, code, len) != 0) {
+    if (!text || strncmp(text, code, len) != 0)
         return false;
-    }
     return text[len] == '\0' || text[len] == ' ';
 }
 
 int reply_to_err(const struct redisReply *r)
 {
-    if (!r) {
+    if (!r)
         return ERR_CLOSED;
-    }
-    if (r->type != REDIS_REPLY_ERROR) {
+    if (r->type != REDIS_REPLY_ERROR)
         return 0;
-    }
-    for (size_t i = 0; i < sizeof error_words / sizeof error_words[0]; i++) {
-        if (reply_error_is(r, error_words[i].word)) {
+    for (size_t i = 0; i < sizeof error_words / sizeof error_words[0]; i++)
+        if (reply_error_is(r, error_words[i].word))
             return error_words[i].code;
-        }
-    }
     return ERR_PROTOCOL;
 }
 
@@ -90,9 +85,8 @@ const struct redisReply *reply_at(const struct redisReply *r, size_t index)
 
 int reply_str(const struct redisReply *r, const char **ret_text, size_t *ret_len)
 {
-    if (!r || (r->type != REDIS_REPLY_STRING && r->type != REDIS_REPLY_STATUS)) {
+    if (!r || (r->type != REDIS_REPLY_STRING && r->type != REDIS_REPLY_STATUS))
         return ERR_PROTOCOL;
-    }
     *ret_text = r->str;
     *ret_len = r->len;
     return 0;
@@ -107,9 +101,8 @@ int reply_i64(const struct redisReply *r, int64_t *ret_value)
     const char *text;
     size_t len;
     int64_t value;
-    if (reply_str(r, &text, &len) < 0 || parse_i64(text, len, INT64_MIN, INT64_MAX, &value) < 0) {
+    if (reply_str(r, &text, &len) < 0 || parse_i64(text, len, INT64_MIN, INT64_MAX, &value) < 0)
         return ERR_PROTOCOL;
-    }
     *ret_value = value;
     return 0;
 }
@@ -120,9 +113,8 @@ const struct redisReply *reply_field(const struct redisReply *r, const char *fie
     for (size_t i = 0; i + 1 < reply_len(r); i += 2) {
         const char *text;
         size_t len;
-        if (reply_str(r->element[i], &text, &len) == 0 && len == field_len && memcmp(text, field, len) == 0) {
+        if (reply_str(r->element[i], &text, &len) == 0 && len == field_len && memcmp(text, field, len) == 0)
             return r->element[i + 1];
-        }
     }
     return NULL;
 }

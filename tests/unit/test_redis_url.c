@@ -58,9 +58,8 @@ static void test_the_parts_of_a_url_are_read(void **state)
         struct redis_url url;
         char found[512];
         const char *why = "none";
-        if (redis_url_parse(cases[i].text, &url, &why) != 0) {
+        if (redis_url_parse(cases[i].text, &url, &why) != 0)
             fail_msg("%s: %s", cases[i].text, why);
-        }
         describe(&url, found, sizeof found);
         assert_string_equal(found, cases[i].expected);
         assert_string_equal(why, "none");
@@ -112,9 +111,8 @@ static void test_what_is_no_url_is_refused_with_its_reason(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct redis_url url = {.db = 4711};
         const char *why = "";
-        if (redis_url_parse(cases[i].text, &url, &why) != ERR_INVALID || !strstr(why, cases[i].why)) {
+        if (redis_url_parse(cases[i].text, &url, &why) != ERR_INVALID || !strstr(why, cases[i].why))
             fail_msg("%s: %s", cases[i].text, why);
-        }
         assert_int_equal(url.db, 4711);
     }
 }

@@ -71,9 +71,8 @@ static void test_an_error_is_told_by_its_first_word(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         redisReply *reply = from_wire(cases[i].wire);
-        if (reply_to_err(reply) != cases[i].code) {
+        if (reply_to_err(reply) != cases[i].code)
             fail_msg("%s: %s", cases[i].wire, err_name(reply_to_err(reply)));
-        }
         freeReplyObject(reply);
     }
     assert_int_equal(reply_to_err(NULL), ERR_CLOSED);
@@ -103,9 +102,8 @@ static void test_text_may_hold_nuls_and_another_type_is_refused(void **state)
     const char *text = "untouched";
     size_t len = 4711;
     (void)state;
-    for (size_t i = 2; i < 6; i++) {
+    for (size_t i = 2; i < 6; i++)
         assert_int_equal(reply_str(reply_at(reply, i), &text, &len), ERR_PROTOCOL);
-    }
     assert_string_equal(text, "untouched");
     assert_int_equal(len, 4711);
     assert_int_equal(reply_str(reply_at(reply, 0), &text, &len), 0);
@@ -125,9 +123,8 @@ static void test_numbers_come_as_integers_or_as_text(void **state)
                                   "$3\r\n1.5\r\n$0\r\n\r\n$2\r\n 1\r\n-1\r\n");
     int64_t value = 4711;
     (void)state;
-    for (size_t i = 3; i < 9; i++) {
+    for (size_t i = 3; i < 9; i++)
         assert_int_equal(reply_i64(reply_at(reply, i), &value), ERR_PROTOCOL);
-    }
     assert_int_equal(value, 4711);
     assert_int_equal(reply_i64(reply_at(reply, 0), &value), 0);
     assert_int_equal(value, -5);

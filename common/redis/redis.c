@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/redis/redis.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/buffer.h>
+
+#include "common/base/clock.h"
+#include "common/redis/redis_private.h"
+
+#define CONNECT_TIMEOUT_MS 5000
+#define DEADLINE_MAX_MS 86400000
+/* hiredis moves the rest of its buffer each time it drops what it has parsed: small bites keep that cheap. */
+#define FEED_BYTES (16u * 1024u)
+/* The shortest element of an array is "+\r\n": a longer announcement cannot end within LIMIT_REDIS_REPLY_BYTES. */
+#define REPLY_ELEMENTS_MAX (LIMIT_REDIS_REPLY_BYTES / 3)
+/* "$<length>\r\n" and "\r\n" around an argument. */
+#define ARG_OVERHEAD_BYTES 32
+#define ARGV_CAP_MIN 64
+/* Beside a full queue, each script may be loaded again (script.c). */
+#define PENDING_MAX (LIMIT_REDIS_PENDING + LUA_SCRIPT_COUNT)
+
+/* ---- arguments ---- */
+
+struct redis_arg redis_arg_str(const char *text)
+{
+    return (struct redis_arg){.data = text, .len = strlen(text)};
+}
+
+struct redis_arg redis_arg_mem(const void *data, size_t len)
+{
+    return (struct redis_arg){.data = data, .len = len};
+}
+
+struct redis_arg redis_arg_i64(int64_t value, char space[REDIS_I64_LEN])
+{
+    int len = snprintf(space, REDIS_I64_LEN, "%" PRId64, value);
+    return (struct redis_arg){.data = space, .len = (size_t)len};
+}
+
+/* ---- life ---- */
+
+static void wipe_free(char *secret)
+{
+    if (secret) {
+        explicit_bzero(secret, strlen(secret));
+        free(secret);
+    }
+}
+
+static void destroy(struct redis *r)
+{
+    loop_timer_free(r->timer);
+    heap_free(r->deadlines);
+    redis_channels_free(r);
+    free(r->user);
+    wipe_free(r->password);
+    free(r->name);
+    free(r->argv);
+    free(r->argv_len);
+    free(r);
+}
+
+void redis_enter(struct redis *r)
+{
+    r->depth++;
+}
+
+void redis_leave(struct redis *r)
+{
+    if (--r->depth == 0 && r->state == REDIS_STATE_FREED)
+        destroy(r);
+}
+
+static int64_t due_us(const struct redis *r)
+{
+    int64_t deadline_us;
+    switch (r->state) {
+    case REDIS_STATE_READY:
+        return heap_peek(r->deadlines, &deadline_us) ? deadline_us : REDIS_NEVER_US;
+    case REDIS_STATE_FREED:
+        return REDIS_NEVER_US;
+    case REDIS_STATE_WAITING:
+    case REDIS_STATE_LOOKUP:
+    case REDIS_STATE_CONNECTING:
+    case REDIS_STATE_AUTH:
+    case REDIS_STATE_SESSION:
+    case REDIS_STATE_ROLE:
+    case REDIS_STATE_POLICY:
+    case REDIS_STATE_POLICY_INFO:
+    case REDIS_STATE_RUN_ID:
+    case REDIS_STATE_SCRIPTS:
+    case REDIS_STATE_CHANNELS:
+        break;
+    }
+    return r->wake_us;
+}
+
+/* The timer is not pulled back when the earliest command is answered: it fires, finds nothing due and is armed anew,
+ * once a deadline instead of once a command. */
+void redis_timer_update(struct redis *r)
+{
+    int64_t at_us = due_us(r);
+    if (at_us < r->timer_at_us) {
+        r->timer_at_us = at_us;
+        loop_timer_arm_at_us(r->timer, at_us);
+    }
+}
+
+static void timer_fired(void *arg)
+{
+    struct redis *r = arg;
+    r->timer_at_us = REDIS_NEVER_US;
+    redis_enter(r);
+    if (due_us(r) > clock_mono_us()) {
+        redis_timer_update(r);
+    } else if (r->state == REDIS_STATE_READY) {
+        redis_explain(r, "a command got no reply within its deadline");
+        redis_lose(r, REDIS_REFUSAL_UNREACHABLE);
+    } else {
+        redis_wake(r);
+    }
+    redis_leave(r);
+}
+
+static char *dup_or_null(const char *text, bool *ret_failed)
+{
+    char *copy = text ? strdup(text) : NULL;
+    *ret_failed |= text && !copy;
+    return copy;
+}
+
+static int set_up(struct redis *r, const struct redis_config *config)
+{
+    bool failed = false;
+    r->user = dup_or_null(config->user, &failed);
+    r->password = dup_or_null(config->password, &failed);
+    r->name = dup_or_null(config->name, &failed);
+    r->deadlines = heap_create(PENDING_MAX);
+    if (failed || !r->deadlines)
+        return ERR_NOMEM;
+    return loop_timer_create(r->loop, timer_fired, r, &r->timer);
+}
+
+int redis_create(struct loop *loop, const struct redis_config *config, redis_ready_fn on_ready, redis_down_fn on_down,
+                 void *arg, struct redis **ret_redis, const char **ret_why)
+{
+    int64_t timeout_ms = config->connect_timeout_ms > 0 ? config->connect_timeout_ms : CONNECT_TIMEOUT_MS;
+    struct redis_url url;
+    int rc = redis_url_parse(config->url, &url, ret_why);
+    if (rc < 0)
+        return rc;
+    struct redis *r = malloc(sizeof *r);
+    if (!r) {
+        *ret_why = "out of memory";
+        return ERR_NOMEM;
+    }
+    *r = (struct redis){.url = url,
+                        .skip_checks = config->skip_checks,
+                        .skip_scripts = config->skip_scripts,
+                        .connect_timeout_us = 1000 * timeout_ms,
+                        .loop = loop,
+                        .on_ready = on_ready,
+                        .on_down = on_down,
+                        .arg = arg,
+                        .state = REDIS_STATE_WAITING,
+                        .timer_at_us = REDIS_NEVER_US,
+                        .wake_us = clock_mono_us()};
+    STAILQ_INIT(&r->queue);
+    STAILQ_INIT(&r->channels);
+    rc = set_up(r, config);
+    if (rc < 0) {
+        *ret_why = "out of memory";
+        destroy(r);
+        return rc;
+    }
+    redis_timer_update(r);
+    *ret_redis = r;
+    return 0;
+}
+
+void redis_free(struct redis *r)
+{
+    if (!r || r->state == REDIS_STATE_FREED)
+        return;
+    redis_enter(r);
+    redis_set_state(r, REDIS_STATE_FREED);
+    redis_disconnect(r);
+    redis_fail_pending(r, INT64_MIN);
+    redis_leave(r);
+}
+
+bool redis_is_ready(const struct redis *r)
+{
+    return r->state == REDIS_STATE_READY;
+}
+
+const char *redis_run_id(const struct redis *r)
+{
+    return r->run_id;
+}
+
+size_t redis_pending(const struct redis *r)
+{
+    return heap_len(r->deadlines);
+}
+
+uint64_t redis_commands_sent(const struct redis *r)
+{
+    return r->commands_sent;
+}
+
+/* ---- commands ---- */
+
+static int argv_reserve(struct redis *r, size_t n_args)
+{
+    if (n_args <= r->argv_cap)
+        return 0;
+    size_t cap = n_args > ARGV_CAP_MIN ? n_args : ARGV_CAP_MIN;
+    const char **argv = calloc(cap, sizeof *argv);
+    size_t *argv_len = calloc(cap, sizeof *argv_len);
+    if (!argv || !argv_len) {
+        free(argv);
+        free(argv_len);
+        return ERR_NOMEM;
+    }
+    free(r->argv);
+    free(r->argv_len);
+    r->argv = argv;
+    r->argv_len = argv_len;
+    r->argv_cap = cap;
+    return 0;
+}
+
+int redis_format(struct redis *r, const struct redis_arg *head, size_t n_head, const struct redis_arg *args,
+                 size_t n_args, char **ret_command, size_t *ret_len)
+{
+    size_t n = n_head + n_args;
+    size_t bytes = ARG_OVERHEAD_BYTES;
+    if (n == 0)
+        return ERR_INVALID;
+    if (n_args > LIMIT_REDIS_ARGS)
+        return ERR_TOO_LARGE;
+    int rc = argv_reserve(r, n);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < n; i++) {
+        const struct redis_arg *arg = i < n_head ? &head[i] : &args[i - n_head];
+        r->argv[i] = arg->data;
+        r->argv_len[i] = arg->len;
+        if (arg->len > LIMIT_REDIS_OUT_BYTES)
+            return ERR_TOO_LARGE;
+        bytes += arg->len + ARG_OVERHEAD_BYTES;
+        if (bytes > LIMIT_REDIS_OUT_BYTES)
+            return ERR_TOO_LARGE;
+    }
+    char *command;
+    int len = redisFormatCommandArgv(&command, (int)n, r->argv, r->argv_len);
+    if (len < 0)
+        return ERR_NOMEM;
+    *ret_command = command;
+    *ret_len = (size_t)len;
+    return 0;
+}
+
+int redis_deadline(int64_t deadline_ms, int64_t *ret_deadline_us)
+{
+    if (deadline_ms < 1 || deadline_ms > DEADLINE_MAX_MS)
+        return ERR_RANGE;
+    *ret_deadline_us = clock_mono_us() + deadline_ms * 1000;
+    return 0;
+}
+
+int redis_admit(const struct redis *r, size_t len)
+{
+    if (!STAILQ_EMPTY(&r->channels))
+        return ERR_STATE;
+    if (r->state != REDIS_STATE_READY || redis_pending(r) >= LIMIT_REDIS_PENDING ||
+        evbuffer_get_length(bufferevent_get_output(r->bev)) + len > LIMIT_REDIS_OUT_BYTES)
+        return ERR_UNAVAILABLE;
+    return 0;
+}
+
+int redis_send(struct redis *r, const char *command, size_t len, int64_t deadline_us, redis_reply_fn fn, void *arg)
+{
+    if (!r->bev)
+        return ERR_UNAVAILABLE;
+    struct redis_pending *pending = malloc(sizeof *pending);
+    if (!pending)
+        return ERR_NOMEM;
+    *pending = (struct redis_pending){.deadline_us = deadline_us, .place = HEAP_NOWHERE, .fn = fn, .arg = arg};
+    int rc = heap_push(r->deadlines, deadline_us, pending, &pending->place);
+    if (rc < 0) {
+        free(pending);
+        return rc;
+    }
+    if (bufferevent_write(r->bev, command, len) < 0) {
+        heap_remove(r->deadlines, &pending->place);
+        free(pending);
+        return ERR_NOMEM;
+    }
+    STAILQ_INSERT_TAIL(&r->queue, pending, next);
+    r->commands_sent++;
+    redis_timer_update(r);
+    return 0;
+}
+
+int redis_send_args(struct redis *r, const struct redis_arg *args, size_t n_args, int64_t deadline_us,
+                    redis_reply_fn fn, void *arg)
+{
+    char *command;
+    size_t len;
+    int rc = redis_format(r, NULL, 0, args, n_args, &command, &len);
+    if (rc < 0)
+        return rc;
+    rc = redis_send(r, command, len, deadline_us, fn, arg);
+    redisFreeCommand(command);
+    return rc;
+}
+
+int redis_command(struct redis *r, const struct redis_arg *args, size_t n_args, int64_t deadline_ms, redis_reply_fn fn,
+                  void *arg)
+{
+    int64_t deadline_us;
+    char *command;
+    size_t len;
+    int rc = redis_deadline(deadline_ms, &deadline_us);
+    if (rc < 0)
+        return rc;
+    rc = redis_admit(r, 0);
+    if (rc < 0)
+        return rc;
+    rc = redis_format(r, NULL, 0, args, n_args, &command, &len);
+    if (rc < 0)
+        return rc;
+    rc = redis_admit(r, len);
+    if (rc == 0)
+        rc = redis_send(r, command, len, deadline_us, fn, arg);
+    redisFreeCommand(command);
+    return rc;
+}
+
+/* ---- replies ---- */
+
+static struct redis_pending *take_pending(struct redis *r)
+{
+    struct redis_pending *pending = STAILQ_FIRST(&r->queue);
+    if (pending) {
+        STAILQ_REMOVE_HEAD(&r->queue, next);
+        heap_remove(r->deadlines, &pending->place);
+    }
+    return pending;
+}
+
+void redis_fail_pending(struct redis *r, int64_t now_us)
+{
+    struct redis_pending *pending;
+    while ((pending = take_pending(r)) != NULL) {
+        if (pending->fn)
+            pending->fn(NULL, pending->deadline_us <= now_us ? ERR_TIMEOUT : ERR_CLOSED, pending->arg);
+        free(pending);
+    }
+}
+
+static void *create_bounded_array(const redisReadTask *task, int elements)
+{
+    const struct redis *r = task->privdata;
+    return elements > (int)REPLY_ELEMENTS_MAX ? NULL : r->reader_create_array(task, elements);
+}
+
+int redis_reader_create(struct redis *r)
+{
+    r->reader = redisReaderCreate();
+    if (!r->reader)
+        return ERR_NOMEM;
+    /* hiredis allocates an array's elements as soon as it reads how many are to come. */
+    r->reader_fns = *r->reader->fn;
+    r->reader_create_array = r->reader_fns.createArray;
+    r->reader_fns.createArray = create_bounded_array;
+    r->reader->fn = &r->reader_fns;
+    r->reader->privdata = r;
+    r->reply_bytes = 0;
+    return 0;
+}
+
+static void lose_protocol(struct redis *r, const char *what)
+{
+    redis_explain(r, "protocol: %s", what);
+    redis_lose(r, REDIS_REFUSAL_UNREACHABLE);
+}
+
+static void deliver(struct redis *r, const redisReply *reply)
+{
+    if (redis_channel_take(r, reply))
+        return;
+    struct redis_pending *pending = take_pending(r);
+    if (!pending) {
+        lose_protocol(r, reply_error(reply) ? reply_error(reply) : "a reply that nobody asked for");
+        return;
+    }
+    if (pending->fn)
+        pending->fn(reply, 0, pending->arg);
+    free(pending);
+    /* The primary that we were admitted to has become a replica: look again at who it is. */
+    if (r->state == REDIS_STATE_READY && !r->skip_checks && reply_error_is(reply, "READONLY")) {
+        redis_explain(r, "%s", reply_error(reply));
+        redis_lose(r, REDIS_REFUSAL_REPLICA);
+    }
+}
+
+/* Every whole reply that the reader holds. Callbacks may end the connection: then `bev` is not r->bev any more. */
+static void deliver_all(struct redis *r, const struct bufferevent *bev)
+{
+    while (r->bev == bev) {
+        void *reply = NULL;
+        if (redisReaderGetReply(r->reader, &reply) != REDIS_OK) {
+            lose_protocol(r, r->reader->errstr);
+        } else if (!reply) {
+            break;
+        } else {
+            r->reply_bytes = r->reader->len - r->reader->pos;
+            deliver(r, reply);
+            freeReplyObject(reply);
+        }
+    }
+    if (r->bev == bev && r->reply_bytes > LIMIT_REDIS_REPLY_BYTES)
+        lose_protocol(r, "a reply over the limit");
+}
+
+void redis_read(struct bufferevent *bev, void *arg)
+{
+    struct redis *r = arg;
+    struct evbuffer *input = bufferevent_get_input(bev);
+    redis_enter(r);
+    while (r->bev == bev && evbuffer_get_length(input) > 0) {
+        struct evbuffer_iovec part;
+        if (evbuffer_peek(input, FEED_BYTES, NULL, &part, 1) < 1)
+            break;
+        size_t len = part.iov_len < FEED_BYTES ? part.iov_len : FEED_BYTES;
+        if (redisReaderFeed(r->reader, part.iov_base, len) != REDIS_OK) {
+            lose_protocol(r, r->reader->errstr);
+            break;
+        }
+        evbuffer_drain(input, len);
+        r->reply_bytes += len;
+        deliver_all(r, bev);
+    }
+    redis_leave(r);
+}

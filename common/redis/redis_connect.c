@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/util.h>
+
+#include "common/base/clock.h"
+#include "common/base/digest.h"
+#include "common/redis/redis_private.h"
+
+/* A dead peer is noticed after 15 + 3 * 5 s also where nothing is sent, as on a listener's connection. */
+#define KEEPALIVE_IDLE_S 15
+#define KEEPALIVE_INTERVAL_S 5
+#define KEEPALIVE_PROBES 3
+
+/* What one turn of the loop reads and writes at most; libevent's own 16 KiB cost a batch's chunk many turns. */
+#define BYTES_PER_TURN ((size_t)256 * 1024)
+
+/* One name lookup. evdns may call back after the connection that asked has gone, so it has a life of its own: `r` is
+ * NULL from then on, and the callback frees it. */
+struct redis_lookup {
+    struct redis *r;
+    bool is_done;
+    int error; /* EVUTIL_EAI_* */
+    struct sockaddr_storage addr;
+    socklen_t addr_len;
+};
+
+#define TO(state) (1u << (state))
+#define LOST_OR_FREED (TO(REDIS_STATE_WAITING) | TO(REDIS_STATE_FREED))
+
+static const unsigned transitions[REDIS_STATE_COUNT] = {
+    [REDIS_STATE_WAITING] = TO(REDIS_STATE_LOOKUP) | TO(REDIS_STATE_FREED),
+    [REDIS_STATE_LOOKUP] = TO(REDIS_STATE_CONNECTING) | LOST_OR_FREED,
+    [REDIS_STATE_CONNECTING] = TO(REDIS_STATE_AUTH) | LOST_OR_FREED,
+    [REDIS_STATE_AUTH] = TO(REDIS_STATE_SESSION) | LOST_OR_FREED,
+    [REDIS_STATE_SESSION] = TO(REDIS_STATE_ROLE) | LOST_OR_FREED,
+    [REDIS_STATE_ROLE] = TO(REDIS_STATE_POLICY) | LOST_OR_FREED,
+    [REDIS_STATE_POLICY] = TO(REDIS_STATE_POLICY_INFO) | LOST_OR_FREED,
+    [REDIS_STATE_POLICY_INFO] = TO(REDIS_STATE_RUN_ID) | LOST_OR_FREED,
+    [REDIS_STATE_RUN_ID] = TO(REDIS_STATE_SCRIPTS) | LOST_OR_FREED,
+    [REDIS_STATE_SCRIPTS] = TO(REDIS_STATE_CHANNELS) | LOST_OR_FREED,
+    [REDIS_STATE_CHANNELS] = TO(REDIS_STATE_READY) | LOST_OR_FREED,
+    [REDIS_STATE_READY] = LOST_OR_FREED,
+    [REDIS_STATE_FREED] = 0,
+};
+
+void redis_set_state(struct redis *r, enum redis_state to)
+{
+    if (!(transitions[r->state] & TO(to)))
+        abort();
+    r->state = to;
+    loop_timer_disarm(r->timer);
+    r->timer_at_us = REDIS_NEVER_US;
+    redis_timer_update(r);
+}
+
+int64_t redis_backoff_us(unsigned attempts)
+{
+    int64_t us = REDIS_BACKOFF_MIN_US;
+    while (attempts-- > 0 && us < REDIS_BACKOFF_MAX_US)
+        us *= 2;
+    return us < REDIS_BACKOFF_MAX_US ? us : REDIS_BACKOFF_MAX_US;
+}
+
+void redis_explain(struct redis *r, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(r->detail, sizeof r->detail, format, args); /* a cut detail is good enough */
+    va_end(args);
+}
+
+void redis_disconnect(struct redis *r)
+{
+    if (r->lookup && r->lookup->is_done)
+        free(r->lookup);
+    else if (r->lookup)
+        r->lookup->r = NULL;
+    r->lookup = NULL;
+    if (r->dns) {
+        evdns_base_free(r->dns, 1);
+        r->dns = NULL;
+    }
+    if (r->bev) {
+        bufferevent_free(r->bev);
+        r->bev = NULL;
+    }
+    if (r->reader) {
+        redisReaderFree(r->reader);
+        r->reader = NULL;
+    }
+}
+
+void redis_lose(struct redis *r, enum redis_refusal why)
+{
+    bool was_ready = r->state == REDIS_STATE_READY;
+    int64_t now_us = clock_mono_us();
+    redis_enter(r);
+    if (was_ready && now_us - r->ready_since_us >= REDIS_BACKOFF_RESET_US)
+        r->attempts = 0;
+    /* Full jitter: a fleet that lost Redis at one instant does not come back at one instant. */
+    r->wake_us = now_us + (int64_t)random_below((uint64_t)redis_backoff_us(r->attempts) + 1);
+    r->attempts++;
+    redis_set_state(r, REDIS_STATE_WAITING);
+    redis_disconnect(r);
+    redis_fail_pending(r, now_us);
+    if (r->state == REDIS_STATE_WAITING && (was_ready || why != r->reported)) {
+        r->reported = why;
+        if (r->on_down)
+            r->on_down(why, r->detail, r->arg);
+    }
+    redis_leave(r);
+}
+
+/* ---- the connection ---- */
+
+static void connection_event(struct bufferevent *bev, short what, void *arg)
+{
+    struct redis *r = arg;
+    int error = EVUTIL_SOCKET_ERROR();
+    redis_enter(r);
+    if (what & BEV_EVENT_CONNECTED) {
+        if (bufferevent_enable(bev, EV_READ) < 0) {
+            redis_explain(r, "out of memory");
+            redis_lose(r, REDIS_REFUSAL_UNREACHABLE);
+        } else {
+            redis_handshake_walk(r);
+        }
+    } else {
+        if (what & BEV_EVENT_EOF) {
+            redis_explain(r, "closed by the server");
+        } else {
+            redis_explain(r, "%s: %s", r->state == REDIS_STATE_CONNECTING ? "connect" : "connection lost",
+                          evutil_socket_error_to_string(error));
+        }
+        redis_lose(r, REDIS_REFUSAL_UNREACHABLE);
+    }
+    redis_leave(r);
+}
+
+static int set_option(int fd, int level, int option, int value)
+{
+    return setsockopt(fd, level, option, &value, sizeof value);
+}
+
+static int tune_tcp(int fd)
+{
+    if (set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) < 0 || set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1) < 0 ||
+        set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S) < 0 ||
+        set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S) < 0 ||
+        set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES) < 0)
+        return ERR_IO;
+    return 0;
+}
+
+/* The one place that knows what carries the bytes. `fd` is connecting; it is the bufferevent's on success. */
+static struct bufferevent *transport_create(struct redis *r, int fd)
+{
+    return bufferevent_socket_new(loop_base(r->loop), fd, BEV_OPT_CLOSE_ON_FREE);
+}
+
+/* The socket is ours and not bufferevent_socket_connect()'s own, so that it is closed on exec, tuned before its first
+ * byte, and tells why it was refused. */
+static int open_connection(struct redis *r, const struct sockaddr_storage *addr, socklen_t addr_len)
+{
+    int rc = ERR_IO;
+    int fd = socket(addr->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || (addr->ss_family != AF_UNIX && tune_tcp(fd) < 0)) {
+        redis_explain(r, "socket: %s", evutil_socket_error_to_string(errno));
+        goto cleanup;
+    }
+    if (connect(fd, (const struct sockaddr *)addr, addr_len) < 0 && errno != EINPROGRESS) {
+        redis_explain(r, "connect: %s", evutil_socket_error_to_string(errno));
+        goto cleanup;
+    }
+    redis_explain(r, "out of memory");
+    rc = redis_reader_create(r);
+    if (rc < 0)
+        goto cleanup;
+    r->bev = transport_create(r, fd);
+    if (!r->bev) {
+        rc = ERR_NOMEM;
+        goto cleanup;
+    }
+    fd = -1;
+    bufferevent_setcb(r->bev, redis_read, NULL, connection_event, r);
+    (void)bufferevent_set_max_single_read(r->bev, BYTES_PER_TURN);
+    (void)bufferevent_set_max_single_write(r->bev, BYTES_PER_TURN);
+    rc = bufferevent_socket_connect(r->bev, NULL, 0) < 0 ? ERR_NOMEM : 0;
+
+cleanup:
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+static void connect_to(struct redis *r, const struct sockaddr_storage *addr, socklen_t addr_len)
+{
+    redis_set_state(r, REDIS_STATE_CONNECTING);
+    if (open_connection(r, addr, addr_len) < 0)
+        redis_lose(r, REDIS_REFUSAL_UNREACHABLE);
+}
+
+/* ---- the name ---- */
+
+/* Every attempt tries another of the name's addresses. */
+static const struct evutil_addrinfo *choose_address(const struct evutil_addrinfo *list, unsigned attempts)
+{
+    unsigned n = 0;
+    for (const struct evutil_addrinfo *ai = list; ai; ai = ai->ai_next)
+        n++;
+    for (unsigned skip = n ? attempts % n : 0; skip > 0; skip--)
+        list = list->ai_next;
+    return list;
+}
+
+/* Only keeps the result and pulls the timer: evdns may call this from inside evdns_getaddrinfo(), and its base is not
+ * to be freed while one of its callbacks runs. */
+static void lookup_done(int error, struct evutil_addrinfo *list, void *arg)
+{
+    struct redis_lookup *lookup = arg;
+    struct redis *r = lookup->r;
+    if (!r) {
+        free(lookup);
+    } else {
+        const struct evutil_addrinfo *ai = choose_address(list, r->attempts);
+        lookup->is_done = true;
+        lookup->error = error;
+        if (ai && ai->ai_addrlen <= sizeof lookup->addr) {
+            memcpy(&lookup->addr, ai->ai_addr, ai->ai_addrlen);
+            lookup->addr_len = (socklen_t)ai->ai_addrlen;
+        } else if (!error) {
+            lookup->error = EVUTIL_EAI_NODATA;
+        }
+        r->wake_us = clock_mono_us();
+        redis_timer_update(r);
+    }
+    if (list)
+        evutil_freeaddrinfo(list);
+}
+
+/* evdns_getaddrinfo() rather than bufferevent_socket_connect_hostname(): in libevent 2.1.12 the latter tries the first
+ * address only, and crashes on a name that /etc/hosts holds with another address family than the one asked for. */
+static int lookup_start(struct redis *r)
+{
+    const struct evutil_addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_protocol = IPPROTO_TCP};
+    char port[8];
+    (void)snprintf(port, sizeof port, "%d", r->url.port);
+    /* A base for each attempt reads /etc/resolv.conf and /etc/hosts afresh. */
+    r->dns = evdns_base_new(loop_base(r->loop), 0);
+    r->lookup = calloc(1, sizeof *r->lookup);
+    if (!r->dns || !r->lookup)
+        return ERR_NOMEM;
+    r->lookup->r = r;
+    /* Without such a file it asks 127.0.0.1, as the resolver of libc does. */
+    (void)evdns_base_resolv_conf_parse(r->dns, DNS_OPTIONS_ALL, "/etc/resolv.conf");
+    (void)evdns_getaddrinfo(r->dns, r->url.host, port, &hints, lookup_done, r->lookup);
+    return 0;
+}
+
+static void lookup_end(struct redis *r)
+{
+    struct redis_lookup lookup = *r->lookup;
+    redis_disconnect(r);
+    if (lookup.error) {
+        redis_explain(r, "the name %s: %s", r->url.host, evutil_gai_strerror(lookup.error));
+        redis_lose(r, REDIS_REFUSAL_UNREACHABLE);
+        return;
+    }
+    r->wake_us = r->give_up_us;
+    connect_to(r, &lookup.addr, lookup.addr_len);
+}
+
+static void attempt(struct redis *r)
+{
+    r->give_up_us = clock_mono_us() + r->connect_timeout_us;
+    r->wake_us = r->give_up_us;
+    redis_set_state(r, REDIS_STATE_LOOKUP);
+    if (r->url.addr_len > 0) {
+        connect_to(r, &r->url.addr, r->url.addr_len);
+    } else if (lookup_start(r) < 0) {
+        redis_explain(r, "out of memory");
+        redis_lose(r, REDIS_REFUSAL_UNREACHABLE);
+    }
+}
+
+void redis_wake(struct redis *r)
+{
+    if (r->state == REDIS_STATE_WAITING) {
+        attempt(r);
+    } else if (r->lookup && r->lookup->is_done) {
+        lookup_end(r);
+    } else {
+        redis_explain(r, "no connection within %lld ms", (long long)(r->connect_timeout_us / 1000));
+        redis_lose(r, REDIS_REFUSAL_UNREACHABLE);
+    }
+}
