@@ -130,10 +130,12 @@ static bool is_number_pair(const cJSON *value)
 static bool is_listed(const char *list, const char *word)
 {
     size_t len = strlen(word);
-    const char *place = strstr(list, word);
-    while (place && (place == list || place[-1] != '|' || place[len] != '|'))
-        place = strstr(place + 1, word);
-    return place && !strchr(word, '|');
+    if (len == 0 || strchr(word, '|'))
+        return false;
+    for (const char *place = strstr(list, word); place; place = strstr(place + 1, word))
+        if (place[-1] == '|' && place[len] == '|') /* no word begins the list: a bar does */
+            return true;
+    return false;
 }
 
 /* Every value a string and, where `choices` are given, one of them. */

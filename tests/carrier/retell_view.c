@@ -63,13 +63,19 @@ static bool add_json(cJSON *object, const char *key, const char *json)
     return false;
 }
 
+/* As a number, not as raw text, for the same reason; milliseconds fit. */
+static bool add_number(cJSON *object, const char *key, int64_t value)
+{
+    return cJSON_AddNumberToObject(object, key, (double)value);
+}
+
 /* What is known from the start. */
 static bool add_identity(cJSON *object, const struct call *call, const char *status)
 {
     const struct call_order *order = &call->order;
     return json_add_str(object, "call_id", call->id) && json_add_str(object, "call_type", "phone_call") &&
            json_add_str(object, "agent_id", order->agent_id) &&
-           json_add_i64(object, "agent_version", order->agent_version) &&
+           add_number(object, "agent_version", order->agent_version) &&
            (!order->agent_tag || json_add_str(object, "agent_tag", order->agent_tag)) &&
            json_add_str(object, "call_status", status) && add_json(object, "metadata", order->metadata) &&
            add_json(object, "retell_llm_dynamic_variables", order->variables) &&
@@ -84,8 +90,8 @@ static bool add_cost(cJSON *object, const struct call *call)
 {
     cJSON *cost = cJSON_AddObjectToObject(object, "call_cost");
     return cost && cJSON_AddArrayToObject(cost, "product_costs") &&
-           json_add_i64(cost, "total_duration_seconds", (call_talk_ms(call) + MS_PER_S - 1) / MS_PER_S) &&
-           json_add_i64(cost, "total_duration_unit_price", 0) && json_add_i64(cost, "combined_cost", 0);
+           add_number(cost, "total_duration_seconds", (call_talk_ms(call) + MS_PER_S - 1) / MS_PER_S) &&
+           add_number(cost, "total_duration_unit_price", 0) && add_number(cost, "combined_cost", 0);
 }
 
 static bool add_url(cJSON *object, const char *key, const struct call *call, const char *file)
@@ -100,9 +106,9 @@ static bool add_url(cJSON *object, const char *key, const struct call *call, con
 
 static bool add_result(cJSON *object, const struct call *call)
 {
-    return json_add_i64(object, "duration_ms", call_talk_ms(call)) &&
+    return add_number(object, "duration_ms", call_talk_ms(call)) &&
            json_add_str(object, "disconnection_reason", reason_name(call->end)) && add_cost(object, call) &&
-           (!call_was_connected(call) || (json_add_i64(object, "end_timestamp", call->ended_ms) &&
+           (!call_was_connected(call) || (add_number(object, "end_timestamp", call->ended_ms) &&
                                           add_url(object, "recording_url", call, "recording.wav") &&
                                           add_url(object, "public_log_url", call, "public.log")));
 }
@@ -153,7 +159,7 @@ static bool fill(cJSON *object, const struct call *call, enum retell_view view)
         return add_identity(object, call, "registered");
     bool is_over = call->end != CALL_END_NONE;
     return add_identity(object, call, status_name(call)) &&
-           (!call_was_connected(call) || json_add_i64(object, "start_timestamp", call->answered_ms)) &&
+           (!call_was_connected(call) || add_number(object, "start_timestamp", call->answered_ms)) &&
            (!is_over || add_result(object, call)) &&
            (!is_over || !has_transcript(view) || add_transcript(object, call)) &&
            (call->phase != CALL_ANALYZED || !has_analysis(view) || add_analysis(object, call));
