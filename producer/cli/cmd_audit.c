@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `carillon audit`: walks through every piece of a cell that audit.lua can check, and adds up what no single piece
+ * sees: a batch's counters against its calls, recounted while they stand still.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/ident.h"
+#include "common/base/parse.h"
+#include "common/redis/keys.h"
+#include "common/redis/reply.h"
+#include "producer/cli/verbs.h"
+
+#define PIECE 500 /* members in one look */
+#define BUCKETS 16 /* buckets in one look */
+#define RECOUNTS_MOST 20 /* of a batch whose calls keep moving */
+#define BATCHES_AT_ONCE 500
+#define COUNTERS 11
+#define NAME_LEN 16
+
+struct audit {
+    struct session *session;
+    const char *cell;
+    unsigned long faults;
+    unsigned long batches;
+    unsigned long moving; /* batches whose sums could not be taken while they stood still */
+    bool is_second_look; /* at something that was told already */
+};
+
+/* Named counts, as audit.lua writes them: "due=3 live=1". */
+struct counts {
+    size_t n;
+    struct {
+        char name[NAME_LEN];
+        int64_t value;
+    } items[2 * COUNTERS];
+};
+
+static int64_t *count_of(struct counts *c, const char *name, size_t len)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (strlen(c->items[i].name) == len && memcmp(c->items[i].name, name, len) == 0)
+            return &c->items[i].value;
+    if (c->n == sizeof c->items / sizeof c->items[0] || len >= NAME_LEN)
+        return NULL;
+    memcpy(c->items[c->n].name, name, len);
+    c->items[c->n].name[len] = '\0';
+    c->items[c->n].value = 0;
+    return &c->items[c->n++].value;
+}
+
+static int64_t count_named(struct counts *c, const char *name)
+{
+    int64_t *value = count_of(c, name, strlen(name));
+    return value ? *value : 0;
+}
+
+static int add_counts(struct counts *c, const char *text)
+{
+    while (*text) {
+        const char *equals = strchr(text, '=');
+        if (!equals)
+            return ERR_PROTOCOL;
+        size_t len = strcspn(equals + 1, " ");
+        int64_t value, *sum = count_of(c, text, (size_t)(equals - text));
+        if (!sum || parse_i64(equals + 1, len, INT64_MIN, INT64_MAX, &value) != 0)
+            return ERR_PROTOCOL;
+        *sum += value;
+        text = equals + 1 + len;
+        text += strspn(text, " ");
+    }
+    return 0;
+}
+
+static void report(struct audit *a, const char *fault)
+{
+    if (a->is_second_look)
+        return;
+    a->faults++;
+    printf("audit: %s\n", fault);
+}
+
+/* What one look leads to. */
+struct look {
+    struct audit *audit;
+    struct counts *counts; /* NULL: not wanted */
+    bool has_more;
+};
+
+static int take_look(const struct redisReply *reply, void *arg)
+{
+    struct look *look = arg;
+    int64_t more;
+    const char *text;
+    size_t len;
+    int rc = reply_i64(reply_at(reply, 0), &more);
+    if (rc == 0)
+        rc = reply_str(reply_at(reply, 1), &text, &len);
+    if (rc == 0 && look->counts)
+        rc = add_counts(look->counts, text);
+    look->has_more = rc == 0 && more == 1;
+    for (size_t i = 2; rc == 0 && i < reply_len(reply); i++) {
+        rc = reply_str(reply_at(reply, i), &text, &len);
+        if (rc == 0)
+            report(look->audit, text);
+    }
+    return rc;
+}
+
+static int look_at(struct audit *a, const char *const *words, size_t n, struct counts *counts, bool *ret_more)
+{
+    struct redis_arg args[8];
+    struct look look = {.audit = a, .counts = counts};
+    for (size_t i = 0; i < n; i++)
+        args[i] = redis_arg_str(words[i]);
+    int rc = session_script(a->session, LUA_AUDIT, a->cell, args, n, take_look, &look);
+    *ret_more = look.has_more;
+    return rc;
+}
+
+/* Looks at `words` and an offset, piece after piece. */
+static int walk(struct audit *a, const char *first, const char *second, const char *third)
+{
+    char offset[REDIS_I64_LEN], most[REDIS_I64_LEN];
+    (void)redis_arg_i64(PIECE, most);
+    bool has_more = true;
+    int rc = 0;
+    for (int64_t at = 0; rc == 0 && has_more; at += PIECE) {
+        const char *words[5];
+        size_t n = 0;
+        words[n++] = first;
+        if (second)
+            words[n++] = second;
+        if (third)
+            words[n++] = third;
+        (void)redis_arg_i64(at, offset);
+        words[n++] = offset;
+        words[n++] = most;
+        rc = look_at(a, words, n, NULL, &has_more);
+    }
+    return rc;
+}
+
+/* ---- a batch ---- */
+
+static int recount(struct audit *a, const char *batch, struct counts *counts)
+{
+    char first[REDIS_I64_LEN], buckets[REDIS_I64_LEN];
+    (void)redis_arg_i64(BUCKETS, buckets);
+    bool has_more = true;
+    int rc = 0;
+    for (int64_t at = 0; rc == 0 && has_more; at += BUCKETS) {
+        (void)redis_arg_i64(at, first);
+        const char *const words[] = {"calls", batch, first, buckets};
+        rc = look_at(a, words, 4, counts, &has_more);
+    }
+    return rc;
+}
+
+static void compare(struct audit *a, const char *batch, struct counts *told, struct counts *counted)
+{
+    static const char *const names[] = {"due", "claimed", "live", "ended", "succeeded", "attempts"};
+    char text[256];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (count_named(told, names[i]) == count_named(counted, names[i]))
+            continue;
+        snprintf(text, sizeof text, "counters_match_calls %s says %s %" PRId64 ", its calls say %" PRId64, batch,
+                 names[i], count_named(told, names[i]), count_named(counted, names[i]));
+        report(a, text);
+    }
+    /* What a cancel ended by arithmetic was never written to a call. */
+    int64_t failed = count_named(counted, "failed") + count_named(counted, "cut");
+    if (failed != count_named(told, "failed") || count_named(counted, "cut") != count_named(told, "cancelled")) {
+        snprintf(text, sizeof text,
+                 "counters_match_calls %s says failed %" PRId64 " (cancelled %" PRId64 "), its calls say %" PRId64
+                 " (%" PRId64 ")",
+                 batch, count_named(told, "failed"), count_named(told, "cancelled"), failed,
+                 count_named(counted, "cut"));
+        report(a, text);
+    }
+}
+
+static int audit_batch(struct audit *a, const char *batch)
+{
+    a->batches++;
+    unsigned long before_faults = a->faults;
+    for (unsigned i = 0; i < RECOUNTS_MOST; i++) {
+        struct counts before = {0}, counted = {0}, after = {0};
+        const char *const words[] = {"batch", batch};
+        bool has_more;
+        int rc = look_at(a, words, 2, &before, &has_more);
+        if (rc == 0)
+            rc = recount(a, batch, &counted);
+        a->is_second_look = true;
+        if (rc == 0)
+            rc = look_at(a, words, 2, &after, &has_more);
+        a->is_second_look = false;
+        if (rc != 0)
+            return rc;
+        if (memcmp(&before, &after, sizeof before) == 0) {
+            compare(a, batch, &before, &counted);
+            return walk(a, "flying", "b", batch);
+        }
+        if (a->faults > before_faults)
+            break;
+    }
+    a->moving++;
+    return walk(a, "flying", "b", batch);
+}
+
+/* ---- lists of ids ---- */
+
+struct names {
+    char (*items)[LIMIT_ID_LEN + 1];
+    size_t n;
+};
+
+static int take_names(const struct redisReply *reply, void *arg)
+{
+    struct names *names = arg;
+    size_t n = reply_len(reply);
+    names->items = calloc(n > 0 ? n : 1, sizeof *names->items);
+    if (!names->items)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < n; i++) {
+        const char *text;
+        size_t len;
+        if (reply_str(reply_at(reply, i), &text, &len) != 0 || !ident_is_valid(text, len, LIMIT_ID_LEN))
+            return ERR_PROTOCOL;
+        memcpy(names->items[names->n++], text, len + 1);
+    }
+    return 0;
+}
+
+static int audit_tenant_batches(struct audit *a, const char *tenant)
+{
+    struct key key = key_tenant_batches(a->cell, tenant);
+    bool has_more = true;
+    int rc = 0;
+    for (int64_t at = 0; rc == 0 && has_more; at += BATCHES_AT_ONCE) {
+        char first[REDIS_I64_LEN], last[REDIS_I64_LEN];
+        struct names batches = {0};
+        const struct redis_arg args[] = {redis_arg_str("ZRANGE"), key_arg(&key), redis_arg_i64(at, first),
+                                         redis_arg_i64(at + BATCHES_AT_ONCE - 1, last)};
+        rc = session_command(a->session, args, 4, take_names, &batches);
+        for (size_t i = 0; rc == 0 && i < batches.n; i++)
+            rc = audit_batch(a, batches.items[i]);
+        has_more = batches.n == BATCHES_AT_ONCE;
+        free(batches.items);
+    }
+    return rc;
+}
+
+static int audit_tenant(struct audit *a, const char *tenant)
+{
+    int rc = walk(a, "tenant", tenant, NULL);
+    if (rc == 0)
+        rc = walk(a, "flying", "t", tenant);
+    return rc == 0 ? audit_tenant_batches(a, tenant) : rc;
+}
+
+static int audit_trunk(struct audit *a, const char *trunk)
+{
+    const char *const words[] = {"trunk", trunk};
+    bool has_more;
+    int rc = look_at(a, words, 2, NULL, &has_more);
+    return rc == 0 ? walk(a, "flying", "k", trunk) : rc;
+}
+
+static int each_of(struct audit *a, struct key index, int (*fn)(struct audit *a, const char *id))
+{
+    struct names names = {0};
+    const struct redis_arg args[] = {redis_arg_str("SMEMBERS"), key_arg(&index)};
+    int rc = session_command(a->session, args, 2, take_names, &names);
+    for (size_t i = 0; rc == 0 && i < names.n; i++)
+        rc = fn(a, names.items[i]);
+    free(names.items);
+    return rc;
+}
+
+static enum cli_exit run_audit(struct session *s)
+{
+    struct audit a = {.session = s, .cell = conf_str(session_conf(s), "cell")};
+    if (!ident_is_cell(a.cell, strlen(a.cell))) {
+        fprintf(stderr, "carillon: --cell: not a cell\n");
+        return CLI_USAGE;
+    }
+    if (session_redis_open(s) != 0)
+        return CLI_NO_REDIS;
+    int rc = walk(&a, "claimed", NULL, NULL);
+    if (rc == 0)
+        rc = walk(&a, "live", NULL, NULL);
+    if (rc == 0)
+        rc = walk(&a, "ended", NULL, NULL);
+    if (rc == 0)
+        rc = each_of(&a, key_trunk_index(a.cell), audit_trunk);
+    if (rc == 0)
+        rc = each_of(&a, key_tenant_index(a.cell), audit_tenant);
+    if (rc != 0) {
+        fprintf(stderr, "carillon: the audit did not come to its end: %s\n", err_name(rc));
+        return CLI_FAILED;
+    }
+    printf("audit: %s, %lu batches, %lu faults", a.faults == 0 ? "ok" : "broken", a.batches, a.faults);
+    if (a.moving > 0)
+        printf(", %lu too busy to be recounted", a.moving);
+    putchar('\n');
+    return a.faults == 0 ? CLI_DONE : CLI_FAILED;
+}
+
+const struct cli_verb *cli_audit_verbs(size_t *ret_n)
+{
+    static const struct cli_verb verbs[] = {
+        {.words = "audit", .subjects = "", .help = "check every invariant of a cell", .run = run_audit},
+    };
+    *ret_n = sizeof verbs / sizeof verbs[0];
+    return verbs;
+}
