@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Every bound in one place. A limit that a tenant can meet is named in docs/api.md with the answer it gives.
- * Limits that live inside Lua are passed to the scripts from here.
+ * Limits that live inside Lua are passed to the scripts from here. Bytes are written in KiB (<< 10) and MiB (<< 20).
  */
 #ifndef CARILLON_BASE_LIMITS_H
 #define CARILLON_BASE_LIMITS_H
@@ -17,10 +17,10 @@
 
 /* ---- contacts and batches (contract.md) ---- */
 #define LIMIT_INLINE_CONTACTS 100000
-#define LIMIT_BODY_BYTES (32u * 1024u * 1024u) /* POST /api/v1/batch */
-#define LIMIT_SMALL_BODY_BYTES (64u * 1024u) /* every other request body */
-#define LIMIT_INGEST_BYTES_IN_FLIGHT (128u * 1024u * 1024u) /* of all creations a producer has under way */
-#define LIMIT_CONTACT_JSON_BYTES (16u * 1024u) /* one element of contacts[] */
+#define LIMIT_BODY_BYTES (32u << 20) /* POST /api/v1/batch */
+#define LIMIT_SMALL_BODY_BYTES (64u << 10) /* every other request body */
+#define LIMIT_INGEST_BYTES_IN_FLIGHT (128u << 20) /* of all creations a producer has under way */
+#define LIMIT_CONTACT_JSON_BYTES (16u << 10) /* one element of contacts[] */
 #define LIMIT_METADATA_BYTES 4096u
 #define LIMIT_CONTACT_ID_LEN 128
 #define LIMIT_AGENT_ID_LEN 128
@@ -34,7 +34,7 @@
 #define LIMIT_URL_LEN 2048
 #define LIMIT_FAULTS 1000 /* faults listed in one answer; the rest are counted */
 #define LIMIT_WARNINGS 1000
-#define LIMIT_OPTIONS_JSON_BYTES (64u * 1024u)
+#define LIMIT_OPTIONS_JSON_BYTES (64u << 10)
 #define LIMIT_PHONE_DIGITS 15
 #define LIMIT_SCHEDULE_AHEAD_MS                                                                                        \
     (INT64_C(10) * 366 * 24 * 3600 * 1000) /* how far off a start may lie: about ten years */
@@ -55,27 +55,27 @@
 #define LIMIT_TICK_ITEMS 100 /* items of each kind one worker_tick settles */
 #define LIMIT_CHECKS 32 /* due checks leased at a time */
 #define LIMIT_ATTEMPT_LOG 32 /* dials kept in a call's attempt log */
-#define LIMIT_SUMMARY_BYTES (16u * 1024u)
+#define LIMIT_SUMMARY_BYTES (16u << 10)
 #define LIMIT_REASON_BYTES 200
 
 /* ---- Redis connection ---- */
 #define LIMIT_REDIS_PENDING 4096 /* commands waiting for a reply on one connection */
-#define LIMIT_REDIS_OUT_BYTES (64u * 1024u * 1024u)
-#define LIMIT_REDIS_REPLY_BYTES (64u * 1024u * 1024u)
+#define LIMIT_REDIS_OUT_BYTES (64u << 20)
+#define LIMIT_REDIS_REPLY_BYTES (64u << 20)
 #define LIMIT_REDIS_ARGS 8192
 #define LIMIT_REDIS_CHANNELS 32           /* of one listener */
 
 /* ---- HTTP ---- */
 #define LIMIT_HTTP_CONNECTIONS 1024
-#define LIMIT_HTTP_HEADER_BYTES (16u * 1024u)
+#define LIMIT_HTTP_HEADER_BYTES (16u << 10)
 #define LIMIT_HTTP_IDLE_S 30 /* a connection that sends nothing */
 #define LIMIT_HTTP_REQUEST_MS 30000 /* from first byte to complete request, small bodies */
 #define LIMIT_HTTP_BODY_MS 120000 /* the same for a batch body */
-#define LIMIT_HTTP_DROPPED_BYTES (64u * 1024u * 1024u) /* of a body that is read only to be thrown away */
+#define LIMIT_HTTP_DROPPED_BYTES (64u << 20) /* of a body that is read only to be thrown away */
 /* A call object brings its transcript word by word, several times over: about 50 bytes a word each. */
-#define LIMIT_HTTP_CLIENT_BODY_BYTES (4u * 1024u * 1024u) /* of a provider's answer */
-#define LIMIT_HTTP_CLIENT_HEADER_BYTES (16u * 1024u)
-#define LIMIT_CALLBACK_BODY_BYTES (4u * 1024u * 1024u)
+#define LIMIT_HTTP_CLIENT_BODY_BYTES (4u << 20) /* of a provider's answer */
+#define LIMIT_HTTP_CLIENT_HEADER_BYTES (16u << 10)
+#define LIMIT_CALLBACK_BODY_BYTES (4u << 20)
 
 /* ---- pacing (milliseconds; data-model.md) ---- */
 #define LIMIT_HORIZON_MS 200 /* how far ahead a claim hands out slots */
@@ -84,9 +84,9 @@
 #define LIMIT_POST_DEADLINE_MS 30000 /* the create request, connect included */
 
 /* ---- providers ---- */
-#define LIMIT_PROFILE_BYTES (64u * 1024u)
+#define LIMIT_PROFILE_BYTES (64u << 10)
 #define LIMIT_PROFILE_RULES 32 /* rules in one list of a profile */
-#define LIMIT_PROVIDER_REQUEST_BYTES (64u * 1024u) /* the body of a request to a platform */
+#define LIMIT_PROVIDER_REQUEST_BYTES (64u << 10) /* the body of a request to a platform */
 #define LIMIT_PROVIDER_ASK_MS 10000 /* a poll, lookup or cancel, connect included */
 #define LIMIT_FORM_FIELDS 128 /* of a callback */
 
@@ -113,7 +113,7 @@
 #define LIMIT_SECRET_GRACE_MAX_MS 604800000
 
 /* ---- options ---- */
-#define LIMIT_CONF_FILE_BYTES (256u * 1024u)
+#define LIMIT_CONF_FILE_BYTES (256u << 10)
 #define LIMIT_CONF_VALUES 1024 /* of one repeatable option */
 
 /* ---- loop ---- */
