@@ -20,6 +20,7 @@ struct provider_exchange {
     struct provider_exchange *next;
     struct http_transfer *transfer; /* borrowed, valid while this exists */
     const struct provider_profile *profile; /* borrowed */
+    const struct profile_ask *rules; /* its section; NULL for START */
     provider_start_fn start_fn;
     provider_answer_fn answer_fn;
     void *arg;
@@ -50,6 +51,12 @@ static void free_lookup(struct provider_exchange *x)
     free((char *)x->lookup.from);
 }
 
+static void exchange_dispose(struct provider_exchange *x)
+{
+    free_lookup(x);
+    free(x);
+}
+
 static void exchange_free(struct provider_exchange *x)
 {
     if (x->prev != NULL)
@@ -59,8 +66,7 @@ static void exchange_free(struct provider_exchange *x)
     if (x->next != NULL)
         x->next->prev = x->prev;
     x->owner->n_exchanges--;
-    free_lookup(x);
-    free(x);
+    exchange_dispose(x);
 }
 
 static struct provider_exchange *exchange_create(struct provider_http *p, enum exchange_kind kind,
@@ -90,8 +96,12 @@ void provider_http_free(struct provider_http *p)
 {
     if (p == NULL)
         return;
-    while (p->exchanges != NULL)
-        provider_exchange_cancel(p->exchanges);
+    struct provider_exchange *next;
+    for (struct provider_exchange *x = p->exchanges; x != NULL; x = next) {
+        next = x->next;
+        http_transfer_cancel(x->transfer);
+        exchange_dispose(x);
+    }
     free(p);
 }
 
@@ -144,21 +154,6 @@ static void on_start_done(const struct http_result *result, void *arg)
     fn(&start, fn_arg);
 }
 
-static const struct profile_ask *exchange_rules(const struct provider_exchange *x)
-{
-    switch (x->kind) {
-    case EXCHANGE_POLL:
-        return &x->profile->poll;
-    case EXCHANGE_LOOKUP:
-        return &x->profile->lookup.ask;
-    case EXCHANGE_CANCEL:
-        return &x->profile->cancel;
-    case EXCHANGE_START:
-        break;
-    }
-    return NULL;
-}
-
 static bool is_absent(const struct profile_ask *rules, int http_status)
 {
     char status[16];
@@ -207,7 +202,7 @@ static void on_answer_done(const struct http_result *http, void *arg)
         answer.retry_after_ms = http->retry_after_ms;
         if (http->status >= 200 && http->status <= 299)
             read_answer(x, http, &answer, &result);
-        else if (is_absent(exchange_rules(x), http->status))
+        else if (is_absent(x->rules, http->status))
             answer.found = PROVIDER_ABSENT;
         else
             snprintf(answer.reason, sizeof answer.reason, "HTTP %d", http->status);
@@ -268,8 +263,8 @@ int provider_http_start(struct provider_http *p, const struct provider_profile *
 
 /* Sends a request whose answer is read; takes `request`. */
 static int ask(struct provider_http *p, enum exchange_kind kind, const struct provider_profile *profile,
-               const struct provider_lookup *lookup, struct provider_request *request, provider_answer_fn fn, void *arg,
-               struct provider_exchange **ret_exchange)
+               const struct profile_ask *rules, const struct provider_lookup *lookup, struct provider_request *request,
+               provider_answer_fn fn, void *arg, struct provider_exchange **ret_exchange)
 {
     struct provider_exchange *x = exchange_create(p, kind, profile);
     int rc = x == NULL ? ERR_NOMEM : 0;
@@ -281,6 +276,7 @@ static int ask(struct provider_http *p, enum exchange_kind kind, const struct pr
             exchange_free(x);
         return rc;
     }
+    x->rules = rules;
     x->answer_fn = fn;
     x->arg = arg;
     return send_request(x, request, ret_exchange);
@@ -292,7 +288,7 @@ int provider_http_poll(struct provider_http *p, const struct provider_profile *p
 {
     struct provider_request request;
     int rc = provider_render_poll(profile, trunk, provider_id, &request);
-    return rc != 0 ? rc : ask(p, EXCHANGE_POLL, profile, NULL, &request, fn, arg, ret_exchange);
+    return rc != 0 ? rc : ask(p, EXCHANGE_POLL, profile, &profile->poll, NULL, &request, fn, arg, ret_exchange);
 }
 
 int provider_http_lookup(struct provider_http *p, const struct provider_profile *profile,
@@ -301,7 +297,8 @@ int provider_http_lookup(struct provider_http *p, const struct provider_profile 
 {
     struct provider_request request;
     int rc = provider_render_lookup(profile, trunk, lookup, &request);
-    return rc != 0 ? rc : ask(p, EXCHANGE_LOOKUP, profile, lookup, &request, fn, arg, ret_exchange);
+    return rc != 0 ? rc
+                   : ask(p, EXCHANGE_LOOKUP, profile, &profile->lookup.ask, lookup, &request, fn, arg, ret_exchange);
 }
 
 int provider_http_cancel(struct provider_http *p, const struct provider_profile *profile,
@@ -310,5 +307,5 @@ int provider_http_cancel(struct provider_http *p, const struct provider_profile 
 {
     struct provider_request request;
     int rc = provider_render_cancel(profile, trunk, provider_id, &request);
-    return rc != 0 ? rc : ask(p, EXCHANGE_CANCEL, profile, NULL, &request, fn, arg, ret_exchange);
+    return rc != 0 ? rc : ask(p, EXCHANGE_CANCEL, profile, &profile->cancel, NULL, &request, fn, arg, ret_exchange);
 }

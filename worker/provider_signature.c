@@ -8,7 +8,7 @@
 #include "worker/provider_format.h"
 
 /* How far a Retell signature's time may lie from ours, either way (retell-sdk 5.66.1, lib/webhook_auth). */
-#define RETELL_WINDOW_MS (5 * 60 * 1000)
+#define RETELL_WINDOW_MS INT64_C(300000)
 /* Digits of a Unix time in ms until the year 33658. */
 #define RETELL_TIME_DIGITS_MAX 15
 

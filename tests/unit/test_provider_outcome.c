@@ -5,7 +5,8 @@
 #include "tests/support/provider_fixture.h"
 
 #include <stdio.h>
-#include <stdlib.h>
+
+#include "common/base/buf.h"
 
 static const char *no_header(const char *name, void *arg)
 {
@@ -252,21 +253,20 @@ static void test_a_recording_url_never_breaks_a_line(void **state)
 static void test_a_long_summary_is_cut_on_a_whole_character(void **state)
 {
     (void)state;
-    static const char head[] = "{\"event\":\"call_analyzed\",\"call\":{\"call_status\":\"ended\",\"call_analysis\":"
-                               "{\"call_summary\":\"x";
     struct provider_profile *profile = fixture_retell();
     struct provider_result result;
-    size_t n = LIMIT_SUMMARY_BYTES;
-    char *body = malloc(sizeof head + 2 * n + 8);
-    assert_non_null(body);
-    memcpy(body, head, sizeof head - 1);
-    for (size_t i = 0; i < n; i++)
-        memcpy(body + sizeof head - 1 + 2 * i, "\xc3\xa9", 2);
-    memcpy(body + sizeof head - 1 + 2 * n, "\"}}}", 5);
-    assert_int_equal(read_callback(profile, body, NULL, &result), 0);
+    struct buf body;
+    buf_init(&body, LIMIT_CALLBACK_BODY_BYTES);
+    assert_int_equal(buf_append_str(&body, "{\"event\":\"call_analyzed\",\"call\":{\"call_status\":\"ended\","
+                                           "\"call_analysis\":{\"call_summary\":\"x"),
+                     0);
+    for (size_t i = 0; i < LIMIT_SUMMARY_BYTES; i++)
+        assert_int_equal(buf_append_str(&body, "\xc3\xa9"), 0);
+    assert_int_equal(buf_append_str(&body, "\"}}}"), 0);
+    assert_int_equal(read_callback(profile, buf_str(&body), NULL, &result), 0);
     assert_int_equal(strlen(result.summary), LIMIT_SUMMARY_BYTES - 1);
     provider_result_clear(&result);
-    free(body);
+    buf_free(&body);
     provider_profile_free(profile);
 }
 

@@ -300,7 +300,7 @@ static void test_a_profile_that_could_never_end_a_call_is_refused(void **state)
         "\"call\": {\"id\": \"/id\", \"state\": {\"pointer\": \"/s\", \"map\": {\"*\": \"ended\"}},"
         "\"outcomes\": [{\"pointer\": \"/s\", \"map\": {\"*\": \"COMPLETED\"}}], \"outcome_default\": \"FAILED\"}}";
     static const struct lint_case cases[] = {{NULL, profile_json, "", FAULT_REQUIRED}};
-    run_cases(NULL, cases, 1);
+    run_cases(profile_json, cases, 1);
 }
 
 static void test_a_profile_has_a_bound(void **state)

@@ -9,6 +9,8 @@
 
 #include <cjson/cJSON.h>
 
+#include "common/base/buf.h"
+
 static const char *header_of(const struct provider_request *request, const char *name)
 {
     for (size_t i = 0; i < request->n_headers; i++) {
@@ -378,6 +380,15 @@ static void test_a_form_create(void **state)
     provider_profile_free(profile);
 }
 
+static unsigned hex_value(char c)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    const char *at = strchr(digits, c);
+    assert_non_null(at);
+    assert_true(c != '\0');
+    return (unsigned)(at - digits);
+}
+
 /* Decodes the value of a form's last field. */
 static void decode_greeting(const char *body, char *ret, size_t cap)
 {
@@ -385,12 +396,8 @@ static void decode_greeting(const char *body, char *ret, size_t cap)
     assert_non_null(at);
     size_t n = 0;
     for (at += sizeof "&Greeting=" - 1; *at != '\0' && n + 1 < cap; at++) {
-        unsigned byte = (unsigned char)*at;
-        if (*at == '%') {
-            assert_int_equal(sscanf(at + 1, "%2X", &byte), 1);
-            at += 2;
-        }
-        ret[n++] = (char)byte;
+        ret[n++] = *at == '%' ? (char)(hex_value(at[1]) << 4 | hex_value(at[2])) : *at;
+        at += *at == '%' ? 2 : 0;
     }
     ret[n] = '\0';
 }
@@ -521,19 +528,20 @@ static void test_the_largest_contact_fits(void **state)
     struct dial_request dial = fixture_dial();
     struct provider_request request;
     char name[LIMIT_NAME_LEN * 4 + 1];
-    char metadata[LIMIT_METADATA_BYTES + 1];
+    struct buf metadata;
     memset(name, '\x01', sizeof name - 1);
     name[sizeof name - 1] = '\0';
-    memset(metadata, '"', sizeof metadata - 1);
-    memcpy(metadata, "{\"k\":\"", 6);
-    for (size_t i = 6; i < sizeof metadata - 4; i += 2)
-        memcpy(metadata + i, "\\\"", 2);
-    memcpy(metadata + sizeof metadata - 3, "\"}", 3);
+    buf_init(&metadata, LIMIT_METADATA_BYTES);
+    assert_int_equal(buf_append_str(&metadata, "{\"k\":\""), 0);
+    while (buf_len(&metadata) < LIMIT_METADATA_BYTES - 4)
+        assert_int_equal(buf_append_str(&metadata, "\\\""), 0);
+    assert_int_equal(buf_append_str(&metadata, "\"}"), 0);
     dial.contact_name = dial.contact_company = dial.agent_id = name;
-    dial.metadata = metadata;
-    dial.metadata_len = strlen(metadata);
+    dial.metadata = buf_str(&metadata);
+    dial.metadata_len = buf_len(&metadata);
     assert_int_equal(provider_render_start(profile, &trunk, &dial, &request), 0);
-    assert_true(request.body_len > LIMIT_METADATA_BYTES * 2);
+    assert_true(request.body_len / 2 > LIMIT_METADATA_BYTES);
+    buf_free(&metadata);
     provider_request_clear(&request);
     provider_profile_free(profile);
 }

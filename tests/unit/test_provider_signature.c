@@ -8,7 +8,7 @@
 #include <strings.h>
 
 #define SIGNED_MS INT64_C(1764000000123)
-#define WINDOW_MS (5 * 60 * 1000)
+#define WINDOW_MS INT64_C(300000)
 
 static const char body[] = "{\"event\":\"call_ended\",\"call\":{\"call_id\":\"call_7f3a\",\"metadata\":"
                            "{\"carillon_token\":\"b.0.1.ab\"},\"note\":\"h\xc3\xa9 {{x}}\"}}";
