@@ -122,18 +122,37 @@ static void on_metrics(struct http_request *req, void *arg)
 
 /* ---- everything else, unless the process answers it ---- */
 
+static const char *refusal_text(int status)
+{
+    static const struct {
+        int status;
+        const char *text;
+    } texts[] = {{400, "bad request"},
+                 {404, "no such route"},
+                 {405, "method not allowed"},
+                 {413, "the body is too large"},
+                 {431, "the headers are too large"},
+                 {503, "starting"}};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (texts[i].status == status)
+            return texts[i].text;
+    }
+    return "refused";
+}
+
 static void on_refuse(struct http_request *req, int status, const char *detail, void *arg)
 {
     static const struct http_header retry_after = {"Retry-After", "1"};
     const struct daemon *d = arg;
     /* A callback that comes while we start must be sent again, not given up for a 404. */
     bool is_early = d->phase == DAEMON_STARTING && (status == 404 || status == 405);
+    if (is_early)
+        status = 503;
     cJSON *answer = cJSON_CreateObject();
-    cJSON_AddNumberToObject(answer, "status", is_early ? 503 : status);
-    cJSON_AddStringToObject(answer, "error", is_early ? "starting" : "refused");
-    if (detail && !is_early)
+    cJSON_AddStringToObject(answer, "error", refusal_text(status));
+    if (detail && *detail && !is_early)
         cJSON_AddStringToObject(answer, "detail", detail);
-    reply_json(req, is_early ? 503 : status, &retry_after, is_early, answer);
+    reply_json(req, status, &retry_after, is_early, answer);
     cJSON_Delete(answer);
 }
 
