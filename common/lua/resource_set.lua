@@ -10,7 +10,7 @@
 --          "stopped"
 -- Returns  "created" | "changed"
 -- Errors   ERR_INVALID, ERR_EXISTS, ERR_NOT_FOUND
--- Bound    O(fields + flows parked)
+-- Bound    O(fields + trunks of the cell)
 -- @include lib/scheduler.lua
 local kind, id, how = ARGV[1], check_id(ARGV[2], 64, 'id'), ARGV[3]
 if (kind ~= 'k' and kind ~= 't') or (#ARGV - 3) % 2 ~= 0 or #ARGV > 3 + 100 then
@@ -70,6 +70,12 @@ if resource.state == 'active' and room(kind, resource) > 0 then
     end
   else
     wake_tenant(id)
+    -- Flows that wait for the tenant's old pace come back to look at the new one.
+    for _, trunk_id in ipairs(redis.call('SMEMBERS', P .. 'index:trunks')) do
+      if redis.call('ZSCORE', key_flows_waiting(trunk_id), id) then
+        touch_flow(trunk_id, id, math.max(NOW_MS, math.ceil((resource.tat_us or 0) / 1000)))
+      end
+    end
   end
   wake_workers()
 elseif kind == 'k' and resource.state ~= 'active' then

@@ -334,6 +334,10 @@ class Fleet:
     def _now(self) -> float:
         return time.monotonic() - self._epoch
 
+    def wake(self) -> None:
+        """What a published wake hint does: every worker claims now."""
+        self._claim_at = {name: 0.0 for name in self.names}
+
     def run(self, seconds: float, until: Callable[[], bool] | None = None) -> None:
         end = self._now() + seconds
         while self._now() < end and not (until and until()):
