@@ -14,7 +14,7 @@
 #define CONNECT_TIMEOUT_MS 5000
 #define DEADLINE_MAX_MS 86400000
 /* hiredis moves the rest of its buffer each time it drops what it has parsed: small bites keep that cheap. */
-#define FEED_BYTES (16u * 1024u)
+#define FEED_BYTES 16384
 /* The shortest element of an array is "+\r\n": a longer announcement cannot end within LIMIT_REDIS_REPLY_BYTES. */
 #define REPLY_ELEMENTS_MAX (LIMIT_REDIS_REPLY_BYTES / 3)
 /* "$<length>\r\n" and "\r\n" around an argument. */

@@ -64,7 +64,7 @@ static void test_arguments_and_replies_may_hold_any_byte(void **state)
 static void test_a_large_value_goes_there_and_back(void **state)
 {
     struct fixture *f = *state;
-    size_t len = 8u * 1024u * 1024u;
+    size_t len = 8u << 20;
     char *value = malloc(len);
     struct answer a = {.fixture = f};
     assert_non_null(value);
