@@ -109,4 +109,4 @@ for _, shard in ipairs(shards) do
     replace(shard, endpoint, room)
   end
 end
-return { math.floor(now), hook.due_reply(hook.next_due_ms(shards)), endpoints, deliveries }
+return { NOW_MS, hook.due_reply(hook.next_due_ms(shards)), endpoints, deliveries }

@@ -71,4 +71,4 @@ for first = 6, #ARGV, ITEM do
     shards[#shards + 1] = shard
   end
 end
-return { math.floor(now), hook.due_reply(hook.next_due_ms(shards)), dropped, unpack(codes) }
+return { NOW_MS, hook.due_reply(hook.next_due_ms(shards)), dropped, unpack(codes) }

@@ -115,7 +115,7 @@ local function finish(item)
   return { result, hook.due_reply(tonumber(redis.call('ZSCORE', hook.key_ring(item.shard), item.endpoint) or nil)) }
 end
 
-local reply = { math.floor(now) }
+local reply = { NOW_MS }
 for first = 6, #ARGV, ITEM do
   local shard, endpoint, event, attempt, verdict, code, status, delay_ms, pause_ms, took_ms =
     unpack(ARGV, first, first + ITEM - 1)

@@ -115,4 +115,4 @@ for i, shard in ipairs(held) do
 end
 local due = hook.next_due_ms(held)
 local lag = due and math.max(0, now - due) or 0
-return { math.floor(now), hook.due_reply(due), hook.due_reply(expiry), pending, math.floor(lag), alive, reply }
+return { NOW_MS, hook.due_reply(due), hook.due_reply(expiry), pending, math.floor(lag), alive, reply }

@@ -67,4 +67,4 @@ for i = 9, #ARGV do
     end
   end
 end
-return { math.floor(now), taken, dead, hook.due_reply(hook.next_due_ms(shards)), hook.due_reply(expiry) }
+return { NOW_MS, taken, dead, hook.due_reply(hook.next_due_ms(shards)), hook.due_reply(expiry) }

@@ -80,9 +80,13 @@ function hook.next_due_ms(shards)
   return least
 end
 
--- A due time for a reply: rounded up, so that whoever waits for it does not come a moment too early; -1 for none.
+-- A due time for a reply, beside math.floor(NOW): the same where it is due, otherwise rounded up, so that whoever waits
+-- for it does not come a moment too early; -1 for none.
 function hook.due_reply(ms)
-  return ms and math.ceil(ms) or -1
+  if not ms then
+    return -1
+  end
+  return ms * 1000 <= NOW_US and NOW_MS or math.ceil(ms)
 end
 
 -- When `endpoint` may be served next, or nil where nothing waits. Never in the past: the ring is a queue for turns, and

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "notifier/expand.h"
+
+#include <stdlib.h>
+
+#include "common/base/log.h"
+#include "common/redis/reply.h"
+#include "notifier/cell.h"
+#include "notifier/hook_entry.h"
+#include "notifier/notifier.h"
+#include "notifier/render.h"
+
+/* The places in hook_read's and hook_expand's replies. */
+enum { READ_MORE, READ_MADE, READ_ITEMS };
+enum { EXPAND_NOW, EXPAND_DUE, EXPAND_DROPPED, EXPAND_CODES };
+enum { CODE_NO_ENDPOINT = -1, CODE_KNOWN = 0, CODE_QUEUED = 1, CODE_SKIPPED = 2 };
+
+/* The call that is being put together: what its arguments borrow. */
+struct expansion {
+    size_t n;
+    char endpoints[LIMIT_EVENTS_READ][ENDPOINT_ID_LEN + 1];
+    char *bodies[LIMIT_EVENTS_READ];
+};
+
+static void end_reading(struct cell *cell)
+{
+    cell->is_reading = false;
+    cell_work(cell);
+}
+
+/* ---- queueing ---- */
+
+static void count_codes(struct cell *cell, const struct redisReply *reply)
+{
+    struct stats *stats = &cell->notifier->stats;
+    for (size_t i = EXPAND_CODES; i < reply_len(reply); i++) {
+        int64_t code;
+        if (reply_i64(reply_at(reply, i), &code) < 0)
+            continue;
+        if (code == CODE_QUEUED)
+            metric_add(stats->events[STATS_EVENT_QUEUED], 1);
+        else if (code == CODE_KNOWN)
+            metric_add(stats->events[STATS_EVENT_KNOWN], 1);
+        else if (code == CODE_SKIPPED)
+            metric_add(stats->events[STATS_EVENT_SKIPPED], 1);
+        else
+            metric_add(stats->events[STATS_EVENT_NO_ENDPOINT], 1);
+    }
+}
+
+/* The entries stay pending and are taken up again when they have been idle for a while. Where the script itself failed,
+ * one of them may be at fault: fewer at a time leave it alone in the end, and let the others through. */
+static void put_off(struct cell *cell, int err)
+{
+    cell->is_held = true;
+    if (!err_is_retryable(err))
+        cell->read_most = 1;
+}
+
+static void on_expand(const struct redisReply *reply, int err, void *arg)
+{
+    struct cell *cell = arg;
+    int64_t now_ms, due_ms, dropped;
+    if (!cell_check_reply(cell, "hook_expand", reply, err, &err)) {
+        put_off(cell, err);
+    } else if (reply_i64(reply_at(reply, EXPAND_NOW), &now_ms) == 0 &&
+               reply_i64(reply_at(reply, EXPAND_DUE), &due_ms) == 0 &&
+               reply_i64(reply_at(reply, EXPAND_DROPPED), &dropped) == 0) {
+        count_codes(cell, reply);
+        metric_add(cell->notifier->stats.dropped, (double)dropped);
+        cell_sooner(cell, now_ms, due_ms);
+        cell->read_most = 2 * cell->read_most < LIMIT_EVENTS_READ ? 2 * cell->read_most : LIMIT_EVENTS_READ;
+    }
+    end_reading(cell);
+}
+
+/* ---- rendering ---- */
+
+static void add_text(struct script_args *args, struct render_text text)
+{
+    script_args_mem(args, text.data ? text.data : "", text.len);
+}
+
+static void add_head(struct script_args *args, const struct hook_entry *entry, const char *verdict)
+{
+    add_text(args, entry->shard);
+    add_text(args, entry->stream_id);
+    script_args_str(args, verdict);
+    add_text(args, entry->event_id);
+}
+
+/* An event that can never become a delivery is acknowledged: it would only be read again and again. */
+static void add_skip(struct cell *cell, struct expansion *x, const struct hook_entry *entry, const char *why)
+{
+    struct script_args *args = &cell->notifier->args;
+    log_error("webhook.event_skipped", log_str("cell", cell->name), log_str("why", why),
+              log_strn("event_id", entry->event_id.data ? entry->event_id.data : "", entry->event_id.len),
+              log_strn("entry", entry->stream_id.data, entry->stream_id.len));
+    add_head(args, entry, "skip");
+    for (int i = 0; i < 4; i++)
+        script_args_str(args, "");
+    x->n++;
+}
+
+static int add_delivery(struct cell *cell, struct expansion *x, const struct hook_entry *entry)
+{
+    struct script_args *args = &cell->notifier->args;
+    struct buf body;
+    size_t body_len;
+    buf_init(&body, LIMIT_WEBHOOK_BODY_BYTES);
+    int err = render_body(&entry->event, &body);
+    if (!err && !(x->bodies[x->n] = buf_take(&body, &body_len)))
+        err = ERR_NOMEM;
+    buf_free(&body);
+    if (err)
+        return err;
+    g_strlcpy(x->endpoints[x->n], entry->endpoint_id, sizeof x->endpoints[0]);
+    add_head(args, entry, "deliver");
+    script_args_str(args, x->endpoints[x->n]);
+    script_args_str(args, event_type_name(entry->event.ref.type));
+    add_text(args, entry->url);
+    script_args_mem(args, x->bodies[x->n], body_len);
+    x->n++;
+    return 0;
+}
+
+static void add_item(struct cell *cell, struct expansion *x, const struct redisReply *item)
+{
+    struct notifier *n = cell->notifier;
+    struct hook_entry entry;
+    const char *why = "its body cannot be rendered";
+    int err = hook_entry_read(item, &n->contact, &entry, &why);
+    if (!err) {
+        err = add_delivery(cell, x, &entry);
+        if (err && err != ERR_NOMEM)
+            metric_add(n->stats.faults[STATS_FAULT_RENDER], 1);
+    }
+    if (err == ERR_INVALID || err == ERR_TOO_LARGE) {
+        add_skip(cell, x, &entry, why);
+    } else if (err) { /* it stays pending */
+        metric_add(n->stats.faults[STATS_FAULT_LOCAL], 1);
+        log_error("webhook.event_put_off", log_str("cell", cell->name), log_err(err));
+    }
+}
+
+static int queue_items(struct cell *cell, const struct redisReply *items)
+{
+    struct notifier *n = cell->notifier;
+    struct expansion x = {.n = 0};
+    script_args_clear(&n->args);
+    script_args_i64(&n->args, LIMIT_DELIVERED_KEEP_MS);
+    script_args_i64(&n->args, LIMIT_DEAD_KEEP_MS);
+    script_args_i64(&n->args, LIMIT_ENDPOINT_LOG);
+    script_args_i64(&n->args, LIMIT_ENDPOINT_DEAD);
+    script_args_i64(&n->args, LIMIT_ENDPOINT_PENDING);
+    for (size_t i = 0; i < reply_len(items) && x.n < LIMIT_EVENTS_READ; i++)
+        add_item(cell, &x, reply_at(items, i));
+    int err = ERR_NOT_FOUND;
+    if (x.n > 0)
+        err = script_run(n->redis, LUA_HOOK_EXPAND, cell->prefix.text, n->args.items, n->args.n,
+                         NOTIFIER_SCRIPT_DEADLINE_MS, on_expand, cell);
+    for (size_t i = 0; i < x.n; i++)
+        free(x.bodies[i]);
+    return err;
+}
+
+/* ---- reading ---- */
+
+static void on_read(const struct redisReply *reply, int err, void *arg)
+{
+    struct cell *cell = arg;
+    int64_t is_more = 0, made = 0;
+    if (!cell_check_reply(cell, "hook_read", reply, err, NULL) || reply_i64(reply_at(reply, READ_MORE), &is_more) < 0 ||
+        reply_i64(reply_at(reply, READ_MADE), &made) < 0) {
+        cell->is_held = true;
+        end_reading(cell);
+        return;
+    }
+    if (is_more)
+        cell->wants_read = true;
+    metric_add(cell->notifier->stats.groups_made, (double)made);
+    err = queue_items(cell, reply_at(reply, READ_ITEMS));
+    if (!err)
+        return; /* goes on in on_expand() */
+    if (err != ERR_NOT_FOUND)
+        put_off(cell, err);
+    end_reading(cell);
+}
+
+void expand_start(struct cell *cell)
+{
+    struct notifier *n = cell->notifier;
+    if (cell->is_reading || cell->n_shards == 0)
+        return;
+    script_args_clear(&n->args);
+    script_args_str(&n->args, n->id);
+    script_args_i64(&n->args, (int64_t)cell->read_most);
+    script_args_i64(&n->args, cell->reclaim_idle_ms);
+    for (size_t i = 0; i < cell->n_shards; i++)
+        script_args_i64(&n->args, cell->shards[(cell->turn + i) % cell->n_shards]);
+    if (script_run(n->redis, LUA_HOOK_READ, cell->prefix.text, n->args.items, n->args.n, NOTIFIER_SCRIPT_DEADLINE_MS,
+                   on_read, cell) < 0)
+        return;
+    cell->turn++;
+    cell->is_reading = true;
+    cell->wants_read = false;
+    cell->reclaim_idle_ms = -1;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "notifier/hook_entry.h"
+
+#include <string.h>
+
+#include "common/base/ident.h"
+#include "common/domain/contact_record.h"
+#include "common/domain/webhook_url.h"
+#include "common/redis/reply.h"
+
+/* The places in an item, in its batch and in its call: hook_read.lua. */
+enum { ITEM_SHARD, ITEM_STREAM_ID, ITEM_FIELDS, ITEM_BATCH, ITEM_CALL, ITEM_COUNT };
+enum {
+    BATCH_AGENT_ID,
+    BATCH_USER_ID,
+    BATCH_TAGS,
+    BATCH_ON_CALL_COMPLETE,
+    BATCH_ON_BATCH_COMPLETE,
+    BATCH_ON_BATCH_FAILED,
+    BATCH_CREATED_MS,
+    BATCH_STARTED_MS,
+    BATCH_COMPLETED_MS,
+    BATCH_TOTAL,
+    BATCH_SUCCEEDED,
+    BATCH_FAILED,
+    BATCH_COUNT
+};
+enum { CALL_RECORD, CALL_EXTRA, CALL_STATE, CALL_SUMMARY, CALL_RECORDING, CALL_SUCCESS, CALL_COUNT };
+
+static struct render_text text_of(const struct redisReply *reply)
+{
+    struct render_text text = {NULL, 0};
+    if (reply_str(reply, &text.data, &text.len) < 0)
+        return (struct render_text){NULL, 0};
+    return text;
+}
+
+/* A count or an instant; 0 where it is absent or no number. */
+static int64_t number_of(const struct redisReply *reply)
+{
+    int64_t value = 0;
+    return reply_i64(reply, &value) == 0 ? value : 0;
+}
+
+static int invalid(const char **ret_why, const char *why)
+{
+    *ret_why = why;
+    return ERR_INVALID;
+}
+
+static int read_fields(const struct redisReply *fields, struct hook_entry *e, const char **ret_why)
+{
+    struct render_text tenant = text_of(reply_field(fields, "tenant"));
+    struct render_text type = text_of(reply_field(fields, "type"));
+    enum event_type named;
+    e->event_id = text_of(reply_field(fields, "id"));
+    if (!e->event_id.data || event_id_parse(e->event_id.data, e->event_id.len, &e->event.ref) < 0)
+        return invalid(ret_why, "its id is not an event's");
+    if (!type.data || event_type_from_name(type.data, type.len, &named) < 0 || named != e->event.ref.type)
+        return invalid(ret_why, "its type is not its id's");
+    if (!tenant.data || !ident_is_valid(tenant.data, tenant.len, LIMIT_ID_LEN))
+        return invalid(ret_why, "its tenant is not one");
+    e->tenant = tenant.data;
+    e->event.at_ms = number_of(reply_field(fields, "at"));
+    e->event.seq = number_of(reply_field(fields, "seq"));
+    e->event.error = text_of(reply_field(fields, "error"));
+    e->event.code = text_of(reply_field(fields, "code"));
+    return 0;
+}
+
+static size_t url_place(enum event_type type)
+{
+    switch (type) {
+    case EVENT_CALL_COMPLETED:
+        return BATCH_ON_CALL_COMPLETE;
+    case EVENT_BATCH_COMPLETED:
+        return BATCH_ON_BATCH_COMPLETE;
+    case EVENT_BATCH_FAILED:
+        return BATCH_ON_BATCH_FAILED;
+    }
+    return BATCH_COUNT;
+}
+
+static int read_batch(const struct redisReply *batch, struct hook_entry *e, const char **ret_why)
+{
+    struct webhook_url url;
+    if (reply_len(batch) != BATCH_COUNT)
+        return invalid(ret_why, "its batch is gone");
+    e->url = text_of(reply_at(batch, url_place(e->event.ref.type)));
+    if (!e->url.data)
+        return invalid(ret_why, "its batch has no URL for it");
+    if (webhook_url_parse(e->url.data, e->url.len, &url, NULL) < 0)
+        return invalid(ret_why, "its batch's URL does not read");
+    e->event.batch = (struct render_batch){
+        .agent_id = text_of(reply_at(batch, BATCH_AGENT_ID)),
+        .user_id = text_of(reply_at(batch, BATCH_USER_ID)),
+        .tags = text_of(reply_at(batch, BATCH_TAGS)),
+        .created_ms = number_of(reply_at(batch, BATCH_CREATED_MS)),
+        .started_ms = number_of(reply_at(batch, BATCH_STARTED_MS)),
+        .completed_ms = number_of(reply_at(batch, BATCH_COMPLETED_MS)),
+        .statistics = {.total = number_of(reply_at(batch, BATCH_TOTAL)),
+                       .succeeded = number_of(reply_at(batch, BATCH_SUCCEEDED)),
+                       .failed = number_of(reply_at(batch, BATCH_FAILED))},
+    };
+    return endpoint_id_make(e->tenant, url.origin, e->endpoint_id);
+}
+
+static enum render_success success_of(struct render_text text)
+{
+    if (!text.data || text.len != 1)
+        return RENDER_SUCCESS_UNSAID;
+    return text.data[0] == '1' ? RENDER_SUCCESS_YES : RENDER_SUCCESS_NO;
+}
+
+static int read_contact(const struct redisReply *call, struct contact *contact, const char **ret_why)
+{
+    struct render_text record = text_of(reply_at(call, CALL_RECORD));
+    struct render_text extra = text_of(reply_at(call, CALL_EXTRA));
+    bool is_elsewhere = false;
+    if (!record.data)
+        return invalid(ret_why, "its contact is gone");
+    int err = contact_record_unpack(contact, record.data, record.len, &is_elsewhere);
+    if (!err && is_elsewhere && extra.data)
+        err = contact_record_attach_metadata(contact, extra.data, extra.len);
+    return err == ERR_INVALID ? invalid(ret_why, "its contact does not read") : err;
+}
+
+static int read_call(const struct redisReply *call, struct contact *contact, struct hook_entry *e, const char **ret_why)
+{
+    struct render_text state = text_of(reply_at(call, CALL_STATE));
+    if (reply_len(call) != CALL_COUNT)
+        return invalid(ret_why, "it names no call");
+    if (!state.data || call_text_parse(state.data, state.len, &e->event.call.state) < 0)
+        return invalid(ret_why, "its call's state does not read");
+    e->event.call.contact = contact;
+    e->event.call.summary = text_of(reply_at(call, CALL_SUMMARY));
+    e->event.call.recording_url = text_of(reply_at(call, CALL_RECORDING));
+    e->event.call.success = success_of(text_of(reply_at(call, CALL_SUCCESS)));
+    return read_contact(call, contact, ret_why);
+}
+
+int hook_entry_read(const struct redisReply *item, struct contact *contact, struct hook_entry *ret_entry,
+                    const char **ret_why)
+{
+    struct hook_entry entry;
+    memset(&entry, 0, sizeof entry);
+    entry.shard = text_of(reply_at(item, ITEM_SHARD));
+    entry.stream_id = text_of(reply_at(item, ITEM_STREAM_ID));
+    if (reply_len(item) != ITEM_COUNT || !entry.shard.data || !entry.stream_id.data)
+        return ERR_PROTOCOL;
+    int err = read_fields(reply_at(item, ITEM_FIELDS), &entry, ret_why);
+    if (!err)
+        err = read_batch(reply_at(item, ITEM_BATCH), &entry, ret_why);
+    if (!err && event_type_is_call(entry.event.ref.type))
+        err = read_call(reply_at(item, ITEM_CALL), contact, &entry, ret_why);
+    if (!err || err == ERR_INVALID)
+        *ret_entry = entry;
+    return err;
+}

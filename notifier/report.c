@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "notifier/report.h"
+
+#include <stdlib.h>
+
+#include "common/base/log.h"
+#include "common/redis/reply.h"
+#include "notifier/cell.h"
+#include "notifier/notifier.h"
+
+/* The places in hook_finish's reply: now, then a pair for each attempt. */
+enum { FINISH_NOW, FINISH_FIRST };
+enum { RESULT_CODE, RESULT_DUE };
+enum { CODE_LATE_SUCCESS = 2 };
+
+static void load_drop(struct cell *cell, const char *endpoint)
+{
+    struct endpoint_load *load = g_hash_table_lookup(cell->loads, endpoint);
+    if (load && --load->in_flight == 0)
+        g_hash_table_remove(cell->loads, endpoint);
+}
+
+static void take_result(struct cell *cell, const struct redisReply *result, int64_t now_ms)
+{
+    int64_t code, due_ms;
+    if (reply_i64(reply_at(result, RESULT_CODE), &code) < 0 || reply_i64(reply_at(result, RESULT_DUE), &due_ms) < 0)
+        return;
+    if (code == CODE_LATE_SUCCESS)
+        metric_add(cell->notifier->stats.late, 1);
+    cell_sooner(cell, now_ms, due_ms);
+}
+
+/* What was reported is forgotten here; Redis knows it now. */
+static void forget_reported(struct cell *cell)
+{
+    struct notifier *n = cell->notifier;
+    struct delivery *delivery;
+    while ((delivery = TAILQ_FIRST(&cell->reporting))) {
+        TAILQ_REMOVE(&cell->reporting, delivery, link);
+        free(delivery);
+        n->in_flight--;
+    }
+    metric_set(n->stats.in_flight, (double)n->in_flight);
+}
+
+/* The next tick, or Redis's return, tries again; what waited first stays first. */
+static void put_back(struct cell *cell)
+{
+    TAILQ_CONCAT(&cell->reporting, &cell->to_report, link);
+    TAILQ_CONCAT(&cell->to_report, &cell->reporting, link);
+}
+
+static void on_finish(const struct redisReply *reply, int err, void *arg)
+{
+    struct cell *cell = arg;
+    int64_t now_ms;
+    cell->is_reporting = false;
+    if (!cell_check_reply(cell, "hook_finish", reply, err, &err)) {
+        if (err_is_retryable(err))
+            put_back(cell);
+        else
+            forget_reported(cell); /* their leases end, and the attempts count as unknown: better than a jam */
+        return;
+    }
+    if (reply_i64(reply_at(reply, FINISH_NOW), &now_ms) == 0) {
+        for (size_t i = FINISH_FIRST; i < reply_len(reply); i++)
+            take_result(cell, reply_at(reply, i), now_ms);
+    }
+    forget_reported(cell);
+    report_flush(cell);
+    notifier_progress(cell->notifier);
+}
+
+static void add_attempt(struct script_args *args, const struct delivery *d)
+{
+    script_args_str(args, d->shard);
+    script_args_str(args, d->endpoint);
+    script_args_str(args, d->event);
+    script_args_i64(args, d->attempt);
+    script_args_str(args, verdict_kind_name(d->verdict.kind));
+    script_args_str(args, d->verdict.code);
+    script_args_i64(args, d->verdict.status);
+    script_args_i64(args, d->verdict.delay_ms);
+    script_args_i64(args, d->verdict.pause_ms);
+    script_args_i64(args, d->took_ms);
+}
+
+static int add_attempts(struct cell *cell)
+{
+    struct script_args *args = &cell->notifier->args;
+    int n = 0;
+    struct delivery *delivery;
+    script_args_clear(args);
+    script_args_i64(args, LIMIT_DELIVERED_KEEP_MS);
+    script_args_i64(args, LIMIT_DEAD_KEEP_MS);
+    script_args_i64(args, LIMIT_ENDPOINT_LOG);
+    script_args_i64(args, LIMIT_ENDPOINT_DEAD);
+    script_args_str(args, cell->notifier->id);
+    for (delivery = TAILQ_FIRST(&cell->to_report); delivery && n < LIMIT_HOOK_CLAIM;
+         delivery = TAILQ_NEXT(delivery, link)) {
+        add_attempt(args, delivery);
+        n++;
+    }
+    return n;
+}
+
+void report_flush(struct cell *cell)
+{
+    struct notifier *n = cell->notifier;
+    if (cell->is_reporting || TAILQ_EMPTY(&cell->to_report))
+        return;
+    int count = add_attempts(cell);
+    if (script_run(n->redis, LUA_HOOK_FINISH, cell->prefix.text, n->args.items, n->args.n, NOTIFIER_SCRIPT_DEADLINE_MS,
+                   on_finish, cell) < 0)
+        return;
+    cell->is_reporting = true;
+    for (int i = 0; i < count; i++) {
+        struct delivery *delivery = TAILQ_FIRST(&cell->to_report);
+        TAILQ_REMOVE(&cell->to_report, delivery, link);
+        TAILQ_INSERT_TAIL(&cell->reporting, delivery, link);
+        /* Now, not when the answer comes: a claim that is sent behind this report runs behind it. */
+        load_drop(cell, delivery->endpoint);
+    }
+}
+
+static void flush_at_turn_end(void *arg)
+{
+    struct cell *cell = arg;
+    cell->is_flush_deferred = false;
+    report_flush(cell);
+}
+
+void report_add(struct delivery *delivery)
+{
+    struct cell *cell = delivery->cell;
+    TAILQ_INSERT_TAIL(&cell->to_report, delivery, link);
+    if (cell->is_flush_deferred)
+        return;
+    if (loop_defer(cell->notifier->loop, flush_at_turn_end, cell) == 0)
+        cell->is_flush_deferred = true;
+    else
+        report_flush(cell);
+}
