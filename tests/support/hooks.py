@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from tests.support.scripts import Scripts
 
 SHARDS = 16
+BUCKET = 64
 # keep_delivered_ms, keep_dead_ms, attempt log entries, dead deliveries kept for one endpoint
 BOUNDS = (86_400_000, 604_800_000, 1000, 10_000)
 

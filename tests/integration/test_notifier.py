@@ -1,0 +1,541 @@
+# SPDX-License-Identifier: Apache-2.0
+"""carillon-notifier, the real binary, on a real Redis with what the producer and the engine leave there, against a
+receiver that checks signatures by itself."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import pathlib
+import re
+import signal
+import threading
+import time
+import urllib.request
+from typing import Any, Callable, Iterator
+
+import pytest
+
+from tests.support import hooks
+from tests.support.engine import Engine, contact_record
+from tests.support.http_receiver import Answer, HttpReceiver, Received
+from tests.support.processes import Process, run
+from tests.support.redis_server import RedisServer
+from tests.support.scripts import Scripts
+from tests.support.sealing import seal
+from tests.support.standard_webhooks import verifies
+from tests.support.waiting import wait_until
+
+LOOPBACK = ("--allow-private-webhooks", "127.0.0.0/8")
+TENANT = "acme"
+LEASE_DEADLINE_S = 15.0  # a dead notifier's shards are free after five ticks
+
+
+class World:
+    """A Redis, a receiver, and notifiers on demand."""
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        self.redis = RedisServer(appendonly=True)
+        self.receiver = HttpReceiver()
+        self.notifiers: list[Process] = []
+        self.secrets: dict[str, str] = {}
+        self._key = os.urandom(32)
+        self._key_file = directory / "secrets.key"
+        self._key_file.write_text(base64.b64encode(self._key).decode() + "\n")
+
+    def open(self) -> None:
+        self.redis.start()
+        self.db = self.redis.client(decode_responses=True)
+        self.scripts = Scripts(self.db)
+        self.key = self.scripts.key
+
+    def close(self) -> None:
+        for notifier in self.notifiers:
+            if notifier.is_running():
+                notifier.continue_running()
+                notifier.kill()
+            notifier.print_log_tail()
+            notifier.stop()
+        self.receiver.close()
+        self.redis.stop()
+
+    # ---- notifiers ----
+
+    def arguments(self, *args: str) -> tuple[str, ...]:
+        redis_url, key_file = ("--redis-url", self.redis.url), ("--secrets-key-file", str(self._key_file))
+        return (*redis_url, *key_file, "--listen", "127.0.0.1:0", "--log-level", "debug", *args)
+
+    def notifier(self, *args: str) -> Process:
+        label = f"notifier {len(self.notifiers) + 1}"
+        process = Process("carillon-notifier", *self.arguments(*(args or LOOPBACK)), label=label)
+        self.notifiers.append(process)
+        process.start()
+        return process
+
+    def holders(self) -> list[str | None]:
+        return self.db.mget([self.key(f"hooks:lease:{shard}") for shard in range(16)])
+
+    def wait_for_shards(self, notifiers: int = 1) -> None:
+        def shared() -> bool:
+            counts = [self.holders().count(holder) for holder in set(self.holders())]
+            return None not in self.holders() and sorted(counts) == [16 // notifiers] * notifiers
+
+        wait_until(shared, LEASE_DEADLINE_S, f"16 shards among {notifiers}")
+
+    # ---- what neighbours write ----
+
+    def sealed(self, endpoint: str, secret: str, key: bytes | None = None) -> str:
+        return seal(key or self._key, f"endpoint/{endpoint}", secret)
+
+    def endpoint(self, tenant: str = TENANT, url: str | None = None) -> str:
+        """The tenant's endpoint at the URL's origin; its secret goes to self.secrets."""
+        url = url or self.receiver.url
+        endpoint = hooks.endpoint_id(tenant, url)
+        secret = "whsec_" + base64.b64encode(os.urandom(32)).decode()
+        if hooks.make_endpoint(self.scripts, tenant, url, self.sealed(endpoint, secret)) not in self.secrets:
+            self.secrets[endpoint] = secret
+        return endpoint
+
+    def batch(self, batch: str, tenant: str = TENANT, url: str | None = None) -> None:
+        url = url or self.receiver.url + "/hook"
+        self.endpoint(tenant, url)
+        hooks.write_batch(self.scripts, batch, tenant, url)
+
+    def call_event(self, batch: str, ordinal: int, tenant: str = TENANT, seq: int = 1) -> str:
+        """A call that ended COMPLETED, and its event."""
+        bucket = ordinal // hooks.BUCKET
+        state = "phase=final a=1 d=1 x=COMPLETED b=1760000001000 s=1760000002000 e=1760000005000 u=3 p=prov_1"
+        self.db.hset(self.key(f"batch:{batch}:state:{bucket}"), str(ordinal), state)
+        record = contact_record(15550001000 + ordinal, f"id-{ordinal}", "Ada")
+        self.db.hset(self.key(f"batch:{batch}:contacts:{bucket}"), str(ordinal), record)
+        self.db.hset(self.key(f"batch:{batch}:texts:{bucket}"), f"{ordinal}:summary", "Interested.")
+        return self.announce(hooks.write_event(self.scripts, tenant, batch, "call.completed", ordinal, seq))
+
+    def announce(self, event: str) -> str:
+        self.db.publish(self.key("wake:events"), "events")
+        return event
+
+    # ---- what came of it ----
+
+    def delivery(self, event: str) -> dict[str, str]:
+        return self.db.hgetall(self.key(f"hooks:delivery:{event}"))
+
+    def wait_for_state(self, event: str, state: str, deadline_s: float = 10.0) -> dict[str, str]:
+        return wait_until(
+            lambda: (seen := self.delivery(event)).get("state") == state and seen, deadline_s, f"{event} is {state}"
+        )
+
+    def log(self, endpoint: str) -> list[tuple[str, str]]:
+        return [(entry["attempt"], entry["code"]) for _, entry in self.db.xrange(self.key(f"hooks:log:{endpoint}"))]
+
+    def is_verified(self, request: Received, tenant: str = TENANT, secret: str | None = None) -> bool:
+        secret = secret or self.secrets[hooks.endpoint_id(tenant, self.receiver.url)]
+        return verifies(secret, request.headers, request.body, request.at)
+
+    def let_time_pass(self, event: str) -> None:
+        """Makes the event's claim, or its retry, due now."""
+        endpoint, shard = self.delivery(event)["endpoint"], hooks.event_shard(TENANT)
+        for member in self.db.zrange(self.key(f"hooks:inflight:{shard}"), 0, -1):
+            if f"/{event}/" in member:
+                self.db.zadd(self.key(f"hooks:inflight:{shard}"), {member: 1})
+        if self.db.zscore(self.key(f"hooks:queue:{endpoint}"), event) is not None:
+            self.db.zadd(self.key(f"hooks:queue:{endpoint}"), {event: 1})
+            self.db.zadd(self.key(f"hooks:ring:{shard}"), {endpoint: 1})
+
+
+@pytest.fixture
+def world(tmp_path: pathlib.Path) -> Iterator[World]:
+    world = World(tmp_path)
+    try:
+        world.open()
+        yield world
+    finally:
+        world.close()
+
+
+def metric(process: Process, line: str) -> float:
+    with urllib.request.urlopen(process.url + "/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    found = re.search(rf"^{re.escape(line)} (\S+)$", text, re.M)
+    return float(found.group(1)) if found else 0.0
+
+
+def in_turn(*answers: Answer) -> Callable[[Received], Answer]:
+    """One answer after the other, the last for all that follow."""
+    return lambda request: answers[min(request.index, len(answers) - 1)]
+
+
+# ---- delivering ----
+
+
+def test_a_campaigns_events_are_delivered_once_signed_and_readable(world: World) -> None:
+    engine = Engine(world.redis.client())
+    engine.trunk("main")
+    engine.tenant(TENANT)
+    world.endpoint()
+    world.notifier()
+    urls = {f"on_{event}_complete": f"{world.receiver.url}/{event}" for event in ("call", "batch")}
+    batch = engine.batch(TENANT, "main", 3, cps=1000, agent_id="agent_1", user_id=TENANT, tags='["q4"]', **urls)
+    slots = wait_until(lambda: engine.claim(calls=3).slots, 5)
+    while len(slots) < 3:
+        slots += engine.claim(calls=3).slots
+    engine.begin(slots)
+    for slot in slots:
+        engine.finish(slot, summary="Said yes.", duration="12", recording="https://r.example/1", success="1")
+
+    requests = world.receiver.wait_for(4)
+    bodies = [request.json() for request in requests]
+    assert all(world.is_verified(request) for request in requests)
+    assert len({request.headers["webhook-id"] for request in requests}) == 4
+    assert all(request.headers["content-type"] == "application/json" for request in requests)
+    assert all(request.headers["user-agent"].startswith("Carillon/") for request in requests)
+    assert sorted(body["seq"] for body in bodies) == [1, 2, 3, 4]
+    calls = [body for body in bodies if body["event"] == "call.completed"]
+    assert sorted(call["callId"] for call in calls) == [f"{batch}-{n}" for n in range(3)]
+    for call in calls:
+        assert (call["status"], call["outcome"], call["duration"]) == ("COMPLETED", "COMPLETED", 12)
+        assert (call["summary"], call["success"], call["attempts"]) == ("Said yes.", True, 1)
+        assert call["callData"]["id"] == call["callId"] and call["callData"]["summary"] == "Said yes."
+    (end,) = [body for body in bodies if body["event"] == "batch.completed"]
+    assert end["batchId"] == batch and end["tags"] == ["q4"]
+    assert end["statistics"]["total"] == end["statistics"]["succeeded"] == 3
+    for request in requests:
+        world.wait_for_state(request.headers["webhook-id"], "delivered")
+        assert world.db.exists(world.key(f"hooks:body:{request.headers['webhook-id']}")) == 0
+    assert len(world.receiver.snapshot()) == 4
+
+
+def test_a_failed_delivery_is_tried_again_with_the_same_bytes_and_a_fresh_signature(world: World) -> None:
+    world.receiver.answer = in_turn(Answer(500), Answer(200))
+    world.batch("batch_c0_1")
+    world.notifier()
+    event = world.call_event("batch_c0_1", 7)
+    first, second = world.receiver.wait_for(2, 15)[:2]
+    assert 5.0 <= second.at - first.at <= 9.0, "the first step of the ladder, and its jitter"
+    assert first.headers["webhook-id"] == second.headers["webhook-id"] == event
+    assert first.body == second.body
+    assert int(second.headers["webhook-timestamp"]) > int(first.headers["webhook-timestamp"])
+    assert world.is_verified(first) and world.is_verified(second)
+    assert world.wait_for_state(event, "delivered")["attempts"] == "2"
+    assert world.log(hooks.endpoint_id(TENANT, world.receiver.url)) == [("1", "http_status"), ("2", "ok")]
+
+
+def test_an_event_written_again_is_not_delivered_again(world: World) -> None:
+    world.batch("batch_c0_1")
+    notifier = world.notifier()
+    event = world.call_event("batch_c0_1", 1)
+    world.wait_for_state(event, "delivered")
+    assert world.call_event("batch_c0_1", 1) == event
+    known = 'carillon_webhook_events_total{result="known"}'
+    wait_until(lambda: metric(notifier, known) == 1, 10, "the second writing is recognised")
+    assert len(world.receiver.snapshot()) == 1
+
+
+def test_events_written_while_no_notifier_runs_are_delivered_in_their_order(world: World) -> None:
+    world.batch("batch_c0_1")
+    events = [world.call_event("batch_c0_1", n, seq=n + 1) for n in (5, 2, 9, 1)]
+    world.notifier()
+    requests = world.receiver.wait_for(4)
+    assert sorted(request.headers["webhook-id"] for request in requests) == sorted(events)
+    assert [request.headers["webhook-id"] for request in sorted(requests, key=lambda r: r.at)][0] == events[0]
+
+
+def test_an_event_without_a_hint_is_found_by_the_tick(world: World) -> None:
+    world.batch("batch_c0_1")
+    world.notifier()
+    world.wait_for_shards()
+    event = hooks.write_event(world.scripts, TENANT, "batch_c0_1", "batch.completed")
+    assert world.receiver.wait_for(1)[0].headers["webhook-id"] == event
+
+
+def test_after_a_rotation_both_secrets_verify(world: World) -> None:
+    world.batch("batch_c0_1")
+    endpoint = world.endpoint()
+    old, new = world.secrets[endpoint], "whsec_" + base64.b64encode(os.urandom(32)).decode()
+    world.notifier()
+    world.scripts.run("hook_endpoint", "rotate", TENANT, endpoint, world.sealed(endpoint, new), 60_000, 3)
+    world.call_event("batch_c0_1", 1)
+    (request,) = world.receiver.wait_for(1)
+    assert world.is_verified(request, secret=old) and world.is_verified(request, secret=new)
+    assert len(request.headers["webhook-signature"].split(" ")) == 2
+
+
+def test_a_batch_that_failed_says_so(world: World) -> None:
+    world.batch("batch_c0_1")
+    world.notifier()
+    fields = {"error": "Insufficient call minutes", "code": "INSUFFICIENT_CREDITS"}
+    world.announce(hooks.write_event(world.scripts, TENANT, "batch_c0_1", "batch.failed", **fields))
+    (request,) = world.receiver.wait_for(1)
+    body = request.json()
+    assert (body["event"], body["error"], body["code"]) == ("batch.failed", *fields.values())
+    assert world.is_verified(request)
+
+
+# ---- answers and their consequences ----
+
+
+def test_a_redirect_is_a_failure_and_is_not_followed(world: World) -> None:
+    world.receiver.answer = Answer(302, headers={"Location": world.receiver.url + "/elsewhere"})
+    world.batch("batch_c0_1")
+    world.notifier()
+    event = world.call_event("batch_c0_1", 1)
+    world.wait_for_state(event, "retrying")
+    assert [(request.method, request.path) for request in world.receiver.snapshot()] == [("POST", "/hook")]
+    assert world.log(world.endpoint()) == [("1", "redirect")]
+
+
+def test_gone_ends_a_delivery_at_once(world: World) -> None:
+    world.receiver.answer = Answer(410)
+    world.batch("batch_c0_1")
+    notifier = world.notifier()
+    event = world.call_event("batch_c0_1", 1)
+    assert world.wait_for_state(event, "dead")["reason"] == "endpoint_gone"
+    assert world.db.exists(world.key(f"hooks:body:{event}")) == 1, "it can still be sent by hand"
+    assert metric(notifier, 'carillon_webhook_deliveries_total{outcome="dead"}') == 1
+
+
+def test_a_receiver_that_asks_for_a_pause_gets_it_for_all_its_events(world: World) -> None:
+    world.receiver.answer = in_turn(Answer(429, headers={"Retry-After": "2"}), Answer(200))
+    world.batch("batch_c0_1")
+    world.notifier()
+    busy = world.call_event("batch_c0_1", 1)
+    world.wait_for_state(busy, "retrying")
+    other = world.call_event("batch_c0_1", 2)
+    first, second = world.receiver.wait_for(2)[:2]
+    assert second.headers["webhook-id"] == other
+    assert second.at - first.at >= 1.9
+
+
+def test_a_receiver_that_resets_is_tried_again(world: World) -> None:
+    world.receiver.answer = in_turn(Answer(reset=True), Answer(200))
+    world.batch("batch_c0_1")
+    world.notifier()
+    event = world.call_event("batch_c0_1", 1)
+    world.wait_for_state(event, "retrying")
+    world.let_time_pass(event)
+    world.wait_for_state(event, "delivered")
+    assert world.log(world.endpoint()) == [("1", "connection_reset"), ("2", "ok")]
+
+
+def test_one_endpoint_takes_eight_at_a_time_and_holds_nobody_up(world: World) -> None:
+    release = threading.Event()
+    world.receiver.answer = Answer(200, after=release)
+    world.batch("batch_c0_1")
+    with HttpReceiver() as other:
+        world.batch("batch_c0_2", url=other.url + "/fast")
+        world.notifier()
+        events = [world.call_event("batch_c0_1", n) for n in range(20)]
+        world.receiver.wait_for(8)
+        world.call_event("batch_c0_2", 1)
+        other.wait_for(1)
+        assert len(world.receiver.snapshot()) == 8
+        release.set()
+        world.receiver.wait_for(20)
+    for event in events:
+        world.wait_for_state(event, "delivered")
+    assert len(world.receiver.snapshot()) == 20
+
+
+# ---- where webhooks may go ----
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_private_addresses_and_plain_http_are_refused_without_permission(world: World, host: str) -> None:
+    url = f"http://{host}:{world.receiver.port}/hook"
+    world.batch("batch_c0_1", url=url)
+    world.notifier("--log-level", "debug")
+    event = world.call_event("batch_c0_1", 1)
+    if host == "localhost":
+        world.wait_for_state(event, "retrying")
+    else:
+        assert world.wait_for_state(event, "dead")["reason"] == "address_blocked"
+    assert world.log(hooks.endpoint_id(TENANT, url)) == [("1", "address_blocked")]
+    assert world.receiver.snapshot() == []
+
+
+def test_a_name_is_judged_by_the_address_it_leads_to(world: World) -> None:
+    """Ranges are permitted, so plain http and names pass the text; the address is outside them all the same."""
+    url = f"http://localhost:{world.receiver.port}/hook"
+    world.batch("batch_c0_1", url=url)
+    world.notifier("--allow-private-webhooks", "10.0.0.0/8")
+    event = world.call_event("batch_c0_1", 1)
+    seen = world.wait_for_state(event, "retrying")
+    assert world.log(hooks.endpoint_id(TENANT, url)) == [("1", "address_blocked")]
+    assert int(seen["next_ms"]) - int(seen["created_ms"]) >= 600_000, "no fast ladder for a refusal"
+    assert world.receiver.snapshot() == []
+
+
+# ---- several notifiers, and their deaths ----
+
+
+def test_notifiers_side_by_side_share_the_work_and_deliver_everything_once(world: World) -> None:
+    tenants = [f"tenant{n}" for n in range(24)]
+    for tenant in tenants:
+        world.batch(f"batch_c0_{tenant}", tenant)
+    notifiers = [world.notifier(), world.notifier()]
+    world.wait_for_shards(2)
+    events = [world.call_event(f"batch_c0_{tenant}", n, tenant) for tenant in tenants for n in range(3)]
+    requests = world.receiver.wait_for(len(events), 20)
+    for event in events:
+        world.wait_for_state(event, "delivered")
+    assert sorted(request.headers["webhook-id"] for request in requests) == sorted(events)
+    assert len(world.receiver.snapshot()) == len(events)
+    done = [metric(process, 'carillon_webhook_deliveries_total{outcome="delivered"}') for process in notifiers]
+    assert sum(done) == len(events) and all(done), f"both did some of it: {done}"
+
+
+def test_what_a_killed_notifier_was_sending_is_delivered_by_another(world: World) -> None:
+    hold = threading.Event()
+    world.receiver.answer = in_turn(Answer(200, after=hold), Answer(200))
+    world.batch("batch_c0_1")
+    victim = world.notifier()
+    event = world.call_event("batch_c0_1", 1)
+    world.receiver.wait_for(1)
+    victim.kill()
+    world.let_time_pass(event)
+    queued = world.call_event("batch_c0_1", 2)
+    world.notifier()
+    requests = world.receiver.wait_for(3, LEASE_DEADLINE_S + 10)
+    again = [request for request in requests if request.headers["webhook-id"] == event]
+    assert len(again) == 2 and again[0].body == again[1].body
+    assert world.is_verified(again[1])
+    assert world.wait_for_state(event, "delivered")["attempts"] == "2"
+    assert world.wait_for_state(queued, "delivered")["attempts"] == "1"
+    assert ("1", "unknown") in world.log(world.endpoint())
+
+
+def test_events_that_a_killed_notifier_had_read_are_expanded_by_another(world: World) -> None:
+    """Read and never acknowledged: as if the notifier had died between the two."""
+    world.batch("batch_c0_1")
+    key = world.key(f"events:{hooks.event_shard(TENANT)}")
+    world.db.xgroup_create(key, "notifier", "0", mkstream=True)
+    event = world.call_event("batch_c0_1", 1)
+    world.db.xreadgroup("notifier", "notifier", {key: ">"})
+    world.notifier()
+    assert world.receiver.wait_for(1, 20)[0].headers["webhook-id"] == event
+    world.wait_for_state(event, "delivered")
+
+
+def test_a_notifier_that_hung_past_its_lease_does_no_harm(world: World) -> None:
+    world.batch("batch_c0_1")
+    hung = world.notifier()
+    world.wait_for_shards()
+    with hung.paused():
+        world.notifier()
+        world.wait_for_shards()
+        event = world.call_event("batch_c0_1", 1)
+        world.wait_for_state(event, "delivered")
+    other = world.call_event("batch_c0_1", 2)
+    world.wait_for_state(other, "delivered")
+    world.wait_for_shards(2)
+    assert len(world.receiver.snapshot()) == 2
+
+
+def test_redis_killed_and_restarted_loses_and_repeats_nothing(world: World) -> None:
+    hold = threading.Event()
+    world.db.config_set("appendfsync", "always")
+    world.receiver.answer = in_turn(Answer(200, after=hold), Answer(200))
+    world.batch("batch_c0_1")
+    world.notifier()
+    event = world.call_event("batch_c0_1", 1)
+    world.receiver.wait_for(1)
+    world.redis.kill()
+    hold.set()
+    world.redis.start()
+    other = world.call_event("batch_c0_1", 2)
+    world.wait_for_state(event, "delivered", 20)
+    world.wait_for_state(other, "delivered", 20)
+    assert sorted(request.headers["webhook-id"] for request in world.receiver.snapshot()) == [event, other]
+
+
+def test_sigterm_finishes_what_is_under_way_and_takes_nothing_new(world: World) -> None:
+    hold = threading.Event()
+    world.receiver.answer = Answer(200, after=hold)
+    world.batch("batch_c0_1")
+    notifier = world.notifier()
+    event = world.call_event("batch_c0_1", 1)
+    world.receiver.wait_for(1)
+    notifier.signal(signal.SIGTERM)
+    wait_until(lambda: world.holders() == [None] * 16, 10, "its shards are handed over while it still sends")
+    late = world.call_event("batch_c0_1", 2)
+    assert notifier.is_running() and world.delivery(event)["state"] == "in_flight"
+    hold.set()
+    assert notifier.wait() == 0
+    assert world.delivery(event)["state"] == "delivered"
+    assert world.delivery(late) == {}
+    world.notifier()
+    world.wait_for_state(late, "delivered")
+    assert [request.headers["webhook-id"] for request in world.receiver.snapshot()] == [event, late]
+
+
+# ---- faults of ours and of the data ----
+
+
+def test_an_event_that_cannot_be_rendered_is_passed_over_and_said(world: World) -> None:
+    world.batch("batch_c0_1")
+    notifier = world.notifier()
+    hooks.write_event(world.scripts, TENANT, "batch_c0_none", "batch.completed")
+    hooks.write_event(world.scripts, TENANT, "batch_c0_1", "call.completed", 99)
+    good = world.call_event("batch_c0_1", 1)
+    world.wait_for_state(good, "delivered")
+    assert len(notifier.log_events("webhook.event_skipped")) == 2
+    assert metric(notifier, 'carillon_webhook_events_total{result="skipped"}') == 2
+    shard = hooks.event_shard(TENANT)
+    assert world.db.xpending(world.key(f"events:{shard}"), "notifier")["pending"] == 0
+
+
+def test_a_secret_that_does_not_open_is_our_fault_and_counts_no_attempt(world: World) -> None:
+    world.batch("batch_c0_1")
+    endpoint = world.endpoint()
+    wrong = world.sealed(endpoint, world.secrets[endpoint], key=os.urandom(32))
+    world.db.hset(world.key(f"hooks:endpoint:{endpoint}"), "secret", wrong)
+    notifier = world.notifier()
+    event = world.call_event("batch_c0_1", 1)
+    wait_until(lambda: metric(notifier, 'carillon_webhook_own_failures_total{cause="secret"}') >= 1, 10)
+    wait_until(lambda: world.delivery(event).get("next_ms"), 10, "it was handed back")
+    assert world.delivery(event)["attempts"] == "0" and world.receiver.snapshot() == []
+    right = world.sealed(endpoint, world.secrets[endpoint])
+    world.db.hset(world.key(f"hooks:endpoint:{endpoint}"), "secret", right)
+    world.let_time_pass(event)
+    world.wait_for_state(event, "delivered")
+
+
+def test_an_idle_notifier_costs_one_command_a_second(world: World) -> None:
+    world.notifier()
+    world.wait_for_shards()
+    with world.redis.client().monitor() as monitor:
+        seen: list[str] = []
+        end = time.monotonic() + 3.5
+        monitor.connection._sock.settimeout(5)
+        while time.monotonic() < end:
+            entry = monitor.next_command()
+            if entry["client_type"] != "lua":
+                seen.append(entry["command"])
+    assert 2 <= len(seen) <= 5, seen
+
+
+def test_the_ports_answers_tell_of_readiness_and_work(world: World) -> None:
+    world.batch("batch_c0_1")
+    notifier = world.notifier()
+    world.wait_for_shards()
+    with urllib.request.urlopen(notifier.url + "/readyz", timeout=10) as answer:
+        assert answer.status == 200
+    world.wait_for_state(world.call_event("batch_c0_1", 1), "delivered")
+    assert metric(notifier, 'carillon_webhook_deliveries_total{outcome="delivered"}') == 1
+    assert metric(notifier, "carillon_webhook_attempt_seconds_count") == 1
+    wait_until(lambda: metric(notifier, "carillon_webhook_shards") == 16, 10)
+
+
+@pytest.mark.parametrize(
+    ("args", "status"),
+    [
+        (("--allow-private-webhooks", "10.0.0.1/8"), 2),
+        (("--allow-private-webhooks", "everything"), 2),
+        (("--ca-file", "/nonexistent/ca.pem"), 3),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(world: World, args: tuple[str, ...], status: int) -> None:
+    ended = run("carillon-notifier", *world.arguments(*args))
+    assert ended.returncode == status, ended.stderr
+    assert json.dumps(args[1])[1:-1] in ended.stderr or "address range" in ended.stderr
