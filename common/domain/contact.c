@@ -168,7 +168,7 @@ static int append_unknown_members(const struct element *e, struct faults *warnin
 static int merge_metadata(struct contact_draft *d, const struct element *e, struct faults *warnings)
 {
     struct buf merged;
-    buf_init(&merged, 2 * LIMIT_CONTACT_JSON_BYTES);
+    buf_init(&merged, e->len + 2);
     int rc = open_object(&merged, find_metadata_text(e));
     if (rc == 0)
         rc = append_unknown_members(e, warnings, &merged);
@@ -184,7 +184,10 @@ static int read_metadata(struct contact_draft *d, struct element *e, struct faul
 {
     bool has_unknown = false;
     const cJSON *child;
-    cJSON_ArrayForEach(child, e->tree) has_unknown |= !is_known(child->string);
+    cJSON_ArrayForEach(child, e->tree)
+    {
+        has_unknown |= !is_known(child->string);
+    }
 
     const cJSON *metadata = cJSON_GetObjectItemCaseSensitive(e->tree, "metadata");
     if (metadata && !cJSON_IsNull(metadata)) {

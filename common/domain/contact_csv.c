@@ -9,6 +9,9 @@
 #include "common/domain/contact_draft.h"
 #include "common/json/json.h"
 
+/* The header's and a row's bytes, each written with six where it is a control character, and what joins them. */
+#define METADATA_JSON_MAX ((size_t)6 * 2 * CSV_MAX_ROW_BYTES + (size_t)8 * CSV_MAX_FIELDS)
+
 struct column {
     enum contact_column kind;
     char *name; /* owned; trimmed */
@@ -163,8 +166,7 @@ static int write_metadata(struct contact_draft *d, const cJSON *metadata)
     if (!metadata->child)
         return 0;
     struct buf json;
-    /* A control character is written with six. */
-    buf_init(&json, 6 * (CSV_MAX_ROW_BYTES + CSV_MAX_FIELDS * CSV_MAX_FIELD_BYTES));
+    buf_init(&json, METADATA_JSON_MAX);
     int rc = json_print(metadata, &json);
     if (rc == 0)
         rc = contact_draft_metadata(d, buf_str(&json), buf_len(&json));

@@ -41,10 +41,15 @@ static int grow(struct faults *f)
     return 0;
 }
 
-/* Takes away the beginning of a UTF-8 character at the end of a text that was cut to `len` bytes. */
-static void trim_to_character(char *text, size_t len)
+/* Makes of what vsnprintf() cut, for want of room, a text of whole UTF-8 characters: paths and messages quote what
+ * tenants wrote. */
+static void mend_cut(char *text, int written, size_t cap)
 {
-    size_t start = len;
+    if (written < 0)
+        text[0] = '\0';
+    if (written < 0 || (size_t)written < cap)
+        return;
+    size_t len = cap - 1, start = len;
     while (start > 0 && ((unsigned char)text[start - 1] & 0xC0) == 0x80)
         start--;
     if (start == 0)
@@ -55,35 +60,18 @@ static void trim_to_character(char *text, size_t len)
         text[start - 1] = '\0';
 }
 
-/* Formats and, where there is no room, cuts between characters: paths and messages quote what tenants wrote. */
-__attribute__((format(printf, 3, 0))) static void format_cut(char *ret, size_t cap, const char *format, va_list args)
-{
-    int written = vsnprintf(ret, cap, format, args);
-    if (written < 0)
-        ret[0] = '\0';
-    else if ((size_t)written >= cap)
-        trim_to_character(ret, cap - 1);
-}
-
-__attribute__((format(printf, 2, 3))) static char *duplicate_cut(size_t cap, const char *format, ...)
-{
-    char text[(FAULT_PATH_LEN > FAULT_MESSAGE_LEN ? FAULT_PATH_LEN : FAULT_MESSAGE_LEN) + 1];
-    va_list args;
-    va_start(args, format);
-    format_cut(text, cap < sizeof text ? cap : sizeof text, format, args);
-    va_end(args);
-    return strdup(text);
-}
-
 static void keep(struct faults *f, const char *path, const char *code, const char *message)
 {
     if (f->n >= f->max || (f->n == f->cap && grow(f) < 0)) {
         f->more++;
         return;
     }
+    char full[FAULT_PATH_LEN + 1];
     const char *dot = f->prefix[0] && path[0] ? "." : "";
-    char *own_path = duplicate_cut(FAULT_PATH_LEN + 1, "%s%s%s", f->prefix, dot, path);
-    char *own_message = duplicate_cut(FAULT_MESSAGE_LEN + 1, "%s", message);
+    int written = snprintf(full, sizeof full, "%s%s%s", f->prefix, dot, path);
+    mend_cut(full, written, sizeof full);
+    char *own_path = strdup(full);
+    char *own_message = strdup(message);
     if (!own_path || !own_message) {
         free(own_path);
         free(own_message);
@@ -100,8 +88,9 @@ void faults_add(struct faults *f, const char *path, const char *code, const char
     char message[FAULT_MESSAGE_LEN + 1];
     va_list args;
     va_start(args, format);
-    format_cut(message, sizeof message, format, args);
+    int written = vsnprintf(message, sizeof message, format, args);
     va_end(args);
+    mend_cut(message, written, sizeof message);
     keep(f, path, code, message);
 }
 
@@ -112,8 +101,9 @@ void faults_add_path(struct faults *f, const char *code, const char *message, co
     char path[FAULT_PATH_LEN + 1];
     va_list args;
     va_start(args, path_format);
-    format_cut(path, sizeof path, path_format, args);
+    int written = vsnprintf(path, sizeof path, path_format, args);
     va_end(args);
+    mend_cut(path, written, sizeof path);
     keep(f, path, code, message);
 }
 
@@ -121,8 +111,9 @@ void faults_at(struct faults *f, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    format_cut(f->prefix, sizeof f->prefix, format, args);
+    int written = vsnprintf(f->prefix, sizeof f->prefix, format, args);
     va_end(args);
+    mend_cut(f->prefix, written, sizeof f->prefix);
 }
 
 uint64_t faults_count(const struct faults *f)

@@ -72,7 +72,7 @@ void faults_at(struct faults *f, const char *format, ...) __attribute__((format(
  * A NULL `f` drops it, for callers that want a verdict only. */
 void faults_add(struct faults *f, const char *path, const char *code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-/* As faults_add(), for a path that is put together. */
+/* As faults_add(), for a path that is put together; `message` is a fixed text. */
 void faults_add_path(struct faults *f, const char *code, const char *message, const char *path_format, ...)
     __attribute__((format(printf, 4, 5)));
 

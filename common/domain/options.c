@@ -265,7 +265,10 @@ static void read_tags(struct reading *r, const char *path, const cJSON *value)
         return;
     size_t i = 0;
     const cJSON *item;
-    cJSON_ArrayForEach(item, value) read_tag(r, i++, item);
+    cJSON_ArrayForEach(item, value)
+    {
+        read_tag(r, i++, item);
+    }
 }
 
 static bool has_caller_id(const struct batch_options *o, uint64_t number)
@@ -296,7 +299,10 @@ static void read_caller_ids(struct reading *r, const char *path, const cJSON *va
         return;
     size_t i = 0;
     const cJSON *item;
-    cJSON_ArrayForEach(item, value) read_caller_id(r, i++, item);
+    cJSON_ArrayForEach(item, value)
+    {
+        read_caller_id(r, i++, item);
+    }
 }
 
 /* ---- the rest ---- */
@@ -407,7 +413,7 @@ static void complete(struct reading *r, const cJSON *json)
 int options_read(const cJSON *json, const struct options_policy *policy, int64_t now_ms, struct batch_options *ret,
                  struct faults *faults, struct faults *warnings)
 {
-    struct batch_options o;
+    struct batch_options o = {0};
     struct reading r = {
         .policy = policy,
         .now_ms = now_ms,

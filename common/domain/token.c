@@ -10,7 +10,7 @@
 #include "common/base/ident.h"
 #include "common/base/parse.h"
 
-#define MAC_TEXT_LEN (2 * TOKEN_MAC_BYTES)
+#define MAC_TEXT_LEN ((size_t)2 * TOKEN_MAC_BYTES)
 
 static int write_mac(const uint8_t key[TOKEN_KEY_LEN], const char *signed_part, size_t len, char ret[MAC_TEXT_LEN + 1])
 {
@@ -56,7 +56,7 @@ int token_verify(const uint8_t key[TOKEN_KEY_LEN], const char *text, size_t len,
     const char *dot1 = memchr(text, '.', len);
     const char *dot2 = dot1 ? memchr(dot1 + 1, '.', (size_t)(end - dot1 - 1)) : NULL;
     const char *dot3 = dot2 ? memchr(dot2 + 1, '.', (size_t)(end - dot2 - 1)) : NULL;
-    if (!dot3 || end - dot3 - 1 != MAC_TEXT_LEN)
+    if (!dot3 || (size_t)(end - dot3 - 1) != MAC_TEXT_LEN)
         return ERR_INVALID;
 
     struct token_parts parts;
