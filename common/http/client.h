@@ -24,11 +24,12 @@ struct http_transfer;
 
 #define HTTP_ONCE 1u /* this request reaches the wire at most once */
 
-/* Judges an address just before a socket to it is made; false refuses (HTTP_FAIL_ADDRESS). */
+/* Judges an address just before a socket to it is made; false refuses (HTTP_FAIL_ADDRESS where no other address is
+ * left). A kept connection was judged when it was made: transfers of one client must share their judgement. */
 typedef bool (*http_address_fn)(const struct sockaddr *address, void *arg);
 
 struct http_outgoing {
-    const char *method;
+    const char *method; /* capital letters */
     const char *url; /* http or https */
     const struct http_header *headers;
     size_t n_headers;
@@ -38,7 +39,7 @@ struct http_outgoing {
     int64_t timeout_ms; /* absolute, for the whole exchange */
     int64_t connect_timeout_ms; /* 0: 5000 */
     size_t max_body_bytes; /* of the answer; what is longer is cut and flagged */
-    const char *ca_file; /* NULL: the system's */
+    const char *ca_file; /* in place of the system's; NULL: the system's */
     http_address_fn address_fn; /* NULL: any address */
     void *address_arg;
 };
@@ -60,24 +61,27 @@ enum http_fail {
 struct http_result {
     enum http_fail fail; /* HTTP_FAIL_NONE: `status` holds */
     bool was_sent; /* false: certainly no byte of the request left */
-    int status;
+    int status; /* 0 without one; set also where the answer broke off behind its headers */
     const char *body;
     size_t body_len;
     bool body_cut;
-    int64_t retry_after_ms; /* of the answer's Retry-After in seconds or as a date; -1 without one */
+    int64_t retry_after_ms; /* of the answer's Retry-After in seconds or as a date, 0 to 24 hours; -1 without one */
     int64_t total_us;
     bool connection_reused;
-    const char *detail; /* libcurl's words for a failure; never holds headers or body */
+    const char *detail; /* libcurl's words for a failure; never holds headers or body; NULL with HTTP_FAIL_NONE */
 };
 
-/* Never called from inside http_client_send(). */
+/* Never called from inside http_client_send(). May send and cancel, not free the client. */
 typedef void (*http_done_fn)(const struct http_result *result, void *arg);
 
-int http_client_create(struct loop *loop, size_t max_connections, struct http_client **ret_client) MUST_CHECK;
+/* `max_in_flight` bounds the transfers under way, and the kept connections. */
+int http_client_create(struct loop *loop, size_t max_in_flight, struct http_client **ret_client) MUST_CHECK;
 /* Drops every transfer under way without calling back. Accepts NULL. */
 void http_client_free(struct http_client *c);
 
-/* Starts a transfer; everything in `out` is copied. `ret_transfer` (may be NULL) is valid until `fn` is called. */
+/* Starts a transfer; everything in `out` is copied. `ret_transfer` (may be NULL) is valid until `fn` is called. Nothing
+ * waits here for its turn: ERR_UNAVAILABLE while max_in_flight are under way. ERR_INVALID for a method, a header or a
+ * timeout that cannot be sent; what is wrong with the URL is told by `fn`. */
 int http_client_send(struct http_client *c, const struct http_outgoing *out, http_done_fn fn, void *arg,
                      struct http_transfer **ret_transfer) MUST_CHECK;
 /* Ends it without a call of `fn`. */

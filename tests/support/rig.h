@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * For unit tests with real sockets: one loop, waiting for a condition with a deadline, and a peer, a client connection
- * of raw bytes on that loop.
+ * For unit tests with real sockets: one loop, waiting for a condition with a deadline; a peer, one end of a connection
+ * that speaks raw bytes; and a listener, whose connections are peers.
  */
 #ifndef CARILLON_TESTS_SUPPORT_RIG_H
 #define CARILLON_TESTS_SUPPORT_RIG_H
@@ -103,6 +103,8 @@ struct peer {
     bool is_closed; /* the other side closed or reset */
     int error; /* errno of a reset; 0 after an orderly close */
     bool is_deaf; /* does not read */
+    void (*on_input)(struct peer *p, void *arg); /* something came, or the end; NULL: nobody asks */
+    void *arg;
 };
 
 static inline void peer_watch(struct peer *p)
@@ -145,27 +147,36 @@ static inline void peer_on_ready(int fd, unsigned ready, void *arg)
 {
     struct peer *p = arg;
     (void)fd;
-    if (ready & LOOP_READ)
+    if (ready & LOOP_READ) {
         peer_read(p);
+        if (p->on_input != NULL)
+            p->on_input(p, p->arg);
+    }
     if ((ready & LOOP_WRITE) && buf_len(&p->out) > 0)
         peer_write(p);
     peer_watch(p);
 }
 
+/* Takes `fd`. */
+static inline void peer_adopt(struct peer *p, struct rig *rig, int fd)
+{
+    *p = (struct peer){.rig = rig, .fd = fd};
+    buf_init(&p->in, PEER_MAX_BYTES);
+    buf_init(&p->out, PEER_MAX_BYTES);
+    int one = 1;
+    assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one), 0);
+    assert_int_equal(loop_fd_create(rig->loop, fd, LOOP_READ, peer_on_ready, p, &p->watch), 0);
+}
+
 /* Connects to 127.0.0.1:port. */
 static inline void peer_open(struct peer *p, struct rig *rig, unsigned port)
 {
-    *p = (struct peer){.rig = rig};
-    buf_init(&p->in, PEER_MAX_BYTES);
-    buf_init(&p->out, PEER_MAX_BYTES);
-    p->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    assert_true(p->fd >= 0);
-    int one = 1;
-    assert_int_equal(setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one), 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_true(connect(p->fd, (struct sockaddr *)&to, sizeof to) == 0 || errno == EINPROGRESS);
-    assert_int_equal(loop_fd_create(rig->loop, p->fd, LOOP_READ, peer_on_ready, p, &p->watch), 0);
+    assert_true(connect(fd, (struct sockaddr *)&to, sizeof to) == 0 || errno == EINPROGRESS);
+    peer_adopt(p, rig, fd);
 }
 
 static inline void peer_close(struct peer *p)
@@ -174,6 +185,21 @@ static inline void peer_close(struct peer *p)
     close(p->fd);
     buf_free(&p->in);
     buf_free(&p->out);
+}
+
+/* Ends the connection with a TCP reset, now. */
+static inline void peer_reset(struct peer *p)
+{
+    struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    peer_end(p, 0);
+    peer_watch(p);
+    assert_int_equal(connect(p->fd, &nobody, sizeof nobody), 0);
+}
+
+/* Ends it in order, behind what was sent so far. */
+static inline void peer_hang_up(struct peer *p)
+{
+    shutdown(p->fd, SHUT_WR);
 }
 
 static inline void peer_send_mem(struct peer *p, const void *data, size_t len)
@@ -232,6 +258,58 @@ static inline bool peer_gets(struct peer *p, const char *text)
 static inline void peer_forget(struct peer *p)
 {
     buf_clear(&p->in);
+}
+
+#define LISTENER_PEERS 16
+
+struct listener {
+    struct rig *rig;
+    int fd;
+    unsigned port;
+    struct loop_fd *watch;
+    struct peer peers[LISTENER_PEERS]; /* in the order of their coming */
+    size_t n_peers;
+    void (*on_input)(struct peer *p, void *arg);
+    void *arg;
+};
+
+static inline void listener_on_ready(int fd, unsigned ready, void *arg)
+{
+    struct listener *l = arg;
+    (void)ready;
+    int accepted = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (accepted < 0)
+        return;
+    assert_true(l->n_peers < LISTENER_PEERS);
+    struct peer *p = &l->peers[l->n_peers++];
+    peer_adopt(p, l->rig, accepted);
+    p->on_input = l->on_input;
+    p->arg = l->arg;
+}
+
+/* Listens on a port of 127.0.0.1 that the system chooses. */
+static inline void listener_open(struct listener *l, struct rig *rig, void (*on_input)(struct peer *, void *),
+                                 void *arg)
+{
+    *l = (struct listener){.rig = rig, .on_input = on_input, .arg = arg};
+    l->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_true(l->fd >= 0);
+    struct sockaddr_in own = {.sin_family = AF_INET};
+    socklen_t len = sizeof own;
+    own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(l->fd, (struct sockaddr *)&own, len), 0);
+    assert_int_equal(listen(l->fd, LISTENER_PEERS), 0);
+    assert_int_equal(getsockname(l->fd, (struct sockaddr *)&own, &len), 0);
+    l->port = ntohs(own.sin_port);
+    assert_int_equal(loop_fd_create(rig->loop, l->fd, LOOP_READ, listener_on_ready, l, &l->watch), 0);
+}
+
+static inline void listener_close(struct listener *l)
+{
+    loop_fd_free(l->watch);
+    close(l->fd);
+    for (size_t i = 0; i < l->n_peers; i++)
+        peer_close(&l->peers[i]);
 }
 
 #endif

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/http/transfer.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#include "common/base/clock.h"
+#include "common/base/limits.h"
+#include "common/base/parse.h"
+
+#define CONNECT_TIMEOUT_MS 5000
+#define RETRY_AFTER_MAX_S INT64_C(86400)
+#define RETRY_AFTER_TEXT_MAX 64
+#define METHOD_MAX 16
+
+/* ---- libcurl's callbacks ---- */
+
+static size_t on_body(char *data, size_t size, size_t count, void *arg)
+{
+    struct http_transfer *t = arg;
+    size_t len = size * count;
+    size_t room = t->body.max - buf_len(&t->body);
+    size_t taken = len < room ? len : room;
+    if (taken > 0 && buf_append(&t->body, data, taken) < 0)
+        return 0;
+    t->is_body_cut = taken < len;
+    return taken; /* less than all ends the transfer: the rest is not wanted */
+}
+
+static int64_t clamp_retry_after_ms(int64_t seconds)
+{
+    if (seconds < 0)
+        return 0;
+    return (seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S) * 1000;
+}
+
+/* RFC 9110 section 10.2.3: seconds, or an HTTP date. */
+static int64_t parse_retry_after_ms(const char *text, size_t len)
+{
+    char copy[RETRY_AFTER_TEXT_MAX + 1];
+    uint64_t seconds;
+    while (len > 0 && (*text == ' ' || *text == '\t')) {
+        text++;
+        len--;
+    }
+    while (len > 0 && strchr(" \t\r\n", text[len - 1]) != NULL)
+        len--;
+    if (len == 0 || len > RETRY_AFTER_TEXT_MAX)
+        return -1;
+    int err = parse_u64(text, len, RETRY_AFTER_MAX_S, &seconds);
+    if (err == 0 || err == ERR_RANGE)
+        return clamp_retry_after_ms(err == 0 ? (int64_t)seconds : RETRY_AFTER_MAX_S);
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    bool begins_with_weekday = (copy[0] | 0x20) >= 'a' && (copy[0] | 0x20) <= 'z';
+    time_t date = begins_with_weekday ? curl_getdate(copy, NULL) : -1;
+    return date < 0 ? -1 : clamp_retry_after_ms((int64_t)date - clock_wall_ms() / 1000);
+}
+
+static size_t on_header(char *data, size_t size, size_t count, void *arg)
+{
+    static const char name[] = "Retry-After:";
+    struct http_transfer *t = arg;
+    size_t len = size * count;
+    t->header_bytes += len;
+    if (t->header_bytes > LIMIT_HTTP_CLIENT_HEADER_BYTES) {
+        t->has_large_headers = true;
+        return 0;
+    }
+    if (len > 5 && memcmp(data, "HTTP/", 5) == 0)
+        t->retry_after_ms = -1; /* what came before belonged to an interim answer */
+    if (len >= sizeof name - 1 && strncasecmp(data, name, sizeof name - 1) == 0)
+        t->retry_after_ms = parse_retry_after_ms(data + sizeof name - 1, len - (sizeof name - 1));
+    return len;
+}
+
+static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct http_transfer *t = arg;
+    (void)purpose;
+    if (t->address_fn != NULL && !t->address_fn(&address->addr, t->address_arg)) {
+        t->is_address_refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
+}
+
+/* ---- what is asked ---- */
+
+#define SET(option, value) (curl_easy_setopt(t->easy, (option), (value)) == CURLE_OK)
+
+static bool set_policy(struct http_transfer *t, const struct http_outgoing *out)
+{
+    long connect_ms = (long)(out->connect_timeout_ms > 0 ? out->connect_timeout_ms : CONNECT_TIMEOUT_MS);
+    long is_once = (out->flags & HTTP_ONCE) != 0 ? 1 : 0;
+    bool ok = SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_PROTOCOLS_STR, "http,https") &&
+              SET(CURLOPT_FOLLOWLOCATION, 0L) && SET(CURLOPT_PROXY, "") && SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    ok = ok && SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) && SET(CURLOPT_TCP_NODELAY, 1L) &&
+         SET(CURLOPT_FRESH_CONNECT, is_once) && SET(CURLOPT_FORBID_REUSE, is_once);
+    ok = ok && SET(CURLOPT_TIMEOUT_MS, (long)out->timeout_ms) && SET(CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
+    ok = ok && SET(CURLOPT_SSL_VERIFYPEER, 1L) && SET(CURLOPT_SSL_VERIFYHOST, 2L) &&
+         SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    /* Without this the loop would wait for a name lookup that nobody wants any more. */
+    ok = ok && SET(CURLOPT_QUICK_EXIT, 1L);
+    if (out->ca_file != NULL) /* in place of the system's, not beside them */
+        ok = ok && SET(CURLOPT_CAINFO, out->ca_file) && SET(CURLOPT_CAPATH, (char *)NULL);
+    return ok;
+}
+
+static bool set_callbacks(struct http_transfer *t, CURLSH *share)
+{
+    return SET(CURLOPT_PRIVATE, t) && SET(CURLOPT_SHARE, share) && SET(CURLOPT_ERRORBUFFER, t->error) &&
+           SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, t) && SET(CURLOPT_HEADERFUNCTION, on_header) &&
+           SET(CURLOPT_HEADERDATA, t) && SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket) &&
+           SET(CURLOPT_OPENSOCKETDATA, t);
+}
+
+static bool set_request(struct http_transfer *t, const struct http_outgoing *out)
+{
+    bool ok = SET(CURLOPT_URL, out->url) && SET(CURLOPT_HTTPHEADER, t->headers);
+    bool is_post = strcmp(out->method, "POST") == 0;
+    if (strcmp(out->method, "HEAD") == 0)
+        return ok && SET(CURLOPT_NOBODY, 1L);
+    if (is_post || out->body_len > 0)
+        ok = ok && SET(CURLOPT_POST, 1L) && SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)out->body_len) &&
+             SET(CURLOPT_COPYPOSTFIELDS, out->body_len > 0 ? out->body : "");
+    if (!is_post)
+        ok = ok && SET(CURLOPT_CUSTOMREQUEST, out->method);
+    return ok;
+}
+
+#undef SET
+
+static int append_header(struct http_transfer *t, const char *line)
+{
+    struct curl_slist *grown = curl_slist_append(t->headers, line);
+    if (grown == NULL)
+        return ERR_NOMEM;
+    t->headers = grown;
+    return 0;
+}
+
+/* RFC 9110: a name is a token, a value has no control characters but the tab. */
+static bool header_is_sound(const struct http_header *h)
+{
+    if (h->name[0] == '\0')
+        return false;
+    for (const char *c = h->name; *c != '\0'; c++) {
+        if (*c <= ' ' || *c >= 0x7f || strchr("()<>@,;:\\\"/[]?={}", *c) != NULL)
+            return false;
+    }
+    for (const char *c = h->value; *c != '\0'; c++) {
+        unsigned char byte = (unsigned char)*c;
+        if ((byte < ' ' && byte != '\t') || byte == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+static int add_headers(struct http_transfer *t, const struct http_outgoing *out)
+{
+    struct buf line;
+    bool has_type = false;
+    int err = 0;
+    buf_init(&line, LIMIT_HTTP_HEADER_BYTES);
+    for (size_t i = 0; err == 0 && i < out->n_headers; i++) {
+        const struct http_header *h = &out->headers[i];
+        if (!header_is_sound(h)) {
+            err = ERR_INVALID;
+            break;
+        }
+        has_type = has_type || strcasecmp(h->name, "Content-Type") == 0;
+        buf_clear(&line);
+        /* To libcurl "Name:" means to leave it out, "Name;" to send it without a value. */
+        err = h->value[0] != '\0' ? buf_printf(&line, "%s: %s", h->name, h->value) : buf_printf(&line, "%s;", h->name);
+        if (err == 0)
+            err = append_header(t, buf_str(&line));
+    }
+    buf_free(&line);
+    if (err == 0)
+        err = append_header(t, "Expect:"); /* no waiting for a 100, no second try after a 417 */
+    if (err == 0 && !has_type)
+        err = append_header(t, "Content-Type:"); /* not the form's that libcurl adds */
+    return err;
+}
+
+static bool method_is_sound(const char *method)
+{
+    size_t len = strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    return len > 0 && len <= METHOD_MAX && method[len] == '\0';
+}
+
+int transfer_create(const struct http_outgoing *out, CURLSH *share, struct http_transfer **ret_transfer)
+{
+    if (!method_is_sound(out->method) || out->timeout_ms <= 0)
+        return ERR_INVALID;
+    struct http_transfer *t = calloc(1, sizeof *t);
+    if (t == NULL)
+        return ERR_NOMEM;
+    buf_init(&t->body, out->max_body_bytes);
+    t->address_fn = out->address_fn;
+    t->address_arg = out->address_arg;
+    t->retry_after_ms = -1;
+    t->easy = curl_easy_init();
+    int err = t->easy != NULL ? add_headers(t, out) : ERR_NOMEM;
+    if (err == 0 && !(set_policy(t, out) && set_callbacks(t, share) && set_request(t, out)))
+        err = ERR_NOMEM;
+    if (err < 0) {
+        transfer_free(t);
+        return err;
+    }
+    *ret_transfer = t;
+    return 0;
+}
+
+void transfer_free(struct http_transfer *t)
+{
+    if (t == NULL)
+        return;
+    if (t->easy != NULL)
+        curl_easy_cleanup(t->easy);
+    curl_slist_free_all(t->headers);
+    buf_free(&t->body);
+    free(t);
+}
+
+/* ---- what came of it ---- */
+
+static enum http_fail fail_of(CURLcode code)
+{
+    /* CURLcode has over a hundred values: what is not named is ours, or cannot happen with HTTP. */
+    static const struct {
+        CURLcode code;
+        enum http_fail fail;
+    } fails[] = {
+        {CURLE_OK, HTTP_FAIL_NONE},
+        {CURLE_UNSUPPORTED_PROTOCOL, HTTP_FAIL_URL},
+        {CURLE_URL_MALFORMAT, HTTP_FAIL_URL},
+        {CURLE_COULDNT_RESOLVE_HOST, HTTP_FAIL_RESOLVE},
+        {CURLE_COULDNT_CONNECT, HTTP_FAIL_CONNECT},
+        {CURLE_OPERATION_TIMEDOUT, HTTP_FAIL_TIMEOUT},
+        {CURLE_SSL_CONNECT_ERROR, HTTP_FAIL_TLS},
+        {CURLE_PEER_FAILED_VERIFICATION, HTTP_FAIL_TLS},
+        {CURLE_SSL_CIPHER, HTTP_FAIL_TLS},
+        {CURLE_SSL_CACERT_BADFILE, HTTP_FAIL_TLS},
+        {CURLE_SSL_ISSUER_ERROR, HTTP_FAIL_TLS},
+        {CURLE_SSL_INVALIDCERTSTATUS, HTTP_FAIL_TLS},
+        {CURLE_SEND_ERROR, HTTP_FAIL_RESET},
+        {CURLE_RECV_ERROR, HTTP_FAIL_RESET},
+        {CURLE_GOT_NOTHING, HTTP_FAIL_RESET},
+        {CURLE_PARTIAL_FILE, HTTP_FAIL_RESET},
+        {CURLE_WEIRD_SERVER_REPLY, HTTP_FAIL_PROTOCOL},
+        {CURLE_BAD_CONTENT_ENCODING, HTTP_FAIL_PROTOCOL},
+    };
+    for (size_t i = 0; i < sizeof fails / sizeof fails[0]; i++) {
+        if (fails[i].code == code)
+            return fails[i].fail;
+    }
+    return HTTP_FAIL_LOCAL;
+}
+
+/* libcurl notes the time of pretransfer right after it first handed bytes of the request to the socket, and counts
+ * them; both also survive its own second try. Only a failure within that first handing over is in doubt. */
+static bool was_sent(const struct http_transfer *t, CURLcode code)
+{
+    curl_off_t pretransfer_us = 0;
+    long request_bytes = 0;
+    curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &pretransfer_us);
+    curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
+    return pretransfer_us > 0 || request_bytes > 0 || code == CURLE_SEND_ERROR;
+}
+
+static enum http_fail transfer_fail(const struct http_transfer *t, CURLcode code, bool is_sent)
+{
+    if (code == CURLE_WRITE_ERROR && t->is_body_cut)
+        return HTTP_FAIL_NONE; /* the answer stands, the rest of its body was not wanted */
+    if (code == CURLE_WRITE_ERROR && t->has_large_headers)
+        return HTTP_FAIL_PROTOCOL;
+    if (code == CURLE_COULDNT_CONNECT && t->is_address_refused)
+        return HTTP_FAIL_ADDRESS;
+    if (code == CURLE_UNSUPPORTED_PROTOCOL && is_sent)
+        return HTTP_FAIL_PROTOCOL; /* the answer was not HTTP/1 */
+    return fail_of(code);
+}
+
+struct http_result transfer_conclude(const struct http_transfer *t, CURLcode code)
+{
+    long status = 0;
+    long connects = 0;
+    curl_off_t total_us = 0;
+    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connects);
+    curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &total_us);
+    bool is_sent = was_sent(t, code);
+    enum http_fail fail = transfer_fail(t, code, is_sent);
+    const char *detail = t->error[0] != '\0' ? t->error : curl_easy_strerror(code);
+    if (fail == HTTP_FAIL_ADDRESS)
+        detail = "address not permitted";
+    if (t->has_large_headers)
+        detail = "headers too large";
+    return (struct http_result){
+        .fail = fail,
+        .was_sent = is_sent,
+        .status = (int)status,
+        .body = buf_str(&t->body),
+        .body_len = buf_len(&t->body),
+        .body_cut = t->is_body_cut,
+        .retry_after_ms = t->retry_after_ms,
+        .total_us = total_us,
+        .connection_reused = is_sent && connects == 0,
+        .detail = fail != HTTP_FAIL_NONE ? detail : NULL,
+    };
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Private to common/http: one exchange, as an easy handle of libcurl. client.c gives it to the multi handle and takes
+ * it back; transfer.c knows what is asked and what the answer means.
+ */
+#ifndef CARILLON_HTTP_TRANSFER_H
+#define CARILLON_HTTP_TRANSFER_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+#include "common/http/client.h"
+
+struct http_transfer {
+    struct http_client *client;
+    struct http_transfer *prev;
+    struct http_transfer *next;
+    CURL *easy;
+    struct curl_slist *headers;
+    http_address_fn address_fn;
+    void *address_arg;
+    bool is_address_refused;
+    size_t header_bytes; /* of the answer so far */
+    bool has_large_headers;
+    struct buf body;
+    bool is_body_cut;
+    int64_t retry_after_ms;
+    char error[CURL_ERROR_SIZE];
+    http_done_fn fn;
+    void *arg;
+};
+
+/* Makes the handle; nothing is sent. ERR_INVALID for a method, header or timeout that cannot be, ERR_NOMEM. */
+int transfer_create(const struct http_outgoing *out, CURLSH *share, struct http_transfer **ret_transfer) MUST_CHECK;
+/* Accepts NULL. Not while the multi handle has it. */
+void transfer_free(struct http_transfer *t);
+/* What came of it; borrows from `t`. */
+struct http_result transfer_conclude(const struct http_transfer *t, CURLcode code);
+
+#endif
