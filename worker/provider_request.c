@@ -34,21 +34,32 @@ static int string_node(const char *text, size_t len, cJSON **ret_value)
     return *ret_value == NULL ? ERR_NOMEM : 0;
 }
 
-/* The tenant's JSON goes out byte for byte, once it is certain that it is one whole object. */
+/* Parses a tenant's JSON; it must be one whole object. */
+static int parse_object(const struct value *value, cJSON **ret_object)
+{
+    cJSON *tree = NULL;
+    int rc = json_parse(value->text, value->len, &tree, NULL);
+    if (rc == 0 && !cJSON_IsObject(tree)) {
+        cJSON_Delete(tree);
+        rc = ERR_INVALID;
+    }
+    if (rc == 0)
+        *ret_object = tree;
+    return rc;
+}
+
+/* The tenant's JSON goes out byte for byte, once it is certain what it is. */
 static int json_node(const struct value *value, cJSON **ret_value)
 {
     cJSON *checked = NULL;
-    char *copy = NULL;
-    int rc = json_parse(value->text, value->len, &checked, NULL);
-    if (rc == 0 && !cJSON_IsObject(checked))
-        rc = ERR_INVALID;
-    if (rc == 0 && (copy = strndup(value->text, value->len)) == NULL)
-        rc = ERR_NOMEM;
-    if (rc == 0 && (*ret_value = cJSON_CreateRaw(copy)) == NULL)
-        rc = ERR_NOMEM;
-    free(copy);
+    int rc = parse_object(value, &checked);
+    if (rc != 0)
+        return rc;
     cJSON_Delete(checked);
-    return rc;
+    char *copy = strndup(value->text, value->len);
+    *ret_value = copy ? cJSON_CreateRaw(copy) : NULL;
+    free(copy);
+    return *ret_value == NULL ? ERR_NOMEM : 0;
 }
 
 static int whole_node(const struct value *value, cJSON **ret_value)
@@ -109,9 +120,7 @@ static int add_strings(const struct value *metadata, cJSON *object)
     cJSON *tree = NULL;
     if (metadata->kind != VALUE_JSON)
         return 0;
-    int rc = json_parse(metadata->text, metadata->len, &tree, NULL);
-    if (rc == 0 && !cJSON_IsObject(tree))
-        rc = ERR_INVALID;
+    int rc = parse_object(metadata, &tree);
     for (const cJSON *member = rc == 0 ? tree->child : NULL; member != NULL && rc == 0; member = member->next) {
         cJSON *value = NULL;
         rc = stringify(member, &value);
@@ -251,13 +260,13 @@ static int append_base(const char *base, struct buf *out)
     return buf_append(out, base, len);
 }
 
-/* Empty and dot segments would name another resource than the profile means, and no encoding hides a dot. */
-static bool has_bad_segment(const char *path)
+/* A segment of dots names another resource than the profile means, and no encoding hides a dot. */
+static bool has_dot_segment(const char *path)
 {
     while (*path == '/') {
         const char *segment = path + 1;
         size_t len = strcspn(segment, "/");
-        if (len == 0 || (len == 1 && segment[0] == '.') || (len == 2 && segment[0] == '.' && segment[1] == '.'))
+        if ((len == 1 && segment[0] == '.') || (len == 2 && segment[0] == '.' && segment[1] == '.'))
             return true;
         path = segment + len;
     }
@@ -275,7 +284,7 @@ static int render_url(const struct profile_request *template, const struct value
     size_t path_at = buf_len(&url);
     if (rc == 0)
         rc = template_expand(template->path, source, true, &url, &is_absent);
-    if (rc == 0 && (is_absent || has_bad_segment(buf_str(&url) + path_at)))
+    if (rc == 0 && (is_absent || has_dot_segment(buf_str(&url) + path_at)))
         rc = ERR_INVALID;
     if (rc == 0 && template->query != NULL)
         rc = render_fields(template->query, source, &query);

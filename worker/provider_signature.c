@@ -29,7 +29,7 @@ static int verify_retell(const struct provider_trunk *trunk, const struct provid
     const char *digits = signature + 2;
     size_t n_digits = strspn(digits, "0123456789");
     const char *digest = digits + n_digits;
-    if (n_digits > RETELL_TIME_DIGITS_MAX || strncmp(digest, ",d=", 3) != 0 || digits[0] == '0' ||
+    if (n_digits > RETELL_TIME_DIGITS_MAX || strncmp(digest, ",d=", 3) != 0 ||
         parse_i64(digits, n_digits, 0, INT64_MAX, &signed_ms) != 0)
         return ERR_AUTH;
     digest += 3;

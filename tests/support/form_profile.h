@@ -24,7 +24,7 @@ static const char form_profile_json[] =
     "     {\"status\": \"4*\", \"pointer\": \"/code\", \"map\": {\"10004\": \"THROTTLED\", \"20003\": \"ACCOUNT\","
     "       \"21211\": \"INVALID_NUMBER\", \"2121*\": \"BLOCKED\", \"30001\": \"FAILED\"}},"
     "     {\"status\": \"429\", \"means\": \"THROTTLED\"}, {\"status\": \"400\", \"means\": \"REJECTED\"}]},"
-    " \"call\": {\"id\": \"/CallSid\","
+    " \"call\": {\"id\": \"/CallSid\", \"token\": \"/Token\","
     "   \"state\": {\"pointer\": \"/CallStatus\", \"map\": {\"queued\": \"ringing\", \"ringing\": \"ringing\","
     "     \"in-progress\": \"ongoing\", \"completed\": \"ended\", \"busy\": \"ended\", \"no-*\": \"ended\"}},"
     "   \"outcomes\": [{\"pointer\": \"/AnsweredBy\", \"map\": {\"machine_*\": \"VOICEMAIL\"}},"

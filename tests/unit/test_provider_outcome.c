@@ -461,7 +461,8 @@ static void test_a_form_callback_takes_its_token_from_the_path(void **state)
     assert_int_equal(result.start_ms, 1764000000000);
     provider_result_clear(&result);
 
-    assert_int_equal(read_callback(profile, "CallStatus=completed&AnsweredBy=machine_start", NULL, &result), 0);
+    assert_int_equal(
+        read_callback(profile, "CallStatus=completed&AnsweredBy=machine_start&Token=forged", NULL, &result), 0);
     assert_int_equal(result.outcome, OUTCOME_VOICEMAIL);
     assert_string_equal(result.token, "");
     provider_result_clear(&result);
