@@ -80,6 +80,7 @@ struct call {
     struct call *older;
     struct call *newer;
     struct call *older_of_token;
+    struct call *newer_of_token;
 };
 
 /* Frees the texts; the order is as if it were new. */

@@ -58,24 +58,24 @@ static void token_link(struct calls *calls, struct call *call)
     if (!call->order.token)
         return;
     call->older_of_token = g_hash_table_lookup(calls->by_token, call->order.token);
-    /* The key is the newest call's text, which outlives the older ones in the chain. */
+    if (call->older_of_token)
+        call->older_of_token->newer_of_token = call;
+    /* The key is the newest call's text, which is there as long as that is the newest. */
     g_hash_table_replace(calls->by_token, call->order.token, call);
 }
 
 static void token_unlink(struct calls *calls, struct call *call)
 {
-    if (!call->order.token)
-        return;
-    struct call *newest = g_hash_table_lookup(calls->by_token, call->order.token);
-    if (newest != call) {
-        while (newest->older_of_token != call)
-            newest = newest->older_of_token;
-        newest->older_of_token = call->older_of_token;
-    } else if (call->older_of_token) {
-        g_hash_table_replace(calls->by_token, call->older_of_token->order.token, call->older_of_token);
-    } else {
+    struct call *older = call->older_of_token;
+    struct call *newer = call->newer_of_token;
+    if (older)
+        older->newer_of_token = newer;
+    if (newer)
+        newer->older_of_token = older;
+    else if (older)
+        g_hash_table_replace(calls->by_token, older->order.token, older);
+    else if (call->order.token)
         g_hash_table_remove(calls->by_token, call->order.token);
-    }
 }
 
 /* ---- room ---- */

@@ -83,8 +83,10 @@ void courier_free(struct courier *c)
     if (!c)
         return;
     http_client_free(c->client);
-    while (c->letters)
-        letter_free(c->letters);
+    for (struct letter *letter = c->letters, *next; letter; letter = next) {
+        next = letter->next;
+        letter_free(letter);
+    }
     free(c);
 }
 

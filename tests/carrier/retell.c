@@ -19,7 +19,7 @@
 #define AGENT_UNKNOWN "agent_unknown"
 #define AGENT_UNPAID "agent_unpaid"
 #define CONCURRENCY_LIMIT 1000000 /* it has as many lines as it remembers calls */
-#define CALL_BYTES_MAX (512u * 1024u)
+#define CALL_BYTES_MAX (512u << 10)
 #define WHY_BYTES_MAX 512
 #define BEARER "Bearer "
 

@@ -104,33 +104,40 @@ struct walk {
     bool is_ascending;
 };
 
-/* A token's chain only leads to older calls, so ascending walks go over all of them. */
-static bool walk_is_chain(const struct walk *walk)
-{
-    return walk->token && !walk->is_ascending;
-}
-
 static bool walk_skips(const struct walk *walk, const struct call *call)
 {
     return (walk->to && strcmp(call->order.to, walk->to) != 0) ||
            (walk->token && (!call->order.token || strcmp(call->order.token, walk->token) != 0));
 }
 
+static const struct call *oldest_of_token(const struct walk *walk)
+{
+    const struct call *call = calls_newest_of_token(walk->calls, walk->token);
+    while (call && call->older_of_token)
+        call = call->older_of_token;
+    return call;
+}
+
+static const struct call *walk_first(const struct walk *walk)
+{
+    if (walk->token)
+        return walk->is_ascending ? oldest_of_token(walk) : calls_newest_of_token(walk->calls, walk->token);
+    return walk->is_ascending ? calls_oldest(walk->calls) : calls_newest(walk->calls);
+}
+
 static const struct call *walk_step(const struct walk *walk, const struct call *call)
 {
-    if (walk_is_chain(walk))
-        return call ? call->older_of_token : calls_newest_of_token(walk->calls, walk->token);
-    if (walk->is_ascending)
-        return call ? call->newer : calls_oldest(walk->calls);
-    return call ? call->older : calls_newest(walk->calls);
+    if (walk->token)
+        return walk->is_ascending ? call->newer_of_token : call->older_of_token;
+    return walk->is_ascending ? call->newer : call->older;
 }
 
 /* The first behind `call`, or of all where that is NULL. */
 static const struct call *walk_next(const struct walk *walk, const struct call *call)
 {
-    do
+    call = call ? walk_step(walk, call) : walk_first(walk);
+    while (call && walk_skips(walk, call))
         call = walk_step(walk, call);
-    while (call && walk_skips(walk, call));
     return call;
 }
 

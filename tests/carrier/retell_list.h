@@ -14,7 +14,7 @@
 #include "common/base/err.h"
 #include "tests/carrier/calls.h"
 
-#define RETELL_LIST_BYTES_MAX (64u * 1024u * 1024u)
+#define RETELL_LIST_BYTES_MAX (64u << 20)
 
 /* Answers the request's body (empty for none) into `out`, a JSON object {items, has_more, pagination_key?, total?}.
  * ERR_INVALID with a sentence in `why`; ERR_NOMEM. */

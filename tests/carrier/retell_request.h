@@ -15,7 +15,7 @@
 
 /* The member of metadata that the witness calls a call by. */
 #define RETELL_TOKEN_KEY "carillon_token"
-#define RETELL_METADATA_BYTES_MAX (50u * 1024u)
+#define RETELL_METADATA_BYTES_MAX (50u << 10)
 
 /* ERR_INVALID with a sentence for people in `why`; ERR_NOMEM. The order's texts are the caller's to clear. */
 int retell_request_read(const char *body, size_t len, struct call_order *ret_order, struct buf *why) MUST_CHECK;

@@ -9,7 +9,7 @@
 #include "common/base/buf.h"
 #include "common/json/json.h"
 
-#define LINE_BYTES_MAX (64u * 1024u)
+#define LINE_BYTES_MAX (64u << 10)
 #define US_PER_MS 1000
 
 struct witness {

@@ -75,18 +75,18 @@ static void test_a_fate_is_fulfilled_step_by_step(void **state)
 {
     static const struct {
         enum fate fate;
-        bool agent_hangs_up;
-        const char *steps;
         enum call_end end;
+        const char *steps;
         const char *outcome;
+        bool agent_hangs_up;
         bool is_connected;
     } CASES[] = {
-        {FATE_COMPLETED, false, "AEZ", CALL_END_CALLEE_HUNG_UP, "completed", true},
-        {FATE_COMPLETED, true, "AEZ", CALL_END_AGENT_HUNG_UP, "completed", true},
-        {FATE_VOICEMAIL, true, "AEZ", CALL_END_VOICEMAIL, "voicemail", true},
-        {FATE_BUSY, false, "EZ", CALL_END_BUSY, "busy", false},
-        {FATE_NO_ANSWER, false, "EZ", CALL_END_NO_ANSWER, "no_answer", false},
-        {FATE_FAILED, false, "EZ", CALL_END_FAILED, "failed", false},
+        {FATE_COMPLETED, CALL_END_CALLEE_HUNG_UP, "AEZ", "completed", false, true},
+        {FATE_COMPLETED, CALL_END_AGENT_HUNG_UP, "AEZ", "completed", true, true},
+        {FATE_VOICEMAIL, CALL_END_VOICEMAIL, "AEZ", "voicemail", true, true},
+        {FATE_BUSY, CALL_END_BUSY, "EZ", "busy", false, false},
+        {FATE_NO_ANSWER, CALL_END_NO_ANSWER, "EZ", "no_answer", false, false},
+        {FATE_FAILED, CALL_END_FAILED, "EZ", "failed", false, false},
     };
     static const struct exchange_timing TIMING = {.ring_ms = 3, .talk_ms = 5, .analysis_ms = 2};
     (void)state;
