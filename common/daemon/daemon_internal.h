@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the parts of common/daemon share: daemon.c (the life of the process), daemon_options.c, daemon_redis.c and
- * daemon_http.c. Nobody else includes this.
+ * What the parts of common/daemon share: daemon.c (the life of the process), daemon_options.c, daemon_redis.c,
+ * daemon_cells.c and daemon_http.c. Nobody else includes this.
  */
 #ifndef CARILLON_DAEMON_INTERNAL_H
 #define CARILLON_DAEMON_INTERNAL_H
@@ -49,6 +49,7 @@ struct daemon {
     struct redis *redis;
     struct redis *wake; /* listens for hints; NULL where the process wants none */
     bool is_redis_ready;
+    size_t n_opened; /* cells that the connection as it is has been introduced to */
     enum redis_refusal refusal; /* why not */
     char refusal_detail[256];
 
@@ -75,6 +76,14 @@ void daemon_configure_log(const struct daemon *d);
 bool daemon_connect(struct daemon *d);
 /* "unreachable", "replica", ... */
 const char *daemon_refusal_name(enum redis_refusal refusal);
+
+/* Every cell speaks our schema: the process starts, or goes on. */
+void daemon_usable(struct daemon *d);
+
+/* ---- daemon_cells.c ---- */
+/* Makes the acquaintance of each cell (cell_open.lua), then daemon_usable(). A cell of another schema ends the process
+ * with DAEMON_EXIT_CONFIGURATION. */
+void daemon_open_cells(struct daemon *d);
 
 /* ---- daemon_http.c ---- */
 /* Binds the server with the routes that every process has. False, and told, where it cannot. */

@@ -58,6 +58,11 @@ static void on_ready(void *arg)
     d->refusal = REDIS_REFUSAL_NONE;
     loop_timer_disarm(d->start_timer);
     log_info("redis.ready", log_str("run_id", redis_run_id(d->redis)));
+    daemon_open_cells(d);
+}
+
+void daemon_usable(struct daemon *d)
+{
     if (d->phase == DAEMON_STARTING)
         daemon_serve(d);
     else if (d->is_started && d->spec->on_redis_ready)
