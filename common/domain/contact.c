@@ -100,11 +100,12 @@ struct element {
     const cJSON *metadata; /* the metadata member's object, or NULL */
 };
 
+/* The metadata's text; an empty object's where there is none. */
 static struct json_span find_metadata_text(const struct element *e)
 {
     struct json_members members;
     struct json_span key, value;
-    if (json_members_begin(&members, e->json, e->len)) {
+    if (e->metadata && json_members_begin(&members, e->json, e->len)) {
         while (json_members_next(&members, &key, &value)) {
             if (json_key_equals(key, "metadata"))
                 return value;

@@ -123,6 +123,7 @@ static void test_other_members_become_metadata_as_they_were_written(void **state
          "{\"plan\":1.10,\"x\":{ \"y\":[] },\"z\":null}", 3},
         {"{\"phoneNumber\":\"+15550001111\",\"plan\":1,\"metadata\":{ \"a\" : 1 }}", "{\"a\" : 1,\"plan\":1}", 1},
         {"{\"phoneNumber\":\"+15550001111\",\"metadata\":{ },\"pl\\u0061n\":1}", "{\"pl\\u0061n\":1}", 1},
+        {"{\"phoneNumber\":\"+15550001111\",\"plan\":1,\"metadata\":null}", "{\"plan\":1}", 1},
         /* the metadata's own value wins */
         {"{\"phoneNumber\":\"+15550001111\",\"plan\":2,\"metadata\":{\"plan\":1}}", "{\"plan\":1}", 1},
         {"{\"phoneNumber\":\"+15550001111\",\"PhoneNumber\":\"x\"}", "{\"PhoneNumber\":\"x\"}", 1},
@@ -136,7 +137,7 @@ static void test_other_members_become_metadata_as_they_were_written(void **state
         assert_int_equal(warnings.n, cases[i].n_warnings);
         assert_int_equal(contact.metadata_len, strlen(cases[i].metadata));
     }
-    assert_string_equal(warnings.items[0].path, "contacts[5].PhoneNumber");
+    assert_string_equal(warnings.items[0].path, "contacts[6].PhoneNumber");
     assert_string_equal(warnings.items[0].code, WARNING_MOVED_TO_METADATA);
 }
 
