@@ -144,8 +144,8 @@ def _judge_number(report: Report, number: str, events: list[dict[str, Any]], fin
 
 
 def _create_of(creates: list[dict[str, Any]], placed: dict[str, Any]) -> dict[str, Any]:
-    """The create request that placed this call: the last one not after it."""
-    return [create for create in creates if create["us"] <= placed["us"]][-1]
+    """The create request that placed this call: both lines carry its id."""
+    return next(create for create in creates if create.get("id") == placed["id"])
 
 
 def judge(numbers: list[str], carrier: list[dict[str, Any]], deliveries: list[Delivery], rules: Rules) -> Report:
