@@ -293,7 +293,7 @@ static int server_listen(struct http_server *s, const char *address)
     freeaddrinfo(found);
     if (s->listen_fd < 0)
         return ERR_IO;
-    struct sockaddr_storage own;
+    struct sockaddr_storage own = {.ss_family = AF_UNSPEC};
     socklen_t own_len = sizeof own;
     if (getsockname(s->listen_fd, (struct sockaddr *)&own, &own_len) < 0 ||
         getnameinfo((struct sockaddr *)&own, own_len, host, sizeof host, port, sizeof port,
@@ -309,7 +309,7 @@ static struct http_bounds effective_bounds(const struct http_bounds *given)
     if (b.connections == 0)
         b.connections = LIMIT_HTTP_CONNECTIONS;
     if (b.idle_ms == 0)
-        b.idle_ms = LIMIT_HTTP_IDLE_S * 1000;
+        b.idle_ms = INT64_C(1000) * LIMIT_HTTP_IDLE_S;
     if (b.head_ms == 0)
         b.head_ms = LIMIT_HTTP_REQUEST_MS;
     if (b.answer_ms == 0)

@@ -268,8 +268,7 @@ static const char *our_words(const char *theirs)
     return "unexpected character";
 }
 
-/* Appends to a path; what does not fit is cut between two characters. */
-static void append_path(char *path, size_t cap, const char *text, size_t len)
+void json_path_append(char *path, size_t cap, const char *text, size_t len)
 {
     size_t used = strlen(path);
     if (len > cap - 1 - used) {
@@ -289,12 +288,12 @@ static void write_path(const struct json_scan *s, char *path, size_t cap)
         if (f->is_array && f->element != NO_ELEMENT) {
             char index[32];
             snprintf(index, sizeof index, "[%zu]", f->element);
-            append_path(path, cap, index, strlen(index));
+            json_path_append(path, cap, index, strlen(index));
         } else if (!f->is_array && f->key != NO_KEY) {
             size_t len;
             const char *key = keyset_key(s->keys, f->key, &len);
-            append_path(path, cap, ".", i > 0 ? 1 : 0);
-            append_path(path, cap, key, len);
+            json_path_append(path, cap, ".", i > 0 ? 1 : 0);
+            json_path_append(path, cap, key, len);
         }
     }
 }
@@ -306,11 +305,6 @@ static void describe_at(const struct json_scan *s, size_t offset, const char *re
     ret_fault->offset = offset;
     write_path(s, ret_fault->path, sizeof ret_fault->path);
     snprintf(ret_fault->reason, sizeof ret_fault->reason, "%s", reason);
-}
-
-void json_scan_describe(const struct json_scan *s, const char *reason, struct json_fault *ret_fault)
-{
-    describe_at(s, s->fed, reason, ret_fault);
 }
 
 /* A lexical error's place is exact; a misplaced token is known by where the last good one ended, because what libyajl

@@ -42,7 +42,7 @@ void json_scan_free(struct json_scan *s);
 int json_scan_feed(struct json_scan *s, const char *data, size_t len, struct json_fault *ret_fault) MUST_CHECK;
 int json_scan_finish(struct json_scan *s, struct json_fault *ret_fault) MUST_CHECK;
 
-/* For faults that an event callback or the caller finds: fills in where the scan stands. */
-void json_scan_describe(const struct json_scan *s, const char *reason, struct json_fault *ret_fault);
+/* Appends to a path of `cap` bytes; what does not fit is cut between two characters. */
+void json_path_append(char *path, size_t cap, const char *text, size_t len);
 
 #endif

@@ -7,8 +7,8 @@
 #include "common/http/server.h"
 #include "tests/support/rig.h"
 
-#define DEADLINE_MS 150
-#define IDLE_MS 1000
+#define DEADLINE_MS INT64_C(150)
+#define IDLE_MS INT64_C(1000)
 #define CONNECTIONS 3
 #define LARGE_ANSWER ((size_t)16 << 20)
 

@@ -13,7 +13,7 @@
 #include "common/json/scan.h"
 
 /* A text with its length: some hold a NUL. */
-#define TEXT(literal) literal, sizeof literal - 1
+#define TEXT(literal) (literal), sizeof(literal) - 1
 
 struct sound {
     const char *text;
