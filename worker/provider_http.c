@@ -69,23 +69,6 @@ static void exchange_free(struct provider_exchange *x)
     exchange_dispose(x);
 }
 
-static struct provider_exchange *exchange_create(struct provider_http *p, enum exchange_kind kind,
-                                                 const struct provider_profile *profile)
-{
-    struct provider_exchange *x = calloc(1, sizeof *x);
-    if (x == NULL)
-        return NULL;
-    x->kind = kind;
-    x->owner = p;
-    x->profile = profile;
-    x->next = p->exchanges;
-    if (x->next != NULL)
-        x->next->prev = x;
-    p->exchanges = x;
-    p->n_exchanges++;
-    return x;
-}
-
 void provider_exchange_cancel(struct provider_exchange *exchange)
 {
     http_transfer_cancel(exchange->transfer);
@@ -216,9 +199,18 @@ static void on_answer_done(const struct http_result *http, void *arg)
 
 /* ---- what goes out ---- */
 
-/* Sends `request`, which it clears; frees `x` where it cannot. */
-static int send_request(struct provider_exchange *x, struct provider_request *request,
-                        struct provider_exchange **ret_exchange)
+/* Adds `x` (taken) to the list of those under way. */
+static void exchange_enlist(struct provider_http *p, struct provider_exchange *x)
+{
+    x->owner = p;
+    x->next = p->exchanges;
+    if (x->next != NULL)
+        x->next->prev = x;
+    p->exchanges = x;
+    p->n_exchanges++;
+}
+
+static int send_request(struct provider_exchange *x, const struct provider_request *request)
 {
     bool is_start = x->kind == EXCHANGE_START;
     const struct http_outgoing out = {
@@ -232,80 +224,71 @@ static int send_request(struct provider_exchange *x, struct provider_request *re
         .timeout_ms = is_start ? LIMIT_POST_DEADLINE_MS : LIMIT_PROVIDER_ASK_MS,
         .max_body_bytes = LIMIT_HTTP_CLIENT_BODY_BYTES,
     };
-    int rc = http_client_send(x->owner->client, &out, is_start ? on_start_done : on_answer_done, x, &x->transfer);
-    provider_request_clear(request);
-    if (rc != 0) {
+    return http_client_send(x->owner->client, &out, is_start ? on_start_done : on_answer_done, x, &x->transfer);
+}
+
+/* Sends `request`, which it clears, as the exchange that `wanted` describes; `lookup` (may be NULL) is copied. */
+static int exchange_begin(struct provider_http *p, const struct provider_exchange *wanted,
+                          const struct provider_lookup *lookup, struct provider_request *request,
+                          struct provider_exchange **ret_exchange)
+{
+    int rc = ERR_NOMEM;
+    struct provider_exchange *x = malloc(sizeof *x);
+    if (x == NULL)
+        goto cleanup;
+    *x = *wanted;
+    exchange_enlist(p, x);
+    rc = lookup != NULL ? copy_lookup(x, lookup) : 0;
+    if (rc == 0)
+        rc = send_request(x, request);
+    if (rc != 0)
         exchange_free(x);
-        return rc;
-    }
-    if (ret_exchange != NULL)
+    else if (ret_exchange != NULL)
         *ret_exchange = x;
-    return 0;
+cleanup:
+    provider_request_clear(request);
+    return rc;
 }
 
 int provider_http_start(struct provider_http *p, const struct provider_profile *profile,
                         const struct provider_trunk *trunk, const struct dial_request *dial, provider_start_fn fn,
                         void *arg, struct provider_exchange **ret_exchange)
 {
+    const struct provider_exchange wanted = {.kind = EXCHANGE_START, .profile = profile, .start_fn = fn, .arg = arg};
     struct provider_request request;
     int rc = provider_render_start(profile, trunk, dial, &request);
-    if (rc != 0)
-        return rc;
-    struct provider_exchange *x = exchange_create(p, EXCHANGE_START, profile);
-    if (x == NULL) {
-        provider_request_clear(&request);
-        return ERR_NOMEM;
-    }
-    x->start_fn = fn;
-    x->arg = arg;
-    return send_request(x, &request, ret_exchange);
-}
-
-/* Sends a request whose answer is read; takes `request`. */
-static int ask(struct provider_http *p, enum exchange_kind kind, const struct provider_profile *profile,
-               const struct profile_ask *rules, const struct provider_lookup *lookup, struct provider_request *request,
-               provider_answer_fn fn, void *arg, struct provider_exchange **ret_exchange)
-{
-    struct provider_exchange *x = exchange_create(p, kind, profile);
-    int rc = x == NULL ? ERR_NOMEM : 0;
-    if (rc == 0 && lookup != NULL)
-        rc = copy_lookup(x, lookup);
-    if (rc != 0) {
-        provider_request_clear(request);
-        if (x != NULL)
-            exchange_free(x);
-        return rc;
-    }
-    x->rules = rules;
-    x->answer_fn = fn;
-    x->arg = arg;
-    return send_request(x, request, ret_exchange);
+    return rc != 0 ? rc : exchange_begin(p, &wanted, NULL, &request, ret_exchange);
 }
 
 int provider_http_poll(struct provider_http *p, const struct provider_profile *profile,
                        const struct provider_trunk *trunk, const char *provider_id, provider_answer_fn fn, void *arg,
                        struct provider_exchange **ret_exchange)
 {
+    const struct provider_exchange wanted = {
+        .kind = EXCHANGE_POLL, .profile = profile, .rules = &profile->poll, .answer_fn = fn, .arg = arg};
     struct provider_request request;
     int rc = provider_render_poll(profile, trunk, provider_id, &request);
-    return rc != 0 ? rc : ask(p, EXCHANGE_POLL, profile, &profile->poll, NULL, &request, fn, arg, ret_exchange);
+    return rc != 0 ? rc : exchange_begin(p, &wanted, NULL, &request, ret_exchange);
 }
 
 int provider_http_lookup(struct provider_http *p, const struct provider_profile *profile,
                          const struct provider_trunk *trunk, const struct provider_lookup *lookup,
                          provider_answer_fn fn, void *arg, struct provider_exchange **ret_exchange)
 {
+    const struct provider_exchange wanted = {
+        .kind = EXCHANGE_LOOKUP, .profile = profile, .rules = &profile->lookup.ask, .answer_fn = fn, .arg = arg};
     struct provider_request request;
     int rc = provider_render_lookup(profile, trunk, lookup, &request);
-    return rc != 0 ? rc
-                   : ask(p, EXCHANGE_LOOKUP, profile, &profile->lookup.ask, lookup, &request, fn, arg, ret_exchange);
+    return rc != 0 ? rc : exchange_begin(p, &wanted, lookup, &request, ret_exchange);
 }
 
 int provider_http_cancel(struct provider_http *p, const struct provider_profile *profile,
                          const struct provider_trunk *trunk, const char *provider_id, provider_answer_fn fn, void *arg,
                          struct provider_exchange **ret_exchange)
 {
+    const struct provider_exchange wanted = {
+        .kind = EXCHANGE_CANCEL, .profile = profile, .rules = &profile->cancel, .answer_fn = fn, .arg = arg};
     struct provider_request request;
     int rc = provider_render_cancel(profile, trunk, provider_id, &request);
-    return rc != 0 ? rc : ask(p, EXCHANGE_CANCEL, profile, &profile->cancel, NULL, &request, fn, arg, ret_exchange);
+    return rc != 0 ? rc : exchange_begin(p, &wanted, NULL, &request, ret_exchange);
 }
