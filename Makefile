@@ -24,6 +24,7 @@ PYTHON := /usr/bin/python3
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
+.SECONDARY:
 
 # ---- flags ----
 PKGS := hiredis libevent libevent_openssl libcjson libcurl libprotobuf-c yajl libmicrohttpd glib-2.0 libcrypto libssl

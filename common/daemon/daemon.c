@@ -9,7 +9,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <event2/event.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -183,7 +182,7 @@ static bool watch_signals(struct daemon *d)
 
 static void on_libevent_log(int severity, const char *message)
 {
-    if (severity == EVENT_LOG_DEBUG)
+    if (severity == LOOP_COMPLAINT_DEBUG)
         log_debug("libevent.says", log_str("message", message));
     else
         log_warn("libevent.says", log_str("message", message));
@@ -241,7 +240,7 @@ static bool make_loop(struct daemon *d)
 /* Everything up to the loop. False, and told, with d->status. */
 static bool prepare(struct daemon *d)
 {
-    event_set_log_callback(on_libevent_log);
+    loop_on_complaint(on_libevent_log);
     raise_descriptor_limit();
     log_start(d);
     d->status = DAEMON_EXIT_FAILED;
@@ -276,7 +275,7 @@ static void tear_down(struct daemon *d)
     seal_keys_free(d->keys);
     loop_free(d->loop);
     conf_free(d->conf);
-    event_set_log_callback(NULL);
+    loop_on_complaint(NULL);
 }
 
 int daemon_main(const struct daemon_spec *spec, int argc, char **argv)

@@ -325,3 +325,9 @@ void loop_signal_free(struct loop_signal *signal)
         event_free(signal->event);
     free(signal);
 }
+
+void loop_on_complaint(loop_complaint_fn fn)
+{
+    _Static_assert(EVENT_LOG_DEBUG == LOOP_COMPLAINT_DEBUG, "libevent's severities");
+    event_set_log_callback(fn);
+}

@@ -74,7 +74,8 @@ local function flow_places(trunk_id, tenant_id)
 end
 
 local function check_flow(trunk_id, tenant_id)
-  local lanes = redis.call('ZCARD', key_lanes_waiting(trunk_id, tenant_id)) + redis.call('ZCARD', key_lanes_ready(trunk_id, tenant_id))
+  local lanes = redis.call('ZCARD', key_lanes_waiting(trunk_id, tenant_id))
+    + redis.call('ZCARD', key_lanes_ready(trunk_id, tenant_id))
   local places = flow_places(trunk_id, tenant_id)
   local name = trunk_id .. '/' .. tenant_id
   if lanes > 0 and #places ~= 1 then
@@ -219,7 +220,8 @@ local function check_batch(id)
   if not batch then
     return redis.error_reply('ERR_NOT_FOUND batch')
   end
-  if batch.sealed == '1' and batch.due + batch.claimed + batch.live + batch.ended + batch.succeeded + batch.failed ~= batch.total then
+  local on_the_way = batch.due + batch.claimed + batch.live + batch.ended
+  if batch.sealed == '1' and on_the_way + batch.succeeded + batch.failed ~= batch.total then
     fault('sums_to_total', id)
   end
   local outcomes, fields = 0, redis.call('HGETALL', key_batch(id))
@@ -231,9 +233,9 @@ local function check_batch(id)
   if outcomes ~= batch.succeeded + batch.failed then
     fault('outcomes_sum_to_final', id)
   end
-  if ENDED_STATES[batch.state] and batch.state ~= 'failed' and batch.due + batch.claimed + batch.live + batch.ended > 0 then
+  if ENDED_STATES[batch.state] and batch.state ~= 'failed' and on_the_way > 0 then
     fault('ended_batch_is_over', id)
-  elseif batch.sealed == '1' and batch.due + batch.claimed + batch.live + batch.ended == 0 and not ENDED_STATES[batch.state] then
+  elseif batch.sealed == '1' and on_the_way == 0 and not ENDED_STATES[batch.state] then
     fault('finished_batch_has_ended', id .. ' is ' .. batch.state)
   end
   check_pace('batch ' .. id, batch)
