@@ -63,7 +63,7 @@
 #define LIMIT_REDIS_OUT_BYTES (64u << 20)
 #define LIMIT_REDIS_REPLY_BYTES (64u << 20)
 #define LIMIT_REDIS_ARGS 8192
-#define LIMIT_REDIS_CHANNELS 32           /* of one listener */
+#define LIMIT_REDIS_CHANNELS 32 /* of one listener */
 
 /* ---- HTTP ---- */
 #define LIMIT_HTTP_CONNECTIONS 1024

@@ -9,7 +9,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "version.h"

@@ -68,8 +68,9 @@ int loop_signal_create(struct loop *loop, int signo, loop_signal_fn fn, void *ar
                        struct loop_signal **ret_signal) MUST_CHECK;
 void loop_signal_free(struct loop_signal *signal);
 
-/* libevent's own complaints, which would otherwise go to stderr as they are: for the process's log. One for the process,
- * NULL for none; `severity` LOOP_COMPLAINT_DEBUG is chatter, anything above it matters; `message` is borrowed. */
+/* libevent's own complaints, which would otherwise go to stderr as they are: for the process's log. One for the
+ * process, NULL for none; `severity` LOOP_COMPLAINT_DEBUG is chatter, anything above it matters; `message` is borrowed.
+ */
 #define LOOP_COMPLAINT_DEBUG 0
 typedef void (*loop_complaint_fn)(int severity, const char *message);
 void loop_on_complaint(loop_complaint_fn fn);
