@@ -94,13 +94,14 @@ PROGRAMS := $(if $(filter producer/main.c,$(PRODUCER_SRC)),$(B)/bin/carillon-pro
 
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/tests/%,$(UNIT_SRC))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
+PROBE := $(B)/tests/domain_probe
 
 # What the linters compile: all programs, tests and fuzz targets.
-.PHONY: all everything generated demo test test-unit test-lua test-integration test-e2e test-fuzz lint format docs clean help programs
+.PHONY: all everything generated probe demo test test-unit test-lua test-integration test-e2e test-fuzz lint format docs clean help programs
 all: programs
 programs: $(PROGRAMS)
 
-everything: programs $(UNIT_BIN) $(FUZZ_BIN)
+everything: programs $(UNIT_BIN) $(FUZZ_BIN) $(PROBE)
 generated: $(GEN_HEADERS)
 
 help:
@@ -170,16 +171,21 @@ $(B)/tests/test_%: $(B)/obj/tests/unit/test_%.o $(LIBCLI) $(LIBPRODUCER) $(LIBWO
 $(B)/fuzz/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/obj/tests/fuzz/replay.o $(LIBPRODUCER) $(LIBWORKER) $(LIBNOTIFIER) $(LIBCOMMON)
 	$(call link)
 
+# The C rules, for tests and generators written in Python.
+probe: $(PROBE)
+$(PROBE): $(B)/obj/tests/support/domain_probe.o $(LIBCOMMON)
+	$(call link)
+
 PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider -n $(or $(JOBS),3) --dist loadfile
 export CARILLON_BUILD := $(B)
 export ASAN_OPTIONS := detect_leaks=1:abort_on_error=0
 export UBSAN_OPTIONS := print_stacktrace=1
 
-test: test-unit test-fuzz programs
+test: test-unit test-fuzz programs $(PROBE)
 	$(PYTEST) tests/lua tests/integration tests/e2e
 test-unit: $(UNIT_BIN)
 	@tests/unit/run.sh $(UNIT_BIN)
-test-lua: $(GEN)/lua_scripts.h
+test-lua: $(GEN)/lua_scripts.h $(PROBE)
 	$(PYTEST) tests/lua
 test-integration: programs
 	$(PYTEST) tests/integration
@@ -197,7 +203,7 @@ lint:
 	@tests/lint/run.sh
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
-docs:
+docs: $(PROBE)
 	@$(PYTHON) tests/lint/states_doc.py --write
 
 clean:
