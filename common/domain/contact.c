@@ -62,15 +62,14 @@ static bool is_known(const char *name)
     return strcmp(name, "phoneNumber") == 0 || strcmp(name, "metadata") == 0 || find_text_member(name);
 }
 
-static int read_phone(struct contact_draft *d, const cJSON *value)
+static void read_phone(struct contact_draft *d, const cJSON *value)
 {
     if (!value || cJSON_IsNull(value))
-        return contact_draft_phone(d, "", 0);
-    if (!cJSON_IsString(value)) {
+        contact_draft_phone(d, "", 0);
+    else if (cJSON_IsString(value))
+        contact_draft_phone(d, value->valuestring, strlen(value->valuestring));
+    else
         contact_draft_fault(d, "phoneNumber", FAULT_TYPE, "must be a string like \"+15550001111\"");
-        return 0;
-    }
-    return contact_draft_phone(d, value->valuestring, strlen(value->valuestring));
 }
 
 static int read_texts(struct contact_draft *d, const cJSON *element)
@@ -212,9 +211,8 @@ static int read_element(struct contact_draft *d, struct element *e, struct fault
         contact_draft_fault(d, "", FAULT_TYPE, "must be an object");
         return 0;
     }
-    int rc = read_phone(d, cJSON_GetObjectItemCaseSensitive(e->tree, "phoneNumber"));
-    if (rc == 0)
-        rc = read_texts(d, e->tree);
+    read_phone(d, cJSON_GetObjectItemCaseSensitive(e->tree, "phoneNumber"));
+    int rc = read_texts(d, e->tree);
     return rc < 0 ? rc : read_metadata(d, e, warnings);
 }
 

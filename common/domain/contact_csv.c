@@ -142,7 +142,8 @@ static int read_field(struct contact_draft *d, const struct column *column, cons
     struct csv_field text = trim(field->text, field->len);
     switch (column->kind) {
     case CONTACT_COLUMN_PHONE:
-        return contact_draft_phone(d, text.text, text.len);
+        contact_draft_phone(d, text.text, text.len);
+        return 0;
     case CONTACT_COLUMN_ID:
         return contact_draft_text(d, CONTACT_TEXT_ID, text.text, text.len);
     case CONTACT_COLUMN_NAME:

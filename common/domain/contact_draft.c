@@ -42,14 +42,13 @@ void contact_draft_fault(struct contact_draft *d, const char *path, const char *
     faults_add(d->faults, path, code, "%s", message);
 }
 
-int contact_draft_phone(struct contact_draft *d, const char *text, size_t len)
+void contact_draft_phone(struct contact_draft *d, const char *text, size_t len)
 {
     if (len == 0)
         contact_draft_fault(d, "phoneNumber", FAULT_REQUIRED, "is required");
-    else if (phone_parse(text, len, &d->contact->phone) < 0)
+    else if (phone_parse(text, len, &d->phone) < 0)
         contact_draft_fault(d, "phoneNumber", FAULT_NUMBER,
                             "must be an international number like +15550001111: a plus sign and 7 to 15 digits");
-    return 0;
 }
 
 static bool has_control_or_space(const char *text, size_t len, bool space_is_permitted)
@@ -152,6 +151,7 @@ int contact_draft_end(struct contact_draft *d)
         return ERR_INVALID;
     }
     const char *text = buf_str(&c->text);
+    c->phone = d->phone;
     c->id = text + d->starts[CONTACT_TEXT_ID];
     c->name = text + d->starts[CONTACT_TEXT_NAME];
     c->email = text + d->starts[CONTACT_TEXT_EMAIL];

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/base/err.h"
 #include "common/domain/contact.h"
@@ -26,6 +27,7 @@ struct contact_draft {
     struct contact *contact;
     struct faults *faults;
     bool is_bad; /* a fault was added */
+    uint64_t phone;
     /* Where in contact->text each text begins; 0 is an empty text. */
     size_t starts[CONTACT_TEXT_COUNT];
     size_t metadata_start;
@@ -35,7 +37,7 @@ struct contact_draft {
 /* Empties `c` and begins to fill it. */
 int contact_draft_begin(struct contact_draft *d, struct contact *c, struct faults *faults) MUST_CHECK;
 /* These judge what they are given, and keep it if it is good. ERR_NOMEM only. */
-int contact_draft_phone(struct contact_draft *d, const char *text, size_t len) MUST_CHECK;
+void contact_draft_phone(struct contact_draft *d, const char *text, size_t len);
 int contact_draft_text(struct contact_draft *d, enum contact_text field, const char *text, size_t len) MUST_CHECK;
 int contact_draft_metadata(struct contact_draft *d, const char *json, size_t len) MUST_CHECK;
 /* Keeps a text without judging it: for records, whose content was judged before. */

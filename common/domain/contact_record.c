@@ -78,13 +78,13 @@ int contact_record_unpack(struct contact *c, const void *record, size_t len, boo
         rc = ERR_INVALID;
         goto cleanup;
     }
+    draft.phone = message->phone;
     rc = keep_all(&draft, message);
     if (rc < 0)
         goto cleanup;
     rc = contact_draft_end(&draft);
     if (rc < 0)
         goto cleanup;
-    c->phone = message->phone;
     *ret_metadata_elsewhere = message->metadata_elsewhere;
 cleanup:
     carillon__v1__contact__free_unpacked(message, NULL);
@@ -95,7 +95,7 @@ int contact_record_attach_metadata(struct contact *c, const char *metadata, size
 {
     /* The text may move when it grows: the pointers are set anew from where they were. */
     const char *old = buf_str(&c->text);
-    struct contact_draft draft = {.contact = c};
+    struct contact_draft draft = {.contact = c, .phone = c->phone};
     draft.starts[CONTACT_TEXT_ID] = (size_t)(c->id - old);
     draft.starts[CONTACT_TEXT_NAME] = (size_t)(c->name - old);
     draft.starts[CONTACT_TEXT_EMAIL] = (size_t)(c->email - old);

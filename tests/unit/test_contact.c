@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "tests/support/json_memory.h"
+
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
 
 static struct contact contact;
@@ -268,6 +270,40 @@ static void test_a_contact_is_written_as_it_would_be_read(void **state)
     }
 }
 
+static void test_wherever_memory_runs_out_there_is_no_half_contact(void **state)
+{
+    static const char json[] = "{\"phoneNumber\":\"+15550001111\",\"id\":\"c-1\",\"plan\":[1,{\"a\":2}],"
+                               "\"metadata\":{\"b\":{}}}";
+    int rc = ERR_NOMEM;
+    size_t n = 0;
+    (void)state;
+    for (; rc != 0 && n < JSON_MEMORY_MAX; n++) {
+        json_memory_limit(n);
+        rc = read_json(json);
+        json_memory_restore();
+        if (rc != 0) {
+            assert_int_equal(rc, ERR_NOMEM);
+            assert_empty();
+        }
+    }
+    assert_true(n > 5);
+    assert_int_equal(rc, 0);
+    assert_string_equal(contact.metadata, "{\"b\":{},\"plan\":[1,{\"a\":2}]}");
+
+    rc = ERR_NOMEM;
+    for (n = 0; rc != 0 && n < JSON_MEMORY_MAX; n++) {
+        struct buf out;
+        buf_init(&out, 4096);
+        json_memory_limit(n);
+        rc = contact_print_json(&contact, &out);
+        json_memory_restore();
+        assert_true(rc == 0 || rc == ERR_NOMEM);
+        buf_free(&out);
+    }
+    assert_true(n > 5);
+    assert_int_equal(rc, 0);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -283,6 +319,7 @@ int main(void)
         CASE(test_metadata_has_a_bound_in_bytes),
         CASE(test_an_email_has_a_name_an_at_and_a_domain),
         CASE(test_a_contact_is_written_as_it_would_be_read),
+        CASE(test_wherever_memory_runs_out_there_is_no_half_contact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "common/base/utf8.h"
+#include "tests/support/json_memory.h"
 
 static void assert_prints(cJSON *tree, const char *want)
 {
@@ -120,6 +121,31 @@ static void test_long_texts_are_cut_between_characters(void **state)
     }
 }
 
+static void test_wherever_memory_runs_out_an_answer_is_not_half_written(void **state)
+{
+    struct faults f;
+    int rc = ERR_NOMEM;
+    size_t n = 0;
+    (void)state;
+    faults_init(&f, 2);
+    for (int i = 0; i < 3; i++)
+        faults_add_path(&f, FAULT_TYPE, "must be a string", "tags[%d]", i);
+    for (; rc != 0 && n < JSON_MEMORY_MAX; n++) {
+        json_memory_limit(n + 2);
+        cJSON *details = cJSON_CreateObject(), *list = cJSON_CreateArray();
+        rc = faults_add_field_errors(&f, details);
+        if (rc == 0)
+            rc = faults_append_list(&f, list);
+        assert_true(rc == 0 || rc == ERR_NOMEM);
+        cJSON_Delete(details);
+        cJSON_Delete(list);
+        json_memory_restore();
+    }
+    assert_true(n > 10);
+    assert_int_equal(rc, 0);
+    faults_free(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +154,7 @@ int main(void)
         cmocka_unit_test(test_a_list_that_keeps_nothing_still_counts),
         cmocka_unit_test(test_only_a_single_fault_has_an_answer_of_its_own),
         cmocka_unit_test(test_long_texts_are_cut_between_characters),
+        cmocka_unit_test(test_wherever_memory_runs_out_an_answer_is_not_half_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

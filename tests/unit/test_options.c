@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "common/json/json.h"
+#include "tests/support/json_memory.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
 
@@ -379,6 +380,28 @@ static void test_what_is_written_reads_the_same(void **state)
     assert_int_equal(options.retry.voicemail_delay_ms, 2000);
 }
 
+static void test_wherever_memory_runs_out_options_are_not_half_written(void **state)
+{
+    int rc = ERR_NOMEM;
+    size_t n = 0;
+    (void)state;
+    assert_int_equal(read_options("{\"maxConcurrentCalls\":3,\"scheduledStartTime\":\"2025-11-16T09:00:00Z\","
+                                  "\"retryStrategy\":{\"voicemailDelay\":2000},\"tags\":[\"a\",\"b\"],"
+                                  "\"callerIds\":[\"+15550001111\"],"
+                                  "\"webhooks\":{\"onBatchComplete\":\"https://x.example/\"}}"),
+                     0);
+    for (; rc != 0 && n < JSON_MEMORY_MAX; n++) {
+        json_memory_limit(n + 1);
+        cJSON *object = cJSON_CreateObject();
+        rc = options_add_json(&options, object);
+        assert_true(rc == 0 || rc == ERR_NOMEM);
+        cJSON_Delete(object);
+        json_memory_restore();
+    }
+    assert_true(n > 20);
+    assert_int_equal(rc, 0);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -396,6 +419,7 @@ int main(void)
         CASE(test_private_webhooks_pass_where_the_operator_permits_them),
         CASE(test_a_tenant_without_a_trunk_can_run_nothing),
         CASE(test_what_is_written_reads_the_same),
+        CASE(test_wherever_memory_runs_out_options_are_not_half_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
