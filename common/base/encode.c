@@ -37,7 +37,7 @@ int decode_hex(const char *text, size_t len, void *ret, size_t cap, size_t *ret_
     if (len / 2 > cap)
         return ERR_TOO_LARGE;
     for (size_t i = 0; i < len / 2; i++)
-        bytes[i] = (uint8_t)(hex_value(text[2 * i]) << 4 | hex_value(text[2 * i + 1]));
+        bytes[i] = (uint8_t)((unsigned)hex_value(text[2 * i]) << 4 | (unsigned)hex_value(text[2 * i + 1]));
     *ret_len = len / 2;
     return 0;
 }

@@ -15,9 +15,9 @@
 #define TAG_LEN 16
 #define PREFIX "v1."
 #define PREFIX_LEN (sizeof PREFIX - 1)
-#define SECRET_MAX (64u * 1024u)
-#define HEX_KEY_LEN (2 * KEY_LEN)
-#define BASE64_KEY_LEN ENCODE_BASE64_LEN(KEY_LEN)
+#define SECRET_MAX ((size_t)64 << 10)
+#define HEX_KEY_LEN 64
+#define BASE64_KEY_LEN 44
 
 struct seal_keys {
     uint8_t seal[KEY_LEN];

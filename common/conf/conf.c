@@ -12,7 +12,7 @@
 #include "common/base/parse.h"
 #include "version.h"
 
-#define FAULTS_MAX_BYTES (64u * 1024u)
+#define FAULTS_MAX_BYTES ((size_t)64 << 10)
 #define ENV_PREFIX "CARILLON_"
 
 /* ---- faults ---- */
@@ -307,7 +307,7 @@ static int conf_create(const char *program, const struct conf_option *const *tab
     conf->program = program;
     for (size_t t = 0; t < n_tables; t++)
         n_rows += table_lens[t];
-    conf->rows = calloc(n_rows + 1, sizeof *conf->rows);
+    conf->rows = calloc(n_rows + 1, sizeof(const struct conf_option *));
     conf->rest = calloc(max_rest + 1, sizeof *conf->rest);
     bool has_memory = conf->rows && conf->rest;
     for (size_t i = 0; i < CONF_SOURCES; i++) {

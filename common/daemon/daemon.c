@@ -201,7 +201,7 @@ static void raise_descriptor_limit(void)
 static void log_start(const struct daemon *d)
 {
     struct buf cells;
-    buf_init(&cells, LIMIT_CELLS * (LIMIT_CELL_ID_LEN + 1));
+    buf_init(&cells, sizeof d->cells);
     int err = 0;
     for (size_t i = 0; i < d->n_cells && !err; i++)
         err = buf_printf(&cells, "%s%s", i ? "," : "", d->cells[i]);

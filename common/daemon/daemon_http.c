@@ -11,7 +11,7 @@
 #include "common/base/log.h"
 #include "version.h"
 
-#define METRICS_MAX_BYTES (1024u * 1024u)
+#define METRICS_MAX_BYTES ((size_t)1 << 20)
 #define REASON_MAX_BYTES 512u
 
 static void reply_json(struct http_request *req, int status, const struct http_header *headers, size_t n_headers,

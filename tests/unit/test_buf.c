@@ -47,9 +47,9 @@ static void test_growth_keeps_the_content(void **state)
     for (int i = 0; i < 20000; i++)
         assert_int_equal(buf_printf(&b, "%05d", i), 0);
     assert_int_equal(buf_len(&b), 100000);
-    for (int i = 0; i < 20000; i++) {
+    for (size_t i = 0; i < 20000; i++) {
         char want[16];
-        snprintf(want, sizeof want, "%05d", i);
+        snprintf(want, sizeof want, "%05u", (unsigned)i);
         assert_memory_equal(buf_str(&b) + 5 * i, want, 5);
     }
     buf_free(&b);

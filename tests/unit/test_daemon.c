@@ -263,8 +263,10 @@ static unsigned port_behind(const char *text, const char *prefix)
 {
     uint64_t port = 0;
     const char *at = strstr(text, prefix);
-    if (!at)
+    if (!at) {
         fail_msg("no '%s' in:\n%s", prefix, text);
+        return 0;
+    }
     at += strlen(prefix);
     assert_int_equal(parse_u64(at, strspn(at, "0123456789"), 65535, &port), 0);
     return (unsigned)port;

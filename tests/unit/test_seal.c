@@ -16,7 +16,7 @@
 #include "common/base/encode.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
-#define SECRET_MAX (64u * 1024u)
+#define SECRET_MAX ((size_t)64 << 10)
 
 static const uint8_t key_bytes[32] = {0, 1, 2, 3, 250, 251, 252, 253, 254, 255};
 
