@@ -34,7 +34,7 @@ static void read_id(const cJSON *value, const char *path, const char *required, 
 }
 
 #define AGENT_REQUIRED "Agent ID is required"
-#define USER_REQUIRED "User ID is required"
+#define USER_REQUIRED "must not be empty"
 #define CONTACTS_REQUIRED "At least one contact required"
 
 static void take_value(struct batch_request *r, const char *key, cJSON **value, struct faults *faults)
@@ -43,7 +43,6 @@ static void take_value(struct batch_request *r, const char *key, cJSON **value, 
         r->has_agent_id = true;
         read_id(*value, "agentId", AGENT_REQUIRED, r->agent_id, sizeof r->agent_id, faults);
     } else if (strcmp(key, "userId") == 0) {
-        r->has_user_id = true;
         read_id(*value, "userId", USER_REQUIRED, r->user_id, sizeof r->user_id, faults);
     } else if (strcmp(key, "options") == 0) {
         cJSON_Delete(r->options);
@@ -83,8 +82,6 @@ void batch_request_finish(const struct batch_request *r, uint64_t n_contacts, st
 {
     if (!r->has_agent_id)
         faults_add(faults, "agentId", FAULT_REQUIRED, AGENT_REQUIRED);
-    if (!r->has_user_id)
-        faults_add(faults, "userId", FAULT_REQUIRED, USER_REQUIRED);
     if (!r->has_contacts || (r->has_contact_list && n_contacts == 0))
         faults_add(faults, "contacts", FAULT_REQUIRED, CONTACTS_REQUIRED);
     if (n_contacts > LIMIT_INLINE_CONTACTS)

@@ -22,11 +22,10 @@
 /* {0} is an empty one. */
 struct batch_request {
     bool has_agent_id; /* was there, well-formed or not */
-    bool has_user_id;
     bool has_contacts; /* a contacts member was there, whatever its type */
     bool has_contact_list; /* ... and it is a list */
     char agent_id[BATCH_REQUEST_AGENT_BYTES + 1];
-    char user_id[BATCH_REQUEST_USER_BYTES + 1];
+    char user_id[BATCH_REQUEST_USER_BYTES + 1]; /* "" where none was given: the API key names the tenant already */
     cJSON *options; /* owned; NULL where absent or unreadable */
 };
 

@@ -61,19 +61,17 @@ static void test_what_is_missing_is_told_in_the_seeds_words(void **state)
 {
     (void)state;
     batch_request_finish(&request, 0, &faults);
-    assert_int_equal(faults.n, 3);
+    assert_int_equal(faults.n, 2);
     assert_fault(0, "agentId", FAULT_REQUIRED);
     assert_string_equal(faults.items[0].message, "Agent ID is required");
-    assert_fault(1, "userId", FAULT_REQUIRED);
-    assert_fault(2, "contacts", FAULT_REQUIRED);
-    assert_string_equal(faults.items[2].message, "At least one contact required");
+    assert_fault(1, "contacts", FAULT_REQUIRED);
+    assert_string_equal(faults.items[1].message, "At least one contact required");
 }
 
 static void test_an_empty_list_of_contacts_is_none_and_another_type_is_told_once(void **state)
 {
     (void)state;
     member("agentId", "\"a\"");
-    member("userId", "\"u\"");
     batch_request_contacts_begin(&request);
     batch_request_finish(&request, 0, &faults);
     assert_int_equal(faults.n, 1);
@@ -82,7 +80,6 @@ static void test_an_empty_list_of_contacts_is_none_and_another_type_is_told_once
     teardown(NULL);
     setup(NULL);
     member("agentId", "\"a\"");
-    member("userId", "\"u\"");
     member("contacts", "{}");
     batch_request_finish(&request, 0, &faults);
     assert_int_equal(faults.n, 1);
@@ -93,7 +90,6 @@ static void test_contacts_have_a_bound(void **state)
 {
     (void)state;
     member("agentId", "\"a\"");
-    member("userId", "\"u\"");
     batch_request_contacts_begin(&request);
     batch_request_finish(&request, LIMIT_INLINE_CONTACTS, &faults);
     assert_int_equal(faults.n, 0);
