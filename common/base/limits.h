@@ -19,6 +19,9 @@
 #define LIMIT_INLINE_CONTACTS 100000
 #define LIMIT_BODY_BYTES (32u << 20) /* POST /api/v1/batch */
 #define LIMIT_SMALL_BODY_BYTES (64u << 10) /* every other request body */
+#define LIMIT_ANSWER_BYTES (16u << 20) /* of an API answer */
+#define LIMIT_API_KEY_LEN 256
+#define LIMIT_LIST 1000 /* rows of one answer */
 #define LIMIT_INGEST_BYTES_IN_FLIGHT (128u << 20) /* of all creations a producer has under way */
 #define LIMIT_CONTACT_JSON_BYTES (16u << 10) /* one element of contacts[] */
 #define LIMIT_METADATA_BYTES 4096u

@@ -113,6 +113,16 @@ struct key key_batch_attempts(const char *cell, const char *batch, uint64_t buck
     return make("carillon:{%s}:batch:%s:attempts:%" PRIu64, cell, batch, bucket);
 }
 
+struct key key_batch_retries(const char *cell, const char *batch)
+{
+    return make("carillon:{%s}:batch:%s:retry:0", cell, batch);
+}
+
+struct key key_batch_begins(const char *cell, const char *batch)
+{
+    return make("carillon:{%s}:begins:b/%s", cell, batch);
+}
+
 struct key key_events(const char *cell, unsigned shard)
 {
     return make("carillon:{%s}:events:%u", cell, shard);

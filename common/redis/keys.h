@@ -14,6 +14,9 @@
 
 #define KEY_LEN 256
 
+/* The version of all that lies under these names; cell_open.lua holds a cell to it. */
+#define KEY_SCHEMA "1"
+
 /* A key by value, NUL-terminated. */
 struct key {
     char text[KEY_LEN];
@@ -44,6 +47,8 @@ struct key key_batch_extra(const char *cell, const char *batch, uint64_t bucket)
 struct key key_batch_state(const char *cell, const char *batch, uint64_t bucket); /* hash: ordinal -> state text */
 struct key key_batch_texts(const char *cell, const char *batch, uint64_t bucket); /* hash: <ordinal>:<what> */
 struct key key_batch_attempts(const char *cell, const char *batch, uint64_t bucket); /* hash: ordinal -> dials */
+struct key key_batch_retries(const char *cell, const char *batch); /* zset: ordinal -> due ms, of its one lane */
+struct key key_batch_begins(const char *cell, const char *batch); /* list: instants of the last begins, us */
 struct key key_events(const char *cell, unsigned shard); /* stream, shard 0..15 */
 struct key key_workers(const char *cell); /* zset: worker -> last seen ms */
 /* The events shard of a tenant: djb2 of its id (32 bits) modulo LIMIT_EVENT_SHARDS; the scripts compute the same. */
