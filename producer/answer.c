@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/answer.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "common/base/buf.h"
+#include "common/base/limits.h"
+#include "common/domain/schedule.h"
+#include "common/json/json.h"
+
+#define RETRY_AFTER_S "2"
+#define CONTENT_JSON "application/json"
+
+static const char OUT_OF_MEMORY[] = "{\"error\":\"Internal Server Error\",\"code\":\"" CODE_INTERNAL "\","
+                                    "\"message\":\"The answer could not be made. Nothing more is known here.\"}";
+
+/* The seed's words. */
+static const char *status_error(int status)
+{
+    static const struct {
+        int status;
+        const char *error;
+    } words[] = {
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {413, "Payload Too Large"},
+        {415, "Unsupported Media Type"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {503, "Service Unavailable"},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (words[i].status == status)
+            return words[i].error;
+    }
+    return "Internal Server Error";
+}
+
+/* `own`: a header of the route's, or NULL. */
+static void reply(struct http_request *req, int status, const struct http_header *own, const void *body, size_t len)
+{
+    struct http_header headers[2];
+    size_t n = 0;
+    if (own)
+        headers[n++] = *own;
+    if (status == 429 || status == 503)
+        headers[n++] = (struct http_header){"Retry-After", RETRY_AFTER_S};
+    if (status == 401)
+        headers[n++] = (struct http_header){"WWW-Authenticate", "Bearer"};
+    /* Where it fails the server closes the connection: there is nothing else to be done about it. */
+    (void)http_request_reply(req, status, CONTENT_JSON, headers, n, body, len);
+}
+
+static void reply_json(struct http_request *req, int status, const struct http_header *own, cJSON *body)
+{
+    struct buf text;
+    buf_init(&text, LIMIT_ANSWER_BYTES);
+    if (body && json_print(body, &text) == 0)
+        reply(req, status, own, buf_str(&text), buf_len(&text));
+    else
+        reply(req, 500, NULL, OUT_OF_MEMORY, sizeof OUT_OF_MEMORY - 1);
+    buf_free(&text);
+    cJSON_Delete(body);
+}
+
+void answer_json(struct http_request *req, int status, cJSON *body)
+{
+    reply_json(req, status, NULL, body);
+}
+
+void answer_json_with(struct http_request *req, int status, cJSON *body, struct http_header header)
+{
+    reply_json(req, status, &header, body);
+}
+
+static void reply_error(struct http_request *req, int status, const char *error, const char *code, const char *message,
+                        cJSON *details)
+{
+    cJSON *body = cJSON_CreateObject();
+    bool is_whole = json_add_str(body, "error", error) && json_add_str(body, "code", code) &&
+                    (!message || json_add_str(body, "message", message));
+    if (is_whole && details && cJSON_AddItemToObject(body, "details", details))
+        details = NULL; /* now the body's */
+    else
+        is_whole = is_whole && !details;
+    cJSON_Delete(details);
+    if (!is_whole) {
+        cJSON_Delete(body);
+        body = NULL;
+    }
+    answer_json(req, status, body);
+}
+
+void answer_error(struct http_request *req, int status, const char *code, const char *message, cJSON *details)
+{
+    reply_error(req, status, status_error(status), code, message, details);
+}
+
+void answer_faults(struct http_request *req, const struct faults *faults)
+{
+    const char *only = faults_only_code(faults);
+    bool is_past_start = only && strcmp(only, FAULT_START_PAST) == 0;
+    cJSON *details = cJSON_CreateObject();
+    if (!details || faults_add_field_errors(faults, details) != 0) {
+        cJSON_Delete(details);
+        answer_internal(req);
+        return;
+    }
+    reply_error(req, 400, is_past_start ? SCHEDULE_PAST_MESSAGE : "Validation failed", CODE_INVALID_REQUEST,
+                "Nothing was kept. details.fieldErrors names each fault by its path.", details);
+}
+
+void answer_bad_argument(struct http_request *req, const char *name, const char *message)
+{
+    struct faults faults;
+    faults_init(&faults, 1);
+    faults_add(&faults, name, FAULT_REQUIRED, "%s", message);
+    answer_faults(req, &faults);
+    faults_free(&faults);
+}
+
+void answer_unavailable(struct http_request *req)
+{
+    answer_error(req, 503, CODE_UNAVAILABLE, "Redis is not reachable now. Ask again after Retry-After seconds.", NULL);
+}
+
+void answer_internal(struct http_request *req)
+{
+    answer_error(req, 500, CODE_INTERNAL, "An unexpected error occurred.", NULL);
+}
+
+void answer_refusal(struct http_request *req, int status, const char *detail, void *arg)
+{
+    (void)arg;
+    cJSON *details = NULL;
+    if (status == 404) {
+        answer_error(req, 404, "ROUTE_NOT_FOUND", "There is no such route.", NULL);
+        return;
+    }
+    if (status == 405) {
+        answer_error(req, 405, "METHOD_NOT_ALLOWED", "The header Allow lists the methods of this route.", NULL);
+        return;
+    }
+    if (status == 413) {
+        details = cJSON_CreateObject();
+        (void)json_add_str(details, "maxBytes", detail);
+        answer_error(
+            req, 413, "BODY_TOO_LARGE",
+            "The body is over this route's limit. Send contacts in chunks: POST /api/v1/batch?draft=true, then "
+            "POST /api/v1/batch/{id}/contacts; or split them over several batches.",
+            details);
+        return;
+    }
+    answer_error(req, status, CODE_INVALID_REQUEST, detail, NULL);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/api.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "common/domain/options.h"
+#include "common/domain/timezone.h"
+#include "common/json/json.h"
+#include "producer/answer.h"
+#include "producer/batch_control.h"
+#include "producer/batch_create.h"
+#include "producer/batch_list.h"
+#include "producer/batch_read.h"
+#include "producer/exchange.h"
+#include "producer/webhooks.h"
+#include "version.h"
+
+/* ---- options ---- */
+
+static int check_range(const char *text, const char **ret_why)
+{
+    struct cidr range;
+    *ret_why = "is not an address range such as 10.0.0.0/8";
+    return cidr_parse(text, strlen(text), &range);
+}
+
+const struct conf_option api_options[] = {
+    {.name = "allow-private-webhooks",
+     .kind = CONF_STR,
+     .flags = CONF_REPEATABLE | CONF_RELOADABLE,
+     .help = "an address range (CIDR) where webhooks may lead although it is private, also by http",
+     .check = check_range},
+    {.name = "max-calls-per-second",
+     .kind = CONF_I64,
+     .flags = CONF_RELOADABLE,
+     .default_text = "30",
+     .min = 1,
+     .max = 1000,
+     .help = "the most that a batch may ask for as maxCallsPerSecond"},
+    {.name = "public-url",
+     .kind = CONF_STR,
+     .help = "what links in answers begin with, such as https://calls.example (default: the address listened on)"},
+};
+const size_t api_option_count = sizeof api_options / sizeof api_options[0];
+
+static void read_settings(struct api *api)
+{
+    const struct conf *conf = daemon_conf(api->daemon);
+    struct cidr_list ranges = {.n = 0};
+    for (size_t i = 0; i < conf_count(conf, "allow-private-webhooks"); i++) {
+        const char *text = conf_str_at(conf, "allow-private-webhooks", i);
+        int err = cidr_list_add(&ranges, text, strlen(text));
+        if (err)
+            log_error("webhooks.range_left_out", log_str("range", text), log_err(err));
+    }
+    api->private_webhooks = ranges;
+    api->max_calls_per_second = (int32_t)conf_i64(conf, "max-calls-per-second");
+}
+
+/* ---- routes ---- */
+
+/* The seed's health route: the process answers. */
+static void health(struct http_request *req, void *arg)
+{
+    (void)arg;
+    cJSON *body = cJSON_CreateObject();
+    if (!json_add_str(body, "status", "ok") || !json_add_str(body, "version", CARILLON_VERSION)) {
+        cJSON_Delete(body);
+        body = NULL;
+    }
+    answer_json(req, 200, body);
+}
+
+#define SMALL(method_, pattern_, fn_)                                                                                  \
+    {                                                                                                                  \
+        .method = (method_), .pattern = (pattern_), .max_body_bytes = LIMIT_SMALL_BODY_BYTES, .on_complete = (fn_),    \
+        .on_gone = exchange_gone                                                                                       \
+    }
+
+static const struct http_route ROUTES[] = {
+    {.method = "GET", .pattern = "/api/v1/health", .on_complete = health},
+    {.method = "POST",
+     .pattern = "/api/v1/batch",
+     .max_body_bytes = LIMIT_BODY_BYTES,
+     .deadline_ms = LIMIT_HTTP_BODY_MS,
+     .on_headers = batch_create_headers,
+     .on_body = batch_create_body,
+     .on_complete = batch_create_complete,
+     .on_gone = exchange_gone},
+    SMALL("GET", "/api/v1/batch/list", batch_list),
+    SMALL("GET", "/api/v1/batch/check-status", batch_read_check_status),
+    SMALL("GET", "/api/v1/status/batch", batch_read_live),
+    SMALL("POST", "/api/v1/batch/cancel", batch_control_cancel_seed),
+    SMALL("GET", "/api/v1/batch/{id}", batch_read_one),
+    SMALL("GET", "/api/v1/batch/{id}/status", batch_read_one),
+    SMALL("POST", "/api/v1/batch/{id}/pause", batch_control_pause),
+    SMALL("POST", "/api/v1/batch/{id}/resume", batch_control_resume),
+    SMALL("POST", "/api/v1/batch/{id}/cancel", batch_control_cancel),
+    SMALL("GET", "/api/v1/webhooks/endpoints", webhooks_list),
+    SMALL("PUT", "/api/v1/webhooks/endpoints", webhooks_put),
+};
+
+/* ---- the process's life ---- */
+
+static void make_metrics(struct api *api)
+{
+    static const char *const classes[] = {"2xx", "4xx", "5xx", "other"};
+    struct metrics *m = daemon_metrics(api->daemon);
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
+        api->answers[i] =
+            metrics_counter(m, "carillon_api_answers_total", "Answers of the API by class.", "class", classes[i]);
+    api->contacts = metrics_counter(m, "carillon_contacts_total", "Contacts taken into batches.", NULL, NULL);
+    api->ingest_gauge =
+        metrics_gauge(m, "carillon_ingest_bytes", "Bytes of the creations that are under way.", NULL, NULL);
+}
+
+int api_start(struct daemon *d, void **ret_state)
+{
+    if (!timezone_has_data()) {
+        log_error("timezone.no_data", log_str("fix", "install the tzdata package"));
+        return ERR_INVALID;
+    }
+    struct api *api = calloc(1, sizeof *api);
+    if (!api)
+        return ERR_NOMEM;
+    api->daemon = d;
+    api->loop = daemon_loop(d);
+    api->redis = daemon_redis(d);
+    api->keys = daemon_keys(d);
+    api->public_url = conf_str(daemon_conf(d), "public-url");
+    if (!api->public_url)
+        api->public_url = http_server_url(daemon_http(d));
+    read_settings(api);
+    make_metrics(api);
+    int err = key_cache_create(&api->key_cache);
+    if (!err)
+        err = cells_create(d, &api->cells);
+    if (!err)
+        err = http_server_add_routes(daemon_http(d), ROUTES, sizeof ROUTES / sizeof ROUTES[0], api);
+    if (err) {
+        api_stop(api);
+        return err;
+    }
+    http_server_on_refuse(daemon_http(d), answer_refusal, NULL);
+    *ret_state = api;
+    return 0;
+}
+
+void api_redis_ready(void *state)
+{
+    const struct api *api = state;
+    cells_open(api->cells);
+}
+
+bool api_is_ready(void *state, struct buf *why)
+{
+    const struct api *api = state;
+    if (cells_are_open(api->cells))
+        return true;
+    int err = buf_append_str(why, "cells are not open");
+    (void)err; /* the verdict stands without its reason */
+    return false;
+}
+
+void api_reload(void *state)
+{
+    read_settings(state);
+}
+
+void api_stop(void *state)
+{
+    struct api *api = state;
+    if (!api)
+        return;
+    cells_free(api->cells);
+    key_cache_free(api->key_cache);
+    free(api);
+}
+
+/* ---- what the routes share ---- */
+
+bool api_serves_cell(const struct api *api, const char *cell)
+{
+    for (size_t i = 0; i < daemon_cell_count(api->daemon); i++) {
+        if (strcmp(daemon_cell(api->daemon, i), cell) == 0)
+            return true;
+    }
+    return false;
+}
+
+void api_count_answer(const struct api *api, int status)
+{
+    size_t class = status / 100 == 2 ? 0 : status / 100 == 4 ? 1 : status / 100 == 5 ? 2 : 3;
+    metric_add(api->answers[class], 1);
+}
+
+bool api_take_ingest_bytes(struct api *api, size_t len)
+{
+    if (len > LIMIT_INGEST_BYTES_IN_FLIGHT - api->ingest_bytes)
+        return false;
+    api->ingest_bytes += len;
+    metric_set(api->ingest_gauge, (double)api->ingest_bytes);
+    return true;
+}
+
+void api_give_ingest_bytes(struct api *api, size_t len)
+{
+    api->ingest_bytes -= len;
+    metric_set(api->ingest_gauge, (double)api->ingest_bytes);
+}

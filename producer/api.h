@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The producer: what its routes share for the process's life. Private to producer/.
+ */
+#ifndef CARILLON_PRODUCER_API_H
+#define CARILLON_PRODUCER_API_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/base/seal.h"
+#include "common/conf/conf.h"
+#include "common/daemon/daemon.h"
+#include "common/domain/cidr.h"
+#include "common/loop/loop.h"
+#include "common/metrics/metrics.h"
+#include "common/redis/redis.h"
+#include "producer/cells.h"
+#include "producer/key_cache.h"
+
+/* Every command's deadline. */
+#define API_REDIS_MS 5000
+
+struct api {
+    /* borrowed from the daemon */
+    struct daemon *daemon;
+    struct loop *loop;
+    struct redis *redis;
+    const struct seal_keys *keys;
+    const char *public_url; /* what links in answers begin with */
+
+    /* owned */
+    struct key_cache *key_cache;
+    struct cells *cells;
+
+    /* settings */
+    struct cidr_list private_webhooks;
+    int32_t max_calls_per_second;
+
+    /* the bytes of all creations under way, against LIMIT_INGEST_BYTES_IN_FLIGHT */
+    size_t ingest_bytes;
+
+    /* metrics */
+    struct metric *answers[4]; /* 2xx, 4xx, 5xx, anything else */
+    struct metric *contacts; /* taken into batches */
+    struct metric *ingest_gauge;
+};
+
+extern const struct conf_option api_options[];
+extern const size_t api_option_count;
+
+/* The daemon's hooks (daemon.h). */
+int api_start(struct daemon *d, void **ret_state) MUST_CHECK;
+void api_redis_ready(void *state);
+bool api_is_ready(void *state, struct buf *why);
+void api_reload(void *state);
+void api_stop(void *state);
+
+/* Whether this process serves the cell. */
+bool api_serves_cell(const struct api *api, const char *cell);
+/* Counts an answer. */
+void api_count_answer(const struct api *api, int status);
+/* Takes `len` bytes from the bound of all creations; false where it is met. */
+bool api_take_ingest_bytes(struct api *api, size_t len);
+void api_give_ingest_bytes(struct api *api, size_t len);
+
+#endif

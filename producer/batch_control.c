@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/batch_control.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "common/domain/batch_state.h"
+#include "common/json/json.h"
+#include "common/redis/reply.h"
+#include "producer/body.h"
+#include "producer/exchange.h"
+
+/* What a verb is to the script, to the state machine, and to people. */
+struct verb {
+    const char *name; /* of batch_control.lua */
+    enum batch_event events[3];
+    size_t n_events;
+    const char *message;
+    const char *status; /* told whatever the state is; NULL: the state */
+    bool counts_calls; /* the answer has cancelledJobs */
+};
+
+static const struct verb PAUSE = {
+    .name = "pause",
+    .events = {BATCH_EVENT_PAUSE},
+    .n_events = 1,
+    .message = "Batch paused. Calls under way come to their end; no new one begins.",
+};
+static const struct verb RESUME = {
+    .name = "resume",
+    .events = {BATCH_EVENT_RESUME, BATCH_EVENT_RESUME_FUTURE, BATCH_EVENT_RESUME_STARTED},
+    .n_events = 3,
+    .message = "Batch resumed.",
+};
+static const struct verb CANCEL = {
+    .name = "cancel",
+    .events = {BATCH_EVENT_CANCEL},
+    .n_events = 1,
+    .message = "Batch processing cancelled successfully",
+    .counts_calls = true,
+};
+static const struct verb CANCEL_SEED = {
+    .name = "cancel",
+    .events = {BATCH_EVENT_CANCEL},
+    .n_events = 1,
+    .message = "Batch processing cancelled successfully",
+    .status = "cancelled",
+    .counts_calls = true,
+};
+
+struct control {
+    const struct verb *verb;
+    char id[LIMIT_BATCH_ID_LEN + 1];
+};
+
+/* ---- answers ---- */
+
+static bool allows(const struct verb *verb, enum batch_state from)
+{
+    enum batch_state to;
+    for (size_t i = 0; i < verb->n_events; i++) {
+        if (batch_state_after(from, verb->events[i], &to) == 0)
+            return true;
+    }
+    return false;
+}
+
+static cJSON *allowed_states(const struct verb *verb)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (int state = 0; list && state < BATCH_STATE_COUNT; state++) {
+        if (!allows(verb, (enum batch_state)state))
+            continue;
+        cJSON *name = cJSON_CreateString(batch_state_name((enum batch_state)state));
+        if (!cJSON_AddItemToArray(list, name)) {
+            cJSON_Delete(name);
+            cJSON_Delete(list);
+            list = NULL;
+        }
+    }
+    return list;
+}
+
+/* "ERR_STATE <state>" */
+static void refuse_state(struct exchange *x, const struct control *c, const struct redisReply *reply)
+{
+    const char *text = reply_error(reply);
+    const char *state = text ? strchr(text, ' ') : NULL;
+    cJSON *details = cJSON_CreateObject();
+    (void)json_add_str(details, "status", state ? state + 1 : NULL);
+    cJSON *states = allowed_states(c->verb);
+    if (!cJSON_AddItemToObject(details, "allowedStates", states))
+        cJSON_Delete(states);
+    exchange_error(x, 409, "BATCH_STATE",
+                   "The batch's state does not allow this; details.allowedStates lists those that do.", details);
+}
+
+static cJSON *done_json(const struct control *c, const char *state, int64_t taken)
+{
+    cJSON *body = cJSON_CreateObject();
+    bool is_whole = cJSON_AddTrueToObject(body, "success") && json_add_str(body, "batchId", c->id) &&
+                    json_add_str(body, "status", c->verb->status ? c->verb->status : state) &&
+                    (!c->verb->counts_calls || json_add_i64(body, "cancelledJobs", taken)) &&
+                    json_add_str(body, "message", c->verb->message);
+    if (is_whole)
+        return body;
+    cJSON_Delete(body);
+    return NULL;
+}
+
+static void on_done(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+{
+    const struct control *c = arg;
+    const char *state;
+    size_t len;
+    int64_t taken;
+    if (err == ERR_NOT_FOUND) {
+        exchange_not_found(x);
+        return;
+    }
+    if (err == ERR_STATE) {
+        refuse_state(x, c, reply);
+        return;
+    }
+    if (!err)
+        err = reply_str(reply_at(reply, 0), &state, &len);
+    if (!err)
+        err = reply_i64(reply_at(reply, 1), &taken);
+    if (err) {
+        exchange_fail(x, err);
+        return;
+    }
+    log_info("batch.controlled", log_str("tenant", exchange_identity(x)->tenant), log_str("batch", c->id),
+             log_str("verb", c->verb->name), log_strn("state", state, len));
+    exchange_answer(x, 200, done_json(c, state, taken));
+}
+
+/* ---- what is asked ---- */
+
+/* The body is optional and can hold nothing but userId. */
+static bool check_body(struct exchange *x)
+{
+    static const char *const known[] = {"userId"};
+    struct faults faults;
+    cJSON *object = body_read_object(x, true);
+    if (!object)
+        return false;
+    faults_init(&faults, LIMIT_FAULTS);
+    body_check_names(object, known, 1, &faults);
+    (void)body_str(object, "userId", LIMIT_SMALL_BODY_BYTES, &faults);
+    bool is_good = faults_count(&faults) == 0;
+    if (!is_good)
+        exchange_faults(x, &faults);
+    faults_free(&faults);
+    is_good = is_good && body_check_user(x, object);
+    cJSON_Delete(object);
+    return is_good;
+}
+
+static void ask(struct exchange *x, struct control *c)
+{
+    const struct redis_arg args[] = {redis_arg_str(c->id), redis_arg_str(exchange_identity(x)->tenant),
+                                     redis_arg_str(c->verb->name), redis_arg_str("user")};
+    int err = exchange_script(x, LUA_BATCH_CONTROL, args, 4, on_done, c);
+    if (err)
+        exchange_fail(x, err);
+}
+
+static void start(struct exchange *x, const struct verb *verb)
+{
+    struct control *c = calloc(1, sizeof *c);
+    if (!c) {
+        exchange_fail(x, ERR_NOMEM);
+        return;
+    }
+    exchange_keep(x, c, free);
+    c->verb = verb;
+    if (exchange_batch_id(x, c->id) && check_body(x))
+        ask(x, c);
+}
+
+static void run_pause(struct exchange *x)
+{
+    start(x, &PAUSE);
+}
+
+static void run_resume(struct exchange *x)
+{
+    start(x, &RESUME);
+}
+
+static void run_cancel(struct exchange *x)
+{
+    start(x, &CANCEL);
+}
+
+static void run_cancel_seed(struct exchange *x)
+{
+    start(x, &CANCEL_SEED);
+}
+
+void batch_control_pause(struct http_request *req, void *arg)
+{
+    (void)exchange_begin(arg, req, ACCESS_WRITE, run_pause);
+}
+
+void batch_control_resume(struct http_request *req, void *arg)
+{
+    (void)exchange_begin(arg, req, ACCESS_WRITE, run_resume);
+}
+
+void batch_control_cancel(struct http_request *req, void *arg)
+{
+    (void)exchange_begin(arg, req, ACCESS_WRITE, run_cancel);
+}
+
+void batch_control_cancel_seed(struct http_request *req, void *arg)
+{
+    (void)exchange_begin(arg, req, ACCESS_WRITE, run_cancel_seed);
+}

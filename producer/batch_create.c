@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/batch_create.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/json/json.h"
+#include "common/redis/keys.h"
+#include "common/redis/reply.h"
+#include "producer/answer.h"
+#include "producer/batch_settings.h"
+#include "producer/body.h"
+#include "producer/exchange.h"
+#include "producer/ingest_body.h"
+#include "producer/ingest_write.h"
+#include "producer/links.h"
+
+#define TRUNKS_JSON_MAX 64
+
+/* What a creation holds, from its admission to the last reply. */
+struct creation {
+    struct api *api;
+    size_t bytes; /* taken from the bound of all creations */
+    int64_t began_us;
+    struct ingest_body *body;
+    struct batch_options options;
+    struct batch_settings settings;
+    struct ingest_write *write;
+};
+
+static void creation_free(void *state)
+{
+    struct creation *c = state;
+    ingest_write_free(c->write);
+    batch_settings_free(&c->settings);
+    batch_options_free(&c->options);
+    ingest_body_free(c->body);
+    api_give_ingest_bytes(c->api, c->bytes);
+    free(c);
+}
+
+/* ---- admission ---- */
+
+static void refuse_busy(struct exchange *x)
+{
+    exchange_error(x, 503, "BUSY",
+                   "Too many bytes of other creations are under way. Ask again after Retry-After seconds.", NULL);
+}
+
+static bool has_room(const struct api *api, const struct http_request *req)
+{
+    int64_t declared = http_request_content_length(req);
+    return declared < 0 || api->ingest_bytes + (size_t)declared <= LIMIT_INGEST_BYTES_IN_FLIGHT;
+}
+
+static int creation_make(struct exchange *x)
+{
+    struct creation *c = calloc(1, sizeof *c);
+    if (!c)
+        return ERR_NOMEM;
+    c->api = exchange_api(x);
+    c->began_us = clock_mono_us();
+    int err = ingest_body_create(&c->body);
+    if (err) {
+        free(c);
+        return err;
+    }
+    exchange_keep(x, c, creation_free);
+    return 0;
+}
+
+static void admitted(struct exchange *x)
+{
+    struct http_request *req = exchange_request(x);
+    if (!body_is_json(req)) {
+        body_refuse_type(x);
+        return;
+    }
+    if (!has_room(exchange_api(x), req)) {
+        refuse_busy(x);
+        return;
+    }
+    int err = creation_make(x);
+    if (err)
+        exchange_fail(x, err);
+    else
+        http_request_resume(req);
+}
+
+void batch_create_headers(struct http_request *req, void *arg)
+{
+    struct exchange *x = exchange_begin(arg, req, ACCESS_WRITE, admitted);
+    /* Until Redis has said whose key it is, the body waits in the socket. */
+    if (x && exchange_is_open(x) && !exchange_kept(x))
+        http_request_pause(req);
+}
+
+/* ---- the body ---- */
+
+static void refuse_size(struct exchange *x)
+{
+    cJSON *details = cJSON_CreateObject();
+    (void)json_add_i64(details, "maxContacts", LIMIT_INLINE_CONTACTS);
+    exchange_error(x, 413, "TOO_MANY_CONTACTS",
+                   "A body may hold 100000 contacts. Send more in chunks: POST /api/v1/batch?draft=true, then POST "
+                   "/api/v1/batch/{id}/contacts; or split them over several batches.",
+                   details);
+}
+
+static void refuse_body(struct exchange *x, const struct creation *c, int err)
+{
+    if (err == ERR_INVALID)
+        exchange_faults(x, ingest_body_faults(c->body));
+    else if (err == ERR_TOO_LARGE)
+        refuse_size(x);
+    else
+        exchange_fail(x, err);
+}
+
+void batch_create_body(struct http_request *req, const char *data, size_t len, void *arg)
+{
+    (void)arg;
+    struct exchange *x = http_request_attached(req);
+    struct creation *c = x ? exchange_kept(x) : NULL;
+    if (!c || !exchange_is_open(x))
+        return;
+    if (!api_take_ingest_bytes(c->api, len)) {
+        refuse_busy(x);
+        return;
+    }
+    c->bytes += len;
+    int err = ingest_body_feed(c->body, data, len);
+    if (err)
+        refuse_body(x, c, err);
+}
+
+/* ---- the answer ---- */
+
+static cJSON *created_json(const struct exchange *x, const struct creation *c, const struct ingest_result *result)
+{
+    cJSON *body = cJSON_CreateObject();
+    bool is_scheduled = strcmp(result->state, "scheduled") == 0;
+    bool is_whole = cJSON_AddTrueToObject(body, "success") && json_add_str(body, "batchId", result->batch_id) &&
+                    json_add_str(body, "status", result->state) &&
+                    json_add_str(body, "message",
+                                 is_scheduled ? "Batch accepted. It starts at its scheduled time."
+                                              : "Batch accepted. Its calls are placed as their turn comes.") &&
+                    json_add_i64(body, "total", (int64_t)result->total) &&
+                    links_add(body, exchange_api(x)->public_url, result->batch_id) == 0;
+    cJSON *warnings = cJSON_AddArrayToObject(body, "warnings");
+    if (is_whole && warnings && faults_append_list(ingest_body_warnings(c->body), warnings) == 0)
+        return body;
+    cJSON_Delete(body);
+    return NULL;
+}
+
+static void answer_unknown(struct exchange *x, const struct ingest_result *result)
+{
+    cJSON *details = cJSON_CreateObject();
+    (void)json_add_str(details, "batchId", result->batch_id);
+    exchange_error(x, 503, "OUTCOME_UNKNOWN",
+                   "Redis went away at the last step. The batch may have been created: ask for details.batchId once "
+                   "Redis is back, before you send it again.",
+                   details);
+}
+
+static void answer_failure(struct exchange *x, const struct ingest_result *result)
+{
+    log_warn("batch.not_created", log_str("tenant", exchange_identity(x)->tenant), log_str("batch", result->batch_id),
+             log_err(result->err));
+    if (result->err == ERR_TIMEOUT)
+        answer_unknown(x, result);
+    else if (result->err == ERR_TOO_LARGE)
+        exchange_error(x, 409, "TOO_MANY_ENDPOINTS",
+                       "The batch's webhook URLs would give the tenant more endpoints (origins) than it may have.",
+                       NULL);
+    else if (result->err == ERR_NOT_FOUND)
+        exchange_error(x, 409, "TRUNK_NOT_FOUND", "The trunk that this batch would use does not exist.", NULL);
+    else
+        exchange_fail(x, result->err);
+}
+
+static void written(struct exchange *x, const struct ingest_result *result)
+{
+    const struct creation *c = exchange_kept(x);
+    if (result->err) {
+        answer_failure(x, result);
+        return;
+    }
+    log_info("batch.created", log_str("tenant", exchange_identity(x)->tenant), log_str("batch", result->batch_id),
+             log_i64("contacts", (int64_t)result->total), log_i64("took_ms", (clock_mono_us() - c->began_us) / 1000));
+    metric_add(c->api->contacts, (double)result->total);
+    exchange_answer(x, 202, created_json(x, c, result));
+}
+
+/* ---- from the judged body to the writing ---- */
+
+static void start_writing(struct exchange *x, struct creation *c)
+{
+    const struct batch_request *request = ingest_body_request(c->body);
+    const char *user_id = request->user_id[0] ? request->user_id : exchange_identity(x)->tenant;
+    int err = batch_settings_make(&c->options, request->agent_id, user_id, ingest_body_contacts(c->body), &c->settings);
+    const struct ingest_write_config config = {
+        .x = x,
+        .pack = ingest_body_pack(c->body),
+        .options = &c->options,
+        .settings = &c->settings,
+        .warnings = ingest_body_warnings(c->body),
+        .on_done = written,
+    };
+    if (!err)
+        err = ingest_write_start(&config, &c->write);
+    if (err)
+        exchange_fail(x, err);
+}
+
+/* The tenant's trunks, a JSON array in its hash. `ret_list` owns what `trunks` shows; NULL where it has none. */
+static int read_trunks(const struct redisReply *reply, const char *trunks[TRUNKS_JSON_MAX], size_t *ret_n,
+                       cJSON **ret_list)
+{
+    const char *text;
+    size_t len, n = 0;
+    cJSON *list = NULL;
+    if (reply_is_nil(reply)) {
+        *ret_n = 0;
+        *ret_list = NULL;
+        return 0;
+    }
+    int err = reply_str(reply, &text, &len);
+    if (!err)
+        err = json_parse(text, len, &list, NULL);
+    if (err)
+        return err == ERR_NOMEM ? err : ERR_PROTOCOL;
+    const cJSON *item;
+    cJSON_ArrayForEach(item, list)
+    {
+        if (cJSON_IsString(item) && n < TRUNKS_JSON_MAX)
+            trunks[n++] = item->valuestring;
+    }
+    *ret_n = n;
+    *ret_list = list;
+    return 0;
+}
+
+static int judge_options(struct creation *c, const struct redisReply *trunks_reply)
+{
+    const char *trunks[TRUNKS_JSON_MAX];
+    cJSON *list = NULL;
+    struct options_policy policy = {
+        .max_calls_per_second = c->api->max_calls_per_second,
+        .trunks = trunks,
+        .private_webhooks = &c->api->private_webhooks,
+    };
+    int err = read_trunks(trunks_reply, trunks, &policy.n_trunks, &list);
+    if (!err)
+        err = options_read(ingest_body_request(c->body)->options, &policy, clock_wall_ms(), &c->options,
+                           ingest_body_faults(c->body), ingest_body_warnings(c->body));
+    cJSON_Delete(list);
+    return err;
+}
+
+static void on_tenant(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+{
+    struct creation *c = arg;
+    if (!err)
+        err = judge_options(c, reply);
+    if (err && err != ERR_INVALID)
+        exchange_fail(x, err);
+    else if (faults_count(ingest_body_faults(c->body)) > 0)
+        exchange_faults(x, ingest_body_faults(c->body));
+    else
+        start_writing(x, c);
+}
+
+static void ask_tenant(struct exchange *x, struct creation *c)
+{
+    struct key key = key_tenant(exchange_identity(x)->cell, exchange_identity(x)->tenant);
+    struct redis_arg args[] = {redis_arg_str("HGET"), key_arg(&key), redis_arg_str("trunks")};
+    int err = exchange_command(x, args, 3, on_tenant, c);
+    if (err)
+        exchange_fail(x, err);
+}
+
+void batch_create_complete(struct http_request *req, void *arg)
+{
+    (void)arg;
+    struct exchange *x = http_request_attached(req);
+    struct creation *c = x ? exchange_kept(x) : NULL;
+    if (!c || !exchange_is_open(x))
+        return;
+    int err = ingest_body_finish(c->body);
+    const struct batch_request *request = ingest_body_request(c->body);
+    if (err)
+        refuse_body(x, c, err);
+    else if (request->user_id[0] && !exchange_is_user(x, request->user_id))
+        exchange_error(x, 403, CODE_FORBIDDEN, "userId is not the owner of this API key.", NULL);
+    else
+        ask_tenant(x, c);
+}

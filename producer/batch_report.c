@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/batch_report.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "common/domain/outcome.h"
+#include "common/json/json.h"
+#include "common/redis/reply.h"
+#include "producer/instant.h"
+
+#define SECOND_US INT64_C(1000000)
+
+/* ---- reading ---- */
+
+static const char *text_field(const struct redisReply *hash, const char *name)
+{
+    const char *text;
+    size_t len;
+    const struct redisReply *value = reply_field(hash, name);
+    return value && reply_str(value, &text, &len) == 0 ? text : NULL;
+}
+
+/* 0 where absent; the first error is kept. */
+static int64_t number_field(const struct redisReply *hash, const char *name, int *err)
+{
+    int64_t number = 0;
+    const struct redisReply *value = reply_field(hash, name);
+    int rc = value ? reply_i64(value, &number) : 0;
+    if (rc && !*err)
+        *err = rc;
+    return rc ? 0 : number;
+}
+
+static void read_texts(struct batch_report *r, const struct redisReply *hash)
+{
+    r->tenant = text_field(hash, "tenant");
+    r->agent_id = text_field(hash, "agent_id");
+    r->user_id = text_field(hash, "user_id");
+    r->reason = text_field(hash, "reason");
+    r->tags = text_field(hash, "tags");
+    r->trunk = text_field(hash, "trunk");
+    r->timezone = text_field(hash, "timezone");
+    r->on_call_complete = text_field(hash, "on_call_complete");
+    r->on_batch_complete = text_field(hash, "on_batch_complete");
+    r->on_batch_failed = text_field(hash, "on_batch_failed");
+}
+
+static int read_numbers(struct batch_report *r, const struct redisReply *hash)
+{
+    int err = 0;
+    r->priority = number_field(hash, "priority", &err);
+    r->cps = number_field(hash, "cps", &err);
+    r->max_concurrent = number_field(hash, "max_concurrent", &err);
+    r->total = number_field(hash, "total", &err);
+    r->cursor = number_field(hash, "cursor", &err);
+    r->live = number_field(hash, "live", &err);
+    r->ended = number_field(hash, "ended", &err);
+    r->succeeded = number_field(hash, "succeeded", &err);
+    r->failed = number_field(hash, "failed", &err);
+    r->attempts = number_field(hash, "attempts", &err);
+    r->start_ms = number_field(hash, "start_ms", &err);
+    r->created_ms = number_field(hash, "created_ms", &err);
+    r->started_ms = number_field(hash, "started_ms", &err);
+    r->completed_ms = number_field(hash, "completed_ms", &err);
+    r->is_sealed = number_field(hash, "sealed", &err) == 1;
+    return err;
+}
+
+int batch_report_read(const struct redisReply *hash, const char *id, struct batch_report *ret_report)
+{
+    struct batch_report r = {.id = id, .fields = hash};
+    const char *state = text_field(hash, "state");
+    if (reply_len(hash) == 0)
+        return ERR_NOT_FOUND;
+    if (!state || batch_state_from_name(state, strlen(state), &r.state) != 0)
+        return ERR_PROTOCOL;
+    read_texts(&r, hash);
+    int err = read_numbers(&r, hash);
+    if (err)
+        return err;
+    if (!r.tenant)
+        return ERR_PROTOCOL;
+    *ret_report = r;
+    return 0;
+}
+
+/* ---- arithmetic ---- */
+
+static double to_two_decimals(double value)
+{
+    return round(value * 100.0) / 100.0;
+}
+
+double batch_report_percent(int64_t part, int64_t whole)
+{
+    return whole > 0 ? to_two_decimals(100.0 * (double)part / (double)whole) : 0.0;
+}
+
+double batch_report_rate(const struct redisReply *begins, int64_t now_us)
+{
+    int64_t first_us;
+    size_t n = reply_len(begins);
+    if (n == 0 || reply_i64(reply_at(begins, 0), &first_us) != 0)
+        return 0.0;
+    int64_t span_us = now_us - first_us < SECOND_US ? SECOND_US : now_us - first_us;
+    return (double)n * (double)SECOND_US / (double)span_us;
+}
+
+static bool is_running(enum batch_state state)
+{
+    return state == BATCH_STATE_PENDING || state == BATCH_STATE_PROCESSING;
+}
+
+/* From the first begin to the end, or to now. */
+static int64_t elapsed_ms(const struct batch_report *r, const struct batch_pulse *pulse)
+{
+    int64_t end_ms = r->completed_ms ? r->completed_ms : pulse->now_ms;
+    return r->started_ms && end_ms > r->started_ms ? end_ms - r->started_ms : 0;
+}
+
+/* While it runs, the pace of the last calls; once it has ended, the whole batch's. */
+static double calls_per_second(const struct batch_report *r, const struct batch_pulse *pulse)
+{
+    if (!batch_state_is_end(r->state))
+        return to_two_decimals(pulse->calls_per_second);
+    int64_t ms = elapsed_ms(r, pulse);
+    return ms > 0 ? to_two_decimals(1000.0 * (double)r->attempts / (double)ms) : 0.0;
+}
+
+/* Fresh contacts at the pace of now (or at the limit, where nothing was begun lately), but not before the last retry
+ * that waits. What later attempts may need is not in it. */
+static int64_t remaining_s(const struct batch_report *r, const struct batch_pulse *pulse)
+{
+    double rate = pulse->calls_per_second > 0.0 ? pulse->calls_per_second : (double)r->cps;
+    double fresh_s = rate > 0.0 ? (double)(r->total - r->cursor) / rate : 0.0;
+    double retries_s =
+        pulse->last_retry_ms > pulse->now_ms ? (double)(pulse->last_retry_ms - pulse->now_ms) / 1000.0 : 0.0;
+    return (int64_t)ceil(fresh_s > retries_s ? fresh_s : retries_s);
+}
+
+/* ---- writing ---- */
+
+static bool add_number(cJSON *object, const char *name, double value)
+{
+    return cJSON_AddNumberToObject(object, name, value) != NULL;
+}
+
+static bool add_statistics(const struct batch_report *r, cJSON *object)
+{
+    cJSON *statistics = cJSON_AddObjectToObject(object, "statistics");
+    int64_t processed = r->succeeded + r->failed;
+    return json_add_i64(statistics, "total", r->total) && json_add_i64(statistics, "processed", processed) &&
+           json_add_i64(statistics, "succeeded", r->succeeded) && json_add_i64(statistics, "failed", r->failed) &&
+           json_add_i64(statistics, "pending", r->total - processed) &&
+           add_number(statistics, "percentComplete", batch_report_percent(processed, r->total)) &&
+           add_number(statistics, "successRate", batch_report_percent(r->succeeded, processed));
+}
+
+static bool add_performance(const struct batch_report *r, const struct batch_pulse *pulse, cJSON *object)
+{
+    cJSON *performance = cJSON_AddObjectToObject(object, "performance");
+    bool is_whole = add_number(performance, "callsPerSecond", calls_per_second(r, pulse));
+    if (is_running(r->state))
+        is_whole = is_whole && json_add_i64(performance, "estimatedTimeRemaining", remaining_s(r, pulse));
+    else
+        is_whole = is_whole && cJSON_AddNullToObject(performance, "estimatedTimeRemaining");
+    return is_whole && json_add_i64(performance, "elapsedTime", elapsed_ms(r, pulse) / 1000);
+}
+
+static bool add_timestamps(const struct batch_report *r, cJSON *object)
+{
+    cJSON *timestamps = cJSON_AddObjectToObject(object, "timestamps");
+    return instant_add(timestamps, "createdAt", r->created_ms) && instant_add(timestamps, "startedAt", r->started_ms) &&
+           instant_add(timestamps, "completedAt", r->completed_ms);
+}
+
+static bool add_webhooks(const struct batch_report *r, cJSON *object)
+{
+    if (!r->on_batch_complete && !r->on_call_complete && !r->on_batch_failed)
+        return cJSON_AddNullToObject(object, "webhooks") != NULL;
+    cJSON *webhooks = cJSON_AddObjectToObject(object, "webhooks");
+    return webhooks && (!r->on_batch_complete || json_add_str(webhooks, "onBatchComplete", r->on_batch_complete)) &&
+           (!r->on_call_complete || json_add_str(webhooks, "onCallComplete", r->on_call_complete)) &&
+           (!r->on_batch_failed || json_add_str(webhooks, "onBatchFailed", r->on_batch_failed));
+}
+
+static cJSON *whole_or_nothing(cJSON *object, bool is_whole)
+{
+    if (is_whole)
+        return object;
+    cJSON_Delete(object);
+    return NULL;
+}
+
+cJSON *batch_report_status_json(const struct batch_report *r, const struct batch_pulse *pulse)
+{
+    cJSON *object = cJSON_CreateObject();
+    bool is_whole = json_add_str(object, "batchId", r->id) &&
+                    json_add_str(object, "status", batch_state_name(r->state)) &&
+                    json_add_i64(object, "priority", r->priority) && add_statistics(r, object) &&
+                    add_performance(r, pulse, object) && add_timestamps(r, object) && add_webhooks(r, object) &&
+                    json_add_str(object, "agentId", r->agent_id) && json_add_str(object, "userId", r->user_id);
+    return whole_or_nothing(object, is_whole);
+}
+
+static bool add_outcomes(const struct batch_report *r, cJSON *object)
+{
+    cJSON *outcomes = cJSON_AddObjectToObject(object, "outcomes");
+    for (size_t i = 0; i < OUTCOME_COUNT; i++) {
+        char field[32] = "outcome:";
+        int err = 0;
+        strncat(field, outcome_rows()[i].name, sizeof field - strlen(field) - 1);
+        int64_t n = number_field(r->fields, field, &err);
+        if (n > 0 && !json_add_i64(outcomes, outcome_rows()[i].name, n))
+            return false;
+    }
+    return outcomes != NULL;
+}
+
+static bool add_limits(const struct batch_report *r, cJSON *object)
+{
+    return json_add_i64(object, "maxCallsPerSecond", r->cps) &&
+           (r->max_concurrent ? json_add_i64(object, "maxConcurrentCalls", r->max_concurrent) != NULL
+                              : cJSON_AddNullToObject(object, "maxConcurrentCalls") != NULL);
+}
+
+int batch_report_add_more(const struct batch_report *r, cJSON *object)
+{
+    const char *tags = r->tags ? r->tags : "[]";
+    bool is_whole = json_add_str(object, "reason", r->reason) && json_add_raw(object, "tags", tags, strlen(tags)) &&
+                    json_add_str(object, "trunk", r->trunk) && add_limits(r, object) &&
+                    json_add_str(object, "timezone", r->timezone) && instant_add(object, "startsAt", r->start_ms) &&
+                    json_add_i64(object, "attempts", r->attempts) &&
+                    json_add_i64(object, "ongoing", r->live + r->ended) && add_outcomes(r, object);
+    return is_whole ? 0 : ERR_NOMEM;
+}
+
+cJSON *batch_report_summary_json(const struct batch_report *r)
+{
+    cJSON *object = cJSON_CreateObject();
+    int64_t processed = r->succeeded + r->failed;
+    bool is_whole = json_add_str(object, "batchId", r->id) &&
+                    json_add_str(object, "status", batch_state_name(r->state)) &&
+                    json_add_i64(object, "total", r->total) && json_add_i64(object, "processed", processed) &&
+                    json_add_i64(object, "succeeded", r->succeeded) && json_add_i64(object, "failed", r->failed) &&
+                    add_number(object, "percentComplete", batch_report_percent(processed, r->total)) &&
+                    instant_add(object, "createdAt", r->created_ms) && json_add_str(object, "agentId", r->agent_id) &&
+                    json_add_i64(object, "priority", r->priority);
+    return whole_or_nothing(object, is_whole);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/batch_settings.h"
+
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/limits.h"
+#include "common/domain/pacing.h"
+#include "common/domain/phone.h"
+#include "common/domain/retry.h"
+#include "common/json/json.h"
+
+#define SEEN_PER_SHARD 256u
+#define SEEN_SHARDS_MAX 4096u
+#define TEXT_MAX ((size_t)4 * LIMIT_OPTIONS_JSON_BYTES)
+
+uint32_t batch_settings_seen_shards(uint64_t contacts)
+{
+    uint32_t shards = 1;
+    while (shards < SEEN_SHARDS_MAX && (uint64_t)shards * SEEN_PER_SHARD < contacts)
+        shards *= 2;
+    return shards;
+}
+
+/* The fields are written one behind the other; the first error is kept and the rest is skipped. */
+struct writer {
+    struct batch_settings *s;
+    int err;
+};
+
+static void put(struct writer *w, const char *name, const char *value)
+{
+    struct batch_settings *s = w->s;
+    if (w->err || !value)
+        return;
+    if (s->n == BATCH_SETTINGS_MAX) {
+        w->err = ERR_NOMEM;
+        return;
+    }
+    w->err = buf_append_str(&s->text, name);
+    s->ends[2 * s->n] = buf_len(&s->text);
+    if (!w->err)
+        w->err = buf_append_str(&s->text, value);
+    s->ends[2 * s->n + 1] = buf_len(&s->text);
+    s->n++;
+}
+
+static void put_i64(struct writer *w, const char *name, int64_t value)
+{
+    char text[24];
+    (void)snprintf(text, sizeof text, "%" PRId64, value);
+    put(w, name, text);
+}
+
+/* A list of texts as a JSON array, "" items not allowed; nothing where it is empty. */
+static void put_list(struct writer *w, const char *name, const char *const *items, size_t n)
+{
+    if (w->err || n == 0)
+        return;
+    struct buf json;
+    buf_init(&json, TEXT_MAX);
+    cJSON *list = cJSON_CreateStringArray(items, (int)n);
+    w->err = list ? json_print(list, &json) : ERR_NOMEM;
+    if (!w->err)
+        put(w, name, buf_str(&json));
+    cJSON_Delete(list);
+    buf_free(&json);
+}
+
+static void put_caller_ids(struct writer *w, const struct batch_options *o)
+{
+    char numbers[LIMIT_CALLER_IDS][PHONE_TEXT_LEN + 1];
+    const char *items[LIMIT_CALLER_IDS];
+    for (size_t i = 0; i < o->n_caller_ids; i++) {
+        phone_format(o->caller_ids[i], numbers[i]);
+        items[i] = numbers[i];
+    }
+    put_list(w, "caller_ids", items, o->n_caller_ids);
+}
+
+static void put_pace(struct writer *w, const struct batch_options *o)
+{
+    put_i64(w, "priority", o->priority);
+    put_i64(w, "cps", o->max_calls_per_second);
+    put_i64(w, "interval_us", pacing_interval_us(o->max_calls_per_second));
+    if (o->max_concurrent_calls > 0)
+        put_i64(w, "max_concurrent", o->max_concurrent_calls);
+    if (o->has_start)
+        put_i64(w, "start_ms", o->start_ms);
+    put(w, "timezone", o->timezone);
+}
+
+static void put_retry(struct writer *w, const struct retry_rules *rules)
+{
+    put_i64(w, "max_attempts", rules->max_attempts);
+    put_i64(w, "no_answer_delay_ms", rules->no_answer_delay_ms);
+    put_i64(w, "busy_delay_ms", rules->busy_delay_ms);
+    put_i64(w, "failed_delay_ms", rules->failed_delay_ms);
+    if (rules->voicemail_delay_ms > 0)
+        put_i64(w, "voicemail_delay_ms", rules->voicemail_delay_ms);
+    put(w, "on_unknown", on_unknown_name(rules->on_unknown));
+}
+
+static void put_call(struct writer *w, const struct batch_options *o)
+{
+    put_i64(w, "ring_s", o->ring_timeout_s);
+    put_i64(w, "talk_s", o->max_call_duration_s);
+    put_i64(w, "summary_wait_ms", INT64_C(1000) * o->summary_wait_s);
+    put_caller_ids(w, o);
+}
+
+int batch_settings_make(const struct batch_options *o, const char *agent_id, const char *user_id, uint64_t contacts,
+                        struct batch_settings *ret_settings)
+{
+    struct batch_settings settings = {.n = 0};
+    struct writer w = {&settings, 0};
+    buf_init(&settings.text, TEXT_MAX);
+    put(&w, "agent_id", agent_id);
+    put(&w, "user_id", user_id);
+    put_pace(&w, o);
+    put_retry(&w, &o->retry);
+    put_call(&w, o);
+    put(&w, "on_call_complete", o->on_call_complete);
+    put(&w, "on_batch_complete", o->on_batch_complete);
+    put(&w, "on_batch_failed", o->on_batch_failed);
+    put_list(&w, "tags", (const char *const *)o->tags, o->n_tags);
+    put_i64(&w, "seen_shards", batch_settings_seen_shards(contacts));
+    if (w.err) {
+        batch_settings_free(&settings);
+        return w.err;
+    }
+    *ret_settings = settings;
+    return 0;
+}
+
+void batch_settings_free(struct batch_settings *s)
+{
+    buf_free(&s->text);
+    s->n = 0;
+}
+
+void batch_settings_args(const struct batch_settings *s, struct redis_arg *args)
+{
+    size_t start = 0;
+    for (size_t i = 0; i < 2 * s->n; i++) {
+        args[i] = redis_arg_mem(buf_str(&s->text) + start, s->ends[i] - start);
+        start = s->ends[i];
+    }
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A batch's options as the fields of its hash in Redis, readable by people, read by the scripts, the worker and the
+ * notifier (docs/redis-keys.md). What has no value is left out.
+ */
+#ifndef CARILLON_PRODUCER_BATCH_SETTINGS_H
+#define CARILLON_PRODUCER_BATCH_SETTINGS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+#include "common/domain/options.h"
+#include "common/redis/redis.h"
+
+#define BATCH_SETTINGS_MAX 40 /* fields; batch_create takes 100 */
+
+/* Plain value; the texts are owned: batch_settings_free(). */
+struct batch_settings {
+    struct buf text;
+    size_t n; /* fields */
+    size_t ends[2 * BATCH_SETTINGS_MAX]; /* of name and value, in `text` */
+};
+
+/* `user_id` is what the tenant calls itself, `contacts` how many the body holds. ERR_NOMEM. */
+int batch_settings_make(const struct batch_options *o, const char *agent_id, const char *user_id, uint64_t contacts,
+                        struct batch_settings *ret_settings) MUST_CHECK;
+void batch_settings_free(struct batch_settings *s);
+
+/* Writes 2 * s->n arguments, borrowed from `s`. */
+void batch_settings_args(const struct batch_settings *s, struct redis_arg *args);
+
+/* How many sets the batch's seen numbers and ids are spread over: a power of two about contacts / 256, from 1 to 4096,
+ * so that each stays in Redis's compact encoding. */
+uint32_t batch_settings_seen_shards(uint64_t contacts);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/body.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "common/base/limits.h"
+#include "common/json/json.h"
+#include "producer/answer.h"
+
+static bool names_json(const char *type)
+{
+    static const char wanted[] = "application/json";
+    size_t len = sizeof wanted - 1;
+    if (strncasecmp(type, wanted, len) != 0)
+        return false;
+    return type[len] == '\0' || type[len] == ';' || type[len] == ' ';
+}
+
+bool body_is_json(const struct http_request *req)
+{
+    const char *type = http_request_header(req, "Content-Type");
+    const char *encoding = http_request_header(req, "Content-Encoding");
+    return (!type || names_json(type)) && (!encoding || strcasecmp(encoding, "identity") == 0);
+}
+
+void body_refuse_type(struct exchange *x)
+{
+    exchange_error(x, 415, "UNSUPPORTED_MEDIA_TYPE", "The body must be application/json, not compressed.", NULL);
+}
+
+static void refuse_syntax(struct exchange *x, const struct json_fault *fault)
+{
+    struct faults faults;
+    faults_init(&faults, 1);
+    faults_add_path(&faults, FAULT_SYNTAX, fault->reason, "%s", fault->path);
+    exchange_faults(x, &faults);
+    faults_free(&faults);
+}
+
+cJSON *body_read_object(struct exchange *x, bool is_optional)
+{
+    struct http_request *req = exchange_request(x);
+    size_t len;
+    const char *text = http_request_body(req, &len);
+    if (len == 0 && is_optional) {
+        cJSON *empty = cJSON_CreateObject();
+        if (!empty)
+            exchange_fail(x, ERR_NOMEM);
+        return empty;
+    }
+    if (!body_is_json(req)) {
+        body_refuse_type(x);
+        return NULL;
+    }
+    cJSON *value = NULL;
+    struct json_fault fault;
+    int err = json_parse(text, len, &value, &fault);
+    if (err == ERR_INVALID) {
+        refuse_syntax(x, &fault);
+        return NULL;
+    }
+    if (err) {
+        exchange_fail(x, err);
+        return NULL;
+    }
+    if (cJSON_IsObject(value))
+        return value;
+    cJSON_Delete(value);
+    exchange_bad_argument(x, "", "must be an object");
+    return NULL;
+}
+
+void body_check_names(const cJSON *object, const char *const *known, size_t n, struct faults *faults)
+{
+    const cJSON *member;
+    cJSON_ArrayForEach(member, object)
+    {
+        size_t i = 0;
+        while (i < n && strcmp(known[i], member->string) != 0)
+            i++;
+        if (i == n)
+            faults_add(faults, member->string, FAULT_UNKNOWN_FIELD, "is not a known field");
+    }
+}
+
+const char *body_str(const cJSON *object, const char *name, size_t max_bytes, struct faults *faults)
+{
+    const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
+    if (!member)
+        return NULL;
+    if (!cJSON_IsString(member)) {
+        faults_add(faults, name, FAULT_TYPE, "must be a string");
+        return NULL;
+    }
+    size_t len = strlen(member->valuestring);
+    if (len == 0 || len > max_bytes) {
+        faults_add(faults, name, FAULT_LENGTH, "must have 1 to %zu bytes", max_bytes);
+        return NULL;
+    }
+    return member->valuestring;
+}
+
+bool body_check_user(struct exchange *x, const cJSON *object)
+{
+    const cJSON *user = cJSON_GetObjectItemCaseSensitive(object, "userId");
+    if (!cJSON_IsString(user) || exchange_is_user(x, user->valuestring))
+        return true;
+    exchange_error(x, 403, CODE_FORBIDDEN, "userId is not the owner of this API key.", NULL);
+    return false;
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/call_rows.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/ident.h"
+#include "common/domain/call_text.h"
+#include "common/domain/contact_record.h"
+#include "common/domain/phone.h"
+#include "common/json/json.h"
+#include "common/redis/keys.h"
+#include "common/redis/reply.h"
+#include "producer/instant.h"
+
+#define ORDINAL_LEN 21
+#define RECORDING_FIELD_LEN (ORDINAL_LEN + 10) /* "<ordinal>:recording" */
+
+struct row {
+    uint64_t ordinal;
+    bool is_reached; /* its turn has come: it has a state text */
+    struct call_text text;
+    uint64_t phone;
+    char *name;
+    char *recording; /* NULL: none */
+};
+
+/* A bucket's part of the rows, for one command's answer. */
+struct piece {
+    struct call_rows *rows;
+    size_t first; /* index of a row */
+    size_t n;
+};
+
+#define PIECES_MAX (CALL_ROWS_MAX / LIMIT_BUCKET + 2)
+
+struct call_rows {
+    char batch_id[LIMIT_BATCH_ID_LEN + 1];
+    int64_t created_ms;
+    bool is_cut; /* contacts whose turn had not come were cancelled */
+    size_t n;
+    struct row *rows;
+    size_t n_pieces;
+    struct piece pieces[PIECES_MAX];
+    size_t awaited; /* replies */
+    int err; /* the first */
+    call_rows_fn fn;
+    void *arg;
+};
+
+static void cut_into_pieces(struct call_rows *rows)
+{
+    for (size_t i = 0; i < rows->n; i++) {
+        if (i == 0 || rows->rows[i].ordinal % LIMIT_BUCKET == 0)
+            rows->pieces[rows->n_pieces++] = (struct piece){rows, i, 0};
+        rows->pieces[rows->n_pieces - 1].n++;
+    }
+}
+
+int call_rows_create(const struct batch_report *report, uint64_t first, uint64_t end, struct call_rows **ret_rows)
+{
+    struct call_rows *rows = calloc(1, sizeof *rows);
+    if (!rows)
+        return ERR_NOMEM;
+    rows->n = end > first ? (size_t)(end - first) : 0;
+    rows->n = rows->n > CALL_ROWS_MAX ? CALL_ROWS_MAX : rows->n;
+    rows->rows = calloc(rows->n + 1, sizeof rows->rows[0]);
+    if (!rows->rows) {
+        free(rows);
+        return ERR_NOMEM;
+    }
+    memcpy(rows->batch_id, report->id, strlen(report->id) + 1);
+    rows->created_ms = report->created_ms;
+    rows->is_cut = report->state == BATCH_STATE_CANCELLING || report->state == BATCH_STATE_CANCELLED ||
+                   report->state == BATCH_STATE_FAILED;
+    for (size_t i = 0; i < rows->n; i++) {
+        rows->rows[i].ordinal = first + i;
+        call_text_init(&rows->rows[i].text);
+    }
+    cut_into_pieces(rows);
+    *ret_rows = rows;
+    return 0;
+}
+
+void call_rows_free(struct call_rows *rows)
+{
+    if (!rows)
+        return;
+    for (size_t i = 0; i < rows->n; i++) {
+        free(rows->rows[i].name);
+        free(rows->rows[i].recording);
+    }
+    free(rows->rows);
+    free(rows);
+}
+
+/* ---- reading ---- */
+
+static char *copy(const char *text, size_t len)
+{
+    char *own = malloc(len + 1);
+    if (!own)
+        return NULL;
+    memcpy(own, text, len);
+    own[len] = '\0';
+    return own;
+}
+
+static int take_record(struct row *row, const char *data, size_t len)
+{
+    struct contact contact;
+    bool is_elsewhere;
+    int err = contact_init(&contact);
+    if (err)
+        return err;
+    err = contact_record_unpack(&contact, data, len, &is_elsewhere);
+    if (!err) {
+        const char *name = contact_display_name(&contact);
+        row->phone = contact.phone;
+        row->name = copy(name, strlen(name));
+        err = row->name ? 0 : ERR_NOMEM;
+    }
+    contact_free(&contact);
+    return err == ERR_INVALID ? ERR_PROTOCOL : err;
+}
+
+static int take_state(struct row *row, const char *data, size_t len)
+{
+    int err = call_text_parse(data, len, &row->text);
+    row->is_reached = err == 0;
+    return err ? ERR_PROTOCOL : 0;
+}
+
+static int take_recording(struct row *row, const char *data, size_t len)
+{
+    row->recording = copy(data, len);
+    return row->recording ? 0 : ERR_NOMEM;
+}
+
+typedef int (*take_fn)(struct row *row, const char *data, size_t len);
+
+/* One HMGET's answer: what is absent is passed over. */
+static void take_piece(struct exchange *x, const struct redisReply *reply, int err, const struct piece *piece,
+                       take_fn take)
+{
+    struct call_rows *rows = piece->rows;
+    for (size_t i = 0; !err && i < piece->n; i++) {
+        const struct redisReply *value = reply_at(reply, i);
+        const char *data;
+        size_t len;
+        if (reply_is_nil(value))
+            continue;
+        err = reply_str(value, &data, &len);
+        if (!err)
+            err = take(&rows->rows[piece->first + i], data, len);
+    }
+    if (err && !rows->err)
+        rows->err = err;
+    if (--rows->awaited == 0)
+        rows->fn(x, rows->err, rows->arg);
+}
+
+static void on_records(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+{
+    take_piece(x, reply, err, arg, take_record);
+}
+
+static void on_states(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+{
+    take_piece(x, reply, err, arg, take_state);
+}
+
+static void on_recordings(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+{
+    take_piece(x, reply, err, arg, take_recording);
+}
+
+/* HMGET of the piece's rows; `suffix` follows each ordinal in its field's name. */
+static void ask(struct exchange *x, struct piece *piece, const struct key *key, const char *suffix,
+                exchange_reply_fn fn)
+{
+    struct call_rows *rows = piece->rows;
+    struct redis_arg args[2 + LIMIT_BUCKET];
+    char fields[LIMIT_BUCKET][RECORDING_FIELD_LEN + 1];
+    if (rows->err)
+        return;
+    args[0] = redis_arg_str("HMGET");
+    args[1] = key_arg(key);
+    for (size_t i = 0; i < piece->n; i++) {
+        (void)snprintf(fields[i], sizeof fields[i], "%" PRIu64 "%s", rows->rows[piece->first + i].ordinal, suffix);
+        args[2 + i] = redis_arg_str(fields[i]);
+    }
+    int err = exchange_command(x, args, 2 + piece->n, fn, piece);
+    if (err)
+        rows->err = err;
+    else
+        rows->awaited++;
+}
+
+void call_rows_read(struct call_rows *rows, struct exchange *x, bool with_texts, call_rows_fn fn, void *arg)
+{
+    const char *cell = exchange_identity(x)->cell;
+    rows->fn = fn;
+    rows->arg = arg;
+    for (size_t i = 0; i < rows->n_pieces; i++) {
+        struct piece *piece = &rows->pieces[i];
+        uint64_t bucket = rows->rows[piece->first].ordinal / LIMIT_BUCKET;
+        struct key contacts = key_batch_contacts(cell, rows->batch_id, bucket);
+        struct key states = key_batch_state(cell, rows->batch_id, bucket);
+        struct key texts = key_batch_texts(cell, rows->batch_id, bucket);
+        ask(x, piece, &contacts, "", on_records);
+        ask(x, piece, &states, "", on_states);
+        if (with_texts)
+            ask(x, piece, &texts, ":recording", on_recordings);
+    }
+    if (rows->awaited == 0)
+        fn(x, rows->err, arg);
+}
+
+/* ---- telling ---- */
+
+static bool add_duration(cJSON *object, const struct call_text *text)
+{
+    if (text->duration_s < 0)
+        return cJSON_AddNullToObject(object, "duration") != NULL;
+    return json_add_i64(object, "duration", text->duration_s) != NULL;
+}
+
+static bool add_phone(cJSON *object, const struct row *row)
+{
+    char phone[PHONE_TEXT_LEN + 1];
+    phone_format(row->phone, phone);
+    return json_add_str(object, "phoneNumber", phone) != NULL;
+}
+
+static bool is_cancelled(const struct call_rows *rows, const struct row *row)
+{
+    return rows->is_cut && !row->is_reached;
+}
+
+static enum call_status row_status(const struct call_rows *rows, const struct row *row)
+{
+    if (is_cancelled(rows, row))
+        return outcome_row(OUTCOME_CANCELLED)->status;
+    return call_state_status(row->text.state, row->text.has_outcome, row->text.outcome);
+}
+
+/* How the last attempt failed, or NULL. */
+static const char *row_error(const struct call_rows *rows, const struct row *row)
+{
+    enum call_status status = row_status(rows, row);
+    if (status != CALL_STATUS_MISSED && status != CALL_STATUS_FAILED)
+        return NULL;
+    return outcome_name(is_cancelled(rows, row) ? OUTCOME_CANCELLED : row->text.outcome);
+}
+
+static bool add_call_id(const struct call_rows *rows, const struct row *row, cJSON *object, const char *name)
+{
+    char id[LIMIT_CALL_ID_LEN + 1];
+    return ident_make_call(rows->batch_id, row->ordinal, id) == 0 && json_add_str(object, name, id) != NULL;
+}
+
+static bool add_recent(const struct call_rows *rows, const struct row *row, cJSON *object)
+{
+    const struct call_text *text = &row->text;
+    return add_call_id(rows, row, object, "id") &&
+           json_add_str(object, "callSid", text->provider_id[0] ? text->provider_id : NULL) &&
+           json_add_str(object, "status", call_status_name(row_status(rows, row))) && add_duration(object, text) &&
+           instant_add(object, "createdAt", text->begin_ms ? text->begin_ms : rows->created_ms) &&
+           add_phone(object, row) && json_add_str(object, "contactName", row->name);
+}
+
+static bool add_live(const struct call_rows *rows, const struct row *row, cJSON *object)
+{
+    return add_call_id(rows, row, object, "callId") &&
+           json_add_str(object, "status", call_status_name(row_status(rows, row))) &&
+           instant_add(object, "startTime", row->text.begin_ms) && add_phone(object, row) &&
+           json_add_str(object, "error", row_error(rows, row)) && add_duration(object, &row->text) &&
+           json_add_str(object, "recordingUrl", row->recording);
+}
+
+typedef bool (*add_row_fn)(const struct call_rows *rows, const struct row *row, cJSON *object);
+
+static cJSON *rows_json(const struct call_rows *rows, bool only_reached, add_row_fn add)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (size_t i = 0; list && i < rows->n; i++) {
+        const struct row *row = &rows->rows[i];
+        if (only_reached && !row->is_reached)
+            continue;
+        cJSON *object = cJSON_CreateObject();
+        if (!object || !cJSON_AddItemToArray(list, object) || !add(rows, row, object)) {
+            cJSON_Delete(list);
+            list = NULL;
+        }
+    }
+    return list;
+}
+
+static int newest_first(const void *left, const void *right)
+{
+    const struct row *a = left, *b = right;
+    if (a->text.begin_ms != b->text.begin_ms)
+        return a->text.begin_ms > b->text.begin_ms ? -1 : 1;
+    return a->ordinal > b->ordinal ? -1 : a->ordinal < b->ordinal;
+}
+
+cJSON *call_rows_recent_json(struct call_rows *rows)
+{
+    if (rows->n > 1)
+        qsort(rows->rows, rows->n, sizeof rows->rows[0], newest_first);
+    return rows_json(rows, true, add_recent);
+}
+
+cJSON *call_rows_live_json(const struct call_rows *rows)
+{
+    return rows_json(rows, false, add_live);
+}

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/exchange.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/ident.h"
+#include "common/redis/keys.h"
+#include "common/redis/reply.h"
+#include "producer/answer.h"
+#include "producer/bearer.h"
+
+struct exchange {
+    struct api *api; /* borrowed */
+    struct http_request *req; /* borrowed; NULL once over */
+    unsigned holds; /* the request, each reply to come, and whoever is on the stack */
+    bool is_answered;
+    enum access access;
+    exchange_fn run;
+    uint8_t key[DIGEST_SHA256_LEN]; /* SHA-256 of the bearer token */
+    int64_t asked_us;
+    struct identity who;
+    void *state;
+    void (*free_state)(void *state);
+};
+
+/* One command under way. */
+struct pending {
+    struct exchange *x;
+    exchange_reply_fn fn;
+    void *arg;
+};
+
+static void release(struct exchange *x)
+{
+    if (--x->holds > 0)
+        return;
+    if (x->free_state)
+        x->free_state(x->state);
+    free(x);
+}
+
+struct api *exchange_api(const struct exchange *x)
+{
+    return x->api;
+}
+
+const struct identity *exchange_identity(const struct exchange *x)
+{
+    return &x->who;
+}
+
+struct http_request *exchange_request(const struct exchange *x)
+{
+    return x->req;
+}
+
+bool exchange_is_open(const struct exchange *x)
+{
+    return x->req && !x->is_answered;
+}
+
+void exchange_keep(struct exchange *x, void *state, void (*free_state)(void *state))
+{
+    x->state = state;
+    x->free_state = free_state;
+}
+
+void *exchange_kept(const struct exchange *x)
+{
+    return x->state;
+}
+
+/* ---- Redis ---- */
+
+static void on_reply(const struct redisReply *reply, int err, void *arg)
+{
+    struct pending *pending = arg;
+    struct exchange *x = pending->x;
+    if (exchange_is_open(x))
+        pending->fn(x, reply, err ? err : reply_to_err(reply), pending->arg);
+    free(pending);
+    release(x);
+}
+
+static struct pending *pend(struct exchange *x, exchange_reply_fn fn, void *arg)
+{
+    struct pending *pending = malloc(sizeof *pending);
+    if (pending)
+        *pending = (struct pending){x, fn, arg};
+    return pending;
+}
+
+static int pended(struct exchange *x, struct pending *pending, int err)
+{
+    if (err)
+        free(pending);
+    else
+        x->holds++;
+    return err;
+}
+
+int exchange_command(struct exchange *x, const struct redis_arg *args, size_t n, exchange_reply_fn fn, void *arg)
+{
+    struct pending *pending = pend(x, fn, arg);
+    if (!pending)
+        return ERR_NOMEM;
+    return pended(x, pending, redis_command(x->api->redis, args, n, API_REDIS_MS, on_reply, pending));
+}
+
+int exchange_script(struct exchange *x, enum lua_script script, const struct redis_arg *args, size_t n,
+                    exchange_reply_fn fn, void *arg)
+{
+    struct pending *pending = pend(x, fn, arg);
+    if (!pending)
+        return ERR_NOMEM;
+    struct key prefix = key_cell_prefix(x->who.cell);
+    return pended(x, pending, script_run(x->api->redis, script, prefix.text, args, n, API_REDIS_MS, on_reply, pending));
+}
+
+/* ---- answering ---- */
+
+static bool may_answer(struct exchange *x, int status)
+{
+    if (!exchange_is_open(x))
+        return false;
+    x->is_answered = true;
+    api_count_answer(x->api, status);
+    return true;
+}
+
+void exchange_answer(struct exchange *x, int status, cJSON *body)
+{
+    if (may_answer(x, body ? status : 500))
+        answer_json(x->req, status, body);
+    else
+        cJSON_Delete(body);
+}
+
+void exchange_answer_page(struct exchange *x, cJSON *body, const char *next_cursor)
+{
+    if (may_answer(x, body ? 200 : 500))
+        answer_json_with(x->req, 200, body, (struct http_header){"X-Next-Cursor", next_cursor});
+    else
+        cJSON_Delete(body);
+}
+
+void exchange_error(struct exchange *x, int status, const char *code, const char *message, cJSON *details)
+{
+    if (may_answer(x, status))
+        answer_error(x->req, status, code, message, details);
+    else
+        cJSON_Delete(details);
+}
+
+void exchange_faults(struct exchange *x, const struct faults *faults)
+{
+    if (may_answer(x, 400))
+        answer_faults(x->req, faults);
+}
+
+void exchange_bad_argument(struct exchange *x, const char *name, const char *message)
+{
+    if (may_answer(x, 400))
+        answer_bad_argument(x->req, name, message);
+}
+
+void exchange_not_found(struct exchange *x)
+{
+    exchange_error(x, 404, CODE_BATCH_NOT_FOUND, "There is no such batch.", NULL);
+}
+
+void exchange_fail(struct exchange *x, int err)
+{
+    bool is_away = err_is_retryable(err);
+    if (!may_answer(x, is_away ? 503 : 500))
+        return;
+    if (is_away)
+        answer_unavailable(x->req);
+    else
+        answer_internal(x->req);
+}
+
+/* ---- authorization ---- */
+
+bool exchange_is_user(const struct exchange *x, const char *user_id)
+{
+    return strcmp(user_id, x->who.tenant) == 0 || (x->who.alias[0] && strcmp(user_id, x->who.alias) == 0);
+}
+
+static void refuse_key(struct exchange *x)
+{
+    exchange_error(x, 401, CODE_UNAUTHORIZED, "Invalid or missing API key.", NULL);
+}
+
+static void admit(struct exchange *x)
+{
+    const char *user_id = http_request_query(x->req, "userId");
+    if (x->who.role == ROLE_OPERATOR)
+        exchange_error(x, 403, CODE_FORBIDDEN, "An operator's key belongs to no tenant.", NULL);
+    else if (x->who.role == ROLE_VIEWER && x->access == ACCESS_WRITE)
+        exchange_error(x, 403, CODE_FORBIDDEN, "This key may only read.", NULL);
+    else if (user_id && !exchange_is_user(x, user_id))
+        exchange_error(x, 403, CODE_FORBIDDEN, "userId is not the owner of this API key.", NULL);
+    else if (!api_serves_cell(x->api, x->who.cell))
+        exchange_error(x, 503, CODE_UNAVAILABLE, "This server does not serve the tenant's cell.", NULL);
+    else
+        x->run(x);
+}
+
+static int read_text(const struct redisReply *reply, char *ret, size_t cap)
+{
+    const char *text;
+    size_t len;
+    int err = reply_str(reply, &text, &len);
+    if (err)
+        return err;
+    if (len >= cap || memchr(text, '\0', len))
+        return ERR_PROTOCOL;
+    memcpy(ret, text, len);
+    ret[len] = '\0';
+    return 0;
+}
+
+static void on_tenant(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+{
+    (void)arg;
+    if (err) {
+        exchange_fail(x, err);
+        return;
+    }
+    const struct redisReply *cell = reply_at(reply, 0), *alias = reply_at(reply, 1);
+    if (reply_is_nil(cell)) {
+        refuse_key(x); /* the tenant is gone */
+        return;
+    }
+    err = read_text(cell, x->who.cell, sizeof x->who.cell);
+    if (!err && !reply_is_nil(alias))
+        err = read_text(alias, x->who.alias, sizeof x->who.alias);
+    if (err || !ident_is_cell(x->who.cell, strlen(x->who.cell))) {
+        exchange_fail(x, ERR_PROTOCOL);
+        return;
+    }
+    key_cache_put(x->api->key_cache, x->key, x->asked_us, &x->who);
+    admit(x);
+}
+
+static void ask_tenant(struct exchange *x)
+{
+    struct key key = key_dir_tenant(x->who.tenant);
+    struct redis_arg args[] = {redis_arg_str("HMGET"), key_arg(&key), redis_arg_str("cell"), redis_arg_str("alias")};
+    int err = exchange_command(x, args, 4, on_tenant, NULL);
+    if (err)
+        exchange_fail(x, err);
+}
+
+static int read_role(const struct redisReply *reply, enum role *ret_role)
+{
+    static const char *const names[] = {
+        [ROLE_TENANT] = "tenant", [ROLE_VIEWER] = "viewer", [ROLE_OPERATOR] = "operator"};
+    char text[16];
+    int err = read_text(reply, text, sizeof text);
+    if (err)
+        return err;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *ret_role = (enum role)i;
+            return 0;
+        }
+    }
+    return ERR_PROTOCOL;
+}
+
+static void on_key(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+{
+    (void)arg;
+    if (err) {
+        exchange_fail(x, err);
+        return;
+    }
+    const struct redisReply *role = reply_at(reply, 0), *tenant = reply_at(reply, 1);
+    if (reply_is_nil(role)) {
+        refuse_key(x);
+        return;
+    }
+    err = read_role(role, &x->who.role);
+    if (!err && x->who.role == ROLE_OPERATOR) {
+        admit(x);
+        return;
+    }
+    if (!err)
+        err = read_text(tenant, x->who.tenant, sizeof x->who.tenant);
+    if (err || !ident_is_valid(x->who.tenant, strlen(x->who.tenant), LIMIT_ID_LEN))
+        exchange_fail(x, ERR_PROTOCOL);
+    else
+        ask_tenant(x);
+}
+
+static void ask_key(struct exchange *x)
+{
+    char hex[2 * DIGEST_SHA256_LEN + 1];
+    bearer_hex(x->key, hex);
+    struct key key = key_dir_api_key(hex);
+    struct redis_arg args[] = {redis_arg_str("HMGET"), key_arg(&key), redis_arg_str("role"), redis_arg_str("tenant")};
+    x->asked_us = clock_mono_us();
+    int err = exchange_command(x, args, 4, on_key, NULL);
+    if (err)
+        exchange_fail(x, err);
+}
+
+static void authorize(struct exchange *x)
+{
+    if (bearer_read(http_request_header(x->req, "Authorization"), x->key) != 0)
+        refuse_key(x);
+    else if (!redis_is_ready(x->api->redis))
+        exchange_fail(x, ERR_UNAVAILABLE);
+    else if (key_cache_find(x->api->key_cache, x->key, clock_mono_us(), &x->who))
+        admit(x);
+    else
+        ask_key(x);
+}
+
+struct exchange *exchange_begin(struct api *api, struct http_request *req, enum access access, exchange_fn run)
+{
+    struct exchange *x = calloc(1, sizeof *x);
+    if (!x) {
+        answer_internal(req);
+        return NULL;
+    }
+    x->api = api;
+    x->req = req;
+    x->access = access;
+    x->run = run;
+    x->holds = 1; /* the request's; given back by exchange_gone() */
+    http_request_attach(req, x);
+    authorize(x);
+    return x;
+}
+
+void exchange_gone(struct http_request *req, void *arg)
+{
+    (void)arg;
+    struct exchange *x = http_request_attached(req);
+    if (!x)
+        return;
+    x->req = NULL;
+    release(x);
+}
+
+/* ---- what many routes read ---- */
+
+bool exchange_batch_id(struct exchange *x, char ret_id[LIMIT_BATCH_ID_LEN + 1])
+{
+    char cell[LIMIT_CELL_ID_LEN + 1];
+    const char *id = http_request_param(x->req, "id");
+    if (!id)
+        id = http_request_query(x->req, "batchId");
+    if (!id || !id[0]) {
+        exchange_bad_argument(x, "batchId", "is required");
+        return false;
+    }
+    size_t len = strlen(id);
+    if (len > LIMIT_BATCH_ID_LEN || ident_batch_cell(id, len, cell) != 0 || strcmp(cell, x->who.cell) != 0) {
+        exchange_not_found(x);
+        return false;
+    }
+    memcpy(ret_id, id, len + 1);
+    return true;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One request, from its authorization to its answer, and the Redis replies that it waits for. An exchange outlives its
+ * HTTP request where replies are still to come; those are then dropped. Handlers are continuations: each function sends
+ * commands, or answers, and returns.
+ */
+#ifndef CARILLON_PRODUCER_EXCHANGE_H
+#define CARILLON_PRODUCER_EXCHANGE_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/domain/faults.h"
+#include "common/http/server.h"
+#include "common/redis/script.h"
+#include "producer/api.h"
+#include "producer/identity.h"
+
+struct exchange;
+
+enum access { ACCESS_READ, ACCESS_WRITE };
+
+typedef void (*exchange_fn)(struct exchange *x);
+
+/* Begins an exchange for `req` and attaches it, so that exchange_gone() must be the route's on_gone. Reads the API key,
+ * asks Redis about it where needed, checks role, cell and the query's userId, and calls `run`, at once or later; or
+ * answers 401, 403 or 503 itself. `run` is never called for a request that is over. Returns NULL where memory ran out,
+ * which it has answered too. */
+struct exchange *exchange_begin(struct api *api, struct http_request *req, enum access access, exchange_fn run);
+/* An http_route's on_gone. */
+void exchange_gone(struct http_request *req, void *arg);
+
+struct api *exchange_api(const struct exchange *x);
+/* Valid from `run` on. */
+const struct identity *exchange_identity(const struct exchange *x);
+/* The request; NULL once it is over. */
+struct http_request *exchange_request(const struct exchange *x);
+/* True as long as an answer can be given and none was. */
+bool exchange_is_open(const struct exchange *x);
+
+/* The handler's own state. `free_state` is called when the last reply is in and the request is over. */
+void exchange_keep(struct exchange *x, void *state, void (*free_state)(void *state));
+void *exchange_kept(const struct exchange *x);
+
+/* ---- Redis ---- */
+
+/* A reply. `err` is 0; or what an error reply stands for; or, with `reply` NULL, ERR_CLOSED or ERR_TIMEOUT: not known
+ * whether it was done. Only called while the exchange is open; `arg` must live as long as that. */
+typedef void (*exchange_reply_fn)(struct exchange *x, const struct redisReply *reply, int err, void *arg);
+
+/* Sends a command, or runs a script of the tenant's cell. ERR_UNAVAILABLE where it cannot be sent, ERR_NOMEM; then `fn`
+ * is not called. */
+int exchange_command(struct exchange *x, const struct redis_arg *args, size_t n, exchange_reply_fn fn,
+                     void *arg) MUST_CHECK;
+int exchange_script(struct exchange *x, enum lua_script script, const struct redis_arg *args, size_t n,
+                    exchange_reply_fn fn, void *arg) MUST_CHECK;
+
+/* ---- answering; each at most once, nothing where the exchange is not open ---- */
+
+/* `body` is taken. */
+void exchange_answer(struct exchange *x, int status, cJSON *body);
+/* A page of a list: 200, with the header X-Next-Cursor. */
+void exchange_answer_page(struct exchange *x, cJSON *body, const char *next_cursor);
+/* `details` is taken. */
+void exchange_error(struct exchange *x, int status, const char *code, const char *message, cJSON *details);
+void exchange_faults(struct exchange *x, const struct faults *faults);
+void exchange_bad_argument(struct exchange *x, const char *name, const char *message);
+void exchange_not_found(struct exchange *x);
+/* 503 where `err` says that Redis is away, 500 otherwise. */
+void exchange_fail(struct exchange *x, int err);
+
+/* ---- what many routes read ---- */
+
+/* The batch that the path's {id}, or else the query's batchId, names; answers 400 or 404 and gives false where there is
+ * none or it lies in another cell than the tenant. */
+bool exchange_batch_id(struct exchange *x, char ret_id[LIMIT_BATCH_ID_LEN + 1]);
+/* Whether `user_id` names the tenant. */
+bool exchange_is_user(const struct exchange *x, const char *user_id);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Whom an API key stands for.
+ */
+#ifndef CARILLON_PRODUCER_IDENTITY_H
+#define CARILLON_PRODUCER_IDENTITY_H
+
+#include "common/base/limits.h"
+#include "common/domain/batch_request.h"
+
+enum role {
+    ROLE_TENANT, /* reads and writes what is its tenant's */
+    ROLE_VIEWER, /* reads it */
+    ROLE_OPERATOR, /* runs the fleet; belongs to no tenant */
+};
+
+struct identity {
+    enum role role;
+    char tenant[LIMIT_ID_LEN + 1]; /* "" for an operator */
+    char alias[BATCH_REQUEST_USER_BYTES + 1]; /* another name that a userId may give; "" where there is none */
+    char cell[LIMIT_CELL_ID_LEN + 1];
+};
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/ingest_body.h"
+
+#include <stdlib.h>
+
+#include "common/base/limits.h"
+#include "common/domain/contact.h"
+#include "common/json/json.h"
+
+struct ingest_body {
+    struct json_cutter *cutter;
+    struct batch_request request;
+    struct contact contact; /* the one being read */
+    struct ingest_pack *pack;
+    struct faults faults;
+    struct faults warnings;
+    uint64_t n_contacts;
+};
+
+static int on_member(const char *key, const char *value, size_t len, void *arg)
+{
+    struct ingest_body *b = arg;
+    return batch_request_member(&b->request, key, value, len, &b->faults);
+}
+
+static int on_array(void *arg)
+{
+    struct ingest_body *b = arg;
+    batch_request_contacts_begin(&b->request);
+    return 0;
+}
+
+static int on_element(size_t index, const char *value, size_t len, void *arg)
+{
+    struct ingest_body *b = arg;
+    if (index >= LIMIT_INLINE_CONTACTS)
+        return ERR_DENIED; /* told from the cutter's own ERR_TOO_LARGE */
+    b->n_contacts = index + 1;
+    faults_at(&b->faults, "contacts[%zu]", index);
+    faults_at(&b->warnings, "contacts[%zu]", index);
+    int err = contact_read_json(&b->contact, value, len, &b->faults, &b->warnings);
+    faults_at(&b->faults, "%s", "");
+    faults_at(&b->warnings, "%s", "");
+    if (err == ERR_INVALID)
+        return 0;
+    if (!err && faults_count(&b->faults) == 0)
+        err = ingest_pack_add(b->pack, &b->contact);
+    return err;
+}
+
+int ingest_body_create(struct ingest_body **ret_body)
+{
+    struct ingest_body *b = calloc(1, sizeof *b);
+    if (!b)
+        return ERR_NOMEM;
+    faults_init(&b->faults, LIMIT_FAULTS);
+    faults_init(&b->warnings, LIMIT_WARNINGS);
+    const struct json_cutter_config config = {
+        .array_key = "contacts",
+        .element_max = LIMIT_CONTACT_JSON_BYTES,
+        .member_max = LIMIT_OPTIONS_JSON_BYTES,
+        .on_member = on_member,
+        .on_array = on_array,
+        .on_element = on_element,
+        .arg = b,
+    };
+    int err = contact_init(&b->contact);
+    if (!err)
+        err = ingest_pack_create(&b->pack);
+    if (!err)
+        err = json_cutter_create(&config, &b->cutter);
+    if (err) {
+        ingest_body_free(b);
+        return err;
+    }
+    *ret_body = b;
+    return 0;
+}
+
+void ingest_body_free(struct ingest_body *b)
+{
+    if (!b)
+        return;
+    json_cutter_free(b->cutter);
+    batch_request_free(&b->request);
+    contact_free(&b->contact);
+    ingest_pack_free(b->pack);
+    faults_free(&b->faults);
+    faults_free(&b->warnings);
+    free(b);
+}
+
+static int cut(struct ingest_body *b, int err, const struct json_fault *fault)
+{
+    if (err == ERR_DENIED)
+        return ERR_TOO_LARGE;
+    if (err == ERR_INVALID || err == ERR_TOO_LARGE) {
+        const char *code = err == ERR_INVALID ? FAULT_SYNTAX : FAULT_LENGTH;
+        faults_add_path(&b->faults, code, fault->reason, "%s", fault->path);
+        err = ERR_INVALID;
+    }
+    /* Nothing will be written any more: what waits for it can go. */
+    if (err || faults_count(&b->faults) > 0)
+        ingest_pack_clear(b->pack);
+    return err;
+}
+
+int ingest_body_feed(struct ingest_body *b, const char *data, size_t len)
+{
+    struct json_fault fault = {.path = "", .reason = "is too large"};
+    return cut(b, json_cutter_feed(b->cutter, data, len, &fault), &fault);
+}
+
+int ingest_body_finish(struct ingest_body *b)
+{
+    struct json_fault fault = {.path = "", .reason = "is cut short"};
+    int err = cut(b, json_cutter_finish(b->cutter, &fault), &fault);
+    if (!err)
+        batch_request_finish(&b->request, b->n_contacts, &b->faults);
+    return err;
+}
+
+const struct batch_request *ingest_body_request(const struct ingest_body *b)
+{
+    return &b->request;
+}
+
+uint64_t ingest_body_contacts(const struct ingest_body *b)
+{
+    return b->n_contacts;
+}
+
+struct ingest_pack *ingest_body_pack(struct ingest_body *b)
+{
+    return b->pack;
+}
+
+struct faults *ingest_body_faults(struct ingest_body *b)
+{
+    return &b->faults;
+}
+
+struct faults *ingest_body_warnings(struct ingest_body *b)
+{
+    return &b->warnings;
+}

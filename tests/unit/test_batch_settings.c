@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/batch_settings.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* The options as the API reads them. */
+static struct batch_options read_options(const char *json)
+{
+    static const char *const trunks[] = {"main", "second"};
+    const struct options_policy policy = {.trunks = trunks, .n_trunks = 2};
+    struct batch_options options;
+    struct faults faults, warnings;
+    cJSON *value = cJSON_Parse(json);
+    assert_non_null(value);
+    faults_init(&faults, 10);
+    faults_init(&warnings, 10);
+    assert_int_equal(options_read(value, &policy, 1763283599000, &options, &faults, &warnings), 0);
+    faults_free(&faults);
+    faults_free(&warnings);
+    cJSON_Delete(value);
+    return options;
+}
+
+/* The settings as "name=value\n" lines. */
+static char *settings_text(const char *json, uint64_t contacts)
+{
+    struct batch_options options = read_options(json);
+    struct batch_settings settings;
+    struct redis_arg args[2 * BATCH_SETTINGS_MAX];
+    struct buf text;
+    buf_init(&text, 1 << 20);
+    assert_int_equal(batch_settings_make(&options, "agent 7", "user_456", contacts, &settings), 0);
+    batch_settings_args(&settings, args);
+    for (size_t i = 0; i < settings.n; i++) {
+        assert_int_equal(buf_append(&text, args[2 * i].data, args[2 * i].len), 0);
+        assert_int_equal(buf_append_char(&text, '='), 0);
+        assert_int_equal(buf_append(&text, args[2 * i + 1].data, args[2 * i + 1].len), 0);
+        assert_int_equal(buf_append_char(&text, '\n'), 0);
+    }
+    batch_settings_free(&settings);
+    batch_options_free(&options);
+    char *taken = buf_take(&text, NULL);
+    assert_non_null(taken);
+    return taken;
+}
+
+static void test_defaults_leave_out_what_has_no_value(void **state)
+{
+    (void)state;
+    char *text = settings_text("{}", 1);
+    assert_string_equal(text, "agent_id=agent 7\n"
+                              "user_id=user_456\n"
+                              "priority=5\n"
+                              "cps=10\n"
+                              "interval_us=100500\n"
+                              "timezone=UTC\n"
+                              "max_attempts=3\n"
+                              "no_answer_delay_ms=3600000\n"
+                              "busy_delay_ms=300000\n"
+                              "failed_delay_ms=3600000\n"
+                              "on_unknown=retry\n"
+                              "ring_s=30\n"
+                              "talk_s=1800\n"
+                              "summary_wait_ms=120000\n"
+                              "seen_shards=1\n");
+    free(text);
+}
+
+static void test_every_option_has_its_field(void **state)
+{
+    (void)state;
+    char *text = settings_text(
+        "{\"priority\":7,\"maxCallsPerSecond\":12,\"maxConcurrentCalls\":40,"
+        "\"scheduledStartTime\":\"2025-11-16T09:00:00.000Z\",\"timezone\":\"UTC\","
+        "\"retryStrategy\":{\"maxAttempts\":2,\"noAnswerDelay\":2000,\"busyDelay\":1000,\"voicemailDelay\":4000,"
+        "\"failedDelay\":3000},\"onUnknown\":\"hold\",\"ringTimeout\":20,\"maxCallDuration\":60,\"summaryWait\":5,"
+        "\"webhooks\":{\"onCallComplete\":\"https://crm.example/c\",\"onBatchComplete\":\"https://crm.example/b\","
+        "\"onBatchFailed\":\"https://crm.example/f\"},\"tags\":[\"Q4\",\"say \\\"hi\\\"\"],"
+        "\"callerIds\":[\"+1 (555) 000-1111\",\"+15550002222\"],\"trunk\":\"second\"}",
+        100000);
+    assert_string_equal(text, "agent_id=agent 7\n"
+                              "user_id=user_456\n"
+                              "priority=7\n"
+                              "cps=12\n"
+                              "interval_us=83750\n"
+                              "max_concurrent=40\n"
+                              "start_ms=1763283600000\n"
+                              "timezone=UTC\n"
+                              "max_attempts=2\n"
+                              "no_answer_delay_ms=2000\n"
+                              "busy_delay_ms=1000\n"
+                              "failed_delay_ms=3000\n"
+                              "voicemail_delay_ms=4000\n"
+                              "on_unknown=hold\n"
+                              "ring_s=20\n"
+                              "talk_s=60\n"
+                              "summary_wait_ms=5000\n"
+                              "caller_ids=[\"+15550001111\",\"+15550002222\"]\n"
+                              "on_call_complete=https://crm.example/c\n"
+                              "on_batch_complete=https://crm.example/b\n"
+                              "on_batch_failed=https://crm.example/f\n"
+                              "tags=[\"Q4\",\"say \\\"hi\\\"\"]\n"
+                              "seen_shards=512\n");
+    free(text);
+}
+
+static void test_seen_shards_are_a_power_of_two_about_a_shard_for_256_contacts(void **state)
+{
+    static const struct {
+        uint64_t contacts;
+        uint32_t shards;
+    } cases[] = {{0, 1},   {1, 1},        {256, 1},        {257, 2},          {512, 2},
+                 {513, 4}, {100000, 512}, {1048576, 4096}, {1000000000, 4096}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(batch_settings_seen_shards(cases[i].contacts), cases[i].shards);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults_leave_out_what_has_no_value),
+        cmocka_unit_test(test_every_option_has_its_field),
+        cmocka_unit_test(test_seen_shards_are_a_power_of_two_about_a_shard_for_256_contacts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
