@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A running producer with tenants, trunks and keys of its own, and a client that shows whole answers.
+
+    with Api(redis_server) as api:
+        key = api.tenant("acme")
+        answer = api.post("/api/v1/batch", body(["+15550001111"]), key=key)
+        assert answer.status == 202, answer
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import http.client
+import json
+import os
+import pathlib
+import tempfile
+from types import TracebackType
+from typing import Any, Iterable
+
+import redis
+
+from tests.support.engine import Engine
+from tests.support.processes import Process
+from tests.support.redis_server import RedisServer
+
+CELL = "c0"
+LOOPBACK = "127.0.0.0/8"
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What came back. `headers` by lower-case name."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def code(self) -> str:
+        return str(self.json()["code"])
+
+    @property
+    def field_errors(self) -> dict[str, list[str]]:
+        return dict(self.json()["details"]["fieldErrors"])
+
+
+class Api:
+    """One producer on `redis_server`, which must be running; its Redis is emptied at the start."""
+
+    def __init__(self, server: RedisServer, *args: str) -> None:
+        self.server = server
+        self.client: redis.Redis = server.client()
+        self.client.flushall()
+        self.engine = Engine(self.client)
+        self._fresh = 15560000000
+        self._directory = tempfile.TemporaryDirectory(prefix="carillon-api-")
+        secrets_key = pathlib.Path(self._directory.name) / "secrets.key"
+        secrets_key.write_text(base64.b64encode(os.urandom(32)).decode(), encoding="ascii")
+        self.process = Process(
+            "carillon-producer",
+            *("--redis-url", server.url, "--listen", "127.0.0.1:0", "--secrets-key-file", str(secrets_key)),
+            *args,
+        )
+
+    # ---- up and down ----
+
+    def __enter__(self) -> Api:
+        self.process.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.process.__exit__(kind, error, trace)
+        self._directory.cleanup()
+
+    # ---- who may ask ----
+
+    def trunk(self, name: str = "main", **fields: Any) -> str:
+        self.engine.trunk(name, **{"profile": "retell", "caller_ids": '["+15550001111"]', **fields})
+        return name
+
+    def tenant(self, name: str, alias: str = "", trunks: Iterable[str] = ("main",), cell: str = CELL, **fields: Any) -> str:
+        """Makes the tenant and gives a key of it."""
+        self.engine.tenant(name, trunks=json.dumps(list(trunks)), **fields)
+        self.client.hset(f"carillon:{{dir}}:tenant:{name}", mapping={"cell": cell, **({"alias": alias} if alias else {})})
+        return self.key(name)
+
+    def key(self, tenant: str, role: str = "tenant") -> str:
+        key = "crl_" + os.urandom(16).hex()
+        fields = {"role": role, "id": "key_" + os.urandom(4).hex(), "created_ms": 1, **({"tenant": tenant} if tenant else {})}
+        self.client.hset(self.key_name(key), mapping=fields)
+        return key
+
+    @staticmethod
+    def key_name(key: str) -> str:
+        return "carillon:{dir}:key:" + hashlib.sha256(key.encode()).hexdigest()
+
+    # ---- asking ----
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        payload: bytes | None = None,
+        key: str | None = None,
+        headers: dict[str, str] | None = None,
+        timeout: float = 60.0,
+    ) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.process.port, timeout=timeout)
+        sent = {**({"Authorization": f"Bearer {key}"} if key else {}), **(headers or {})}
+        try:
+            connection.request(method, path, payload, sent)
+            response = connection.getresponse()
+            got = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, got, response.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str, key: str | None = None) -> Answer:
+        return self.request("GET", path, key=key)
+
+    def send(self, method: str, path: str, body: Any = None, key: str | None = None) -> Answer:
+        payload = None if body is None else json.dumps(body).encode()
+        return self.request(method, path, payload, key, {"Content-Type": "application/json"} if payload else None)
+
+    def post(self, path: str, body: Any = None, key: str | None = None) -> Answer:
+        return self.send("POST", path, body, key)
+
+    def fresh_numbers(self, count: int) -> list[str]:
+        """Numbers that no other test has dialed: a number on a call is not dialed again meanwhile."""
+        self._fresh += count
+        return numbers(count, self._fresh - count)
+
+    def create(self, key: str, contacts: list[Any], **options: Any) -> str:
+        """A batch's id; anything but 202 fails."""
+        answer = self.post("/api/v1/batch", batch_body(contacts, **options), key)
+        assert answer.status == 202, answer
+        return str(answer.json()["batchId"])
+
+    # ---- looking ----
+
+    def snapshot(self) -> dict[bytes, bytes | None]:
+        """Everything that lies in Redis, as DUMP shows it."""
+        return {name: self.client.dump(name) for name in self.client.scan_iter(count=1000)}
+
+    def batch(self, batch: str) -> dict[str, str]:
+        return self.engine.hash(f"batch:{batch}")
+
+    def contacts(self, batch: str) -> int:
+        """How many records the batch's buckets hold."""
+        total = 0
+        for name in self.client.scan_iter(match=self.engine.key(f"batch:{batch}:contacts:*"), count=1000):
+            total += self.client.hlen(name)
+        return total
+
+
+def batch_body(contacts: list[Any], **options: Any) -> dict[str, Any]:
+    """A creation's body. Contacts given as text are numbers."""
+    listed = [{"phoneNumber": contact} if isinstance(contact, str) else contact for contact in contacts]
+    return {"agentId": "agent_123", "contacts": listed, **({"options": options} if options else {})}
+
+
+def numbers(count: int, start: int = 15550100000) -> list[str]:
+    return [f"+{start + i}" for i in range(count)]
