@@ -266,6 +266,7 @@ static void tear_down(struct daemon *d)
     if (d->is_started && d->spec->stop)
         d->spec->stop(d->state);
     loop_timer_free(d->start_timer);
+    loop_timer_free(d->cells_timer);
     loop_timer_free(d->drain_timer);
     loop_timer_free(d->close_timer);
     for (size_t i = 0; i < DAEMON_SIGNALS; i++)

@@ -1,23 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/daemon/daemon_internal.h"
 
+#include <stdio.h>
+
 #include "common/base/log.h"
 #include "common/redis/script.h"
 
 #define SCHEMA_VERSION 1
 #define OPEN_DEADLINE_MS 5000
+#define RETRY_US 1000000
 
 static void open_next(struct daemon *d);
+
+static void on_retry(void *arg)
+{
+    struct daemon *d = arg;
+    if (redis_is_ready(d->redis))
+        open_next(d);
+}
+
+/* Redis answers, but not this: it is full, or busy. */
+static void retry_later(struct daemon *d, int err, const char *detail)
+{
+    const char *cell = d->cells[d->n_opened];
+    log_warn("cell.not_opened", log_str("cell", cell), log_err(err), log_str("detail", detail));
+    snprintf(d->refusal_detail, sizeof d->refusal_detail, "cell %s: %s", cell, detail ? detail : err_name(err));
+    loop_timer_arm_us(d->cells_timer, RETRY_US);
+}
 
 static void on_opened(const struct redisReply *reply, int err, void *arg)
 {
     struct daemon *d = arg;
     if (err)
         return; /* the connection went away: it is begun anew when it is ready again */
-    if (reply_to_err(reply)) {
-        log_error("cell.refused", log_str("cell", d->cells[d->n_opened]), log_err(reply_to_err(reply)),
+    int refused = reply_to_err(reply);
+    if (refused == ERR_STATE) {
+        log_error("cell.refused", log_str("cell", d->cells[d->n_opened]), log_err(refused),
                   log_str("detail", reply_error(reply)));
         daemon_end(d, DAEMON_EXIT_CONFIGURATION);
+        return;
+    }
+    if (refused) {
+        retry_later(d, refused, reply_error(reply));
         return;
     }
     d->n_opened++;
@@ -35,11 +59,17 @@ static void open_next(struct daemon *d)
     const struct redis_arg args[] = {redis_arg_i64(SCHEMA_VERSION, schema), redis_arg_str(redis_run_id(d->redis))};
     int err = script_run(d->redis, LUA_CELL_OPEN, prefix.text, args, 2, OPEN_DEADLINE_MS, on_opened, d);
     if (err)
-        log_warn("cell.not_opened", log_str("cell", d->cells[d->n_opened]), log_err(err));
+        retry_later(d, err, NULL);
+}
+
+bool daemon_make_cells_timer(struct daemon *d)
+{
+    return loop_timer_create(d->loop, on_retry, d, &d->cells_timer) == 0;
 }
 
 void daemon_open_cells(struct daemon *d)
 {
+    loop_timer_disarm(d->cells_timer);
     d->n_opened = 0;
     open_next(d);
 }

@@ -65,7 +65,7 @@ static void add_reasons(const struct daemon *d, cJSON *reasons)
         add_reason(reasons, "starting");
     else if (d->phase != DAEMON_RUNNING)
         add_reason(reasons, "draining");
-    if (d->redis && !redis_is_ready(d->redis))
+    if (d->redis && !d->is_redis_usable)
         add_redis_reason(d, reasons);
     if (d->is_started && d->spec->is_ready)
         add_own_reason(d, reasons);

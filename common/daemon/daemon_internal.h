@@ -48,12 +48,13 @@ struct daemon {
 
     struct redis *redis;
     struct redis *wake; /* listens for hints; NULL where the process wants none */
-    bool is_redis_ready;
+    bool is_redis_usable; /* ready, and every cell was opened since */
     size_t n_opened; /* cells that the connection as it is has been introduced to */
     enum redis_refusal refusal; /* why not */
     char refusal_detail[256];
 
     struct loop_timer *start_timer; /* how long Redis may take at start */
+    struct loop_timer *cells_timer; /* when a cell is tried again */
     struct loop_timer *drain_timer;
     struct loop_timer *close_timer;
     int64_t close_deadline_us;
@@ -81,8 +82,10 @@ const char *daemon_refusal_name(enum redis_refusal refusal);
 void daemon_usable(struct daemon *d);
 
 /* ---- daemon_cells.c ---- */
+bool daemon_make_cells_timer(struct daemon *d);
 /* Makes the acquaintance of each cell (cell_open.lua), then daemon_usable(). A cell of another schema ends the process
- * with DAEMON_EXIT_CONFIGURATION. */
+ * with DAEMON_EXIT_CONFIGURATION; anything else is tried again, since a Redis that is full or busy now may not be so in
+ * a second. */
 void daemon_open_cells(struct daemon *d);
 
 /* ---- daemon_http.c ---- */

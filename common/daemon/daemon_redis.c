@@ -15,7 +15,7 @@ const char *daemon_refusal_name(enum redis_refusal refusal)
 {
     switch (refusal) {
     case REDIS_REFUSAL_NONE:
-        return "none";
+        return "cells"; /* connected, but a cell was not opened */
     case REDIS_REFUSAL_UNREACHABLE:
         return "unreachable";
     case REDIS_REFUSAL_AUTH:
@@ -54,15 +54,16 @@ static void on_start_deadline(void *arg)
 static void on_ready(void *arg)
 {
     struct daemon *d = arg;
-    d->is_redis_ready = true;
     d->refusal = REDIS_REFUSAL_NONE;
-    loop_timer_disarm(d->start_timer);
+    snprintf(d->refusal_detail, sizeof d->refusal_detail, "not opened yet");
     log_info("redis.ready", log_str("run_id", redis_run_id(d->redis)));
     daemon_open_cells(d);
 }
 
 void daemon_usable(struct daemon *d)
 {
+    d->is_redis_usable = true;
+    loop_timer_disarm(d->start_timer);
     if (d->phase == DAEMON_STARTING)
         daemon_serve(d);
     else if (d->is_started && d->spec->on_redis_ready)
@@ -72,8 +73,8 @@ void daemon_usable(struct daemon *d)
 static void on_down(enum redis_refusal why, const char *detail, void *arg)
 {
     struct daemon *d = arg;
-    bool was_ready = d->is_redis_ready;
-    d->is_redis_ready = false;
+    bool was_usable = d->is_redis_usable;
+    d->is_redis_usable = false;
     d->refusal = why;
     snprintf(d->refusal_detail, sizeof d->refusal_detail, "%s", detail ? detail : "");
     if (d->phase == DAEMON_STARTING && is_final(why)) {
@@ -81,7 +82,7 @@ static void on_down(enum redis_refusal why, const char *detail, void *arg)
         return;
     }
     log_warn("redis.down", log_str("reason", daemon_refusal_name(why)), log_str("detail", d->refusal_detail));
-    if (was_ready && d->is_started && d->spec->on_redis_down)
+    if (was_usable && d->is_started && d->spec->on_redis_down)
         d->spec->on_redis_down(d->state);
 }
 
@@ -169,6 +170,6 @@ bool daemon_connect(struct daemon *d)
     log_info("process.waiting", log_str("for", "redis"), log_str("url", http_server_url(d->http)));
     d->refusal = REDIS_REFUSAL_UNREACHABLE;
     snprintf(d->refusal_detail, sizeof d->refusal_detail, "no answer yet");
-    return loop_timer_create(d->loop, on_start_deadline, d, &d->start_timer) == 0 &&
+    return loop_timer_create(d->loop, on_start_deadline, d, &d->start_timer) == 0 && daemon_make_cells_timer(d) &&
            loop_timer_arm_us(d->start_timer, START_DEADLINE_US) == 0;
 }

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- A process makes the acquaintance of a cell: an empty one takes the schema version, another version is refused.
 --
 -- KEYS[1]  cell prefix

@@ -10,6 +10,7 @@ import urllib.request
 from typing import Any, Iterator
 
 import pytest
+import redis
 
 from tests.support.processes import Process, run
 from tests.support.redis_server import RedisServer
@@ -95,6 +96,35 @@ def test_an_unreachable_redis_is_given_up_after_a_while(server, options):
     server.terminate()
     status, line = refusal(server, *options)
     assert (status, line["event"], line["reason"]) == (NO_REDIS, "redis.unusable", "unreachable")
+
+
+def test_a_cell_of_another_schema_is_refused(server, options):
+    server.client().hset("carillon:{c1}:cell", "schema", "0")
+    status, line = refusal(server, *options, "--cells", "c0,c1")
+    assert (status, line["event"], line["cell"]) == (CONFIGURATION, "cell.refused", "c1")
+
+
+def test_a_cell_that_does_not_open_now_is_tried_again(server, options):
+    client = server.client()
+    client.set("carillon:{c0}:cell", "not a hash")
+    worker = Process("carillon-worker", "--redis-url", server.url, *options)
+    try:
+        worker.start(wait=False)
+        wait_until(lambda: worker.log_events("cell.not_opened"), what="the worker could not open the cell")
+        assert worker.is_running() and worker.url == ""
+        client.delete("carillon:{c0}:cell")
+        worker.wait_ready()
+        assert client.hget("carillon:{c0}:cell", "schema") == b"1"
+    finally:
+        worker.stop()
+
+
+def test_a_full_redis_stops_no_start(options):
+    with RedisServer(args=("--maxmemory", "1")) as full:
+        with pytest.raises(redis.ResponseError, match="maxmemory"):
+            full.client().set("key", "value")
+        with Process("carillon-worker", "--redis-url", full.url, *options) as worker:
+            assert worker.url
 
 
 def test_a_user_of_redis_signs_in_with_the_password_of_a_file(options, tmp_path):
