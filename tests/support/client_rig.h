@@ -79,25 +79,34 @@ static inline void answer_each(struct peer *p, void *arg)
     }
 }
 
-static inline int client_rig_setup(void **state)
+static inline void client_rig_open(struct client_rig *f)
 {
-    struct client_rig *f = calloc(1, sizeof *f);
-    assert_non_null(f);
     rig_open(&f->rig);
     assert_int_equal(http_client_create(f->rig.loop, MAX_IN_FLIGHT, &f->client), 0);
     listener_open(&f->listener, &f->rig, answer_each, f);
     snprintf(f->url, sizeof f->url, "http://127.0.0.1:%u/calls", f->listener.port);
+}
+
+static inline void client_rig_close(struct client_rig *f)
+{
+    http_client_free(f->client);
+    listener_close(&f->listener);
+    rig_close(&f->rig);
+}
+
+static inline int client_rig_setup(void **state)
+{
+    struct client_rig *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    client_rig_open(f);
     *state = f;
     return 0;
 }
 
 static inline int client_rig_teardown(void **state)
 {
-    struct client_rig *f = *state;
-    http_client_free(f->client);
-    listener_close(&f->listener);
-    rig_close(&f->rig);
-    free(f);
+    client_rig_close(*state);
+    free(*state);
     return 0;
 }
 
