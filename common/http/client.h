@@ -74,7 +74,8 @@ struct http_result {
 /* Never called from inside http_client_send(). May send and cancel, not free the client. */
 typedef void (*http_done_fn)(const struct http_result *result, void *arg);
 
-/* `max_in_flight` bounds the transfers under way, and the kept connections. */
+/* `max_in_flight` bounds the transfers under way, and the kept connections. The process must ignore SIGPIPE: OpenSSL
+ * writes to sockets that the other side has closed. */
 int http_client_create(struct loop *loop, size_t max_in_flight, struct http_client **ret_client) MUST_CHECK;
 /* Drops every transfer under way without calling back. Accepts NULL. */
 void http_client_free(struct http_client *c);

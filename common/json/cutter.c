@@ -97,10 +97,15 @@ static int refuse_size(struct json_cutter *c, size_t offset)
     return refuse(c, ERR_INVALID, offset, "text after the value");
 }
 
+static bool is_separator(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == ',' || c == ':';
+}
+
 static size_t skip_separators(const char *text, size_t len)
 {
     size_t n = 0;
-    while (n < len && memchr(" \t\r\n,:", text[n], 6) != NULL)
+    while (n < len && is_separator(text[n]))
         n++;
     return n;
 }

@@ -14,7 +14,7 @@
 #include "common/http/client.h"
 #include "tests/support/client_rig.h"
 
-#define ONE_HOUR_S 3600
+#define ONE_HOUR_S 3600L
 
 /* One connection's end of TLS. */
 struct tls_end {

@@ -223,6 +223,28 @@ static void test_pipelined_requests_are_answered_in_order(void **state)
     assert_true(strstr(in, "one") < strstr(in, "two"));
 }
 
+static void test_a_client_that_asks_first_is_told_to_go_on(void **state)
+{
+    struct fixture *f = *state;
+    peer_send(&f->peer, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+    assert_true(peer_gets(&f->peer, "HTTP/1.1 100 Continue\r\n\r\n"));
+    peer_send(&f->peer, "hello");
+    assert_true(peer_gets(&f->peer, "\r\n\r\nhello"));
+    assert_true(peer_has(&f->peer, "HTTP/1.1 200 OK\r\n"));
+}
+
+static void test_older_and_proxied_clients_are_served(void **state)
+{
+    struct fixture *f = *state;
+    peer_send(&f->peer, "GET http://example.test/look/1?q=2&flag HTTP/1.1\r\nHost: h\r\nX-Color: c\r\n\r\n");
+    assert_true(peer_gets(&f->peer, "seen"));
+    assert_string_equal(f->params, "GET|/look/1|1|2||(none)|c");
+    peer_forget(&f->peer);
+    peer_send(&f->peer, "POST /echo HTTP/1.0\r\nContent-Length: 3\r\n\r\nold");
+    assert_true(peer_gets(&f->peer, "\r\n\r\nold"));
+    assert_true(peer_waits_for_close(&f->peer));
+}
+
 static void test_what_a_request_says_can_be_read(void **state)
 {
     struct fixture *f = *state;
@@ -496,6 +518,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_requests_share_a_connection),
         CASE(test_pipelined_requests_are_answered_in_order),
+        CASE(test_a_client_that_asks_first_is_told_to_go_on),
+        CASE(test_older_and_proxied_clients_are_served),
         CASE(test_what_a_request_says_can_be_read),
         CASE(test_a_request_id_that_is_no_identifier_is_replaced),
         CASE(test_head_gets_the_headers_of_get),
