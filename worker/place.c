@@ -342,7 +342,6 @@ static void on_released(const struct redisReply *reply, const struct redisReply 
     (void)whole;
     (void)err; /* what the script would not release, the lease gives back */
     struct dial *dial = arg;
-    dispatch_wake(dial->dispatch);
     over(place_of(dial), dial);
 }
 
