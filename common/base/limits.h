@@ -117,8 +117,8 @@
 #define LIMIT_ENDPOINT_PENDING 100000 /* beyond it the oldest call.completed goes to the dead ones */
 #define LIMIT_ENDPOINT_DEAD 10000 /* dead deliveries listed for one endpoint */
 #define LIMIT_ENDPOINT_LOG 1000 /* attempts kept in one endpoint's log */
-#define LIMIT_DELIVERED_KEEP_MS 86400000 /* the record of a delivered event: it is not delivered again */
-#define LIMIT_DEAD_KEEP_MS 604800000 /* a dead delivery with its body */
+#define LIMIT_DELIVERED_KEEP_MS 3600000 /* the record of a delivered event: it is not delivered again */
+#define LIMIT_DEAD_KEEP_MS 604800000 /* a dead delivery's record */
 #define LIMIT_ENDPOINTS_PER_TENANT 20
 #define LIMIT_SECRETS_ACTIVE 3 /* that sign at once */
 #define LIMIT_SECRET_GRACE_MS 86400000 /* how long an old secret signs after a rotation, unless asked otherwise */
