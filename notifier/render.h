@@ -55,7 +55,7 @@ struct render_event {
 };
 
 /* What `body` must be able to take: a body before its summary is cut, with every byte of it escaped. */
-#define RENDER_BUF_BYTES (8u * LIMIT_WEBHOOK_BODY_BYTES)
+#define RENDER_BUF_BYTES ((size_t)8 * LIMIT_WEBHOOK_BODY_BYTES)
 
 /* Writes the body into `body`, which is cleared first. Where it would be longer than LIMIT_WEBHOOK_BODY_BYTES, its
  * summary is cut and summaryTruncated says so; ERR_TOO_LARGE where even that is too long. ERR_NOMEM; ERR_INVALID where
