@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "common/base/ident.h"
 #include "common/base/parse.h"
@@ -209,6 +210,16 @@ static void hand_over(struct http_request *req, const char *data, size_t len)
         req->state = REQUEST_BROKEN;
 }
 
+/* The client closed its side before the body was complete. libmicrohttpd, told of the last bytes and of the close by
+ * one event, looks at the socket again only at the next one, which never comes. */
+static bool is_cut_short(const struct http_request *req)
+{
+    char next;
+    if (req->content_length < 0 || req->received >= (uint64_t)req->content_length)
+        return false;
+    return recv(req->connection->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 void request_take(struct http_request *req, const char *data, size_t *len)
 {
     /* libmicrohttpd hands over the next chunk of a chunked body although the last one suspended the connection. */
@@ -228,6 +239,8 @@ void request_take(struct http_request *req, const char *data, size_t *len)
     *len = 0;
     if (req->state == REQUEST_READING && req->is_paused)
         connection_sleep(req->connection);
+    else if (req->state == REQUEST_READING && is_cut_short(req))
+        req->state = REQUEST_BROKEN;
 }
 
 void request_complete(struct http_request *req)
