@@ -136,8 +136,6 @@ int api_start(struct daemon *d, void **ret_state)
     make_metrics(api);
     int err = key_cache_create(&api->key_cache);
     if (!err)
-        err = cells_create(d, &api->cells);
-    if (!err)
         err = http_server_add_routes(daemon_http(d), ROUTES, sizeof ROUTES / sizeof ROUTES[0], api);
     if (err) {
         api_stop(api);
@@ -146,22 +144,6 @@ int api_start(struct daemon *d, void **ret_state)
     http_server_on_refuse(daemon_http(d), answer_refusal, NULL);
     *ret_state = api;
     return 0;
-}
-
-void api_redis_ready(void *state)
-{
-    const struct api *api = state;
-    cells_open(api->cells);
-}
-
-bool api_is_ready(void *state, struct buf *why)
-{
-    const struct api *api = state;
-    if (cells_are_open(api->cells))
-        return true;
-    int err = buf_append_str(why, "cells are not open");
-    (void)err; /* the verdict stands without its reason */
-    return false;
 }
 
 void api_reload(void *state)
@@ -174,7 +156,6 @@ void api_stop(void *state)
     struct api *api = state;
     if (!api)
         return;
-    cells_free(api->cells);
     key_cache_free(api->key_cache);
     free(api);
 }

@@ -9,7 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/base/buf.h"
 #include "common/base/seal.h"
 #include "common/conf/conf.h"
 #include "common/daemon/daemon.h"
@@ -17,7 +16,6 @@
 #include "common/loop/loop.h"
 #include "common/metrics/metrics.h"
 #include "common/redis/redis.h"
-#include "producer/cells.h"
 #include "producer/key_cache.h"
 
 /* Every command's deadline. */
@@ -33,7 +31,6 @@ struct api {
 
     /* owned */
     struct key_cache *key_cache;
-    struct cells *cells;
 
     /* settings */
     struct cidr_list private_webhooks;
@@ -53,8 +50,6 @@ extern const size_t api_option_count;
 
 /* The daemon's hooks (daemon.h). */
 int api_start(struct daemon *d, void **ret_state) MUST_CHECK;
-void api_redis_ready(void *state);
-bool api_is_ready(void *state, struct buf *why);
 void api_reload(void *state);
 void api_stop(void *state);
 

@@ -11,8 +11,6 @@ int main(int argc, char **argv)
         .default_listen = "127.0.0.1:8080",
         .wants_redis = true,
         .start = api_start,
-        .on_redis_ready = api_redis_ready,
-        .is_ready = api_is_ready,
         .reload = api_reload,
         .stop = api_stop,
     };

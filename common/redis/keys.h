@@ -14,9 +14,6 @@
 
 #define KEY_LEN 256
 
-/* The version of all that lies under these names; cell_open.lua holds a cell to it. */
-#define KEY_SCHEMA "1"
-
 /* A key by value, NUL-terminated. */
 struct key {
     char text[KEY_LEN];
