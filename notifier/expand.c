@@ -107,7 +107,7 @@ static int add_delivery(struct cell *cell, struct expansion *x, const struct hoo
     struct script_args *args = &cell->notifier->args;
     struct buf body;
     size_t body_len;
-    buf_init(&body, LIMIT_WEBHOOK_BODY_BYTES);
+    buf_init(&body, RENDER_BUF_BYTES);
     int err = render_body(&entry->event, &body);
     if (!err && !(x->bodies[x->n] = buf_take(&body, &body_len)))
         err = ERR_NOMEM;

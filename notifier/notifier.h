@@ -36,7 +36,7 @@
 
 #define NOTIFIER_SCRIPT_DEADLINE_MS 5000
 /* A claim outlives the request's deadline by as much again: what was sent is reported before it is sent again. */
-#define NOTIFIER_CLAIM_LEASE_MS (2 * LIMIT_WEBHOOK_TIMEOUT_MS)
+#define NOTIFIER_CLAIM_LEASE_MS (INT64_C(2) * LIMIT_WEBHOOK_TIMEOUT_MS)
 #define NOTIFIER_SHARD_LEN 3
 #define NOTIFIER_NEVER INT64_MAX
 

@@ -42,7 +42,10 @@ static bool add_json(cJSON *object, const char *key, const char *json, size_t le
                      const char *otherwise)
 {
     cJSON *tree = NULL;
-    bool is_good = json && len > 0 && json_parse(json, len, &tree, NULL) == 0 && is_kind(tree);
+    int err = json && len > 0 ? json_parse(json, len, &tree, NULL) : ERR_INVALID;
+    if (err == ERR_NOMEM)
+        return false;
+    bool is_good = !err && is_kind(tree);
     cJSON_Delete(tree);
     return json_add_raw(object, key, is_good ? json : otherwise, is_good ? len : strlen(otherwise)) != NULL;
 }
@@ -199,7 +202,7 @@ int render_body(const struct render_event *event, struct buf *body)
             return err;
     }
     int err = render_with(event, call_id, event->call.summary, body);
-    if (err == ERR_TOO_LARGE || err == ERR_NOMEM)
+    if (err == ERR_TOO_LARGE)
         err = render_with(event, call_id, cut_summary(event->call.summary, space), body);
     return err;
 }

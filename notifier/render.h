@@ -12,6 +12,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/err.h"
+#include "common/base/limits.h"
 #include "common/domain/batch_statistics.h"
 #include "common/domain/call_text.h"
 #include "common/domain/contact.h"
@@ -53,8 +54,12 @@ struct render_event {
     struct render_text code;
 };
 
-/* Writes the body into `body`, which is cleared first and must take LIMIT_WEBHOOK_BODY_BYTES. Where a body would be
- * longer, its summary is cut and summaryTruncated says so. ERR_NOMEM, or ERR_INVALID where the event names no call. */
+/* What `body` must be able to take: a body before its summary is cut, with every byte of it escaped. */
+#define RENDER_BUF_BYTES ((size_t)8 * LIMIT_WEBHOOK_BODY_BYTES)
+
+/* Writes the body into `body`, which is cleared first. Where it would be longer than LIMIT_WEBHOOK_BODY_BYTES, its
+ * summary is cut and summaryTruncated says so; ERR_TOO_LARGE where even that is too long. ERR_NOMEM; ERR_INVALID where
+ * the event names no call. */
 int render_body(const struct render_event *event, struct buf *body) MUST_CHECK;
 
 #endif

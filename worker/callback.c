@@ -14,12 +14,11 @@
 #include "worker/settings.h"
 #include "worker/settle.h"
 
-#define PROFILES_MOST 16
 #define ONGOING_CHECK_MS 60000 /* a call that goes on is looked up after this, where its trunk does not say */
 
 struct callbacks {
     struct worker *worker;
-    struct provider_profile *profiles[PROFILES_MOST]; /* the built-in ones, for reading before the trunk is known */
+    struct provider_profile *profiles[LIMIT_PROFILES]; /* the built-in ones, for reading before the trunk is known */
     size_t n_profiles;
     struct http_route routes[2];
 };
@@ -68,9 +67,9 @@ static void refuse(struct inbound *in, int status, const char *why, int err)
 static void on_settled(enum settle_end end, void *arg)
 {
     struct inbound *in = arg;
-    metric_add(in->callbacks->worker->metrics.callbacks_settled, 1);
     switch (end) {
     case SETTLE_DONE:
+        metric_add(in->callbacks->worker->metrics.callbacks_settled, 1);
         answer(in, 200, "ok");
         break;
     case SETTLE_GONE:
@@ -143,6 +142,8 @@ static void on_batch(const struct batch_settings *batch, int err, void *arg)
     } else if (err != 0) {
         log_warn("callback.settings_unreadable", log_str("batch", in->token.batch), log_err(err));
         answer(in, 503, "unavailable");
+    } else if (strcmp(provider_profile_name(batch->trunk->profile), provider_profile_name(in->profile)) != 0) {
+        refuse(in, 401, "profile", ERR_AUTH); /* what one platform says was read as another's */
     } else {
         struct provider_callback callback = describe(in, url, sizeof url);
         err = provider_verify_callback(batch->trunk->profile, &batch->trunk->provider, &callback, clock_wall_ms());
@@ -173,7 +174,10 @@ static void read_callback(struct inbound *in)
     int rc = provider_read_callback(in->profile, &callback, &in->result);
     if (rc != 0) {
         provider_result_init(&in->result);
-        refuse(in, 400, "unreadable", rc);
+        if (rc == ERR_NOMEM)
+            answer(in, 503, "unavailable");
+        else
+            refuse(in, 400, "unreadable", rc);
         return;
     }
     const char *token = in->result.token;
@@ -237,7 +241,7 @@ static void on_gone(struct http_request *req, void *arg)
 static int load_profiles(struct callbacks *c)
 {
     const char *name;
-    for (size_t i = 0; i < PROFILES_MOST && (name = provider_profile_builtin_name(i)); i++) {
+    for (size_t i = 0; i < LIMIT_PROFILES && (name = provider_profile_builtin_name(i)); i++) {
         int rc = provider_profile_builtin(name, &c->profiles[i]);
         if (rc != 0)
             return rc;

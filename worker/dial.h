@@ -6,6 +6,7 @@
 #ifndef CARILLON_WORKER_DIAL_H
 #define CARILLON_WORKER_DIAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,7 +38,6 @@ struct dial {
     uint32_t number; /* this dial, per contact */
     int64_t slot_us; /* monotonic */
     int64_t begin_us; /* monotonic; from BEGUN on */
-    int32_t attempt; /* from BEGUN on: attempts charged, this one included */
     size_t place; /* in the dispatch's timetable */
     unsigned n_loading; /* readings under way */
     int load_err; /* the first that failed */

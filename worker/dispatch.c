@@ -2,7 +2,6 @@
 #include "worker/dispatch.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/digest.h"
@@ -18,15 +17,8 @@
 
 #define SCRIPT_DEADLINE_MS 3000
 #define READ_DEADLINE_MS 2000
-#define HELD_MOST 1024 /* dials one worker has in hand */
 #define BEGIN_LEAD_US 2000 /* a begin goes out this much ahead of its slot: the way to Redis and back */
-#define REFUSED_PAUSE_US 500000 /* after a claim that Redis refused */
-
-enum claim_state {
-    CLAIM_RESTING, /* the timer or a wake starts the next */
-    CLAIM_ASKING, /* one is under way */
-    CLAIM_CLOSED, /* draining */
-};
+#define REFUSED_PAUSE_US 500000 /* after a claim that Redis refused, or where there is no room for more calls */
 
 struct dispatch {
     struct worker_cell *cell;
@@ -38,8 +30,9 @@ struct dispatch {
     struct loop_timer *timetable_timer;
     struct loop_timer *claim_timer;
     int64_t claim_at_us; /* what claim_timer is armed for; INT64_MAX: nothing */
-    enum claim_state claim;
-    bool is_wanted; /* a wake came while a claim was under way */
+    bool is_claiming; /* one is under way */
+    bool is_wanted; /* a wake came meanwhile */
+    bool is_draining; /* no further one */
     bool claimed_in_pulse;
     char request[LIMIT_ID_LEN + 1]; /* kept until an answer came: a lost reply is asked for again */
     int64_t last_claim_us;
@@ -68,8 +61,7 @@ static void forget_dial(struct dispatch *d, struct dial *dial)
         d->dials = dial->next;
     d->n_dials--;
     dial_free(dial);
-    if (d->claim == CLAIM_CLOSED)
-        worker_check_drained(d->worker);
+    worker_check_drained(d->worker);
 }
 
 static void on_over(struct dial *dial, void *arg)
@@ -122,7 +114,7 @@ static void on_loaded(struct dispatch *d, struct dial *dial)
         return;
     }
     dial_set_state(dial, DIAL_WAITING);
-    if (d->claim == CLAIM_CLOSED) {
+    if (d->is_draining) {
         heap_remove(d->timetable, &dial->place);
         place_release(d->place, dial);
     } else if (dial->place == HEAP_NOWHERE) {
@@ -249,21 +241,14 @@ static void plan_next(struct dispatch *d, const struct redisReply *reply, int64_
         claim_by(d, mono_us + (next_ms * 1000 - redis_now_us) - lead_us());
 }
 
-static void on_claim(const struct redisReply *reply, int err, void *arg)
+static int take_claim(struct dispatch *d, const struct redisReply *reply)
 {
-    struct dispatch *d = arg;
     int64_t mono_us = clock_mono_us(), redis_now_us = 0;
-    if (d->claim == CLAIM_ASKING)
-        d->claim = CLAIM_RESTING;
-    if (err == 0)
-        err = reply_to_err(reply);
-    if (err == 0)
-        err = reply_i64(reply_at(reply, 0), &redis_now_us);
-    if (err != 0) {
-        log_warn("claim.failed", log_str("cell", d->cell->id), log_err(err));
-        claim_by(d, mono_us + REFUSED_PAUSE_US);
-        return;
-    }
+    int rc = reply_to_err(reply);
+    if (rc == 0)
+        rc = reply_i64(reply_at(reply, 0), &redis_now_us);
+    if (rc != 0)
+        return rc;
     d->request[0] = '\0';
     d->last_claim_us = mono_us;
     worker_cell_note_time(d->cell, redis_now_us);
@@ -273,10 +258,23 @@ static void on_claim(const struct redisReply *reply, int err, void *arg)
     if (n > 3)
         metric_add(d->worker->metrics.claimed, (double)(n - 3));
     plan_next(d, reply, redis_now_us, mono_us);
-    if (d->is_wanted)
-        claim_by(d, mono_us);
-    d->is_wanted = false;
     arm_timetable(d);
+    return 0;
+}
+
+static void on_claim(const struct redisReply *reply, int err, void *arg)
+{
+    struct dispatch *d = arg;
+    int rc = err == 0 ? take_claim(d, reply) : err;
+    if (rc != 0) {
+        log_warn("claim.failed", log_str("cell", d->cell->id), log_err(rc));
+        claim_by(d, clock_mono_us() + REFUSED_PAUSE_US);
+    } else if (d->is_wanted) {
+        claim_by(d, clock_mono_us());
+    }
+    d->is_wanted = false;
+    d->is_claiming = false;
+    worker_check_drained(d->worker);
 }
 
 static int ask(struct dispatch *d, size_t most)
@@ -301,23 +299,18 @@ static int ask(struct dispatch *d, size_t most)
 
 static void claim_now(struct dispatch *d)
 {
-    if (d->claim == CLAIM_CLOSED || !redis_is_ready(d->worker->redis))
+    if (d->is_draining || !redis_is_ready(d->worker->redis))
         return;
-    if (d->claim == CLAIM_ASKING) {
+    if (d->is_claiming) {
         d->is_wanted = true;
         return;
     }
-    size_t room = HELD_MOST - d->n_dials;
-    if (room == 0) {
+    size_t room = d->n_dials < LIMIT_DIALS_IN_HAND ? LIMIT_DIALS_IN_HAND - d->n_dials : 0;
+    if (room == 0 || ask(d, room < LIMIT_CLAIM_CALLS ? room : LIMIT_CLAIM_CALLS) != 0) {
         claim_by(d, clock_mono_us() + REFUSED_PAUSE_US);
         return;
     }
-    int rc = ask(d, room < LIMIT_CLAIM_CALLS ? room : LIMIT_CLAIM_CALLS);
-    if (rc != 0) {
-        claim_by(d, clock_mono_us() + REFUSED_PAUSE_US);
-        return;
-    }
-    d->claim = CLAIM_ASKING;
+    d->is_claiming = true;
     d->claimed_in_pulse = true;
 }
 
@@ -334,8 +327,7 @@ void dispatch_wake(struct dispatch *d)
 
 void dispatch_expect(struct dispatch *d, int64_t at_ms)
 {
-    if (d->claim != CLAIM_CLOSED)
-        claim_by(d, clock_mono_us() + (at_ms - worker_cell_now_ms(d->cell)) * 1000 - lead_us());
+    claim_by(d, clock_mono_us() + (at_ms - worker_cell_now_ms(d->cell)) * 1000 - lead_us());
 }
 
 bool dispatch_pulse(struct dispatch *d)
@@ -349,8 +341,7 @@ bool dispatch_pulse(struct dispatch *d)
 
 void dispatch_drain(struct dispatch *d)
 {
-    d->claim = CLAIM_CLOSED;
-    loop_timer_disarm(d->claim_timer);
+    d->is_draining = true;
     for (struct dial *dial = d->dials, *next; dial; dial = next) {
         next = dial->next;
         if (dial->state != DIAL_WAITING)
@@ -362,7 +353,7 @@ void dispatch_drain(struct dispatch *d)
 
 bool dispatch_is_idle(const struct dispatch *d)
 {
-    return d->n_dials == 0;
+    return d->n_dials == 0 && !d->is_claiming;
 }
 
 struct place *dispatch_place(const struct dispatch *d)
@@ -384,7 +375,7 @@ int dispatch_create(struct worker_cell *cell, struct dispatch **ret_dispatch)
     d->cell = cell;
     d->worker = cell->worker;
     d->claim_at_us = INT64_MAX;
-    d->timetable = heap_create(HELD_MOST);
+    d->timetable = heap_create(LIMIT_DIALS_IN_HAND);
     if (!d->timetable)
         goto cleanup;
     rc = loop_timer_create(d->worker->loop, on_timetable, d, &d->timetable_timer);

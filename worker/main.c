@@ -21,7 +21,6 @@
 
 #define PULSE_US 1000000 /* an idle worker sends one command a second */
 #define READY_CLAIM_US INT64_C(10000000)
-#define HTTP_CONNECTIONS 1024
 
 static const struct conf_option options[] = {
     {.name = "public-url",
@@ -130,7 +129,7 @@ static int worker_start(struct daemon *d, void **ret_state)
     make_metrics(w);
     int rc = ident_make_random("w_", 12, w->id, sizeof w->id);
     if (rc == 0)
-        rc = http_client_create(w->loop, HTTP_CONNECTIONS, &w->http);
+        rc = http_client_create(w->loop, LIMIT_PROVIDER_REQUESTS, &w->http);
     if (rc == 0)
         rc = provider_http_create(w->http, &w->provider);
     for (size_t i = 0; rc == 0 && i < daemon_cell_count(d); i++) {
@@ -201,8 +200,7 @@ static bool is_ready(void *state, struct buf *why)
         int64_t last_us = dispatch_last_claim_us(w->cells[i].dispatch);
         if (last_us != 0 && clock_mono_us() - last_us <= READY_CLAIM_US * (int64_t)w->n_cells)
             continue;
-        if (buf_printf(why, "no claim of cell %s was answered lately", w->cells[i].id) != 0)
-            return false;
+        (void)!buf_printf(why, "no claim of cell %s was answered lately", w->cells[i].id);
         return false;
     }
     return true;

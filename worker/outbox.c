@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/outbox.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 /* The arguments lie behind the struct, each NUL-terminated. */
 struct item {
     struct item *next;
+    uint64_t number; /* in the order of adding */
     outbox_fn fn;
     void *arg;
     struct redis_arg args[];
@@ -37,7 +39,8 @@ struct outbox {
     struct loop_timer *retry;
     char *prefix;
     struct redis_arg *scratch; /* the arguments of one call */
-    struct queue waiting;
+    struct queue waiting; /* by number */
+    uint64_t n_added;
     size_t n_under_way; /* items in script calls without an answer */
     size_t group_most; /* 1 after a group was refused whole: to find which item it was */
     bool is_deferred;
@@ -70,15 +73,17 @@ static struct item *queue_pop(struct queue *q)
     return item;
 }
 
-/* Puts all of `from` before what is in `to`: their order is the order of events. */
-static void queue_prepend(struct queue *to, struct queue *from)
+/* Puts the items of a group, which were once popped in a row, back where they came from: their order is that of events,
+ * also where several groups come back. */
+static void queue_restore(struct queue *to, struct queue *from)
 {
-    if (!from->first)
-        return;
-    *from->last = to->first;
-    if (!to->first)
+    struct item **at = &to->first;
+    while (*at && (*at)->number < from->first->number)
+        at = &(*at)->next;
+    *from->last = *at;
+    if (!*at)
         to->last = from->last;
-    to->first = from->first;
+    *at = from->first;
     to->len += from->len;
     queue_init(from);
 }
@@ -122,12 +127,12 @@ static void on_group_reply(const struct redisReply *reply, int err, void *arg)
     if (err == 0)
         err = reply_to_err(reply);
     if (err_is_retryable(err)) {
-        queue_prepend(&o->waiting, &group->items);
+        queue_restore(&o->waiting, &group->items);
         if (redis_is_ready(o->redis))
             loop_timer_arm_us(o->retry, RETRY_US);
     } else if (err != 0 && group->items.len > 1) {
         o->group_most = 1;
-        queue_prepend(&o->waiting, &group->items);
+        queue_restore(&o->waiting, &group->items);
         loop_timer_arm_us(o->retry, 0);
     } else {
         answer_items(group, reply, o->spec->reply_offset, err);
@@ -163,7 +168,7 @@ static void send_waiting(struct outbox *o)
         while (group->items.len < o->group_most && (item = queue_pop(&o->waiting)))
             queue_push(&group->items, item);
         if (send_group(o, group) != 0) {
-            queue_prepend(&o->waiting, &group->items);
+            queue_restore(&o->waiting, &group->items);
             free(group);
             loop_timer_arm_us(o->retry, RETRY_US);
             return;
@@ -212,11 +217,14 @@ void outbox_free(struct outbox *o)
 int outbox_add(struct outbox *o, const struct redis_arg *args, outbox_fn fn, void *arg)
 {
     size_t fields = o->spec->fields, bytes = 0;
+    if (outbox_pending(o) >= LIMIT_OUTBOX_ITEMS)
+        return ERR_NOMEM;
     for (size_t i = 0; i < fields; i++)
         bytes += args[i].len + 1;
     struct item *item = malloc(sizeof *item + fields * sizeof item->args[0] + bytes);
     if (!item)
         return ERR_NOMEM;
+    item->number = o->n_added++;
     item->fn = fn;
     item->arg = arg;
     char *space = (char *)&item->args[fields];

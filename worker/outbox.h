@@ -39,7 +39,7 @@ int outbox_create(struct loop *loop, struct redis *redis, const char *prefix, co
 void outbox_free(struct outbox *o);
 
 /* Adds an item of spec->fields arguments, which are copied. It goes out at the end of this turn, or once Redis is
- * ready. ERR_NOMEM. */
+ * ready. ERR_NOMEM, also where LIMIT_OUTBOX_ITEMS are without an answer. */
 int outbox_add(struct outbox *o, const struct redis_arg *args, outbox_fn fn, void *arg) MUST_CHECK;
 /* Redis is ready again: what is waiting goes out. */
 void outbox_flush(struct outbox *o);

@@ -17,12 +17,13 @@
 #include "worker/reap.h"
 #include "worker/settle.h"
 
+#define POST_OVER_MS (LIMIT_POST_DEADLINE_MS + 1000) /* after a begin: its create request has surely ended */
 #define LIFE_MARGIN_MS 30000 /* of the hard deadline, after the create request, ringing and talk */
 #define POLL_MARGIN_MS 30000 /* after ringing, where the trunk does not say when to ask */
 #define NOT_SENT_AGAIN_MS 1000 /* a platform that cannot be reached: again after this, */
 #define NOT_SENT_HOLD_MS 500 /* and the trunk is silent for this long */
-#define THROTTLED_AGAIN_MS 1000 /* a refusal without a Retry-After */
-#define THROTTLED_AGAIN_MOST_MS 60000
+#define THROTTLED_LEAST_MS 1000 /* what a Retry-After is held to; the least where there is none */
+#define THROTTLED_MOST_MS 60000
 #define DOUBT_CHECK_MS 2000 /* an UNKNOWN is looked up this soon */
 
 struct place {
@@ -135,21 +136,27 @@ static void tell_rejected(struct place *p, struct dial *dial, const struct provi
     provider_result_clear(&result);
 }
 
+/* At least a second: a platform that says "now" while it refuses would be asked at the full rate. */
 static int64_t throttled_again_ms(const struct provider_start *start)
 {
-    if (start->retry_after_ms < 0)
-        return THROTTLED_AGAIN_MS;
-    return start->retry_after_ms < THROTTLED_AGAIN_MOST_MS ? start->retry_after_ms : THROTTLED_AGAIN_MOST_MS;
+    if (start->retry_after_ms < THROTTLED_LEAST_MS)
+        return THROTTLED_LEAST_MS;
+    return start->retry_after_ms < THROTTLED_MOST_MS ? start->retry_after_ms : THROTTLED_MOST_MS;
 }
 
-static void tell(struct place *p, struct dial *dial, const struct provider_start *start)
+static void note_verdict(struct place *p, const struct dial *dial, const struct provider_start *start)
 {
-    dial_set_state(dial, DIAL_TELLING);
     metric_add(p->worker->metrics.verdicts[start->verdict], 1);
     if (start->verdict != VERDICT_ACCEPTED)
         log_info("dial.verdict", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal),
                  log_i64("dial", dial->number), log_str("verdict", verdict_name(start->verdict)),
                  log_i64("status", start->http_status), log_str("reason", start->reason));
+}
+
+static void tell(struct place *p, struct dial *dial, const struct provider_start *start)
+{
+    dial_set_state(dial, DIAL_TELLING);
+    note_verdict(p, dial, start);
     switch (start->verdict) {
     case VERDICT_ACCEPTED:
         tell_accepted(p, dial, start);
@@ -226,35 +233,54 @@ static int start_request(struct place *p, struct dial *dial)
                                on_started, dial, NULL);
 }
 
+/* Nothing was sent, for a reason of our own: the platform is not to blame, and its trunk goes on. */
+static void take_back(struct place *p, struct dial *dial, const char *reason)
+{
+    struct provider_start start = {.verdict = VERDICT_NOT_SENT};
+    memcpy(start.reason, reason, strlen(reason) + 1);
+    dial_set_state(dial, DIAL_TELLING);
+    note_verdict(p, dial, &start);
+    tell_aborted(p, dial, VERDICT_NOT_SENT, NOT_SENT_AGAIN_MS, 0);
+}
+
+/* The request could not even be made. A trunk that lacks something stops; what can never be said is this contact's end;
+ * what may pass is tried again. */
+static void tell_unmade(struct place *p, struct dial *dial, int err)
+{
+    const char *name = err_name(err);
+    if (err != ERR_AUTH && err != ERR_INVALID && err != ERR_STATE) {
+        take_back(p, dial, name);
+        return;
+    }
+    struct provider_start start = {.verdict = VERDICT_REJECTED, .outcome = OUTCOME_REJECTED};
+    if (err == ERR_AUTH)
+        start.verdict = VERDICT_ACCOUNT;
+    memcpy(start.reason, name, strlen(name) + 1);
+    tell(p, dial, &start);
+}
+
 void place_send(struct place *p, struct dial *dial)
 {
-    struct provider_start start = {.verdict = VERDICT_NOT_SENT, .outcome = OUTCOME_UNKNOWN, .retry_after_ms = -1};
     if (clock_mono_us() - dial->begin_us > LIMIT_SLOT_LATE_MS * 1000) {
-        memcpy(start.reason, "late", sizeof "late");
-        tell(p, dial, &start);
+        take_back(p, dial, "late");
+        return;
+    }
+    if (!redis_is_ready(p->worker->redis)) {
+        take_back(p, dial, "redis_away");
         return;
     }
     dial_set_state(dial, DIAL_SENDING);
     int rc = start_request(p, dial);
-    if (rc == 0)
-        return;
-    /* Nothing was sent. What can never be sent is this contact's end; what may pass is tried again. */
-    if (rc == ERR_INVALID || rc == ERR_TOO_LARGE || rc == ERR_STATE) {
-        start.verdict = VERDICT_REJECTED;
-        start.outcome = OUTCOME_REJECTED;
-    }
-    const char *name = err_name(rc);
-    memcpy(start.reason, name, strlen(name) + 1);
-    tell(p, dial, &start);
+    if (rc != 0)
+        tell_unmade(p, dial, rc);
 }
 
 /* ---- the intent ---- */
 
 static void begun(struct place *p, struct dial *dial, const struct redisReply *reply, const struct redisReply *whole)
 {
-    int64_t begin_us, attempt, now_us, mono_us = clock_mono_us();
-    if (reply_i64(reply_at(reply, 1), &begin_us) != 0 || reply_i64(reply_at(reply, 2), &attempt) != 0 ||
-        reply_i64(reply_at(whole, 0), &now_us) != 0) {
+    int64_t begin_us, now_us, mono_us = clock_mono_us();
+    if (reply_i64(reply_at(reply, 1), &begin_us) != 0 || reply_i64(reply_at(whole, 0), &now_us) != 0) {
         /* The intent is written, so it must not be forgotten: its check settles it. */
         log_error("dial.begin_unreadable", log_str("batch", dial->batch_id));
         over(p, dial);
@@ -262,7 +288,6 @@ static void begun(struct place *p, struct dial *dial, const struct redisReply *r
     }
     worker_cell_note_time(p->cell, now_us);
     dial->begin_us = mono_us + (begin_us - now_us);
-    dial->attempt = (int32_t)attempt;
     dial_set_state(dial, DIAL_BEGUN);
     metric_add(p->worker->metrics.begun, 1);
     metric_observe(p->worker->metrics.late_seconds, (double)(dial->begin_us - dial->slot_us) / 1e6);
@@ -300,7 +325,7 @@ void place_begin(struct place *p, struct dial *dial)
 {
     const struct batch_settings *batch = dial->batch;
     int64_t life_ms =
-        LIMIT_POST_DEADLINE_MS + LIFE_MARGIN_MS + ((int64_t)batch->ring_timeout_s + batch->max_call_duration_s) * 1000;
+        POST_OVER_MS + LIFE_MARGIN_MS + ((int64_t)batch->ring_timeout_s + batch->max_call_duration_s) * 1000;
     struct redis_arg args[4];
     struct dial_args space;
     char life[REDIS_I64_LEN];
@@ -344,7 +369,7 @@ static void describe(struct place *p)
     p->owner_prologue[0] = redis_arg_str(p->worker->id);
     p->begin_prologue[0] = redis_arg_str(p->worker->id);
     p->begin_prologue[1] = redis_arg_i64(LIMIT_SLOT_LATE_MS, p->late_space);
-    p->begin_prologue[2] = redis_arg_i64(LIMIT_POST_DEADLINE_MS, p->post_space);
+    p->begin_prologue[2] = redis_arg_i64(POST_OVER_MS, p->post_space);
     p->begin_spec = (struct outbox_spec){.script = LUA_CALL_BEGIN,
                                          .fields = 4,
                                          .most = LIMIT_SCRIPT_CALLS,

@@ -33,10 +33,10 @@ void place_free(struct place *p);
 
 /* WAITING: writes the intent. Redis may refuse it (paused, late, ...): then the dial is over. */
 void place_begin(struct place *p, struct dial *dial);
-/* WAITING or LOADING: gives the call back, nothing charged. */
+/* WAITING: gives the call back, nothing charged. */
 void place_release(struct place *p, struct dial *dial);
-/* BEGUN: sends the create request, or, where its instant lies more than LIMIT_SLOT_LATE_MS back, takes the dial back as
- * not sent. */
+/* BEGUN: sends the create request. Where its instant lies more than LIMIT_SLOT_LATE_MS back, or Redis is away, nothing
+ * is sent and the dial is taken back. */
 void place_send(struct place *p, struct dial *dial);
 
 /* Redis is ready again: what waits is sent. */

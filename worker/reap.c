@@ -10,6 +10,7 @@
 #include "common/domain/token.h"
 #include "common/metrics/metrics.h"
 #include "common/redis/script.h"
+#include "worker/dispatch.h"
 #include "worker/outbox.h"
 #include "worker/settings.h"
 
@@ -18,7 +19,6 @@
 #define CHECK_LEASE_MS 15000 /* longer than one lookup may take */
 #define CHECK_LEAST_MS 1000 /* between two looks at one call */
 #define DOUBT_MOST_MS 60000 /* between two looks at a call that no platform has confirmed */
-#define LOOKUPS_MOST 128
 
 struct reap {
     struct worker_cell *cell;
@@ -111,8 +111,10 @@ static void on_recheck(const struct redisReply *reply, const struct redisReply *
         err = reply_str(reply, &word, &len);
     if (err != 0)
         log_error("check.refused_by_script", log_str("cell", r->cell->id), log_err(err));
-    else if (strcmp(word, "givenback") == 0)
+    if (err == 0 && strcmp(word, "givenback") == 0) {
         log_info("call.given_back", log_str("cell", r->cell->id), log_str("why", "the platform has no such call"));
+        dispatch_wake(r->cell->dispatch);
+    }
     worker_check_drained(r->worker);
 }
 
@@ -153,31 +155,55 @@ static void on_settled(enum settle_end end, void *arg)
     check_end(arg);
 }
 
+/* At its deadline a call that the platform could not settle ends as UNKNOWN. One that was absent before and still is
+ * was not placed: that gives it back, as at any other time. */
+static bool is_out_of_time(const struct check *check, enum provider_found found)
+{
+    const struct call_text *call = &check->call;
+    int64_t now_ms = worker_cell_now_ms(check->reap->cell);
+    bool is_proven_absent = found == PROVIDER_ABSENT && call->provider_id[0] == '\0' && call->absent_ms != 0 &&
+                            now_ms - call->absent_ms >= check->batch->trunk->lookup_absent_after_ms;
+    return now_ms >= call->deadline_ms && !is_proven_absent;
+}
+
+/* The platform did not say that the call is over. */
+static void look_again(struct check *check, const struct provider_answer *answer)
+{
+    struct reap *r = check->reap;
+    int64_t again_ms = next_look_ms(r, check);
+    const char *id = answer->result->provider_id;
+    switch (answer->found) {
+    case PROVIDER_FOUND:
+        recheck(r, &check->dial, "seen", id[0] != '\0' ? id : check->call.provider_id, again_ms, 0);
+        break;
+    case PROVIDER_ABSENT:
+        recheck(r, &check->dial, "absent", "", again_ms, check->batch->trunk->lookup_absent_after_ms);
+        break;
+    case PROVIDER_FAILED:
+        recheck(r, &check->dial, "unsure", "", again_ms, 0);
+        break;
+    }
+    check_end(check);
+}
+
 static void on_answer(const struct provider_answer *answer, void *arg)
 {
     struct check *check = arg;
-    struct reap *r = check->reap;
+    struct settle *settle = check->reap->cell->settle;
     const struct provider_result *result = answer->result;
-    int64_t again_ms = next_look_ms(r, check);
     if (answer->matches > 1)
         log_error("check.placed_twice", log_str("batch", check->batch_id),
                   log_i64("ordinal", (int64_t)check->dial.ordinal), log_i64("dial", check->dial.number),
                   log_i64("calls", (int64_t)answer->matches));
-    if (answer->found == PROVIDER_FOUND && (result->kind == PROVIDER_ENDED || result->kind == PROVIDER_ANALYZED)) {
-        settle_report(r->cell->settle, &check->dial, result, SETTLE_BY_LOOKUP, on_settled, check);
-        return;
-    }
-    if (answer->found == PROVIDER_FOUND) {
-        const char *id = result->provider_id[0] != '\0' ? result->provider_id : check->call.provider_id;
-        recheck(r, &check->dial, "seen", id, again_ms, 0);
-    } else if (answer->found == PROVIDER_ABSENT) {
-        recheck(r, &check->dial, "absent", "", again_ms, check->batch->trunk->lookup_absent_after_ms);
-    } else {
+    if (answer->found == PROVIDER_FAILED)
         log_warn("check.failed", log_str("batch", check->batch_id), log_i64("ordinal", (int64_t)check->dial.ordinal),
                  log_i64("status", answer->http_status), log_str("reason", answer->reason));
-        recheck(r, &check->dial, "unsure", "", again_ms, 0);
-    }
-    check_end(check);
+    if (answer->found == PROVIDER_FOUND && (result->kind == PROVIDER_ENDED || result->kind == PROVIDER_ANALYZED))
+        settle_report(settle, &check->dial, result, SETTLE_BY_LOOKUP, on_settled, check);
+    else if (is_out_of_time(check, answer->found))
+        settle_unknown(settle, &check->dial, on_settled, check);
+    else
+        look_again(check, answer);
 }
 
 static int look(struct check *check)
@@ -204,15 +230,15 @@ static void on_batch(const struct batch_settings *batch, int err, void *arg)
     struct reap *r = check->reap;
     if (err == 0) {
         check->batch = settings_ref(batch);
-        if (worker_cell_now_ms(r->cell) >= check->call.deadline_ms) {
-            settle_unknown(r->cell->settle, &check->dial, on_settled, check);
-            return;
-        }
         err = look(check);
     }
     if (err == 0)
         return;
     log_warn("check.not_made", log_str("batch", check->batch_id), log_err(err));
+    if (check->batch && is_out_of_time(check, PROVIDER_FAILED)) {
+        settle_unknown(r->cell->settle, &check->dial, on_settled, check);
+        return;
+    }
     recheck(r, &check->dial, "unsure", "", next_look_ms(r, check), 0);
     check_end(check);
 }
@@ -252,31 +278,32 @@ static void take_check(struct reap *r, const struct redisReply *row)
 static void on_checks(const struct redisReply *reply, int err, void *arg)
 {
     struct reap *r = arg;
-    r->is_checking = false;
     int64_t next_ms, redis_now_us;
     if (err == 0)
         err = reply_to_err(reply);
     if (err == 0)
         err = reply_i64(reply_at(reply, 0), &redis_now_us);
-    if (err != 0) {
+    if (err == 0) {
+        worker_cell_note_time(r->cell, redis_now_us);
+        if (reply_i64(reply_at(reply, 1), &next_ms) == 0)
+            reap_expect(r, next_ms);
+        for (size_t i = 2; i < reply_len(reply); i++)
+            take_check(r, reply_at(reply, i));
+    } else {
         log_warn("checks.failed", log_str("cell", r->cell->id), log_err(err));
         check_by(r, clock_mono_us() + TICK_LEAST_US);
-        return;
     }
-    worker_cell_note_time(r->cell, redis_now_us);
-    if (reply_i64(reply_at(reply, 1), &next_ms) == 0)
-        reap_expect(r, next_ms);
-    for (size_t i = 2; i < reply_len(reply); i++)
-        take_check(r, reply_at(reply, i));
+    r->is_checking = false;
+    worker_check_drained(r->worker);
 }
 
 static void on_check_timer(void *arg)
 {
     struct reap *r = arg;
     r->check_at_us = INT64_MAX;
-    if (r->is_checking || !redis_is_ready(r->worker->redis))
+    if (r->is_checking || r->worker->is_draining || !redis_is_ready(r->worker->redis))
         return;
-    if (r->n_checks + LIMIT_CHECKS > LOOKUPS_MOST) {
+    if (r->n_checks + LIMIT_CHECKS > LIMIT_LOOKUPS) {
         check_by(r, clock_mono_us() + TICK_LEAST_US);
         return;
     }
@@ -316,6 +343,7 @@ static void on_tick(const struct redisReply *reply, int err, void *arg)
     if (reply_i64(reply_at(reply, 4), &reclaimed) == 0 && reclaimed > 0) {
         metric_add(r->worker->metrics.reclaimed, (double)reclaimed);
         log_info("claims.reclaimed", log_str("cell", r->cell->id), log_i64("calls", reclaimed));
+        dispatch_wake(r->cell->dispatch);
     }
     if (reply_i64(reply_at(reply, 7), &lost) == 0 && lost > 0)
         metric_add(r->worker->metrics.lost_wakes, (double)lost);
@@ -352,7 +380,7 @@ void reap_on_ready(struct reap *r)
 
 bool reap_is_idle(const struct reap *r)
 {
-    return r->n_checks == 0 && outbox_pending(r->rechecks) == 0;
+    return !r->is_checking && r->n_checks == 0 && outbox_pending(r->rechecks) == 0;
 }
 
 int reap_create(struct worker_cell *cell, struct reap **ret_reap)

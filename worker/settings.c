@@ -10,7 +10,6 @@
 #include "worker/settings_read.h"
 
 #define READ_DEADLINE_MS 2000
-#define BATCHES_KEPT 4096 /* beyond it what nobody holds is dropped */
 
 /* Read trunks and batches, shared by reference; the settings proper come first, so that a pointer to them is one to the
  * box. */
@@ -257,7 +256,7 @@ static struct batch_entry *batch_entry_get(struct settings *s, const char *id)
     struct batch_entry *entry = g_hash_table_lookup(s->batches, id);
     if (entry)
         return entry;
-    if (g_hash_table_size(s->batches) >= BATCHES_KEPT)
+    if (g_hash_table_size(s->batches) >= LIMIT_SETTINGS_KEPT)
         g_hash_table_foreach_remove(s->batches, is_unused, NULL);
     entry = calloc(1, sizeof *entry);
     if (!entry)

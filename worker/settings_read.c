@@ -9,7 +9,6 @@
 #include "common/domain/phone.h"
 #include "common/json/json.h"
 
-#define TRUNK_VARIABLES 32
 #define VARIABLE_PREFIX "var:"
 #define DEFAULT_ABSENT_AFTER_MS 60000
 
@@ -64,7 +63,7 @@ static int read_id(const struct redisReply *reply, char *ret, size_t cap)
 {
     const char *text;
     size_t len;
-    if (reply_str(reply, &text, &len) != 0 || len == 0 || len >= cap)
+    if (reply_str(reply, &text, &len) != 0 || !ident_is_valid(text, len, cap - 1))
         return ERR_INVALID;
     memcpy(ret, text, len + 1);
     return 0;
@@ -74,9 +73,9 @@ static int copy_text(const struct redisReply *reply, char **ret)
 {
     const char *text;
     size_t len;
-    if (reply_str(reply, &text, &len) != 0)
+    if (reply_str(reply, &text, &len) != 0 || memchr(text, '\0', len))
         return ERR_INVALID;
-    *ret = strndup(text, len);
+    *ret = strdup(text);
     return *ret ? 0 : ERR_NOMEM;
 }
 
@@ -182,7 +181,7 @@ void settings_batch_clear(struct batch_settings *batch)
 /* The trunk's variables are the fields "var:<name>". */
 static int read_variables(const struct redisReply *reply, struct trunk_settings *trunk)
 {
-    struct provider_variable *variables = calloc(TRUNK_VARIABLES, sizeof *variables);
+    struct provider_variable *variables = calloc(LIMIT_TRUNK_VARIABLES, sizeof *variables);
     if (!variables)
         return ERR_NOMEM;
     trunk->provider.variables = variables;
@@ -192,7 +191,7 @@ static int read_variables(const struct redisReply *reply, struct trunk_settings 
         if (reply_str(reply_at(reply, i), &name, &len) != 0 ||
             strncmp(name, VARIABLE_PREFIX, sizeof VARIABLE_PREFIX - 1) != 0)
             continue;
-        if (trunk->provider.n_variables == TRUNK_VARIABLES)
+        if (trunk->provider.n_variables == LIMIT_TRUNK_VARIABLES)
             return ERR_TOO_LARGE;
         struct provider_variable *variable = &variables[trunk->provider.n_variables++];
         char *value = NULL;

@@ -86,8 +86,17 @@
 #define LIMIT_CLAIM_LEASE_MS 2000 /* after the slot */
 #define LIMIT_POST_DEADLINE_MS 30000 /* the create request, connect included */
 
+/* ---- a worker ---- */
+#define LIMIT_DIALS_IN_HAND 1024 /* of one cell, from the claim's answer to the end */
+#define LIMIT_LOOKUPS 128 /* of one cell under way */
+#define LIMIT_PROVIDER_REQUESTS 2048 /* of all cells under way */
+#define LIMIT_OUTBOX_ITEMS 8192 /* things of one kind that Redis has not heard yet */
+#define LIMIT_SETTINGS_KEPT 4096 /* batches whose settings are kept; beyond it those that nobody uses are dropped */
+
 /* ---- providers ---- */
 #define LIMIT_PROFILE_BYTES (64u << 10)
+#define LIMIT_PROFILES 16 /* that a worker carries with it */
+#define LIMIT_TRUNK_VARIABLES 32
 #define LIMIT_PROFILE_RULES 32 /* rules in one list of a profile */
 #define LIMIT_PROVIDER_REQUEST_BYTES (64u << 10) /* the body of a request to a platform */
 #define LIMIT_PROVIDER_ASK_MS 10000 /* a poll, lookup or cancel, connect included */
@@ -108,8 +117,8 @@
 #define LIMIT_ENDPOINT_PENDING 100000 /* beyond it the oldest call.completed goes to the dead ones */
 #define LIMIT_ENDPOINT_DEAD 10000 /* dead deliveries listed for one endpoint */
 #define LIMIT_ENDPOINT_LOG 1000 /* attempts kept in one endpoint's log */
-#define LIMIT_DELIVERED_KEEP_MS 86400000 /* the record of a delivered event: it is not delivered again */
-#define LIMIT_DEAD_KEEP_MS 604800000 /* a dead delivery with its body */
+#define LIMIT_DELIVERED_KEEP_MS 3600000 /* the record of a delivered event: it is not delivered again */
+#define LIMIT_DEAD_KEEP_MS 604800000 /* a dead delivery's record */
 #define LIMIT_ENDPOINTS_PER_TENANT 20
 #define LIMIT_SECRETS_ACTIVE 3 /* that sign at once */
 #define LIMIT_SECRET_GRACE_MS 86400000 /* how long an old secret signs after a rotation, unless asked otherwise */

@@ -40,11 +40,13 @@ int endpoint_seal_context(const char *id, char ret_context[ENDPOINT_CONTEXT_LEN 
 int endpoint_secret_make(char ret_secret[ENDPOINT_SECRET_LEN + 1])
 {
     uint8_t key[MADE_KEY_LEN];
+    char encoded[ENCODE_BASE64_LEN(MADE_KEY_LEN) + 1];
     int err = random_bytes(key, sizeof key);
     if (err)
         return err;
-    memcpy(ret_secret, SECRET_PREFIX, SECRET_PREFIX_LEN);
-    encode_base64(key, sizeof key, ret_secret + SECRET_PREFIX_LEN);
+    encode_base64(key, sizeof key, encoded);
+    (void)snprintf(ret_secret, ENDPOINT_SECRET_LEN + 1, SECRET_PREFIX "%s", encoded);
+    explicit_bzero(encoded, sizeof encoded);
     explicit_bzero(key, sizeof key);
     return 0;
 }

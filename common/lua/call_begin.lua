@@ -44,7 +44,7 @@ local function objection(batch, call, member, lease)
   if not trunk or trunk.state ~= 'active' then
     return 'trunk'
   end
-  if trunk.hold_until_ms > NOW_MS then
+  if trunk.hold_until_ms * 1000 > math.max(NOW_US, tonumber(call.q)) then
     return 'hold'
   end
   if not tenant or tenant.state ~= 'active' then

@@ -19,17 +19,20 @@ for i = 2, #ARGV, 3 do
   check_number(ARGV[i + 1], 'ordinal')
   check_number(ARGV[i + 2], 'dial')
 end
-local reply = {}
+local reply, is_released = {}, false
 for i = 2, #ARGV, 3 do
   local batch = batch_load(ARGV[i])
   local call = batch and call_read(batch, tonumber(ARGV[i + 1]))
   if call and call.phase == 'claimed' and call.d == tonumber(ARGV[i + 2]) and call.w == worker then
     call_release(batch, call, NOW_MS)
-    reply[#reply + 1] = 'released'
+    reply[#reply + 1], is_released = 'released', true
   else
     reply[#reply + 1] = 'gone'
   end
 end
 batches_flush()
 resources_flush()
+if is_released then
+  wake_workers()
+end
 return reply

@@ -15,8 +15,9 @@
 --           { { endpoint, sealed secret, earlier secrets as "until_ms:sealed" with spaces between }, ... },
 --           { { shard, endpoint, event, attempt (from 1), type, URL, body, created ms }, ... } }
 --           A shard whose lease is not this notifier's is passed over.
+-- Errors   none
 -- Again    other deliveries: what is claimed stays claimed until hook_finish or hook_reap.
--- Cost     O(shards * ARGV[5] + ARGV[2]).
+-- Bound    O(shards * ARGV[5] + ARGV[2]).
 -- @include lib/hook.lua
 
 local owner = ARGV[1]

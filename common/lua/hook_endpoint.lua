@@ -2,26 +2,22 @@
 -- A tenant's webhook endpoints: one for each origin of its URLs, with the secret that signs what is sent there. The
 -- secrets come sealed for the endpoint's id; nothing here can read them.
 --
+-- "create" makes the endpoints that do not exist yet, all or none; a secret offered for one that exists is not used.
+-- "rotate" makes a new secret sign from now on; the one before signs beside it for a grace period. "list" tells what a
+-- tenant has, without the secrets, by origin.
+--
 -- KEYS[1]  the cell's prefix; further keys are derived from it
--- ARGV[1]  verb
+-- ARGV[1]  "create", "rotate" or "list"
 -- ARGV[2]  tenant
---
--- "create": makes the endpoints that do not exist yet, all or none. A secret offered for one that exists is not used.
---   ARGV[3]  endpoints a tenant may have
---   ARGV[4+] per endpoint three: origin, endpoint id, sealed secret
---   Returns  per endpoint 1 made or 0 existed; ERR_TOO_LARGE where it would be too many
---   Again    0 for each.
--- "rotate": a new secret signs from now on; the one before signs beside it for a grace period.
---   ARGV[3]  endpoint id
---   ARGV[4]  sealed secret
---   ARGV[5]  grace, ms; 0 ends the old ones at once
---   ARGV[6]  secrets that may sign at once, the new one included
---   Returns  the number of secrets that sign now; ERR_NOT_FOUND where the tenant has no such endpoint
---   Again    with the same sealed text: nothing changes.
--- "list":
---   Returns  { { endpoint id, { field, value, ... } }, ... } without the secrets, by origin
---
--- Cost     O(endpoints given) or, for "list", O(endpoints of the tenant).
+-- ARGV[3+] create: endpoints a tenant may have, then per endpoint three: origin, endpoint id, sealed secret
+--          rotate: endpoint id, sealed secret, grace ms (0 ends the old ones at once), secrets that may sign at once
+-- Returns  create: per endpoint 1 made or 0 existed
+--          rotate: the number of secrets that sign now
+--          list: { { endpoint id, { field, value, ... } }, ... }
+-- Errors   ERR_TOO_LARGE: more endpoints than a tenant may have. ERR_NOT_FOUND: the tenant has no such endpoint.
+--          ERR_INVALID: tenant or verb
+-- Again    create: 0 for each. rotate with the same sealed text: nothing changes
+-- Bound    O(endpoints given), for list O(endpoints of the tenant)
 -- @include lib/hook.lua
 
 local verb, tenant = ARGV[1], ARGV[2]

@@ -10,8 +10,9 @@
 --          acknowledges an entry that cannot become a delivery; the four behind the event id are then empty.
 -- Returns  { now ms, ms of the next due endpoint among the shards given or -1, old deliveries dropped to make room,
 --           code, ... }, a code per event: 1 queued, 0 known before, 2 skipped, -1 no such endpoint (kept as dead)
+-- Errors   OOM (Redis's own): nothing was done
 -- Again    an event that was expanded before is acknowledged and changes nothing else.
--- Cost     O(events), each about ten commands.
+-- Bound    O(events), each about ten commands.
 -- @include lib/hook.lua
 
 local ITEM = 8

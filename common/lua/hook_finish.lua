@@ -13,8 +13,9 @@
 --          verdict: "delivered", "retry", "dead" (code is the reason kept), "return" (no attempt is counted)
 -- Returns  { now ms, { result, ms the endpoint is due again or -1 }, ... }, a result per attempt: 1 done, 2 late
 --          success, 0 nothing to do (finished before, or overtaken)
+-- Errors   ERR_INVALID for a verdict of another name; the attempts before it are done
 -- Again    0 for each, nothing changes.
--- Cost     O(attempts), each about fifteen commands.
+-- Bound    O(attempts), each about fifteen commands.
 -- @include lib/hook.lua
 
 local ITEM = 10

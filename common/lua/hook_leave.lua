@@ -6,8 +6,9 @@
 -- ARGV[1]  notifier id
 -- ARGV[2]  number of shards
 -- Returns  the number of shards given back
+-- Errors   none
 -- Again    0, nothing changes.
--- Cost     O(shards).
+-- Bound    O(shards).
 -- @include lib/hook.lua
 
 local owner = ARGV[1]

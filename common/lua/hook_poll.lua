@@ -13,14 +13,16 @@
 -- Returns  { now ms, ms of the next due endpoint or -1, ms of the next claim to expire or -1, deliveries not ended,
 --           ms that the endpoint longest servable has waited, notifiers alive,
 --           { { shard, 1 if taken just now, 1 if it has entries nobody read, entries read but not acknowledged }, .. } }
+-- Errors   none
 -- Again    the same: renewing twice is renewing.
--- Cost     O(shards), each a few commands on the ends of its sets; trimming bounded by ARGV[4].
+-- Bound    O(shards), each a few commands on the ends of its sets; trimming bounded by ARGV[4].
 -- @include lib/hook.lua
 
 local owner = ARGV[1]
 local lease_ms = tonumber(ARGV[2])
 local shard_count = tonumber(ARGV[3])
 local trim_limit = ARGV[4]
+local EXACT_TRIM = 500
 local key_notifiers = P .. 'hooks:notifiers'
 
 local function alive_count(now)
@@ -71,7 +73,8 @@ local function id_less(a, b)
 end
 
 -- Looks at one shard's stream: has it entries that the notifiers did not read, how many are read and not acknowledged.
--- Trims everything before the first entry that some group still needs; only whole nodes go, so this costs little.
+-- Trims everything before the first entry that some group still needs: exactly where little is left, by whole nodes
+-- where a backlog goes.
 local function look_at_stream(shard)
   local key = hook.key_events(shard)
   local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
@@ -93,8 +96,10 @@ local function look_at_stream(shard)
       is_new = id_less(group['last-delivered-id'], last[1]) and 1 or 0
     end
   end
-  if slowest then
+  if slowest and redis.call('XLEN', key) > EXACT_TRIM then
     redis.call('XTRIM', key, 'MINID', '~', slowest, 'LIMIT', trim_limit)
+  elseif slowest then
+    redis.call('XTRIM', key, 'MINID', slowest)
   end
   return is_new, unacked
 end

@@ -15,8 +15,9 @@
 --           batch: { agent_id, user_id, tags, on_call_complete, on_batch_complete, on_batch_failed, created_ms,
 --           started_ms, completed_ms, total, succeeded, failed }, or empty where there is no such batch;
 --           contact: { record, extra, state, summary, recording, success } for events of a call, empty otherwise
+-- Errors   OOM (Redis's own): nothing was read
 -- Again    other entries: what was read is not read again, but by ARGV[3].
--- Cost     O(entries), each about five hash reads.
+-- Bound    O(entries), each about five hash reads.
 -- @include lib/hook.lua
 
 local owner = ARGV[1]

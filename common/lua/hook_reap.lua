@@ -11,8 +11,9 @@
 -- ARGV[5-8] keep_delivered_ms, keep_dead_ms, attempt log entries, dead deliveries kept for one endpoint
 -- ARGV[9+] shards; one whose lease is not this notifier's is passed over
 -- Returns  { now ms, claims taken back, of these dead, ms of the next due endpoint or -1, ms of the next expiry or -1 }
+-- Errors   none
 -- Again    0 taken back, until another lease runs out.
--- Cost     O(ARGV[2]), each about ten commands.
+-- Bound    O(ARGV[2]), each about ten commands.
 -- @include lib/hook.lua
 
 local owner = ARGV[1]

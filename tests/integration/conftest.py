@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Iterator
 
 import pytest
 
+from tests.support.fleet import PLATFORM_KEY, Fleet
+from tests.support.platform import Platform
 from tests.support.producer_api import Api
 from tests.support.redis_server import RedisServer
 
@@ -24,3 +27,20 @@ def api(redis_server: RedisServer) -> Iterator[Api]:
 def acme(api: Api) -> str:
     """A key of the tenant acme, whose alias is user_456."""
     return api.tenant("acme", alias="user_456", trunks=("main", "second"))
+
+
+@pytest.fixture
+def platform() -> Iterator[Platform]:
+    """A voice platform under the test's hand."""
+    with Platform(PLATFORM_KEY) as server:
+        yield server
+
+
+@pytest.fixture
+def fleet(redis_server: RedisServer, platform: Platform, tmp_path: pathlib.Path) -> Iterator[Fleet]:
+    """Workers on demand, on an empty Redis, with one cell and the trunk "main" to the platform. At the end they must
+    drain, and the audit must find nothing."""
+    made = Fleet(redis_server, tmp_path)
+    made.trunk(platform.url)
+    yield made
+    made.close()

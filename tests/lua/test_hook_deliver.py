@@ -185,7 +185,7 @@ def test_a_delivered_event_leaves_a_record_and_no_body(h: Hooks) -> None:
     h.queue(ep, "e1")
     assert h.finish(h.claim_one(), "delivered", status=200) == 1
     assert h.delivery("e1")["state"] == "delivered"
-    assert 0 < h.db.ttl(h.key("hooks:delivery:e1")) <= 86_400
+    assert 0 < h.db.ttl(h.key("hooks:delivery:e1")) <= 3_600
     assert h.db.exists(h.key("hooks:body:e1")) == 0
     assert (h.inflight(), h.pending(), h.log(ep)) == (0, 0, [("1", "ok")])
     assert int(h.db.hget(h.key(f"hooks:endpoint:{ep}"), "last_success_ms")) > 0
@@ -241,14 +241,25 @@ def test_a_pause_keeps_the_whole_endpoint_waiting(h: Hooks) -> None:
     assert 30_000 < h.reply[1] - h.reply[0] <= 40_001
 
 
-def test_a_dead_delivery_keeps_its_body_for_a_while(h: Hooks) -> None:
+def test_a_dead_delivery_stays_listed_without_its_body(h: Hooks) -> None:
     ep = h.endpoint("one")
     h.queue(ep, "e1")
     h.finish(h.claim_one(), "dead", code="http_gone", status=410)
     assert (h.delivery("e1")["state"], h.delivery("e1")["reason"]) == ("dead", "http_gone")
     assert h.db.zrange(h.key(f"hooks:dead:{ep}"), 0, -1) == ["e1"]
-    assert 86_400 < h.db.ttl(h.key("hooks:body:e1")) <= 604_800
+    assert 86_400 < h.db.ttl(h.key("hooks:delivery:e1")) <= 604_800
+    assert h.db.exists(h.key("hooks:body:e1")) == 0
     assert h.pending() == 0 and h.claim() == []
+
+
+def test_the_list_of_the_dead_is_bounded(h: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hooks, "BOUNDS", (1000, 604_800_000, 1000, 3))
+    ep = h.endpoint("one")
+    for n in range(5):
+        h.queue(ep, f"e{n}")
+        h.finish(h.claim_one(), "dead")
+    assert h.db.zrange(h.key(f"hooks:dead:{ep}"), 0, -1) == ["e2", "e3", "e4"]
+    assert h.delivery("e0") == {} and h.delivery("e2")["state"] == "dead"
 
 
 def test_a_fault_of_ours_counts_no_attempt(h: Hooks) -> None:

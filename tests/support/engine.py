@@ -93,6 +93,7 @@ class Engine:
 
     def __init__(self, client: redis.Redis, cell: str = "c0") -> None:
         self.client = client
+        self.cell = cell
         self.scripts = Scripts(client, cell)
         self._requests = itertools.count(1)
         self._numbers = itertools.count(15550000001)
@@ -136,7 +137,7 @@ class Engine:
         **fields: Any,
     ) -> str:
         """A batch of `contacts` (how many, or the numbers). Fields: cps, priority, max_concurrent, max_attempts, ..."""
-        batch = f"batch_c0_{next(self._batches):06d}"
+        batch = f"batch_{self.cell}_{next(self._batches):06d}"
         cps = fields.pop("cps", 10)
         settings: dict[str, Any] = {
             "cps": cps,

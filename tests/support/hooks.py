@@ -13,7 +13,7 @@ from tests.support.scripts import Scripts
 SHARDS = 16
 BUCKET = 64
 # keep_delivered_ms, keep_dead_ms, attempt log entries, dead deliveries kept for one endpoint
-BOUNDS = (86_400_000, 604_800_000, 1000, 10_000)
+BOUNDS = (3_600_000, 604_800_000, 1000, 10_000)
 
 
 def event_shard(tenant: str) -> int:

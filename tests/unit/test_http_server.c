@@ -218,9 +218,10 @@ static void test_pipelined_requests_are_answered_in_order(void **state)
     struct fixture *f = *state;
     peer_send(&f->peer, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\none"
                         "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\ntwo");
-    assert_true(peer_gets(&f->peer, "two"));
+    /* With the blank line before it, which no header can hold: a random request id may well contain "one". */
+    assert_true(peer_gets(&f->peer, "\r\n\r\ntwo"));
     const char *in = buf_str(&f->peer.in);
-    assert_true(strstr(in, "one") < strstr(in, "two"));
+    assert_true(strstr(in, "\r\n\r\none") < strstr(in, "\r\n\r\ntwo"));
 }
 
 static void test_a_client_that_asks_first_is_told_to_go_on(void **state)

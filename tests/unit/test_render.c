@@ -58,7 +58,7 @@ static int set_up(void **state)
     f->event.call.state.ended_ms = 1760000182000;
     f->event.call.state.duration_s = 180;
     strcpy(f->event.call.state.provider_id, "call_abc");
-    buf_init(&f->body, LIMIT_WEBHOOK_BODY_BYTES);
+    buf_init(&f->body, RENDER_BUF_BYTES);
     *state = f;
     return 0;
 }
@@ -260,7 +260,7 @@ static void test_the_same_event_renders_to_the_same_bytes(void **state)
 {
     struct fixture *f = *state;
     struct buf again;
-    buf_init(&again, LIMIT_WEBHOOK_BODY_BYTES);
+    buf_init(&again, RENDER_BUF_BYTES);
     assert_int_equal(render_body(&f->event, &f->body), 0);
     assert_int_equal(render_body(&f->event, &again), 0);
     assert_int_equal(buf_len(&again), buf_len(&f->body));
@@ -273,6 +273,37 @@ static void test_a_calls_event_without_its_contact_is_refused(void **state)
     struct fixture *f = *state;
     f->event.call.contact = NULL;
     assert_int_equal(render_body(&f->event, &f->body), ERR_INVALID);
+}
+
+/* ---- memory ---- */
+
+static int allocations_left;
+
+static void *counted_malloc(size_t size)
+{
+    return allocations_left-- > 0 ? malloc(size) : NULL;
+}
+
+/* Nothing of a body may be missing because memory was short: it is sent whole or not yet. */
+static void test_a_body_is_whole_or_not_rendered_when_memory_runs_out(void **state)
+{
+    struct fixture *f = *state;
+    cJSON_Hooks failing = {.malloc_fn = counted_malloc, .free_fn = free};
+    struct buf whole;
+    int err = ERR_NOMEM, n = 0;
+    buf_init(&whole, RENDER_BUF_BYTES);
+    assert_int_equal(render_body(&f->event, &whole), 0);
+    cJSON_InitHooks(&failing);
+    for (; err && n < 1000; n++) {
+        allocations_left = n;
+        err = render_body(&f->event, &f->body);
+        assert_true(err == 0 || err == ERR_NOMEM);
+    }
+    cJSON_InitHooks(NULL);
+    assert_int_equal(err, 0);
+    assert_true(n > 50);
+    assert_string_equal(buf_str(&f->body), buf_str(&whole));
+    buf_free(&whole);
 }
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -290,6 +321,7 @@ int main(void)
         CASE(test_a_body_over_the_bound_is_sent_with_its_summary_cut),
         CASE(test_the_longest_plain_summary_is_not_cut),
         CASE(test_the_same_event_renders_to_the_same_bytes),
+        CASE(test_a_body_is_whole_or_not_rendered_when_memory_runs_out),
         CASE(test_a_calls_event_without_its_contact_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,6 +122,7 @@ end
 -- The delivery reached the tenant: its body goes, a short record stays so that the same event is not delivered again.
 function hook.settle_delivered(bounds, shard, endpoint, event, now)
   redis.call('HSET', hook.key_delivery(event), 'state', 'delivered', 'ended_ms', hook.whole_ms(now))
+  redis.call('HDEL', hook.key_delivery(event), 'url', 'next_ms')
   redis.call('PEXPIRE', hook.key_delivery(event), bounds.keep_delivered_ms)
   redis.call('ZREM', hook.key_queue(endpoint), event)
   redis.call('ZREM', hook.key_dead(endpoint), event)
@@ -129,15 +130,23 @@ function hook.settle_delivered(bounds, shard, endpoint, event, now)
   redis.call('HINCRBY', hook.key_counts(shard), 'pending', -1)
 end
 
--- The delivery will not be tried again by itself. It keeps its body for a while, so that it can be sent by hand.
+local function bury(bounds, endpoint, event, now)
+  local key = hook.key_dead(endpoint)
+  redis.call('ZADD', key, hook.whole_ms(now), event)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', hook.whole_ms(now - bounds.keep_dead_ms))
+  if redis.call('ZCARD', key) > bounds.dead then
+    redis.call('DEL', hook.key_delivery(redis.call('ZPOPMIN', key)[1]))
+  end
+end
+
+-- The delivery will not be tried again by itself. Its record stays listed for a while; its body goes, since it could be
+-- rendered again from what the batch keeps.
 function hook.settle_dead(bounds, shard, endpoint, event, reason, now)
-  redis.call('ZADD', hook.key_dead(endpoint), hook.whole_ms(now), event)
-  redis.call('ZREMRANGEBYSCORE', hook.key_dead(endpoint), '-inf', hook.whole_ms(now - bounds.keep_dead_ms))
-  redis.call('ZREMRANGEBYRANK', hook.key_dead(endpoint), 0, -bounds.dead - 1)
   redis.call('HSET', hook.key_delivery(event), 'state', 'dead', 'reason', reason, 'ended_ms', hook.whole_ms(now))
   redis.call('PEXPIRE', hook.key_delivery(event), bounds.keep_dead_ms)
-  redis.call('PEXPIRE', hook.key_body(event), bounds.keep_dead_ms)
+  bury(bounds, endpoint, event, now)
   redis.call('ZREM', hook.key_queue(endpoint), event)
+  redis.call('DEL', hook.key_body(event))
   redis.call('HINCRBY', hook.key_counts(shard), 'pending', -1)
 end
 

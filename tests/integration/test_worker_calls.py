@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: Apache-2.0
+"""carillon-worker places calls and settles them: what platforms answer to a create request, and what follows."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+
+from tests.support.engine import contact_record
+from tests.support.fleet import CALLER_ID, TENANT, Fleet
+from tests.support.platform import Platform, answer_json, refuse
+from tests.support.waiting import wait_until
+
+
+def test_a_call_is_placed_once_and_settled_by_its_callback(fleet: Fleet, platform: Platform) -> None:
+    worker = fleet.worker()
+    batch = fleet.batch()
+    create = platform.wait_creates(1)[0]
+    fleet.wait_state(batch, phase="live", p=create.call_id)
+    assert platform.hang_up(create.call_id, worker.url) == (200, {"status": "ok"})
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    state = fleet.state(batch)
+    assert (state["a"], state["d"], state["x"], state["u"]) == ("1", "1", "COMPLETED", "2")
+    assert platform.count_creates() == 1
+    assert [event["type"] for event in fleet.engine().events()] == ["call.completed", "batch.completed"]
+
+
+def test_the_request_says_what_the_batch_the_trunk_and_the_contact_say(fleet: Fleet, platform: Platform) -> None:
+    fleet.worker()
+    batch = fleet.batch([4915112345678], agent_id="agent_7", ring_s=20, talk_s=90)
+    create = platform.wait_creates(1)[0]
+    assert create.body["to_number"] == "+4915112345678"
+    assert create.body["from_number"] == CALLER_ID
+    assert create.body["override_agent_id"] == "agent_7"
+    assert create.body["agent_override"]["agent"] == {"ring_duration_ms": 20_000, "max_call_duration_ms": 90_000}
+    assert create.token == fleet.token(batch, 0, 1)
+    assert create.body["metadata"]["call_id"] == f"{batch}-0"
+
+
+def test_a_contact_keeps_one_of_its_batchs_caller_ids_in_all_its_attempts(fleet: Fleet, platform: Platform) -> None:
+    worker = fleet.worker()
+    callers = ["+15550008881", "+15550008882"]
+    fleet.batch(2, caller_ids='["+15550008881", "+15550008882"]')
+    for create in platform.wait_creates(2):
+        assert create.body["from_number"] == callers[create.ordinal]
+        platform.hang_up(create.call_id, worker.url, "dial_busy")
+    for create in platform.wait_creates(4)[2:]:
+        assert create.body["from_number"] == callers[create.ordinal]
+
+
+def test_an_end_waits_for_its_summary_and_is_told_once(fleet: Fleet, platform: Platform) -> None:
+    worker = fleet.worker()
+    batch = fleet.batch(summary_wait_ms=30_000)
+    create = platform.wait_creates(1)[0]
+    platform.end(create.call_id)
+    assert platform.callback("call_ended", create.call_id, worker.url)[0] == 200
+    fleet.wait_state(batch, phase="ended")
+    assert fleet.engine().events() == []
+    assert fleet.cells_hold("flying:k/main") == [], "a call that was hung up holds no concurrency"
+    platform.analyze(create.call_id, "She wants it in blue.")
+    assert platform.callback("call_analyzed", create.call_id, worker.url)[0] == 200
+    fleet.wait_final(batch)
+    engine = fleet.engine()
+    assert engine.client.hget(engine.key(f"batch:{batch}:texts:0"), "0:summary") == b"She wants it in blue."
+    assert [event["type"] for event in engine.events()] == ["call.completed", "batch.completed"]
+
+
+def test_a_summary_that_never_comes_is_given_up(fleet: Fleet, platform: Platform) -> None:
+    worker = fleet.worker()
+    batch = fleet.batch(summary_wait_ms=100)
+    create = platform.wait_creates(1)[0]
+    platform.end(create.call_id)
+    platform.callback("call_ended", create.call_id, worker.url)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
+@pytest.mark.parametrize(
+    "reason, outcome",
+    [("dial_busy", "BUSY"), ("dial_no_answer", "NO_ANSWER"), ("dial_failed", "FAILED")],
+)
+def test_an_attempt_that_failed_is_followed_by_the_next_until_they_are_spent(
+    fleet: Fleet, platform: Platform, reason: str, outcome: str
+) -> None:
+    worker = fleet.worker()
+    batch = fleet.batch(max_attempts=2)
+    for attempt in (1, 2):
+        create = platform.wait_creates(attempt)[-1]
+        assert create.dial == attempt
+        platform.hang_up(create.call_id, worker.url, reason)
+    assert fleet.wait_final(batch) == {outcome: 1}
+    assert fleet.counters(batch)["attempts"] == 2
+
+
+# ---- a callback and the answer to the create, in any order and number ----
+
+
+def test_a_callback_that_overtakes_the_answer_settles_the_call(fleet: Fleet, platform: Platform) -> None:
+    answer, placed = threading.Event(), threading.Event()
+
+    def late(request):
+        call = platform.place(request)
+        placed.set()
+        return answer_json(201, call, after=answer)
+
+    platform.on_create = late
+    worker = fleet.worker()
+    batch = fleet.batch()
+    assert placed.wait(10)
+    assert platform.hang_up("call_1", worker.url) == (200, {"status": "ok"})
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    answer.set()
+    wait_until(lambda: fleet.metric(worker, 'carillon_dial_verdicts_total{verdict="ACCEPTED"}') == 1)
+    assert fleet.state(batch)["phase"] == "final", "the answer changed what was settled"
+
+
+def test_a_callback_that_comes_twice_counts_once(fleet: Fleet, platform: Platform) -> None:
+    worker = fleet.worker()
+    batch = fleet.batch()
+    create = platform.wait_creates(1)[0]
+    platform.end(create.call_id, "dial_busy")
+    for _ in range(3):
+        assert platform.callback("call_ended", create.call_id, worker.url) == (200, {"status": "ok"})
+    assert fleet.counters(batch)["attempts"] == 1
+    retried = platform.wait_creates(2)[1]
+    assert platform.callback("call_ended", create.call_id, worker.url)[0] == 200, "of the dial before"
+    assert fleet.state(batch)["phase"] == "live"
+    platform.hang_up(retried.call_id, worker.url)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
+def test_a_call_without_callbacks_is_settled_by_a_poll(fleet: Fleet, platform: Platform) -> None:
+    fleet.trunk(platform.url, poll_after_ms=500)
+    fleet.worker()
+    batch = fleet.batch()
+    create = platform.wait_creates(1)[0]
+    platform.end(create.call_id)
+    platform.analyze(create.call_id)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    assert set(platform.polls) == {create.call_id} and platform.lookups == []
+    assert platform.count_creates() == 1
+
+
+def test_a_call_that_goes_on_is_polled_until_it_ends(fleet: Fleet, platform: Platform) -> None:
+    fleet.trunk(platform.url, poll_after_ms=500)
+    fleet.worker()
+    batch = fleet.batch()
+    create = platform.wait_creates(1)[0]
+    platform.change(create.call_id, call_status="ongoing")
+    wait_until(lambda: len(platform.polls) >= 2, what="two polls")
+    assert fleet.state(batch)["phase"] == "live"
+    platform.end(create.call_id)
+    platform.analyze(create.call_id)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
+# ---- refusals ----
+
+
+def test_a_throttled_request_costs_no_attempt_and_silences_its_trunk(fleet: Fleet, platform: Platform) -> None:
+    seen = []
+
+    def throttle(request):
+        seen.append(request.at)
+        return refuse(429, {"Retry-After": "2"}) if len(seen) == 1 else None
+
+    platform.on_create = throttle
+    worker = fleet.worker()
+    batch = fleet.batch(3, cps=1)
+    for create in platform.wait_creates(4, 15)[1:]:
+        assert create.at - seen[0] >= 1.9, "the trunk was not silent for its Retry-After"
+        platform.hang_up(create.call_id, worker.url)
+    assert fleet.wait_final(batch) == {"COMPLETED": 3}
+    assert fleet.counters(batch)["attempts"] == 3
+    assert platform.creates[0].token not in {create.token for create in platform.creates[1:]}, "a dial number came twice"
+
+
+def test_a_retry_after_of_zero_does_not_make_a_hammer(fleet: Fleet, platform: Platform) -> None:
+    platform.on_create = lambda request: refuse(429, {"Retry-After": "0"})
+    fleet.worker()
+    fleet.batch(cps=30)
+    first, second = platform.wait_creates(2)
+    assert second.at - first.at >= 1.0
+
+
+def test_a_platform_that_cannot_be_reached_costs_no_attempt(fleet: Fleet, platform: Platform) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        fleet.trunk(f"http://127.0.0.1:{closed.getsockname()[1]}")
+        worker = fleet.worker()
+        batch = fleet.batch()
+        wait_until(lambda: fleet.metric(worker, 'carillon_dial_verdicts_total{verdict="NOT_SENT"}') >= 1)
+        fleet.wait_state(batch, phase="due", a="0", g="1")
+    fleet.trunk(platform.url)
+    create = platform.wait_creates(1)[0]
+    assert create.dial > 1, "the dial number was used again"
+    platform.hang_up(create.call_id, worker.url)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    assert fleet.counters(batch)["attempts"] == 1
+
+
+@pytest.mark.parametrize("status", [401, 402])
+def test_an_account_out_of_order_stops_the_trunk_and_no_batch(fleet: Fleet, platform: Platform, status: int) -> None:
+    platform.on_create = lambda request: refuse(status)
+    worker = fleet.worker()
+    batch = fleet.batch(5, cps=5)
+    trunk = wait_until(lambda: (t := fleet.engine().hash("trunk:main")).get("state") == "stopped" and t)
+    assert trunk["reason"] == "account"
+    assert fleet.engine().hash(f"batch:{batch}")["state"] == "processing"
+    wait_until(lambda: fleet.counters(batch)["live"] == fleet.counters(batch)["claimed"] == 0)
+    assert fleet.counters(batch)["attempts"] == 0 and fleet.counters(batch)["due"] == 5
+    refused = platform.count_creates()
+    platform.on_create = lambda request: None
+    fleet.engine().trunk("main", how="set", state="active")
+    for create in platform.wait_creates(refused + 5)[refused:]:
+        platform.hang_up(create.call_id, worker.url)
+    assert fleet.wait_final(batch) == {"COMPLETED": 5}
+
+
+def test_a_trunk_without_a_caller_id_stops_instead_of_trying_for_ever(fleet: Fleet, platform: Platform) -> None:
+    fleet.trunk(platform.url, caller_ids="[]")
+    fleet.worker()
+    batch = fleet.batch()
+    wait_until(lambda: fleet.engine().hash("trunk:main").get("state") == "stopped")
+    fleet.wait_state(batch, phase="due", a="0")
+    assert platform.count_creates() == 0
+
+
+def test_a_number_that_the_platform_refuses_is_final(fleet: Fleet, platform: Platform) -> None:
+    platform.on_create = lambda request: refuse(422, message="not a number")
+    fleet.worker()
+    batch = fleet.batch(max_attempts=3)
+    assert fleet.wait_final(batch) == {"REJECTED": 1}
+    assert platform.count_creates() == 1
+    assert fleet.state(batch)["a"] == "1"
+
+
+def test_a_call_that_the_platform_took_and_then_would_not_place_is_given_back(fleet: Fleet, platform: Platform) -> None:
+    worker = fleet.worker()
+    batch = fleet.batch()
+    create = platform.wait_creates(1)[0]
+    platform.end(create.call_id, "concurrency_limit_reached")
+    assert platform.callback("call_ended", create.call_id, worker.url)[0] == 200
+    again = platform.wait_creates(2)[1]
+    assert again.dial == 2 and fleet.counters(batch)["attempts"] == 1
+    platform.hang_up(again.call_id, worker.url)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
+# ---- numbers ----
+
+
+def test_a_number_in_two_batches_is_called_by_one_at_a_time(fleet: Fleet, platform: Platform) -> None:
+    worker = fleet.worker()
+    batches = [fleet.batch([15551230001]), fleet.batch([15551230001])]
+    first = platform.wait_creates(1)[0]
+    wait_until(lambda: fleet.cells_hold(f"held:t/{TENANT}"), what="the other call is held")
+    assert platform.count_creates() == 1
+    ended_at = platform.end(first.call_id)["end_timestamp"]
+    assert ended_at and platform.hang_up(first.call_id, worker.url)[0] == 200
+    second = platform.wait_creates(2)[1]
+    assert second.token.split(".")[0] != first.token.split(".")[0]
+    platform.hang_up(second.call_id, worker.url)
+    for batch in batches:
+        assert fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
+def test_metadata_that_lies_outside_of_the_record_reaches_the_platform(fleet: Fleet, platform: Platform) -> None:
+    fleet.worker()
+    engine = fleet.engine()
+    batch = fleet.batch(0, seal=False)
+    metadata = '{"note": "' + "n" * 600 + '", "level": 3}'
+    record = contact_record(15551230002, "c1") + b"\x40\x01"  # metadata_elsewhere
+    engine.scripts.run("batch_ingest", batch, 1, "d" * 64, "15551230002", "", record, metadata)
+    engine.seal(batch, 1)
+    create = platform.wait_creates(1)[0]
+    assert create.body["metadata"]["contact_metadata"] == {"note": "n" * 600, "level": 3}
+    assert create.body["metadata"]["contact_id"] == "c1"

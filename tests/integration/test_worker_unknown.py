@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A create request whose answer was lost is never sent again. It is settled by a callback, by a lookup with our token, or
+by its deadline; what was surely not placed is given back and dialed under a new number."""
+
+from __future__ import annotations
+
+import collections
+
+import pytest
+
+from tests.support.fleet import Fleet
+from tests.support.http_receiver import Answer, Received
+from tests.support.platform import Platform, answer_json, refuse
+from tests.support.waiting import wait_until
+
+UNKNOWN = 'carillon_dial_verdicts_total{verdict="UNKNOWN"}'
+
+
+def placed_and_reset(platform: Platform):
+    """The call is placed, and the connection reset instead of an answer."""
+
+    def answer(request: Received) -> Answer:
+        platform.place(request)
+        return Answer(reset=True)
+
+    return answer
+
+
+def assert_sent_once(platform: Platform) -> None:
+    tokens = collections.Counter(create.token for create in platform.creates)
+    assert set(tokens.values()) == {1}, tokens
+
+
+def test_a_reset_after_reading_is_settled_by_the_callback(fleet: Fleet, platform: Platform) -> None:
+    platform.on_create = placed_and_reset(platform)
+    worker = fleet.worker()
+    batch = fleet.batch()
+    create = platform.wait_creates(1)[0]
+    wait_until(lambda: fleet.metric(worker, UNKNOWN) == 1)
+    assert fleet.state(batch)["phase"] == "live" and fleet.state(batch)["a"] == "1"
+    assert platform.hang_up(create.call_id, worker.url) == (200, {"status": "ok"})
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    assert platform.count_creates() == 1
+
+
+def test_a_reset_after_reading_is_settled_by_a_lookup(fleet: Fleet, platform: Platform) -> None:
+    platform.on_create = placed_and_reset(platform)
+    fleet.worker()
+    batch = fleet.batch()
+    create = platform.wait_creates(1)[0]
+    platform.end(create.call_id)
+    platform.analyze(create.call_id)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    assert platform.count_creates() == 1 and set(platform.lookups) == {create.token}
+    assert fleet.state(batch)["p"] == create.call_id
+    assert [line["via"] for line in fleet.attempts(batch) if "via" in line] == ["lookup"]
+
+
+def test_a_connection_that_dies_after_many_good_requests_sends_nothing_twice(fleet: Fleet, platform: Platform) -> None:
+    """libcurl sends a request again by itself where a kept connection dies before the answer's first byte."""
+    seen: list[str] = []
+
+    def answer(request: Received) -> Answer | None:
+        seen.append(request.json()["metadata"]["carillon_token"])
+        call = platform.place(request)
+        return Answer(reset=True) if len(seen) % 3 == 0 else answer_json(201, call)
+
+    platform.on_create = answer
+    worker = fleet.worker()
+    batch = fleet.batch(9)
+    for create in platform.wait_creates(9):
+        assert platform.hang_up(create.call_id, worker.url)[0] == 200
+    assert fleet.wait_final(batch) == {"COMPLETED": 9}
+    assert len(seen) == 9
+    assert_sent_once(platform)
+
+
+def test_a_call_found_by_its_token_is_followed_under_its_id(fleet: Fleet, platform: Platform) -> None:
+    fleet.trunk(platform.url, poll_after_ms=500)
+    platform.on_create = placed_and_reset(platform)
+    fleet.worker()
+    batch = fleet.batch()
+    create = platform.wait_creates(1)[0]
+    platform.change(create.call_id, call_status="ongoing")
+    fleet.wait_state(batch, p=create.call_id, phase="live")
+    wait_until(lambda: platform.polls, what="a poll by id")
+    platform.end(create.call_id)
+    platform.analyze(create.call_id)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
+@pytest.mark.parametrize("answer", [Answer(reset=True), refuse(503), answer_json(201, {"call_status": "registered"})])
+def test_what_was_absent_twice_is_given_back_and_dialed_under_a_new_number(
+    fleet: Fleet, platform: Platform, answer: Answer
+) -> None:
+    platform.on_create = lambda request: answer if platform.count_creates() == 1 else None
+    worker = fleet.worker()
+    batch = fleet.batch()
+    create = platform.wait_creates(2)[1]
+    assert create.dial == 2 and create.call_id
+    assert platform.lookups == [platform.creates[0].token] * 2
+    assert fleet.counters(batch)["attempts"] == 1, "the dial that was not placed was charged"
+    platform.hang_up(create.call_id, worker.url)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    assert_sent_once(platform)
+
+
+def test_absent_once_proves_nothing(fleet: Fleet, platform: Platform) -> None:
+    """Platforms' lists are behind: the call shows up after the first look."""
+    fleet.trunk(platform.url, poll_after_ms=500)
+    platform.on_create = placed_and_reset(platform)
+    platform.on_ask = lambda request: answer_json(200, {"items": [], "has_more": False}) if not asked(request) else None
+    looks: list[str] = []
+
+    def asked(request: Received) -> bool:
+        looks.append(request.path)
+        return len(looks) > 1
+
+    fleet.worker()
+    batch = fleet.batch()
+    create = platform.wait_creates(1)[0]
+    platform.end(create.call_id)
+    platform.analyze(create.call_id)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    assert platform.count_creates() == 1 and len(looks) == 2
+
+
+def test_a_lookup_that_fails_proves_nothing(fleet: Fleet, platform: Platform) -> None:
+    platform.on_create = placed_and_reset(platform)
+    platform.on_ask = lambda request: refuse(500) if len(failed) < 2 and not failed.append(request.path) else None
+    failed: list[str] = []
+    fleet.worker()
+    batch = fleet.batch()
+    create = platform.wait_creates(1)[0]
+    platform.end(create.call_id)
+    platform.analyze(create.call_id)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    assert platform.count_creates() == 1 and len(failed) == 2
+
+
+def test_an_accepted_call_that_the_platform_forgot_stays_until_its_deadline(fleet: Fleet, platform: Platform) -> None:
+    fleet.trunk(platform.url, poll_after_ms=500)
+    fleet.worker()
+    batch = fleet.batch(on_unknown="hold")
+    create = platform.wait_creates(1)[0]
+    fleet.wait_state(batch, p=create.call_id)
+    platform.calls.clear()
+    wait_until(lambda: len(platform.polls) >= 2, what="two polls")
+    assert fleet.state(batch)["phase"] == "live" and platform.count_creates() == 1
+    fleet.make_deadline_due(batch)
+    assert fleet.wait_final(batch) == {"UNKNOWN": 1}
+
+
+# ---- the deadline ----
+
+
+def silent(platform: Platform) -> None:
+    platform.on_create = placed_and_reset(platform)
+    platform.on_ask = lambda request: refuse(500)
+
+
+def test_an_unknown_outcome_at_the_deadline_is_followed_by_the_next_attempt(fleet: Fleet, platform: Platform) -> None:
+    silent(platform)
+    worker = fleet.worker()
+    batch = fleet.batch(on_unknown="retry", no_answer_delay_ms=1500)
+    first = platform.wait_creates(1)[0]
+    wait_until(lambda: fleet.metric(worker, UNKNOWN) == 1)
+    fleet.make_deadline_due(batch)
+    second = platform.wait_creates(2)[1]
+    assert second.at - first.at >= 1.5 - 0.25
+    assert second.dial == 2 and fleet.counters(batch)["attempts"] == 2, "an UNKNOWN counts as an attempt"
+    platform.hang_up(second.call_id, worker.url)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    assert_sent_once(platform)
+
+
+def test_an_unknown_outcome_at_the_deadline_is_held_where_the_batch_says_so(fleet: Fleet, platform: Platform) -> None:
+    silent(platform)
+    worker = fleet.worker()
+    batch = fleet.batch(on_unknown="hold")
+    platform.wait_creates(1)
+    wait_until(lambda: fleet.metric(worker, UNKNOWN) == 1)
+    fleet.make_deadline_due(batch)
+    assert fleet.wait_final(batch) == {"UNKNOWN": 1}
+    assert platform.count_creates() == 1
+
+
+def test_the_platform_is_asked_once_more_at_the_deadline(fleet: Fleet, platform: Platform) -> None:
+    worker = fleet.worker()
+    batch = fleet.batch(on_unknown="hold")
+    create = platform.wait_creates(1)[0]
+    fleet.wait_state(batch, p=create.call_id)
+    platform.end(create.call_id)
+    platform.analyze(create.call_id)
+    fleet.make_deadline_due(batch)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    assert fleet.metric(worker, "carillon_lookups_total") == 1
+
+
+def test_a_truth_that_comes_after_the_deadline_settles_the_record_and_sends_no_second_event(
+    fleet: Fleet, platform: Platform
+) -> None:
+    silent(platform)
+    worker = fleet.worker()
+    batch = fleet.batch(on_unknown="hold")
+    create = platform.wait_creates(1)[0]
+    wait_until(lambda: fleet.metric(worker, UNKNOWN) == 1)
+    fleet.make_deadline_due(batch)
+    fleet.wait_final(batch)
+    told = fleet.engine().events()
+    assert platform.hang_up(create.call_id, worker.url) == (200, {"status": "ok"})
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    assert fleet.counters(batch)["succeeded"] == 1 and fleet.counters(batch)["failed"] == 0
+    assert fleet.engine().events() == told
+
+
+def test_a_call_that_was_given_back_and_turns_out_placed_is_not_dialed_again(fleet: Fleet, platform: Platform) -> None:
+    """The platform denied it twice; then its callback comes while the contact waits for its next dial."""
+    fleet.trunk(platform.url, max_concurrent=1)
+    platform.on_create = lambda request: None
+    worker = fleet.worker()
+    blocker = fleet.batch()  # keeps the trunk full, so that what is given back has to wait
+    blocking = platform.wait_creates(1)[0]
+    fleet.trunk(platform.url, max_concurrent=2)
+    platform.on_create = placed_and_reset(platform)
+    platform.on_ask = lambda request: answer_json(200, {"items": [], "has_more": False})
+    batch = fleet.batch()
+    create = platform.wait_creates(2)[1]
+    fleet.trunk(platform.url, max_concurrent=1)
+    fleet.wait_state(batch, phase="due", g="1", a="0")
+    assert platform.hang_up(create.call_id, worker.url) == (200, {"status": "ok"})
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    assert fleet.state(batch)["a"] == "1" and platform.count_creates() == 2
+    platform.hang_up(blocking.call_id, worker.url)
+    assert fleet.wait_final(blocker) == {"COMPLETED": 1}

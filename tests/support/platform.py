@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A voice platform under the test's hand: speaks Retell's API to a worker and does nothing by itself. What the stand-in
+carrier (tests/carrier) does by rates and seeds, a test does here call by call.
+
+    with Platform() as platform:
+        platform.on_create = lambda create: refuse(429, {"Retry-After": "2"})
+        create = platform.wait_creates(1)[0]
+        platform.end(create.call_id)
+        status, answer = platform.callback("call_ended", create.call_id, worker.url)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import http.client
+import json
+import threading
+import urllib.parse
+from types import TracebackType
+from typing import Any, Callable
+
+from tests.support.http_receiver import Answer, HttpReceiver, Received
+from tests.support.retell import sign
+
+CREATE = "/v2/create-phone-call"
+GET = "/v2/get-call/"
+LIST = "/v3/list-calls"
+JSON = {"Content-Type": "application/json"}
+TALK_MS = 2000
+
+
+def answer_json(status: int, body: Any, headers: dict[str, str] | None = None, **more: Any) -> Answer:
+    return Answer(status, json.dumps(body).encode(), {**JSON, **(headers or {})}, **more)
+
+
+def refuse(status: int, headers: dict[str, str] | None = None, message: str = "no") -> Answer:
+    """What Retell answers a request that it does not take."""
+    return answer_json(status, {"status": "error", "message": message}, headers)
+
+
+@dataclasses.dataclass(frozen=True)
+class Create:
+    """One create request. `call_id`: of the call it placed, "" where it placed none."""
+
+    at: float  # wall time at its last byte
+    number: str
+    token: str
+    call_id: str
+    body: dict[str, Any]
+
+    @property
+    def dial(self) -> int:
+        return int(self.token.split(".")[2])
+
+    @property
+    def ordinal(self) -> int:
+        return int(self.token.split(".")[1])
+
+
+class Platform:
+    """Listens from its making until close()."""
+
+    def __init__(self, api_key: str = "key_of_the_platform") -> None:
+        self.api_key = api_key
+        self.calls: dict[str, dict[str, Any]] = {}
+        self.creates: list[Create] = []
+        self.lookups: list[str] = []  # tokens asked for
+        self.polls: list[str] = []  # call ids asked for
+        # What a create request gets; None: 201, and the call is placed. See also place().
+        self.on_create: Callable[[Received], Answer | None] = lambda request: None
+        self.on_ask: Callable[[Received], Answer | None] = lambda request: None
+        self._lock = threading.RLock()
+        self._receiver = HttpReceiver(self._answer)
+
+    @property
+    def url(self) -> str:
+        return self._receiver.url
+
+    def close(self) -> None:
+        self._receiver.close()
+
+    def __enter__(self) -> Platform:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ---- what comes in ----
+
+    def _answer(self, request: Received) -> Answer:
+        if request.headers.get("authorization") != f"Bearer {self.api_key}":
+            return refuse(401)
+        if request.path == CREATE:
+            return self._create(request)
+        own = self.on_ask(request)
+        if request.path.startswith(GET):
+            return own or self._get(request.path[len(GET) :])
+        if request.path == LIST:
+            return own or self._list(request.json())
+        return refuse(404)
+
+    def _create(self, request: Received) -> Answer:
+        with self._lock:
+            before = len(self.calls)
+        own = self.on_create(request)
+        if own is None:
+            call = self.place(request)
+            own = answer_json(201, call)
+        with self._lock:
+            placed = list(self.calls.values())[before:]
+            body = request.json()
+            token = body["metadata"]["carillon_token"]
+            call_id = next((call["call_id"] for call in placed if call["metadata"]["carillon_token"] == token), "")
+            self.creates.append(Create(request.at, body["to_number"], token, call_id, body))
+        return own
+
+    def place(self, request: Received) -> dict[str, Any]:
+        """Takes the call of a create request, whatever the request is answered."""
+        body = request.json()
+        with self._lock:
+            call = {
+                "call_id": f"call_{len(self.calls) + 1}",
+                "call_status": "registered",
+                "agent_id": body.get("override_agent_id"),
+                "metadata": body["metadata"],
+                "from_number": body["from_number"],
+                "to_number": body["to_number"],
+                "start_timestamp": int(request.at * 1000),
+            }
+            self.calls[call["call_id"]] = call
+            return dict(call)
+
+    def _get(self, call_id: str) -> Answer:
+        with self._lock:
+            self.polls.append(urllib.parse.unquote(call_id))
+            call = self.calls.get(self.polls[-1])
+            return answer_json(200, call) if call else refuse(404)
+
+    def _list(self, body: dict[str, Any]) -> Answer:
+        token = body["filter_criteria"]["metadata"][0]["value"]
+        with self._lock:
+            self.lookups.append(token)
+            items = [call for call in self.calls.values() if call["metadata"]["carillon_token"] == token]
+            return answer_json(200, {"items": items, "has_more": False})
+
+    # ---- what the test does ----
+
+    def wait_creates(self, count: int, deadline_s: float = 10.0) -> list[Create]:
+        """Waits for `count` create requests and gives all that have been decided."""
+        self._receiver.wait_for(count, deadline_s, lambda request: request.path == CREATE)
+        while len(self.creates) < count:  # received, about to be decided by another thread
+            threading.Event().wait(0.001)
+        with self._lock:
+            return list(self.creates)
+
+    def count_creates(self) -> int:
+        """Create requests that came, decided or not."""
+        return sum(request.path == CREATE for request in self._receiver.snapshot())
+
+    def call_of(self, token: str) -> dict[str, Any]:
+        with self._lock:
+            return next(call for call in self.calls.values() if call["metadata"]["carillon_token"] == token)
+
+    def change(self, call_id: str, **members: Any) -> dict[str, Any]:
+        with self._lock:
+            self.calls[call_id].update(members)
+            return dict(self.calls[call_id])
+
+    def end(self, call_id: str, reason: str = "user_hangup", **members: Any) -> dict[str, Any]:
+        """The call is over, as get-call and list-calls show it from now on."""
+        call = self.calls[call_id]
+        started = call["start_timestamp"]
+        return self.change(
+            call_id,
+            call_status="ended",
+            disconnection_reason=reason,
+            end_timestamp=started + TALK_MS,
+            duration_ms=TALK_MS,
+            **members,
+        )
+
+    def analyze(self, call_id: str, summary: str = "They spoke.") -> dict[str, Any]:
+        return self.change(call_id, call_analysis={"call_summary": summary, "call_successful": True, "in_voicemail": False})
+
+    def callback(
+        self,
+        event: str,
+        call: str | dict[str, Any],
+        url: str,
+        *,
+        key: str | None = None,
+        at_ms: int | None = None,
+    ) -> tuple[int, Any]:
+        """Sends a signed callback to a worker: status and answer."""
+        body = json.dumps({"event": event, "call": self.calls[call] if isinstance(call, str) else call}).encode()
+        return post_callback(url, body, sign(body, key or self.api_key, at_ms))
+
+    def hang_up(self, call_id: str, url: str, reason: str = "user_hangup", **members: Any) -> tuple[int, Any]:
+        """The call ends, and the platform says so with all that it will ever say."""
+        self.end(call_id, reason, **members)
+        self.analyze(call_id)
+        return self.callback("call_analyzed", call_id, url)
+
+
+def post_callback(url: str, body: bytes, signature: str | None, path: str = "/callbacks/retell") -> tuple[int, Any]:
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=20)
+    try:
+        headers = {**JSON, **({"x-retell-signature": signature} if signature is not None else {})}
+        connection.request("POST", path, body, headers)
+        answer = connection.getresponse()
+        text = answer.read()
+        return answer.status, json.loads(text) if text.startswith(b"{") else text
+    finally:
+        connection.close()
