@@ -248,6 +248,22 @@ def test_an_event_without_a_hint_is_found_by_the_tick(world: World) -> None:
     assert world.receiver.wait_for(1)[0].headers["webhook-id"] == event
 
 
+def test_every_cell_given_is_served(world: World) -> None:
+    other = Scripts(world.db, "c1")
+    endpoint = world.endpoint()
+    hooks.make_endpoint(other, TENANT, world.receiver.url, world.sealed(endpoint, world.secrets[endpoint]))
+    hooks.write_batch(other, "batch_c1_1", TENANT, world.receiver.url + "/hook")
+    world.batch("batch_c0_1")
+    world.notifier(args=(*LOOPBACK, "--cells", "c0,c1"))
+    events = [
+        hooks.write_event(scripts, TENANT, batch, "batch.completed")
+        for scripts, batch in ((world.scripts, "batch_c0_1"), (other, "batch_c1_1"))
+    ]
+    requests = world.receiver.wait_for(2)
+    assert sorted(request.headers["webhook-id"] for request in requests) == sorted(events)
+    assert all(world.is_verified(request) for request in requests)
+
+
 def test_after_a_rotation_both_secrets_verify(world: World) -> None:
     world.batch("batch_c0_1")
     endpoint = world.endpoint()
