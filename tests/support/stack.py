@@ -14,6 +14,7 @@ import csv
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -226,6 +227,14 @@ class Stack:
 
     def carrier_events(self) -> list[dict[str, Any]]:
         return read_log(self.carrier_log)
+
+    def begin_instants_us(self, batch: str) -> list[int]:
+        """When each dial of the batch was begun, in Redis's time: what the rates are promised of."""
+        client, instants = self.redis.client(), []
+        for key in client.scan_iter(f"carillon:{{c0}}:batch:{batch}:attempts:*"):
+            for log in client.hvals(key):
+                instants += [int(at) for at in re.findall(rb" b=(\d+)", log)]
+        return instants
 
     def audit(self) -> tuple[bool, str]:
         """Whether every invariant holds, and what the auditor printed."""

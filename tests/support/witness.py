@@ -39,7 +39,7 @@ class Rules:
     limit: int  # calls per second
     max_attempts: int
     delays_ms: dict[str, int]  # by the outcome of the attempt before; "" for any other
-    utilisation: float = 0.97
+    utilisation: float = 0.97  # at least
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,13 +72,20 @@ class Report:
     webhooks_verified: int = 0
     examples: list[str] = dataclasses.field(default_factory=list)
 
-    def holds(self) -> bool:
+    def keeps_promises(self) -> bool:
+        """What must hold on any machine, however busy."""
         return (
             self.lost == self.overlapping == self.too_soon == self.over_attempts == 0
-            and self.max_in_950ms <= self.rules.limit
-            and self.utilisation >= self.rules.utilisation
             and self.webhooks_verified == self.webhooks_delivered > 0
             and self.completed + self.missed + self.failed == self.contacts
+        )
+
+    def holds(self) -> bool:
+        """The same and the pace as the platform saw it, which a machine that stands still for 50 ms can spoil."""
+        return (
+            self.keeps_promises()
+            and self.max_in_950ms <= self.rules.limit
+            and self.utilisation >= self.rules.utilisation
         )
 
     def line(self, name: str, audit: str) -> str:
