@@ -151,8 +151,10 @@ void reap_seen(struct reap *r, const struct settle_dial *dial, const char *provi
 
 static void on_settled(enum settle_end end, void *arg)
 {
-    (void)end; /* what could not be written is looked up again when its lease has passed */
-    check_end(arg);
+    struct check *check = arg;
+    if (end == SETTLE_UNAVAILABLE) /* once Redis is back, not only when the lease has passed */
+        recheck(check->reap, &check->dial, "unsure", "", CHECK_LEAST_MS, 0);
+    check_end(check);
 }
 
 /* At its deadline a call that the platform could not settle ends as UNKNOWN. One that was absent before and still is

@@ -47,8 +47,9 @@ struct batch_settings {
 struct settings;
 
 /* `batch` is NULL where `err` is not 0: ERR_NOT_FOUND (no such batch or trunk), ERR_INVALID (what Redis holds makes no
- * sense, or the trunk's profile or credential cannot be read), or the connection's errors. Borrowed: take a reference
- * with settings_ref() to keep it. Comes at once, from inside settings_get(), where it is known. */
+ * sense, or the trunk's profile is none of ours), ERR_AUTH (the trunk's credential does not open with our key), or the
+ * connection's errors. Borrowed: take a reference with settings_ref() to keep it. Comes at once, from inside
+ * settings_get(), where it is known. */
 typedef void (*settings_fn)(const struct batch_settings *batch, int err, void *arg);
 
 /* Everything is borrowed and must outlive the settings. `callback_base`: where platforms reach this fleet. */

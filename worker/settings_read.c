@@ -125,9 +125,8 @@ static int read_retry(const struct redisReply *reply, struct retry_rules *ret)
     const char *text;
     size_t len;
     if (rc == 0 && on_unknown && !reply_is_nil(on_unknown)) {
-        rc = reply_str(on_unknown, &text, &len);
-        if (rc == 0)
-            rc = on_unknown_from_name(text, len, &rules.on_unknown);
+        if (reply_str(on_unknown, &text, &len) != 0 || on_unknown_from_name(text, len, &rules.on_unknown) != 0)
+            rc = ERR_INVALID;
     }
     if (rc == 0)
         *ret = rules;
@@ -229,7 +228,8 @@ static int load_profile(const struct redisReply *reply, struct trunk_settings *t
     size_t len;
     if (reply_str(reply_field(reply, "profile"), &name, &len) != 0)
         return ERR_INVALID;
-    return provider_profile_builtin(name, &trunk->profile);
+    int rc = provider_profile_builtin(name, &trunk->profile);
+    return rc == ERR_NOT_FOUND ? ERR_INVALID : rc; /* there is such a trunk: a newer fleet may know its platform */
 }
 
 int settings_read_trunk(const char *trunk_id, const struct redisReply *reply, const struct seal_keys *keys,

@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Workers and Redis that die, hang and come back: no call is lost, and none is placed twice."""
+
+from __future__ import annotations
+
+import collections
+import pathlib
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.fleet import Fleet
+from tests.support.http_receiver import Answer, Received
+from tests.support.platform import Platform, answer_json
+from tests.support.processes import Process
+from tests.support.redis_server import RedisServer
+from tests.support.waiting import wait_until
+
+
+def ends_at_once(platform: Platform):
+    """Every call is over as soon as it is placed; polls tell it, callbacks do not."""
+
+    def answer(request: Received) -> Answer:
+        call = platform.place(request)
+        platform.end(call["call_id"])
+        return answer_json(201, platform.analyze(call["call_id"]))
+
+    return answer
+
+
+def assert_placed_once(platform: Platform, numbers: int) -> None:
+    by_number = collections.Counter(call["to_number"] for call in platform.calls.values())
+    assert len(by_number) == numbers and set(by_number.values()) == {1}, by_number
+    tokens = collections.Counter(create.token for create in platform.creates)
+    assert set(tokens.values()) == {1}, tokens
+
+
+def worker_id(worker: Process) -> str:
+    return worker.log_events("worker.started")[-1]["worker"]
+
+
+def claims_of(fleet: Fleet, worker: Process) -> list[bytes]:
+    return [member for member in fleet.cells_hold("claimed") if member.endswith(worker_id(worker).encode())]
+
+
+# ---- Redis ----
+
+
+@pytest.fixture
+def durable(platform: Platform, tmp_path: pathlib.Path) -> Iterator[Fleet]:
+    """A fleet on a Redis with an append-only file, which may be killed."""
+    with RedisServer(appendonly=True) as server:
+        made = Fleet(server, tmp_path)
+        made.trunk(platform.url, poll_after_ms=500)
+        yield made
+        made.close()
+
+
+def test_with_redis_away_nothing_is_dialed_and_afterwards_nothing_is_lost(durable: Fleet, platform: Platform) -> None:
+    fleet = durable
+    platform.on_create = ends_at_once(platform)
+    workers = [fleet.worker(), fleet.worker()]
+    batch = fleet.batch(40, cps=20)
+    platform.wait_creates(10)
+    call = platform.calls["call_1"]
+    fleet.redis.kill()
+    for worker in workers:
+        answer = wait_until(lambda: (a := platform.callback("call_analyzed", call, worker.url))[0] == 503 and a)
+        assert answer == (503, {"status": "unavailable"})
+        assert not fleet.is_ready(worker)
+    dialed = platform.count_creates()
+    wait_until(lambda: all(len(w.log_events("redis.down")) >= 1 for w in workers), what="both know that Redis is away")
+    slots_end = time.monotonic() + 1.0  # twenty slots would come and go
+    wait_until(lambda: time.monotonic() >= slots_end)
+    assert platform.count_creates() == dialed, "dialed while Redis was away"
+    fleet.redis.start()
+    assert fleet.wait_final(batch, 20) == {"COMPLETED": 40}
+    assert_placed_once(platform, 40)
+
+
+def test_a_callback_that_met_no_redis_holds_when_it_is_sent_again(durable: Fleet, platform: Platform) -> None:
+    fleet = durable
+    worker = fleet.worker()
+    batch = fleet.batch()
+    create = platform.wait_creates(1)[0]
+    fleet.wait_state(batch, p=create.call_id)
+    fleet.redis.kill()
+    platform.end(create.call_id)
+    platform.analyze(create.call_id)
+    wait_until(lambda: platform.callback("call_analyzed", create.call_id, worker.url)[0] == 503)
+    fleet.redis.start()
+    wait_until(lambda: platform.callback("call_analyzed", create.call_id, worker.url) == (200, {"status": "ok"}))
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
+def test_an_answer_that_came_while_redis_was_away_is_recorded_afterwards(durable: Fleet, platform: Platform) -> None:
+    fleet = durable
+    fleet.trunk(platform.url, poll_after_ms=60_000)
+    answer = threading.Event()
+    platform.on_create = lambda request: answer_json(201, platform.place(request), after=answer)
+    worker = fleet.worker()
+    batch = fleet.batch()
+    wait_until(lambda: platform.calls, what="the request has come")
+    fleet.redis.kill()
+    wait_until(lambda: not fleet.is_ready(worker))
+    answer.set()
+    wait_until(lambda: fleet.metric(worker, 'carillon_dial_verdicts_total{verdict="ACCEPTED"}') == 1)
+    fleet.redis.start()
+    fleet.wait_state(batch, phase="live", p="call_1")
+    assert platform.count_creates() == 1
+    platform.hang_up("call_1", worker.url)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
+def test_a_redis_that_forgot_its_scripts_is_taught_them_again(fleet: Fleet, platform: Platform) -> None:
+    worker = fleet.worker()
+    fleet.client.script_flush()
+    batch = fleet.batch()
+    create = platform.wait_creates(1)[0]
+    fleet.client.script_flush()
+    assert platform.hang_up(create.call_id, worker.url) == (200, {"status": "ok"})
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
+def test_connections_that_are_cut_again_and_again_cost_nothing(fleet: Fleet, platform: Platform) -> None:
+    fleet.trunk(platform.url, poll_after_ms=500)
+    platform.on_create = ends_at_once(platform)
+    fleet.worker()
+    batch = fleet.batch(40, cps=20)
+    for n in range(5, 40, 5):
+        platform.wait_creates(n)
+        fleet.client.client_kill_filter(_type="normal", skipme=True)
+    assert fleet.wait_final(batch, 20) == {"COMPLETED": 40}
+    assert_placed_once(platform, 40)
+
+
+# ---- workers ----
+
+
+def test_a_worker_that_hangs_past_its_leases_dials_nothing_when_it_wakes(fleet: Fleet, platform: Platform) -> None:
+    fleet.trunk(platform.url, poll_after_ms=500)
+    platform.on_create = ends_at_once(platform)
+    hanging = fleet.worker()
+    batch = fleet.batch(60, cps=30)
+    wait_until(lambda: claims_of(fleet, hanging), poll_s=0.001)
+    hanging.stop_running()
+    claimed = claims_of(fleet, hanging)
+    assert claimed, "it held no claim when it was stopped"
+    dialed = platform.count_creates()
+    fleet.worker()
+    assert fleet.wait_final(batch, 20) == {"COMPLETED": 60}
+    assert platform.count_creates() >= 60 > dialed
+    settled = platform.count_creates()
+    hanging.continue_running()
+    wait_until(lambda: fleet.is_ready(hanging), what="it is back")
+    wait_until(lambda: not hanging_dials(hanging), what="it is done with what it held")
+    assert platform.count_creates() == settled, "the late one dialed"
+    assert_placed_once(platform, 60)
+
+
+def hanging_dials(worker: Process) -> list[tuple[Any, ...]]:
+    """Dials that by the worker's log are not over."""
+    last: dict[tuple[Any, ...], str] = {}
+    for line in worker.log_events("dial.state"):
+        last[(line["batch"], line["ordinal"], line["dial"])] = line["to"]
+    return [dial for dial, state in last.items() if state != "over"]
+
+
+def test_the_claims_of_a_killed_worker_go_to_another(fleet: Fleet, platform: Platform) -> None:
+    fleet.trunk(platform.url, poll_after_ms=500)
+    platform.on_create = ends_at_once(platform)
+    killed = fleet.worker()
+    batch = fleet.batch(30, cps=30)
+    wait_until(lambda: claims_of(fleet, killed), poll_s=0.001)
+    killed.kill()
+    assert claims_of(fleet, killed), "it held no claim when it was killed"
+    other = fleet.worker()
+    outcomes = fleet.wait_final(batch, 20)
+    assert outcomes == {"COMPLETED": 30}
+    assert fleet.metric(other, "carillon_claims_reclaimed_total") >= 1
+    assert_placed_once(platform, 30)
+
+
+@pytest.mark.parametrize("is_placed", [True, False])
+def test_a_worker_killed_between_begin_and_answer_leaves_a_call_that_another_looks_up(
+    fleet: Fleet, platform: Platform, is_placed: bool
+) -> None:
+    never = threading.Event()
+    arrived = threading.Event()
+
+    def answer(request: Received) -> Answer | None:
+        if arrived.is_set():
+            return None
+        if is_placed:
+            platform.analyze(platform.end(platform.place(request)["call_id"])["call_id"])
+        arrived.set()
+        return Answer(after=never, reset=True)
+
+    platform.on_create = answer
+    killed = fleet.worker()
+    batch = fleet.batch()
+    assert arrived.wait(10)
+    killed.kill()
+    never.set()
+    assert fleet.state(batch)["phase"] == "live"
+    other = fleet.worker()
+    fleet.make_check_due(batch)
+    if is_placed:
+        assert fleet.wait_final(batch) == {"COMPLETED": 1}
+        assert platform.count_creates() == 1
+    else:
+        again = platform.wait_creates(2)[1]
+        assert again.dial == 2 and len(platform.lookups) == 2
+        platform.hang_up(again.call_id, other.url)
+        assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    assert fleet.counters(batch)["attempts"] == 1
+
+
+def test_the_lease_of_a_check_passes_with_the_worker_that_held_it(fleet: Fleet, platform: Platform) -> None:
+    """A worker dies while it looks a call up; the call's next check brings another."""
+    asked, never = threading.Event(), threading.Event()
+    fleet.trunk(platform.url, poll_after_ms=500)
+
+    def hang(request: Received) -> Answer | None:
+        if asked.is_set():
+            return None
+        asked.set()
+        return Answer(after=never, reset=True)
+
+    platform.on_ask = hang
+    killed = fleet.worker()
+    batch = fleet.batch()
+    create = platform.wait_creates(1)[0]
+    platform.end(create.call_id)
+    platform.analyze(create.call_id)
+    assert asked.wait(10)
+    killed.kill()
+    never.set()
+    fleet.worker()
+    assert fleet.state(batch)["phase"] == "live"
+    fleet.make_check_due(batch)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
+# ---- draining ----
+
+
+def test_a_draining_worker_gives_back_its_claims_and_finishes_what_is_in_flight(fleet: Fleet, platform: Platform) -> None:
+    fleet.trunk(platform.url, poll_after_ms=60_000)
+    answers = threading.Event()
+    platform.on_create = lambda request: answer_json(201, platform.place(request), after=answers)
+    draining = fleet.worker()
+    batch = fleet.batch(60, cps=30)
+    wait_until(lambda: len(platform.calls) >= 3 and claims_of(fleet, draining), poll_s=0.001)
+    draining.signal(signal.SIGTERM)
+    wait_until(lambda: draining.log_events("process.draining"))
+    wait_until(lambda: not claims_of(fleet, draining), deadline_s=1.5, what="its claims are given back before they expire")
+    sent = platform.count_creates()
+    assert draining.is_running(), "it left its requests behind"
+    assert not fleet.is_ready(draining)
+    answers.set()
+    assert draining.wait() == 0
+    assert platform.count_creates() == sent
+    counters = fleet.counters(batch)
+    assert counters["claimed"] == 0 and counters["live"] == sent, counters
+    assert all(fleet.state(batch, create.ordinal).get("p") for create in platform.creates), "an answer was not recorded"
+
+
+def test_a_callback_is_heard_while_a_worker_drains(fleet: Fleet, platform: Platform) -> None:
+    answers = threading.Event()
+    placed = threading.Event()
+
+    def answer(request: Received) -> Answer:
+        call = platform.place(request)
+        placed.set()
+        return answer_json(201, call, after=answers)
+
+    platform.on_create = answer
+    worker = fleet.worker()
+    batch = fleet.batch()
+    assert placed.wait(10)
+    worker.signal(signal.SIGTERM)
+    wait_until(lambda: worker.log_events("process.draining"))
+    assert platform.hang_up("call_1", worker.url) == (200, {"status": "ok"})
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    answers.set()
+    assert worker.wait() == 0
+
+
+def test_a_claim_whose_answer_comes_while_draining_is_given_back(fleet: Fleet, platform: Platform) -> None:
+    """Redis stops to write just before the batch starts: the claim is under way when the worker is told to go."""
+    worker = fleet.worker()
+    batch = fleet.batch(10, cps=30, start_in_ms=600)
+    start_ms = int(fleet.engine().hash(f"batch:{batch}")["start_ms"])
+    engine = fleet.engine()
+    wait_until(lambda: engine.now_ms() >= start_ms - 250, poll_s=0.002)
+    assert fleet.counters(batch)["claimed"] == 0
+    fleet.client.execute_command("CLIENT", "PAUSE", 10_000, "WRITE")
+    wait_until(lambda: engine.now_ms() >= start_ms)
+    worker.signal(signal.SIGTERM)
+    wait_until(lambda: worker.log_events("process.draining"))
+    fleet.client.execute_command("CLIENT", "UNPAUSE")
+    assert worker.wait() == 0
+    assert fleet.engine().hash(f"batch:{batch}").get("dials", "0") != "0", "there was no claim under way"
+    assert fleet.counters(batch)["claimed"] == 0 and fleet.counters(batch)["due"] == 10
+    assert platform.count_creates() == 0
