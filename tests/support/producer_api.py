@@ -51,9 +51,10 @@ class Answer:
 
 
 class Api:
-    """One producer on `redis_server`, which must be running; its Redis is emptied at the start."""
+    """One producer on `server`, which must be running; its Redis is emptied at the start. `redis_url`: where the producer
+    is to find it, where that is another place."""
 
-    def __init__(self, server: RedisServer, *args: str) -> None:
+    def __init__(self, server: RedisServer, *args: str, redis_url: str | None = None) -> None:
         self.server = server
         self.client: redis.Redis = server.client()
         self.client.flushall()
@@ -64,7 +65,7 @@ class Api:
         secrets_key.write_text(base64.b64encode(os.urandom(32)).decode(), encoding="ascii")
         self.process = Process(
             "carillon-producer",
-            *("--redis-url", server.url, "--listen", "127.0.0.1:0", "--secrets-key-file", str(secrets_key)),
+            *("--redis-url", redis_url or server.url, "--listen", "127.0.0.1:0", "--secrets-key-file", str(secrets_key)),
             *args,
         )
 

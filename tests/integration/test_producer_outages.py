@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Redis away, hung, full, or lost at the worst moment: told as 503, never as a half-written batch, and over when it is over."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.producer_api import Answer, Api, batch_body, numbers
+from tests.support.redis_proxy import RedisProxy
+from tests.support.redis_server import RedisServer
+from tests.support.scripts import source
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    with RedisServer(appendonly=True) as running:
+        yield running
+
+
+@pytest.fixture
+def proxied(server: RedisServer) -> Iterator[tuple[Api, RedisProxy]]:
+    with RedisProxy(server) as proxy, Api(server, redis_url=proxy.url) as api:
+        api.trunk("main")
+        yield api, proxy
+
+
+@pytest.fixture
+def lone(server: RedisServer) -> Iterator[Api]:
+    with Api(server) as api:
+        api.trunk("main")
+        yield api
+
+
+def sha(script: str) -> bytes:
+    return hashlib.sha1(source(script).encode()).hexdigest().encode()
+
+
+class Creation(threading.Thread):
+    """A creation in a thread of its own: its answer, once it has come."""
+
+    def __init__(self, api: Api, key: str, count: int) -> None:
+        super().__init__(daemon=True)
+        self._api, self._key = api, key
+        self._body = batch_body(numbers(count, start=15500000000), webhooks={"onCallComplete": "https://crm.example/"})
+        self.answer: Answer | None = None
+        self.start()
+
+    def run(self) -> None:
+        self.answer = self._api.post("/api/v1/batch", self._body, self._key)
+
+    def result(self, deadline_s: float = 60.0) -> Answer:
+        self.join(deadline_s)
+        assert self.answer is not None, "no answer in time"
+        return self.answer
+
+
+def is_ready(api: Api) -> bool:
+    return api.get("/readyz").status == 200
+
+
+def visible(api: Api, key: str) -> list[str]:
+    return [entry["batchId"] for entry in api.get("/api/v1/batch/list", key).json()]
+
+
+def test_without_redis_every_route_says_come_again_and_then_recovers(lone: Api) -> None:
+    key = lone.tenant("acme")
+    batch = lone.create(key, numbers(1))
+    lone.server.terminate()
+    wait_until(lambda: not is_ready(lone), 10.0, "it notices")
+    for method, path, body in (
+        ("POST", "/api/v1/batch", batch_body(numbers(1))),
+        ("GET", "/api/v1/batch/list", None),
+        ("GET", f"/api/v1/batch/{batch}", None),
+        ("POST", f"/api/v1/batch/{batch}/pause", None),
+        ("GET", "/api/v1/webhooks/endpoints", None),
+    ):
+        answer = lone.send(method, path, body, key)
+        assert (answer.status, answer.code) == (503, "UNAVAILABLE"), (path, answer)
+        assert int(answer.headers["retry-after"]) > 0
+    assert lone.get("/api/v1/health").status == 200
+    lone.server.start()
+    wait_until(lambda: is_ready(lone), 15.0, "it recovers")
+    assert lone.get(f"/api/v1/batch/{batch}", key).json()["status"] == "pending"
+    assert lone.post("/api/v1/batch", batch_body(numbers(1)), key).status == 202
+
+
+def test_a_redis_that_hangs_is_given_up_on_after_its_deadline(lone: Api) -> None:
+    key = lone.tenant("acme")
+    assert lone.get("/api/v1/batch/list", key).status == 200
+    os.kill(lone.server.pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        answer = lone.get("/api/v1/batch/list", key)
+        assert answer.status == 503
+        assert time.monotonic() - began < 10.0
+    finally:
+        os.kill(lone.server.pid, signal.SIGCONT)
+    wait_until(lambda: is_ready(lone), 15.0, "it recovers")
+
+
+def test_a_creation_goes_on_where_redis_restarts_under_it(lone: Api) -> None:
+    key = lone.tenant("acme")
+    creation = Creation(lone, key, 60_000)
+    wait_until(lambda: len(lone.client.keys(lone.engine.key("batch:*:contacts:*"))) > 20, 30.0, "it is being written", 0.002)
+    lone.server.restart()
+    answer = creation.result()
+    assert answer.status == 202, answer
+    assert answer.json()["total"] == 60_000
+    assert answer.json()["warnings"] == []
+    assert lone.contacts(answer.json()["batchId"]) == 60_000
+
+
+@pytest.mark.parametrize("script", ["batch_create", "batch_ingest", "hook_endpoint", "batch_seal"])
+@pytest.mark.parametrize("forward", [True, False], ids=["done", "not done"])
+def test_a_step_whose_answer_is_lost_is_taken_again(proxied: tuple[Api, RedisProxy], script: str, forward: bool) -> None:
+    api, proxy = proxied
+    key = api.tenant("acme")
+    api.create(key, numbers(1))
+    proxy.cut_at(sha(script), forward)
+    creation = Creation(api, key, 1200)
+    assert proxy.was_cut.wait(20.0)
+    proxy.up()
+    answer = creation.result()
+    assert answer.status == 202, answer
+    assert answer.json()["total"] == 1200
+    assert answer.json()["warnings"] == []
+    assert api.contacts(answer.json()["batchId"]) == 1200
+    assert len(visible(api, key)) == 2
+
+
+def test_a_creation_that_finds_no_way_on_leaves_nothing_to_be_seen(proxied: tuple[Api, RedisProxy]) -> None:
+    api, proxy = proxied
+    key = api.tenant("acme")
+    api.create(key, numbers(1))
+    proxy.cut_at(sha("batch_ingest"), forward=True)
+    answer = Creation(api, key, 1200).result()
+    assert (answer.status, answer.code) == (503, "UNAVAILABLE"), answer
+    proxy.up()
+    wait_until(lambda: is_ready(api), 15.0, "it recovers")
+    assert len(visible(api, key)) == 1
+    # What lies there unsealed goes by itself when its life is over.
+    drafts = api.client.zrange(api.engine.key("purge"), 0, -1)
+    assert len(drafts) == 1
+    api.client.zadd(api.engine.key("purge"), {drafts[0]: 1})
+    wait_until(lambda: api.engine.tick()["more"] is False, 10.0, "it is purged")
+    batch = drafts[0].decode().removeprefix("draft/")
+    assert api.client.keys(f"*{batch}*") == []
+
+
+@pytest.mark.parametrize("forward", [True, False], ids=["done", "not done"])
+def test_a_seal_whose_answer_never_comes_is_said_to_be_unknown(proxied: tuple[Api, RedisProxy], forward: bool) -> None:
+    api, proxy = proxied
+    key = api.tenant("acme")
+    api.create(key, numbers(1))
+    proxy.cut_at(sha("batch_seal"), forward)
+    answer = Creation(api, key, 3).result()
+    assert (answer.status, answer.code) == (503, "OUTCOME_UNKNOWN"), answer
+    batch = answer.json()["details"]["batchId"]
+    proxy.up()
+    wait_until(lambda: is_ready(api), 15.0, "it recovers")
+    assert api.get(f"/api/v1/batch/{batch}", key).status == (200 if forward else 404)
+
+
+def test_a_full_redis_takes_nothing_and_keeps_nothing_visible(lone: Api) -> None:
+    key = lone.tenant("acme")
+    kept = lone.create(key, numbers(1))
+    lone.client.config_set("maxmemory", int(lone.client.info("memory")["used_memory"]) + 1024 * 1024)
+    answer = lone.post("/api/v1/batch", batch_body(numbers(50_000)), key)
+    assert (answer.status, answer.code) == (503, "UNAVAILABLE"), answer
+    assert visible(lone, key) == [kept]
+    assert lone.post(f"/api/v1/batch/{kept}/cancel", key=key).status == 200
+    lone.client.config_set("maxmemory", 0)
+    assert lone.post("/api/v1/batch", batch_body(numbers(10)), key).status == 202
+
+
+def test_a_forgotten_script_is_loaded_again(lone: Api) -> None:
+    key = lone.tenant("acme")
+    lone.create(key, numbers(1))
+    lone.client.script_flush()
+    answer = lone.post("/api/v1/batch", batch_body(numbers(3000)), key)
+    assert answer.status == 202, answer
+    assert lone.contacts(answer.json()["batchId"]) == 3000
+
+
+def test_a_drain_lets_a_creation_come_to_its_end(lone: Api) -> None:
+    key = lone.tenant("acme")
+    creation = Creation(lone, key, 60_000)
+    wait_until(lambda: lone.client.keys(lone.engine.key("batch:*:contacts:*")), 30.0, "it is being written", 0.002)
+    lone.process.terminate()
+    answer = creation.result()
+    assert answer.status == 202, answer
+    assert lone.contacts(answer.json()["batchId"]) == 60_000
