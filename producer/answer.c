@@ -127,7 +127,7 @@ void answer_bad_argument(struct http_request *req, const char *name, const char 
 
 void answer_unavailable(struct http_request *req)
 {
-    answer_error(req, 503, CODE_UNAVAILABLE, "Redis is not reachable now. Ask again after Retry-After seconds.", NULL);
+    answer_error(req, 503, CODE_UNAVAILABLE, "Redis is not available now. Ask again after Retry-After seconds.", NULL);
 }
 
 void answer_internal(struct http_request *req)

@@ -26,6 +26,14 @@ static int check_range(const char *text, const char **ret_why)
     return cidr_parse(text, strlen(text), &range);
 }
 
+static int check_url(const char *text, const char **ret_why)
+{
+    size_t len = strlen(text);
+    bool has_scheme = strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0;
+    *ret_why = "is not the start of a URL such as https://calls.example";
+    return has_scheme && len <= LIMIT_URL_LEN && text[len - 1] != '/' ? 0 : ERR_INVALID;
+}
+
 const struct conf_option api_options[] = {
     {.name = "allow-private-webhooks",
      .kind = CONF_STR,
@@ -41,7 +49,8 @@ const struct conf_option api_options[] = {
      .help = "the most that a batch may ask for as maxCallsPerSecond"},
     {.name = "public-url",
      .kind = CONF_STR,
-     .help = "what links in answers begin with, such as https://calls.example (default: the address listened on)"},
+     .help = "what links in answers begin with, such as https://calls.example (default: the address listened on)",
+     .check = check_url},
 };
 const size_t api_option_count = sizeof api_options / sizeof api_options[0];
 

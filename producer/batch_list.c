@@ -200,6 +200,9 @@ static void ask_index(struct exchange *x, struct list *l)
 
 static bool read_query(struct exchange *x, struct list *l)
 {
+    static const char *const later[] = {"tag", "status", "agentId", "from", "to"};
+    if (!exchange_lacks(x, later, sizeof later / sizeof later[0]))
+        return false;
     const char *limit = http_request_query(exchange_request(x), "limit");
     const char *cursor = http_request_query(exchange_request(x), "cursor");
     l->limit = LIMIT_LIST;

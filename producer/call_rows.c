@@ -22,7 +22,7 @@ struct row {
     uint64_t ordinal;
     bool is_reached; /* its turn has come: it has a state text */
     struct call_text text;
-    uint64_t phone;
+    uint64_t phone; /* 0, and no name, where its record is gone */
     char *name;
     char *recording; /* NULL: none */
 };
@@ -232,7 +232,7 @@ static bool add_phone(cJSON *object, const struct row *row)
 {
     char phone[PHONE_TEXT_LEN + 1];
     phone_format(row->phone, phone);
-    return json_add_str(object, "phoneNumber", phone) != NULL;
+    return json_add_str(object, "phoneNumber", row->phone ? phone : NULL) != NULL;
 }
 
 static bool is_cancelled(const struct call_rows *rows, const struct row *row)

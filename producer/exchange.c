@@ -369,3 +369,14 @@ bool exchange_batch_id(struct exchange *x, char ret_id[LIMIT_BATCH_ID_LEN + 1])
     memcpy(ret_id, id, len + 1);
     return true;
 }
+
+bool exchange_lacks(struct exchange *x, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (http_request_query(x->req, names[i])) {
+            exchange_bad_argument(x, names[i], "is not known to this version");
+            return false;
+        }
+    }
+    return true;
+}

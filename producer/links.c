@@ -11,7 +11,7 @@ static bool add_link(cJSON *links, const char *name, const char *base, const cha
                      const char *behind)
 {
     struct buf url;
-    buf_init(&url, 2 * LIMIT_URL_LEN);
+    buf_init(&url, (size_t)2 * LIMIT_URL_LEN);
     bool is_added =
         buf_printf(&url, "%s%s%s%s", base, before, batch_id, behind) == 0 && json_add_str(links, name, buf_str(&url));
     buf_free(&url);

@@ -249,6 +249,15 @@ def test_json_may_say_so_in_several_ways(api: Api, acme: str, content_type: str 
     assert answer.status == 202, answer
 
 
+@pytest.mark.parametrize("query", ["dryRun=true", "draft=true"])
+def test_what_a_later_version_knows_creates_nothing_now(api: Api, acme: str, query: str) -> None:
+    before = api.snapshot()
+    answer = api.post(f"/api/v1/batch?{query}", GOOD, acme)
+    assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
+    assert list(answer.field_errors) == [query.partition("=")[0]]
+    assert api.snapshot() == before
+
+
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [

@@ -86,7 +86,7 @@ static void test_chunks_are_full_but_for_the_last(void **state)
     ingest_pack_chunk_drop(pack, 0);
     ingest_pack_chunk_drop(pack, 0);
     ingest_pack_chunk_args(pack, 2, args);
-    assert_number(&args[0], 15550000000 + 2 * LIMIT_INGEST_CHUNK);
+    assert_number(&args[0], 15550000000 + UINT64_C(2) * LIMIT_INGEST_CHUNK);
     ingest_pack_clear(pack);
     assert_int_equal(ingest_pack_chunk_count(pack), 0);
     ingest_pack_free(pack);
