@@ -129,17 +129,20 @@ static void answer_waiters(struct batch_entry *entry, int err)
     settings_unref(batch);
 }
 
-/* The batch's trunk is known (or not): the reading is complete. */
-static void batch_complete(struct batch_entry *entry, struct trunk_box *trunk, int err)
+static void batch_failed(struct batch_entry *entry, int err)
+{
+    entry->is_reading = false;
+    unref_box(entry->reading);
+    entry->reading = NULL;
+    answer_waiters(entry, err);
+}
+
+/* The batch's trunk is known: the reading is complete. */
+static void batch_complete(struct batch_entry *entry, struct trunk_box *trunk)
 {
     entry->is_reading = false;
     struct batch_box *box = entry->reading;
     entry->reading = NULL;
-    if (err != 0) {
-        unref_box(box);
-        answer_waiters(entry, err);
-        return;
-    }
     trunk->refs++;
     box->trunk = trunk;
     box->settings.trunk = &trunk->settings;
@@ -155,8 +158,12 @@ static void trunk_complete(struct trunk_entry *entry, int err)
     entry->is_reading = false;
     GSList *batches = entry->batches;
     entry->batches = NULL;
-    for (GSList *at = batches; at; at = at->next)
-        batch_complete(at->data, entry->box, err);
+    for (GSList *at = batches; at; at = at->next) {
+        if (err == 0)
+            batch_complete(at->data, entry->box);
+        else
+            batch_failed(at->data, err);
+    }
     g_slist_free(batches);
 }
 
@@ -206,11 +213,11 @@ static void batch_await_trunk(struct batch_entry *batch, const char *trunk_id)
     struct settings *s = batch->owner;
     struct trunk_entry *trunk = trunk_entry_get(s, trunk_id);
     if (!trunk) {
-        batch_complete(batch, NULL, ERR_NOMEM);
+        batch_failed(batch, ERR_NOMEM);
         return;
     }
     if (trunk->box && clock_mono_us() < trunk->fresh_until_us) {
-        batch_complete(batch, trunk->box, 0);
+        batch_complete(batch, trunk->box);
         return;
     }
     trunk->batches = g_slist_prepend(trunk->batches, batch);
@@ -235,7 +242,7 @@ static void on_batch(const struct redisReply *reply, int err, void *arg)
         err = settings_read_batch(entry->id, reply, &box->settings, trunk_id);
     if (err != 0) {
         free(box);
-        batch_complete(entry, NULL, err);
+        batch_failed(entry, err);
         return;
     }
     box->refs = 1;
@@ -276,7 +283,7 @@ static void batch_read(struct settings *s, struct batch_entry *entry)
         args[2 + i] = redis_arg_str(settings_batch_fields[i]);
     int rc = redis_command(s->redis, args, 2 + SETTINGS_BATCH_FIELDS, READ_DEADLINE_MS, on_batch, entry);
     if (rc != 0)
-        batch_complete(entry, NULL, rc);
+        batch_failed(entry, rc);
 }
 
 void settings_get(struct settings *s, const char *batch_id, settings_fn fn, void *arg)
