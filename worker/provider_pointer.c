@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/buf.h"
+#include "common/base/encode.h"
 #include "common/base/utf8.h"
 #include "common/json/json.h"
 #include "worker/provider_format.h"
@@ -150,17 +151,6 @@ bool id_is_fit(const char *text, size_t max)
 
 /* ---- bodies ---- */
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* Decodes one name or value of a form. ERR_INVALID for a broken escape, a NUL, or what is not UTF-8. */
 static int form_decode(const char *text, size_t len, char **ret_text)
 {
@@ -171,8 +161,8 @@ static int form_decode(const char *text, size_t len, char **ret_text)
     for (size_t i = 0; i < len; i++) {
         char c = text[i] == '+' ? ' ' : text[i];
         if (c == '%') {
-            int high = i + 2 < len ? hex_digit(text[i + 1]) : -1;
-            int low = i + 2 < len ? hex_digit(text[i + 2]) : -1;
+            int high = i + 2 < len ? decode_hex_digit(text[i + 1]) : -1;
+            int low = i + 2 < len ? decode_hex_digit(text[i + 2]) : -1;
             if (high < 0 || low < 0)
                 goto invalid;
             c = (char)(high << 4 | low);

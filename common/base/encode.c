@@ -14,7 +14,7 @@ void encode_hex(const void *data, size_t len, char *ret)
     *ret = '\0';
 }
 
-static int hex_value(char c)
+int decode_hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -31,13 +31,14 @@ int decode_hex(const char *text, size_t len, void *ret, size_t cap, size_t *ret_
     if (len % 2)
         return ERR_INVALID;
     for (size_t i = 0; i < len; i++) {
-        if (hex_value(text[i]) < 0)
+        if (decode_hex_digit(text[i]) < 0)
             return ERR_INVALID;
     }
     if (len / 2 > cap)
         return ERR_TOO_LARGE;
     for (size_t i = 0; i < len / 2; i++)
-        bytes[i] = (uint8_t)((unsigned)hex_value(text[2 * i]) << 4 | (unsigned)hex_value(text[2 * i + 1]));
+        bytes[i] =
+            (uint8_t)((unsigned)decode_hex_digit(text[2 * i]) << 4 | (unsigned)decode_hex_digit(text[2 * i + 1]));
     *ret_len = len / 2;
     return 0;
 }

@@ -12,6 +12,8 @@
 
 /* Writes 2*len lower-case digits and a NUL: `ret` holds at least 2*len+1 bytes. */
 void encode_hex(const void *data, size_t len, char *ret);
+/* The value of one digit, upper or lower case; -1 for another character. */
+int decode_hex_digit(char c);
 /* ERR_INVALID on an odd length or another character; ERR_TOO_LARGE over `cap`. */
 int decode_hex(const char *text, size_t len, void *ret, size_t cap, size_t *ret_len) MUST_CHECK;
 

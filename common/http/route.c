@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/encode.h"
 #include "common/base/utf8.h"
 
 /* A path cut at its slashes before it is decoded: an escaped slash is part of its segment. */
@@ -15,17 +16,6 @@ struct path {
     char *rest[HTTP_ROUTE_SEGMENTS]; /* decoded, from this segment to the end of the path */
 };
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 int http_percent_decode(char *text)
 {
     char *out = text;
@@ -34,8 +24,8 @@ int http_percent_decode(char *text)
             *out++ = *in++;
             continue;
         }
-        int high = hex_value(in[1]);
-        int low = high < 0 ? -1 : hex_value(in[2]);
+        int high = decode_hex_digit(in[1]);
+        int low = high < 0 ? -1 : decode_hex_digit(in[2]);
         if (low < 0 || (high == 0 && low == 0))
             return ERR_INVALID;
         *out++ = (char)(high * 16 + low);

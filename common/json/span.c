@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "common/base/encode.h"
+
 static bool is_space(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -100,17 +102,6 @@ bool json_members_next(struct json_members *m, struct json_span *ret_key, struct
     return true;
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* The character that the escape at `at` (behind the backslash) stands for, where it is ASCII; -1 otherwise. */
 static int read_escape(const char *at, const char *end, size_t *ret_used)
 {
@@ -123,7 +114,7 @@ static int read_escape(const char *at, const char *end, size_t *ret_used)
         return -1;
     int value = 0;
     for (int i = 1; i <= 4; i++) {
-        int digit = hex_value(at[i]);
+        int digit = decode_hex_digit(at[i]);
         if (digit < 0)
             return -1;
         value = value * 16 + digit;

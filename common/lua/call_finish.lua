@@ -74,6 +74,14 @@ local function effective_how(batch, call, result)
   return result.how
 end
 
+-- live | ended -> due
+local function retry_later(batch, call, at_ms)
+  call.n = at_ms
+  call_move(batch, call, 'retry')
+  call_write(batch, call)
+  retry_add(batch, call, at_ms)
+end
+
 -- live -> ended | due | final
 local function finish_live(batch, call, result)
   local member, how = call_member(batch, call), effective_how(batch, call, result)
@@ -86,10 +94,7 @@ local function finish_live(batch, call, result)
     redis.call('ZADD', KEY_ENDED, fmt(NOW_MS + (batch.summary_wait_ms or 120000)), member)
     call_write(batch, call)
   elseif how == 'retry' then
-    call.n = result.next_ms
-    call_move(batch, call, 'retry')
-    call_write(batch, call)
-    retry_add(batch, call, result.next_ms)
+    retry_later(batch, call, result.next_ms)
   else
     call_finalize(batch, call, true)
   end
@@ -106,10 +111,7 @@ local function finish_ended(batch, call, result)
   take_facts(call, result)
   log_result(batch, call, result, how)
   if how == 'retry' then
-    call.n = result.next_ms
-    call_move(batch, call, 'retry')
-    call_write(batch, call)
-    retry_add(batch, call, result.next_ms)
+    retry_later(batch, call, result.next_ms)
   else
     call_finalize(batch, call, true)
   end
