@@ -90,6 +90,13 @@ void ingest_body_free(struct ingest_body *b)
     free(b);
 }
 
+/* With a fault nothing will be written any more: what waits for it can go. */
+static void drop_useless(struct ingest_body *b)
+{
+    if (faults_count(&b->faults) > 0)
+        ingest_pack_clear(b->pack);
+}
+
 static int cut(struct ingest_body *b, int err, const struct json_fault *fault)
 {
     if (err == ERR_DENIED)
@@ -99,9 +106,7 @@ static int cut(struct ingest_body *b, int err, const struct json_fault *fault)
         faults_add_path(&b->faults, code, fault->reason, "%s", fault->path);
         err = ERR_INVALID;
     }
-    /* Nothing will be written any more: what waits for it can go. */
-    if (err || faults_count(&b->faults) > 0)
-        ingest_pack_clear(b->pack);
+    drop_useless(b);
     return err;
 }
 
@@ -115,9 +120,11 @@ int ingest_body_finish(struct ingest_body *b)
 {
     struct json_fault fault = {.path = "", .reason = "is cut short"};
     int err = cut(b, json_cutter_finish(b->cutter, &fault), &fault);
-    if (!err)
-        batch_request_finish(&b->request, b->n_contacts, &b->faults);
-    return err;
+    if (err)
+        return err;
+    batch_request_finish(&b->request, b->n_contacts, &b->faults);
+    drop_useless(b);
+    return 0;
 }
 
 const struct batch_request *ingest_body_request(const struct ingest_body *b)
