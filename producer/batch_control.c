@@ -131,8 +131,9 @@ static void on_done(struct exchange *x, const struct redisReply *reply, int err,
         exchange_fail(x, err);
         return;
     }
-    log_info("batch.controlled", log_str("tenant", exchange_identity(x)->tenant), log_str("batch", c->id),
-             log_str("verb", c->verb->name), log_strn("state", state, len));
+    log_info("batch.controlled", log_str("request", http_request_id(exchange_request(x))),
+             log_str("tenant", exchange_identity(x)->tenant), log_str("batch", c->id), log_str("verb", c->verb->name),
+             log_strn("state", state, len));
     exchange_answer(x, 200, done_json(c, state, taken));
 }
 

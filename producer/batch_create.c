@@ -172,8 +172,8 @@ static void answer_unknown(struct exchange *x, const struct ingest_result *resul
 
 static void answer_failure(struct exchange *x, const struct ingest_result *result)
 {
-    log_warn("batch.not_created", log_str("tenant", exchange_identity(x)->tenant), log_str("batch", result->batch_id),
-             log_err(result->err));
+    log_warn("batch.not_created", log_str("request", http_request_id(exchange_request(x))),
+             log_str("tenant", exchange_identity(x)->tenant), log_str("batch", result->batch_id), log_err(result->err));
     if (result->err == ERR_TIMEOUT)
         answer_unknown(x, result);
     else if (result->err == ERR_TOO_LARGE)
@@ -193,7 +193,8 @@ static void written(struct exchange *x, const struct ingest_result *result)
         answer_failure(x, result);
         return;
     }
-    log_info("batch.created", log_str("tenant", exchange_identity(x)->tenant), log_str("batch", result->batch_id),
+    log_info("batch.created", log_str("request", http_request_id(exchange_request(x))),
+             log_str("tenant", exchange_identity(x)->tenant), log_str("batch", result->batch_id),
              log_i64("contacts", (int64_t)result->total), log_i64("took_ms", (clock_mono_us() - c->began_us) / 1000));
     metric_add(c->api->contacts, (double)result->total);
     exchange_answer(x, 202, created_json(x, c, result));

@@ -98,16 +98,6 @@ void call_rows_free(struct call_rows *rows)
 
 /* ---- reading ---- */
 
-static char *copy(const char *text, size_t len)
-{
-    char *own = malloc(len + 1);
-    if (!own)
-        return NULL;
-    memcpy(own, text, len);
-    own[len] = '\0';
-    return own;
-}
-
 static int take_record(struct row *row, const char *data, size_t len)
 {
     struct contact contact;
@@ -119,7 +109,7 @@ static int take_record(struct row *row, const char *data, size_t len)
     if (!err) {
         const char *name = contact_display_name(&contact);
         row->phone = contact.phone;
-        row->name = copy(name, strlen(name));
+        row->name = strdup(name);
         err = row->name ? 0 : ERR_NOMEM;
     }
     contact_free(&contact);
@@ -135,7 +125,7 @@ static int take_state(struct row *row, const char *data, size_t len)
 
 static int take_recording(struct row *row, const char *data, size_t len)
 {
-    row->recording = copy(data, len);
+    row->recording = strndup(data, len);
     return row->recording ? 0 : ERR_NOMEM;
 }
 

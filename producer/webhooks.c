@@ -94,8 +94,8 @@ static void answer_put(struct exchange *x, const struct endpoint_offer *offer, b
         cJSON_Delete(body);
         body = NULL;
     }
-    log_info("endpoint.put", log_str("tenant", exchange_identity(x)->tenant), log_str("endpoint", offer->id),
-             log_bool("new", is_new));
+    log_info("endpoint.put", log_str("request", http_request_id(exchange_request(x))),
+             log_str("tenant", exchange_identity(x)->tenant), log_str("endpoint", offer->id), log_bool("new", is_new));
     exchange_answer(x, is_new ? 201 : 200, body);
 }
 
