@@ -220,7 +220,8 @@ static int read_env(const struct conf *conf, struct conf_texts *texts, struct co
     char name[80];
     for (size_t row = 0; row < conf->n_rows; row++) {
         const char *value = env_value(conf->rows[row]->name, name, sizeof name);
-        int err = value ? conf_add(conf, CONF_FROM_ENV, texts, row, value, strlen(value), name, faults) : 0;
+        bool counts = value && !(conf->rows[row]->flags & CONF_FLAG_ONLY);
+        int err = counts ? conf_add(conf, CONF_FROM_ENV, texts, row, value, strlen(value), name, faults) : 0;
         if (err)
             return err;
     }

@@ -6,7 +6,9 @@
  *
  * The file holds "name = value" lines, empty lines, and comments on lines of their own that begin with # or ;. A value
  * is what remains without the spaces around it: there are no quotes and no escapes. Lines before the first [group] are
- * for every process, those under [carillon-worker] for that process only, so that one file can serve a fleet.
+ * for every process, those under [carillon-worker] for that process only, so that one file can serve a fleet. The
+ * command line tool, whose `program` is "carillon" and a verb, reads the group [carillon], and passes over general
+ * lines that only daemons know.
  *
  * An option given twice is a fault unless it is repeatable. An environment variable that is set but empty counts as not
  * set. A flag's value cannot begin with "--" unless it is joined with "=". "--" ends the options.
@@ -32,6 +34,7 @@ enum conf_kind {
 #define CONF_REQUIRED 1u
 #define CONF_REPEATABLE 2u /* may be given several times, separated by commas but in flags; has no default */
 #define CONF_RELOADABLE 4u /* read again at SIGHUP */
+#define CONF_FLAG_ONLY 8u /* what one command is to do: neither the environment nor the file can say it */
 
 /* A row of the table. `name` in lower case with dashes: "redis-url". */
 struct conf_option {
@@ -75,6 +78,9 @@ const char *conf_str_at(const struct conf *conf, const char *name, size_t index)
 /* Arguments that are not options, in order: for the command line tool. */
 size_t conf_rest_count(const struct conf *conf);
 const char *conf_rest(const struct conf *conf, size_t index);
+
+/* Prints rows on stdout as --help does, for a tool that has a help of its own. */
+void conf_print_options(const struct conf_option *rows, size_t n);
 
 /* Reads the file again and takes over rows flagged CONF_RELOADABLE. On a fault nothing changes, ERR_INVALID is
  * returned, and the faults are appended to `why`, one a line. */

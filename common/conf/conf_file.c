@@ -11,12 +11,14 @@
 #include "common/base/utf8.h"
 
 #define NAME_LEN 64
+#define FAMILY "carillon" /* what every process's name begins with */
 
 struct reader {
     const struct conf *conf;
     struct conf_texts *texts;
     struct conf_faults *faults;
     size_t line;
+    bool is_in_group;
     bool is_skipping; /* in a group of another process */
 };
 
@@ -52,19 +54,30 @@ static struct conf_shown place(const struct reader *r, struct span name)
     return shown;
 }
 
+/* The tool is called by the family's name and a verb. */
+static bool is_tool(const struct conf *conf)
+{
+    return strncmp(conf->program, FAMILY " ", sizeof FAMILY) == 0;
+}
+
+static bool is_own_group(const struct conf *conf, struct span name)
+{
+    return span_is(name, is_tool(conf) ? FAMILY : conf->program);
+}
+
 static void read_group(struct reader *r, struct span line)
 {
-    static const char family[] = "carillon";
     struct span none = {"", 0}, name = {line.at + 1, line.len - 1};
+    r->is_in_group = true;
     r->is_skipping = true;
     if (line.at[line.len - 1] != ']') {
         conf_fault(r->faults, CONF_FROM_FILE, place(r, none).text, "a group ends with ']'");
         return;
     }
     name.len--;
-    if (span_is(name, r->conf->program))
+    if (is_own_group(r->conf, name))
         r->is_skipping = false;
-    else if (name.len < sizeof family - 1 || memcmp(name.at, family, sizeof family - 1) != 0)
+    else if (name.len < sizeof FAMILY - 1 || memcmp(name.at, FAMILY, sizeof FAMILY - 1) != 0)
         conf_fault(r->faults, CONF_FROM_FILE, place(r, none).text, "group '%s' is no process of Carillon's",
                    conf_show(name.at, name.len).text);
 }
@@ -96,7 +109,10 @@ static int read_setting(struct reader *r, struct span line)
     if (r->is_skipping)
         return 0;
     size_t row = find_row(r->conf, name);
-    if (row == r->conf->n_rows) {
+    bool is_known = row < r->conf->n_rows && !(r->conf->rows[row]->flags & CONF_FLAG_ONLY);
+    if (!is_known && is_tool(r->conf) && !r->is_in_group)
+        return 0;
+    if (!is_known) {
         conf_fault(r->faults, CONF_FROM_FILE, place(r, name).text, "no such option");
         return 0;
     }

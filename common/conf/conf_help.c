@@ -42,6 +42,12 @@ static void print_row(const struct conf_option *row)
     putchar('\n');
 }
 
+void conf_print_options(const struct conf_option *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        print_row(&rows[i]);
+}
+
 void conf_print_help(const struct conf *conf)
 {
     printf("Usage: %s [OPTION]...\n\n", conf->program);

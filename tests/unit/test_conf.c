@@ -37,7 +37,10 @@ static const struct conf_option second_table[] = {
      .choices = "error|warn|info|debug",
      .help = "How much"},
     {.name = "fault", .kind = CONF_STR, .flags = CONF_REPEATABLE, .help = "Faults", .check = check_no_exclamation},
+    {.name = "wipe", .kind = CONF_BOOL, .flags = CONF_FLAG_ONLY, .help = "Wipe it"},
 };
+
+static const char *program_name;
 
 static char file_path[64];
 
@@ -90,7 +93,7 @@ static struct loaded load(const char *line)
         *end = '\0';
     }
     int saved_out = capture(STDOUT_FILENO, &out), saved_err = capture(STDERR_FILENO, &err);
-    int result = conf_load("carillon-test", tables, lens, 2, argc, argv, &l.conf, &l.next, &l.status);
+    int result = conf_load(program_name, tables, lens, 2, argc, argv, &l.conf, &l.next, &l.status);
     release(STDERR_FILENO, saved_err, err, l.err, sizeof l.err);
     release(STDOUT_FILENO, saved_out, out, l.out, sizeof l.out);
     assert_int_equal(result, 0);
@@ -128,6 +131,7 @@ static int clear_environment(void **state)
     static const char *const names[] = {"CARILLON_REDIS_URL", "CARILLON_PACE_MS", "CARILLON_STRICT",
                                         "CARILLON_FAULT",     "CARILLON_CONFIG",  "CARILLON_LOG_LEVEL"};
     (void)state;
+    program_name = "carillon-test";
     for (size_t i = 0; i < COUNT(names); i++)
         unsetenv(names[i]);
     return 0;
@@ -217,6 +221,36 @@ static void test_a_file_has_comments_spaces_and_groups(void **state)
     assert_string_equal(conf_str(c, "redis-url"), "redis://a b = c # kept");
     assert_int_equal(conf_i64(c, "pace-ms"), 17);
     conf_free(c);
+}
+
+static void test_what_a_command_is_to_do_is_said_by_flags_only(void **state)
+{
+    (void)state;
+    setenv("CARILLON_WIPE", "true", 1);
+    struct conf *c = load_good("--redis-url a");
+    assert_false(conf_bool(c, "wipe"));
+    conf_free(c);
+    unsetenv("CARILLON_WIPE");
+    c = load_good("--redis-url a --wipe");
+    assert_true(conf_bool(c, "wipe"));
+    conf_free(c);
+    struct loaded l = load(with_file("--redis-url a", "wipe = true\n"));
+    assert_null(l.conf);
+    assert_string_equal(l.err, "carillon-test: test.conf:1: wipe: no such option\n");
+}
+
+static void test_the_tool_reads_its_group_whatever_the_verb_and_passes_over_what_only_daemons_know(void **state)
+{
+    static const char general[] = "drain_timeout_ms = 1\nredis_url = x\n[carillon]\npace_ms = 9\n";
+    (void)state;
+    program_name = "carillon frob create";
+    struct conf *c = load_good(with_file("", general));
+    assert_string_equal(conf_str(c, "redis-url"), "x");
+    assert_int_equal(conf_i64(c, "pace-ms"), 9);
+    conf_free(c);
+    struct loaded l = load(with_file("", "[carillon]\nredis_url = x\nnonsense = 1\n"));
+    assert_null(l.conf);
+    assert_string_equal(l.err, "carillon frob create: test.conf:3: nonsense: no such option\n");
 }
 
 static void test_every_fault_is_told_at_once_with_its_place(void **state)
@@ -350,6 +384,8 @@ int main(void)
         CASE(test_flags_and_arguments_may_be_mixed),
         CASE(test_a_flag_goes_before_the_environment_and_that_before_the_file),
         CASE(test_a_file_has_comments_spaces_and_groups),
+        CASE(test_what_a_command_is_to_do_is_said_by_flags_only),
+        CASE(test_the_tool_reads_its_group_whatever_the_verb_and_passes_over_what_only_daemons_know),
         CASE(test_every_fault_is_told_at_once_with_its_place),
         CASE(test_the_exit_status_tells_usage_from_configuration),
         CASE(test_a_file_that_cannot_be_read_is_a_fault_of_configuration),
