@@ -4,9 +4,9 @@
 #include <stdio.h>
 
 #include "common/base/log.h"
+#include "common/redis/keys.h"
 #include "common/redis/script.h"
 
-#define SCHEMA_VERSION 1
 #define OPEN_DEADLINE_MS 5000
 #define RETRY_US 1000000
 
@@ -54,9 +54,8 @@ static void open_next(struct daemon *d)
         daemon_usable(d);
         return;
     }
-    char schema[REDIS_I64_LEN];
     struct key prefix = key_cell_prefix(d->cells[d->n_opened]);
-    const struct redis_arg args[] = {redis_arg_i64(SCHEMA_VERSION, schema), redis_arg_str(redis_run_id(d->redis))};
+    const struct redis_arg args[] = {redis_arg_str(KEY_SCHEMA), redis_arg_str(redis_run_id(d->redis))};
     int err = script_run(d->redis, LUA_CELL_OPEN, prefix.text, args, 2, OPEN_DEADLINE_MS, on_opened, d);
     if (err)
         retry_later(d, err, NULL);

@@ -14,6 +14,9 @@
 
 #define KEY_LEN 256
 
+/* The version of all that lies in a cell, as cell_open.lua takes it: another one is refused by every process. */
+#define KEY_SCHEMA "1"
+
 /* A key by value, NUL-terminated. */
 struct key {
     char text[KEY_LEN];
