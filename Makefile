@@ -140,16 +140,16 @@ $(B)/obj/gen/%.o: $(GEN)/%.c $(B)/flags | $(GEN_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_COMMON) $(CFLAGS_VARIANT) -w $(CFLAGS) -MMD -MP -c $< -o $@
 
-$(LIBCOMMON): $(call obj,$(COMMON_SRC)) $(call gen_obj,$(GEN_PROTO_C)) $(B)/obj/gen/lua_scripts.o
+$(LIBCOMMON): $(call obj,$(COMMON_SRC)) $(call gen_obj,$(GEN_PROTO_C)) $(B)/obj/gen/lua_scripts.o $(B)/obj/gen/profiles.o
 $(LIBPRODUCER): $(call obj,$(call not_main,$(PRODUCER_SRC)))
 $(LIBCLI): $(call obj,$(call not_main,$(CLI_SRC)))
-$(LIBWORKER): $(call obj,$(call not_main,$(WORKER_SRC))) $(B)/obj/gen/profiles.o
+$(LIBWORKER): $(call obj,$(call not_main,$(WORKER_SRC)))
 $(LIBNOTIFIER): $(call obj,$(call not_main,$(NOTIFIER_SRC)))
 $(LIBCARRIER): $(call obj,$(call not_main,$(CARRIER_SRC)))
-$(B)/lib%.a:
+$(B)/lib%.a: Makefile
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) rcsD $@ $^
+	$(AR) rcsD $@ $(filter %.o,$^)
 
 link = @mkdir -p $(@D) && echo "link $@" && $(CC) $(CFLAGS_COMMON) $(CFLAGS_VARIANT) $(LDFLAGS_VARIANT) $(LDFLAGS) $^ $(PKG_LIBS) $(1) -o $@
 

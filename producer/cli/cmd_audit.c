@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/ident.h"
 #include "common/base/parse.h"
+#include "common/json/json.h"
 #include "common/redis/keys.h"
 #include "common/redis/reply.h"
+#include "producer/cli/out.h"
+#include "producer/cli/resource.h"
 #include "producer/cli/verbs.h"
 
 #define PIECE 500 /* members in one look */
@@ -20,10 +22,11 @@
 #define BATCHES_AT_ONCE 500
 #define COUNTERS 11
 #define NAME_LEN 16
+#define FAULTS_LISTED 10000 /* with --json; the rest is counted */
 
 struct audit {
     struct session *session;
-    const char *cell;
+    cJSON *list; /* of the faults, with --json; owned */
     unsigned long faults;
     unsigned long batches;
     unsigned long moving; /* batches whose sums could not be taken while they stood still */
@@ -80,7 +83,10 @@ static void report(struct audit *a, const char *fault)
     if (a->is_second_look)
         return;
     a->faults++;
-    printf("audit: %s\n", fault);
+    if (!a->list)
+        out_line("audit: %s", fault);
+    else if (a->faults <= FAULTS_LISTED)
+        cJSON_AddItemToArray(a->list, cJSON_CreateString(fault));
 }
 
 /* What one look leads to. */
@@ -116,7 +122,7 @@ static int look_at(struct audit *a, const char *const *words, size_t n, struct c
     struct look look = {.audit = a, .counts = counts};
     for (size_t i = 0; i < n; i++)
         args[i] = redis_arg_str(words[i]);
-    int rc = session_script(a->session, LUA_AUDIT, a->cell, args, n, take_look, &look);
+    int rc = session_script(a->session, LUA_AUDIT, args, n, take_look, &look);
     *ret_more = look.has_more;
     return rc;
 }
@@ -211,45 +217,23 @@ static int audit_batch(struct audit *a, const char *batch)
     return walk(a, "flying", "b", batch);
 }
 
-/* ---- lists of ids ---- */
-
-struct names {
-    char (*items)[LIMIT_ID_LEN + 1];
-    size_t n;
-};
-
-static int take_names(const struct redisReply *reply, void *arg)
-{
-    struct names *names = arg;
-    size_t n = reply_len(reply);
-    names->items = calloc(n > 0 ? n : 1, sizeof *names->items);
-    if (!names->items)
-        return ERR_NOMEM;
-    for (size_t i = 0; i < n; i++) {
-        const char *text;
-        size_t len;
-        if (reply_str(reply_at(reply, i), &text, &len) != 0 || !ident_is_valid(text, len, LIMIT_ID_LEN))
-            return ERR_PROTOCOL;
-        memcpy(names->items[names->n++], text, len + 1);
-    }
-    return 0;
-}
+/* ---- a cell ---- */
 
 static int audit_tenant_batches(struct audit *a, const char *tenant)
 {
-    struct key key = key_tenant_batches(a->cell, tenant);
+    struct key key = key_tenant_batches(session_cell(a->session), tenant);
     bool has_more = true;
     int rc = 0;
     for (int64_t at = 0; rc == 0 && has_more; at += BATCHES_AT_ONCE) {
         char first[REDIS_I64_LEN], last[REDIS_I64_LEN];
-        struct names batches = {0};
+        struct resource_ids batches = {.n = 0};
         const struct redis_arg args[] = {redis_arg_str("ZRANGE"), key_arg(&key), redis_arg_i64(at, first),
                                          redis_arg_i64(at + BATCHES_AT_ONCE - 1, last)};
-        rc = session_command(a->session, args, 4, take_names, &batches);
+        rc = resource_ids_read(a->session, args, 4, &batches);
         for (size_t i = 0; rc == 0 && i < batches.n; i++)
             rc = audit_batch(a, batches.items[i]);
         has_more = batches.n == BATCHES_AT_ONCE;
-        free(batches.items);
+        resource_ids_clear(&batches);
     }
     return rc;
 }
@@ -270,50 +254,87 @@ static int audit_trunk(struct audit *a, const char *trunk)
     return rc == 0 ? walk(a, "flying", "k", trunk) : rc;
 }
 
-static int each_of(struct audit *a, struct key index, int (*fn)(struct audit *a, const char *id))
+static int each_of(struct audit *a, const struct resource_kind *kind, int (*fn)(struct audit *a, const char *id))
 {
-    struct names names = {0};
-    const struct redis_arg args[] = {redis_arg_str("SMEMBERS"), key_arg(&index)};
-    int rc = session_command(a->session, args, 2, take_names, &names);
-    for (size_t i = 0; rc == 0 && i < names.n; i++)
-        rc = fn(a, names.items[i]);
-    free(names.items);
+    struct resource_ids ids;
+    int rc = resource_ids_of(a->session, kind, &ids);
+    if (rc != 0)
+        return rc;
+    for (size_t i = 0; rc == 0 && i < ids.n; i++)
+        rc = fn(a, ids.items[i]);
+    resource_ids_clear(&ids);
     return rc;
+}
+
+static int audit_cell(struct audit *a)
+{
+    int rc = walk(a, "claimed", NULL, NULL);
+    if (rc == 0)
+        rc = walk(a, "live", NULL, NULL);
+    if (rc == 0)
+        rc = walk(a, "ended", NULL, NULL);
+    if (rc == 0)
+        rc = each_of(a, &resource_trunk, audit_trunk);
+    return rc == 0 ? each_of(a, &resource_tenant, audit_tenant) : rc;
+}
+
+/* ---- the verdict ---- */
+
+static enum cli_exit print_json(struct audit *a)
+{
+    cJSON *object = cJSON_CreateObject();
+    json_add_str(object, "cell", session_cell(a->session));
+    cJSON_AddBoolToObject(object, "ok", a->faults == 0);
+    json_add_i64(object, "batches", (int64_t)a->batches);
+    json_add_i64(object, "faultCount", (int64_t)a->faults);
+    if (cJSON_AddItemToObject(object, "faults", a->list))
+        a->list = NULL;
+    json_add_i64(object, "notRecounted", (int64_t)a->moving);
+    return out_json_take(object);
+}
+
+static enum cli_exit tell(struct audit *a)
+{
+    enum cli_exit status = CLI_DONE;
+    if (session_is_json(a->session)) {
+        status = print_json(a);
+    } else {
+        char busy[64] = "";
+        if (a->moving > 0)
+            snprintf(busy, sizeof busy, ", %lu too busy to be recounted", a->moving);
+        out_line("audit: %s, %lu batches, %lu faults%s", a->faults == 0 ? "ok" : "broken", a->batches, a->faults, busy);
+    }
+    return a->faults == 0 ? status : CLI_FAILED;
 }
 
 static enum cli_exit run_audit(struct session *s)
 {
-    struct audit a = {.session = s, .cell = conf_str(session_conf(s), "cell")};
-    if (!ident_is_cell(a.cell, strlen(a.cell))) {
-        fprintf(stderr, "carillon: --cell: not a cell\n");
-        return CLI_USAGE;
-    }
-    if (session_redis_open(s) != 0)
-        return CLI_NO_REDIS;
-    int rc = walk(&a, "claimed", NULL, NULL);
-    if (rc == 0)
-        rc = walk(&a, "live", NULL, NULL);
-    if (rc == 0)
-        rc = walk(&a, "ended", NULL, NULL);
-    if (rc == 0)
-        rc = each_of(&a, key_trunk_index(a.cell), audit_trunk);
-    if (rc == 0)
-        rc = each_of(&a, key_tenant_index(a.cell), audit_tenant);
-    if (rc != 0) {
-        fprintf(stderr, "carillon: the audit did not come to its end: %s\n", err_name(rc));
+    struct audit a = {.session = s};
+    enum cli_exit status = session_open_cell(s, false);
+    if (status != CLI_DONE)
+        return status;
+    if (session_is_json(s) && !(a.list = cJSON_CreateArray())) {
+        out_complain("out of memory");
         return CLI_FAILED;
     }
-    printf("audit: %s, %lu batches, %lu faults", a.faults == 0 ? "ok" : "broken", a.batches, a.faults);
-    if (a.moving > 0)
-        printf(", %lu too busy to be recounted", a.moving);
-    putchar('\n');
-    return a.faults == 0 ? CLI_DONE : CLI_FAILED;
+    int rc = audit_cell(&a);
+    if (rc != 0)
+        out_complain("the audit did not come to its end: %s", err_name(rc));
+    status = rc == 0 ? tell(&a) : CLI_FAILED;
+    cJSON_Delete(a.list);
+    return status;
 }
 
 const struct cli_verb *cli_audit_verbs(size_t *ret_n)
 {
     static const struct cli_verb verbs[] = {
-        {.words = "audit", .subjects = "", .help = "check every invariant of a cell", .run = run_audit},
+        {
+            .words = "audit",
+            .subjects = "",
+            .help = "check every invariant of a cell",
+            .about = "Reads only, in bounded pieces, while everything runs. Exit status 1 where one is broken.",
+            .run = run_audit,
+        },
     };
     *ret_n = sizeof verbs / sizeof verbs[0];
     return verbs;

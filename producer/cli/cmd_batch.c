@@ -5,91 +5,152 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/buf.h"
 #include "common/base/ident.h"
 #include "common/json/json.h"
+#include "producer/cli/api_client.h"
+#include "producer/cli/out.h"
 #include "producer/cli/submission.h"
 #include "producer/cli/verbs.h"
+#include "producer/cli/watch.h"
+
+#define SUBMIT_TIMEOUT_MS 150000 /* beyond what the producer allows itself for a body */
+#define CONTROL_TIMEOUT_MS 30000
+#define WARNINGS_TOLD 50
 
 static const struct conf_option submit_options[] = {
-    {.name = "contacts", .kind = CONF_FILE, .help = "CSV file of contacts, in place of contacts in the JSON"},
-    {.name = "watch", .kind = CONF_BOOL, .default_text = "false", .help = "watch it until it ends"},
+    {.name = "contacts",
+     .kind = CONF_FILE,
+     .flags = CONF_FLAG_ONLY,
+     .help = "CSV file with the contacts, where the campaign has none of its own (-: standard input)"},
+    {.name = "watch",
+     .kind = CONF_BOOL,
+     .flags = CONF_FLAG_ONLY,
+     .default_text = "false",
+     .help = "watch it until it ends"},
 };
 
-static const char *text_of(const cJSON *object, const char *key)
+/* ---- submit ---- */
+
+static const char *text_of(const cJSON *object, const char *name)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
     return cJSON_IsString(item) ? item->valuestring : "";
 }
 
-static void print_warnings(const cJSON *body)
+static void tell_warnings(const cJSON *body, struct submission *submission)
 {
-    const cJSON *warning;
-    cJSON_ArrayForEach(warning, cJSON_GetObjectItemCaseSensitive(body, "warnings"))
+    const cJSON *warnings = cJSON_GetObjectItemCaseSensitive(body, "warnings"), *warning;
+    int n = 0, total = cJSON_GetArraySize(warnings);
+    cJSON_ArrayForEach(warning, warnings)
     {
-        fprintf(stderr, "warning: %s: %s\n", text_of(warning, "path"), text_of(warning, "message"));
+        char place[512];
+        if (n++ == WARNINGS_TOLD) {
+            out_note("and %d warnings more", total - WARNINGS_TOLD);
+            break;
+        }
+        submission_place(text_of(warning, "path"), place, sizeof place, submission);
+        out_note("warning: %s%s%s", place, place[0] ? " " : "", text_of(warning, "message"));
     }
 }
 
-static enum cli_exit send_submission(struct session *s, const struct submission *submission,
+static enum cli_exit tell_made(const struct session *s, struct api_answer *answer, struct submission *submission)
+{
+    const cJSON *total = cJSON_GetObjectItemCaseSensitive(answer->body, "total");
+    double contacts = cJSON_IsNumber(total) ? total->valuedouble : (double)submission->n_contacts;
+    tell_warnings(answer->body, submission);
+    if (!session_is_json(s)) {
+        out_line("%s %s, %.0f contact%s", api_answer_text(answer, "batchId"), api_answer_text(answer, "status"),
+                 contacts, contacts == 1 ? "" : "s");
+        return CLI_DONE;
+    }
+    if (submission->rows)
+        json_add_i64(answer->body, "rejectedRows", (int64_t)submission->n_rejected);
+    return out_json(answer->body);
+}
+
+static enum cli_exit send_submission(struct session *s, struct api_client *api, struct submission *submission,
                                      char ret_batch[LIMIT_BATCH_ID_LEN + 1])
 {
-    struct session_answer answer;
-    if (session_http(s, "POST", "/api/v1/batch", submission->body, submission->len, &answer) != 0)
-        return CLI_FAILED;
-    const char *id = text_of(answer.body, "batchId");
+    struct api_answer answer;
     char cell[LIMIT_CELL_ID_LEN + 1];
-    bool is_made = answer.status == 202 && ident_batch_cell(id, strlen(id), cell) == 0;
-    if (!is_made) {
-        session_print_error(&answer);
-    } else {
-        snprintf(ret_batch, LIMIT_BATCH_ID_LEN + 1, "%s", id);
-        print_warnings(answer.body);
-        if (session_is_json(s))
-            session_print_json(answer.body);
-        else
-            printf("%s %s, %zu contacts\n", id, text_of(answer.body, "status"), submission->n_contacts);
+    enum cli_exit status = CLI_FAILED;
+    if (api_client_ask(api, "POST", "/api/v1/batch", submission->body, submission->len, SUBMIT_TIMEOUT_MS, &answer) !=
+        0) {
+        api_client_complain(api);
+        return CLI_FAILED;
     }
-    session_answer_clear(&answer);
-    fflush(stdout);
-    return is_made ? CLI_DONE : CLI_FAILED;
+    const char *id = api_answer_text(&answer, "batchId");
+    if (api_answer_is(&answer, 202) && ident_batch_cell(id, strlen(id), cell) == 0) {
+        snprintf(ret_batch, LIMIT_BATCH_ID_LEN + 1, "%s", id);
+        status = tell_made(s, &answer, submission);
+    } else {
+        api_answer_refusal(&answer, session_is_json(s), submission_place, submission);
+    }
+    api_answer_clear(&answer);
+    (void)fflush(stdout); /* main() looks at what became of it */
+    return status;
 }
 
 static enum cli_exit run_submit(struct session *s)
 {
     const struct conf *conf = session_conf(s);
+    struct api_client *api;
     struct submission submission;
     char batch[LIMIT_BATCH_ID_LEN + 1];
-    if (submission_read(conf_rest(conf, 0), conf_str(conf, "contacts"), &submission) != 0)
-        return CLI_FAILED;
-    enum cli_exit status = send_submission(s, &submission, batch);
-    submission_free(&submission);
+    enum cli_exit status = api_client_open(s, &api);
+    if (status != CLI_DONE)
+        return status;
+    if (submission_read(conf_rest(conf, 0), conf_str(conf, "contacts"), &submission) == 0) {
+        status = send_submission(s, api, &submission, batch);
+        submission_clear(&submission);
+    } else {
+        status = CLI_FAILED;
+    }
     if (status == CLI_DONE && conf_bool(conf, "watch"))
-        status = cli_watch_batch(s, batch);
+        status = watch_batch(s, api, batch, true);
+    api_client_close(api);
+    return status;
+}
+
+/* ---- control ---- */
+
+static enum cli_exit send_control(struct session *s, struct api_client *api, const char *id, const char *verb)
+{
+    char path[LIMIT_BATCH_ID_LEN + 64];
+    struct api_answer answer;
+    enum cli_exit status = CLI_FAILED;
+    snprintf(path, sizeof path, "/api/v1/batch/%s/%s", id, verb);
+    if (api_client_ask(api, "POST", path, NULL, 0, CONTROL_TIMEOUT_MS, &answer) != 0) {
+        api_client_complain(api);
+        return CLI_FAILED;
+    }
+    if (!api_answer_is(&answer, 200) && !api_answer_is(&answer, 202)) {
+        api_answer_refusal(&answer, session_is_json(s), NULL, NULL);
+    } else if (session_is_json(s)) {
+        status = out_json(answer.body);
+    } else {
+        out_line("%s %s", id, api_answer_text(&answer, "status"));
+        status = CLI_DONE;
+    }
+    api_answer_clear(&answer);
     return status;
 }
 
 static enum cli_exit control(struct session *s, const char *verb)
 {
     const char *id = conf_rest(session_conf(s), 0);
-    char cell[LIMIT_CELL_ID_LEN + 1], path[LIMIT_BATCH_ID_LEN + 64];
+    char cell[LIMIT_CELL_ID_LEN + 1];
+    struct api_client *api;
     if (ident_batch_cell(id, strlen(id), cell) != 0) {
-        fprintf(stderr, "carillon: %s is not a batch id\n", id);
+        out_complain("'%s' is not a batch's id", id);
         return CLI_USAGE;
     }
-    snprintf(path, sizeof path, "/api/v1/batch/%s/%s", id, verb);
-    struct session_answer answer;
-    if (session_http(s, "POST", path, NULL, 0, &answer) != 0)
-        return CLI_FAILED;
-    bool is_done = answer.status == 200 || answer.status == 202;
-    if (!is_done)
-        session_print_error(&answer);
-    else if (session_is_json(s))
-        session_print_json(answer.body);
-    else
-        printf("%s %s\n", id, text_of(answer.body, "status"));
-    session_answer_clear(&answer);
-    return is_done ? CLI_DONE : CLI_FAILED;
+    enum cli_exit status = api_client_open(s, &api);
+    if (status != CLI_DONE)
+        return status;
+    status = send_control(s, api, id, verb);
+    api_client_close(api);
+    return status;
 }
 
 static enum cli_exit run_pause(struct session *s)
@@ -107,25 +168,46 @@ static enum cli_exit run_cancel(struct session *s)
     return control(s, "cancel");
 }
 
-static enum cli_exit run_watch(struct session *s)
-{
-    return cli_watch_batch(s, conf_rest(session_conf(s), 0));
-}
-
 const struct cli_verb *cli_batch_verbs(size_t *ret_n)
 {
     static const struct cli_verb verbs[] = {
-        {.words = "submit",
-         .subjects = "FILE",
-         .n_subjects = 1,
-         .options = submit_options,
-         .n_options = sizeof submit_options / sizeof submit_options[0],
-         .help = "submit a campaign",
-         .run = run_submit},
-        {.words = "watch", .subjects = "BATCH", .n_subjects = 1, .help = "watch it until it ends", .run = run_watch},
-        {.words = "pause", .subjects = "BATCH", .n_subjects = 1, .help = "begin no more calls", .run = run_pause},
-        {.words = "resume", .subjects = "BATCH", .n_subjects = 1, .help = "go on", .run = run_resume},
-        {.words = "cancel", .subjects = "BATCH", .n_subjects = 1, .help = "end it", .run = run_cancel},
+        {
+            .words = "submit",
+            .subjects = "FILE",
+            .n_subjects = 1,
+            .options = submit_options,
+            .n_options = sizeof submit_options / sizeof submit_options[0],
+            .help = "submit a campaign",
+            .about =
+                "FILE holds the JSON body of POST /api/v1/batch; - is standard input. A CSV file needs a column\n"
+                "phoneNumber; id, name, email, company and timezone are known, any other column becomes metadata.\n"
+                "Rows that cannot be contacts are told by number and left out; the rest goes in.\n"
+                "Prints the batch's id, its state and the number of its contacts.",
+            .run = run_submit,
+        },
+        {
+            .words = "pause",
+            .subjects = "BATCH",
+            .n_subjects = 1,
+            .help = "begin no more calls of a batch",
+            .about = "Calls under way come to their end.",
+            .run = run_pause,
+        },
+        {
+            .words = "resume",
+            .subjects = "BATCH",
+            .n_subjects = 1,
+            .help = "go on with a paused batch",
+            .run = run_resume,
+        },
+        {
+            .words = "cancel",
+            .subjects = "BATCH",
+            .n_subjects = 1,
+            .help = "end a batch",
+            .about = "Calls under way come to their end; contacts not called yet count as CANCELLED.",
+            .run = run_cancel,
+        },
     };
     *ret_n = sizeof verbs / sizeof verbs[0];
     return verbs;

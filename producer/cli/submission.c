@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "producer/cli/submission.h"
 
+#include <cjson/cJSON.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,204 +12,223 @@
 #include "common/base/buf.h"
 #include "common/base/file.h"
 #include "common/base/limits.h"
-#include "common/domain/contact_csv.h"
+#include "common/base/parse.h"
 #include "common/json/json.h"
+#include "producer/cli/import_csv.h"
+#include "producer/cli/out.h"
 
-#define READ_PIECE 65536
-#define REJECTIONS_SHOWN 50
+#define CONTACTS "contacts"
 
-/* Reading a CSV file into the elements of contacts[]. */
-struct import {
-    const char *path;
-    struct contact_columns *columns;
-    struct contact contact;
-    struct buf elements; /* JSON objects with commas between */
+/* "-" reads as standard input, and is called so. */
+static const char *path_of(const char *path)
+{
+    return strcmp(path, "-") == 0 ? "/dev/stdin" : path;
+}
+
+static const char *name_of(const char *path)
+{
+    return strcmp(path, "-") == 0 ? "standard input" : path;
+}
+
+/* ---- the campaign ---- */
+
+/* A campaign cut into its members, without a tree of its contacts. */
+struct campaign {
+    const char *name;
+    char *text;
+    size_t len;
+    cJSON *members; /* every member but contacts, its value as it stands */
+    bool has_contacts; /* anything but an empty list or null */
     size_t n_contacts;
-    size_t n_rejected;
 };
 
-static void reject(struct import *im, uint64_t row, const char *code, const char *field, const char *message)
+static int on_member(const char *key, const char *value, size_t len, void *arg)
 {
-    im->n_rejected++;
-    if (im->n_rejected > REJECTIONS_SHOWN)
-        return;
-    fprintf(stderr, "%s: row %" PRIu64 ": %s%s%s (%s)\n", im->path, row, field, field[0] ? " " : "", message, code);
-    if (im->n_rejected == REJECTIONS_SHOWN)
-        fprintf(stderr, "%s: further rejected rows are only counted\n", im->path);
-}
-
-static void reject_by(struct import *im, uint64_t row, const struct faults *faults)
-{
-    if (faults->n > 0)
-        reject(im, row, faults->items[0].code, faults->items[0].path, faults->items[0].message);
-    else
-        reject(im, row, FAULT_ROW, "", "cannot be read");
-}
-
-static int on_header(struct csv_position at, const struct csv_field *fields, size_t n, void *arg)
-{
-    struct import *im = arg;
-    struct faults faults, warnings;
-    faults_init(&faults, LIMIT_FAULTS);
-    faults_init(&warnings, LIMIT_WARNINGS);
-    int rc = contact_columns_create(fields, n, &faults, &warnings, &im->columns);
-    for (size_t i = 0; i < faults.n; i++)
-        fprintf(stderr, "%s: row %" PRIu64 ": %s %s (%s)\n", im->path, at.row, faults.items[i].path,
-                faults.items[i].message, faults.items[i].code);
-    for (size_t i = 0; i < warnings.n; i++)
-        fprintf(stderr, "%s: warning: %s %s\n", im->path, warnings.items[i].path, warnings.items[i].message);
-    faults_free(&warnings);
-    faults_free(&faults);
-    return rc;
-}
-
-static int on_row(struct csv_position at, const struct csv_field *fields, size_t n, void *arg)
-{
-    struct import *im = arg;
-    struct faults faults;
-    faults_init(&faults, LIMIT_FAULTS);
-    int rc = contact_read_csv_row(&im->contact, im->columns, fields, n, &faults);
-    if (rc == ERR_INVALID) {
-        reject_by(im, at.row, &faults);
-        rc = 0;
-    } else if (rc == 0 && im->n_contacts == LIMIT_INLINE_CONTACTS) {
-        fprintf(stderr, "%s: more than %d contacts\n", im->path, LIMIT_INLINE_CONTACTS);
-        rc = ERR_TOO_LARGE;
-    } else if (rc == 0) {
-        rc = im->n_contacts > 0 ? buf_append_char(&im->elements, ',') : 0;
-        if (rc == 0)
-            rc = contact_print_json(&im->contact, &im->elements);
-        im->n_contacts++;
-    }
-    faults_free(&faults);
-    return rc;
-}
-
-static int on_fault(struct csv_position at, enum csv_fault fault, const char *detail, void *arg)
-{
-    reject(arg, at.row, csv_fault_name(fault), "", detail);
+    struct campaign *c = arg;
+    if (strcmp(key, CONTACTS) != 0)
+        return json_add_raw(c->members, key, value, len) ? 0 : ERR_NOMEM;
+    c->has_contacts = len != 4 || memcmp(value, "null", 4) != 0;
     return 0;
 }
 
-static int read_pieces(struct csv_reader *reader, FILE *file)
+static int on_contact(size_t index, const char *value, size_t len, void *arg)
 {
-    char *piece = malloc(READ_PIECE);
-    int rc = piece ? 0 : ERR_NOMEM;
-    size_t len;
-    while (rc == 0 && (len = fread(piece, 1, READ_PIECE, file)) > 0)
-        rc = csv_reader_feed(reader, piece, len);
-    if (rc == 0 && ferror(file))
-        rc = ERR_IO;
-    if (rc == 0)
-        rc = csv_reader_finish(reader);
-    free(piece);
-    return rc;
+    struct campaign *c = arg;
+    (void)index;
+    (void)value;
+    (void)len;
+    c->has_contacts = true;
+    c->n_contacts++;
+    return 0;
 }
 
-static int import_file(struct import *im)
+static void tell_fault(const struct campaign *c, int rc, const struct json_fault *fault)
 {
-    const struct csv_config config = {.on_header = on_header, .on_row = on_row, .on_fault = on_fault, .arg = im};
-    struct csv_reader *reader = NULL;
-    FILE *file = fopen(im->path, "rbe");
-    if (!file) {
-        fprintf(stderr, "carillon: %s: %s\n", im->path, strerror(errno));
-        return ERR_IO;
+    if (rc == ERR_NOMEM)
+        out_complain("%s: out of memory", c->name);
+    else
+        out_complain("%s: byte %zu%s%s: %s", c->name, fault->offset, fault->path[0] ? ", " : "", fault->path,
+                     fault->reason);
+}
+
+static int cut(struct campaign *c)
+{
+    struct json_fault fault = {.offset = 0};
+    struct json_cutter *cutter;
+    /* No bounds on members but the file's own: it is the producer that refuses what is too long. */
+    const struct json_cutter_config config = {
+        .array_key = CONTACTS,
+        .element_max = LIMIT_BODY_BYTES,
+        .member_max = LIMIT_BODY_BYTES,
+        .on_member = on_member,
+        .on_element = on_contact,
+        .arg = c,
+    };
+    c->members = cJSON_CreateObject();
+    int rc = c->members ? json_cutter_create(&config, &cutter) : ERR_NOMEM;
+    if (rc == 0) {
+        rc = json_cutter_feed(cutter, c->text, c->len, &fault);
+        if (rc == 0)
+            rc = json_cutter_finish(cutter, &fault);
+        json_cutter_free(cutter);
     }
-    int rc = csv_reader_create(&config, &reader);
-    if (rc == 0)
-        rc = read_pieces(reader, file);
-    if (rc == ERR_NOT_FOUND)
-        fprintf(stderr, "carillon: %s: holds no header\n", im->path);
-    else if (rc != 0)
-        fprintf(stderr, "carillon: %s: %s\n", im->path, err_name(rc));
-    else if (im->n_rejected > 0)
-        fprintf(stderr, "%s: %zu rows rejected, %zu contacts\n", im->path, im->n_rejected, im->n_contacts);
-    csv_reader_free(reader);
-    (void)fclose(file); /* only read from */
+    if (rc != 0)
+        tell_fault(c, rc, &fault);
     return rc;
 }
 
-/* The campaign's own text up to its closing brace, then the imported contacts. */
-static int join(cJSON *campaign, const struct import *im, struct submission *ret)
+static int campaign_read(const char *path, struct campaign *ret_campaign)
 {
-    struct buf own, out;
+    struct campaign c = {.name = name_of(path)};
+    int rc = file_read(path_of(path), LIMIT_BODY_BYTES, &c.text, &c.len);
+    if (rc == ERR_TOO_LARGE)
+        out_complain("%s: more than the 32 MiB of one campaign: split it over several", c.name);
+    else if (rc != 0)
+        out_complain("%s: %s", c.name, rc == ERR_IO ? strerror(errno) : err_name(rc));
+    else
+        rc = cut(&c);
+    *ret_campaign = c;
+    return rc;
+}
+
+static void campaign_clear(struct campaign *c)
+{
+    cJSON_Delete(c->members);
+    free(c->text);
+}
+
+/* ---- joining ---- */
+
+/* The members up to the closing brace, then the contacts. */
+static int append_all(const cJSON *members, const struct import_csv *import, struct buf *out)
+{
+    struct buf own;
     buf_init(&own, LIMIT_BODY_BYTES);
-    buf_init(&out, LIMIT_BODY_BYTES + 4096);
-    cJSON_DeleteItemFromObjectCaseSensitive(campaign, "contacts");
-    int rc = json_print(campaign, &own);
+    int rc = json_print(members, &own);
     if (rc == 0)
-        rc = buf_append(&out, buf_str(&own), buf_len(&own) - 1);
+        rc = buf_append(out, buf_str(&own), buf_len(&own) - 1);
     if (rc == 0)
-        rc = buf_append_str(&out, campaign->child ? ",\"contacts\":[" : "\"contacts\":[");
+        rc = buf_append_str(out, members->child ? ",\"" CONTACTS "\":[" : "\"" CONTACTS "\":[");
     if (rc == 0)
-        rc = buf_append(&out, buf_str(&im->elements), buf_len(&im->elements));
+        rc = buf_append(out, buf_str(&import->elements), buf_len(&import->elements));
     if (rc == 0)
-        rc = buf_append_str(&out, "]}");
+        rc = buf_append_str(out, "]}");
+    buf_free(&own);
+    return rc;
+}
+
+static int join(const struct campaign *c, const struct import_csv *import, struct submission *ret)
+{
+    struct buf out;
+    buf_init(&out, LIMIT_BODY_BYTES);
+    int rc = append_all(c->members, import, &out);
     if (rc == 0) {
         ret->body = buf_take(&out, &ret->len);
         rc = ret->body ? 0 : ERR_NOMEM;
     }
     if (rc != 0)
-        fprintf(stderr, "carillon: the campaign is too large: %s\n", err_name(rc));
-    buf_free(&own);
+        out_complain("%s and its contacts: more than the 32 MiB of one campaign: split it over several", c->name);
     buf_free(&out);
     return rc;
 }
 
-static int with_contacts_of(const char *path, cJSON *campaign, struct submission *ret)
+static int add_contacts(const struct campaign *c, const char *path, struct submission *ret)
 {
-    struct import im = {.path = path};
-    buf_init(&im.elements, LIMIT_BODY_BYTES);
-    int rc = contact_init(&im.contact);
-    if (rc == 0)
-        rc = import_file(&im);
-    if (rc == 0)
-        rc = join(campaign, &im, ret);
-    ret->n_contacts = im.n_contacts;
-    ret->n_rejected = im.n_rejected;
-    contact_columns_free(im.columns);
-    contact_free(&im.contact);
-    buf_free(&im.elements);
+    struct import_csv import;
+    if (c->has_contacts) {
+        out_complain("%s has contacts of its own: either these, or --contacts", c->name);
+        return ERR_INVALID;
+    }
+    int rc = import_csv_read(path, name_of(path), &import);
+    if (rc != 0)
+        return rc;
+    rc = join(c, &import, ret);
+    if (rc == 0) {
+        ret->contacts_name = name_of(path);
+        ret->rows = import.rows;
+        ret->n_contacts = import.n_contacts;
+        ret->n_rejected = import.n_rejected;
+        import.rows = NULL;
+    }
+    import_csv_clear(&import);
     return rc;
 }
 
 int submission_read(const char *campaign_path, const char *contacts_path, struct submission *ret_submission)
 {
-    struct submission result = {0};
-    struct json_fault fault;
-    cJSON *campaign = NULL;
-    char *text = NULL;
-    size_t len;
-    int rc = file_read(campaign_path, LIMIT_BODY_BYTES, &text, &len);
-    if (rc != 0) {
-        fprintf(stderr, "carillon: %s: %s\n", campaign_path, rc == ERR_IO ? strerror(errno) : err_name(rc));
-        return rc;
+    struct submission result = {.body = NULL};
+    struct campaign campaign;
+    if (contacts_path && strcmp(campaign_path, "-") == 0 && strcmp(contacts_path, "-") == 0) {
+        out_complain("only one of campaign and contacts can be standard input");
+        return ERR_INVALID;
     }
-    rc = json_parse(text, len, &campaign, &fault);
-    if (rc != 0)
-        fprintf(stderr, "carillon: %s: byte %zu%s%s: %s\n", campaign_path, fault.offset, fault.path[0] ? ", " : "",
-                fault.path, fault.reason);
-    if (rc == 0 && !cJSON_IsObject(campaign)) {
-        fprintf(stderr, "carillon: %s: not a JSON object\n", campaign_path);
-        rc = ERR_INVALID;
-    }
+    int rc = campaign_read(campaign_path, &campaign);
     if (rc == 0 && contacts_path) {
-        rc = with_contacts_of(contacts_path, campaign, &result);
+        rc = add_contacts(&campaign, contacts_path, &result);
     } else if (rc == 0) {
-        result.n_contacts = (size_t)cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(campaign, "contacts"));
-        result.body = text;
-        result.len = len;
-        text = NULL;
+        result.n_contacts = campaign.n_contacts;
+        result.body = campaign.text;
+        result.len = campaign.len;
+        campaign.text = NULL;
     }
-    cJSON_Delete(campaign);
-    free(text);
+    campaign_clear(&campaign);
     if (rc == 0)
         *ret_submission = result;
     return rc;
 }
 
-void submission_free(struct submission *submission)
+void submission_clear(struct submission *submission)
 {
     free(submission->body);
+    free(submission->rows);
     submission->body = NULL;
+    submission->rows = NULL;
+}
+
+/* ---- places ---- */
+
+/* Reads "contacts[17]"; `ret_rest` is what follows. */
+static bool read_index(const char *path, uint64_t *ret_index, const char **ret_rest)
+{
+    static const char before[] = CONTACTS "[";
+    if (strncmp(path, before, sizeof before - 1) != 0)
+        return false;
+    const char *digits = path + sizeof before - 1, *end = strchr(digits, ']');
+    if (!end || parse_u64(digits, (size_t)(end - digits), LIMIT_INLINE_CONTACTS, ret_index) != 0)
+        return false;
+    *ret_rest = end + 1;
+    return true;
+}
+
+void submission_place(const char *path, char *ret, size_t cap, void *arg)
+{
+    const struct submission *s = arg;
+    uint64_t index;
+    const char *rest;
+    if (!s->rows || !read_index(path, &index, &rest) || index >= s->n_contacts) {
+        snprintf(ret, cap, "%s", path);
+        return;
+    }
+    snprintf(ret, cap, "%s: row %" PRIu64 "%s%s", s->contacts_name, s->rows[index], rest[0] ? ": " : "",
+             rest[0] == '.' ? rest + 1 : rest);
 }

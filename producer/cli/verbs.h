@@ -11,22 +11,33 @@
 #include "producer/cli/session.h"
 
 struct cli_verb {
-    const char *words; /* "tenant create" */
-    const char *subjects; /* "ID": what follows the words, for the usage; "" for nothing */
+    const char *words; /* "tenant create": one word or two */
+    const char *subjects; /* "KIND ID": what follows, for the usage; "" for nothing */
     size_t n_subjects; /* how many exactly */
     const struct conf_option *options;
     size_t n_options;
-    const char *help;
+    const char *help; /* a line of the overview */
+    const char *about; /* further lines of the verb's own help; NULL: none */
     enum cli_exit (*run)(struct session *s);
 };
 
 /* One table for each file of verbs; `ret_n` rows. */
-const struct cli_verb *cli_batch_verbs(size_t *ret_n); /* submit, watch, pause, resume, cancel */
-const struct cli_verb *cli_resource_verbs(size_t *ret_n); /* tenant, trunk, stop, start */
+const struct cli_verb *cli_batch_verbs(size_t *ret_n); /* submit, pause, resume, cancel */
+const struct cli_verb *cli_watch_verbs(size_t *ret_n);
+const struct cli_verb *cli_tenant_verbs(size_t *ret_n);
+const struct cli_verb *cli_trunk_verbs(size_t *ret_n);
+const struct cli_verb *cli_state_verbs(size_t *ret_n); /* stop, start */
 const struct cli_verb *cli_key_verbs(size_t *ret_n);
 const struct cli_verb *cli_audit_verbs(size_t *ret_n);
 
-/* Watches a batch until it ends; cmd_submit's --watch shares it. */
-enum cli_exit cli_watch_batch(struct session *s, const char *batch_id);
+/* Row `index` of all tables together, or NULL behind the last. */
+const struct cli_verb *verbs_at(size_t index);
+
+/* The verb that the first words of `words` name, and how many of them; NULL for none. */
+const struct cli_verb *verbs_find(int n_words, char **words, int *ret_used);
+/* Whether "<word> ..." is how some verb of two words begins. */
+bool verbs_is_group(const char *word);
+/* The words of the verb that was most likely meant, or NULL. */
+const char *verbs_suggest(int n_words, char **words);
 
 #endif

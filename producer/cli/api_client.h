@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The producer, asked one question at a time with the key of --api-key-file.
+ */
+#ifndef CARILLON_PRODUCER_CLI_API_CLIENT_H
+#define CARILLON_PRODUCER_CLI_API_CLIENT_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "producer/cli/exit.h"
+#include "producer/cli/session.h"
+
+struct api_client;
+
+/* Judges --url, and reads the key. Says on stderr what is wrong. Borrows `s`. */
+enum cli_exit api_client_open(struct session *s, struct api_client **ret_client) MUST_CHECK;
+/* Wipes the key. Accepts NULL. */
+void api_client_close(struct api_client *c);
+
+/* A conf_option's check of --url: http or https, a host, perhaps a path; no user, no query. */
+int api_client_check_url(const char *text, const char **ret_why);
+
+/* An answer; cleared by api_answer_clear(). */
+struct api_answer {
+    int status;
+    cJSON *body; /* NULL where it was not JSON */
+};
+
+/* One request. `body` NULL: none. 0 where an answer came, whatever its status. Otherwise ERR_UNAVAILABLE where there
+ * was none, and api_client_problem() says why; ERR_NOMEM; ERR_TIMEOUT where a signal came. A POST reaches the wire at
+ * most once. */
+int api_client_ask(struct api_client *c, const char *method, const char *path, const char *body, size_t len,
+                   int64_t timeout_ms, struct api_answer *ret_answer) MUST_CHECK;
+/* Why the last one had no answer: words for people, borrowed. */
+const char *api_client_problem(const struct api_client *c);
+/* Complains that the last one had no answer. */
+void api_client_complain(const struct api_client *c);
+
+void api_answer_clear(struct api_answer *answer);
+/* The answer is of that status and has a JSON body. */
+bool api_answer_is(const struct api_answer *answer, int status);
+/* A member of its body that is a string, or "". Borrowed. */
+const char *api_answer_text(const struct api_answer *answer, const char *name);
+
+/* Writes what people call the place of that path. */
+typedef void (*api_place_fn)(const char *path, char *ret, size_t cap, void *arg);
+
+/* Tells on stderr why the producer refused: its message and every field's faults, those at `place_fn` (NULL: the path
+ * itself). With `as_json` its body goes to stdout too. */
+void api_answer_refusal(const struct api_answer *answer, bool as_json, api_place_fn place_fn, void *arg);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/cli/out.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/buf.h"
+#include "common/json/json.h"
+
+#define JSON_MOST (16u << 20)
+
+/* C0, DEL, and C1 in its UTF-8 form, which terminals obey too. */
+static void put_clean(FILE *to, const char *text)
+{
+    for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
+        if (at[0] == 0xC2 && at[1] >= 0x80 && at[1] <= 0x9F)
+            at++;
+        else if (at[0] >= 0x20 && at[0] != 0x7F) {
+            putc(at[0], to);
+            continue;
+        }
+        putc('?', to);
+    }
+}
+
+__attribute__((format(printf, 3, 0))) static void put_line(FILE *to, const char *before, const char *format,
+                                                           va_list args)
+{
+    char *text = NULL;
+    if (vasprintf(&text, format, args) < 0)
+        return;
+    if (to == stderr)
+        (void)fflush(stdout); /* so that the two keep their order on one terminal */
+    fputs(before, to);
+    put_clean(to, text);
+    putc('\n', to);
+    free(text);
+}
+
+void out_line(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    put_line(stdout, "", format, args);
+    va_end(args);
+}
+
+void out_note(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    put_line(stderr, "", format, args);
+    va_end(args);
+}
+
+void out_complain(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    put_line(stderr, "carillon: ", format, args);
+    va_end(args);
+}
+
+enum cli_exit out_json(const cJSON *value)
+{
+    struct buf text;
+    buf_init(&text, JSON_MOST);
+    int err = value ? json_print(value, &text) : ERR_NOMEM;
+    if (err)
+        out_complain("the answer cannot be printed: %s", err_name(err));
+    else
+        puts(buf_str(&text));
+    buf_free(&text);
+    return err ? CLI_FAILED : CLI_DONE;
+}
+
+enum cli_exit out_json_take(cJSON *value)
+{
+    enum cli_exit status = out_json(value);
+    cJSON_Delete(value);
+    return status;
+}
