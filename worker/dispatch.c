@@ -81,7 +81,7 @@ static void on_begun(struct dial *dial, int64_t at_us, void *arg)
 /* The slot has come, and what the dial needs is there. */
 static void go(struct dispatch *d, struct dial *dial)
 {
-    if (clock_mono_us() - dial->slot_us > LIMIT_SLOT_LATE_MS * 1000)
+    if (clock_mono_us() - dial->slot_us > LIMIT_SLOT_LATE_MS * INT64_C(1000))
         place_release(d->place, dial);
     else
         place_begin(d->place, dial);
@@ -195,7 +195,7 @@ static void claim_by(struct dispatch *d, int64_t at_us)
  * everyone supplied with few scripts. */
 static int64_t lead_us(void)
 {
-    return LIMIT_HORIZON_MS * INT64_C(250) + (int64_t)random_below(LIMIT_HORIZON_MS * 500);
+    return LIMIT_HORIZON_MS * INT64_C(250) + (int64_t)random_below(LIMIT_HORIZON_MS * UINT64_C(500));
 }
 
 static void take_call(struct dispatch *d, const struct redisReply *call, int64_t redis_now_us, int64_t mono_us)
@@ -290,7 +290,7 @@ static int ask(struct dispatch *d, size_t most)
         redis_arg_str(d->request),
         redis_arg_i64((int64_t)most, calls),
         redis_arg_i64(LIMIT_CLAIM_STEPS, steps),
-        redis_arg_i64(LIMIT_HORIZON_MS * 1000, horizon),
+        redis_arg_i64(LIMIT_HORIZON_MS * INT64_C(1000), horizon),
         redis_arg_i64(LIMIT_CLAIM_LEASE_MS, lease),
     };
     return script_run(d->worker->redis, LUA_CALL_CLAIM, d->cell->prefix, args, sizeof args / sizeof args[0],

@@ -261,7 +261,7 @@ static void tell_unmade(struct place *p, struct dial *dial, int err)
 
 void place_send(struct place *p, struct dial *dial)
 {
-    if (clock_mono_us() - dial->begin_us > LIMIT_SLOT_LATE_MS * 1000) {
+    if (clock_mono_us() - dial->begin_us > LIMIT_SLOT_LATE_MS * INT64_C(1000)) {
         take_back(p, dial, "late");
         return;
     }

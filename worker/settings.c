@@ -149,7 +149,7 @@ static void batch_complete(struct batch_entry *entry, struct trunk_box *trunk)
     provider_profile_clamp(trunk->settings.profile, &box->settings.ring_timeout_s, &box->settings.max_call_duration_s);
     unref_box(entry->box);
     entry->box = box;
-    entry->fresh_until_us = clock_mono_us() + SETTINGS_FRESH_MS * 1000;
+    entry->fresh_until_us = clock_mono_us() + SETTINGS_FRESH_MS * INT64_C(1000);
     answer_waiters(entry, 0);
 }
 
@@ -180,7 +180,7 @@ static int trunk_take(struct trunk_entry *entry, const struct redisReply *reply)
     box->refs = 1;
     trunk_unref(entry->box);
     entry->box = box;
-    entry->fresh_until_us = clock_mono_us() + SETTINGS_FRESH_MS * 1000;
+    entry->fresh_until_us = clock_mono_us() + SETTINGS_FRESH_MS * INT64_C(1000);
     return 0;
 }
 

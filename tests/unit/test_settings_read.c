@@ -262,7 +262,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-#define TRUNK_FIELDS 8
+#define TRUNK_FIELDS ((size_t)8)
 
 static void whole_trunk(const struct keys *keys, const char *fields[2 * TRUNK_FIELDS])
 {
@@ -393,10 +393,10 @@ static void test_more_variables_than_there_is_room_for_are_refused(void **state)
         fields[4 + 2 * i] = names[i];
         fields[5 + 2 * i] = "x";
     }
-    assert_int_equal(read_trunk(keys, fields, 4 + 2 * LIMIT_TRUNK_VARIABLES, &trunk), 0);
+    assert_int_equal(read_trunk(keys, fields, 4 + 2 * (size_t)LIMIT_TRUNK_VARIABLES, &trunk), 0);
     assert_int_equal(trunk.provider.n_variables, LIMIT_TRUNK_VARIABLES);
     settings_trunk_clear(&trunk);
-    assert_int_equal(read_trunk(keys, fields, 4 + 2 * (LIMIT_TRUNK_VARIABLES + 1), &trunk), ERR_TOO_LARGE);
+    assert_int_equal(read_trunk(keys, fields, 4 + 2 * (size_t)(LIMIT_TRUNK_VARIABLES + 1), &trunk), ERR_TOO_LARGE);
 }
 
 int main(void)
