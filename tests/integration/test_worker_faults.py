@@ -134,7 +134,7 @@ def test_connections_that_are_cut_again_and_again_cost_nothing(fleet: Fleet, pla
     for n in range(5, 40, 5):
         platform.wait_creates(n)
         fleet.client.client_kill_filter(_type="normal", skipme=True)
-    assert fleet.wait_final(batch, 20) == {"COMPLETED": 40}
+    assert fleet.wait_final(batch, 12) == {"COMPLETED": 40}
     assert_placed_once(platform, 40)
 
 

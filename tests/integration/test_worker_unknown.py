@@ -5,6 +5,7 @@ by its deadline; what was surely not placed is given back and dialed under a new
 from __future__ import annotations
 
 import collections
+import threading
 
 import pytest
 
@@ -233,3 +234,37 @@ def test_a_call_that_was_given_back_and_turns_out_placed_is_not_dialed_again(fle
     assert fleet.state(batch)["a"] == "1" and platform.count_creates() == 2
     platform.hang_up(blocking.call_id, worker.url)
     assert fleet.wait_final(blocker) == {"COMPLETED": 1}
+
+
+def test_a_decision_on_a_state_that_changed_meanwhile_is_made_again(fleet: Fleet, platform: Platform) -> None:
+    """Redis holds writes back: a giveback waits before the result that the worker decided on the state from before it."""
+    fleet.trunk(platform.url, max_concurrent=1)
+    worker = fleet.worker()
+    batch = fleet.batch()
+    create = platform.wait_creates(1)[0]
+    fleet.wait_state(batch, p=create.call_id)
+    platform.end(create.call_id)
+    platform.analyze(create.call_id)
+    fleet.engine().trunk("main", how="set", state="stopped")  # what is given back must not be dialed at once
+    sent = fleet.metric(worker, "carillon_redis_commands_total")
+    wait_until(lambda: fleet.metric(worker, "carillon_redis_commands_total") > sent, what="a pulse: the next is a second off")
+    fleet.client.execute_command("CLIENT", "PAUSE", 10_000, "WRITE")
+    answers: list[object] = []
+    giveback = threading.Thread(target=lambda: answers.append(give_back(fleet, batch)))
+    giveback.start()
+    wait_until(lambda: fleet.client.info("clients")["blocked_clients"] == 1, what="the giveback is held back")
+    callback = threading.Thread(
+        target=lambda: answers.append(platform.callback("call_analyzed", create.call_id, worker.url))
+    )
+    callback.start()
+    wait_until(lambda: fleet.client.info("clients")["blocked_clients"] == 2, what="the result is held back")
+    fleet.client.execute_command("CLIENT", "UNPAUSE")
+    giveback.join()
+    callback.join()
+    assert answers == [[b"aborted"], (200, {"status": "ok"})]
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    assert fleet.state(batch)["a"] == "1" and fleet.counters(batch)["attempts"] == 1
+
+
+def give_back(fleet: Fleet, batch: str) -> object:
+    return fleet.engine().scripts.run("call_abort", "-", batch, 0, 1, "THROTTLED", fleet.engine().now_ms() + 60_000, 0)
