@@ -21,6 +21,7 @@ struct callbacks {
     struct provider_profile *profiles[LIMIT_PROFILES]; /* the built-in ones, for reading before the trunk is known */
     size_t n_profiles;
     struct http_route routes[2];
+    struct log_pace refusals; /* anybody can send nonsense here */
 };
 
 /* One callback, until it is answered. `req` is NULL once its client has gone. */
@@ -56,9 +57,11 @@ static void answer(struct inbound *in, int status, const char *word)
 
 static void refuse(struct inbound *in, int status, const char *why, int err)
 {
+    int64_t passed;
     metric_add(in->callbacks->worker->metrics.callbacks_refused, 1);
-    log_warn("callback.refused", log_str("profile", provider_profile_name(in->profile)), log_i64("status", status),
-             log_str("why", why), log_err(err));
+    if (log_pace_permits(&in->callbacks->refusals, clock_mono_us(), &passed))
+        log_warn("callback.refused", log_str("profile", provider_profile_name(in->profile)), log_i64("status", status),
+                 log_str("why", why), log_err(err), log_i64("passed_over", passed));
     answer(in, status, why);
 }
 

@@ -36,6 +36,7 @@ struct dispatch {
     bool claimed_in_pulse;
     char request[LIMIT_ID_LEN + 1]; /* kept until an answer came: a lost reply is asked for again */
     int64_t last_claim_us;
+    struct log_pace unreadable; /* a trunk that cannot be read says so with each of its calls */
 };
 
 /* ---- the timetable ---- */
@@ -106,10 +107,12 @@ static void on_timetable(void *arg)
 
 static void on_loaded(struct dispatch *d, struct dial *dial)
 {
+    int64_t passed;
     if (dial->load_err != 0) {
         /* Its lease gives it back in a while: to claim it again at once would go round and round. */
-        log_warn("dial.unreadable", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal),
-                 log_err(dial->load_err));
+        if (log_pace_permits(&d->unreadable, clock_mono_us(), &passed))
+            log_warn("dial.unreadable", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal),
+                     log_err(dial->load_err), log_i64("passed_over", passed));
         forget_dial(d, dial);
         return;
     }

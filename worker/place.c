@@ -190,19 +190,10 @@ static void on_started(const struct provider_start *start, void *arg)
     tell(place_of(dial), dial, start);
 }
 
-static uint64_t caller_id(const struct dial *dial)
-{
-    /* One number for a contact in all its attempts: people call back the one that they saw. */
-    const struct batch_settings *batch = dial->batch;
-    if (batch->n_caller_ids > 0)
-        return batch->caller_ids[dial->ordinal % batch->n_caller_ids];
-    return batch->trunk->n_caller_ids > 0 ? batch->trunk->caller_ids[dial->ordinal % batch->trunk->n_caller_ids] : 0;
-}
-
 static int start_request(struct place *p, struct dial *dial)
 {
     const struct batch_settings *batch = dial->batch;
-    char to[PHONE_TEXT_LEN + 1], from[PHONE_TEXT_LEN + 1] = "", token[LIMIT_TOKEN_LEN + 1];
+    char to[PHONE_TEXT_LEN + 1], from[PHONE_TEXT_LEN + 1], token[LIMIT_TOKEN_LEN + 1];
     char call_id[LIMIT_CALL_ID_LEN + 1];
     int rc = token_make(seal_token_key(p->worker->keys), dial->batch_id, dial->ordinal, dial->number, token);
     if (rc == 0)
@@ -210,8 +201,7 @@ static int start_request(struct place *p, struct dial *dial)
     if (rc != 0)
         return rc;
     phone_format(dial->contact.phone, to);
-    if (caller_id(dial) != 0)
-        phone_format(caller_id(dial), from);
+    settings_caller_id(batch, dial->ordinal, from);
     const struct dial_request request = {
         .to = to,
         .from = from,

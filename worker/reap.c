@@ -182,7 +182,7 @@ static void look_again(struct check *check, const struct provider_answer *answer
         recheck(r, &check->dial, "absent", "", again_ms, check->batch->trunk->lookup_absent_after_ms);
         break;
     case PROVIDER_FAILED:
-        recheck(r, &check->dial, "unsure", "", again_ms, 0);
+        recheck(r, &check->dial, "unsure", "", clamp(answer->retry_after_ms, again_ms, DOUBT_MOST_MS), 0);
         break;
     }
     check_end(check);
@@ -216,13 +216,14 @@ static int look(struct check *check)
     if (check->call.provider_id[0] != '\0')
         return provider_http_poll(w->provider, trunk->profile, &trunk->provider, check->call.provider_id, on_answer,
                                   check, NULL);
-    char token[LIMIT_TOKEN_LEN + 1], to[PHONE_TEXT_LEN + 1] = "";
+    char token[LIMIT_TOKEN_LEN + 1], to[PHONE_TEXT_LEN + 1] = "", from[PHONE_TEXT_LEN + 1];
     int rc = token_make(seal_token_key(w->keys), check->batch_id, check->dial.ordinal, check->dial.number, token);
     if (rc != 0)
         return rc;
     if (check->call.phone != 0)
         phone_format(check->call.phone, to);
-    const struct provider_lookup lookup = {.token = token, .to = to, .from = "", .begin_ms = check->call.begin_ms};
+    settings_caller_id(check->batch, check->dial.ordinal, from);
+    const struct provider_lookup lookup = {.token = token, .to = to, .from = from, .begin_ms = check->call.begin_ms};
     return provider_http_lookup(w->provider, trunk->profile, &trunk->provider, &lookup, on_answer, check, NULL);
 }
 

@@ -74,6 +74,16 @@ const struct batch_settings *settings_ref(const struct batch_settings *batch)
     return batch;
 }
 
+void settings_caller_id(const struct batch_settings *batch, uint64_t ordinal, char ret_from[PHONE_TEXT_LEN + 1])
+{
+    const struct trunk_settings *trunk = batch->trunk;
+    ret_from[0] = '\0';
+    if (batch->n_caller_ids > 0)
+        phone_format(batch->caller_ids[ordinal % batch->n_caller_ids], ret_from);
+    else if (trunk->n_caller_ids > 0)
+        phone_format(trunk->caller_ids[ordinal % trunk->n_caller_ids], ret_from);
+}
+
 void settings_unref(const struct batch_settings *batch)
 {
     struct batch_box *box = (struct batch_box *)batch;

@@ -13,6 +13,7 @@
 #include "common/base/err.h"
 #include "common/base/limits.h"
 #include "common/base/seal.h"
+#include "common/domain/phone.h"
 #include "common/domain/retry.h"
 #include "common/redis/redis.h"
 #include "worker/provider.h"
@@ -60,6 +61,10 @@ int settings_create(struct redis *redis, const struct seal_keys *keys, const cha
 void settings_free(struct settings *s);
 
 void settings_get(struct settings *s, const char *batch_id, settings_fn fn, void *arg);
+
+/* The number that the contact is called from, as E.164; "" where neither batch nor trunk has one. It is the same in all
+ * its attempts: people call back the one that they saw. */
+void settings_caller_id(const struct batch_settings *batch, uint64_t ordinal, char ret_from[PHONE_TEXT_LEN + 1]);
 
 const struct batch_settings *settings_ref(const struct batch_settings *batch);
 /* Accepts NULL. */

@@ -16,6 +16,7 @@
 
 /* Always kept free, so that a line that had to be cut can say so and end. */
 #define TAIL_LEN 24
+#define PACE_US INT64_C(1000000) /* between two lines of one kind */
 
 static struct {
     const char *process;
@@ -232,6 +233,17 @@ static void end_line(struct line *line)
     size_t len = strlen(tail);
     memcpy(line->text + line->len, tail, len);
     line->len += len;
+}
+
+bool log_pace_permits(struct log_pace *pace, int64_t now_us, int64_t *ret_passed)
+{
+    if (now_us < pace->next_us) {
+        pace->n_passed++;
+        return false;
+    }
+    *ret_passed = pace->n_passed;
+    *pace = (struct log_pace){.next_us = now_us + PACE_US};
+    return true;
 }
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t n)

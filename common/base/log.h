@@ -50,6 +50,15 @@ struct log_field log_phone(const char *key, const char *e164);
 /* The name of an ERR_* code, under "error". */
 struct log_field log_err(int code);
 
+/* Keeps a line that outsiders or a lasting fault can bring about from filling the log: at most one a second. Starts as
+ * {0}. True where the line is due at `now_us` (clock_mono_us()); `ret_passed` is then how many were passed over since
+ * the last. */
+struct log_pace {
+    int64_t next_us;
+    int64_t n_passed;
+};
+bool log_pace_permits(struct log_pace *pace, int64_t now_us, int64_t *ret_passed);
+
 void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t n);
 
 #define LOG_AT(level, event, ...)                                                                                      \

@@ -13,7 +13,7 @@
 --          released: back among the due ones, nothing charged; gone: this worker's claim does not hold any more
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n)
--- Again    the same dial by the same worker answers the same begin
+-- Again    the same dial by the same worker answers the same begin, rounded up to a millisecond
 -- @include lib/pace.lua
 local worker = check_id(ARGV[1], 64, 'worker')
 local late_ms = check_number(ARGV[2], 'late')
@@ -98,7 +98,7 @@ local function begin_one(batch_id, ordinal, dial, life_ms)
     return { 'gone', 'claim' }
   end
   if call.phase == 'live' then
-    return { 'begun', fmt(tonumber(call.b) * 1000), fmt(call.a) }
+    return { 'begun', fmt((tonumber(call.b) + 1) * 1000), fmt(call.a) } -- never before what was reserved
   end
   if call.phase ~= 'claimed' then
     return { 'gone', call.phase }

@@ -177,6 +177,14 @@ def test_a_callback_of_megabytes_is_read_and_one_beyond_the_limit_refused(scene:
     assert summary == b"s" * (16 << 10)
 
 
+def test_nobody_can_fill_the_log_with_forged_callbacks(scene: Scene) -> None:
+    started = time.monotonic()
+    for _ in range(100):
+        scene.send(scene.with_token(scene.create.token[:-1] + "x"))
+    assert scene.fleet.metric(scene.worker, REFUSED) == 100
+    assert len(scene.worker.log_events("callback.refused")) <= 2 + time.monotonic() - started
+
+
 def test_other_ways_than_those_of_callbacks_lead_nowhere(scene: Scene) -> None:
     body = json.dumps({"event": "call_ended", "call": scene.ended}).encode()
     signature = sign(body, PLATFORM_KEY)
@@ -191,9 +199,7 @@ def test_other_ways_than_those_of_callbacks_lead_nowhere(scene: Scene) -> None:
 
 def test_a_call_that_started_is_recorded_under_its_id(fleet: Fleet, platform: Platform) -> None:
     """The answer to the create was lost, and the platform says that the call goes on."""
-    from tests.integration.test_worker_unknown import placed_and_reset
-
-    platform.on_create = placed_and_reset(platform)
+    platform.on_create = platform.place_and_reset
     worker = fleet.worker()
     batch = fleet.batch()
     create = platform.wait_creates(1)[0]

@@ -4,7 +4,6 @@ by its deadline; what was surely not placed is given back and dialed under a new
 
 from __future__ import annotations
 
-import collections
 import threading
 
 import pytest
@@ -17,23 +16,8 @@ from tests.support.waiting import wait_until
 UNKNOWN = 'carillon_dial_verdicts_total{verdict="UNKNOWN"}'
 
 
-def placed_and_reset(platform: Platform):
-    """The call is placed, and the connection reset instead of an answer."""
-
-    def answer(request: Received) -> Answer:
-        platform.place(request)
-        return Answer(reset=True)
-
-    return answer
-
-
-def assert_sent_once(platform: Platform) -> None:
-    tokens = collections.Counter(create.token for create in platform.creates)
-    assert set(tokens.values()) == {1}, tokens
-
-
 def test_a_reset_after_reading_is_settled_by_the_callback(fleet: Fleet, platform: Platform) -> None:
-    platform.on_create = placed_and_reset(platform)
+    platform.on_create = platform.place_and_reset
     worker = fleet.worker()
     batch = fleet.batch()
     create = platform.wait_creates(1)[0]
@@ -45,7 +29,7 @@ def test_a_reset_after_reading_is_settled_by_the_callback(fleet: Fleet, platform
 
 
 def test_a_reset_after_reading_is_settled_by_a_lookup(fleet: Fleet, platform: Platform) -> None:
-    platform.on_create = placed_and_reset(platform)
+    platform.on_create = platform.place_and_reset
     fleet.worker()
     batch = fleet.batch()
     create = platform.wait_creates(1)[0]
@@ -73,12 +57,12 @@ def test_a_connection_that_dies_after_many_good_requests_sends_nothing_twice(fle
         assert platform.hang_up(create.call_id, worker.url)[0] == 200
     assert fleet.wait_final(batch) == {"COMPLETED": 9}
     assert len(seen) == 9
-    assert_sent_once(platform)
+    platform.assert_each_dial_was_sent_once()
 
 
 def test_a_call_found_by_its_token_is_followed_under_its_id(fleet: Fleet, platform: Platform) -> None:
     fleet.trunk(platform.url, poll_after_ms=500)
-    platform.on_create = placed_and_reset(platform)
+    platform.on_create = platform.place_and_reset
     fleet.worker()
     batch = fleet.batch()
     create = platform.wait_creates(1)[0]
@@ -103,13 +87,13 @@ def test_what_was_absent_twice_is_given_back_and_dialed_under_a_new_number(
     assert fleet.counters(batch)["attempts"] == 1, "the dial that was not placed was charged"
     platform.hang_up(create.call_id, worker.url)
     assert fleet.wait_final(batch) == {"COMPLETED": 1}
-    assert_sent_once(platform)
+    platform.assert_each_dial_was_sent_once()
 
 
 def test_absent_once_proves_nothing(fleet: Fleet, platform: Platform) -> None:
     """Platforms' lists are behind: the call shows up after the first look."""
     fleet.trunk(platform.url, poll_after_ms=500)
-    platform.on_create = placed_and_reset(platform)
+    platform.on_create = platform.place_and_reset
     platform.on_ask = lambda request: answer_json(200, {"items": [], "has_more": False}) if not asked(request) else None
     looks: list[str] = []
 
@@ -127,16 +111,23 @@ def test_absent_once_proves_nothing(fleet: Fleet, platform: Platform) -> None:
 
 
 def test_a_lookup_that_fails_proves_nothing(fleet: Fleet, platform: Platform) -> None:
-    platform.on_create = placed_and_reset(platform)
-    platform.on_ask = lambda request: refuse(500) if len(failed) < 2 and not failed.append(request.path) else None
-    failed: list[str] = []
+    platform.on_create = platform.place_and_reset
+    answers = [refuse(500), refuse(429, {"Retry-After": "2"})]
+    failed: list[float] = []
+
+    def fail(request: Received) -> Answer | None:
+        failed.append(request.at)
+        return answers[len(failed) - 1] if len(failed) <= len(answers) else None
+
+    platform.on_ask = fail
     fleet.worker()
     batch = fleet.batch()
     create = platform.wait_creates(1)[0]
     platform.end(create.call_id)
     platform.analyze(create.call_id)
     assert fleet.wait_final(batch) == {"COMPLETED": 1}
-    assert platform.count_creates() == 1 and len(failed) == 2
+    assert platform.count_creates() == 1 and len(failed) == 3
+    assert failed[2] - failed[1] >= 2, "the platform's Retry-After was not kept"
 
 
 def test_an_accepted_call_that_the_platform_forgot_stays_until_its_deadline(fleet: Fleet, platform: Platform) -> None:
@@ -152,69 +143,6 @@ def test_an_accepted_call_that_the_platform_forgot_stays_until_its_deadline(flee
     assert fleet.wait_final(batch) == {"UNKNOWN": 1}
 
 
-# ---- the deadline ----
-
-
-def silent(platform: Platform) -> None:
-    platform.on_create = placed_and_reset(platform)
-    platform.on_ask = lambda request: refuse(500)
-
-
-def test_an_unknown_outcome_at_the_deadline_is_followed_by_the_next_attempt(fleet: Fleet, platform: Platform) -> None:
-    silent(platform)
-    worker = fleet.worker()
-    batch = fleet.batch(on_unknown="retry", no_answer_delay_ms=1500)
-    first = platform.wait_creates(1)[0]
-    wait_until(lambda: fleet.metric(worker, UNKNOWN) == 1)
-    fleet.make_deadline_due(batch)
-    second = platform.wait_creates(2)[1]
-    assert second.at - first.at >= 1.5 - 0.25
-    assert second.dial == 2 and fleet.counters(batch)["attempts"] == 2, "an UNKNOWN counts as an attempt"
-    platform.hang_up(second.call_id, worker.url)
-    assert fleet.wait_final(batch) == {"COMPLETED": 1}
-    assert_sent_once(platform)
-
-
-def test_an_unknown_outcome_at_the_deadline_is_held_where_the_batch_says_so(fleet: Fleet, platform: Platform) -> None:
-    silent(platform)
-    worker = fleet.worker()
-    batch = fleet.batch(on_unknown="hold")
-    platform.wait_creates(1)
-    wait_until(lambda: fleet.metric(worker, UNKNOWN) == 1)
-    fleet.make_deadline_due(batch)
-    assert fleet.wait_final(batch) == {"UNKNOWN": 1}
-    assert platform.count_creates() == 1
-
-
-def test_the_platform_is_asked_once_more_at_the_deadline(fleet: Fleet, platform: Platform) -> None:
-    worker = fleet.worker()
-    batch = fleet.batch(on_unknown="hold")
-    create = platform.wait_creates(1)[0]
-    fleet.wait_state(batch, p=create.call_id)
-    platform.end(create.call_id)
-    platform.analyze(create.call_id)
-    fleet.make_deadline_due(batch)
-    assert fleet.wait_final(batch) == {"COMPLETED": 1}
-    assert fleet.metric(worker, "carillon_lookups_total") == 1
-
-
-def test_a_truth_that_comes_after_the_deadline_settles_the_record_and_sends_no_second_event(
-    fleet: Fleet, platform: Platform
-) -> None:
-    silent(platform)
-    worker = fleet.worker()
-    batch = fleet.batch(on_unknown="hold")
-    create = platform.wait_creates(1)[0]
-    wait_until(lambda: fleet.metric(worker, UNKNOWN) == 1)
-    fleet.make_deadline_due(batch)
-    fleet.wait_final(batch)
-    told = fleet.engine().events()
-    assert platform.hang_up(create.call_id, worker.url) == (200, {"status": "ok"})
-    assert fleet.wait_final(batch) == {"COMPLETED": 1}
-    assert fleet.counters(batch)["succeeded"] == 1 and fleet.counters(batch)["failed"] == 0
-    assert fleet.engine().events() == told
-
-
 def test_a_call_that_was_given_back_and_turns_out_placed_is_not_dialed_again(fleet: Fleet, platform: Platform) -> None:
     """The platform denied it twice; then its callback comes while the contact waits for its next dial."""
     fleet.trunk(platform.url, max_concurrent=1)
@@ -223,7 +151,7 @@ def test_a_call_that_was_given_back_and_turns_out_placed_is_not_dialed_again(fle
     blocker = fleet.batch()  # keeps the trunk full, so that what is given back has to wait
     blocking = platform.wait_creates(1)[0]
     fleet.trunk(platform.url, max_concurrent=2)
-    platform.on_create = placed_and_reset(platform)
+    platform.on_create = platform.place_and_reset
     platform.on_ask = lambda request: answer_json(200, {"items": [], "has_more": False})
     batch = fleet.batch()
     create = platform.wait_creates(2)[1]

@@ -181,7 +181,7 @@ def test_begin_twice_answers_the_same_begin_and_charges_once(engine: Engine) -> 
     slot = claim_one(engine)
     first = engine.begin([slot])[0]
     again = engine.begin([slot])[0]
-    assert again[0] == "begun" and int(again[1]) // 1000 == int(first[1]) // 1000 and again[2] == first[2]
+    assert again[0] == "begun" and 0 < int(again[1]) - int(first[1]) <= 1000 and again[2] == first[2]
     assert engine.counters(slot.batch)["attempts"] == 1
 
 

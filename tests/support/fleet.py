@@ -21,8 +21,6 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-import redis
-
 from tests.support.engine import Engine
 from tests.support.processes import Process, run
 from tests.support.redis_server import RedisServer
@@ -168,11 +166,6 @@ class Fleet:
         text = engine.client.hget(engine.key(f"batch:{batch}:attempts:{ordinal // 64}"), str(ordinal)) or b""
         return [dict(part.split("=", 1) for part in line.split(" ")) for line in text.decode().splitlines()]
 
-    def live_score(self, batch: str) -> dict[str, float]:
-        """The live calls of the cell and when each is looked at next."""
-        engine = self._engine_of(batch)
-        return {member.decode(): score for member, score in self.client.zrange(engine.key("live"), 0, -1, withscores=True)}
-
     # ---- time that passes by decree ----
 
     def make_check_due(self, batch: str, ordinal: int = 0) -> None:
@@ -181,6 +174,13 @@ class Fleet:
         assert state["phase"] == "live", state
         member = f"{batch}/{ordinal}/{state['d']}"
         assert self.client.zadd(engine.key("live"), {member: engine.now_ms()}, xx=True, ch=True) == 1
+
+    def make_checks_due(self, batch: str) -> None:
+        """Those of all live calls of the batch."""
+        for member in self.cells_hold("live", batch.split("_")[1]):
+            name, ordinal, _ = member.decode().split("/")
+            if name == batch:
+                self.make_check_due(batch, int(ordinal))
 
     def make_deadline_due(self, batch: str, ordinal: int = 0) -> None:
         """The live call's hard deadline is now."""
@@ -195,16 +195,3 @@ class Fleet:
         found = self.client.zrange(self.engine(cell).key(key), 0, -1)
         assert isinstance(found, list)
         return found
-
-    def commands(self) -> int:
-        """Script calls and other commands that anybody but the tests' own client sent: what INFO counts for EVALSHA
-        and for the reads that workers send by themselves."""
-        stats = self.client.info("commandstats")
-        return sum(int(stats.get(f"cmdstat_{name}", {}).get("calls", 0)) for name in ("evalsha", "hgetall", "ping"))
-
-
-def redis_away(client: redis.Redis) -> bool:
-    try:
-        return not client.ping()
-    except redis.RedisError:
-        return True

@@ -11,6 +11,7 @@ carrier (tests/carrier) does by rates and seeds, a test does here call by call.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import http.client
 import json
@@ -132,6 +133,11 @@ class Platform:
             self.calls[call["call_id"]] = call
             return dict(call)
 
+    def place_and_reset(self, request: Received) -> Answer:
+        """For on_create: the call is placed, and the connection reset instead of an answer."""
+        self.place(request)
+        return Answer(reset=True)
+
     def _get(self, call_id: str) -> Answer:
         with self._lock:
             self.polls.append(urllib.parse.unquote(call_id))
@@ -159,9 +165,9 @@ class Platform:
         """Create requests that came, decided or not."""
         return sum(request.path == CREATE for request in self._receiver.snapshot())
 
-    def call_of(self, token: str) -> dict[str, Any]:
-        with self._lock:
-            return next(call for call in self.calls.values() if call["metadata"]["carillon_token"] == token)
+    def assert_each_dial_was_sent_once(self) -> None:
+        tokens = collections.Counter(create.token for create in self.creates)
+        assert set(tokens.values()) == {1}, tokens
 
     def change(self, call_id: str, **members: Any) -> dict[str, Any]:
         with self._lock:

@@ -196,6 +196,21 @@ static void test_only_the_levels_asked_for_are_written(void **state)
     assert_int_equal(log_level_parse(""), -1);
 }
 
+static void test_a_line_that_comes_too_often_is_counted_instead(void **state)
+{
+    (void)state;
+    struct log_pace pace = {0};
+    int64_t passed = -1;
+    assert_true(log_pace_permits(&pace, 5000000, &passed));
+    assert_int_equal(passed, 0);
+    for (int64_t us = 5000000; us < 6000000; us += 250000)
+        assert_false(log_pace_permits(&pace, us, &passed));
+    assert_true(log_pace_permits(&pace, 6000000, &passed));
+    assert_int_equal(passed, 4);
+    assert_true(log_pace_permits(&pace, 7000000, &passed));
+    assert_int_equal(passed, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_no_number_is_written_whole),
         cmocka_unit_test(test_text_for_people_quotes_what_is_not_plain),
         cmocka_unit_test(test_only_the_levels_asked_for_are_written),
+        cmocka_unit_test(test_a_line_that_comes_too_often_is_counted_instead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
