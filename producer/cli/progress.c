@@ -251,7 +251,7 @@ int progress_render_bar(const struct progress *p, size_t width, struct buf *out)
 int progress_render_outcomes(const struct progress *p, size_t width, struct buf *out)
 {
     struct parts parts = {.n = 0};
-    size_t indent = width > 2 * INDENT ? INDENT : 0;
+    size_t indent = width / 2 > INDENT ? INDENT : 0;
     add_outcomes(&parts, p);
     fit(&parts, width - indent);
     if (parts.n == 0 || length(&parts) > width - indent)

@@ -58,7 +58,7 @@ bool resource_change_is_empty(const struct resource_change *c)
 
 void resource_put_str(struct resource_change *c, const char *field, const char *text)
 {
-    if (c->n + 2 > 2 * FIELDS_MOST) {
+    if (c->n + 2 > sizeof c->texts / sizeof c->texts[0]) {
         c->is_broken = true;
         return;
     }

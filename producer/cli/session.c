@@ -253,7 +253,7 @@ static int await(struct session *s, struct asked *asked, int rc)
         out_complain("Redis: %s", err_name(rc));
         return rc;
     }
-    rc = session_wait(s, &asked->is_done, 2 * REDIS_DEADLINE_MS);
+    rc = session_wait(s, &asked->is_done, INT64_C(2) * REDIS_DEADLINE_MS);
     if (!asked->is_done) {
         redis_free(s->redis); /* answers it */
         s->redis = NULL;
