@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shapes of load under which a scheduler can starve someone. Each runs a small fleet on a real Redis for a few seconds of
-real time and counts begins; the bounds are shares, wide enough for a busy machine and far from what starving gives."""
+real time and counts begins; the bounds leave a busy machine a fifth, and lie far from what starving gives (a window of
+candidates instead of the event queue gave 42%, 1% and 44% in the first three)."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ def test_one_tenant_with_twenty_batches_runs_them_all_at_their_pace(engine: Engi
     fleet = Fleet(engine)
     fleet.run(3.0)
     counts = Counter(begin.batch for begin in fleet.begins)
-    assert min(counts[batch] for batch in batches) >= 27, counts
+    assert min(counts[batch] for batch in batches) >= 22, counts
     assert max(counts.values()) <= 32
 
 
@@ -51,8 +52,8 @@ def test_forty_capped_tenants_lose_nothing_beside_one_with_twenty_batches(engine
     fleet.run(4.0)
     counts = owner_counts(engine, fleet.begins)
     small = [counts[f"small{i}"] for i in range(40)]
-    assert min(small) >= 17, counts
-    assert counts["big"] >= 300, counts
+    assert min(small) >= 15, counts
+    assert counts["big"] >= 240, counts
 
 
 def test_weights_one_to_two_share_one_to_two(engine: Engine) -> None:
@@ -66,7 +67,7 @@ def test_weights_one_to_two_share_one_to_two(engine: Engine) -> None:
     fleet.run(4.0)
     counts = owner_counts(engine, fleet.begins)
     assert 1.8 <= counts["two"] / counts["one"] <= 2.2, counts
-    assert sum(counts.values()) >= 225, counts
+    assert sum(counts.values()) >= 190, counts
 
 
 def test_priority_nine_goes_first_and_one_gets_the_rest_of_the_tenants_limit(engine: Engine) -> None:
@@ -77,8 +78,8 @@ def test_priority_nine_goes_first_and_one_gets_the_rest_of_the_tenants_limit(eng
     fleet = Fleet(engine)
     fleet.run(4.0)
     counts = Counter(begin.batch for begin in fleet.begins)
-    assert counts[high] >= 114, counts
-    assert 34 <= counts[low] <= 46, counts
+    assert counts[high] >= 96, counts
+    assert 2.5 <= counts[high] / counts[low] <= 3.6, counts
 
 
 def test_a_tenant_on_two_trunks_fills_both_within_its_own_limit(engine: Engine) -> None:
@@ -94,10 +95,10 @@ def test_a_tenant_on_two_trunks_fills_both_within_its_own_limit(engine: Engine) 
     fleet.run(4.0)
     by_trunk = owner_counts(engine, fleet.begins, "trunk")
     by_tenant = owner_counts(engine, fleet.begins)
-    assert by_trunk["east"] >= 75, by_trunk
-    assert by_trunk["west"] >= 190, by_trunk
-    assert by_tenant["other"] >= 90, by_tenant
-    assert by_tenant["acme"] >= 165, by_tenant
+    assert by_trunk["east"] >= 64, by_trunk
+    assert by_trunk["west"] >= 160, by_trunk
+    assert by_tenant["other"] >= 75, by_tenant
+    assert by_tenant["acme"] >= 135, by_tenant
 
 
 def test_a_tenant_with_twenty_batches_one_with_one_and_one_capped_share_a_trunk(engine: Engine) -> None:
@@ -112,6 +113,6 @@ def test_a_tenant_with_twenty_batches_one_with_one_and_one_capped_share_a_trunk(
     fleet = Fleet(engine)
     fleet.run(4.0)
     counts = owner_counts(engine, fleet.begins)
-    assert 72 <= counts["many"] <= 88, counts
-    assert 72 <= counts["single"] <= 88, counts
-    assert 36 <= counts["capped"] <= 42, counts
+    assert 0.85 <= counts["many"] / counts["single"] <= 1.18, counts
+    assert counts["single"] >= 60, counts
+    assert 30 <= counts["capped"] <= 42, counts
