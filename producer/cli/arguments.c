@@ -58,16 +58,26 @@ static bool is_option(const char *text)
     return text[0] == '-' && text[1] != '\0';
 }
 
+/* The common option that is written there, with or without its value; NULL for any other. */
+static const struct conf_option *common_of(const char *text)
+{
+    static const struct conf_option config = {.name = "config", .kind = CONF_FILE};
+    size_t len = strcspn(text, "=");
+    for (size_t i = 0; i <= COMMON; i++) {
+        const struct conf_option *option = i < COMMON ? &common_options[i] : &config;
+        if (len == strlen(option->name) + 2 && strncmp(text, "--", 2) == 0 &&
+            strncmp(text + 2, option->name, len - 2) == 0)
+            return option;
+    }
+    return NULL;
+}
+
 /* How many arguments the option at argv[0] takes up. What is no common option counts as one. */
 static int option_len(int argc, char **argv)
 {
-    if (strcmp(argv[0], "--config") == 0)
-        return argc > 1 ? 2 : 1;
-    for (size_t i = 0; i < COMMON; i++) {
-        if (strncmp(argv[0], "--", 2) == 0 && strcmp(argv[0] + 2, common_options[i].name) == 0)
-            return common_options[i].kind != CONF_BOOL && argc > 1 ? 2 : 1;
-    }
-    return 1;
+    const struct conf_option *option = common_of(argv[0]);
+    bool has_value = option && option->kind != CONF_BOOL && !strchr(argv[0], '=');
+    return has_value && argc > 1 ? 2 : 1;
 }
 
 /* Whether one of two spellings stands among the options. */
@@ -93,8 +103,11 @@ int arguments_read(int argc, char **argv, struct arguments *ret_args)
 {
     struct arguments args = {.verb = NULL};
     int at = 1, used = 0;
-    while (at < argc && is_option(argv[at]) && strcmp(argv[at], "--") != 0)
+    while (at < argc && is_option(argv[at]) && strcmp(argv[at], "--") != 0) {
+        if (!common_of(argv[at]) && !args.stray)
+            args.stray = argv[at];
         at += option_len(argc - at, argv + at);
+    }
     bool is_help = at < argc && strcmp(argv[at], "help") == 0;
     args.words = argv + at + is_help;
     while (args.n_words < 2 && args.words + args.n_words < argv + argc && !is_option(args.words[args.n_words]))

@@ -14,6 +14,7 @@ enum arguments_request { ARGUMENTS_RUN, ARGUMENTS_HELP, ARGUMENTS_VERSION, ARGUM
 struct arguments {
     enum arguments_request request;
     const struct cli_verb *verb; /* NULL where none was found */
+    const char *stray; /* an option before the verb that is none of the common ones, or NULL */
     char **words; /* the command line from the verb's place on */
     int n_words; /* those that are no options: at most two */
     char **argv; /* for conf_load(): the command line without the verb's words */

@@ -68,17 +68,27 @@ static enum cli_exit tell_made(const struct session *s, struct api_answer *answe
     return out_json(answer->body);
 }
 
+static enum cli_exit tell_unanswered(const struct session *s, const struct api_client *api)
+{
+    if (session_signal(s) != 0)
+        out_complain("interrupted before the answer: whether the campaign was taken is not known");
+    else
+        api_client_complain(api);
+    return CLI_FAILED;
+}
+
 static enum cli_exit send_submission(struct session *s, struct api_client *api, struct submission *submission,
                                      char ret_batch[LIMIT_BATCH_ID_LEN + 1])
 {
     struct api_answer answer;
     char cell[LIMIT_CELL_ID_LEN + 1];
     enum cli_exit status = CLI_FAILED;
-    if (api_client_ask(api, "POST", "/api/v1/batch", submission->body, submission->len, SUBMIT_TIMEOUT_MS, &answer) !=
-        0) {
-        api_client_complain(api);
-        return CLI_FAILED;
-    }
+    int rc = session_catch_signals(s);
+    if (rc == 0)
+        rc =
+            api_client_ask(api, "POST", "/api/v1/batch", submission->body, submission->len, SUBMIT_TIMEOUT_MS, &answer);
+    if (rc != 0)
+        return tell_unanswered(s, api);
     const char *id = api_answer_text(&answer, "batchId");
     if (api_answer_is(&answer, 202) && ident_batch_cell(id, strlen(id), cell) == 0) {
         snprintf(ret_batch, LIMIT_BATCH_ID_LEN + 1, "%s", id);

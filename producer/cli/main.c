@@ -101,7 +101,10 @@ static int run(const struct arguments *args, int *ret_signo)
     case ARGUMENTS_UNKNOWN:
         break;
     }
-    usage_unknown(args->n_words, args->words);
+    if (args->stray)
+        out_complain("%s: is no option of every verb; a verb's own options stand behind it", args->stray);
+    else
+        usage_unknown(args->n_words, args->words);
     return CLI_USAGE;
 }
 

@@ -62,13 +62,22 @@ static int on_contact(size_t index, const char *value, size_t len, void *arg)
     return 0;
 }
 
+/* The line of that byte, as an editor counts. */
+static size_t line_of(const struct campaign *c, size_t offset)
+{
+    size_t line = 1;
+    for (size_t i = 0; i < offset && i < c->len; i++)
+        line += c->text[i] == '\n';
+    return line;
+}
+
 static void tell_fault(const struct campaign *c, int rc, const struct json_fault *fault)
 {
     if (rc == ERR_NOMEM)
         out_complain("%s: out of memory", c->name);
     else
-        out_complain("%s: byte %zu%s%s: %s", c->name, fault->offset, fault->path[0] ? ", " : "", fault->path,
-                     fault->reason);
+        out_complain("%s: line %zu, byte %zu%s%s: %s", c->name, line_of(c, fault->offset), fault->offset,
+                     fault->path[0] ? ", " : "", fault->path, fault->reason);
 }
 
 static int cut(struct campaign *c)

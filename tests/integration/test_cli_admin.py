@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tenants, trunks and keys by `carillon`, as they lie in Redis and as they are shown."""
+
+from __future__ import annotations
+
+import base64
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+import redis
+
+from tests.support.cli import CONFIGURATION, DONE, FAILED, USAGE, Cli, Ended
+from tests.support.processes import program
+from tests.support.producer_api import Api
+from tests.support.redis_server import RedisServer
+from tests.support.waiting import wait_until
+
+CREDENTIAL = "the_credential_of_the_platform"
+CALLER_ID = "+15550001111"
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+
+class Admin:
+    """The tool on an empty Redis, with files of secrets."""
+
+    def __init__(self, server: RedisServer, folder: pathlib.Path) -> None:
+        self.client: redis.Redis = server.client(decode_responses=True)
+        self.client.flushall()
+        self.credential = self._write(folder / "credential", CREDENTIAL)
+        self.secrets_key = self._write(folder / "secrets.key", base64.b64encode(os.urandom(32)).decode())
+        self.cli = Cli(redis_url=server.url, secrets_key_file=self.secrets_key)
+
+    @staticmethod
+    def _write(path: pathlib.Path, text: str) -> pathlib.Path:
+        path.write_text(text + "\n", encoding="utf-8")
+        return path
+
+    def __call__(self, *args: str | pathlib.Path) -> Ended:
+        return self.cli(*args)
+
+    def make_trunk(self, name: str, *args: str | pathlib.Path) -> Ended:
+        return self.cli(
+            *("trunk", "create", name, "--profile", "retell", "--base-url", "http://127.0.0.1:9000", "--cps", "50"),
+            *("--credential-file", self.credential, "--caller-id", CALLER_ID, *args),
+        )
+
+    def trunk(self, name: str = "main", *args: str | pathlib.Path) -> str:
+        ended = self.make_trunk(name, *args)
+        assert (ended.status, ended.out) == (DONE, f"trunk {name} created\n"), ended
+        return name
+
+    def tenant(self, name: str = "acme", *args: str) -> str:
+        ended = self.cli("tenant", "create", name, "--cps", "10", "--trunk", "main", *args)
+        assert (ended.status, ended.out) == (DONE, f"tenant {name} created\n"), ended
+        return name
+
+    def hash(self, rest: str, cell: str = "c0") -> dict[str, str]:
+        return self.client.hgetall(f"carillon:{{{cell}}}:{rest}")
+
+
+@pytest.fixture
+def admin(redis_server: RedisServer, tmp_path: pathlib.Path) -> Admin:
+    return Admin(redis_server, tmp_path)
+
+
+# ---- trunks ----
+
+
+def test_a_trunk_is_made_changed_and_shown(admin: Admin) -> None:
+    admin.trunk("main", "--caller-id", "+1 (555) 000-2222", "--max-concurrent", "7", "--poll-after-ms", "2000")
+    stored = admin.hash("trunk:main")
+    assert (stored["profile"], stored["base_url"], stored["cps"]) == ("retell", "http://127.0.0.1:9000", "50")
+    assert stored["caller_ids"] == '["+15550001111","+15550002222"]'
+    assert (stored["max_concurrent"], stored["poll_after_ms"], stored["state"]) == ("7", "2000", "active")
+    assert stored["credential"].startswith("v1.")
+    changed = admin("trunk", "set", "main", "--cps", "9", "--max-concurrent", "0", "--lookup-absent-after-ms", "500")
+    assert (changed.status, changed.out, changed.err) == (DONE, "trunk main changed\n", "")
+    shown = admin("trunk", "show", "main", "--json").json()
+    assert INSTANT.fullmatch(shown.pop("createdAt"))
+    assert shown == {
+        "id": "main", "state": "active", "reason": None, "stoppedAt": None, "profile": "retell",
+        "baseUrl": "http://127.0.0.1:9000", "credential": "sealed", "cps": 9, "maxConcurrent": None,
+        "callerIds": [CALLER_ID, "+15550002222"], "pollAfterMs": 2000, "lookupAbsentAfterMs": 500,
+    }  # fmt: skip
+    assert admin("trunk", "list", "--json").json()[0]["id"] == "main"
+    assert admin("trunk", "list").out.splitlines()[1].split() == [
+        *("main", "active", "retell", "http://127.0.0.1:9000", "9", "-", f"{CALLER_ID},", "+15550002222"),
+    ]
+    assert re.search(r"^credential +sealed$", admin("trunk", "show", "main").out, re.M)
+
+
+def test_the_profiles_own_address_stands_in_for_a_base_url(admin: Admin) -> None:
+    ended = admin.cli(
+        *("trunk", "create", "main", "--profile", "retell", "--cps", "5", "--caller-id", CALLER_ID),
+        *("--credential-file", admin.credential),
+    )
+    assert ended.status == DONE, ended
+    assert "base_url" not in admin.hash("trunk:main")
+    assert admin("trunk", "set", "main", "--base-url", "http://127.0.0.1:1/x").status == DONE
+    assert admin("trunk", "set", "main", "--base-url=").status == DONE
+    assert "base_url" not in admin.hash("trunk:main")
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--profile", "retel"), "there is no profile 'retel'; there is: "),
+        (("--variable", "sid=1"), "profile retell has no variable 'sid'; it has: none"),
+    ],
+)
+def test_what_does_not_fit_the_profile_is_refused(admin: Admin, args: tuple[str, ...], said: str) -> None:
+    admin.trunk("main")
+    before = admin.hash("trunk:main")
+    ended = admin("trunk", "set", "main", *args)
+    assert (ended.status, ended.out) == (USAGE, "") and said in ended.err, ended
+    assert admin.hash("trunk:main") == before
+
+
+@pytest.mark.parametrize("content", [None, b"", b"two\nlines\n", b"caf\xc3\xa9", b"a\x00b", b"x" * 5000])
+def test_a_credential_that_cannot_be_used_is_refused(admin: Admin, content: bytes | None) -> None:
+    admin.credential.unlink()
+    if content is not None:
+        admin.credential.write_bytes(content)
+    ended = admin.make_trunk("main")
+    assert (ended.status, ended.out) == (CONFIGURATION, "") and "--credential-file" in ended.err, ended
+    assert admin.client.dbsize() == 0
+
+
+@pytest.mark.parametrize("content", [None, "", "dG9vIHNob3J0", "not base64 at all!"])
+def test_a_secrets_key_that_cannot_be_used_is_refused(admin: Admin, content: str | None) -> None:
+    admin.secrets_key.unlink()
+    if content is not None:
+        admin.secrets_key.write_text(content, encoding="ascii")
+    ended = admin.make_trunk("main")
+    assert (ended.status, ended.out) == (CONFIGURATION, "") and "--secrets-key-file" in ended.err, ended
+
+
+def test_a_trunk_is_made_once_and_only_changed_where_it_is(admin: Admin) -> None:
+    admin.trunk("main")
+    ended = admin.make_trunk("main")
+    assert (ended.status, ended.out) == (FAILED, "") and "'carillon trunk set main' changes it" in ended.err, ended
+    for args in (("set", "other", "--cps", "5"), ("show", "other")):
+        ended = admin("trunk", *args)
+        assert (ended.status, ended.err) == (FAILED, "carillon: there is no trunk other in cell c0\n")
+
+
+# ---- tenants ----
+
+
+def test_a_tenant_is_made_changed_and_shown(admin: Admin) -> None:
+    admin.trunk("main")
+    admin.trunk("second")
+    admin.tenant("acme", "--trunk", "second", "--weight", "3", "--max-concurrent", "500", "--alias", "Acme & Söhne")
+    stored = admin.hash("tenant:acme")
+    assert (stored["trunks"], stored["weight"], stored["max_concurrent"]) == ('["main","second"]', "3", "500")
+    assert admin.hash("tenant:acme", "dir") == {"cell": "c0", "alias": "Acme & Söhne"}
+    assert admin("tenant", "set", "acme", "--cps", "7", "--max-concurrent=0", "--trunk", "second", "--alias=").status == DONE
+    shown = admin("tenant", "show", "acme", "--json").json()
+    assert INSTANT.fullmatch(shown.pop("createdAt"))
+    assert shown == {
+        "id": "acme", "state": "active", "reason": None, "stoppedAt": None, "alias": None, "cps": 7,
+        "maxConcurrent": None, "weight": 3, "trunks": ["second"],
+    }  # fmt: skip
+    assert admin.hash("tenant:acme", "dir") == {"cell": "c0"}
+    admin.tenant("aaa")
+    assert [tenant["id"] for tenant in admin("tenant", "list", "--json").json()] == ["aaa", "acme"]
+    assert admin("tenant", "list").out.splitlines()[2].split() == ["acme", "active", "7", "-", "3", "second"]
+
+
+def test_a_tenant_needs_trunks_that_exist(admin: Admin) -> None:
+    admin.trunk("main")
+    ended = admin("tenant", "create", "acme", "--cps", "1", "--trunk", "main", "--trunk", "mian", "--trunk", "x")
+    assert (ended.status, ended.out) == (FAILED, ""), ended
+    assert "no trunk mian in cell c0" in ended.err and "no trunk x" in ended.err
+    assert admin.hash("tenant:acme") == {} and admin.hash("tenant:acme", "dir") == {}
+
+
+def test_a_tenant_never_moves_to_another_cell(admin: Admin) -> None:
+    admin.trunk("main")
+    admin.tenant("acme")
+    admin.trunk("main", "--cell", "c1")
+    ended = admin("tenant", "create", "acme", "--cps", "1", "--trunk", "main", "--cell", "c1")
+    assert (ended.status, ended.out) == (FAILED, "") and "lives in another cell" in ended.err, ended
+    assert admin.hash("tenant:acme", "dir") == {"cell": "c0"} and admin.hash("tenant:acme", "c1") == {}
+    assert admin("tenant", "create", "acme", "--cps", "1", "--trunk", "main").status == FAILED
+    assert admin("tenant", "set", "acme", "--cps", "1", "--cell", "c1").status == FAILED
+
+
+def test_a_creation_that_broke_off_can_be_repeated(admin: Admin) -> None:
+    admin.trunk("main")
+    admin.client.hset("carillon:{dir}:tenant:acme", "cell", "c0")
+    admin.tenant("acme")
+    assert admin.hash("tenant:acme")["cps"] == "10"
+
+
+@pytest.mark.parametrize("alias", ["x" * 513, "a\tb", "a\x7fb"])
+def test_an_alias_is_a_bounded_text(admin: Admin, alias: str) -> None:
+    ended = admin("tenant", "set", "acme", "--alias", alias)
+    assert (ended.status, ended.out) == (USAGE, "") and "--alias" in ended.err, ended
+
+
+# ---- stop and start ----
+
+
+@pytest.mark.parametrize("kind", ["trunk", "tenant"])
+def test_stop_and_start(admin: Admin, kind: str) -> None:
+    admin.trunk("it")
+    admin("tenant", "create", "it", "--cps", "1", "--trunk", "it")
+    assert admin("stop", kind, "it").out == f"{kind} it stopped\n"
+    shown = admin(kind, "show", "it", "--json").json()
+    assert (shown["state"], shown["reason"]) == ("stopped", "operator") and INSTANT.fullmatch(shown["stoppedAt"])
+    changed = admin(kind, "set", "it", "--cps", "5")
+    assert changed.status == DONE and admin(kind, "show", "it", "--json").json()["state"] == "stopped"
+    if kind == "trunk":
+        assert "It is stopped: 'carillon start trunk it' starts it." in changed.err
+    assert admin("start", kind, "it", "--json").json() == {kind: "it", "done": "started"}
+    shown = admin(kind, "show", "it", "--json").json()
+    assert (shown["state"], shown["reason"], shown["stoppedAt"]) == ("active", None, None)
+    ended = admin("stop", kind, "nobody")
+    assert (ended.status, ended.err) == (FAILED, f"carillon: there is no {kind} nobody in cell c0\n")
+
+
+# ---- keys ----
+
+
+def test_a_key_stands_alone_on_stdout_and_nowhere_else(admin: Admin) -> None:
+    admin.trunk("main")
+    admin.tenant("acme")
+    ended = admin("key", "create", "--tenant", "acme")
+    key = ended.out.removesuffix("\n")
+    assert re.fullmatch(r"crl_[0-9a-f]{64}", key), ended
+    assert key not in ended.err and re.search(r"^key_\w{12}, of tenant acme \(tenant\)", ended.err)
+    everything = "".join(
+        str(admin.client.hgetall(name) if admin.client.type(name) == "hash" else admin.client.smembers(name))
+        for name in admin.client.scan_iter(match="carillon:{dir}:*")
+    )
+    assert key not in everything and key.removeprefix("crl_") not in everything
+
+
+def test_keys_are_listed_and_revoked_by_their_id(admin: Admin) -> None:
+    admin.trunk("main")
+    admin.tenant("acme")
+    admin.tenant("other")
+    made = [
+        admin("key", "create", "--json", *args).json()
+        for args in (("--operator",), ("--tenant", "acme"), ("--tenant", "acme", "--viewer"), ("--tenant", "other"))
+    ]
+    listed = admin("key", "list", "--json").json()
+    assert {(k["id"], k["role"], k["tenant"]) for k in listed} == {(k["id"], k["role"], k["tenant"]) for k in made}
+    assert sorted(k["role"] for k in made) == ["operator", "tenant", "tenant", "viewer"]
+    assert all(set(k) == {"id", "role", "tenant", "createdAt"} for k in listed)
+    assert {k["id"] for k in admin("key", "list", "--tenant", "acme", "--json").json()} == {made[1]["id"], made[2]["id"]}
+    assert [k["id"] for k in admin("key", "list", "--operator", "--json").json()] == [made[0]["id"]]
+    assert made[3]["id"] in admin("key", "list").out
+    for k in made:
+        assert admin("key", "revoke", k["id"]).out == f"key {k['id']} revoked\n"
+        assert k["id"] not in admin("key", "list").out
+    assert list(admin.client.scan_iter(match="carillon:{dir}:key*")) == []
+    ended = admin("key", "revoke", made[0]["id"])
+    assert (ended.status, ended.out) == (FAILED, "") and "there is no key" in ended.err
+
+
+def test_a_key_for_a_tenant_that_is_not_there_is_refused(admin: Admin) -> None:
+    ended = admin("key", "create", "--tenant", "acme")
+    assert (ended.status, ended.err) == (FAILED, "carillon: there is no tenant acme in cell c0\n")
+
+
+def test_a_key_opens_the_producer_until_it_is_revoked(admin: Admin, redis_server: RedisServer) -> None:
+    with Api(redis_server) as api:
+        admin.trunk("main")
+        admin.tenant("acme")
+        made = admin("key", "create", "--tenant", "acme", "--json").json()
+        assert api.get("/api/v1/batch/list", made["key"]).status == 200
+        admin.cli.done("key", "revoke", made["id"])
+        wait_until(lambda: api.get("/api/v1/batch/list", made["key"]).status == 401, 10, "the key opens nothing")
+
+
+# ---- audit ----
+
+
+def test_an_audit_tells_a_broken_invariant_also_as_json(admin: Admin) -> None:
+    admin.trunk("main")
+    admin.tenant("acme")
+    admin.client.zadd("carillon:{c0}:waiting:k/main", {"acme": 1})
+    ended = admin("audit")
+    assert ended.status == FAILED and ended.out.endswith("audit: broken, 0 batches, 2 faults\n"), ended
+    told = admin("audit", "--json")
+    assert told.status == FAILED
+    assert (told.json()["ok"], told.json()["faultCount"]) == (False, 2)
+    assert ended.out.splitlines()[:2] == [f"audit: {fault}" for fault in told.json()["faults"]]
+
+
+# ---- all of them ----
+
+
+def test_every_change_can_be_answered_with_json(admin: Admin) -> None:
+    assert admin.make_trunk("main", "--json").json() == {"trunk": "main", "done": "created"}
+    for line, answer in {
+        "trunk set main --cps 5": {"trunk": "main", "done": "changed"},
+        "tenant create acme --cps 5 --trunk main": {"tenant": "acme", "done": "created"},
+        "tenant set acme --cps 6": {"tenant": "acme", "done": "changed"},
+        "stop tenant acme": {"tenant": "acme", "done": "stopped"},
+        "start tenant acme": {"tenant": "acme", "done": "started"},
+    }.items():
+        assert admin.cli.done(*line.split(), "--json").json() == answer
+    key = admin("key", "create", "--operator", "--json").json()
+    assert admin("key", "revoke", key["id"], "--json").json()["done"] == "revoked"
+    audit = admin("audit", "--json").json()
+    assert audit == {"cell": "c0", "ok": True, "batches": 0, "faultCount": 0, "faults": [], "notRecounted": 0}
+
+
+def test_no_secret_is_ever_shown(admin: Admin) -> None:
+    """Whatever is asked, and with a file of secrets in every place."""
+    admin.trunk("main")
+    admin.tenant("acme")
+    secret = admin.secrets_key.read_text(encoding="ascii").strip()
+    sealed = admin.hash("trunk:main")["credential"]
+    for line in (
+        "trunk show main", "trunk list", "tenant show acme", "tenant list", "key list", "audit",
+        f"trunk set main --credential-file {admin.credential}", f"trunk set main --profile {CREDENTIAL[:3]}",
+        f"trunk set main --credential-file {admin.credential} --secrets-key-file {admin.credential}",
+    ):  # fmt: skip
+        for args in (line.split(), [*line.split(), "--json"]):
+            ended = admin(*args)
+            for text in (CREDENTIAL, secret, sealed):
+                assert text not in ended.out + ended.err, ended
+
+
+def test_an_answer_that_cannot_be_written_is_a_failure(admin: Admin) -> None:
+    admin.trunk("main")
+    with open("/dev/full", "wb") as full:
+        ended = subprocess.run(
+            [str(program("carillon")), "key", "create", "--operator"],
+            env=admin.cli.environment(), stdout=full, stderr=subprocess.PIPE, check=False, timeout=30,
+        )  # fmt: skip
+    assert ended.returncode == FAILED and b"could not be written" in ended.stderr
