@@ -177,19 +177,19 @@ def test_a_decision_on_a_state_that_changed_meanwhile_is_made_again(fleet: Fleet
     sent = fleet.metric(worker, "carillon_redis_commands_total")
     wait_until(lambda: fleet.metric(worker, "carillon_redis_commands_total") > sent, what="a pulse: the next is a second off")
     fleet.client.execute_command("CLIENT", "PAUSE", 10_000, "WRITE")
-    answers: list[object] = []
-    giveback = threading.Thread(target=lambda: answers.append(give_back(fleet, batch)))
+    answers: dict[str, object] = {}
+    giveback = threading.Thread(target=lambda: answers.update(giveback=give_back(fleet, batch)))
     giveback.start()
     wait_until(lambda: fleet.client.info("clients")["blocked_clients"] == 1, what="the giveback is held back")
     callback = threading.Thread(
-        target=lambda: answers.append(platform.callback("call_analyzed", create.call_id, worker.url))
+        target=lambda: answers.update(callback=platform.callback("call_analyzed", create.call_id, worker.url))
     )
     callback.start()
     wait_until(lambda: fleet.client.info("clients")["blocked_clients"] == 2, what="the result is held back")
     fleet.client.execute_command("CLIENT", "UNPAUSE")
     giveback.join()
     callback.join()
-    assert answers == [[b"aborted"], (200, {"status": "ok"})]
+    assert answers == {"giveback": [b"aborted"], "callback": (200, {"status": "ok"})}
     assert fleet.wait_final(batch) == {"COMPLETED": 1}
     assert fleet.state(batch)["a"] == "1" and fleet.counters(batch)["attempts"] == 1
 
