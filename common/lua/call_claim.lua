@@ -121,6 +121,9 @@ local function lane_pass(trunk, tenant, batch, lane)
     redis.call('ZADD', key_lanes_waiting(trunk.id, tenant.id), fmt(math.max(due, math.ceil((batch.tat_us or 0) / 1000))), lane)
   end
   redis.call('ZREM', key_lanes_ready(trunk.id, tenant.id), lane)
+  if not due then
+    flow_check_empty(trunk.id, tenant.id)
+  end
 end
 
 -- The next call of the lane by `f_ms`: a due retry, else the next fresh contact. Takes it off where it lay.

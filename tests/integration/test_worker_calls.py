@@ -248,6 +248,33 @@ def test_a_call_that_the_platform_took_and_then_would_not_place_is_given_back(fl
     assert fleet.wait_final(batch) == {"COMPLETED": 1}
 
 
+def test_an_account_out_of_order_may_show_only_after_the_call_was_taken(fleet: Fleet, platform: Platform) -> None:
+    worker = fleet.worker()
+    batch = fleet.batch()
+    create = platform.wait_creates(1)[0]
+    platform.end(create.call_id, "no_valid_payment")
+    assert platform.callback("call_ended", create.call_id, worker.url)[0] == 200
+    wait_until(lambda: fleet.engine().hash("trunk:main").get("state") == "stopped")
+    fleet.wait_state(batch, phase="due", a="0")
+    assert [line["trunk"] for line in worker.log_events("trunk.stopped")] == ["main"]
+
+
+def test_a_trunk_that_cannot_be_read_dials_nothing_until_it_is_put_right(fleet: Fleet, platform: Platform) -> None:
+    worker = fleet.worker()
+    live = fleet.batch()
+    create = platform.wait_creates(1)[0]
+    fleet.wait_state(live, p=create.call_id)
+    fleet.trunk(platform.url, credential="v1.nobody_sealed_this")
+    wait_until(lambda: platform.hang_up(create.call_id, worker.url) == (503, {"status": "unavailable"}), what="it is noticed")
+    batch = fleet.batch()
+    wait_until(lambda: worker.log_events("dial.unreadable"))
+    assert platform.count_creates() == 1
+    fleet.trunk(platform.url)
+    wait_until(lambda: platform.hang_up(create.call_id, worker.url) == (200, {"status": "ok"}))
+    platform.hang_up(platform.wait_creates(2)[1].call_id, worker.url)
+    assert fleet.wait_final(live) == fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
 # ---- numbers ----
 
 

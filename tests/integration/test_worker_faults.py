@@ -115,6 +115,53 @@ def test_an_answer_that_came_while_redis_was_away_is_recorded_afterwards(durable
     assert fleet.wait_final(batch) == {"COMPLETED": 1}
 
 
+def reserve_ahead(fleet: Fleet, batch_at_ms: int, ahead_ms: int) -> None:
+    """Fills the trunk's log of begins (one a second), so that a begin at that instant is put off by `ahead_ms`."""
+    key = fleet.engine().key("begins:k/main")
+    fleet.client.rpush(key, (batch_at_ms + ahead_ms - 1000) * 1000)
+    fleet.client.pexpire(key, 5000)
+
+
+def begun_but_not_sent(fleet: Fleet, platform: Platform) -> str:
+    """A batch of one call, begun, whose request leaves in about 200 ms."""
+    fleet.trunk(platform.url, cps=1, poll_after_ms=60_000)
+    batch = fleet.batch(start_in_ms=300)
+    reserve_ahead(fleet, int(fleet.engine().hash(f"batch:{batch}")["start_ms"]), 220)
+    wait_until(lambda: fleet.state(batch).get("phase") == "live", poll_s=0.001)
+    assert platform.count_creates() == 0
+    return batch
+
+
+def test_a_begun_dial_is_not_sent_without_redis(durable: Fleet, platform: Platform) -> None:
+    fleet = durable
+    worker = fleet.worker()
+    batch = begun_but_not_sent(fleet, platform)
+    fleet.redis.kill()
+    wait_until(lambda: worker.log_events("dial.verdict"), what="its instant has come")
+    assert [(line["verdict"], line["reason"]) for line in worker.log_events("dial.verdict")] == [("NOT_SENT", "redis_away")]
+    assert platform.count_creates() == 0
+    fleet.redis.start()
+    create = platform.wait_creates(1)[0]
+    assert create.dial == 2 and fleet.counters(batch)["attempts"] == 1
+    platform.hang_up(create.call_id, worker.url)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
+def test_a_begun_dial_whose_instant_was_slept_over_is_not_sent(fleet: Fleet, platform: Platform) -> None:
+    worker = fleet.worker()
+    batch = begun_but_not_sent(fleet, platform)
+    worker.stop_running()
+    begin_ms = int(fleet.state(batch)["b"])
+    wait_until(lambda: fleet.engine().now_ms() > begin_ms + 300)
+    worker.continue_running()
+    create = platform.wait_creates(1)[0]
+    assert create.dial == 2 and fleet.counters(batch)["attempts"] == 1
+    assert [(line["verdict"], line["reason"]) for line in worker.log_events("dial.verdict")] == [("NOT_SENT", "late")]
+    assert "hold_until_ms" not in fleet.engine().hash("trunk:main"), "the platform was blamed for it"
+    platform.hang_up(create.call_id, worker.url)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
 def test_a_redis_that_forgot_its_scripts_is_taught_them_again(fleet: Fleet, platform: Platform) -> None:
     worker = fleet.worker()
     fleet.client.script_flush()

@@ -156,3 +156,24 @@ def test_a_retry_is_never_too_soon_and_hardly_late(fleet: Fleet, platform: Platf
         # Delays run from the begin's millisecond.
         assert delay_ms - 1 <= gap_ms < delay_ms + WAY_S * 1000, gap_ms
         assert creates[(ordinal, 2)].at * 1e6 >= reserved[(ordinal, 2)][1]
+
+
+def test_a_fast_batch_is_claimed_in_many_goes(fleet: Fleet, platform: Platform) -> None:
+    fleet.trunk(platform.url, cps=1000)
+    worker = fleet.worker()
+    batch = fleet.batch(200, cps=1000)
+    creates = platform.wait_creates(200)
+    assert len({create.number for create in creates}) == 200
+    assert fleet.metric(worker, "carillon_calls_claimed_total") >= 200
+    instants = [begin for _, begin in begins(fleet, batch, 200).values()]
+    assert max(instants) - min(instants) < 5_000_000, "a thousand a second were asked for"
+
+
+def test_a_call_is_polled_when_it_has_surely_rung_where_the_trunk_does_not_say_when(fleet: Fleet, platform: Platform) -> None:
+    fleet.trunk(platform.url, poll_after_ms="")
+    fleet.worker()
+    batch = fleet.batch(ring_s=20)
+    create = platform.wait_creates(1)[0]
+    fleet.wait_state(batch, p=create.call_id)
+    due_ms = fleet.client.zscore(fleet.engine().key("live"), f"{batch}/0/1")
+    assert due_ms - create.at * 1000 == pytest.approx(50_000, abs=1500)

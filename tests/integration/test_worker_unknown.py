@@ -90,6 +90,24 @@ def test_what_was_absent_twice_is_given_back_and_dialed_under_a_new_number(
     platform.assert_each_dial_was_sent_once()
 
 
+def test_a_call_that_a_platform_placed_twice_is_told_to_the_operator(fleet: Fleet, platform: Platform) -> None:
+    """One request, two calls: the first one counts, and somebody must look at it."""
+
+    def twice(request: Received) -> Answer:
+        platform.place(request)
+        return platform.place_and_reset(request)
+
+    platform.on_create = twice
+    worker = fleet.worker()
+    batch = fleet.batch()
+    wait_until(lambda: len(platform.calls) == 2)
+    for call_id in list(platform.calls):
+        platform.end(call_id)
+        platform.analyze(call_id)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    assert [line["calls"] for line in worker.log_events("check.placed_twice")] == [2]
+
+
 def test_absent_once_proves_nothing(fleet: Fleet, platform: Platform) -> None:
     """Platforms' lists are behind: the call shows up after the first look."""
     fleet.trunk(platform.url, poll_after_ms=500)

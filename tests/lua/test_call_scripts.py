@@ -505,3 +505,12 @@ def test_a_tick_settles_no_more_than_it_was_allowed(engine: Engine) -> None:
     wait_until(lambda: engine.now_ms() * 1000 > slots[-1].slot_us + 2_100_000, 5.0, "the leases pass")
     tick = engine.tick("alive", items=2)
     assert tick["reclaimed"] == 2 and tick["more"]
+
+
+def test_a_flow_whose_last_call_was_claimed_has_no_turn(engine: Engine) -> None:
+    """On a slow trunk the next claim, which would take it out, may be a second off."""
+    engine.trunk("main", cps=1)
+    engine.tenant("acme")
+    engine.batch("acme", "main", contacts=1)
+    claim_one(engine)
+    assert engine.client.zrange(engine.key("turn:k/main"), 0, -1) == []
