@@ -45,10 +45,10 @@ ifeq ($(VARIANT),release)
 CFLAGS_VARIANT := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection
 LDFLAGS_VARIANT := -pie -Wl,-z,relro,-z,now,-z,noexecstack
 else ifeq ($(VARIANT),debug)
-CFLAGS_VARIANT := -O0
+CFLAGS_VARIANT := -O0 -DCARILLON_BREAKPOINTS
 LDFLAGS_VARIANT := -pie
 else ifeq ($(VARIANT),asan)
-CFLAGS_VARIANT := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+CFLAGS_VARIANT := -O1 -DCARILLON_BREAKPOINTS -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 LDFLAGS_VARIANT := -pie -fsanitize=address,undefined
 else ifeq ($(VARIANT),coverage)
 CFLAGS_VARIANT := -O0 --coverage
@@ -97,7 +97,7 @@ FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
 PROBE := $(B)/tests/domain_probe
 
 # What the linters compile: all programs, tests and fuzz targets.
-.PHONY: all everything generated probe demo test test-unit test-lua test-integration test-e2e test-fuzz lint format docs clean help programs
+.PHONY: all everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz lint format docs clean help programs
 all: programs
 programs: $(PROGRAMS)
 
@@ -181,13 +181,18 @@ export CARILLON_BUILD := $(B)
 export ASAN_OPTIONS := detect_leaks=1:abort_on_error=0
 export UBSAN_OPTIONS := print_stacktrace=1
 
-test: test-unit test-fuzz programs $(PROBE)
+# Tests that kill a process at a certain step need a build that knows breakpoints (common/base/breakpoint.h).
+BREAKPOINT_VARIANT := $(if $(filter asan debug,$(VARIANT)),$(VARIANT),debug)
+breakpoint-programs:
+	@$(MAKE) --no-print-directory VARIANT=$(BREAKPOINT_VARIANT) build/$(BREAKPOINT_VARIANT)/bin/carillon-worker
+
+test: test-unit test-fuzz programs breakpoint-programs $(PROBE)
 	$(PYTEST) tests/lua tests/integration tests/e2e
 test-unit: $(UNIT_BIN)
 	@tests/unit/run.sh $(UNIT_BIN)
 test-lua: $(GEN)/lua_scripts.h $(PROBE)
 	$(PYTEST) tests/lua
-test-integration: programs
+test-integration: programs breakpoint-programs
 	$(PYTEST) tests/integration
 test-e2e: programs
 	$(PYTEST) tests/e2e

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/breakpoint.h"
 #include "common/base/heap.h"
 #include "common/base/ident.h"
 #include "common/base/log.h"
@@ -46,6 +47,7 @@ void dial_set_state(struct dial *dial, enum dial_state to)
     log_debug("dial.state", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal),
               log_i64("dial", dial->number), log_str("from", names[dial->state]), log_str("to", names[to]));
     dial->state = to;
+    breakpoint_reach("dial", names[to]);
 }
 
 int dial_create(struct dispatch *dispatch, const char *batch_id, size_t batch_len, uint64_t ordinal, uint32_t number,

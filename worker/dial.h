@@ -37,7 +37,9 @@ struct dial {
     uint64_t ordinal;
     uint32_t number; /* this dial, per contact */
     int64_t slot_us; /* monotonic */
-    int64_t begin_us; /* monotonic; from BEGUN on */
+    int64_t asked_us; /* monotonic: when the begin was asked for */
+    int64_t begin_us; /* monotonic; from BEGUN on: the instant that was reserved, at the latest that it can be */
+    int64_t send_by_us; /* monotonic; from BEGUN on: the request leaves by then or not at all */
     size_t place; /* in the dispatch's timetable */
     unsigned n_loading; /* readings under way */
     int load_err; /* the first that failed */

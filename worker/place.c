@@ -251,7 +251,7 @@ static void tell_unmade(struct place *p, struct dial *dial, int err)
 
 void place_send(struct place *p, struct dial *dial)
 {
-    if (clock_mono_us() - dial->begin_us > LIMIT_SLOT_LATE_MS * INT64_C(1000)) {
+    if (clock_mono_us() > dial->send_by_us) {
         take_back(p, dial, "late");
         return;
     }
@@ -277,7 +277,10 @@ static void begun(struct place *p, struct dial *dial, const struct redisReply *r
         return;
     }
     worker_cell_note_time(p->cell, now_us);
+    /* Redis reckoned the instant at some time between the asking and the answer. Not to be early, take the answer's;
+     * not to be late, however long the answer was on its way, the asking's. */
     dial->begin_us = mono_us + (begin_us - now_us);
+    dial->send_by_us = dial->asked_us + (begin_us - now_us) + LIMIT_SLOT_LATE_MS * INT64_C(1000);
     dial_set_state(dial, DIAL_BEGUN);
     metric_add(p->worker->metrics.begun, 1);
     metric_observe(p->worker->metrics.late_seconds, (double)(dial->begin_us - dial->slot_us) / 1e6);
@@ -321,6 +324,7 @@ void place_begin(struct place *p, struct dial *dial)
     char life[REDIS_I64_LEN];
     fill_dial(args, dial, &space);
     args[3] = redis_arg_i64(life_ms, life);
+    dial->asked_us = clock_mono_us();
     dial_set_state(dial, DIAL_BEGINNING);
     if (outbox_add(p->begins, args, on_begin, dial) != 0)
         over(p, dial); /* never begun: the lease gives it back */

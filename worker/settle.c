@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/breakpoint.h"
 #include "common/base/log.h"
 #include "common/metrics/metrics.h"
 #include "common/redis/keys.h"
@@ -116,6 +117,7 @@ static void on_finish(const struct redisReply *reply, const struct redisReply *w
     struct settle *s = report->settle;
     const char *word = "";
     size_t len;
+    breakpoint_reach("settle", "written");
     if (err == 0)
         err = reply_str(reply, &word, &len);
     if (err != 0) {
@@ -174,6 +176,7 @@ static void write_finish(struct report *report, const struct call_text *call, co
         redis_arg_str(source_names[report->source]),
     };
     report->retry_at_ms = decision->retry_at_ms;
+    breakpoint_reach("settle", "decided");
     if (outbox_add(report->settle->finishes, args, on_finish, report) != 0)
         report_failed(report, "call.finish_unsent", ERR_NOMEM);
 }
@@ -308,6 +311,7 @@ void settle_report(struct settle *s, const struct settle_dial *dial, const struc
     if (s->reports)
         s->reports->previous = report;
     s->reports = report;
+    breakpoint_reach("settle", "reported");
     settings_get(s->cell->settings, report->batch_id, on_batch, report);
 }
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import signal
 import threading
@@ -15,7 +14,7 @@ import pytest
 from tests.support.producer_api import Answer, Api, batch_body, numbers
 from tests.support.redis_proxy import RedisProxy
 from tests.support.redis_server import RedisServer
-from tests.support.scripts import source
+from tests.support.scripts import sha
 from tests.support.waiting import wait_until
 
 
@@ -37,10 +36,6 @@ def lone(server: RedisServer) -> Iterator[Api]:
     with Api(server) as api:
         api.trunk("main")
         yield api
-
-
-def sha(script: str) -> bytes:
-    return hashlib.sha1(source(script).encode()).hexdigest().encode()
 
 
 class Creation(threading.Thread):

@@ -17,7 +17,9 @@ from tests.support.fleet import Fleet
 from tests.support.http_receiver import Answer, Received
 from tests.support.platform import Platform, answer_json
 from tests.support.processes import Process
+from tests.support.redis_proxy import RedisProxy
 from tests.support.redis_server import RedisServer
+from tests.support.scripts import sha
 from tests.support.waiting import wait_until
 
 
@@ -115,30 +117,27 @@ def test_an_answer_that_came_while_redis_was_away_is_recorded_afterwards(durable
     assert fleet.wait_final(batch) == {"COMPLETED": 1}
 
 
-def reserve_ahead(fleet: Fleet, batch_at_ms: int, ahead_ms: int) -> None:
-    """Fills the trunk's log of begins (one a second), so that a begin at that instant is put off by `ahead_ms`."""
-    key = fleet.engine().key("begins:k/main")
-    fleet.client.rpush(key, (batch_at_ms + ahead_ms - 1000) * 1000)
-    fleet.client.pexpire(key, 5000)
+def begun_but_not_sent(fleet: Fleet, platform: Platform) -> tuple[Process, str]:
+    """A worker that stands still with a dial begun and its request not out, and the batch of that one call."""
+    fleet.trunk(platform.url, poll_after_ms=60_000)
+    worker = fleet.worker(breakpoint="dial.begun:stop")
+    batch = fleet.batch()
+    worker.wait_stopped()
+    assert fleet.state(batch)["phase"] == "live" and platform.count_creates() == 0
+    return worker, batch
 
 
-def begun_but_not_sent(fleet: Fleet, platform: Platform) -> str:
-    """A batch of one call, begun, whose request leaves in about 200 ms."""
-    fleet.trunk(platform.url, cps=1, poll_after_ms=60_000)
-    batch = fleet.batch(start_in_ms=300)
-    reserve_ahead(fleet, int(fleet.engine().hash(f"batch:{batch}")["start_ms"]), 220)
-    wait_until(lambda: fleet.state(batch).get("phase") == "live", poll_s=0.001)
-    assert platform.count_creates() == 0
-    return batch
+def verdicts(worker: Process) -> list[tuple[str, str]]:
+    return [(line["verdict"], line["reason"]) for line in worker.log_events("dial.verdict")]
 
 
 def test_a_begun_dial_is_not_sent_without_redis(durable: Fleet, platform: Platform) -> None:
     fleet = durable
-    worker = fleet.worker()
-    batch = begun_but_not_sent(fleet, platform)
+    worker, batch = begun_but_not_sent(fleet, platform)
     fleet.redis.kill()
-    wait_until(lambda: worker.log_events("dial.verdict"), what="its instant has come")
-    assert [(line["verdict"], line["reason"]) for line in worker.log_events("dial.verdict")] == [("NOT_SENT", "redis_away")]
+    worker.continue_running()
+    wait_until(lambda: verdicts(worker), what="its instant has come")
+    assert verdicts(worker) in ([("NOT_SENT", "redis_away")], [("NOT_SENT", "late")])
     assert platform.count_creates() == 0
     fleet.redis.start()
     create = platform.wait_creates(1)[0]
@@ -148,18 +147,35 @@ def test_a_begun_dial_is_not_sent_without_redis(durable: Fleet, platform: Platfo
 
 
 def test_a_begun_dial_whose_instant_was_slept_over_is_not_sent(fleet: Fleet, platform: Platform) -> None:
-    worker = fleet.worker()
-    batch = begun_but_not_sent(fleet, platform)
-    worker.stop_running()
+    worker, batch = begun_but_not_sent(fleet, platform)
     begin_ms = int(fleet.state(batch)["b"])
     wait_until(lambda: fleet.engine().now_ms() > begin_ms + 300)
     worker.continue_running()
     create = platform.wait_creates(1)[0]
     assert create.dial == 2 and fleet.counters(batch)["attempts"] == 1
-    assert [(line["verdict"], line["reason"]) for line in worker.log_events("dial.verdict")] == [("NOT_SENT", "late")]
+    assert verdicts(worker) == [("NOT_SENT", "late")]
     assert "hold_until_ms" not in fleet.engine().hash("trunk:main"), "the platform was blamed for it"
     platform.hang_up(create.call_id, worker.url)
     assert fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
+def test_a_begin_whose_answer_was_long_on_its_way_is_not_sent(fleet: Fleet, platform: Platform) -> None:
+    """The instant that it reserved has passed by Redis's clock, whenever the worker may have heard of it."""
+    fleet.trunk(platform.url, poll_after_ms=60_000)
+    with RedisProxy(fleet.redis) as proxy:
+        worker = fleet.worker(redis_url=proxy.url)
+        proxy.hold_at(sha("call_begin"))
+        batch = fleet.batch()
+        assert proxy.was_held.wait(10)
+        begin_ms = int(fleet.wait_state(batch, phase="live")["b"])
+        wait_until(lambda: fleet.engine().now_ms() > begin_ms + 300)
+        proxy.let_go()
+        create = platform.wait_creates(1)[0]
+        assert create.dial == 2 and fleet.counters(batch)["attempts"] == 1
+        assert verdicts(worker) == [("NOT_SENT", "late")]
+        platform.hang_up(create.call_id, worker.url)
+        assert fleet.wait_final(batch) == {"COMPLETED": 1}
+        worker.terminate()
 
 
 def test_a_redis_that_forgot_its_scripts_is_taught_them_again(fleet: Fleet, platform: Platform) -> None:

@@ -22,7 +22,7 @@ import urllib.request
 from typing import Any
 
 from tests.support.engine import Engine
-from tests.support.processes import Process, run
+from tests.support.processes import Process, program_with_breakpoints, run
 from tests.support.redis_server import RedisServer
 from tests.support.sealing import seal
 from tests.support.waiting import wait_until
@@ -99,11 +99,13 @@ class Fleet:
 
     # ---- workers ----
 
-    def worker(self, *args: str, wait: bool = True) -> Process:
+    def worker(self, *args: str, wait: bool = True, breakpoint: str = "", redis_url: str = "") -> Process:
+        """`breakpoint`: where it stops or is killed, such as "dial.begun:stop" (common/base/breakpoint.h)."""
         process = Process(
-            "carillon-worker",
-            *("--redis-url", self.redis.url, "--secrets-key-file", str(self._key_file), "--listen", "127.0.0.1:0"),
+            str(program_with_breakpoints("carillon-worker")) if breakpoint else "carillon-worker",
+            *("--redis-url", redis_url or self.redis.url, "--secrets-key-file", str(self._key_file), "--listen", "127.0.0.1:0"),
             *("--cells", ",".join(self.cells), "--log-level", "debug", *args),
+            env={"CARILLON_BREAKPOINT": breakpoint} if breakpoint else None,
             label=f"worker {len(self.workers) + 1}",
         )
         self.workers.append(process)

@@ -46,6 +46,15 @@ def program(name: str) -> pathlib.Path:
     return path
 
 
+def program_with_breakpoints(name: str) -> pathlib.Path:
+    """The same program from a build that knows CARILLON_BREAKPOINT (common/base/breakpoint.h): the sanitizer build has
+    them too, a release has none."""
+    directory = build_directory()
+    path = (directory if directory.name in ("debug", "asan") else directory.parent / "debug") / "bin" / name
+    assert path.exists(), f"{path} is not built: run make VARIANT={path.parent.parent.name}"
+    return path
+
+
 class Process:
     """One process. Made stopped; start() or `with` starts it, and it may be started again after it ended."""
 
@@ -131,6 +140,11 @@ class Process:
     def stop_running(self) -> None:
         """SIGSTOP: it hangs until continue_running()."""
         self.signal(signal.SIGSTOP)
+
+    def wait_stopped(self, deadline_s: float = START_DEADLINE_S) -> None:
+        """Waits until it hangs: at its breakpoint, say."""
+        status = pathlib.Path(f"/proc/{self.pid}/stat")
+        wait_until(lambda: status.read_text().rpartition(")")[2].split()[0] == "T", deadline_s, f"{self.label} has stopped")
 
     def continue_running(self) -> None:
         self.signal(signal.SIGCONT)

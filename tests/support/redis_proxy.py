@@ -4,6 +4,11 @@
     with RedisProxy(server) as proxy:
         ... Process(..., "--redis-url", proxy.url)
         proxy.cut_at(b"the words of a command", forward=True)
+
+or holds back an answer there:
+
+        proxy.hold_at(b"the words of a command")
+        proxy.was_held.wait(); ...; proxy.let_go()
 """
 
 from __future__ import annotations
@@ -22,7 +27,7 @@ PIECE = 65536
 
 
 class RedisProxy:
-    """Forwards every connection. cut_at() arms one cut."""
+    """Forwards every connection. cut_at() arms one cut, hold_at() one answer that waits."""
 
     def __init__(self, server: RedisServer) -> None:
         self._server = server
@@ -35,6 +40,9 @@ class RedisProxy:
         self._words: bytes | None = None
         self._forward = False
         self._is_down = False
+        self._hold_words: bytes | None = None
+        self._let_go = threading.Event()
+        self.was_held = threading.Event()
         self._closing = threading.Event()
         self.was_cut = threading.Event()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -50,6 +58,16 @@ class RedisProxy:
         with self._lock:
             self.was_cut.clear()
             self._words, self._forward = words, forward
+
+    def hold_at(self, words: bytes) -> None:
+        """Redis gets the next command that holds `words`; its connection hears nothing more until let_go()."""
+        with self._lock:
+            self.was_held.clear()
+            self._let_go.clear()
+            self._hold_words = words
+
+    def let_go(self) -> None:
+        self._let_go.set()
 
     def up(self) -> None:
         """Lets connections through again."""
@@ -79,6 +97,13 @@ class RedisProxy:
             self._is_down = True
             return True
 
+    def _is_to_be_held(self, data: bytes) -> bool:
+        with self._lock:
+            if self._hold_words is None or self._hold_words not in data:
+                return False
+            self._hold_words = None
+            return True
+
     def _serve(self, client: socket.socket) -> None:
         redis = socket.socket(socket.AF_UNIX)
         with contextlib.closing(client), contextlib.closing(redis), contextlib.suppress(OSError):
@@ -102,6 +127,9 @@ class RedisProxy:
             self.was_cut.set()
             return False
         target.sendall(data)
+        if source is client and self._is_to_be_held(data):
+            self.was_held.set()
+            self._let_go.wait()
         return True
 
     def __enter__(self) -> RedisProxy:
@@ -111,5 +139,6 @@ class RedisProxy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closing.set()
+        self._let_go.set()
         self._listener.close()
         self._directory.cleanup()

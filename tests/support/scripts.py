@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib.util
 import pathlib
 from types import ModuleType
@@ -31,6 +32,11 @@ def _embed() -> ModuleType:
 def source(name: str) -> str:
     """The text that the processes load for script `name`."""
     return str(_embed().source(LUA / f"{name}.lua"))
+
+
+def sha(name: str) -> bytes:
+    """How EVALSHA names the script: what to look for on the wire."""
+    return hashlib.sha1(source(name).encode()).hexdigest().encode()
 
 
 class Scripts:
