@@ -187,7 +187,7 @@ breakpoint-programs:
 	@$(MAKE) --no-print-directory VARIANT=$(BREAKPOINT_VARIANT) build/$(BREAKPOINT_VARIANT)/bin/carillon-worker
 
 test: test-unit test-fuzz programs breakpoint-programs $(PROBE)
-	$(PYTEST) tests/lua tests/integration tests/e2e
+	$(PYTEST) tests/lua tests/integration tests/e2e tests/chaos
 test-unit: $(UNIT_BIN)
 	@tests/unit/run.sh $(UNIT_BIN)
 test-lua: $(GEN)/lua_scripts.h $(PROBE)

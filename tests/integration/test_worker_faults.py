@@ -22,6 +22,9 @@ from tests.support.redis_server import RedisServer
 from tests.support.scripts import sha
 from tests.support.waiting import wait_until
 
+HORIZON_MS = 200  # LIMIT_HORIZON_MS
+LEASE_MS = 2_000  # LIMIT_CLAIM_LEASE_MS: after the slot
+
 
 def ends_at_once(platform: Platform):
     """Every call is over as soon as it is placed; polls tell it, callbacks do not."""
@@ -240,18 +243,20 @@ def hanging_dials(worker: Process) -> list[tuple[Any, ...]]:
     return [dial for dial, state in last.items() if state != "over"]
 
 
-def test_the_claims_of_a_killed_worker_go_to_another(fleet: Fleet, platform: Platform) -> None:
+def test_the_claims_of_a_killed_worker_go_to_another_when_their_short_leases_are_over(
+    fleet: Fleet, platform: Platform
+) -> None:
     fleet.trunk(platform.url, poll_after_ms=500)
     platform.on_create = ends_at_once(platform)
-    killed = fleet.worker()
+    killed = fleet.worker(breakpoint="dial.beginning:kill", wait=False)
     batch = fleet.batch(30, cps=30)
-    wait_until(lambda: claims_of(fleet, killed), poll_s=0.001)
-    killed.kill()
-    assert claims_of(fleet, killed), "it held no claim when it was killed"
-    fleet.make_checks_due(batch)  # of what it had begun
+    assert killed.wait() == -signal.SIGKILL
+    now_ms = fleet.engine().now_ms()
+    leases = fleet.client.zrange(fleet.engine().key("claimed"), 0, -1, withscores=True)
+    assert leases and all(until_ms <= now_ms + HORIZON_MS + LEASE_MS for _, until_ms in leases), leases
     other = fleet.worker()
     assert fleet.wait_final(batch, 20) == {"COMPLETED": 30}
-    assert fleet.metric(other, "carillon_claims_reclaimed_total") >= 1
+    assert fleet.metric(other, "carillon_claims_reclaimed_total") == len(leases)
     assert_placed_once(platform, 30)
 
 

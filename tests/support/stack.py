@@ -26,7 +26,7 @@ from types import TracebackType
 from typing import Any
 
 from tests.support.http_receiver import Answer, HttpReceiver, Received
-from tests.support.processes import Process, program
+from tests.support.processes import Process, program, program_with_breakpoints
 from tests.support.redis_server import RedisServer
 from tests.support.standard_webhooks import verifies
 from tests.support.waiting import wait_until
@@ -57,6 +57,7 @@ class Stack:
         seed: int = 1,
         trunk_cps: int = 100,
         tenant_cps: int = 100,
+        poll_after_ms: int = 2000,
         trunk_options: tuple[str, ...] = (),
         tenant_options: tuple[str, ...] = (),
         appendonly: bool = True,
@@ -71,13 +72,13 @@ class Stack:
         self.carrier_log = self.directory / "carrier.jsonl"
         self.receiver_log = self.directory / "receiver.jsonl"
         self._receiver_lock = threading.Lock()
-        self._trunk_options = ("--cps", str(trunk_cps), "--poll-after-ms", "2000", "--lookup-absent-after-ms", "1000", *trunk_options)
+        self._trunk_options = ("--cps", str(trunk_cps), "--poll-after-ms", str(poll_after_ms), "--lookup-absent-after-ms", "1000", *trunk_options)
         self._tenant_options = ("--cps", str(tenant_cps), *tenant_options)
         self.secrets_key = self._write("secrets.key", base64.b64encode(os.urandom(32)).decode() + "\n")
         self.carrier_key = self._write("carrier.key", CARRIER_KEY + "\n")
         self.api_key_file = self.directory / "api.key"
         self._log_level = log_level
-        common = ("--redis-url", self.redis.url, "--secrets-key-file", str(self.secrets_key), "--listen", "127.0.0.1:0",
+        common = self._common = ("--redis-url", self.redis.url, "--secrets-key-file", str(self.secrets_key), "--listen", "127.0.0.1:0",
                   "--log-level", log_level)
         self.workers = [Process("carillon-worker", *common, label=f"worker {i + 1}") for i in range(workers)]
         self.producer = Process("carillon-producer", *common, "--allow-private-webhooks", LOOPBACK)
@@ -149,6 +150,11 @@ class Stack:
             for process in (self.producer, *self.workers, self.notifier):
                 process.print_log_tail()
         self.stop()
+
+    def doomed_worker(self, breakpoint: str) -> Process:
+        """One more worker, which is killed or stopped where `breakpoint` says (common/base/breakpoint.h). Its own to end."""
+        path = str(program_with_breakpoints("carillon-worker"))
+        return Process(path, *self._common, env={"CARILLON_BREAKPOINT": breakpoint}, label=f"worker until {breakpoint}")
 
     # ---- speaking to it ----
 
