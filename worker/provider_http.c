@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
+#include "worker/provider_http.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include "worker/provider_format.h"
 
 struct provider_http {
     struct http_client *client; /* borrowed */
@@ -20,7 +19,6 @@ struct provider_exchange {
     struct provider_exchange *next;
     struct http_transfer *transfer; /* borrowed, valid while this exists */
     const struct provider_profile *profile; /* borrowed */
-    const struct profile_ask *rules; /* its section; NULL for START */
     provider_start_fn start_fn;
     provider_answer_fn answer_fn;
     void *arg;
@@ -126,75 +124,60 @@ static int copy_lookup(struct provider_exchange *x, const struct provider_lookup
 
 /* ---- what comes back ---- */
 
-static void on_start_done(const struct http_result *result, void *arg)
+/* A failure counts as no answer, also where it came behind a status. */
+static struct provider_reply reply_of(const struct http_result *http)
+{
+    return (struct provider_reply){
+        .status = http->fail == HTTP_FAIL_NONE ? http->status : 0,
+        .was_sent = http->was_sent,
+        .body = http->body,
+        .body_len = http->body_len,
+        .body_cut = http->body_cut,
+        .retry_after_ms = http->retry_after_ms,
+        .total_us = http->total_us,
+        .detail = http->detail,
+    };
+}
+
+static void on_start_done(const struct http_result *http, void *arg)
 {
     struct provider_exchange *x = arg;
+    struct provider_reply reply = reply_of(http);
     struct provider_start start;
-    provider_judge_start(x->profile, result, &start);
+    provider_judge_start(x->profile, &reply, &start);
     provider_start_fn fn = x->start_fn;
     void *fn_arg = x->arg;
     exchange_free(x);
     fn(&start, fn_arg);
 }
 
-static bool is_absent(const struct profile_ask *rules, int http_status)
+static void judge(const struct provider_exchange *x, const struct provider_reply *reply, struct provider_answer *answer)
 {
-    char status[16];
-    snprintf(status, sizeof status, "%d", http_status);
-    const cJSON *pattern = rules->absent ? rules->absent->child : NULL;
-    for (; pattern != NULL; pattern = pattern->next) {
-        if (pattern_matches(pattern->valuestring, status))
-            return true;
-    }
-    return false;
-}
-
-/* Reads the body of an answer with a success status. */
-static void read_answer(const struct provider_exchange *x, const struct http_result *http,
-                        struct provider_answer *answer, struct provider_result *result)
-{
-    int rc = 0;
-    if (x->kind == EXCHANGE_CANCEL) {
-        answer->found = PROVIDER_FOUND;
+    switch (x->kind) {
+    case EXCHANGE_POLL:
+        provider_judge_poll(x->profile, reply, answer);
+        return;
+    case EXCHANGE_LOOKUP:
+        provider_judge_lookup(x->profile, &x->lookup, reply, answer);
+        return;
+    case EXCHANGE_CANCEL:
+    case EXCHANGE_START: /* has a function of its own */
+        provider_judge_cancel(x->profile, reply, answer);
         return;
     }
-    if (http->body_cut)
-        rc = ERR_TOO_LARGE;
-    else if (x->kind == EXCHANGE_POLL)
-        rc = provider_read_poll(x->profile, http->body, http->body_len, result);
-    else
-        rc = provider_read_lookup(x->profile, &x->lookup, http->body, http->body_len, &answer->matches, result);
-    if (rc != 0)
-        snprintf(answer->reason, sizeof answer->reason, "unusable answer (%s)", err_name(rc));
-    else if (x->kind == EXCHANGE_LOOKUP && answer->matches == 0)
-        answer->found = PROVIDER_ABSENT;
-    else
-        answer->found = PROVIDER_FOUND;
 }
 
 static void on_answer_done(const struct http_result *http, void *arg)
 {
     struct provider_exchange *x = arg;
-    struct provider_result result;
-    struct provider_answer answer = {.found = PROVIDER_FAILED, .retry_after_ms = -1, .result = &result};
-    provider_result_init(&result);
-    if (http->fail != HTTP_FAIL_NONE) {
-        snprintf(answer.reason, sizeof answer.reason, "%s", http->detail ? http->detail : "no answer");
-    } else {
-        answer.http_status = http->status;
-        answer.retry_after_ms = http->retry_after_ms;
-        if (http->status >= 200 && http->status <= 299)
-            read_answer(x, http, &answer, &result);
-        else if (is_absent(x->rules, http->status))
-            answer.found = PROVIDER_ABSENT;
-        else
-            snprintf(answer.reason, sizeof answer.reason, "HTTP %d", http->status);
-    }
+    struct provider_reply reply = reply_of(http);
+    struct provider_answer answer;
+    judge(x, &reply, &answer);
     provider_answer_fn fn = x->answer_fn;
     void *fn_arg = x->arg;
     exchange_free(x);
     fn(&answer, fn_arg);
-    provider_result_clear(&result);
+    provider_result_clear(&answer.result);
 }
 
 /* ---- what goes out ---- */
@@ -213,10 +196,13 @@ static void exchange_enlist(struct provider_http *p, struct provider_exchange *x
 static int send_request(struct provider_exchange *x, const struct provider_request *request)
 {
     bool is_start = x->kind == EXCHANGE_START;
+    struct http_header headers[PROVIDER_HEADERS];
+    for (size_t i = 0; i < request->n_headers; i++)
+        headers[i] = (struct http_header){.name = request->headers[i].name, .value = request->headers[i].value};
     const struct http_outgoing out = {
         .method = request->method,
         .url = request->url,
-        .headers = request->headers,
+        .headers = headers,
         .n_headers = request->n_headers,
         .body = request->body,
         .body_len = request->body_len,
@@ -264,8 +250,7 @@ int provider_http_poll(struct provider_http *p, const struct provider_profile *p
                        const struct provider_trunk *trunk, const char *provider_id, provider_answer_fn fn, void *arg,
                        struct provider_exchange **ret_exchange)
 {
-    const struct provider_exchange wanted = {
-        .kind = EXCHANGE_POLL, .profile = profile, .rules = &profile->poll, .answer_fn = fn, .arg = arg};
+    const struct provider_exchange wanted = {.kind = EXCHANGE_POLL, .profile = profile, .answer_fn = fn, .arg = arg};
     struct provider_request request;
     int rc = provider_render_poll(profile, trunk, provider_id, &request);
     return rc != 0 ? rc : exchange_begin(p, &wanted, NULL, &request, ret_exchange);
@@ -275,8 +260,7 @@ int provider_http_lookup(struct provider_http *p, const struct provider_profile 
                          const struct provider_trunk *trunk, const struct provider_lookup *lookup,
                          provider_answer_fn fn, void *arg, struct provider_exchange **ret_exchange)
 {
-    const struct provider_exchange wanted = {
-        .kind = EXCHANGE_LOOKUP, .profile = profile, .rules = &profile->lookup.ask, .answer_fn = fn, .arg = arg};
+    const struct provider_exchange wanted = {.kind = EXCHANGE_LOOKUP, .profile = profile, .answer_fn = fn, .arg = arg};
     struct provider_request request;
     int rc = provider_render_lookup(profile, trunk, lookup, &request);
     return rc != 0 ? rc : exchange_begin(p, &wanted, lookup, &request, ret_exchange);
@@ -286,8 +270,7 @@ int provider_http_cancel(struct provider_http *p, const struct provider_profile 
                          const struct provider_trunk *trunk, const char *provider_id, provider_answer_fn fn, void *arg,
                          struct provider_exchange **ret_exchange)
 {
-    const struct provider_exchange wanted = {
-        .kind = EXCHANGE_CANCEL, .profile = profile, .rules = &profile->cancel, .answer_fn = fn, .arg = arg};
+    const struct provider_exchange wanted = {.kind = EXCHANGE_CANCEL, .profile = profile, .answer_fn = fn, .arg = arg};
     struct provider_request request;
     int rc = provider_render_cancel(profile, trunk, provider_id, &request);
     return rc != 0 ? rc : exchange_begin(p, &wanted, NULL, &request, ret_exchange);

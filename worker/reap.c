@@ -173,7 +173,7 @@ static void look_again(struct check *check, const struct provider_answer *answer
 {
     struct reap *r = check->reap;
     int64_t again_ms = next_look_ms(r, check);
-    const char *id = answer->result->provider_id;
+    const char *id = answer->result.provider_id;
     switch (answer->found) {
     case PROVIDER_FOUND:
         recheck(r, &check->dial, "seen", id[0] != '\0' ? id : check->call.provider_id, again_ms, 0);
@@ -192,7 +192,7 @@ static void on_answer(const struct provider_answer *answer, void *arg)
 {
     struct check *check = arg;
     struct settle *settle = check->reap->cell->settle;
-    const struct provider_result *result = answer->result;
+    const struct provider_result *result = &answer->result;
     if (answer->matches > 1)
         log_error("check.placed_twice", log_str("batch", check->batch_id),
                   log_i64("ordinal", (int64_t)check->dial.ordinal), log_i64("dial", check->dial.number),

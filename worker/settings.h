@@ -16,7 +16,7 @@
 #include "common/domain/phone.h"
 #include "common/domain/retry.h"
 #include "common/redis/redis.h"
-#include "worker/provider.h"
+#include "common/provider/provider.h"
 
 #define SETTINGS_FRESH_MS 2000
 

@@ -12,7 +12,7 @@
 
 #include "common/base/err.h"
 #include "common/domain/call_text.h"
-#include "worker/provider.h"
+#include "common/provider/provider.h"
 #include "worker/settings.h"
 #include "worker/worker.h"
 

@@ -13,7 +13,8 @@
 #include "common/base/limits.h"
 #include "common/base/seal.h"
 #include "common/daemon/daemon.h"
-#include "worker/provider.h"
+#include "common/provider/provider.h"
+#include "worker/provider_http.h"
 
 struct callbacks;
 struct dispatch;

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "common/base/utf8.h"
+#include "common/provider/provider.h"
 #include "tests/support/form_profile.h"
-#include "worker/provider.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

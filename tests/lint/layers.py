@@ -2,7 +2,7 @@
 """Fails on an include that points the wrong way, and on names and calls that the project does not want.
 
 Layers (docs/architecture.md): a process -> daemon -> {http, redis, metrics} -> {conf, loop, json} -> base, and beside that
-a process -> domain -> {json, base}. No process includes another's headers; tests may include anything."""
+a process -> provider -> domain -> {json, base}. No process includes another's headers; tests may include anything."""
 
 import pathlib
 import re
@@ -18,6 +18,7 @@ ALLOWED = {
     "common/http": {"common/base", "common/conf", "common/loop", "common/json"},
     "common/redis": {"common/base", "common/conf", "common/loop", "common/json"},
     "common/domain": {"common/base", "common/json"},
+    "common/provider": {"common/base", "common/json", "common/domain"},
     "common/daemon": {"common/base", "common/conf", "common/loop", "common/json", "common/http", "common/redis", "common/metrics"},
 }
 COMMON = set(ALLOWED)

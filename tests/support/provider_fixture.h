@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
+#include "common/provider/provider.h"
 #include "tests/support/form_profile.h"
-#include "worker/provider.h"
 
 #define FIXTURE_TOKEN "batch_c0_a1b2.17.2.00112233445566778899aabbccddeeff"
 

@@ -8,19 +8,18 @@
 
 struct verdict_case {
     const char *what;
-    struct http_result result;
+    struct provider_reply result;
     enum verdict verdict;
     enum outcome outcome;
 };
 
 #define ANSWER(code, text)                                                                                             \
     {                                                                                                                  \
-        .fail = HTTP_FAIL_NONE, .was_sent = true, .status = (code), .body = (text), .body_len = sizeof(text) - 1,      \
-        .retry_after_ms = -1                                                                                           \
+        .was_sent = true, .status = (code), .body = (text), .body_len = sizeof(text) - 1, .retry_after_ms = -1         \
     }
-#define FAILURE(why, sent)                                                                                             \
+#define FAILURE(sent)                                                                                                  \
     {                                                                                                                  \
-        .fail = (why), .was_sent = (sent), .body = "", .retry_after_ms = -1, .detail = "words of the transport"        \
+        .was_sent = (sent), .body = "", .retry_after_ms = -1, .detail = "words of the transport"                       \
     }
 
 static void run_cases(const struct provider_profile *profile, const struct verdict_case *cases, size_t n)
@@ -71,17 +70,17 @@ static void test_retell_verdicts(void **state)
         {"bad gateway", ANSWER(502, ""), VERDICT_UNKNOWN, OUTCOME_UNKNOWN},
         {"unavailable, which nobody documents as not processed", ANSWER(503, ""), VERDICT_UNKNOWN, OUTCOME_UNKNOWN},
         {"gateway timeout", ANSWER(504, ""), VERDICT_UNKNOWN, OUTCOME_UNKNOWN},
-        {"not resolved", FAILURE(HTTP_FAIL_RESOLVE, false), VERDICT_NOT_SENT, OUTCOME_UNKNOWN},
-        {"refused", FAILURE(HTTP_FAIL_CONNECT, false), VERDICT_NOT_SENT, OUTCOME_UNKNOWN},
-        {"no TLS", FAILURE(HTTP_FAIL_TLS, false), VERDICT_NOT_SENT, OUTCOME_UNKNOWN},
-        {"a URL that is none", FAILURE(HTTP_FAIL_URL, false), VERDICT_NOT_SENT, OUTCOME_UNKNOWN},
-        {"an address that may not be", FAILURE(HTTP_FAIL_ADDRESS, false), VERDICT_NOT_SENT, OUTCOME_UNKNOWN},
-        {"our own fault", FAILURE(HTTP_FAIL_LOCAL, false), VERDICT_NOT_SENT, OUTCOME_UNKNOWN},
-        {"timeout while connecting", FAILURE(HTTP_FAIL_TIMEOUT, false), VERDICT_NOT_SENT, OUTCOME_UNKNOWN},
-        {"timeout after sending", FAILURE(HTTP_FAIL_TIMEOUT, true), VERDICT_UNKNOWN, OUTCOME_UNKNOWN},
-        {"reset after sending", FAILURE(HTTP_FAIL_RESET, true), VERDICT_UNKNOWN, OUTCOME_UNKNOWN},
-        {"an answer that is not HTTP", FAILURE(HTTP_FAIL_PROTOCOL, true), VERDICT_UNKNOWN, OUTCOME_UNKNOWN},
-        {"our own fault after sending", FAILURE(HTTP_FAIL_LOCAL, true), VERDICT_UNKNOWN, OUTCOME_UNKNOWN},
+        {"not resolved", FAILURE(false), VERDICT_NOT_SENT, OUTCOME_UNKNOWN},
+        {"refused", FAILURE(false), VERDICT_NOT_SENT, OUTCOME_UNKNOWN},
+        {"no TLS", FAILURE(false), VERDICT_NOT_SENT, OUTCOME_UNKNOWN},
+        {"a URL that is none", FAILURE(false), VERDICT_NOT_SENT, OUTCOME_UNKNOWN},
+        {"an address that may not be", FAILURE(false), VERDICT_NOT_SENT, OUTCOME_UNKNOWN},
+        {"our own fault", FAILURE(false), VERDICT_NOT_SENT, OUTCOME_UNKNOWN},
+        {"timeout while connecting", FAILURE(false), VERDICT_NOT_SENT, OUTCOME_UNKNOWN},
+        {"timeout after sending", FAILURE(true), VERDICT_UNKNOWN, OUTCOME_UNKNOWN},
+        {"reset after sending", FAILURE(true), VERDICT_UNKNOWN, OUTCOME_UNKNOWN},
+        {"an answer that is not HTTP", FAILURE(true), VERDICT_UNKNOWN, OUTCOME_UNKNOWN},
+        {"our own fault after sending", FAILURE(true), VERDICT_UNKNOWN, OUTCOME_UNKNOWN},
     };
     struct provider_profile *profile = fixture_retell();
     run_cases(profile, cases, sizeof cases / sizeof cases[0]);
@@ -112,7 +111,7 @@ static void test_an_answer_that_was_cut_tells_no_id(void **state)
 {
     (void)state;
     struct provider_profile *profile = fixture_retell();
-    struct http_result result = ANSWER(201, "{\"call_id\":\"call_1\"}");
+    struct provider_reply result = ANSWER(201, "{\"call_id\":\"call_1\"}");
     struct provider_start start;
     result.body_cut = true;
     provider_judge_start(profile, &result, &start);
@@ -127,7 +126,7 @@ static void test_an_id_over_the_limit_is_none(void **state)
     char body[LIMIT_PROVIDER_ID_LEN + 64];
     for (int extra = 0; extra <= 1; extra++) {
         int len = snprintf(body, sizeof body, "{\"call_id\":\"%0*d\"}", LIMIT_PROVIDER_ID_LEN + extra, 7);
-        struct http_result result = {.was_sent = true, .status = 201, .body = body, .body_len = (size_t)len};
+        struct provider_reply result = {.was_sent = true, .status = 201, .body = body, .body_len = (size_t)len};
         struct provider_start start;
         provider_judge_start(profile, &result, &start);
         assert_int_equal(start.verdict, extra ? VERDICT_UNKNOWN : VERDICT_ACCEPTED);
@@ -139,7 +138,7 @@ static void test_what_the_platform_said_is_handed_on(void **state)
 {
     (void)state;
     struct provider_profile *profile = fixture_retell();
-    struct http_result result = ANSWER(429, "{\"message\":\"slow\\u000adown\"}");
+    struct provider_reply result = ANSWER(429, "{\"message\":\"slow\\u000adown\"}");
     struct provider_start start;
     result.retry_after_ms = 7000;
     result.total_us = 1234;
@@ -149,12 +148,12 @@ static void test_what_the_platform_said_is_handed_on(void **state)
     assert_int_equal(start.http_status, 429);
     assert_string_equal(start.reason, "slow down");
 
-    struct http_result bare = ANSWER(503, "");
+    struct provider_reply bare = ANSWER(503, "");
     provider_judge_start(profile, &bare, &start);
     assert_string_equal(start.reason, "HTTP 503");
     assert_int_equal(start.retry_after_ms, -1);
 
-    struct http_result failure = FAILURE(HTTP_FAIL_RESET, true);
+    struct provider_reply failure = FAILURE(true);
     provider_judge_start(profile, &failure, &start);
     assert_string_equal(start.reason, "words of the transport");
     assert_int_equal(start.http_status, 0);
@@ -169,7 +168,7 @@ static void test_a_long_reason_is_cut_on_a_whole_character(void **state)
     for (int i = 0; i < 200; i++)
         strncat(body, "\xc3\xa9", sizeof body - strlen(body) - 1);
     strncat(body, "\"}", sizeof body - strlen(body) - 1);
-    struct http_result result = {.was_sent = true, .status = 400, .body = body, .body_len = strlen(body)};
+    struct provider_reply result = {.was_sent = true, .status = 400, .body = body, .body_len = strlen(body)};
     struct provider_start start;
     provider_judge_start(profile, &result, &start);
     assert_int_equal(strlen(start.reason), LIMIT_REASON_BYTES);

@@ -5,8 +5,8 @@
 
 #include "common/base/parse.h"
 #include "common/base/timestamp.h"
-#include "worker/provider_format.h"
-#include "worker/provider_template.h"
+#include "common/provider/provider_format.h"
+#include "common/provider/provider_template.h"
 
 /* Year 9999: what lies behind it is no time of a call. */
 #define TIME_MAX_MS INT64_C(253402300799999)

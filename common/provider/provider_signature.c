@@ -5,7 +5,7 @@
 #include "common/base/digest.h"
 #include "common/base/encode.h"
 #include "common/base/parse.h"
-#include "worker/provider_format.h"
+#include "common/provider/provider_format.h"
 
 /* How far a Retell signature's time may lie from ours, either way (retell-sdk 5.66.1, lib/webhook_auth). */
 #define RETELL_WINDOW_MS INT64_C(300000)

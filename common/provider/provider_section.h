@@ -3,12 +3,12 @@
  * The sections of a profile, inside the engine: each function reads one out of the tree into the profile and reports
  * what is wrong with it. Templates are checked against profile->variables, which must have been read before.
  */
-#ifndef CARILLON_WORKER_PROVIDER_SECTION_H
-#define CARILLON_WORKER_PROVIDER_SECTION_H
+#ifndef CARILLON_PROVIDER_SECTION_H
+#define CARILLON_PROVIDER_SECTION_H
 
-#include "worker/provider_format.h"
-#include "worker/provider_lint.h"
-#include "worker/provider_template.h"
+#include "common/provider/provider_format.h"
+#include "common/provider/provider_lint.h"
+#include "common/provider/provider_template.h"
 
 /* The member "request" of `object`. */
 void section_request(struct lint *l, const cJSON *object, unsigned request, const cJSON *variables,

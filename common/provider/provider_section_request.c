@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "worker/provider_section.h"
+#include "common/provider/provider_section.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "worker/provider_lint.h"
+#include "common/provider/provider_lint.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "worker/provider_template.h"
+#include "common/provider/provider_template.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include <cjson/cJSON.h>
 
 #include "common/base/timestamp.h"
-#include "worker/provider_format.h"
+#include "common/provider/provider_format.h"
 
 enum value_id {
     VALUE_TO,

@@ -3,8 +3,8 @@
  * A profile as the engine holds it, inside the engine. Every text and sub-tree is borrowed from `tree`, was checked
  * when the profile was loaded, and is NULL where the profile says nothing.
  */
-#ifndef CARILLON_WORKER_PROVIDER_FORMAT_H
-#define CARILLON_WORKER_PROVIDER_FORMAT_H
+#ifndef CARILLON_PROVIDER_FORMAT_H
+#define CARILLON_PROVIDER_FORMAT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 #include <cjson/cJSON.h>
 
 #include "common/base/limits.h"
-#include "worker/provider.h"
+#include "common/provider/provider.h"
 
 /* What a word of the platform means for a dial: a verdict, and with ACCEPTED and REJECTED an outcome. */
 struct provider_target {

@@ -6,8 +6,8 @@
 #include "common/base/encode.h"
 #include "common/base/utf8.h"
 #include "common/json/json.h"
-#include "worker/provider_format.h"
-#include "worker/provider_template.h"
+#include "common/provider/provider_format.h"
+#include "common/provider/provider_template.h"
 
 /* ---- JSON bodies: a tree is built, never a text, so that no value can leave its string ---- */
 
@@ -316,7 +316,7 @@ static int take_header(struct provider_request *request, char *name, char *value
         free(value);
         return rc;
     }
-    request->headers[request->n_headers++] = (struct http_header){.name = name, .value = value};
+    request->headers[request->n_headers++] = (struct provider_header){.name = name, .value = value};
     return 0;
 }
 
@@ -523,10 +523,9 @@ int provider_render_cancel(const struct provider_profile *profile, const struct 
 void provider_request_clear(struct provider_request *request)
 {
     for (size_t i = 0; i < request->n_headers; i++) {
-        char *value = (char *)request->headers[i].value;
-        explicit_bzero(value, strlen(value));
-        free((char *)request->headers[i].name);
-        free(value);
+        explicit_bzero(request->headers[i].value, strlen(request->headers[i].value));
+        free(request->headers[i].name);
+        free(request->headers[i].value);
     }
     free(request->url);
     free(request->body);

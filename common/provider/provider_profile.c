@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "worker/provider.h"
+#include "common/provider/provider.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,8 +7,8 @@
 
 #include "common/base/ident.h"
 #include "common/json/json.h"
+#include "common/provider/provider_section.h"
 #include "profiles.h"
-#include "worker/provider_section.h"
 
 /* The widest that a platform's own bounds may be, seconds. */
 #define RING_TIMEOUT_MAX_S 600

@@ -3,8 +3,8 @@
  * The texts of a profile with {{placeholders}} in them, inside the engine. A placeholder stands for one typed value; a
  * value is written once and never looked at again, so a "{{" in a contact's name is just that.
  */
-#ifndef CARILLON_WORKER_PROVIDER_TEMPLATE_H
-#define CARILLON_WORKER_PROVIDER_TEMPLATE_H
+#ifndef CARILLON_PROVIDER_TEMPLATE_H
+#define CARILLON_PROVIDER_TEMPLATE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/err.h"
-#include "worker/provider.h"
+#include "common/provider/provider.h"
 
 /* Which request a template belongs to, as a bit: not every value exists in every request. */
 enum request_kind {

@@ -2,14 +2,14 @@
  *
  * The provider engine: one engine, providers as data. A *profile* (worker/profiles/<name>.json, format in
  * docs/provider-profiles.md) says how a platform is asked to place, poll, look up and stop a call, what its answers and
- * callbacks mean, and how its callbacks are signed. Everything here is pure (bytes in, values out, "now" an argument)
- * but the last section, which sends. Nothing blocks, nothing logs.
+ * callbacks mean, and how its callbacks are signed. Everything here is pure: bytes in, values out, "now" an argument.
+ * Nothing is sent (worker/provider_http.h does that), nothing blocks, nothing logs.
  *
  * Every dial has a token of ours. It travels in the platform's metadata or in the callback's path, and is what a result
  * is matched by: a callback may overtake the answer that tells the platform's own id.
  */
-#ifndef CARILLON_WORKER_PROVIDER_H
-#define CARILLON_WORKER_PROVIDER_H
+#ifndef CARILLON_PROVIDER_H
+#define CARILLON_PROVIDER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,7 +19,6 @@
 #include "common/base/limits.h"
 #include "common/domain/faults.h"
 #include "common/domain/outcome.h"
-#include "common/http/client.h"
 
 /* ---- what a create request came to ---- */
 
@@ -122,11 +121,16 @@ struct provider_lookup {
 
 #define PROVIDER_HEADERS 16
 
+struct provider_header {
+    char *name; /* owned */
+    char *value; /* owned */
+};
+
 /* A request ready to be sent. Owned by the caller; provider_request_clear() frees it and wipes the credential. */
 struct provider_request {
     const char *method; /* static */
     char *url;
-    struct http_header headers[PROVIDER_HEADERS]; /* name and value owned */
+    struct provider_header headers[PROVIDER_HEADERS];
     size_t n_headers;
     char *body; /* NULL: none */
     size_t body_len;
@@ -149,6 +153,20 @@ int provider_render_cancel(const struct provider_profile *profile, const struct 
                            const char *provider_id, struct provider_request *ret_request) MUST_CHECK;
 void provider_request_clear(struct provider_request *request);
 
+/* ---- what comes back ---- */
+
+/* An exchange as the transport tells it; all borrowed. */
+struct provider_reply {
+    int status; /* 0: no complete answer came */
+    bool was_sent; /* false: certainly no byte of the request left */
+    const char *body;
+    size_t body_len;
+    bool body_cut; /* the body was longer than it may be */
+    int64_t retry_after_ms; /* the answer's Retry-After; -1 without one */
+    int64_t total_us; /* the whole exchange */
+    const char *detail; /* the transport's words where no complete answer came; may be NULL */
+};
+
 /* ---- what comes out of a create request ---- */
 
 /* A plain value. */
@@ -163,7 +181,7 @@ struct provider_start {
 };
 
 /* Judges a create exchange. Total: every result has a verdict, and what is not certainly something else is UNKNOWN. */
-void provider_judge_start(const struct provider_profile *profile, const struct http_result *result,
+void provider_judge_start(const struct provider_profile *profile, const struct provider_reply *reply,
                           struct provider_start *ret_start);
 
 /* ---- what an answer or a callback says about a call ---- */
@@ -210,6 +228,30 @@ int provider_read_poll(const struct provider_profile *profile, const char *body,
 int provider_read_lookup(const struct provider_profile *profile, const struct provider_lookup *lookup, const char *body,
                          size_t len, size_t *ret_matches, struct provider_result *ret_result) MUST_CHECK;
 
+enum provider_found {
+    PROVIDER_FOUND, /* poll, lookup: `result` says more; cancel: done */
+    PROVIDER_ABSENT, /* the platform says it has no such call; cancel: none that could be stopped */
+    PROVIDER_FAILED, /* no usable answer; ask again later */
+};
+
+/* What a poll, lookup or cancel came to. */
+struct provider_answer {
+    enum provider_found found;
+    size_t matches; /* lookup: how many calls carry the token; more than one is a broken promise somewhere */
+    int http_status;
+    int64_t retry_after_ms; /* -1 without one */
+    char reason[LIMIT_REASON_BYTES + 1]; /* FAILED: why */
+    struct provider_result result; /* kind PROVIDER_NONE unless FOUND by poll or lookup */
+};
+
+/* Judges such an exchange. Total, as provider_judge_start(). The caller clears `ret_answer->result`. */
+void provider_judge_poll(const struct provider_profile *profile, const struct provider_reply *reply,
+                         struct provider_answer *ret_answer);
+void provider_judge_lookup(const struct provider_profile *profile, const struct provider_lookup *lookup,
+                           const struct provider_reply *reply, struct provider_answer *ret_answer);
+void provider_judge_cancel(const struct provider_profile *profile, const struct provider_reply *reply,
+                           struct provider_answer *ret_answer);
+
 /* A callback as it arrived; all borrowed. */
 struct provider_callback {
     const char *url; /* the public URL it was sent to, with its query; signature kinds may cover it */
@@ -228,61 +270,5 @@ int provider_read_callback(const struct provider_profile *profile, const struct 
 /* ERR_AUTH unless the callback was signed with the trunk's key and is fresh at `now_ms` (Unix). ERR_NOMEM. */
 int provider_verify_callback(const struct provider_profile *profile, const struct provider_trunk *trunk,
                              const struct provider_callback *callback, int64_t now_ms) MUST_CHECK;
-
-/* ---- sending: the only impure part ---- */
-
-struct provider_http;
-struct provider_exchange;
-
-/* Borrows `client`, which must outlive it. */
-int provider_http_create(struct http_client *client, struct provider_http **ret_http) MUST_CHECK;
-/* Drops every exchange under way without calling back. Accepts NULL. */
-void provider_http_free(struct provider_http *p);
-
-/* Called exactly once, from the loop, never from inside the call that started it. `start` is borrowed. */
-typedef void (*provider_start_fn)(const struct provider_start *start, void *arg);
-
-/* In all of these the profile is borrowed until the answer; everything else is copied. */
-
-/* Sends a create request: on the wire at most once (HTTP_ONCE), LIMIT_POST_DEADLINE_MS for the whole exchange. An error
- * returned from here means that nothing was sent and `fn` is not called: ERR_INVALID and ERR_STATE will not go away,
- * ERR_AUTH is the trunk's (as VERDICT_ACCOUNT), others may pass.
- * `ret_exchange` (may be NULL) is valid until `fn` is called. */
-int provider_http_start(struct provider_http *p, const struct provider_profile *profile,
-                        const struct provider_trunk *trunk, const struct dial_request *dial, provider_start_fn fn,
-                        void *arg, struct provider_exchange **ret_exchange) MUST_CHECK;
-
-enum provider_found {
-    PROVIDER_FOUND, /* poll, lookup: `result` says more; cancel: done */
-    PROVIDER_ABSENT, /* the platform says it has no such call; cancel: none that could be stopped */
-    PROVIDER_FAILED, /* no usable answer; ask again later */
-};
-
-/* Borrowed for the callback. */
-struct provider_answer {
-    enum provider_found found;
-    size_t matches; /* lookup: how many calls carry the token; more than one is a broken promise somewhere */
-    int http_status;
-    int64_t retry_after_ms; /* -1 without one */
-    char reason[LIMIT_REASON_BYTES + 1]; /* FAILED: why */
-    const struct provider_result *result; /* never NULL; kind PROVIDER_NONE unless FOUND by poll or lookup */
-};
-
-typedef void (*provider_answer_fn)(const struct provider_answer *answer, void *arg);
-
-/* Each is bounded by LIMIT_PROVIDER_ASK_MS. Errors as with provider_http_start(). */
-int provider_http_poll(struct provider_http *p, const struct provider_profile *profile,
-                       const struct provider_trunk *trunk, const char *provider_id, provider_answer_fn fn, void *arg,
-                       struct provider_exchange **ret_exchange) MUST_CHECK;
-int provider_http_lookup(struct provider_http *p, const struct provider_profile *profile,
-                         const struct provider_trunk *trunk, const struct provider_lookup *lookup,
-                         provider_answer_fn fn, void *arg, struct provider_exchange **ret_exchange) MUST_CHECK;
-int provider_http_cancel(struct provider_http *p, const struct provider_profile *profile,
-                         const struct provider_trunk *trunk, const char *provider_id, provider_answer_fn fn, void *arg,
-                         struct provider_exchange **ret_exchange) MUST_CHECK;
-
-/* Ends an exchange without a call of its function. A create that is cut off here counts as UNKNOWN. */
-void provider_exchange_cancel(struct provider_exchange *exchange);
-size_t provider_http_in_flight(const struct provider_http *p);
 
 #endif

@@ -7,7 +7,7 @@
 #include "common/base/encode.h"
 #include "common/base/utf8.h"
 #include "common/json/json.h"
-#include "worker/provider_format.h"
+#include "common/provider/provider_format.h"
 
 /* ---- JSON pointers ---- */
 

@@ -3,8 +3,8 @@
  * Walking a profile's tree with a finger on the place: typed reads of members that report what is wrong, by its path,
  * and go on. Inside the engine.
  */
-#ifndef CARILLON_WORKER_PROVIDER_LINT_H
-#define CARILLON_WORKER_PROVIDER_LINT_H
+#ifndef CARILLON_PROVIDER_LINT_H
+#define CARILLON_PROVIDER_LINT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #include <cjson/cJSON.h>
 
 #include "common/domain/faults.h"
-#include "worker/provider_format.h"
+#include "common/provider/provider_format.h"
 
 struct lint {
     struct faults *faults; /* may be NULL: only the count matters */
