@@ -9,6 +9,7 @@ void call_order_clear(struct call_order *order)
     free(order->agent_id);
     free(order->agent_tag);
     free(order->callback_url);
+    free(order->detection_url);
     free(order->token);
     free(order->metadata);
     free(order->variables);
@@ -18,8 +19,8 @@ void call_order_clear(struct call_order *order)
 
 size_t call_order_bytes(const struct call_order *order)
 {
-    const char *const texts[] = {order->agent_id, order->agent_tag, order->callback_url, order->token,
-                                 order->metadata, order->variables, order->sip_headers};
+    const char *const texts[] = {order->agent_id, order->agent_tag, order->callback_url, order->detection_url,
+                                 order->token,    order->metadata,  order->variables,    order->sip_headers};
     size_t bytes = 0;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         bytes += texts[i] ? strlen(texts[i]) + 1 : 0;
@@ -28,7 +29,8 @@ size_t call_order_bytes(const struct call_order *order)
 
 void call_set_phase(struct call *call, enum call_phase to)
 {
-    static const bool STEPS[][4] = {
+    static const bool STEPS[][5] = {
+        [CALL_QUEUED] = {[CALL_RINGING] = true, [CALL_ENDED] = true},
         [CALL_RINGING] = {[CALL_TALKING] = true, [CALL_ENDED] = true},
         [CALL_TALKING] = {[CALL_ENDED] = true},
         [CALL_ENDED] = {[CALL_ANALYZED] = true},
@@ -66,6 +68,12 @@ const char *call_outcome_name(const struct call *call)
         return fate_name(FATE_FAILED);
     case CALL_END_VOICEMAIL:
         return fate_name(FATE_VOICEMAIL);
+    case CALL_END_BLOCKED:
+        return fate_name(FATE_BLOCKED);
+    case CALL_END_INVALID_NUMBER:
+        return fate_name(FATE_INVALID_NUMBER);
+    case CALL_END_CONCURRENCY:
+        return "concurrency";
     case CALL_END_NONE:
         break;
     }

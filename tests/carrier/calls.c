@@ -5,14 +5,11 @@
 #include <stdlib.h>
 
 #include "common/base/heap.h"
-#include "common/base/ident.h"
-
-#define CALL_ID_PREFIX "call_"
-#define CALL_ID_RANDOM 27
 
 struct calls {
     size_t max;
     size_t max_bytes;
+    calls_id_fn make_id;
     GHashTable *by_id; /* call->id -> call; borrowed */
     GHashTable *by_token; /* its token -> newest call with it; borrowed */
     struct call *newest;
@@ -21,11 +18,12 @@ struct calls {
     uint64_t dropped;
 };
 
-struct calls *calls_create(size_t max, size_t max_bytes)
+struct calls *calls_create(size_t max, size_t max_bytes, calls_id_fn make_id)
 {
     struct calls *calls = g_new0(struct calls, 1);
     calls->max = max;
     calls->max_bytes = max_bytes;
+    calls->make_id = make_id;
     calls->by_id = g_hash_table_new(g_str_hash, g_str_equal);
     calls->by_token = g_hash_table_new(g_str_hash, g_str_equal);
     return calls;
@@ -119,7 +117,7 @@ int calls_add(struct calls *calls, struct call_order *order, struct call **ret_c
     struct call *call = calloc(1, sizeof *call);
     if (!call)
         return ERR_NOMEM;
-    err = ident_make_random(CALL_ID_PREFIX, CALL_ID_RANDOM, call->id, sizeof call->id);
+    err = calls->make_id(call->id);
     if (err) {
         free(call);
         return err;

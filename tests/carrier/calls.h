@@ -17,13 +17,16 @@
 
 struct calls;
 
+/* Makes a new random id. */
+typedef int (*calls_id_fn)(char ret_id[CALL_ID_CAP]);
+
 /* Bounded to `max` calls and `max_bytes`. */
-struct calls *calls_create(size_t max, size_t max_bytes);
+struct calls *calls_create(size_t max, size_t max_bytes, calls_id_fn make_id);
 /* Frees every call. Accepts NULL. */
 void calls_free(struct calls *calls);
 
-/* Adds a call under a new random id and takes over the texts of `order`, which is then empty. The call rings, and
- * belongs to the table. ERR_NOMEM where nothing over can make room; then `order` is the caller's still. */
+/* Adds a call under a new id and takes over the texts of `order`, which is then empty. The call is queued, and belongs
+ * to the table. ERR_NOMEM where nothing over can make room; then `order` is the caller's still. */
 int calls_add(struct calls *calls, struct call_order *order, struct call **ret_call) MUST_CHECK;
 
 /* Forgets a call that could not be placed after all, and gives its texts back. */

@@ -6,16 +6,33 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/json/json.h"
-#include "tests/carrier/numbers.h"
+#include "tests/carrier/draw.h"
+
+#define US_PER_MS 1000
 
 struct carrier {
     struct carrier_config config;
+    const struct carrier_world *world;
     struct calls *calls;
-    struct numbers *numbers;
     struct exchange *exchange;
+    int64_t next_ring_us; /* clock_mono_us(): no call begins to ring before */
 };
 
 /* ---- what the exchange tells ---- */
+
+static void witness_placed(const struct carrier *c, const struct call *call)
+{
+    cJSON *line = witness_line_of_call(clock_wall_us(), "placed", call);
+    json_add_i64(line, "n", (int64_t)call->dial);
+    witness_take(c->world->witness, line);
+}
+
+static void on_ringing(struct call *call, void *arg)
+{
+    struct carrier *c = arg;
+    witness_placed(c, call);
+    c->config.listener->on_ringing(call, c->config.listener_arg);
+}
 
 static void on_answered(struct call *call, void *arg)
 {
@@ -30,7 +47,7 @@ static void on_ended(struct call *call, void *arg)
     json_add_i64(line, "n", (int64_t)call->dial);
     json_add_str(line, "outcome", call_outcome_name(call));
     json_add_i64(line, "talk_ms", call_talk_ms(call));
-    witness_take(c->config.witness, line);
+    witness_take(c->world->witness, line);
     c->config.listener->on_ended(call, c->config.listener_arg);
 }
 
@@ -40,7 +57,7 @@ static void on_analyzed(struct call *call, void *arg)
     c->config.listener->on_analyzed(call, c->config.listener_arg);
 }
 
-static const struct exchange_listener EXCHANGE_LISTENER = {on_answered, on_ended, on_analyzed};
+static const struct exchange_listener EXCHANGE_LISTENER = {on_ringing, on_answered, on_ended, on_analyzed};
 
 /* ---- making ---- */
 
@@ -50,13 +67,13 @@ int carrier_create(struct loop *loop, const struct carrier_config *config, struc
     if (!c)
         return ERR_NOMEM;
     c->config = *config;
-    int err = exchange_create(loop, &config->timing, CALLS_MAX, &EXCHANGE_LISTENER, c, &c->exchange);
+    c->world = config->world;
+    int err = exchange_create(loop, &c->world->timing, CALLS_MAX, &EXCHANGE_LISTENER, c, &c->exchange);
     if (err) {
         free(c);
         return err;
     }
-    c->calls = calls_create(CALLS_MAX, CALLS_BYTES_MAX);
-    c->numbers = numbers_create();
+    c->calls = calls_create(CALLS_MAX, CALLS_BYTES_MAX, config->make_id);
     *ret_carrier = c;
     return 0;
 }
@@ -67,7 +84,6 @@ void carrier_free(struct carrier *c)
         return;
     exchange_free(c->exchange);
     calls_free(c->calls);
-    numbers_free(c->numbers);
     free(c);
 }
 
@@ -81,6 +97,7 @@ struct request_line {
     const char *id;
     const char *token;
     const struct number_counts *counts; /* NULL where the number is not known */
+    uint64_t dial; /* that the request makes, or would have made */
     unsigned faults;
     int status;
 };
@@ -90,31 +107,23 @@ static void witness_create(struct carrier *c, const struct request_line *request
     cJSON *line = witness_line(request->started_us, "create", request->to, request->id, request->token);
     json_add_str(line, "from", request->from);
     if (request->counts) {
-        /* The dial that this request makes, or would have made. */
-        json_add_i64(line, "n", (int64_t)request->counts->dials + (request->id ? 0 : 1));
+        json_add_i64(line, "n", (int64_t)request->dial);
         json_add_i64(line, "request", (int64_t)request->counts->requests);
     }
     json_add_i64(line, "status", request->status);
     cJSON *faults = line ? cJSON_AddArrayToObject(line, "faults") : NULL;
     for (unsigned i = 0; faults && i < FAULT_KINDS; i++)
-        if (request->faults & FAULT_BIT(i))
+        if (fault_is_in(request->faults, (enum fault)i))
             cJSON_AddItemToArray(faults, cJSON_CreateString(fault_name((enum fault)i)));
-    witness_take(c->config.witness, line);
-}
-
-static void witness_placed(struct carrier *c, const struct call *call)
-{
-    cJSON *line = witness_line_of_call(clock_wall_us(), "placed", call);
-    json_add_i64(line, "n", (int64_t)call->dial);
-    witness_take(c->config.witness, line);
+    witness_take(c->world->witness, line);
 }
 
 static void witness_refused(struct carrier *c, const struct request_line *request, const char *why)
 {
-    cJSON *line = witness_line(clock_wall_us(), "refused", request->to, NULL, request->token);
+    cJSON *line = witness_line(clock_wall_us(), "refused", request->to, request->id, request->token);
     json_add_i64(line, "status", request->status);
     json_add_str(line, "why", why);
-    witness_take(c->config.witness, line);
+    witness_take(c->world->witness, line);
 }
 
 void carrier_refuse(struct carrier *c, int64_t started_us, const char *to, int status, const char *why)
@@ -126,98 +135,145 @@ void carrier_refuse(struct carrier *c, int64_t started_us, const char *to, int s
 
 /* ---- placing ---- */
 
-static int draw_fate(struct carrier *c, const char *to, uint64_t dial, enum fate *ret_fate, bool *ret_agent)
+/* What the placing of one call works on. */
+struct placing {
+    struct carrier *c;
+    struct call_order *order;
+    struct number_counts *counts; /* NULL where no more numbers can be known */
+    struct carrier_answer *answer;
+};
+
+static int draw_fate(const struct carrier *c, const char *to, uint64_t dial, struct call *call)
 {
-    int err = fate_draw(&c->config.fates, to, dial, ret_fate);
-    return err ? err : fate_draw_agent_hangs_up(&c->config.fates, to, dial, ret_agent);
+    int err = fate_draw(&c->world->fates, to, dial, &call->fate);
+    return err ? err : fate_draw_agent_hangs_up(&c->world->fates, to, dial, &call->agent_hangs_up);
 }
 
-static int call_start(struct carrier *c, struct call_order *order, struct number_counts *counts, unsigned faults,
-                      struct call **ret_call)
+/* Takes the next turn to ring: how long from now, in microseconds. */
+static int64_t take_turn(struct carrier *c)
 {
-    enum fate fate;
-    bool agent_hangs_up;
-    int err = draw_fate(c, order->to, counts->dials + 1, &fate, &agent_hangs_up);
-    if (err)
-        return err;
+    int64_t now_us = clock_mono_us();
+    int64_t turn_us = c->next_ring_us > now_us ? c->next_ring_us : now_us;
+    c->next_ring_us = turn_us + c->config.interval_us;
+    return turn_us - now_us;
+}
+
+static int call_start(struct placing *p)
+{
+    struct carrier *c = p->c;
     uint64_t dropped = calls_dropped(c->calls);
     struct call *call;
-    err = calls_add(c->calls, order, &call);
+    int err = calls_add(c->calls, p->order, &call);
     if (err)
         return err;
     if (dropped == 0 && calls_dropped(c->calls) > 0)
         log_warn("carrier.forgets_calls", log_i64("kept", (int64_t)calls_count(c->calls)));
-    call->dial = counts->dials + 1;
-    call->faults = faults;
-    call->fate = fate;
-    call->agent_hangs_up = agent_hangs_up;
-    err = exchange_place(c->exchange, call);
+    call->dial = p->counts->dials + 1;
+    call->faults = p->answer->faults;
+    call->is_turned_away = fault_is_in(call->faults, FAULT_CONCURRENCY);
+    int64_t queue_us = call->is_turned_away ? 0 : take_turn(c);
+    call->queue_ms = queue_us / US_PER_MS;
+    err = draw_fate(c, call->order.to, call->dial, call);
+    if (!err)
+        err = exchange_place(c->exchange, call, queue_us);
     if (err) {
-        calls_take_back(c->calls, call, order);
+        calls_take_back(c->calls, call, p->order);
         return err;
     }
-    counts->dials++;
-    *ret_call = call;
+    p->counts->dials += !call->is_turned_away;
+    p->answer->call = call;
     return 0;
 }
 
-/* NULL where a call was placed; otherwise why none was. */
-static const char *try_to_place(struct carrier *c, struct call_order *order, struct number_counts *counts,
-                                unsigned *ret_faults, enum carrier_verdict *ret_verdict, struct call **ret_call)
+/* Whether the request comes so far that a call is placed: CARRIER_PLACED, or why not. */
+static enum carrier_verdict judge(const struct carrier *c, unsigned faults)
 {
-    *ret_verdict = CARRIER_UNAVAILABLE;
-    if (!counts)
-        return "too many numbers";
-    counts->requests++;
-    int err = fault_draw(&c->config.faults, order->to, counts->requests, ret_faults);
-    if (err)
-        return err_name(err);
-    if (*ret_faults & FAULT_BIT(FAULT_UNAVAILABLE))
-        return fault_name(FAULT_UNAVAILABLE);
-    if (*ret_faults & FAULT_BIT(FAULT_THROTTLE)) {
-        *ret_verdict = CARRIER_THROTTLED;
-        return fault_name(FAULT_THROTTLE);
-    }
-    err = call_start(c, order, counts, *ret_faults, ret_call);
-    if (err)
-        return err_name(err);
-    *ret_verdict = CARRIER_PLACED;
-    return NULL;
+    if (fault_is_in(faults, FAULT_UNAVAILABLE))
+        return CARRIER_UNAVAILABLE;
+    if (fault_is_in(faults, FAULT_THROTTLE))
+        return CARRIER_THROTTLED;
+    if (fault_is_in(faults, FAULT_CONCURRENCY))
+        return c->config.turns_away ? CARRIER_PLACED : CARRIER_CONCURRENCY;
+    if (fault_is_in(faults, FAULT_NO_CREDITS))
+        return CARRIER_NO_CREDITS;
+    if (fault_is_in(faults, FAULT_UNPLACED) && fault_loses_answer(faults))
+        return CARRIER_LOST;
+    return CARRIER_PLACED;
 }
 
-enum carrier_verdict carrier_place(struct carrier *c, const struct carrier_request *request, struct call_order *order,
-                                   struct call **ret_call)
+static const char *verdict_why(enum carrier_verdict verdict)
 {
-    struct number_counts *counts = numbers_at(c->numbers, order->to);
-    struct request_line line = {.started_us = request->started_us, .counts = counts};
-    enum carrier_verdict verdict;
-    struct call *call = NULL;
-    const char *why = try_to_place(c, order, counts, &line.faults, &verdict, &call);
+    static const enum fault FAULTS[CARRIER_VERDICTS] = {
+        [CARRIER_THROTTLED] = FAULT_THROTTLE,    [CARRIER_CONCURRENCY] = FAULT_CONCURRENCY,
+        [CARRIER_NO_CREDITS] = FAULT_NO_CREDITS, [CARRIER_UNAVAILABLE] = FAULT_UNAVAILABLE,
+        [CARRIER_LOST] = FAULT_UNPLACED,
+    };
+    return fault_name(FAULTS[verdict]);
+}
 
-    const struct call_order *held = call ? &call->order : order;
-    line.to = held->to;
-    line.from = held->from;
-    line.token = held->token;
-    line.id = call ? call->id : NULL;
-    switch (verdict) {
-    case CARRIER_PLACED:
-        line.status = line.faults & FAULT_BIT(FAULT_RESET) ? 0 : request->placed_status;
-        break;
-    case CARRIER_THROTTLED:
-        line.status = request->throttled_status;
-        break;
-    case CARRIER_UNAVAILABLE:
-        line.status = request->unavailable_status;
-        break;
-    }
+/* NULL where a telephone rings, or will; otherwise why none does. */
+static const char *try_to_place(struct placing *p)
+{
+    struct carrier_answer *answer = p->answer;
+    answer->verdict = CARRIER_UNAVAILABLE;
+    if (!p->counts)
+        return "too many numbers";
+    uint64_t request = ++p->counts->requests;
+    int err = fault_draw(&p->c->world->faults, p->order->to, request, &answer->faults);
+    if (!err)
+        err = draw_value("answer", p->c->world->faults.seed, p->order->to, request, &answer->chance);
+    if (err)
+        return err_name(err);
+    enum carrier_verdict verdict = judge(p->c, answer->faults);
+    if (verdict == CARRIER_PLACED)
+        err = call_start(p);
+    if (err)
+        return err_name(err);
+    answer->verdict = verdict;
+    if (answer->call && answer->call->is_turned_away)
+        return fault_name(FAULT_CONCURRENCY);
+    return verdict == CARRIER_PLACED ? NULL : verdict_why(verdict);
+}
+
+/* The status of the answer that the client gets to see; 0 for none. */
+static int status_seen(const struct carrier_request *request, const struct carrier_answer *answer)
+{
+    if (answer->verdict != CARRIER_PLACED && answer->verdict != CARRIER_LOST)
+        return request->statuses[answer->verdict];
+    if (fault_is_in(answer->faults, FAULT_RESET) || fault_is_in(answer->faults, FAULT_HANG))
+        return 0;
+    return fault_is_in(answer->faults, FAULT_ERROR) ? 500 : request->statuses[CARRIER_PLACED];
+}
+
+struct carrier_answer carrier_place(struct carrier *c, const struct carrier_request *request, struct call_order *order)
+{
+    struct carrier_answer answer = {.verdict = CARRIER_UNAVAILABLE};
+    struct placing placing = {
+        .c = c,
+        .order = order,
+        .counts = numbers_at(c->world->numbers, order->to),
+        .answer = &answer,
+    };
+    uint64_t dial = placing.counts ? placing.counts->dials + 1 : 0;
+    const char *why = try_to_place(&placing);
+    const struct call_order *held = answer.call ? &answer.call->order : order;
+    const struct request_line line = {
+        .started_us = request->started_us,
+        .to = held->to,
+        .from = held->from,
+        .id = answer.call ? answer.call->id : NULL,
+        .token = held->token,
+        .counts = placing.counts,
+        .dial = dial,
+        .faults = answer.faults,
+        .status = status_seen(request, &answer),
+    };
     witness_create(c, &line);
-    if (call) {
-        witness_placed(c, call);
-        *ret_call = call;
-    } else {
+    if (why)
         witness_refused(c, &line, why);
-    }
-    return verdict;
+    else if (answer.call->phase == CALL_RINGING)
+        witness_placed(c, answer.call);
+    return answer;
 }
 
 int carrier_stop(struct carrier *c, struct call *call)

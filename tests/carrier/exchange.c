@@ -7,6 +7,7 @@
 #include "common/base/clock.h"
 #include "common/base/heap.h"
 #include "tests/carrier/calls.h"
+#include "tests/carrier/fault.h"
 
 #define US_PER_MS 1000
 /* Steps taken in one go, so that requests get their turn in between. */
@@ -62,10 +63,15 @@ static int timer_rearm(struct exchange *x)
     return 0;
 }
 
-/* The next thing happens to `call` in `delay_ms`. Its place in the heap is free: it left it, or was never there. */
+/* The next thing happens to `call` in `delay_us`. Its place in the heap is free: it left it, or was never there. */
+static int deadline_set_us(struct exchange *x, struct call *call, int64_t delay_us)
+{
+    return heap_push(x->deadlines, clock_mono_us() + delay_us, call, &call->deadline_place);
+}
+
 static int deadline_set(struct exchange *x, struct call *call, int64_t delay_ms)
 {
-    return heap_push(x->deadlines, clock_mono_us() + delay_ms * US_PER_MS, call, &call->deadline_place);
+    return deadline_set_us(x, call, delay_ms * US_PER_MS);
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -73,7 +79,23 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+static int64_t ring_ms(const struct exchange *x, const struct call *call)
+{
+    return least(x->timing.ring_ms, call->order.ring_ms);
+}
+
+static int64_t analysis_ms(const struct exchange *x, const struct call *call)
+{
+    return fault_is_in(call->faults, FAULT_SUMMARY_LATE) ? x->timing.late_analysis_ms : x->timing.analysis_ms;
+}
+
 /* ---- the steps ---- */
+
+static void call_ring(struct call *call)
+{
+    call_set_phase(call, CALL_RINGING);
+    call->rang_ms = clock_wall_ms();
+}
 
 static void call_answer(struct exchange *x, struct call *call)
 {
@@ -108,6 +130,10 @@ static enum call_end unanswered_end(enum fate fate)
         return CALL_END_NO_ANSWER;
     case FATE_FAILED:
         return CALL_END_FAILED;
+    case FATE_BLOCKED:
+        return CALL_END_BLOCKED;
+    case FATE_INVALID_NUMBER:
+        return CALL_END_INVALID_NUMBER;
     case FATE_COMPLETED:
     case FATE_VOICEMAIL:
         break;
@@ -129,16 +155,24 @@ static enum call_end talk_end(const struct exchange *x, const struct call *call)
 static int call_step(struct exchange *x, struct call *call)
 {
     switch (call->phase) {
+    case CALL_QUEUED:
+        if (call->is_turned_away) {
+            call_hang_up(x, call, CALL_END_CONCURRENCY);
+            return deadline_set(x, call, analysis_ms(x, call));
+        }
+        call_ring(call);
+        x->listener->on_ringing(call, x->arg);
+        return deadline_set(x, call, ring_ms(x, call));
     case CALL_RINGING:
         if (fate_is_connected(call->fate)) {
             call_answer(x, call);
             return deadline_set(x, call, least(x->timing.talk_ms, call->order.max_talk_ms));
         }
         call_hang_up(x, call, unanswered_end(call->fate));
-        return deadline_set(x, call, x->timing.analysis_ms);
+        return deadline_set(x, call, analysis_ms(x, call));
     case CALL_TALKING:
         call_hang_up(x, call, talk_end(x, call));
-        return deadline_set(x, call, x->timing.analysis_ms);
+        return deadline_set(x, call, analysis_ms(x, call));
     case CALL_ENDED:
         call_close(x, call);
         return 0;
@@ -166,9 +200,10 @@ static void on_timer(void *arg)
         abort();
 }
 
-int exchange_place(struct exchange *x, struct call *call)
+int exchange_place(struct exchange *x, struct call *call, int64_t queue_us)
 {
-    int err = deadline_set(x, call, least(x->timing.ring_ms, call->order.ring_ms));
+    bool rings_now = queue_us == 0 && !call->is_turned_away;
+    int err = rings_now ? deadline_set(x, call, ring_ms(x, call)) : deadline_set_us(x, call, queue_us);
     if (err)
         return err;
     err = timer_rearm(x);
@@ -176,7 +211,9 @@ int exchange_place(struct exchange *x, struct call *call)
         heap_remove(x->deadlines, &call->deadline_place);
         return err;
     }
-    call->placed_ms = clock_wall_ms();
+    call->accepted_ms = clock_wall_ms();
+    if (rings_now)
+        call_ring(call);
     x->open_calls++;
     calls_hold(call);
     return 0;
@@ -184,11 +221,11 @@ int exchange_place(struct exchange *x, struct call *call)
 
 int exchange_stop(struct exchange *x, struct call *call)
 {
-    if (call->phase != CALL_RINGING && call->phase != CALL_TALKING)
+    if (call->end != CALL_END_NONE)
         return ERR_STATE;
     heap_remove(x->deadlines, &call->deadline_place);
     call_hang_up(x, call, CALL_END_STOPPED);
-    int err = deadline_set(x, call, x->timing.analysis_ms);
+    int err = deadline_set(x, call, analysis_ms(x, call));
     return err ? err : timer_rearm(x);
 }
 

@@ -10,8 +10,10 @@
 #define FATE_WEIGHT_MAX 1000000u
 
 static const char *const FATE_NAMES[FATE_KINDS] = {
-    [FATE_COMPLETED] = "completed", [FATE_BUSY] = "busy",           [FATE_NO_ANSWER] = "no_answer",
-    [FATE_FAILED] = "failed",       [FATE_VOICEMAIL] = "voicemail",
+    [FATE_COMPLETED] = "completed",           [FATE_BUSY] = "busy",
+    [FATE_NO_ANSWER] = "no_answer",           [FATE_FAILED] = "failed",
+    [FATE_VOICEMAIL] = "voicemail",           [FATE_BLOCKED] = "blocked",
+    [FATE_INVALID_NUMBER] = "invalid_number",
 };
 
 const char *fate_name(enum fate fate)
@@ -54,7 +56,8 @@ static int weight_parse(const char *text, size_t len, uint32_t weights[FATE_KIND
             weights[i] = (uint32_t)weight;
         return err;
     }
-    *ret_why = "expected NAME=WEIGHT,... with the names completed, busy, no_answer, failed, voicemail";
+    *ret_why = "expected NAME=WEIGHT,... with the names completed, busy, no_answer, failed, voicemail, blocked, "
+               "invalid_number";
     return ERR_INVALID;
 }
 

@@ -18,8 +18,10 @@ enum fate {
     FATE_NO_ANSWER,
     FATE_FAILED,
     FATE_VOICEMAIL,
+    FATE_BLOCKED, /* a carrier on the way takes the caller id for spam (SIP 603, RFC 8688's 608) */
+    FATE_INVALID_NUMBER, /* nobody has this number */
 };
-#define FATE_KINDS 5
+#define FATE_KINDS 7
 
 struct fate_plan {
     uint64_t seed;
@@ -31,7 +33,7 @@ struct fate_plan {
  * text) then says what is wrong. */
 int fate_weights_parse(const char *text, uint32_t ret_weights[FATE_KINDS], const char **ret_why) MUST_CHECK;
 
-/* "completed", "busy", "no_answer", "failed", "voicemail". */
+/* "completed", "busy", "no_answer", "failed", "voicemail", "blocked", "invalid_number". */
 const char *fate_name(enum fate fate);
 /* True where somebody or something picks up. */
 bool fate_is_connected(enum fate fate);

@@ -15,6 +15,15 @@ static const char *const FAULT_NAMES[FAULT_KINDS] = {
     [FAULT_CALLBACK_EARLY] = "callback_early",
     [FAULT_CALLBACK_TWICE] = "callback_twice",
     [FAULT_CALLBACK_NEVER] = "callback_never",
+    [FAULT_HANG] = "hang",
+    [FAULT_SLOW] = "slow",
+    [FAULT_ERROR] = "error",
+    [FAULT_GARBAGE] = "garbage",
+    [FAULT_UNPLACED] = "unplaced",
+    [FAULT_CONCURRENCY] = "concurrency",
+    [FAULT_NO_CREDITS] = "no_credits",
+    [FAULT_SUMMARY_LATE] = "summary_late",
+    [FAULT_SUMMARY_NEVER] = "summary_never",
 };
 
 const char *fault_name(enum fault fault)
@@ -39,7 +48,8 @@ int fault_plan_add(struct fault_plan *plan, const char *text, const char **ret_w
         return err;
     }
     *ret_why = "expected NAME=RATE with a name of throttle, unavailable, reset, callback_early, callback_twice, "
-               "callback_never";
+               "callback_never, hang, slow, error, garbage, unplaced, concurrency, no_credits, summary_late, "
+               "summary_never";
     return ERR_NOT_FOUND;
 }
 
@@ -60,4 +70,9 @@ int fault_draw(const struct fault_plan *plan, const char *number, uint64_t reque
     }
     *ret_set = set;
     return 0;
+}
+
+bool fault_loses_answer(unsigned set)
+{
+    return set & (FAULT_BIT(FAULT_RESET) | FAULT_BIT(FAULT_HANG) | FAULT_BIT(FAULT_ERROR) | FAULT_BIT(FAULT_GARBAGE));
 }

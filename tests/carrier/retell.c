@@ -6,9 +6,10 @@
 
 #include "common/base/clock.h"
 #include "common/base/digest.h"
+#include "common/base/ident.h"
 #include "common/base/limits.h"
 #include "common/json/json.h"
-#include "tests/carrier/carrier.h"
+#include "tests/carrier/answer.h"
 #include "tests/carrier/courier.h"
 #include "tests/carrier/retell_list.h"
 #include "tests/carrier/retell_request.h"
@@ -22,6 +23,12 @@
 #define CALL_BYTES_MAX (512u << 10)
 #define WHY_BYTES_MAX 512
 #define BEARER "Bearer "
+#define CALL_ID_PREFIX "call_"
+#define CALL_ID_RANDOM 27
+
+/* docs.retellai.com, "Webhook Overview": 10 s, and up to three times more. */
+#define WEBHOOK_TIMEOUT_MS 10000
+#define WEBHOOK_TRIES 4
 
 #define EVENT_STARTED "call_started"
 #define EVENT_ENDED "call_ended"
@@ -33,6 +40,7 @@ struct retell {
     struct carrier *carrier;
     struct courier *courier;
     struct courier_style style;
+    struct answer_style answers;
 };
 
 /* ---- answers ---- */
@@ -125,7 +133,7 @@ static int event_print(const struct call *call, const char *event, enum retell_v
 
 static const char *webhook_url(const struct retell *r, const struct call *call)
 {
-    if (call->faults & FAULT_BIT(FAULT_CALLBACK_NEVER))
+    if (fault_is_in(call->faults, FAULT_CALLBACK_NEVER))
         return NULL;
     return call->order.callback_url ? call->order.callback_url : r->webhook_url;
 }
@@ -141,11 +149,15 @@ static int event_send(struct retell *r, struct call *call, const char *event, en
     if (!err) {
         const struct courier_letter letter = {
             .call = call,
+            .method = "POST",
             .url = url,
             .event = event,
             .body = buf_str(&body),
             .len = buf_len(&body),
-            .copies = call->faults & FAULT_BIT(FAULT_CALLBACK_TWICE) ? 2 : 1,
+            .timeout_ms = WEBHOOK_TIMEOUT_MS,
+            .copies = fault_is_in(call->faults, FAULT_CALLBACK_TWICE) ? 2 : 1,
+            .tries = WEBHOOK_TRIES,
+            .retry_on = COURIER_RETRY_ANY,
         };
         err = courier_send(r->courier, &letter);
     }
@@ -153,24 +165,24 @@ static int event_send(struct retell *r, struct call *call, const char *event, en
     return err;
 }
 
-static int sign_event(const char *body, size_t len, struct buf *out, void *arg)
+static int sign_event(const struct courier_letter *letter, struct buf *out, void *arg)
 {
     const struct retell *r = arg;
-    return retell_sign(r->api_key, body, len, clock_wall_ms(), out);
-}
-
-/* The answer that was held back until the end of the call was told. */
-static void answer_waiting(struct call *call)
-{
-    if (call->waiting)
-        reply_call(call->waiting, 201, call, RETELL_VIEW_CREATED);
+    return retell_sign(r->api_key, letter->body, letter->len, clock_wall_ms(), out);
 }
 
 static void on_first_try(struct call *call, const char *event, void *arg)
 {
     (void)arg;
     if (strcmp(event, EVENT_ENDED) == 0)
-        answer_waiting(call);
+        answer_release(call);
+}
+
+/* Retell has no queue: a call rings at once. */
+static void on_ringing(struct call *call, void *arg)
+{
+    (void)call;
+    (void)arg;
 }
 
 static void on_answered(struct call *call, void *arg)
@@ -182,15 +194,16 @@ static void on_answered(struct call *call, void *arg)
 static void on_ended(struct call *call, void *arg)
 {
     if (event_send(arg, call, EVENT_ENDED, RETELL_VIEW_ENDED))
-        answer_waiting(call);
+        answer_release(call);
 }
 
 static void on_analyzed(struct call *call, void *arg)
 {
-    (void)event_send(arg, call, EVENT_ANALYZED, RETELL_VIEW_ANALYZED);
+    if (!fault_is_in(call->faults, FAULT_SUMMARY_NEVER))
+        (void)event_send(arg, call, EVENT_ANALYZED, RETELL_VIEW_ANALYZED);
 }
 
-static const struct exchange_listener LISTENER = {on_answered, on_ended, on_analyzed};
+static const struct exchange_listener LISTENER = {on_ringing, on_answered, on_ended, on_analyzed};
 
 /* ---- POST /v2/create-phone-call ---- */
 
@@ -200,39 +213,30 @@ static void refuse_create(struct retell *r, struct http_request *req, const char
     reply_error(req, status, status == 400 ? why : NULL);
 }
 
-static void answer_placed(struct retell *r, struct http_request *req, struct call *call)
+static void give_call(struct http_request *req, const struct call *call, void *arg)
 {
-    if (call->faults & FAULT_BIT(FAULT_RESET)) {
-        http_request_reset(req);
-    } else if ((call->faults & FAULT_BIT(FAULT_CALLBACK_EARLY)) && webhook_url(r, call)) {
-        call->waiting = req;
-        calls_hold(call);
-        http_request_attach(req, call);
-    } else {
-        reply_call(req, 201, call, RETELL_VIEW_CREATED);
-    }
+    (void)arg;
+    reply_call(req, 201, call, RETELL_VIEW_CREATED);
+}
+
+static void give_error(struct http_request *req, void *arg)
+{
+    (void)arg;
+    reply_error(req, 500, NULL);
 }
 
 static void place(struct retell *r, struct http_request *req, struct call_order *order)
 {
-    const struct carrier_request request = {
-        .started_us = http_request_started_us(req),
-        .placed_status = 201,
-        .throttled_status = 429,
-        .unavailable_status = 503,
+    static const int STATUSES[CARRIER_VERDICTS] = {
+        [CARRIER_PLACED] = 201,     [CARRIER_THROTTLED] = 429,   [CARRIER_CONCURRENCY] = 429,
+        [CARRIER_NO_CREDITS] = 402, [CARRIER_UNAVAILABLE] = 503,
     };
-    struct call *call = NULL;
-    switch (carrier_place(r->carrier, &request, order, &call)) {
-    case CARRIER_PLACED:
-        answer_placed(r, req, call);
-        break;
-    case CARRIER_THROTTLED:
-        reply_error(req, request.throttled_status, NULL);
-        break;
-    case CARRIER_UNAVAILABLE:
-        reply_error(req, request.unavailable_status, NULL);
-        break;
-    }
+    const struct carrier_request request = {.started_us = http_request_started_us(req), .statuses = STATUSES};
+    const struct carrier_answer answer = carrier_place(r->carrier, &request, order);
+    if (answer.verdict == CARRIER_PLACED || answer.verdict == CARRIER_LOST)
+        answer_give(&r->answers, req, &answer, answer.call && webhook_url(r, answer.call));
+    else
+        reply_error(req, STATUSES[answer.verdict], NULL);
 }
 
 static bool is_json(const struct http_request *req)
@@ -269,16 +273,6 @@ static void on_create(struct http_request *req, void *arg)
         place(r, req, &order);
     call_order_clear(&order);
     buf_free(&why);
-}
-
-static void on_create_gone(struct http_request *req, void *arg)
-{
-    (void)arg;
-    struct call *call = http_request_attached(req);
-    if (!call)
-        return;
-    call->waiting = NULL;
-    calls_release(call);
 }
 
 /* ---- the other requests ---- */
@@ -351,21 +345,12 @@ static void on_concurrency(struct http_request *req, void *arg)
     cJSON_Delete(answer);
 }
 
-/* What no route takes, and limits met. A create request that is refused so is a request all the same. */
-static void on_refuse(struct http_request *req, int status, const char *detail, void *arg)
-{
-    struct retell *r = arg;
-    if (strcmp(http_request_path(req), CREATE_PATH) == 0)
-        carrier_refuse(r->carrier, http_request_started_us(req), NULL, status, detail);
-    reply_error(req, status, status == 404 ? "Not Found" : detail);
-}
-
 static const struct http_route ROUTES[] = {
     {.method = "POST",
      .pattern = CREATE_PATH,
      .max_body_bytes = LIMIT_SMALL_BODY_BYTES,
      .on_complete = on_create,
-     .on_gone = on_create_gone},
+     .on_gone = answer_gone},
     {.method = "GET", .pattern = "/v2/get-call/{call_id}", .on_complete = on_get},
     {.method = "POST", .pattern = "/v3/list-calls", .max_body_bytes = LIMIT_SMALL_BODY_BYTES, .on_complete = on_list},
     {.method = "POST",
@@ -375,7 +360,20 @@ static const struct http_route ROUTES[] = {
     {.method = "GET", .pattern = "/get-concurrency", .on_complete = on_concurrency},
 };
 
+/* A create request that is refused so is a request all the same. */
+void retell_refuse(struct retell *r, struct http_request *req, int status, const char *detail)
+{
+    if (strcmp(http_request_path(req), CREATE_PATH) == 0)
+        carrier_refuse(r->carrier, http_request_started_us(req), NULL, status, detail);
+    reply_error(req, status, status == 404 ? "Not Found" : detail);
+}
+
 /* ---- making ---- */
+
+static int make_call_id(char ret_id[CALL_ID_CAP])
+{
+    return ident_make_random(CALL_ID_PREFIX, CALL_ID_RANDOM, ret_id, CALL_ID_CAP);
+}
 
 static int make_parts(struct retell *r, struct loop *loop, const struct retell_config *config)
 {
@@ -390,16 +388,23 @@ static int make_parts(struct retell *r, struct loop *loop, const struct retell_c
         .on_first_try = on_first_try,
         .arg = r,
     };
-    int err = courier_create(loop, &r->style, config->witness, &r->courier);
+    r->answers = (struct answer_style){
+        .loop = loop,
+        .slow_ms = config->world->slow_ms,
+        .placed_status = 201,
+        .give_call = give_call,
+        .give_error = give_error,
+        .arg = r,
+    };
+    int err = courier_create(loop, &r->style, config->world->witness, &r->courier);
     if (err)
         return err;
     const struct carrier_config carrier = {
-        .fates = config->fates,
-        .faults = config->faults,
-        .timing = config->timing,
+        .world = config->world,
         .listener = &LISTENER,
         .listener_arg = r,
-        .witness = config->witness,
+        .make_id = make_call_id,
+        .turns_away = true, /* disconnection_reason concurrency_limit_reached */
     };
     return carrier_create(loop, &carrier, &r->carrier);
 }
@@ -417,7 +422,6 @@ int retell_create(struct loop *loop, struct http_server *server, const struct re
         retell_free(r);
         return err;
     }
-    http_server_on_refuse(server, on_refuse, r);
     *ret_retell = r;
     return 0;
 }

@@ -19,10 +19,7 @@
 #include "common/base/err.h"
 #include "common/http/server.h"
 #include "common/loop/loop.h"
-#include "tests/carrier/exchange.h"
-#include "tests/carrier/fate.h"
-#include "tests/carrier/fault.h"
-#include "tests/carrier/witness.h"
+#include "tests/carrier/carrier.h"
 
 struct retell;
 
@@ -30,15 +27,14 @@ struct retell;
 struct retell_config {
     const char *api_key;
     const char *webhook_url; /* the account's; NULL: none */
-    struct fate_plan fates;
-    struct fault_plan faults;
-    struct exchange_timing timing;
-    struct witness *witness; /* NULL: none; borrowed */
+    const struct carrier_world *world; /* borrowed for the front's life */
 };
 
 /* Adds its routes to `server`, which must be freed before it. */
 int retell_create(struct loop *loop, struct http_server *server, const struct retell_config *config,
                   struct retell **ret_retell) MUST_CHECK;
+/* Answers in Retell's words what no route takes, and limits met: for http_server_on_refuse(). */
+void retell_refuse(struct retell *r, struct http_request *req, int status, const char *detail);
 /* Accepts NULL. */
 void retell_free(struct retell *r);
 

@@ -5,6 +5,7 @@
 
 #include "common/base/buf.h"
 #include "common/json/json.h"
+#include "tests/carrier/fault.h"
 
 #define URL_BYTES_MAX 256
 #define MS_PER_S 1000
@@ -13,6 +14,7 @@
 static const char *status_name(const struct call *call)
 {
     switch (call->phase) {
+    case CALL_QUEUED:
     case CALL_RINGING:
         return "registered";
     case CALL_TALKING:
@@ -43,6 +45,12 @@ static const char *reason_name(enum call_end end)
         return "dial_failed";
     case CALL_END_VOICEMAIL:
         return "voicemail_reached";
+    case CALL_END_BLOCKED:
+        return "marked_as_spam";
+    case CALL_END_INVALID_NUMBER:
+        return "invalid_destination";
+    case CALL_END_CONCURRENCY:
+        return "concurrency_limit_reached";
     case CALL_END_NONE:
         break;
     }
@@ -153,6 +161,11 @@ static bool has_analysis(enum retell_view view)
     return view == RETELL_VIEW_GET || view == RETELL_VIEW_LISTED || view == RETELL_VIEW_ANALYZED;
 }
 
+static bool is_analyzed(const struct call *call)
+{
+    return call->phase == CALL_ANALYZED && !fault_is_in(call->faults, FAULT_SUMMARY_NEVER);
+}
+
 static bool fill(cJSON *object, const struct call *call, enum retell_view view)
 {
     if (view == RETELL_VIEW_CREATED)
@@ -162,7 +175,7 @@ static bool fill(cJSON *object, const struct call *call, enum retell_view view)
            (!call_was_connected(call) || add_number(object, "start_timestamp", call->answered_ms)) &&
            (!is_over || add_result(object, call)) &&
            (!is_over || !has_transcript(view) || add_transcript(object, call)) &&
-           (call->phase != CALL_ANALYZED || !has_analysis(view) || add_analysis(object, call));
+           (!is_analyzed(call) || !has_analysis(view) || add_analysis(object, call));
 }
 
 cJSON *retell_view(const struct call *call, enum retell_view view)

@@ -7,10 +7,7 @@ What is expected of outcomes and faults is computed here from the definition in 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import http.client
 import json
-import pathlib
 import socket
 import threading
 import time
@@ -18,112 +15,22 @@ from typing import Any, Iterator
 
 import pytest
 
+from tests.support.carrier import FROM, KEY, OUTCOMES, TO, Carrier, fate, strikes
 from tests.support.http_receiver import Answer, HttpReceiver, Received
-from tests.support.processes import Process, run
+from tests.support.processes import run
 from tests.support.retell import is_signed
 from tests.support.waiting import wait_until
 
-KEY = "key_of_the_test"
-FROM = "+15550009999"
-TO = "+15550001111"
-OUTCOMES = ["completed", "busy", "no_answer", "failed", "voicemail"]
 REASONS = {
     "completed": {"user_hangup", "agent_hangup"},
     "busy": {"dial_busy"},
     "no_answer": {"dial_no_answer"},
     "failed": {"dial_failed"},
     "voicemail": {"voicemail_reached"},
+    "blocked": {"marked_as_spam"},
+    "invalid_number": {"invalid_destination"},
 }
 CONNECTED = {"completed", "voicemail"}
-
-
-def draw(name: str, seed: int, number: str, count: int) -> int:
-    return int.from_bytes(hashlib.sha256(f"{name}:{seed}:{number}:{count}".encode()).digest()[:8], "big")
-
-
-def fate(seed: int, number: str, dial: int, weights: dict[str, int]) -> str:
-    point = draw("outcome", seed, number, dial) % sum(weights.values())
-    for outcome in OUTCOMES:
-        if point < weights.get(outcome, 0):
-            return outcome
-        point -= weights.get(outcome, 0)
-    raise AssertionError("unreachable")
-
-
-def strikes(fault: str, seed: int, number: str, request: int, rate: float) -> bool:
-    return (draw(f"fault.{fault}", seed, number, request) >> 11) / 2**53 < rate
-
-
-class Carrier:
-    """A running carrier and a client of it."""
-
-    def __init__(self, directory: pathlib.Path, *args: str, webhook_url: str = "", listen: str = "127.0.0.1:0") -> None:
-        key_file = directory / "key"
-        key_file.write_text(KEY + "\n")
-        self.log_path = directory / "carrier.jsonl"
-        common = ["--listen", listen, "--api-key-file", str(key_file), "--log", str(self.log_path)]
-        webhook = ["--webhook-url", webhook_url] if webhook_url else []
-        self.process = Process("carillon-carrier", *common, *webhook, *args)
-
-    def __enter__(self) -> Carrier:
-        self.process.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self.process.__exit__(*error)
-
-    def send(
-        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
-    ) -> tuple[int, Any, http.client.HTTPMessage]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.process.port, timeout=30)
-        try:
-            data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-            connection.request(
-                method,
-                path,
-                data,
-                {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json", **(headers or {})},
-            )
-            answer = connection.getresponse()
-            text = answer.read()
-            return answer.status, json.loads(text) if text else None, answer.headers
-        finally:
-            connection.close()
-
-    def create(self, to: str = TO, token: str = "", **members: Any) -> tuple[int, Any, http.client.HTTPMessage]:
-        body = {"from_number": FROM, "to_number": to, **members}
-        if token:
-            body["metadata"] = {"carillon_token": token, **body.get("metadata", {})}
-        return self.send("POST", "/v2/create-phone-call", body)
-
-    def place(self, to: str = TO, token: str = "", **members: Any) -> dict[str, Any]:
-        status, call, _ = self.create(to, token, **members)
-        assert status == 201, call
-        return call
-
-    def call(self, call_id: str) -> dict[str, Any]:
-        status, call, _ = self.send("GET", f"/v2/get-call/{call_id}")
-        assert status == 200, call
-        return call
-
-    def wait_call(self, call_id: str, *statuses: str) -> dict[str, Any]:
-        seen: dict[str, Any] = {}
-
-        def reached() -> bool:
-            seen.update(self.call(call_id))
-            return seen["call_status"] in statuses
-
-        wait_until(reached, what=f"{call_id} is {statuses}, was {seen}")
-        return seen
-
-    def witness(self, event: str = "") -> list[dict[str, Any]]:
-        lines = [json.loads(line) for line in self.log_path.read_text().splitlines()]
-        return [line for line in lines if not event or line["ev"] == event]
-
-    def wait_witness(self, event: str, count: int) -> list[dict[str, Any]]:
-        return wait_until(
-            lambda: found if len(found := self.witness(event)) >= count else None, what=f"{count} lines of {event}"
-        )
 
 
 @pytest.fixture

@@ -10,7 +10,13 @@
 
 #include <cmocka.h>
 
+#include "common/base/ident.h"
 #include "tests/carrier/numbers.h"
+
+static int make_id(char ret_id[CALL_ID_CAP])
+{
+    return ident_make_random("call_", 20, ret_id, CALL_ID_CAP);
+}
 
 static struct call_order order_to(const char *to, const char *token)
 {
@@ -38,7 +44,7 @@ static void finish(struct call *call)
 static void test_calls_are_found_by_id_token_and_age(void **state)
 {
     (void)state;
-    struct calls *calls = calls_create(10, 1 << 20);
+    struct calls *calls = calls_create(10, 1 << 20, make_id);
     struct call *first = add(calls, "a");
     struct call *second = add(calls, NULL);
     struct call *third = add(calls, "a");
@@ -61,7 +67,7 @@ static void test_calls_are_found_by_id_token_and_age(void **state)
 static void test_the_oldest_call_that_is_over_makes_room(void **state)
 {
     (void)state;
-    struct calls *calls = calls_create(3, 1 << 20);
+    struct calls *calls = calls_create(3, 1 << 20, make_id);
     struct call *rings = add(calls, "rings");
     struct call *over = add(calls, "over");
     struct call *held = add(calls, "held");
@@ -90,7 +96,7 @@ static void test_the_oldest_call_that_is_over_makes_room(void **state)
 static void test_bytes_are_bounded_too(void **state)
 {
     (void)state;
-    struct calls *calls = calls_create(100, 3 * sizeof(struct call));
+    struct calls *calls = calls_create(100, 3 * sizeof(struct call), make_id);
     finish(add(calls, "a"));
     finish(add(calls, "b"));
     finish(add(calls, "c")); /* a call and its token are more than a third */
@@ -103,7 +109,7 @@ static void test_a_token_s_chain_survives_the_loss_of_any_link(void **state)
 {
     (void)state;
     for (int lost = 0; lost < 3; lost++) {
-        struct calls *calls = calls_create(4, 1 << 20);
+        struct calls *calls = calls_create(4, 1 << 20, make_id);
         struct call *same[3];
         for (int i = 0; i < 3; i++)
             same[i] = add(calls, "same");

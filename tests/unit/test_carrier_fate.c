@@ -117,6 +117,7 @@ static void test_weights_are_read_and_refused(void **state)
     } CASES[] = {
         {"completed=70,busy=10,no_answer=15,failed=5", 0, {70, 10, 15, 5, 0}},
         {"voicemail=1", 0, {0, 0, 0, 0, 1}},
+        {"invalid_number=2,blocked=3", 0, {0, 0, 0, 0, 0, 3, 2}},
         {"busy=1000000,completed=0", 0, {0, 1000000, 0, 0, 0}},
         {"", ERR_INVALID, {9}},
         {"completed", ERR_INVALID, {9}},

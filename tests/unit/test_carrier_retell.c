@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "common/base/ident.h"
 #include "common/json/json.h"
 #include "tests/carrier/calls.h"
 #include "tests/carrier/retell_filter.h"
@@ -125,7 +126,7 @@ static void test_bad_requests_are_refused_and_say_where(void **state)
 
 static struct call call_with(const char *token)
 {
-    struct call call = {.id = "call_1", .phase = CALL_RINGING, .placed_ms = 1000};
+    struct call call = {.id = "call_1", .phase = CALL_RINGING, .accepted_ms = 1000};
     struct call_order *order = &call.order;
     (void)snprintf(order->from, sizeof order->from, "+15550009999");
     (void)snprintf(order->to, sizeof order->to, "+15550001111");
@@ -353,9 +354,14 @@ static void test_filters_of_another_form_are_refused(void **state)
 
 /* ---- pages ---- */
 
+static int make_id(char ret_id[CALL_ID_CAP])
+{
+    return ident_make_random("call_", 20, ret_id, CALL_ID_CAP);
+}
+
 static struct calls *calls_listed(int n, char ids[][CALL_ID_CAP])
 {
-    struct calls *calls = calls_create(100, 1 << 20);
+    struct calls *calls = calls_create(100, 1 << 20, make_id);
     for (int i = 0; i < n; i++) {
         struct call made = call_with(i % 2 ? "odd" : "even");
         (void)snprintf(made.order.to, sizeof made.order.to, "+1555000%04u", (unsigned)i / 2 % 10000);
@@ -475,7 +481,7 @@ static void test_bad_list_requests_are_refused(void **state)
         "{\"filter_criteria\":{\"nothing\":{}}}",
     };
     (void)state;
-    struct calls *calls = calls_create(10, 1 << 20);
+    struct calls *calls = calls_create(10, 1 << 20, make_id);
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         struct buf out;
         struct buf why;
