@@ -10,8 +10,11 @@
 
 #define ERR_STATE openssl_err_state
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #undef ERR_STATE
 
 #endif

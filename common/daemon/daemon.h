@@ -3,8 +3,9 @@
  * The skeleton that every process fills in. It reads the options, sets up logs, loop, signals, secrets, Redis and HTTP,
  * answers /healthz, /readyz and /metrics, prints "listening http://..." on stdout once ready, drains at SIGTERM (a
  * second one ends at once), reloads at SIGHUP, and turns failures into exit codes: 0 done, 1 failed, 2 usage,
- * 3 configuration, 4 Redis unreachable at start (or not fit: a replica, a policy that evicts, a wrong password). Until
- * start() has run, every route but those three answers 503.
+ * 3 configuration (a permission that Redis's user lacks is one), 4 Redis unreachable at start (or not fit: a replica, a
+ * policy that evicts, a certificate that does not hold, a wrong password). Until start() has run, every route but those
+ * three answers 503.
  */
 #ifndef CARILLON_DAEMON_DAEMON_H
 #define CARILLON_DAEMON_DAEMON_H

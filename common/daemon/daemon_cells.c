@@ -28,6 +28,16 @@ static void retry_later(struct daemon *d, int err, const char *detail)
     loop_timer_arm_us(d->cells_timer, RETRY_US);
 }
 
+/* What the user may not do in a cell it will not be permitted by waiting. */
+static bool refuse_permission(struct daemon *d, const char *error)
+{
+    const char *user = conf_str(d->conf, "redis-user");
+    char detail[sizeof d->refusal_detail];
+    snprintf(detail, sizeof detail, "the user %s lacks a permission for cell_open in cell %s: %s",
+             user ? user : "default", d->cells[d->n_opened], error);
+    return daemon_refuse(d, REDIS_REFUSAL_PERMISSION, detail);
+}
+
 static void on_opened(const struct redisReply *reply, int err, void *arg)
 {
     struct daemon *d = arg;
@@ -40,6 +50,8 @@ static void on_opened(const struct redisReply *reply, int err, void *arg)
         daemon_end(d, DAEMON_EXIT_CONFIGURATION);
         return;
     }
+    if (refused == ERR_AUTH && refuse_permission(d, reply_error(reply)))
+        return;
     if (refused) {
         retry_later(d, refused, reply_error(reply));
         return;

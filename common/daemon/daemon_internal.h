@@ -48,6 +48,7 @@ struct daemon {
 
     struct redis *redis;
     struct redis *wake; /* listens for hints; NULL where the process wants none */
+    bool is_wake_known; /* it listens, or said why not */
     bool is_redis_usable; /* ready, and every cell was opened since */
     size_t n_opened; /* cells that the connection as it is has been introduced to */
     enum redis_refusal refusal; /* why not */
@@ -78,6 +79,8 @@ bool daemon_connect(struct daemon *d);
 /* "unreachable", "replica", ... */
 const char *daemon_refusal_name(enum redis_refusal refusal);
 
+/* Notes why Redis is not usable. True, and the process is about to end, where it starts and waiting would not help. */
+bool daemon_refuse(struct daemon *d, enum redis_refusal why, const char *detail);
 /* Every cell speaks our schema: the process starts, or goes on. */
 void daemon_usable(struct daemon *d);
 

@@ -7,6 +7,7 @@
 
 #include "common/base/ident.h"
 #include "common/base/log.h"
+#include "common/redis/redis_options.h"
 
 #define DRAIN_TIMEOUT_MAX_MS 3600000
 
@@ -71,12 +72,8 @@ static int check_cells(const char *text, const char **ret_why)
 }
 
 static const struct conf_option redis_options[] = {
-    {.name = "redis-url",
-     .kind = CONF_STR,
-     .flags = CONF_REQUIRED,
-     .help = "redis://HOST[:PORT][/DB] or unix:///PATH[?db=N]"},
-    {.name = "redis-user", .kind = CONF_STR, .help = "the user to authenticate as (default: Redis's default user)"},
-    {.name = "redis-password-file", .kind = CONF_FILE, .help = "a file whose only line is the password"},
+    {.name = "redis-url", .kind = CONF_STR, .flags = CONF_REQUIRED, .help = REDIS_URL_HELP},
+    REDIS_OPTION_ROWS,
     {.name = "cells",
      .kind = CONF_STR,
      .default_text = "c0",

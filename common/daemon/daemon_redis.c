@@ -7,9 +7,9 @@
 
 #include "common/base/file.h"
 #include "common/base/log.h"
+#include "common/redis/redis_options.h"
 
 #define START_DEADLINE_US 10000000 /* a Redis that starts at the same time as we do has this long */
-#define PASSWORD_MAX_BYTES 1024u
 
 const char *daemon_refusal_name(enum redis_refusal refusal)
 {
@@ -18,8 +18,12 @@ const char *daemon_refusal_name(enum redis_refusal refusal)
         return "cells"; /* connected, but a cell was not opened */
     case REDIS_REFUSAL_UNREACHABLE:
         return "unreachable";
+    case REDIS_REFUSAL_TLS:
+        return "tls";
     case REDIS_REFUSAL_AUTH:
         return "auth";
+    case REDIS_REFUSAL_PERMISSION:
+        return "permission";
     case REDIS_REFUSAL_REPLICA:
         return "replica";
     case REDIS_REFUSAL_POLICY:
@@ -35,15 +39,16 @@ const char *daemon_refusal_name(enum redis_refusal refusal)
 /* True for what another second of waiting does not change. */
 static bool is_final(enum redis_refusal refusal)
 {
-    return refusal == REDIS_REFUSAL_AUTH || refusal == REDIS_REFUSAL_REPLICA || refusal == REDIS_REFUSAL_POLICY ||
-           refusal == REDIS_REFUSAL_SCRIPTS;
+    return refusal == REDIS_REFUSAL_TLS || refusal == REDIS_REFUSAL_AUTH || refusal == REDIS_REFUSAL_PERMISSION ||
+           refusal == REDIS_REFUSAL_REPLICA || refusal == REDIS_REFUSAL_POLICY || refusal == REDIS_REFUSAL_SCRIPTS;
 }
 
 static void give_up(struct daemon *d)
 {
     log_error("redis.unusable", log_str("reason", daemon_refusal_name(d->refusal)),
               log_str("detail", d->refusal_detail));
-    daemon_end(d, DAEMON_EXIT_REDIS);
+    /* What a user may do is a setting like any other; all else is about the Redis that was met. */
+    daemon_end(d, d->refusal == REDIS_REFUSAL_PERMISSION ? DAEMON_EXIT_CONFIGURATION : DAEMON_EXIT_REDIS);
 }
 
 static void on_start_deadline(void *arg)
@@ -60,14 +65,32 @@ static void on_ready(void *arg)
     daemon_open_cells(d);
 }
 
+/* The commands' connection is usable, and of the listening one it is known whether it may listen. */
+static void start_when_known(struct daemon *d)
+{
+    if (d->phase != DAEMON_STARTING || !d->is_redis_usable || (d->wake && !d->is_wake_known))
+        return;
+    loop_timer_disarm(d->start_timer);
+    daemon_serve(d);
+}
+
 void daemon_usable(struct daemon *d)
 {
     d->is_redis_usable = true;
-    loop_timer_disarm(d->start_timer);
     if (d->phase == DAEMON_STARTING)
-        daemon_serve(d);
+        start_when_known(d);
     else if (d->is_started && d->spec->on_redis_ready)
         d->spec->on_redis_ready(d->state);
+}
+
+bool daemon_refuse(struct daemon *d, enum redis_refusal why, const char *detail)
+{
+    d->refusal = why;
+    snprintf(d->refusal_detail, sizeof d->refusal_detail, "%s", detail ? detail : "");
+    if (d->phase != DAEMON_STARTING || !is_final(why))
+        return false;
+    give_up(d);
+    return true;
 }
 
 static void on_down(enum redis_refusal why, const char *detail, void *arg)
@@ -75,12 +98,8 @@ static void on_down(enum redis_refusal why, const char *detail, void *arg)
     struct daemon *d = arg;
     bool was_usable = d->is_redis_usable;
     d->is_redis_usable = false;
-    d->refusal = why;
-    snprintf(d->refusal_detail, sizeof d->refusal_detail, "%s", detail ? detail : "");
-    if (d->phase == DAEMON_STARTING && is_final(why)) {
-        give_up(d);
+    if (daemon_refuse(d, why, detail))
         return;
-    }
     log_warn("redis.down", log_str("reason", daemon_refusal_name(why)), log_str("detail", d->refusal_detail));
     if (was_usable && d->is_started && d->spec->on_redis_down)
         d->spec->on_redis_down(d->state);
@@ -108,15 +127,22 @@ static void on_wake_message(const char *channel, size_t channel_len, const char 
 
 static void on_wake_ready(void *arg)
 {
-    const struct daemon *d = arg;
+    struct daemon *d = arg;
+    d->is_wake_known = true;
+    start_when_known(d);
     for (size_t i = 0; i < d->n_cells; i++)
         wake(d, i);
 }
 
 static void on_wake_down(enum redis_refusal why, const char *detail, void *arg)
 {
-    (void)arg;
+    struct daemon *d = arg;
+    /* Without hints a process works, only later; but it shall not come to that by a forgotten permission. */
+    if (why == REDIS_REFUSAL_PERMISSION && daemon_refuse(d, why, detail))
+        return;
     log_warn("redis.wake_down", log_str("reason", daemon_refusal_name(why)), log_str("detail", detail));
+    d->is_wake_known = true;
+    start_when_known(d);
 }
 
 static bool listen_for_wakes(struct daemon *d, struct redis_config config)
@@ -136,34 +162,29 @@ static bool listen_for_wakes(struct daemon *d, struct redis_config config)
 
 /* ---- connecting ---- */
 
-static bool connect_with(struct daemon *d, const char *password)
+static bool connect_with(struct daemon *d, const struct redis_config *config)
 {
     const char *why = "";
-    struct redis_config config = {
-        .url = conf_str(d->conf, "redis-url"),
-        .user = conf_str(d->conf, "redis-user"),
-        .password = password,
-        .name = d->spec->name,
-    };
-    int err = redis_create(d->loop, &config, on_ready, on_down, d, &d->redis, &why);
+    int err = redis_create(d->loop, config, on_ready, on_down, d, &d->redis, &why);
     if (err) {
         log_error("redis.bad_url", log_err(err), log_str("detail", why));
         return false;
     }
-    return !d->spec->wake_channel || listen_for_wakes(d, config);
+    return !d->spec->wake_channel || listen_for_wakes(d, *config);
 }
 
 bool daemon_connect(struct daemon *d)
 {
-    const char *path = conf_str(d->conf, "redis-password-file");
+    struct redis_config config;
     char *password = NULL;
-    int err = path ? file_read_secret(path, PASSWORD_MAX_BYTES, &password) : 0;
+    int err = redis_options_read(d->conf, &config, &password);
     if (err) {
-        log_error("redis.password_unreadable", log_str("path", path), log_err(err),
+        log_error("redis.password_unreadable", log_str("path", conf_str(d->conf, "redis-password-file")), log_err(err),
                   log_str("detail", err == ERR_IO ? strerror(errno) : "the file must hold one line"));
         return false;
     }
-    bool is_connecting = connect_with(d, password);
+    config.name = d->spec->name;
+    bool is_connecting = connect_with(d, &config);
     file_free_secret(password);
     if (!is_connecting)
         return false;

@@ -20,6 +20,8 @@
 /* "$<length>\r\n" and "\r\n" around an argument. */
 #define ARG_OVERHEAD_BYTES 32
 #define ARGV_CAP_MIN 64
+/* The type of a TLS record that complains (RFC 8446, section 5.1); no reply begins so. */
+#define TLS_ALERT 0x15
 /* Beside a full queue, each script may be loaded again (script.c). */
 #define PENDING_MAX (LIMIT_REDIS_PENDING + LUA_SCRIPT_COUNT)
 
@@ -56,6 +58,7 @@ static void destroy(struct redis *r)
     loop_timer_free(r->timer);
     heap_free(r->deadlines);
     redis_channels_free(r);
+    redis_tls_free(r->tls);
     free(r->user);
     wipe_free(r->password);
     free(r->name);
@@ -86,11 +89,11 @@ static int64_t due_us(const struct redis *r)
     case REDIS_STATE_WAITING:
     case REDIS_STATE_LOOKUP:
     case REDIS_STATE_CONNECTING:
+    case REDIS_STATE_TLS:
     case REDIS_STATE_AUTH:
     case REDIS_STATE_SESSION:
     case REDIS_STATE_ROLE:
     case REDIS_STATE_POLICY:
-    case REDIS_STATE_POLICY_INFO:
     case REDIS_STATE_RUN_ID:
     case REDIS_STATE_SCRIPTS:
     case REDIS_STATE_CHANNELS:
@@ -133,9 +136,24 @@ static char *dup_or_null(const char *text, bool *ret_failed)
     return copy;
 }
 
-static int set_up(struct redis *r, const struct redis_config *config)
+static int set_up_tls(struct redis *r, const struct redis_config *config, const char **ret_why)
+{
+    const struct redis_tls_files files = {.ca = config->ca_file, .cert = config->cert_file, .key = config->key_file};
+    if (r->url.is_tls)
+        return redis_tls_create(r->url.host, r->url.addr_len > 0, &files, &r->tls, ret_why);
+    if (!files.ca && !files.cert && !files.key)
+        return 0;
+    *ret_why = "certificates are given, but only rediss:// uses them";
+    return ERR_INVALID;
+}
+
+static int set_up(struct redis *r, const struct redis_config *config, const char **ret_why)
 {
     bool failed = false;
+    int rc = set_up_tls(r, config, ret_why);
+    if (rc < 0)
+        return rc;
+    *ret_why = "out of memory";
     r->user = dup_or_null(config->user, &failed);
     r->password = dup_or_null(config->password, &failed);
     r->name = dup_or_null(config->name, &failed);
@@ -150,6 +168,7 @@ int redis_create(struct loop *loop, const struct redis_config *config, redis_rea
 {
     int64_t timeout_ms = config->connect_timeout_ms > 0 ? config->connect_timeout_ms : CONNECT_TIMEOUT_MS;
     struct redis_url url;
+    const char *why = NULL;
     int rc = redis_url_parse(config->url, &url, ret_why);
     if (rc < 0)
         return rc;
@@ -171,9 +190,9 @@ int redis_create(struct loop *loop, const struct redis_config *config, redis_rea
                         .wake_us = clock_mono_us()};
     STAILQ_INIT(&r->queue);
     STAILQ_INIT(&r->channels);
-    rc = set_up(r, config);
+    rc = set_up(r, config, &why);
     if (rc < 0) {
-        *ret_why = "out of memory";
+        *ret_why = why;
         destroy(r);
         return rc;
     }
@@ -383,6 +402,7 @@ int redis_reader_create(struct redis *r)
     r->reader->fn = &r->reader_fns;
     r->reader->privdata = r;
     r->reply_bytes = 0;
+    r->has_answered = false;
     return 0;
 }
 
@@ -435,10 +455,15 @@ void redis_read(struct bufferevent *bev, void *arg)
     struct redis *r = arg;
     struct evbuffer *input = bufferevent_get_input(bev);
     redis_enter(r);
+    r->has_answered = true;
     while (r->bev == bev && evbuffer_get_length(input) > 0) {
         struct evbuffer_iovec part;
         if (evbuffer_peek(input, FEED_BYTES, NULL, &part, 1) < 1)
             break;
+        if (r->reply_bytes == 0 && *(const unsigned char *)part.iov_base == TLS_ALERT) {
+            lose_protocol(r, "the server speaks TLS, and the URL does not begin with rediss://");
+            break;
+        }
         size_t len = part.iov_len < FEED_BYTES ? part.iov_len : FEED_BYTES;
         if (redisReaderFeed(r->reader, part.iov_base, len) != REDIS_OK) {
             lose_protocol(r, r->reader->errstr);

@@ -5,8 +5,9 @@
  * pauses; commands that were under way then get NULL for a reply: what became of them is not known. Commands given
  * while it is not ready are refused at once with ERR_UNAVAILABLE (fail closed: nothing is queued for later).
  *
- * Before it says ready it authenticates, selects the database, checks ROLE (must be a primary), maxmemory-policy (must
- * be noeviction), reads the run id and loads the scripts.
+ * Before it says ready it makes sure, over rediss://, whom it speaks to (redis_tls.h), authenticates, selects the
+ * database, checks ROLE (must be a primary) and maxmemory-policy (must be noeviction), reads the run id and loads the
+ * scripts.
  */
 #ifndef CARILLON_REDIS_REDIS_H
 #define CARILLON_REDIS_REDIS_H
@@ -22,10 +23,14 @@
 struct redis;
 
 struct redis_config {
-    const char *url; /* redis://[host][:port][/db] or unix:///path[?db=N]; copied */
+    const char *url; /* redis[s]://[host][:port][/db] or unix:///path[?db=N]; copied */
     const char *user; /* NULL: the default user; copied */
     const char *password; /* NULL: none; copied, wiped at free */
     const char *name; /* CLIENT SETNAME; NULL: none; copied */
+    /* PEM files for rediss://, refused with any other URL; copied, read again at each connection. */
+    const char *ca_file; /* whose word the server's certificate must have; NULL: whom the system believes */
+    const char *cert_file; /* our own certificate; NULL: none */
+    const char *key_file; /* its key */
     bool skip_checks; /* tools and the tests' own servers: no ROLE and policy checks */
     bool skip_scripts; /* a connection that only listens or administers */
     int64_t connect_timeout_ms; /* 0: 5000 */
@@ -35,7 +40,9 @@ struct redis_config {
 enum redis_refusal {
     REDIS_REFUSAL_NONE,
     REDIS_REFUSAL_UNREACHABLE,
+    REDIS_REFUSAL_TLS, /* the server cannot prove who it is, does not believe us, or speaks no TLS */
     REDIS_REFUSAL_AUTH,
+    REDIS_REFUSAL_PERMISSION, /* the user lacks a command, a key or a channel (NOPERM) */
     REDIS_REFUSAL_REPLICA,
     REDIS_REFUSAL_POLICY, /* maxmemory-policy is not noeviction */
     REDIS_REFUSAL_SCRIPTS, /* a script does not load */
@@ -64,7 +71,7 @@ struct redis_arg {
     size_t len;
 };
 
-/* Checks the URL (ERR_INVALID; rediss:// and sentinel:// are not built yet and say so) and starts connecting, from the
+/* Checks the URL (ERR_INVALID; sentinel:// is not built yet and says so) and the files, and starts connecting, from the
  * loop. `ret_why`, a borrowed static text, is written on failure only. `on_ready` and `on_down` may be NULL. */
 int redis_create(struct loop *loop, const struct redis_config *config, redis_ready_fn on_ready, redis_down_fn on_down,
                  void *arg, struct redis **ret_redis, const char **ret_why) MUST_CHECK;

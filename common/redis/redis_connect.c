@@ -40,12 +40,12 @@ struct redis_lookup {
 static const unsigned transitions[REDIS_STATE_COUNT] = {
     [REDIS_STATE_WAITING] = TO(REDIS_STATE_LOOKUP) | TO(REDIS_STATE_FREED),
     [REDIS_STATE_LOOKUP] = TO(REDIS_STATE_CONNECTING) | LOST_OR_FREED,
-    [REDIS_STATE_CONNECTING] = TO(REDIS_STATE_AUTH) | LOST_OR_FREED,
+    [REDIS_STATE_CONNECTING] = TO(REDIS_STATE_TLS) | LOST_OR_FREED,
+    [REDIS_STATE_TLS] = TO(REDIS_STATE_AUTH) | LOST_OR_FREED,
     [REDIS_STATE_AUTH] = TO(REDIS_STATE_SESSION) | LOST_OR_FREED,
     [REDIS_STATE_SESSION] = TO(REDIS_STATE_ROLE) | LOST_OR_FREED,
     [REDIS_STATE_ROLE] = TO(REDIS_STATE_POLICY) | LOST_OR_FREED,
-    [REDIS_STATE_POLICY] = TO(REDIS_STATE_POLICY_INFO) | LOST_OR_FREED,
-    [REDIS_STATE_POLICY_INFO] = TO(REDIS_STATE_RUN_ID) | LOST_OR_FREED,
+    [REDIS_STATE_POLICY] = TO(REDIS_STATE_RUN_ID) | LOST_OR_FREED,
     [REDIS_STATE_RUN_ID] = TO(REDIS_STATE_SCRIPTS) | LOST_OR_FREED,
     [REDIS_STATE_SCRIPTS] = TO(REDIS_STATE_CHANNELS) | LOST_OR_FREED,
     [REDIS_STATE_CHANNELS] = TO(REDIS_STATE_READY) | LOST_OR_FREED,
@@ -123,27 +123,52 @@ void redis_lose(struct redis *r, enum redis_refusal why)
 
 /* ---- the connection ---- */
 
+static void connected(struct redis *r, struct bufferevent *bev)
+{
+    bool is_secured = !r->tls || r->state == REDIS_STATE_TLS;
+    if (is_secured && bufferevent_enable(bev, EV_READ) < 0) {
+        redis_explain(r, "out of memory");
+        redis_lose(r, REDIS_REFUSAL_UNREACHABLE);
+    }
+    /* Enabling reads at once what TLS has received already; the connection may be lost over it. */
+    if (r->bev == bev)
+        redis_handshake_walk(r);
+}
+
+/* For those who mix up redis:// and rediss://: neither server says so, they only hang up. */
+static const char *hint(const struct redis *r)
+{
+    if (r->state == REDIS_STATE_TLS)
+        return " in the TLS handshake; does the server speak TLS?";
+    if (!r->tls && r->state > REDIS_STATE_TLS && r->state < REDIS_STATE_READY && !r->has_answered)
+        return " before any reply; does the server want rediss://?";
+    return "";
+}
+
+static void broke(struct redis *r, struct bufferevent *bev, bool is_closed, int error)
+{
+    enum redis_refusal why = REDIS_REFUSAL_UNREACHABLE;
+    bool is_secured = r->tls && r->state >= REDIS_STATE_TLS;
+    if (is_secured && redis_tls_explain(r->tls, bev, r->detail, sizeof r->detail))
+        why = REDIS_REFUSAL_TLS;
+    else if (r->state == REDIS_STATE_CONNECTING)
+        redis_explain(r, "connect: %s", evutil_socket_error_to_string(error));
+    else if (is_closed)
+        redis_explain(r, "closed by the server%s", hint(r));
+    else
+        redis_explain(r, "connection lost: %s%s", evutil_socket_error_to_string(error), hint(r));
+    redis_lose(r, why);
+}
+
 static void connection_event(struct bufferevent *bev, short what, void *arg)
 {
     struct redis *r = arg;
     int error = EVUTIL_SOCKET_ERROR();
     redis_enter(r);
-    if (what & BEV_EVENT_CONNECTED) {
-        if (bufferevent_enable(bev, EV_READ) < 0) {
-            redis_explain(r, "out of memory");
-            redis_lose(r, REDIS_REFUSAL_UNREACHABLE);
-        } else {
-            redis_handshake_walk(r);
-        }
-    } else {
-        if (what & BEV_EVENT_EOF) {
-            redis_explain(r, "closed by the server");
-        } else {
-            redis_explain(r, "%s: %s", r->state == REDIS_STATE_CONNECTING ? "connect" : "connection lost",
-                          evutil_socket_error_to_string(error));
-        }
-        redis_lose(r, REDIS_REFUSAL_UNREACHABLE);
-    }
+    if (what & BEV_EVENT_CONNECTED)
+        connected(r, bev);
+    else
+        broke(r, bev, what & BEV_EVENT_EOF, error);
     redis_leave(r);
 }
 
@@ -162,10 +187,29 @@ static int tune_tcp(int fd)
     return 0;
 }
 
-/* The one place that knows what carries the bytes. `fd` is connecting; it is the bufferevent's on success. */
-static struct bufferevent *transport_create(struct redis *r, int fd)
+static void carry(struct redis *r, struct bufferevent *bev)
 {
-    return bufferevent_socket_new(loop_base(r->loop), fd, BEV_OPT_CLOSE_ON_FREE);
+    r->bev = bev;
+    bufferevent_setcb(bev, redis_read, NULL, connection_event, r);
+    (void)bufferevent_set_max_single_read(bev, BYTES_PER_TURN);
+    (void)bufferevent_set_max_single_write(bev, BYTES_PER_TURN);
+}
+
+int redis_secure(struct redis *r)
+{
+    int fd = bufferevent_getfd(r->bev);
+    const char *why = "";
+    (void)bufferevent_setfd(r->bev, -1); /* keeps it open */
+    bufferevent_free(r->bev);
+    r->bev = NULL;
+    struct bufferevent *bev = redis_tls_open(r->tls, loop_base(r->loop), fd, &why);
+    if (!bev) {
+        close(fd);
+        redis_explain(r, "TLS: %s", why);
+        return ERR_INVALID;
+    }
+    carry(r, bev);
+    return 0;
 }
 
 /* The socket is ours and not bufferevent_socket_connect()'s own, so that it is closed on exec, tuned before its first
@@ -186,15 +230,13 @@ static int open_connection(struct redis *r, const struct sockaddr_storage *addr,
     rc = redis_reader_create(r);
     if (rc < 0)
         goto cleanup;
-    r->bev = transport_create(r, fd);
-    if (!r->bev) {
+    struct bufferevent *bev = bufferevent_socket_new(loop_base(r->loop), fd, BEV_OPT_CLOSE_ON_FREE);
+    if (!bev) {
         rc = ERR_NOMEM;
         goto cleanup;
     }
     fd = -1;
-    bufferevent_setcb(r->bev, redis_read, NULL, connection_event, r);
-    (void)bufferevent_set_max_single_read(r->bev, BYTES_PER_TURN);
-    (void)bufferevent_set_max_single_write(r->bev, BYTES_PER_TURN);
+    carry(r, bev);
     rc = bufferevent_socket_connect(r->bev, NULL, 0) < 0 ? ERR_NOMEM : 0;
 
 cleanup:
@@ -301,7 +343,9 @@ void redis_wake(struct redis *r)
     } else if (r->lookup && r->lookup->is_done) {
         lookup_end(r);
     } else {
-        redis_explain(r, "no connection within %lld ms", (long long)(r->connect_timeout_us / 1000));
+        bool is_tls = r->state == REDIS_STATE_TLS;
+        redis_explain(r, "no %s within %lld ms%s", is_tls ? "TLS handshake" : "connection",
+                      (long long)(r->connect_timeout_us / 1000), is_tls ? "; does the server speak TLS?" : "");
         redis_lose(r, REDIS_REFUSAL_UNREACHABLE);
     }
 }

@@ -25,9 +25,14 @@ static int ask(struct redis *r, const struct redis_arg *args, size_t n_args)
     return rc;
 }
 
-static enum redis_refusal refuse_error(struct redis *r, const redisReply *reply, const char *what,
-                                       enum redis_refusal otherwise)
+enum redis_refusal redis_refuse(struct redis *r, const redisReply *reply, const char *what,
+                                enum redis_refusal otherwise)
 {
+    if (reply_is_denied(reply)) {
+        redis_explain(r, "the user %s lacks a permission for %s: %s", r->user ? r->user : "default", what,
+                      reply_error(reply));
+        return REDIS_REFUSAL_PERMISSION;
+    }
     redis_explain(r, "%s: %s", what, reply_error(reply));
     if (reply_error_is(reply, "LOADING"))
         return REDIS_REFUSAL_LOADING;
@@ -59,6 +64,16 @@ static bool info_field(const redisReply *reply, const char *name, const char **r
         text += line_len + 1;
     }
     return false;
+}
+
+/* ---- TLS ---- */
+
+static int tls_send(struct redis *r)
+{
+    int rc = r->tls ? redis_secure(r) : 0;
+    if (r->tls && rc == 0)
+        r->step_sent++; /* no command, but something to wait for: an event of the connection */
+    return rc;
 }
 
 /* ---- AUTH ---- */
@@ -111,7 +126,7 @@ static enum redis_refusal session_judge(struct redis *r, const redisReply *reply
     bool is_name = r->name && r->step_answered == 0;
     if (!reply_error(reply) || (is_name && reply_error_is(reply, "NOPERM")))
         return REDIS_REFUSAL_NONE; /* the name is a courtesy to operators */
-    return refuse_error(r, reply, is_name ? "CLIENT SETNAME" : "SELECT", REDIS_REFUSAL_UNREACHABLE);
+    return redis_refuse(r, reply, is_name ? "CLIENT SETNAME" : "SELECT", REDIS_REFUSAL_UNREACHABLE);
 }
 
 /* ---- ROLE ---- */
@@ -127,7 +142,7 @@ static enum redis_refusal role_judge(struct redis *r, const redisReply *reply)
     const char *role;
     size_t len;
     if (reply_error(reply))
-        return refuse_error(r, reply, "ROLE", REDIS_REFUSAL_UNREACHABLE);
+        return redis_refuse(r, reply, "ROLE", REDIS_REFUSAL_UNREACHABLE);
     if (reply_str(reply_at(reply, 0), &role, &len) < 0) {
         redis_explain(r, "ROLE: an answer that makes no sense");
         return REDIS_REFUSAL_UNREACHABLE;
@@ -139,50 +154,29 @@ static enum redis_refusal role_judge(struct redis *r, const redisReply *reply)
     return REDIS_REFUSAL_NONE;
 }
 
-/* ---- maxmemory-policy: anything but noeviction would lose calls in silence ---- */
-
-static enum redis_refusal judge_policy(struct redis *r, const char *policy, size_t len)
-{
-    if (len == strlen("noeviction") && memcmp(policy, "noeviction", len) == 0)
-        return REDIS_REFUSAL_NONE;
-    redis_explain(r, "maxmemory-policy is %.*s, not noeviction", (int)len, policy);
-    return REDIS_REFUSAL_POLICY;
-}
+/* ---- maxmemory-policy: anything but noeviction would lose calls in silence. INFO tells it to users who may not run
+ * CONFIG GET, which would show them passwords too. ---- */
 
 static int policy_send(struct redis *r)
 {
-    const struct redis_arg args[] = {redis_arg_str("CONFIG"), redis_arg_str("GET"), redis_arg_str("maxmemory-policy")};
-    r->policy_seen = false;
-    return r->skip_checks ? 0 : ask(r, args, 3);
+    const struct redis_arg args[] = {redis_arg_str("INFO"), redis_arg_str("memory")};
+    return r->skip_checks ? 0 : ask(r, args, 2);
 }
 
 static enum redis_refusal policy_judge(struct redis *r, const redisReply *reply)
 {
     const char *policy;
     size_t len;
-    if (reply_str(reply_field(reply, "maxmemory-policy"), &policy, &len) < 0)
-        return REDIS_REFUSAL_NONE; /* not permitted, or not offered as managed Redis does: INFO tells as well */
-    r->policy_seen = true;
-    return judge_policy(r, policy, len);
-}
-
-static int policy_info_send(struct redis *r)
-{
-    const struct redis_arg args[] = {redis_arg_str("INFO"), redis_arg_str("memory")};
-    return r->skip_checks || r->policy_seen ? 0 : ask(r, args, 2);
-}
-
-static enum redis_refusal policy_info_judge(struct redis *r, const redisReply *reply)
-{
-    const char *policy;
-    size_t len;
     if (reply_error(reply))
-        return refuse_error(r, reply, "INFO memory", REDIS_REFUSAL_UNREACHABLE);
+        return redis_refuse(r, reply, "INFO memory", REDIS_REFUSAL_UNREACHABLE);
     if (!info_field(reply, "maxmemory_policy", &policy, &len)) {
-        redis_explain(r, "neither CONFIG GET nor INFO tells the maxmemory-policy");
+        redis_explain(r, "INFO memory tells no maxmemory-policy");
         return REDIS_REFUSAL_POLICY;
     }
-    return judge_policy(r, policy, len);
+    if (len == strlen("noeviction") && memcmp(policy, "noeviction", len) == 0)
+        return REDIS_REFUSAL_NONE;
+    redis_explain(r, "maxmemory-policy is %.*s, not noeviction", (int)len, policy);
+    return REDIS_REFUSAL_POLICY;
 }
 
 /* ---- the run id ---- */
@@ -206,7 +200,7 @@ static enum redis_refusal run_id_judge(struct redis *r, const redisReply *reply)
     if (r->skip_checks)
         return REDIS_REFUSAL_NONE;
     if (reply_error(reply))
-        return refuse_error(r, reply, "INFO server", REDIS_REFUSAL_UNREACHABLE);
+        return redis_refuse(r, reply, "INFO server", REDIS_REFUSAL_UNREACHABLE);
     redis_explain(r, "INFO server tells no run id");
     return REDIS_REFUSAL_UNREACHABLE;
 }
@@ -230,7 +224,7 @@ static enum redis_refusal scripts_judge(struct redis *r, const redisReply *reply
     const char *sha;
     size_t len;
     if (reply_error(reply))
-        return refuse_error(r, reply, lua_scripts[script].name, REDIS_REFUSAL_SCRIPTS);
+        return redis_refuse(r, reply, lua_scripts[script].name, REDIS_REFUSAL_SCRIPTS);
     if (reply_str(reply, &sha, &len) < 0 || len != REDIS_SHA_LEN) {
         redis_explain(r, "%s: SCRIPT LOAD answered no digest", lua_scripts[script].name);
         return REDIS_REFUSAL_SCRIPTS;
@@ -256,17 +250,17 @@ static int channels_send(struct redis *r)
 
 static enum redis_refusal channels_judge(struct redis *r, const redisReply *reply)
 {
-    return reply_error(reply) ? refuse_error(r, reply, "SUBSCRIBE", REDIS_REFUSAL_UNREACHABLE) : REDIS_REFUSAL_NONE;
+    return reply_error(reply) ? redis_refuse(r, reply, "SUBSCRIBE", REDIS_REFUSAL_UNREACHABLE) : REDIS_REFUSAL_NONE;
 }
 
 /* ---- the walk ---- */
 
 static const struct step steps[REDIS_STATE_COUNT] = {
+    [REDIS_STATE_TLS] = {tls_send, NULL},
     [REDIS_STATE_AUTH] = {auth_send, auth_judge},
     [REDIS_STATE_SESSION] = {session_send, session_judge},
     [REDIS_STATE_ROLE] = {role_send, role_judge},
     [REDIS_STATE_POLICY] = {policy_send, policy_judge},
-    [REDIS_STATE_POLICY_INFO] = {policy_info_send, policy_info_judge},
     [REDIS_STATE_RUN_ID] = {run_id_send, run_id_judge},
     [REDIS_STATE_SCRIPTS] = {scripts_send, scripts_judge},
     [REDIS_STATE_CHANNELS] = {channels_send, channels_judge},
@@ -297,8 +291,8 @@ void redis_handshake_walk(struct redis *r)
         }
         r->step_sent = 0;
         r->step_answered = 0;
+        redis_explain(r, "out of memory"); /* unless the step knows better */
         if (steps[r->state].send(r) < 0) {
-            redis_explain(r, "out of memory");
             redis_lose(r, REDIS_REFUSAL_UNREACHABLE);
             return;
         }

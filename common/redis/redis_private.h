@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The inside of a connection, shared by the files that make it: redis.c (commands, replies, deadlines, the end),
- * redis_connect.c (the states, the way to a connection and its loss), redis_handshake.c (from connected to ready),
- * redis_subscribe.c and script.c.
+ * redis_connect.c (the states, the way to a connection and its loss), redis_tls.c, redis_handshake.c (from connected to
+ * ready), redis_subscribe.c and script.c.
  */
 #ifndef CARILLON_REDIS_REDIS_PRIVATE_H
 #define CARILLON_REDIS_REDIS_PRIVATE_H
@@ -20,6 +20,7 @@
 #include "common/base/limits.h"
 #include "common/loop/loop.h"
 #include "common/redis/redis.h"
+#include "common/redis/redis_tls.h"
 #include "common/redis/redis_url.h"
 #include "common/redis/script.h"
 
@@ -28,11 +29,11 @@ enum redis_state {
     REDIS_STATE_WAITING, /* for the next attempt: the pause is its timer */
     REDIS_STATE_LOOKUP, /* of the host's name; its end pulls the timer, see redis_connect.c */
     REDIS_STATE_CONNECTING, /* TCP or Unix socket */
+    REDIS_STATE_TLS, /* its handshake, for rediss:// */
     REDIS_STATE_AUTH, /* AUTH, before anything else */
     REDIS_STATE_SESSION, /* CLIENT SETNAME, SELECT */
     REDIS_STATE_ROLE, /* must be a primary */
-    REDIS_STATE_POLICY, /* CONFIG GET maxmemory-policy */
-    REDIS_STATE_POLICY_INFO, /* the same from INFO, where CONFIG is not permitted */
+    REDIS_STATE_POLICY, /* INFO memory: maxmemory-policy */
     REDIS_STATE_RUN_ID, /* INFO server */
     REDIS_STATE_SCRIPTS, /* SCRIPT LOAD of every script */
     REDIS_STATE_CHANNELS, /* SUBSCRIBE, of a listener */
@@ -76,6 +77,7 @@ struct redis_lookup;
 struct redis {
     /* as configured, owned */
     struct redis_url url;
+    struct redis_tls *tls; /* NULL: not rediss:// */
     char *user;
     char *password;
     char *name;
@@ -97,7 +99,6 @@ struct redis {
     int64_t give_up_us; /* when this attempt must be ready */
     int64_t ready_since_us;
     unsigned attempts; /* since it was last ready for long: the length of the next pause, the address to try */
-    bool policy_seen; /* CONFIG GET answered */
     size_t step_sent; /* commands that the present state of the handshake sent */
     size_t step_answered;
     enum redis_refusal reported; /* what on_down said last; NONE since it was ready */
@@ -111,6 +112,7 @@ struct redis {
     redisReader *reader;
     redisReplyObjectFunctions reader_fns;
     void *(*reader_create_array)(const redisReadTask *, int);
+    bool has_answered; /* something came over this connection */
     size_t reply_bytes; /* fed to the reader since the last whole reply */
     STAILQ_HEAD(redis_queue, redis_pending) queue;
     struct heap *deadlines;
@@ -174,10 +176,16 @@ void redis_explain(struct redis *r, const char *format, ...) __attribute__((form
 /* The longest pause before attempt number `attempts` (from 0); the pause itself is a random part of it. */
 int64_t redis_backoff_us(unsigned attempts);
 
+/* Puts TLS between the socket and us; its end is an event of the connection. Explains a failure. */
+int redis_secure(struct redis *r) MUST_CHECK;
+
 /* ---- redis_handshake.c ---- */
 
 /* Goes on to the next state that has something to ask, or to ready. */
 void redis_handshake_walk(struct redis *r);
+/* Explains an error reply to `what`, and tells what it means for the connection. */
+enum redis_refusal redis_refuse(struct redis *r, const redisReply *reply, const char *what,
+                                enum redis_refusal otherwise);
 
 /* ---- redis_subscribe.c ---- */
 

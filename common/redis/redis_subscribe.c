@@ -15,11 +15,8 @@ int redis_channel_send(struct redis *r, const struct redis_channel *channel, int
 static void subscribed(const struct redisReply *reply, int err, void *arg)
 {
     struct redis *r = arg;
-    const char *error = reply_error(reply);
-    if (err == 0 && error) {
-        redis_explain(r, "SUBSCRIBE: %s", error);
-        redis_lose(r, reply_to_err(reply) == ERR_AUTH ? REDIS_REFUSAL_AUTH : REDIS_REFUSAL_UNREACHABLE);
-    }
+    if (err == 0 && reply_error(reply))
+        redis_lose(r, redis_refuse(r, reply, "SUBSCRIBE", REDIS_REFUSAL_UNREACHABLE));
 }
 
 static void channel_free(struct redis_channel *channel)

@@ -116,7 +116,7 @@ static int parse_authority(const char *text, size_t len, struct redis_url *url, 
 static int parse_tcp(const char *text, struct redis_url *url, const char **ret_why)
 {
     if (strpbrk(text, "?#"))
-        return refuse(ret_why, "redis:// takes no query and no fragment");
+        return refuse(ret_why, "redis:// and rediss:// take no query and no fragment");
     size_t authority_len = strcspn(text, "/");
     if (memchr(text, '@', authority_len))
         return refuse(ret_why, "user and password do not belong in the URL: they are settings of their own");
@@ -158,16 +158,15 @@ int redis_url_parse(const char *text, struct redis_url *ret_url, const char **re
     struct redis_url url = {.addr_len = 0};
     const char *rest = text;
     int rc;
-    if (skip_prefix(&rest, "redis://"))
+    url.is_tls = skip_prefix(&rest, "rediss://");
+    if (url.is_tls || skip_prefix(&rest, "redis://"))
         rc = parse_tcp(rest, &url, ret_why);
     else if (skip_prefix(&rest, "unix://"))
         rc = parse_unix(rest, &url, ret_why);
-    else if (skip_prefix(&rest, "rediss://"))
-        rc = refuse(ret_why, "rediss:// (TLS) is not supported yet");
     else if (skip_prefix(&rest, "sentinel://"))
         rc = refuse(ret_why, "sentinel:// is not supported yet");
     else
-        rc = refuse(ret_why, "the URL must begin with redis:// or unix://");
+        rc = refuse(ret_why, "the URL must begin with redis://, rediss:// or unix://");
     if (rc < 0)
         return rc;
     *ret_url = url;

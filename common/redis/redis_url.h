@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where a Redis is, read from its URL: redis://[host][:port][/db] (an IPv6 address in brackets) or
- * unix:///path[?db=N]. User and password are no part of it: a URL ends up in process lists and logs.
+ * Where a Redis is, read from its URL: redis://[host][:port][/db] (an IPv6 address in brackets), rediss:// for the same
+ * over TLS, or unix:///path[?db=N]. User and password are no part of it: a URL ends up in process lists and logs.
  */
 #ifndef CARILLON_REDIS_REDIS_URL_H
 #define CARILLON_REDIS_REDIS_URL_H
 
+#include <stdbool.h>
 #include <sys/socket.h>
 
 #include "common/base/err.h"
@@ -21,6 +22,7 @@ struct redis_url {
     char host[REDIS_URL_HOST_LEN + 1];
     int port; /* 0 for a Unix socket */
     int db;
+    bool is_tls;
 };
 
 /* ERR_INVALID with a borrowed static text in `ret_why`, which is written only then. The host defaults to 127.0.0.1,

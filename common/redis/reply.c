@@ -22,7 +22,6 @@ static const struct error_word error_words[] = {
     {"CLUSTERDOWN", ERR_UNAVAILABLE},
     {"MISCONF", ERR_UNAVAILABLE},
     {"NOREPLICAS", ERR_UNAVAILABLE},
-    {"NOPERM", ERR_AUTH},
     {"NOAUTH", ERR_AUTH},
     {"WRONGPASS", ERR_AUTH},
     /* Our scripts'. */
@@ -56,6 +55,13 @@ bool reply_error_is(const struct redisReply *r, const char *code)
     return text[len] == '\0' || text[len] == ' ';
 }
 
+bool reply_is_denied(const struct redisReply *r)
+{
+    static const char by_script[] = "ERR The user executing the script can't ";
+    const char *text = reply_error(r);
+    return reply_error_is(r, "NOPERM") || (text && strncmp(text, by_script, sizeof by_script - 1) == 0);
+}
+
 int reply_to_err(const struct redisReply *r)
 {
     if (!r)
@@ -65,7 +71,7 @@ int reply_to_err(const struct redisReply *r)
     for (size_t i = 0; i < sizeof error_words / sizeof error_words[0]; i++)
         if (reply_error_is(r, error_words[i].word))
             return error_words[i].code;
-    return ERR_PROTOCOL;
+    return reply_is_denied(r) ? ERR_AUTH : ERR_PROTOCOL;
 }
 
 bool reply_is_nil(const struct redisReply *r)

@@ -18,8 +18,12 @@ struct redisReply;
 const char *reply_error(const struct redisReply *r);
 /* True for an error reply that begins with `code` and a space or its end ("NOSCRIPT", "OOM", "READONLY"). */
 bool reply_error_is(const struct redisReply *r, const char *code);
+/* True for an error reply that says that the user lacks a permission: NOPERM, and what Redis 7.0 answers for a script
+ * that may not do something. */
+bool reply_is_denied(const struct redisReply *r);
 /* 0, or the ERR_* that an error reply stands for: OOM, LOADING, READONLY, BUSY, MASTERDOWN, CLUSTERDOWN, MISCONF and
- * NOREPLICAS are ERR_UNAVAILABLE, NOPERM, NOAUTH and WRONGPASS are ERR_AUTH, our scripts' own codes their namesakes
+ * NOREPLICAS are ERR_UNAVAILABLE, NOAUTH, WRONGPASS and what reply_is_denied() are ERR_AUTH, our scripts' own codes
+ * their namesakes
  * ("ERR_STATE ..."), anything else ERR_PROTOCOL. NULL is ERR_CLOSED. */
 int reply_to_err(const struct redisReply *r);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/ident.h"
+#include "common/redis/redis_options.h"
 #include "common/redis/redis_url.h"
 #include "producer/cli/api_client.h"
 
@@ -26,9 +27,8 @@ static const struct conf_option common_options[] = {
      .kind = CONF_STR,
      .default_text = "redis://127.0.0.1:6379/0",
      .check = check_redis_url,
-     .help = "Redis, for tenants, trunks, keys, stop, start and audit"},
-    {.name = "redis-user", .kind = CONF_STR, .help = "the user to authenticate as (default: Redis's default user)"},
-    {.name = "redis-password-file", .kind = CONF_FILE, .help = "a file whose only line is the password"},
+     .help = "Redis, for tenants, trunks, keys, stop, start and audit: " REDIS_URL_HELP},
+    REDIS_OPTION_ROWS,
     {.name = "secrets-key-file",
      .kind = CONF_FILE,
      .help = "a file with the 32 bytes, as hexadecimal or base64, that seal secrets in Redis"},

@@ -8,12 +8,13 @@
 
 #include "common/base/file.h"
 #include "common/redis/keys.h"
+#include "common/redis/redis_options.h"
 #include "common/redis/reply.h"
 #include "producer/cli/out.h"
 
-#define REDIS_START_MS 5000
+#define REDIS_CONNECT_MS 5000
+#define REDIS_START_MS (REDIS_CONNECT_MS + 2000) /* so that what the connection says of its failure is heard */
 #define REDIS_DEADLINE_MS 10000
-#define PASSWORD_MOST 4096
 
 static const int caught[] = {SIGINT, SIGTERM};
 #define CAUGHT (sizeof caught / sizeof caught[0])
@@ -27,6 +28,7 @@ struct session {
     char *redis_password;
     char redis_problem[256];
     bool is_redis_settled; /* ready, or refused for a reason that waiting does not change */
+    bool is_not_permitted; /* that reason: the user lacks a permission */
 };
 
 int session_create(const struct conf *conf, struct session **ret_session)
@@ -136,21 +138,20 @@ static void on_down(enum redis_refusal why, const char *detail, void *arg)
     struct session *s = arg;
     snprintf(s->redis_problem, sizeof s->redis_problem, "%s", detail);
     s->is_redis_settled = why != REDIS_REFUSAL_LOADING;
+    s->is_not_permitted = why == REDIS_REFUSAL_PERMISSION;
 }
 
 static enum cli_exit connect_redis(struct session *s)
 {
-    const char *why = NULL, *password_file = conf_str(s->conf, "redis-password-file");
-    if (password_file && file_read_secret(password_file, PASSWORD_MOST, &s->redis_password) != 0) {
-        out_complain("--redis-password-file: no password can be read from %s", password_file);
+    const char *why = NULL;
+    struct redis_config config;
+    if (redis_options_read(s->conf, &config, &s->redis_password) != 0) {
+        out_complain("--redis-password-file: no password can be read from %s",
+                     conf_str(s->conf, "redis-password-file"));
         return CLI_CONFIGURATION;
     }
-    const struct redis_config config = {
-        .url = conf_str(s->conf, "redis-url"),
-        .user = conf_str(s->conf, "redis-user"),
-        .password = s->redis_password,
-        .name = "carillon-cli",
-    };
+    config.name = "carillon-cli";
+    config.connect_timeout_ms = REDIS_CONNECT_MS;
     int rc = redis_create(s->loop, &config, on_ready, on_down, s, &s->redis, &why);
     if (rc == 0)
         return CLI_DONE;
@@ -168,7 +169,7 @@ static enum cli_exit open_redis(struct session *s)
         return CLI_DONE;
     out_complain("Redis at %s: %s", conf_str(s->conf, "redis-url"),
                  s->redis_problem[0] ? s->redis_problem : "no answer");
-    return CLI_NO_REDIS;
+    return s->is_not_permitted ? CLI_CONFIGURATION : CLI_NO_REDIS;
 }
 
 static enum cli_exit refuse_schema(const struct session *s, const char *schema)

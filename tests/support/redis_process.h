@@ -24,7 +24,7 @@
 #include "common/base/clock.h"
 
 #define REDIS_PROCESS_DEADLINE_US 10000000
-#define REDIS_PROCESS_ARGS 24
+#define REDIS_PROCESS_ARGS 32
 
 struct redis_process {
     pid_t pid; /* 0: not running */

@@ -3,18 +3,15 @@
  * HTTPS: nothing is said to a server that cannot prove its name. The server is OpenSSL between two memory BIOs, on the
  * raw listener of the rig.
  */
-#include "common/base/openssl.h" /* before OpenSSL's own */
-
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "common/http/client.h"
 #include "tests/support/client_rig.h"
 
-#define ONE_HOUR_S 3600L
+#include "tests/support/certificates.h" /* behind cmocka.h */
+
+#define ONE_HOUR_S CERTIFICATE_HOUR_S
 
 /* One connection's end of TLS. */
 struct tls_end {
@@ -32,30 +29,13 @@ struct tls_rig {
     char ca_file[64];
 };
 
-static void add_extension(X509 *cert, int nid, const char *value)
-{
-    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
-    assert_non_null(extension);
-    assert_int_equal(X509_add_ext(cert, extension, -1), 1);
-    X509_EXTENSION_free(extension);
-}
-
 /* A certificate that signs itself. */
 static X509 *make_certificate(EVP_PKEY *key, const char *alt_name, long from_s, long to_s)
 {
-    X509 *cert = X509_new();
-    assert_non_null(cert);
-    assert_int_equal(X509_set_version(cert, 2), 1);
-    assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(cert), 1), 1);
-    assert_non_null(X509_gmtime_adj(X509_getm_notBefore(cert), from_s));
-    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(cert), to_s));
-    assert_int_equal(X509_set_pubkey(cert, key), 1);
-    X509_NAME *name = X509_get_subject_name(cert);
-    assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"a test", -1, -1, 0),
-                     1);
-    assert_int_equal(X509_set_issuer_name(cert, name), 1);
-    add_extension(cert, NID_basic_constraints, "critical,CA:TRUE");
-    add_extension(cert, NID_subject_alt_name, alt_name);
+    X509 *cert = certificate_make(key, "a test", from_s, to_s);
+    assert_int_equal(X509_set_issuer_name(cert, X509_get_subject_name(cert)), 1);
+    certificate_extend(cert, NID_basic_constraints, "critical,CA:TRUE");
+    certificate_extend(cert, NID_subject_alt_name, alt_name);
     assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
     return cert;
 }

@@ -346,7 +346,8 @@ static void test_a_user_who_may_not_load_scripts_is_refused(void **state)
     start(f, NULL, NULL);
     give_user(f, "+@all -script");
     f->redis = fixture_connect(f, &config);
-    expect_refusal(f, REDIS_REFUSAL_AUTH, "NOPERM");
+    expect_refusal(f, REDIS_REFUSAL_PERMISSION, "the user app lacks a permission");
+    assert_non_null(strstr(f->detail, "script|load"));
 }
 
 static void test_a_database_that_is_not_there_is_refused(void **state)
@@ -444,7 +445,7 @@ static void test_freeing_inside_ready_and_down_is_safe(void **state)
 
 static void test_a_url_that_cannot_be_used_is_refused_at_once(void **state)
 {
-    static const char *const urls[] = {"rediss://h", "sentinel://a/m", "redis://u:p@h"};
+    static const char *const urls[] = {"rediss://u:p@h", "sentinel://a/m", "redis://u:p@h"};
     struct fixture *f = *state;
     for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
         const struct redis_config config = {.url = urls[i]};

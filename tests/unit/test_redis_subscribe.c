@@ -174,7 +174,7 @@ static void test_a_channel_that_is_not_permitted_is_a_refusal(void **state)
     listen_to(f, &ears);
     assert_int_equal(redis_subscribe(ears.listener, "a", hear, &ear), 0);
     RUN_UNTIL(f, ears.n_down == 1);
-    assert_int_equal(ears.why, REDIS_REFUSAL_AUTH);
+    assert_int_equal(ears.why, REDIS_REFUSAL_PERMISSION);
     assert_int_equal(ears.n_ready, 0);
     redis_free(ears.listener);
 }

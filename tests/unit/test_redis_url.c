@@ -13,10 +13,15 @@
 
 #include <cmocka.h>
 
-/* "family address port", or "name host port", and the database. */
+/* "tls" where it is, "family address port" or "name host port", and the database. */
 static void describe(const struct redis_url *url, char *ret, size_t cap)
 {
     char address[INET6_ADDRSTRLEN];
+    if (url->is_tls) {
+        (void)snprintf(ret, cap, "tls ");
+        ret += strlen("tls ");
+        cap -= strlen("tls ");
+    }
     if (url->addr_len == 0) {
         (void)snprintf(ret, cap, "name %s %d db %d", url->host, url->port, url->db);
     } else if (url->addr.ss_family == AF_UNIX) {
@@ -50,6 +55,9 @@ static void test_the_parts_of_a_url_are_read(void **state)
         {"redis://localhost", "name localhost 6379 db 0"},
         {"redis://[::1]:6380/1", "ipv6 ::1 6380 db 1"},
         {"redis://[2001:db8::7]", "ipv6 2001:db8::7 6379 db 0"},
+        {"rediss://redis.example:6380/2", "tls name redis.example 6380 db 2"},
+        {"rediss://10.1.2.3", "tls ipv4 10.1.2.3 6379 db 0"},
+        {"rediss://[::1]", "tls ipv6 ::1 6379 db 0"},
         {"unix:///run/redis.sock", "unix /run/redis.sock db 0"},
         {"unix:///run/a b@c:d#e.sock?db=9", "unix /run/a b@c:d#e.sock db 9"},
     };
@@ -76,7 +84,10 @@ static void test_what_is_no_url_is_refused_with_its_reason(void **state)
         {"127.0.0.1:6379", "must begin with"},
         {"http://127.0.0.1", "must begin with"},
         {"REDIS://127.0.0.1", "must begin with"},
-        {"rediss://127.0.0.1", "TLS"},
+        {"rediss://u:p@host", "settings of their own"},
+        {"rediss://host?db=1", "query"},
+        {"rediss://host:0", "port"},
+        {"redisss://host", "must begin with"},
         {"sentinel://a,b/main", "sentinel"},
         {"redis://u:p@host", "settings of their own"},
         {"redis://:p@host/1", "settings of their own"},

@@ -43,6 +43,8 @@ static void test_an_error_is_told_by_its_first_word(void **state)
         {"-MISCONF Errors writing to the AOF file: No space left on device\r\n", ERR_UNAVAILABLE},
         {"-NOREPLICAS Not enough good replicas to write.\r\n", ERR_UNAVAILABLE},
         {"-NOPERM this user has no permissions\r\n", ERR_AUTH},
+        {"-ERR The user executing the script can't run this command or subcommand script: 9a, on @user_script:1.\r\n",
+         ERR_AUTH},
         {"-NOAUTH Authentication required.\r\n", ERR_AUTH},
         {"-WRONGPASS invalid username-password pair\r\n", ERR_AUTH},
         {"-ERR_NOMEM x\r\n", ERR_NOMEM},

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How a process is let in by Redis: the options that daemons and the command line tool share, beside --redis-url.
+ */
+#ifndef CARILLON_REDIS_REDIS_OPTIONS_H
+#define CARILLON_REDIS_REDIS_OPTIONS_H
+
+#include "common/base/err.h"
+#include "common/conf/conf.h"
+#include "common/redis/redis.h"
+
+#define REDIS_URL_HELP "redis[s]://HOST[:PORT][/DB] (rediss: over TLS) or unix:///PATH[?db=N]"
+
+/* Rows of a table of options. */
+/* clang-format off */
+#define REDIS_OPTION_ROWS \
+    {.name = "redis-user", .kind = CONF_STR, .help = "the user to authenticate as (default: Redis's default user)"}, \
+    {.name = "redis-password-file", .kind = CONF_FILE, .help = "a file whose only line is the password"}, \
+    {.name = "redis-ca-file", .kind = CONF_FILE, \
+     .help = "certificates (PEM) that a rediss:// server's is checked against (default: the system's)"}, \
+    {.name = "redis-cert-file", .kind = CONF_FILE, \
+     .help = "our own certificate (PEM), for a rediss:// server that demands one"}, \
+    {.name = "redis-key-file", .kind = CONF_FILE, .help = "its key (PEM, without a passphrase)"}
+/* clang-format on */
+
+/* What the options say, --redis-url included; all borrowed from `conf` but the password, which the caller frees with
+ * file_free_secret() when it no longer needs the config. The errors of file_read_secret(), about the password's file.
+ */
+int redis_options_read(const struct conf *conf, struct redis_config *ret_config, char **ret_password) MUST_CHECK;
+
+#endif
