@@ -72,7 +72,10 @@ static int check_cells(const char *text, const char **ret_why)
 }
 
 static const struct conf_option redis_options[] = {
-    {.name = "redis-url", .kind = CONF_STR, .flags = CONF_REQUIRED, .help = REDIS_URL_HELP},
+    {.name = "redis-url",
+     .kind = CONF_STR,
+     .flags = CONF_REQUIRED,
+     .help = "redis://HOST[:PORT][/DB], rediss:// for the same over TLS, or unix:///PATH[?db=N]"},
     REDIS_OPTION_ROWS,
     {.name = "cells",
      .kind = CONF_STR,

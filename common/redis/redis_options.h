@@ -9,8 +9,6 @@
 #include "common/conf/conf.h"
 #include "common/redis/redis.h"
 
-#define REDIS_URL_HELP "redis[s]://HOST[:PORT][/DB] (rediss: over TLS) or unix:///PATH[?db=N]"
-
 /* Rows of a table of options. */
 /* clang-format off */
 #define REDIS_OPTION_ROWS \

@@ -27,7 +27,7 @@ static const struct conf_option common_options[] = {
      .kind = CONF_STR,
      .default_text = "redis://127.0.0.1:6379/0",
      .check = check_redis_url,
-     .help = "Redis, for tenants, trunks, keys, stop, start and audit: " REDIS_URL_HELP},
+     .help = "Redis, for tenants, trunks, keys, stop, start and audit"},
     REDIS_OPTION_ROWS,
     {.name = "secrets-key-file",
      .kind = CONF_FILE,
