@@ -41,6 +41,7 @@ static void read_texts(struct batch_report *r, const struct redisReply *hash)
     r->tags = text_field(hash, "tags");
     r->trunk = text_field(hash, "trunk");
     r->timezone = text_field(hash, "timezone");
+    r->window = text_field(hash, "window");
     r->on_call_complete = text_field(hash, "on_call_complete");
     r->on_batch_complete = text_field(hash, "on_batch_complete");
     r->on_batch_failed = text_field(hash, "on_batch_failed");
@@ -63,6 +64,8 @@ static int read_numbers(struct batch_report *r, const struct redisReply *hash)
     r->created_ms = number_field(hash, "created_ms", &err);
     r->started_ms = number_field(hash, "started_ms", &err);
     r->completed_ms = number_field(hash, "completed_ms", &err);
+    r->expires_ms = number_field(hash, "expires_ms", &err);
+    r->expired_ms = number_field(hash, "expired_ms", &err);
     r->is_sealed = number_field(hash, "sealed", &err) == 1;
     return err;
 }
@@ -133,7 +136,7 @@ static double calls_per_second(const struct batch_report *r, const struct batch_
 static int64_t remaining_s(const struct batch_report *r, const struct batch_pulse *pulse)
 {
     double rate = pulse->calls_per_second > 0.0 ? pulse->calls_per_second : (double)r->cps;
-    double fresh_s = rate > 0.0 ? (double)(r->total - r->cursor) / rate : 0.0;
+    double fresh_s = rate > 0.0 && !r->expired_ms ? (double)(r->total - r->cursor) / rate : 0.0;
     double retries_s =
         pulse->last_retry_ms > pulse->now_ms ? (double)(pulse->last_retry_ms - pulse->now_ms) / 1000.0 : 0.0;
     return (int64_t)ceil(fresh_s > retries_s ? fresh_s : retries_s);
@@ -225,12 +228,19 @@ static bool add_limits(const struct batch_report *r, cJSON *object)
                               : cJSON_AddNullToObject(object, "maxConcurrentCalls") != NULL);
 }
 
+static bool add_times(const struct batch_report *r, cJSON *object)
+{
+    const char *window = r->window ? r->window : "null";
+    return json_add_str(object, "timezone", r->timezone) && instant_add(object, "startsAt", r->start_ms) &&
+           json_add_raw(object, "callingWindow", window, strlen(window)) &&
+           instant_add(object, "expiresAt", r->expires_ms) && instant_add(object, "expiredAt", r->expired_ms);
+}
+
 int batch_report_add_more(const struct batch_report *r, cJSON *object)
 {
     const char *tags = r->tags ? r->tags : "[]";
     bool is_whole = json_add_str(object, "reason", r->reason) && json_add_raw(object, "tags", tags, strlen(tags)) &&
-                    json_add_str(object, "trunk", r->trunk) && add_limits(r, object) &&
-                    json_add_str(object, "timezone", r->timezone) && instant_add(object, "startsAt", r->start_ms) &&
+                    json_add_str(object, "trunk", r->trunk) && add_limits(r, object) && add_times(r, object) &&
                     json_add_i64(object, "attempts", r->attempts) &&
                     json_add_i64(object, "ongoing", r->live + r->ended) && add_outcomes(r, object);
     return is_whole ? 0 : ERR_NOMEM;

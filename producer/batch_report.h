@@ -29,6 +29,7 @@ struct batch_report {
     const char *tags; /* a JSON array */
     const char *trunk;
     const char *timezone;
+    const char *window; /* a JSON object */
     const char *on_call_complete;
     const char *on_batch_complete;
     const char *on_batch_failed;
@@ -46,6 +47,8 @@ struct batch_report {
     int64_t created_ms;
     int64_t started_ms;
     int64_t completed_ms;
+    int64_t expires_ms;
+    int64_t expired_ms; /* when what was left of it expired */
     const struct redisReply *fields; /* for the counts by outcome */
 };
 
@@ -66,7 +69,7 @@ double batch_report_rate(const struct redisReply *begins, int64_t now_us);
 /* The answer of check-status but for its recentCalls, which are added to it afterwards (they come before "webhooks" in
  * no particular order). NULL where memory ran out. */
 cJSON *batch_report_status_json(const struct batch_report *r, const struct batch_pulse *pulse);
-/* Adds what the seed's answer does not have: reason, tags, trunk, limits, attempts, outcomes. */
+/* Adds what the seed's answer does not have: reason, tags, trunk, limits, window, expiry, attempts, outcomes. */
 int batch_report_add_more(const struct batch_report *r, cJSON *object) MUST_CHECK;
 /* An entry of the list. NULL where memory ran out. */
 cJSON *batch_report_summary_json(const struct batch_report *r);

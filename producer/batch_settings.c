@@ -16,6 +16,7 @@
 
 #define SEEN_PER_SHARD 256u
 #define SEEN_SHARDS_MAX 4096u
+#define WINDOW_FIELD "window"
 #define TEXT_MAX ((size_t)4 * LIMIT_OPTIONS_JSON_BYTES)
 
 uint32_t batch_settings_seen_shards(uint64_t contacts)
@@ -89,9 +90,43 @@ static void put_pace(struct writer *w, const struct batch_options *o)
     put_i64(w, "interval_us", pacing_interval_us(o->max_calls_per_second));
     if (o->max_concurrent_calls > 0)
         put_i64(w, "max_concurrent", o->max_concurrent_calls);
+}
+
+/* The window as it was given, and its next hours for the scripts. */
+static void put_window(struct writer *w, const struct calling_window *window, int64_t from_ms, int64_t until_ms)
+{
+    char hours[CALLING_WINDOW_HOURS_LEN + 1];
+    int64_t known_ms;
+    struct buf json;
+    buf_init(&json, TEXT_MAX);
+    cJSON *object = cJSON_CreateObject();
+    if (!w->err)
+        w->err = calling_window_add_json(window, object, WINDOW_FIELD);
+    if (!w->err)
+        w->err = json_print(cJSON_GetObjectItemCaseSensitive(object, WINDOW_FIELD), &json);
+    if (!w->err)
+        w->err = calling_window_publish(window, from_ms, until_ms, hours, &known_ms);
+    if (!w->err) {
+        put(w, WINDOW_FIELD, buf_str(&json));
+        put(w, "hours", hours);
+        put_i64(w, "hours_until_ms", known_ms);
+    }
+    cJSON_Delete(object);
+    buf_free(&json);
+}
+
+static void put_times(struct writer *w, const struct batch_options *o, int64_t now_ms)
+{
+    int64_t start_ms = o->has_start ? o->start_ms : now_ms;
     if (o->has_start)
         put_i64(w, "start_ms", o->start_ms);
+    if (o->has_expiry)
+        put_i64(w, "expires_ms", o->expires_ms);
+    else
+        put_i64(w, "life_ms", LIMIT_BATCH_LIFE_MS);
     put(w, "timezone", o->timezone);
+    if (o->has_window)
+        put_window(w, &o->window, start_ms, o->has_expiry ? o->expires_ms : start_ms + LIMIT_BATCH_LIFE_MS);
 }
 
 static void put_retry(struct writer *w, const struct retry_rules *rules)
@@ -114,7 +149,7 @@ static void put_call(struct writer *w, const struct batch_options *o)
 }
 
 int batch_settings_make(const struct batch_options *o, const char *agent_id, const char *user_id, uint64_t contacts,
-                        struct batch_settings *ret_settings)
+                        int64_t now_ms, struct batch_settings *ret_settings)
 {
     struct batch_settings settings = {.n = 0};
     struct writer w = {&settings, 0};
@@ -122,6 +157,7 @@ int batch_settings_make(const struct batch_options *o, const char *agent_id, con
     put(&w, "agent_id", agent_id);
     put(&w, "user_id", user_id);
     put_pace(&w, o);
+    put_times(&w, o, now_ms);
     put_retry(&w, &o->retry);
     put_call(&w, o);
     put(&w, "on_call_complete", o->on_call_complete);

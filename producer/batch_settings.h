@@ -23,9 +23,11 @@ struct batch_settings {
     size_t ends[2 * BATCH_SETTINGS_MAX]; /* of name and value, in `text` */
 };
 
-/* `user_id` is what the tenant calls itself, `contacts` how many the body holds. ERR_NOMEM. */
+/* `user_id` is what the tenant calls itself, `contacts` how many the body holds, `now_ms` what a calling window's hours
+ * are reckoned from where the batch starts at once. ERR_NOMEM; ERR_INVALID where this machine lost the window's zone.
+ */
 int batch_settings_make(const struct batch_options *o, const char *agent_id, const char *user_id, uint64_t contacts,
-                        struct batch_settings *ret_settings) MUST_CHECK;
+                        int64_t now_ms, struct batch_settings *ret_settings) MUST_CHECK;
 void batch_settings_free(struct batch_settings *s);
 
 /* Writes 2 * s->n arguments, borrowed from `s`. */

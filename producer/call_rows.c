@@ -39,7 +39,8 @@ struct piece {
 struct call_rows {
     char batch_id[LIMIT_BATCH_ID_LEN + 1];
     int64_t created_ms;
-    bool is_cut; /* contacts whose turn had not come were cancelled */
+    bool is_cut; /* contacts whose turn had not come ended as `cut_outcome` */
+    enum outcome cut_outcome;
     size_t n;
     struct row *rows;
     size_t n_pieces;
@@ -74,7 +75,8 @@ int call_rows_create(const struct batch_report *report, uint64_t first, uint64_t
     memcpy(rows->batch_id, report->id, strlen(report->id) + 1);
     rows->created_ms = report->created_ms;
     rows->is_cut = report->state == BATCH_STATE_CANCELLING || report->state == BATCH_STATE_CANCELLED ||
-                   report->state == BATCH_STATE_FAILED;
+                   report->state == BATCH_STATE_FAILED || report->expired_ms != 0;
+    rows->cut_outcome = report->expired_ms != 0 ? OUTCOME_EXPIRED : OUTCOME_CANCELLED;
     for (size_t i = 0; i < rows->n; i++) {
         rows->rows[i].ordinal = first + i;
         call_text_init(&rows->rows[i].text);
@@ -225,15 +227,15 @@ static bool add_phone(cJSON *object, const struct row *row)
     return json_add_str(object, "phoneNumber", row->phone ? phone : NULL) != NULL;
 }
 
-static bool is_cancelled(const struct call_rows *rows, const struct row *row)
+static bool was_cut(const struct call_rows *rows, const struct row *row)
 {
     return rows->is_cut && !row->is_reached;
 }
 
 static enum call_status row_status(const struct call_rows *rows, const struct row *row)
 {
-    if (is_cancelled(rows, row))
-        return outcome_row(OUTCOME_CANCELLED)->status;
+    if (was_cut(rows, row))
+        return outcome_row(rows->cut_outcome)->status;
     return call_state_status(row->text.state, row->text.has_outcome, row->text.outcome);
 }
 
@@ -243,7 +245,7 @@ static const char *row_error(const struct call_rows *rows, const struct row *row
     enum call_status status = row_status(rows, row);
     if (status != CALL_STATUS_MISSED && status != CALL_STATUS_FAILED)
         return NULL;
-    return outcome_name(is_cancelled(rows, row) ? OUTCOME_CANCELLED : row->text.outcome);
+    return outcome_name(was_cut(rows, row) ? rows->cut_outcome : row->text.outcome);
 }
 
 static bool add_call_id(const struct call_rows *rows, const struct row *row, cJSON *object, const char *name)

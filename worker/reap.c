@@ -11,6 +11,7 @@
 #include "common/metrics/metrics.h"
 #include "common/redis/script.h"
 #include "worker/dispatch.h"
+#include "worker/hours.h"
 #include "worker/outbox.h"
 #include "worker/settings.h"
 
@@ -324,7 +325,7 @@ static void on_tick(const struct redisReply *reply, int err, void *arg)
 {
     struct reap *r = arg;
     r->is_ticking = false;
-    int64_t redis_now_us, next_ms, check_ms, more = 0, reclaimed = 0, lost = 0;
+    int64_t redis_now_us, next_ms, check_ms, more = 0, reclaimed = 0, lost = 0, expired = 0;
     if (err == 0)
         err = reply_to_err(reply);
     if (err == 0)
@@ -350,6 +351,9 @@ static void on_tick(const struct redisReply *reply, int err, void *arg)
     }
     if (reply_i64(reply_at(reply, 7), &lost) == 0 && lost > 0)
         metric_add(r->worker->metrics.lost_wakes, (double)lost);
+    if (reply_i64(reply_at(reply, 8), &expired) == 0 && expired > 0)
+        log_info("batches.expired", log_str("cell", r->cell->id), log_i64("batches", expired));
+    hours_publish(r->cell, reply_at(reply, 9));
 }
 
 static void tick(struct reap *r)

@@ -42,6 +42,15 @@
 #define LIMIT_SCHEDULE_AHEAD_MS                                                                                        \
     (INT64_C(10) * 366 * 24 * 3600 * 1000) /* how far off a start may lie: about ten years */
 
+#define LIMIT_BATCH_LIFE_MS                                                                                            \
+    (INT64_C(30) * 24 * 3600 * 1000) /* from a batch's start to its expiry, where it names none itself */
+#define LIMIT_CLOSED_DATES 366 /* of one calling window */
+
+/* ---- calling windows: how much of one is looked at and published at a time ---- */
+#define LIMIT_WINDOW_HOURS 16 /* stretches of open time in a batch's hash; half of them used up, more are published */
+#define LIMIT_WINDOW_SEARCH_MS (INT64_C(400) * 24 * 3600 * 1000)
+#define LIMIT_WINDOW_RENEWALS 8 /* batches that one worker_tick hands out to have more published */
+
 /* ---- JSON ---- */
 #define LIMIT_JSON_DEPTH 32
 #define LIMIT_JSON_KEYS 1024 /* members of one object, so that duplicate detection stays cheap */

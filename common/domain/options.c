@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/timestamp.h"
 #include "common/base/utf8.h"
 #include "common/domain/phone.h"
 #include "common/domain/schedule.h"
 #include "common/domain/timezone.h"
 #include "common/domain/webhook_url.h"
 
+#define WINDOW_PATH "options.callingWindow"
 #define EXACT_INTEGER_MAX 9007199254740992.0 /* 2^53: up to here a JSON number is exact as a double */
 
 /* One reading of the options. */
@@ -20,7 +22,9 @@ struct reading {
     struct batch_options *o;
     struct faults *faults;
     struct faults *warnings;
-    const cJSON *start; /* read last, because it needs the zone */
+    const cJSON *start; /* these three are read last, because they need the zone and each other */
+    const cJSON *expiry;
+    const cJSON *window;
     bool is_zone_given;
     bool is_zone_good;
     bool has_failed_delay;
@@ -315,6 +319,20 @@ static void read_start(struct reading *r, const char *path, const cJSON *value)
         faults_add(r->faults, path, FAULT_TYPE, "must be a date and time like 2025-11-16T09:00:00.000Z");
 }
 
+static void read_expiry(struct reading *r, const char *path, const cJSON *value)
+{
+    if (cJSON_IsString(value))
+        r->expiry = value;
+    else
+        faults_add(r->faults, path, FAULT_TYPE, "must be a date and time like 2025-11-16T17:00:00.000Z");
+}
+
+static void read_window(struct reading *r, const char *path, const cJSON *value)
+{
+    (void)path;
+    r->window = value;
+}
+
 static void read_zone(struct reading *r, const char *path, const cJSON *value)
 {
     r->is_zone_given = true;
@@ -359,6 +377,8 @@ static const struct member MEMBERS[] = {
     {"maxCallsPerSecond", "options.maxCallsPerSecond", read_calls_per_second},
     {"maxConcurrentCalls", "options.maxConcurrentCalls", read_concurrent_calls},
     {"scheduledStartTime", "options.scheduledStartTime", read_start},
+    {"expiresAt", "options.expiresAt", read_expiry},
+    {"callingWindow", WINDOW_PATH, read_window},
     {"timezone", "options.timezone", read_zone},
     {"retryStrategy", "options.retryStrategy", read_retry},
     {"onUnknown", "options.onUnknown", read_on_unknown},
@@ -390,16 +410,47 @@ static void set_defaults(struct reading *r)
         r->o->max_calls_per_second = cap;
 }
 
+/* A window that will not open while the batch lives is a mistake that only the tenant can mend. */
+static void check_window_opens(struct reading *r)
+{
+    const struct batch_options *o = r->o;
+    struct calling_hours first;
+    int64_t from_ms = o->has_start ? o->start_ms : r->now_ms;
+    int64_t until_ms = o->has_expiry ? o->expires_ms : from_ms + LIMIT_BATCH_LIFE_MS;
+    if (calling_window_next(&o->window, from_ms, until_ms, &first) != ERR_NOT_FOUND)
+        return;
+    char from[TIMESTAMP_LEN + 1], until[TIMESTAMP_LEN + 1];
+    timestamp_format(from_ms, from);
+    timestamp_format(until_ms, until);
+    faults_add(r->faults, WINDOW_PATH, FAULT_NEVER_OPEN, "does not open between the start (%s) and the expiry (%s)",
+               from, until);
+}
+
+/* Start, expiry and window: each is held against those before it, as far as they are sound. */
+static void complete_times(struct reading *r)
+{
+    struct batch_options *o = r->o;
+    if (r->start && r->is_zone_good)
+        o->has_start = schedule_read_start(r->start->valuestring, strlen(r->start->valuestring), o->timezone,
+                                           r->is_zone_given, r->now_ms, &o->start_ms, r->faults, r->warnings) == 0;
+    if (r->expiry && r->is_zone_good)
+        o->has_expiry = schedule_read_expiry(r->expiry->valuestring, strlen(r->expiry->valuestring), o->timezone,
+                                             r->is_zone_given, r->now_ms, o->has_start ? o->start_ms : r->now_ms,
+                                             &o->expires_ms, r->faults, r->warnings) == 0;
+    if (r->window)
+        o->has_window =
+            calling_window_read(r->window, WINDOW_PATH, o->timezone, &o->window, r->faults, r->warnings) == 0;
+    if (o->has_window && r->is_zone_good && !r->start == !o->has_start && !r->expiry == !o->has_expiry)
+        check_window_opens(r);
+}
+
 /* What can only be told once every member was read. */
 static void complete(struct reading *r, const cJSON *json)
 {
     struct batch_options *o = r->o;
     if (!r->has_failed_delay)
         o->retry.failed_delay_ms = o->retry.no_answer_delay_ms;
-    if (r->start && r->is_zone_good) {
-        o->has_start = schedule_read_start(r->start->valuestring, strlen(r->start->valuestring), o->timezone,
-                                           r->is_zone_given, r->now_ms, &o->start_ms, r->faults, r->warnings) == 0;
-    }
+    complete_times(r);
     if (json && cJSON_GetObjectItemCaseSensitive(json, "trunk"))
         return;
     const char *trunk = r->policy->n_trunks > 0 ? r->policy->trunks[0] : "";

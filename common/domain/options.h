@@ -14,6 +14,7 @@
 
 #include "common/base/err.h"
 #include "common/base/limits.h"
+#include "common/domain/calling_window.h"
 #include "common/domain/cidr.h"
 #include "common/domain/faults.h"
 #include "common/domain/retry.h"
@@ -48,6 +49,10 @@ struct batch_options {
     int32_t max_concurrent_calls; /* 0: no limit */
     bool has_start; /* scheduledStartTime was given */
     int64_t start_ms; /* where has_start */
+    bool has_expiry; /* expiresAt was given; otherwise LIMIT_BATCH_LIFE_MS after the start */
+    int64_t expires_ms; /* where has_expiry */
+    bool has_window; /* callingWindow was given */
+    struct calling_window window; /* where has_window */
     char timezone[LIMIT_TIMEZONE_LEN + 1];
     struct retry_rules retry;
     int32_t ring_timeout_s;
@@ -65,7 +70,7 @@ struct batch_options {
 
 /* Reads `json`, the value of the body's "options" (NULL where there is none). Faults go under "options"; anything but
  * 0 leaves `ret` alone. ERR_INVALID where a fault was added; ERR_NOMEM. `now_ms` is what a scheduled start must lie
- * after. */
+ * after, and what a batch without one starts at: a window that does not open between start and expiry is a fault. */
 int options_read(const cJSON *json, const struct options_policy *policy, int64_t now_ms, struct batch_options *ret,
                  struct faults *faults, struct faults *warnings) MUST_CHECK;
 /* Frees what the pointers hold; `o` is all zeros after it. */

@@ -6,13 +6,21 @@
 #include "common/domain/phone.h"
 #include "common/json/json.h"
 
-static bool add_start(const struct batch_options *o, cJSON *object)
+static bool add_instant(cJSON *object, const char *key, bool is_given, int64_t ms)
 {
-    if (!o->has_start)
+    if (!is_given)
         return true;
     char text[TIMESTAMP_LEN + 1];
-    timestamp_format(o->start_ms, text);
-    return json_add_str(object, "scheduledStartTime", text) != NULL;
+    timestamp_format(ms, text);
+    return json_add_str(object, key, text) != NULL;
+}
+
+static bool add_times(const struct batch_options *o, cJSON *object)
+{
+    return add_instant(object, "scheduledStartTime", o->has_start, o->start_ms) &&
+           add_instant(object, "expiresAt", o->has_expiry, o->expires_ms) &&
+           (!o->has_window || calling_window_add_json(&o->window, object, "callingWindow") == 0) &&
+           json_add_str(object, "timezone", o->timezone);
 }
 
 static bool add_retry(const struct batch_options *o, cJSON *object)
@@ -68,8 +76,7 @@ int options_add_json(const struct batch_options *o, cJSON *object)
         json_add_i64(object, "priority", o->priority) &&
         json_add_i64(object, "maxCallsPerSecond", o->max_calls_per_second) &&
         (o->max_concurrent_calls == 0 || json_add_i64(object, "maxConcurrentCalls", o->max_concurrent_calls)) &&
-        add_start(o, object) && json_add_str(object, "timezone", o->timezone) && add_retry(o, object) &&
-        json_add_i64(object, "ringTimeout", o->ring_timeout_s) &&
+        add_times(o, object) && add_retry(o, object) && json_add_i64(object, "ringTimeout", o->ring_timeout_s) &&
         json_add_i64(object, "maxCallDuration", o->max_call_duration_s) &&
         json_add_i64(object, "summaryWait", o->summary_wait_s) && add_webhooks(o, object) && add_lists(o, object) &&
         json_add_str(object, "trunk", o->trunk);

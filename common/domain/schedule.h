@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * When a batch starts. A time with an offset (or Z) is that instant; without one it is wall time in the batch's zone.
+ * When a batch starts, and when it expires. A time with an offset (or Z) is that instant; without one it is wall time
+ * in the batch's zone.
  */
 #ifndef CARILLON_DOMAIN_SCHEDULE_H
 #define CARILLON_DOMAIN_SCHEDULE_H
@@ -22,5 +23,11 @@
  * ERR_INVALID where a fault was added. */
 int schedule_read_start(const char *text, size_t len, const char *zone, bool zone_given, int64_t now_ms,
                         int64_t *ret_start_ms, struct faults *faults, struct faults *warnings) MUST_CHECK;
+
+/* Reads options.expiresAt in the same way. It must lie after `start_ms` (the start, or now where the batch starts at
+ * once), and within LIMIT_SCHEDULE_AHEAD_MS of `now_ms`. Faults and warnings go under "options.expiresAt". */
+int schedule_read_expiry(const char *text, size_t len, const char *zone, bool zone_given, int64_t now_ms,
+                         int64_t start_ms, int64_t *ret_expires_ms, struct faults *faults,
+                         struct faults *warnings) MUST_CHECK;
 
 #endif

@@ -183,3 +183,48 @@ int timezone_resolve_wall(const char *name, int64_t wall_ms, int64_t *ret_ms, en
     g_time_zone_unref(zone);
     return 0;
 }
+
+/* ---- a zone held open: its GTimeZone under a name of ours ---- */
+
+static GTimeZone *zone_of(const struct timezone_rules *rules)
+{
+    return (GTimeZone *)rules;
+}
+
+int timezone_open(const char *name, struct timezone_rules **ret_rules)
+{
+    GTimeZone *zone = open_zone(name);
+    if (!zone)
+        return ERR_INVALID;
+    *ret_rules = (struct timezone_rules *)zone;
+    return 0;
+}
+
+void timezone_close(struct timezone_rules *rules)
+{
+    if (rules)
+        g_time_zone_unref(zone_of(rules));
+}
+
+static gint interval_at(const struct timezone_rules *rules, int64_t instant_s)
+{
+    return g_time_zone_find_interval(zone_of(rules), G_TIME_TYPE_UNIVERSAL, instant_s);
+}
+
+int32_t timezone_stretch(const struct timezone_rules *rules, int64_t ms, int64_t limit_ms, int64_t *ret_until_ms)
+{
+    int64_t within_s = floor_to_s(ms), beyond_s = floor_to_s(limit_ms);
+    gint here = interval_at(rules, within_s);
+    *ret_until_ms = limit_ms;
+    if (interval_at(rules, beyond_s) != here) {
+        while (beyond_s - within_s > 1) {
+            int64_t middle_s = within_s + (beyond_s - within_s) / 2;
+            if (interval_at(rules, middle_s) == here)
+                within_s = middle_s;
+            else
+                beyond_s = middle_s;
+        }
+        *ret_until_ms = beyond_s * MS_PER_S;
+    }
+    return g_time_zone_get_offset(zone_of(rules), here);
+}

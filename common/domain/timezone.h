@@ -41,4 +41,14 @@ enum timezone_reading {
 int timezone_resolve_wall(const char *name, int64_t wall_ms, int64_t *ret_ms,
                           enum timezone_reading *ret_reading) MUST_CHECK;
 
+/* ---- a zone held open, for walks over many days ---- */
+struct timezone_rules;
+/* ERR_INVALID for an unknown zone. */
+int timezone_open(const char *name, struct timezone_rules **ret_rules) MUST_CHECK;
+/* Accepts NULL. */
+void timezone_close(struct timezone_rules *rules);
+/* Seconds east of UTC at the instant `ms`. `ret_until_ms`: the first instant after it at which the zone may have
+ * another offset, at most `limit_ms` (which lies after `ms`). */
+int32_t timezone_stretch(const struct timezone_rules *rules, int64_t ms, int64_t limit_ms, int64_t *ret_until_ms);
+
 #endif

@@ -202,9 +202,10 @@ end
 
 local function check_lane(batch)
   local places = lane_places(batch)
-  local has_work = SCHEDULABLE[batch.state] and batch.sealed == '1' and lane_due_ms(batch) ~= nil
+  local has_work = SCHEDULABLE[batch.state] and batch.sealed == '1' and not batch.expired_ms and lane_due_ms(batch) ~= nil
   local where = batch.id .. ' (' .. batch.state .. ') is in [' .. table.concat(places, ' ') .. ']'
-  if has_work and #places ~= 1 then
+  -- What is not known to open again is nowhere: its hours or its expiry bring it back or end it.
+  if has_work and #places ~= 1 and (#places > 1 or lane_opening_ms(batch, NOW_MS)) then
     fault('lane_in_one_place', where)
   elseif not has_work and #places > 0 then
     fault('lane_without_work_is_nowhere', where)
@@ -213,6 +214,30 @@ local function check_lane(batch)
     fault('parked_lane_is_reconciled', batch.id)
   end
   check_flow(batch.trunk, batch.tenant)
+end
+
+-- ---- a batch's window and its expiry ----
+
+local function check_listed(batch, key, at_ms, slack_ms, invariant)
+  local listed = tonumber(redis.call('ZSCORE', key, batch.id) or nil)
+  if (listed == nil) ~= (at_ms == nil) or (listed and math.abs(listed - at_ms) > slack_ms) then
+    fault(invariant, batch.id .. ' is listed at ' .. (listed and fmt(listed) or 'no time') .. ', not ' ..
+      (at_ms and fmt(at_ms) or 'at none'))
+  end
+end
+
+local function check_times(batch)
+  local awaits, last_ms = batch_awaits_time(batch), -1
+  local renewal_ms = awaits and batch_renewal_ms(batch) or nil
+  check_listed(batch, KEY_EXPIRIES, awaits and batch_expiry_ms(batch) or nil, 0, 'expiry_is_listed')
+  -- One that is due has been handed to a worker for a while.
+  check_listed(batch, KEY_HOURS, renewal_ms, renewal_ms and renewal_ms <= NOW_MS and math.huge or 0, 'hours_are_renewed')
+  for _, stretch in ipairs(batch.hours and batch_hours(batch) or {}) do
+    if stretch.open <= last_ms or stretch.close <= stretch.open then
+      fault('hours_are_apart', batch.id .. ' opens at ' .. fmt(stretch.open))
+    end
+    last_ms = stretch.close
+  end
 end
 
 local function check_batch(id)
@@ -240,9 +265,10 @@ local function check_batch(id)
   end
   check_pace('batch ' .. id, batch)
   check_lane(batch)
+  check_times(batch)
   local counts = {}
-  for _, field in ipairs({ 'total', 'cursor', 'due', 'claimed', 'live', 'ended', 'succeeded', 'failed', 'cancelled', 'attempts',
-    'dials' }) do
+  for _, field in ipairs({ 'total', 'cursor', 'due', 'claimed', 'live', 'ended', 'succeeded', 'failed', 'cancelled', 'expired',
+    'attempts', 'dials' }) do
     counts[#counts + 1] = field .. '=' .. fmt(batch[field])
   end
   return reply_with(false, table.concat(counts, ' '))
@@ -283,6 +309,9 @@ end
 local function check_call(batch, call, is_cut)
   local name = batch.id .. '-' .. fmt(call.ordinal)
   counts.attempts = counts.attempts + call.a
+  if batch.expires_ms and call.b and tonumber(call.b) >= batch.expires_ms then
+    fault('begun_before_expiry', name .. ' was begun at ' .. call.b)
+  end
   local in_retry = redis.call('ZSCORE', key_retry(batch.id), fmt(call.ordinal))
   if call.is_fresh and call.ordinal >= batch.cursor then
     if is_cut then
@@ -322,7 +351,7 @@ local function check_calls(id, first, buckets)
   if not batch then
     return redis.error_reply('ERR_NOT_FOUND batch')
   end
-  local is_cut = CUT_STATES[batch.state]
+  local is_cut = batch_is_cut(batch)
   local last = math.min(batch.total, (first + buckets) * BUCKET) - 1
   for ordinal = first * BUCKET, last do
     if redis.call('HEXISTS', key_bucket(id, 'contacts', ordinal), fmt(ordinal)) == 0 then

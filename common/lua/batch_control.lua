@@ -57,19 +57,13 @@ local function cut(event, outcome)
   if not batch_move(batch, event) then
     return false
   end
-  local remainder = batch.total - batch.cursor
-  taken = remainder + (batch.sealed == '1' and batch.due - remainder or 0) + batch.claimed
   if batch.sealed ~= '1' then
-    batch.sealed, batch.due, batch.cursor = '1', remainder, 0
+    batch.sealed, batch.due, batch.cursor = '1', batch.total, 0
     redis.call('ZREM', KEY_PURGE, 'draft/' .. id)
   end
-  batch.due = batch.due - remainder
-  batch.failed = batch.failed + remainder
-  batch.cancelled = remainder
-  if remainder > 0 then
-    batch.outcomes[outcome] = (batch.outcomes[outcome] or 0) + remainder
-  end
-  redis.call('ZADD', KEY_ENDING, fmt(NOW_MS), id)
+  taken = batch.due + batch.claimed
+  batch.cancelled = batch.cancelled + batch_cut(batch, outcome)
+  batch_list_times(batch)
   touch_lane(batch)
   return true
 end

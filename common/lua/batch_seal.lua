@@ -35,12 +35,15 @@ if not batch_move(batch, batch.start_ms > NOW_MS and 'seal_future' or 'seal') th
   return redis.error_reply('ERR_STATE batch is ' .. batch.state)
 end
 batch.sealed, batch.due = '1', batch.total
+local life_ms = tonumber(redis.call('HGET', key_batch(id), 'life_ms') or nil)
+batch.expires_ms = batch.expires_ms or (life_ms and batch.start_ms + life_ms)
 local created = tonumber(redis.call('HGET', key_batch(id), 'created_ms') or NOW_MS)
 redis.call('ZADD', key_tenant(batch.tenant) .. ':batches', fmt(created), id)
 for i = 3, #ARGV do
   redis.call('ZADD', key_tenant(batch.tenant) .. ':tags:' .. ARGV[i], fmt(created), id)
 end
 touch_lane(batch)
+batch_list_times(batch)
 redis.call('ZREM', KEY_PURGE, 'draft/' .. id)
 batches_flush()
 wake_workers()

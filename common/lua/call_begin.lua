@@ -21,8 +21,8 @@ local post_ms = check_number(ARGV[3], 'post deadline')
 
 local RELEASE_AGAIN_MS = 0 -- a released call is due at once: its lane's pace says when
 
-local function refuse(batch, call, reason)
-  call_release(batch, call, NOW_MS + RELEASE_AGAIN_MS)
+local function refuse(batch, call, reason, again_ms)
+  call_release(batch, call, again_ms or NOW_MS + RELEASE_AGAIN_MS)
   return { 'released', reason }
 end
 
@@ -53,14 +53,20 @@ local function objection(batch, call, member, lease)
   return nil
 end
 
+-- The instant of the begin; or nil, why there is none, and when there may be (nil: at once).
 local function reserve(batch, slot_us)
   local trunk, tenant = resource_load('k', batch.trunk), resource_load('t', batch.tenant)
   local at_us = math.max(NOW_US, slot_us)
   at_us = begins_earliest('k', trunk.id, trunk.cps, at_us)
   at_us = begins_earliest('t', tenant.id, tenant.cps, at_us)
   at_us = begins_earliest('b', batch.id, batch.cps, at_us)
+  local at_ms = math.floor(at_us / 1000)
+  local reason = window_objection(batch, at_ms)
+  if reason then
+    return nil, reason, window_opening(batch, at_ms, at_ms)
+  end
   if at_us - NOW_US > late_ms * 1000 then
-    return nil
+    return nil, 'rate'
   end
   begins_add('k', trunk.id, trunk.cps, at_us)
   begins_add('t', tenant.id, tenant.cps, at_us)
@@ -108,9 +114,9 @@ local function begin_one(batch_id, ordinal, dial, life_ms)
   if reason then
     return refuse(batch, call, reason)
   end
-  local begin_us = reserve(batch, tonumber(call.q))
+  local begin_us, why_not, again_ms = reserve(batch, tonumber(call.q))
   if not begin_us then
-    return refuse(batch, call, 'rate')
+    return refuse(batch, call, why_not, again_ms)
   end
   begin(batch, call, member, begin_us, life_ms)
   return { 'begun', fmt(begin_us), fmt(call.a) }

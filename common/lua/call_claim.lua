@@ -114,14 +114,15 @@ local function take_slot(trunk, tenant, batch, call, number, record, slot_us)
   calls = calls + 1
 end
 
--- The lane is done with for this instant: back among the waiting by its pace and its work, or out where none is left.
-local function lane_pass(trunk, tenant, batch, lane)
-  local due = lane_due_ms(batch)
-  if due then
-    redis.call('ZADD', key_lanes_waiting(trunk.id, tenant.id), fmt(math.max(due, math.ceil((batch.tat_us or 0) / 1000))), lane)
+-- The lane is done with for this instant: back among the waiting by its pace, its work and its window, or out where none
+-- is left.
+local function lane_pass(trunk, tenant, batch, lane, f_us)
+  local at = lane_opening_ms(batch, math.floor(f_us / 1000))
+  if at then
+    redis.call('ZADD', key_lanes_waiting(trunk.id, tenant.id), fmt(at), lane)
   end
   redis.call('ZREM', key_lanes_ready(trunk.id, tenant.id), lane)
-  if not due then
+  if not at then
     flow_check_empty(trunk.id, tenant.id)
   end
 end
@@ -140,10 +141,15 @@ local function lane_next_call(batch, f_ms)
   return nil
 end
 
--- One visit of a ready lane: it parks, waits, holds a busy number, or takes the slot. True where the slot was taken.
+-- One visit of a ready lane: it parks, waits for its pace or its window, holds a busy number, or takes the slot. True where
+-- the slot was taken.
 local function visit_lane(trunk, tenant, batch, lane, f_us)
   if batch.state == 'scheduled' then
     batch_move(batch, 'start')
+  end
+  if window_objection(batch, math.floor(f_us / 1000)) then
+    lane_pass(trunk, tenant, batch, lane, f_us)
+    return false
   end
   if room('b', batch) <= 0 then
     lane_park(batch, lane)
@@ -152,12 +158,12 @@ local function visit_lane(trunk, tenant, batch, lane, f_us)
   end
   pace_clip(batch, horizon_us)
   if batch.tat_us and batch.tat_us > f_us then
-    lane_pass(trunk, tenant, batch, lane)
+    lane_pass(trunk, tenant, batch, lane, f_us)
     return false
   end
   local call = lane_next_call(batch, math.floor(f_us / 1000))
   if not call then
-    lane_pass(trunk, tenant, batch, lane)
+    lane_pass(trunk, tenant, batch, lane, f_us)
     return false
   end
   local record = redis.call('HGET', key_bucket(batch.id, 'contacts', call.ordinal), fmt(call.ordinal))
@@ -170,7 +176,7 @@ local function visit_lane(trunk, tenant, batch, lane, f_us)
     return false
   end
   take_slot(trunk, tenant, batch, call, number, record, f_us)
-  lane_pass(trunk, tenant, batch, lane)
+  lane_pass(trunk, tenant, batch, lane, f_us)
   return true
 end
 

@@ -66,9 +66,9 @@ local function take_facts(call, result)
   end
 end
 
--- A retry that may not be: attempts used up, or a batch that is being cancelled.
+-- A retry that may not be: attempts used up, or a batch that is being cancelled or has expired.
 local function effective_how(batch, call, result)
-  if result.how == 'retry' and (call.a >= (batch.max_attempts or 3) or CUT_STATES[batch.state]) then
+  if result.how == 'retry' and (call.a >= (batch.max_attempts or 3) or batch_is_cut(batch)) then
     return 'final'
   end
   return result.how

@@ -1,12 +1,14 @@
 #!lua flags=allow-oom
 -- A worker's heartbeat, and its share of what time alone brings about: claims whose lease has passed, calls that waited
--- long enough for a summary, the retries of cancelled batches, lost wakes, and things to remove. At most one a second.
+-- long enough for a summary, batches that expire, the retries of those and of cancelled ones, lost wakes, calling windows
+-- of which more hours are to be published, and things to remove. At most one a second.
 --
 -- KEYS[1]  cell prefix
 -- ARGV[1]  worker id
 -- ARGV[2]  most items settled (1..200): the bound of the script's work
 -- Returns  {now us, next ms or "" (when a tick has work again), next check ms or "" (call_checks), 0|1 (1: the bound was
---           met, come again), reclaimed, summaries given up, ended by cancel, lost wakes}
+--           met, come again), reclaimed, summaries given up, calls ended by a cancel or an expiry, lost wakes, batches
+--           expired, {batch, window, expiry ms or ""} of each that wants its next hours (batch_hours.lua)}
 -- Errors   ERR_INVALID
 -- Bound    O(items * log n)
 -- @include lib/pace.lua
@@ -15,8 +17,11 @@ local budget = math.min(check_number(ARGV[2], 'items'), 200)
 local PRESENCE_MS = 60000
 local RECONCILE_MS = 2000
 local HELD_SAMPLE = 20
+local ENDING_BATCHES = 16
+local HOURS_BATCHES = 8
+local HOURS_LEASE_MS = 10000
 
-local counts = { reclaimed = 0, summaries = 0, cancelled = 0, lost = 0 }
+local counts = { reclaimed = 0, summaries = 0, cut = 0, lost = 0, expired = 0 }
 
 local function spend()
   budget = budget - 1
@@ -60,15 +65,33 @@ local function give_up_summaries()
   end
 end
 
--- Contacts of a cancelled batch that wait for a retry end with the outcome of their last attempt and their event; those
--- that were never dialed were counted by the cancel, or are counted here and told of by the batch's event alone.
-local function end_cancelled()
-  local batch_id = redis.call('ZRANGE', KEY_ENDING, 0, 0)[1]
-  local batch = batch_id and batch_load(batch_id)
-  if not batch or (batch.state ~= 'cancelling' and batch.state ~= 'failed') then
-    if batch_id then
-      redis.call('ZREM', KEY_ENDING, batch_id)
+-- What is not begun by its expiry never is. Nothing cancelled the batch: it completes, at once where nothing is on its way.
+local function expire_batches()
+  for _, batch_id in ipairs(due_members(KEY_EXPIRIES)) do
+    spend()
+    local batch = batch_load(batch_id)
+    if batch and batch_awaits_time(batch) and (batch_expiry_ms(batch) or math.huge) <= NOW_MS then
+      batch_move(batch, 'start')
+      batch.expired_ms = NOW_MS
+      batch.expired = batch_cut(batch, 'EXPIRED')
+      touch_lane(batch)
+      batch_check_end(batch)
+      counts.expired = counts.expired + 1
     end
+    if batch then
+      batch_list_times(batch)
+    else
+      redis.call('ZREM', KEY_EXPIRIES, batch_id)
+    end
+  end
+end
+
+-- Contacts of a cut batch that wait for a retry end with the outcome of their last attempt and their event; those that were
+-- never dialed were counted when it was cut, or are counted here and told of by the batch's event alone.
+local function end_cut(batch_id)
+  local batch = batch_load(batch_id)
+  if not batch or not batch_is_cut(batch) then
+    redis.call('ZREM', KEY_ENDING, batch_id)
     return
   end
   local ordinals = redis.call('ZRANGE', key_retry(batch_id), 0, math.max(0, budget - 1))
@@ -76,15 +99,41 @@ local function end_cancelled()
     spend()
     local call = call_read(batch, tonumber(ordinal))
     local was_dialed = call.a > 0 and call.x ~= nil
-    call.x = was_dialed and call.x or 'CANCELLED'
+    call.x = was_dialed and call.x or (batch.expired_ms and 'EXPIRED' or 'CANCELLED')
     redis.call('ZREM', key_retry(batch_id), ordinal)
     call_finalize(batch, call, was_dialed)
-    counts.cancelled = counts.cancelled + 1
+    counts.cut = counts.cut + 1
   end
   if #ordinals == 0 then
     redis.call('ZREM', KEY_ENDING, batch_id)
     batch_check_end(batch)
   end
+end
+
+local function end_cut_batches()
+  for _, batch_id in ipairs(redis.call('ZRANGE', KEY_ENDING, 0, ENDING_BATCHES - 1)) do
+    if budget > 0 then
+      spend()
+      end_cut(batch_id)
+    end
+  end
+end
+
+-- Batches whose published hours run out are handed to this worker, which reckons the next ones; for a while to no other.
+local function hours_wanted()
+  local wanted = {}
+  local due = redis.call('ZRANGE', KEY_HOURS, '-inf', fmt(NOW_MS), 'BYSCORE', 'LIMIT', 0, HOURS_BATCHES)
+  for _, batch_id in ipairs(due) do
+    local batch = batch_load(batch_id)
+    local window = batch and batch_awaits_time(batch) and redis.call('HGET', key_batch(batch_id), 'window')
+    if window then
+      redis.call('ZADD', KEY_HOURS, fmt(NOW_MS + HOURS_LEASE_MS), batch_id)
+      wanted[#wanted + 1] = { batch_id, window, batch.expires_ms and fmt(batch.expires_ms) or '' }
+    else
+      redis.call('ZREM', KEY_HOURS, batch_id)
+    end
+  end
+  return wanted
 end
 
 -- ---- lost wakes: whoever is parked although there is room ----
@@ -220,8 +269,9 @@ present()
 reclaim()
 give_up_summaries()
 if budget > 0 then
-  end_cancelled()
+  expire_batches()
 end
+end_cut_batches()
 if budget > 0 then
   reconcile()
 end
@@ -230,5 +280,6 @@ if budget > 0 then
 end
 batches_flush()
 resources_flush()
-return { fmt(NOW_US), earliest(KEY_CLAIMED, KEY_ENDED, KEY_ENDING, KEY_PURGE), earliest(KEY_LIVE), budget <= 0 and 1 or 0,
-  counts.reclaimed, counts.summaries, counts.cancelled, counts.lost }
+local hours = hours_wanted()
+return { fmt(NOW_US), earliest(KEY_CLAIMED, KEY_ENDED, KEY_ENDING, KEY_PURGE, KEY_EXPIRIES, KEY_HOURS), earliest(KEY_LIVE),
+  budget <= 0 and 1 or 0, counts.reclaimed, counts.summaries, counts.cut, counts.lost, counts.expired, hours }

@@ -4,6 +4,8 @@
  *
  *     domain_probe tables                the states, transitions and outcomes, as one JSON object
  *     domain_probe pacing < steps        "<function> <integers>" a line in, one integer a line out
+ *     domain_probe window < questions    "<from ms> <until ms> <most> <callingWindow>" a line in; a line out: "<known
+ * ms>" and the hours as the scripts take them, or "fault"
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,6 +17,7 @@
 #include "common/base/parse.h"
 #include "common/domain/batch_state.h"
 #include "common/domain/call_state.h"
+#include "common/domain/calling_window.h"
 #include "common/domain/outcome.h"
 #include "common/domain/pacing.h"
 
@@ -156,12 +159,56 @@ static int answer_steps(void)
     return 0;
 }
 
+/* ---- calling windows ---- */
+
+#define HOURS_MAX 4096
+#define LINE_MAX_BYTES 65536
+
+static int answer_window(const char *json, const int64_t numbers[3])
+{
+    static struct calling_hours hours[HOURS_MAX];
+    struct calling_window window;
+    cJSON *value = have(cJSON_Parse(json));
+    int err = calling_window_read(value, "window", "UTC", &window, NULL, NULL);
+    cJSON_Delete(value);
+    size_t n, most = numbers[2] < HOURS_MAX ? (size_t)numbers[2] : HOURS_MAX;
+    int64_t known_ms;
+    if (!err)
+        err = calling_window_hours(&window, numbers[0], numbers[1], hours, most, &n, &known_ms);
+    if (err)
+        return puts("fault");
+    printf("%" PRId64, known_ms);
+    for (size_t i = 0; i < n; i++)
+        printf(" %" PRId64 "-%" PRId64, hours[i].open_ms, hours[i].close_ms);
+    return puts("");
+}
+
+static int answer_windows(void)
+{
+    static char line[LINE_MAX_BYTES];
+    while (fgets(line, sizeof line, stdin)) {
+        char *at = line;
+        int64_t numbers[3];
+        for (size_t i = 0; i < 3; i++) {
+            size_t len = strcspn(at, " ");
+            if (parse_i64(at, len, INT64_MIN, INT64_MAX, &numbers[i]) < 0)
+                return 2;
+            at += len + strspn(at + len, " ");
+        }
+        if (answer_window(at, numbers) < 0)
+            return 2;
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "tables") == 0)
         return print_tables();
     if (argc == 2 && strcmp(argv[1], "pacing") == 0)
         return answer_steps();
-    fprintf(stderr, "usage: domain_probe tables | pacing\n");
+    if (argc == 2 && strcmp(argv[1], "window") == 0)
+        return answer_windows();
+    fprintf(stderr, "usage: domain_probe tables | pacing | window\n");
     return 2;
 }

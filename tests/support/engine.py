@@ -261,13 +261,17 @@ class Engine:
 
     def tick(self, worker: str = "w1", items: int = 100) -> dict[str, Any]:
         reply = self.scripts.run("worker_tick", worker, items)
-        names = ("reclaimed", "summaries", "cancelled", "lost")
+        names = ("reclaimed", "summaries", "cut", "lost", "expired")
         return {
             "next_ms": int(reply[1]) if reply[1] else None,
             "next_check_ms": int(reply[2]) if reply[2] else None,
             "more": reply[3] == 1,
-            **dict(zip(names, (int(value) for value in reply[4:]))),
+            **dict(zip(names, (int(value) for value in reply[4:9]))),
         }
+
+    def hours_wanted(self, worker: str = "w1") -> list[tuple[str, ...]]:
+        """The batches that a tick hands out to have more of their window published: (batch, window, expiry ms)."""
+        return [tuple(item.decode() for item in row) for row in self.scripts.run("worker_tick", worker, 100)[9]]
 
     def checks(self, calls: int = 32, lease_ms: int = 10_000) -> list[list[bytes]]:
         return self.scripts.run("call_checks", calls, lease_ms)[2:]

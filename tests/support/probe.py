@@ -33,3 +33,20 @@ def pacing(steps: Sequence[tuple[str, ...]]) -> list[int]:
     """One result for each ("next", tat, slot, interval) and the like."""
     text = "".join(" ".join(str(word) for word in step) + "\n" for step in steps)
     return [int(line) for line in _ask("pacing", text).split()]
+
+
+Hours = list[tuple[int, int]]
+
+
+def window_hours(questions: Sequence[tuple[dict[str, Any], int, int, int]]) -> list[tuple[int, Hours] | None]:
+    """For each (callingWindow, from ms, until ms, most): up to when the answer is whole, and the open stretches; None where
+    the window is refused."""
+    text = "".join(f"{first} {end} {most} {json.dumps(window)}\n" for window, first, end, most in questions)
+    answers: list[tuple[int, Hours] | None] = []
+    for line in _ask("window", text).splitlines():
+        if line == "fault":
+            answers.append(None)
+            continue
+        known, *stretches = line.split()
+        answers.append((int(known), [(int(a), int(b)) for a, b in (part.split("-") for part in stretches)]))
+    return answers

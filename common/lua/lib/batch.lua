@@ -2,11 +2,11 @@
 -- @include states.lua
 -- Batches as a script sees them: loaded once, changed in memory, written back by batches_flush(). A script that returns
 -- without it has changed nothing of a batch's own hash.
-local BATCH_TEXTS = { 'state', 'tenant', 'trunk', 'on_call_complete', 'on_batch_complete', 'on_batch_failed', 'sealed' }
+local BATCH_TEXTS = { 'state', 'tenant', 'trunk', 'on_call_complete', 'on_batch_complete', 'on_batch_failed', 'sealed', 'hours' }
 local BATCH_NUMBERS = {
   'priority', 'cps', 'interval_us', 'max_concurrent', 'start_ms', 'started_ms', 'completed_ms', 'total', 'cursor',
   'tat_us', 'due', 'claimed', 'live', 'ended', 'succeeded', 'failed', 'cancelled', 'attempts', 'dials', 'seq', 'ring_s',
-  'talk_s', 'max_attempts', 'summary_wait_ms',
+  'talk_s', 'max_attempts', 'summary_wait_ms', 'expires_ms', 'expired_ms', 'expired', 'hours_until_ms',
 }
 local BATCH_FIELDS = {}
 for _, field in ipairs(BATCH_TEXTS) do BATCH_FIELDS[#BATCH_FIELDS + 1] = field end
@@ -33,7 +33,7 @@ local function batch_load(id)
     end
   end
   for _, counter in ipairs({ 'total', 'cursor', 'due', 'claimed', 'live', 'ended', 'succeeded', 'failed', 'cancelled',
-    'attempts', 'dials', 'seq' }) do
+    'expired', 'attempts', 'dials', 'seq' }) do
     batch[counter] = batch[counter] or 0
   end
   for _, field in ipairs(BATCH_FIELDS) do
@@ -120,6 +120,8 @@ local function batch_check_end(batch)
   end
   batch.completed_ms = NOW_MS
   redis.call('ZREM', KEY_ENDING, batch.id)
+  redis.call('ZREM', KEY_EXPIRIES, batch.id)
+  redis.call('ZREM', KEY_HOURS, batch.id)
   redis.call('ZADD', KEY_PURGE, NOW_MS, 'seen/' .. batch.id)
   if batch.state == 'completed' and batch.on_batch_complete then
     event_write(batch, 'batch.completed', 'evt_' .. batch.id .. '-batch_completed', {})

@@ -94,7 +94,7 @@ end
 -- Puts a call back among the due ones: the cursor cannot go back, so it re-enters through the retries.
 local function retry_add(batch, call, at_ms)
   redis.call('ZADD', key_retry(batch.id), fmt(at_ms), fmt(call.ordinal))
-  if CUT_STATES[batch.state] then
+  if batch_is_cut(batch) then
     redis.call('ZADD', KEY_ENDING, 'NX', NOW_MS, batch.id)
   end
   touch_lane(batch)

@@ -1,4 +1,4 @@
--- @include batch.lua
+-- @include window.lua
 -- The scheduler's sets: two at each level, one by time and one by turn (docs/redis-keys.md). touch_lane() is the only
 -- code that puts a lane into a set outside of call_claim's own loop.
 
@@ -117,24 +117,34 @@ local function lane_due_ms(batch)
   return due
 end
 
+-- When the lane's next call may begin, seen from `from_ms`: its work is due, its rate lets it, its window is open. nil where
+-- nothing is left to dial, or nothing is known to open any more. A scheduled batch starts whether it is open or not.
+local function lane_opening_ms(batch, from_ms)
+  local due = lane_due_ms(batch)
+  local at = due and math.max(due, math.ceil((batch.tat_us or 0) / 1000))
+  if not at or batch.state == 'scheduled' then
+    return at
+  end
+  return window_opening(batch, at, from_ms)
+end
+
 local function lane_park(batch, lane)
   redis.call('ZADD', key_parked_lanes(batch.id), NOW_MS, lane)
   redis.call('ZADD', KEY_PARKED, NOW_MS, 'b/' .. batch.id)
 end
 
--- Puts the batch's lane where its state, its work, its rate and its concurrency say it belongs.
+-- Puts the batch's lane where its state, its work, its rate, its window and its concurrency say it belongs.
 local function touch_lane(batch)
   local lane = batch.id .. '/' .. LANE
   local waiting = key_lanes_waiting(batch.trunk, batch.tenant)
   local ready = key_lanes_ready(batch.trunk, batch.tenant)
-  local due = SCHEDULABLE[batch.state] and batch.sealed == '1' and lane_due_ms(batch)
-  if due and room('b', batch) <= 0 then
+  local at = SCHEDULABLE[batch.state] and batch.sealed == '1' and not batch.expired_ms and lane_opening_ms(batch, NOW_MS)
+  if at and room('b', batch) <= 0 then
     lane_park(batch, lane)
   else
     redis.call('ZREM', key_parked_lanes(batch.id), lane)
     redis.call('ZREM', KEY_PARKED, 'b/' .. batch.id)
-    if due then
-      local at = math.max(due, math.ceil((batch.tat_us or 0) / 1000))
+    if at then
       if at > NOW_MS or not redis.call('ZSCORE', ready, lane) then
         redis.call('ZADD', waiting, fmt(at), lane)
         redis.call('ZREM', ready, lane)
