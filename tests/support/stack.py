@@ -231,6 +231,11 @@ class Stack:
                     seen.setdefault(delivery.webhook_id, delivery)
             return list(seen.values())
 
+    def batches(self) -> list[str]:
+        """The tenant's batches by Redis, oldest first."""
+        found = self.redis.client().zrange(f"carillon:{{c0}}:tenant:{TENANT}:batches", 0, -1)
+        return [batch.decode() for batch in found]
+
     def carrier_events(self) -> list[dict[str, Any]]:
         return read_log(self.carrier_log)
 
