@@ -13,6 +13,7 @@
 #include "producer/batch_create.h"
 #include "producer/batch_list.h"
 #include "producer/batch_read.h"
+#include "producer/batch_why.h"
 #include "producer/exchange.h"
 #include "producer/webhooks.h"
 #include "version.h"
@@ -104,6 +105,7 @@ static const struct http_route ROUTES[] = {
     SMALL("POST", "/api/v1/batch/cancel", batch_control_cancel_seed),
     SMALL("GET", "/api/v1/batch/{id}", batch_read_one),
     SMALL("GET", "/api/v1/batch/{id}/status", batch_read_one),
+    SMALL("GET", "/api/v1/batch/{id}/why", batch_why),
     SMALL("POST", "/api/v1/batch/{id}/pause", batch_control_pause),
     SMALL("POST", "/api/v1/batch/{id}/resume", batch_control_resume),
     SMALL("POST", "/api/v1/batch/{id}/cancel", batch_control_cancel),

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/batch_why.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/domain/why.h"
+#include "common/json/json.h"
+#include "common/redis/reply.h"
+#include "producer/exchange.h"
+#include "producer/instant.h"
+
+#define REASONS_MOST 32 /* each row of the table comes once at most */
+#define SENTENCE_MOST 1024
+
+struct why {
+    char id[LIMIT_BATCH_ID_LEN + 1];
+    int64_t now_ms;
+    const struct redisReply *fields; /* borrowed from the reply while it is read */
+    struct why_reason reasons[REASONS_MOST];
+    size_t n_reasons;
+};
+
+/* ---- reading ---- */
+
+static const char *text_field(const struct why *w, const char *name)
+{
+    const char *text;
+    size_t len;
+    return reply_str(reply_field(w->fields, name), &text, &len) == 0 ? text : "";
+}
+
+/* `absent` where the row has none. */
+static int read_number(const struct redisReply *row, size_t index, int64_t absent, int64_t *ret_number)
+{
+    const char *text;
+    size_t len;
+    int err = reply_str(reply_at(row, index), &text, &len);
+    *ret_number = absent;
+    return err || len == 0 ? err : reply_i64(reply_at(row, index), ret_number);
+}
+
+static int read_reason(const struct redisReply *row, struct why_reason *ret_reason)
+{
+    struct why_reason r = {.word = ""};
+    const char *code;
+    size_t len;
+    int64_t holds;
+    int err = reply_str(reply_at(row, 0), &code, &len);
+    if (!err && why_row_of(code, len, &r.row) != 0)
+        err = ERR_PROTOCOL;
+    if (!err)
+        err = reply_i64(reply_at(row, 1), &holds);
+    if (!err)
+        err = read_number(row, 2, 0, &r.until_ms);
+    if (!err)
+        err = read_number(row, 3, 0, &r.next_ms);
+    if (!err)
+        err = read_number(row, 4, 0, &r.latest_ms);
+    if (!err)
+        err = read_number(row, 5, -1, &r.count);
+    if (!err)
+        err = read_number(row, 6, -1, &r.of);
+    if (!err)
+        err = reply_str(reply_at(row, 7), &r.word, &len);
+    if (err)
+        return err;
+    r.holds = holds == 1;
+    *ret_reason = r;
+    return 0;
+}
+
+static int read_reply(const struct redisReply *reply, struct why *w)
+{
+    size_t n = reply_len(reply);
+    int err = reply_i64(reply_at(reply, 0), &w->now_ms);
+    w->fields = reply_at(reply, 1);
+    if (n < 2 || n - 2 > REASONS_MOST)
+        return ERR_PROTOCOL;
+    w->n_reasons = n - 2;
+    for (size_t i = 0; i < w->n_reasons && !err; i++)
+        err = read_reason(reply_at(reply, i + 2), &w->reasons[i]);
+    return err;
+}
+
+/* ---- writing ---- */
+
+static bool add_message(cJSON *object, const struct why_reason *r)
+{
+    struct buf text;
+    buf_init(&text, SENTENCE_MOST);
+    bool is_added = why_write(r, &text) == 0 && json_add_str(object, "message", buf_str(&text));
+    buf_free(&text);
+    return is_added;
+}
+
+static bool add_what(cJSON *object, const struct why_reason *r)
+{
+    return json_add_str(object, "code", r->row->code) && add_message(object, r) &&
+           instant_add(object, "until", r->until_ms) && json_add_str(object, "untilEvent", r->row->until);
+}
+
+static bool add_verdict(const struct why *w, cJSON *body)
+{
+    struct why_reason verdict = why_verdict(w->reasons, w->n_reasons);
+    cJSON *object = cJSON_AddObjectToObject(body, "verdict");
+    return json_add_str(object, "level", why_level_name(verdict.row->level)) && add_what(object, &verdict);
+}
+
+static bool add_reason(const struct why_reason *r, cJSON *list)
+{
+    cJSON *object = cJSON_CreateObject();
+    if (!cJSON_AddItemToArray(list, object)) {
+        cJSON_Delete(object);
+        return false;
+    }
+    return add_what(object, r) && cJSON_AddBoolToObject(object, "holds", r->holds) &&
+           (!r->word[0] || json_add_str(object, "reason", r->word)) &&
+           (r->count < 0 || json_add_i64(object, "count", r->count)) &&
+           (r->of < 0 || json_add_i64(object, "of", r->of)) &&
+           (!r->next_ms || instant_add(object, "nextCheckAt", r->next_ms)) &&
+           (!r->latest_ms || instant_add(object, "latest", r->latest_ms));
+}
+
+static bool add_counts(const struct why *w, cJSON *level)
+{
+    static const char *const names[] = {"due", "claimed", "live", "ended", "succeeded", "failed"};
+    cJSON *counts = cJSON_AddObjectToObject(level, "counts");
+    bool is_whole = counts != NULL;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        int64_t n = 0;
+        is_whole =
+            is_whole && reply_i64(reply_field(w->fields, names[i]), &n) == 0 && json_add_i64(counts, names[i], n);
+    }
+    return is_whole;
+}
+
+/* What the chain's links are called: of a flow both ends, of the calls nothing. */
+static bool add_name(const struct why *w, const struct identity *who, enum why_level level, cJSON *object)
+{
+    char flow[2 * LIMIT_ID_LEN + 2];
+    const char *trunk = text_field(w, "trunk");
+    switch (level) {
+    case WHY_LEVEL_CELL:
+        return json_add_str(object, "id", who->cell);
+    case WHY_LEVEL_TRUNK:
+        return json_add_str(object, "id", trunk);
+    case WHY_LEVEL_TENANT:
+        return json_add_str(object, "id", who->tenant);
+    case WHY_LEVEL_FLOW:
+        snprintf(flow, sizeof flow, "%s/%s", trunk, who->tenant);
+        return json_add_str(object, "id", flow);
+    case WHY_LEVEL_BATCH:
+        return json_add_str(object, "id", w->id);
+    case WHY_LEVEL_CALLS:
+        return add_counts(w, object);
+    }
+    return false;
+}
+
+static bool add_level(const struct why *w, const struct identity *who, enum why_level level, cJSON *chain)
+{
+    cJSON *object = cJSON_CreateObject();
+    if (!cJSON_AddItemToArray(chain, object)) {
+        cJSON_Delete(object);
+        return false;
+    }
+    bool is_whole = json_add_str(object, "level", why_level_name(level)) && add_name(w, who, level, object);
+    cJSON *reasons = cJSON_AddArrayToObject(object, "reasons");
+    for (size_t i = 0; i < w->n_reasons && is_whole; i++)
+        is_whole = w->reasons[i].row->level != level || add_reason(&w->reasons[i], reasons);
+    return is_whole && reasons;
+}
+
+static cJSON *why_json(const struct why *w, const struct identity *who)
+{
+    cJSON *body = cJSON_CreateObject();
+    bool is_whole = json_add_str(body, "batchId", w->id) && json_add_str(body, "status", text_field(w, "state")) &&
+                    instant_add(body, "asOf", w->now_ms) && add_verdict(w, body);
+    cJSON *chain = cJSON_AddArrayToObject(body, "chain");
+    for (int level = 0; level < WHY_LEVEL_COUNT && is_whole; level++)
+        is_whole = add_level(w, who, (enum why_level)level, chain);
+    if (is_whole)
+        return body;
+    cJSON_Delete(body);
+    return NULL;
+}
+
+/* ---- the route ---- */
+
+/* A creation that is under way is nobody's to see. */
+static bool is_hidden(const struct why *w)
+{
+    return strcmp(text_field(w, "state"), "ingesting") == 0;
+}
+
+static void on_why(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+{
+    struct why *w = arg;
+    if (!err)
+        err = read_reply(reply, w);
+    if (err == ERR_NOT_FOUND || (!err && is_hidden(w)))
+        exchange_not_found(x);
+    else if (err)
+        exchange_fail(x, err);
+    else
+        exchange_answer(x, 200, why_json(w, exchange_identity(x)));
+}
+
+static void run_why(struct exchange *x)
+{
+    struct why *w = calloc(1, sizeof *w);
+    if (!w) {
+        exchange_fail(x, ERR_NOMEM);
+        return;
+    }
+    exchange_keep(x, w, free);
+    if (!exchange_batch_id(x, w->id))
+        return;
+    const struct redis_arg args[] = {redis_arg_str(w->id), redis_arg_str(exchange_identity(x)->tenant)};
+    int err = exchange_script(x, LUA_BATCH_WHY, args, 2, on_why, w);
+    if (err)
+        exchange_fail(x, err);
+}
+
+void batch_why(struct http_request *req, void *arg)
+{
+    (void)exchange_begin(arg, req, ACCESS_READ, run_why);
+}
