@@ -133,6 +133,11 @@ struct key key_workers(const char *cell)
     return make("carillon:{%s}:workers", cell);
 }
 
+struct key key_claimed(const char *cell)
+{
+    return make("carillon:{%s}:claimed", cell);
+}
+
 unsigned key_event_shard(const char *tenant)
 {
     uint32_t hash = 5381; /* djb2: what Lua's doubles can compute exactly too */

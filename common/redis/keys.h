@@ -51,6 +51,7 @@ struct key key_batch_retries(const char *cell, const char *batch); /* zset: ordi
 struct key key_batch_begins(const char *cell, const char *batch); /* list: instants of the last begins, us */
 struct key key_events(const char *cell, unsigned shard); /* stream, shard 0..15 */
 struct key key_workers(const char *cell); /* zset: worker -> last seen ms */
+struct key key_claimed(const char *cell); /* zset: batch/ordinal/dial/worker -> lease ms */
 /* The events shard of a tenant: djb2 of its id (32 bits) modulo LIMIT_EVENT_SHARDS; the scripts compute the same. */
 unsigned key_event_shard(const char *tenant);
 

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/buf.h"
 #include "common/json/json.h"
@@ -80,4 +81,25 @@ enum cli_exit out_json_take(cJSON *value)
     enum cli_exit status = out_json(value);
     cJSON_Delete(value);
     return status;
+}
+
+enum cli_exit out_json_lines(const cJSON *value)
+{
+    char *text = value ? cJSON_Print(value) : NULL;
+    if (!text) {
+        out_complain("the answer cannot be printed: %s", err_name(ERR_NOMEM));
+        return CLI_FAILED;
+    }
+    /* cJSON indents with tabs and puts one behind each name; strings hold none. */
+    for (char *at = text; *at;) {
+        size_t depth = strspn(at, "\t"), len = strcspn(at + depth, "\n");
+        char *line = at + depth;
+        at = line + len + (line[len] ? 1 : 0);
+        line[len] = '\0';
+        for (char *tab = strchr(line, '\t'); tab; tab = strchr(tab, '\t'))
+            *tab = ' ';
+        out_line("%*s%s", (int)(2 * depth), "", line);
+    }
+    cJSON_free(text);
+    return CLI_DONE;
 }

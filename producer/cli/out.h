@@ -22,5 +22,7 @@ void out_complain(const char *format, ...) __attribute__((format(printf, 1, 2)))
 enum cli_exit out_json_take(cJSON *value) MUST_CHECK;
 /* The same without deleting it. */
 enum cli_exit out_json(const cJSON *value) MUST_CHECK;
+/* For people: one member a line, indented. */
+enum cli_exit out_json_lines(const cJSON *value) MUST_CHECK;
 
 #endif

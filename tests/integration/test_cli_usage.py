@@ -17,7 +17,7 @@ from tests.support.redis_server import RedisServer
 VERBS = [
     "submit", "watch", "pause", "resume", "cancel", "tenant create", "tenant set", "tenant list", "tenant show",
     "trunk create", "trunk set", "trunk list", "trunk show", "stop", "start", "key create", "key list", "key revoke",
-    "audit",
+    "why", "inspect call", "inspect batch", "inspect worker", "inspect key", "audit",
 ]  # fmt: skip
 BATCH = "batch_c0_a"
 NOWHERE = "redis://127.0.0.1:1"
