@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -17,7 +18,7 @@ NUMBER = 15559990001
 
 class Cell:
     """A cell with something in every place: a call due, claimed, live, ended, final, retried, held; a lane waiting and one
-    parked; and the server it lives in."""
+    parked; a window and an expiry; and the server it lives in."""
 
     def __init__(self, engine: Engine, server: RedisServer) -> None:
         self.engine = engine
@@ -25,7 +26,15 @@ class Cell:
         engine.trunk("main", cps=1000)
         engine.tenant("acme", cps=1000)
         engine.tenant("lone", cps=1000)
-        self.batch = engine.batch("acme", "main", 200, cps=30)
+        now, hour = engine.now_ms(), 3_600_000
+        self.batch = engine.batch(
+            *("acme", "main", 200),
+            cps=30,
+            expires_ms=now + 9 * hour,
+            window="{}",
+            hours=f"{now - hour}-{now + hour} {now + 2 * hour}-{now + 3 * hour}",
+            hours_until_ms=now + 4 * hour,
+        )
         self.held_batch = engine.batch("acme", "main", [NUMBER], cps=30, priority=1)
         self.holder = engine.batch("acme", "main", [NUMBER], cps=30, priority=9)
         self.parked_batch = engine.batch("lone", "main", 5, cps=30, max_concurrent=1)
@@ -224,6 +233,33 @@ def contact_lost(cell: Cell) -> None:
     cell.engine.client.hdel(cell.key(f"batch:{cell.batch}:contacts:1"), "100")
 
 
+def expiry_unlisted(cell: Cell) -> None:
+    cell.engine.client.zrem(cell.key("expiries"), cell.batch)
+
+
+def expiry_of_an_immortal(cell: Cell) -> None:
+    cell.engine.client.zadd(cell.key("expiries"), {cell.parked_batch: cell.engine.now_ms()})
+
+
+def hours_unlisted(cell: Cell) -> None:
+    cell.engine.client.zrem(cell.key("hours"), cell.batch)
+
+
+def hours_that_overlap(cell: Cell) -> None:
+    key = cell.key(f"batch:{cell.batch}")
+    first = cell.engine.client.hget(key, "hours").decode().split()[0]
+    cell.engine.client.hset(key, "hours", f"{first} {first}")
+
+
+def begun_too_late(cell: Cell) -> None:
+    expires = cell.engine.hash(f"batch:{cell.batch}")["expires_ms"]
+    cell.set_state(cell.live.ordinal, lambda text: re.sub(r" b=\d+", f" b={expires}", text))
+
+
+def expired_uncounted(cell: Cell) -> None:
+    cell.engine.client.hset(cell.key(f"batch:{cell.batch}"), mapping={"expired_ms": cell.engine.now_ms(), "expired": 1})
+
+
 PLANTED: dict[str, Callable[[Cell], None]] = {
     "lane_in_one_place": lane_lost,
     "lane_in_one_place ": lane_twice,
@@ -258,6 +294,12 @@ PLANTED: dict[str, Callable[[Cell], None]] = {
     "dialing_is_on_its_way": dialing_leaked,
     "on_its_way_holds_its_number": dialing_missing,
     "contact_is_kept": contact_lost,
+    "expiry_is_listed": expiry_unlisted,
+    "expiry_is_listed ": expiry_of_an_immortal,
+    "hours_are_renewed": hours_unlisted,
+    "hours_are_apart": hours_that_overlap,
+    "begun_before_expiry": begun_too_late,
+    "counters_match_calls ": expired_uncounted,
 }
 
 

@@ -68,11 +68,12 @@ def test_nothing_is_claimed_while_the_window_is_closed(engine: Engine) -> None:
     assert audit(engine, batch) == []
 
 
-def test_a_lane_whose_window_closed_while_it_was_ready_waits_for_the_next_opening(engine: Engine) -> None:
+@pytest.mark.parametrize("place", ("waiting", "ready"))
+def test_a_lane_whose_window_closed_while_it_was_due_waits_for_the_next_opening(engine: Engine, place: str) -> None:
     batch = windowed(engine, (-HOUR, HOUR), contacts=20)
-    claim_one(engine)
-    engine.client.zadd(engine.key("ready:f/main/acme"), {f"{batch}/0": 1})
-    engine.client.zrem(engine.key("waiting:f/main/acme"), f"{batch}/0")
+    if place == "ready":
+        engine.client.zadd(engine.key("ready:f/main/acme"), {f"{batch}/0": 1})
+        engine.client.zrem(engine.key("waiting:f/main/acme"), f"{batch}/0")
     (opening,) = decree(engine, batch, (HOUR, 2 * HOUR))
     assert engine.claim().slots == []
     assert engine.client.zscore(engine.key("ready:f/main/acme"), f"{batch}/0") is None

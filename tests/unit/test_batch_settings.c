@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#define NOW INT64_C(1763283599000) /* 2025-11-16T08:59:59Z, a Sunday */
+
 /* The options as the API reads them. */
 static struct batch_options read_options(const char *json)
 {
@@ -19,7 +21,7 @@ static struct batch_options read_options(const char *json)
     assert_non_null(value);
     faults_init(&faults, 10);
     faults_init(&warnings, 10);
-    assert_int_equal(options_read(value, &policy, 1763283599000, &options, &faults, &warnings), 0);
+    assert_int_equal(options_read(value, &policy, NOW, &options, &faults, &warnings), 0);
     faults_free(&faults);
     faults_free(&warnings);
     cJSON_Delete(value);
@@ -34,7 +36,7 @@ static char *settings_text(const char *json, uint64_t contacts)
     struct redis_arg args[2 * BATCH_SETTINGS_MAX];
     struct buf text;
     buf_init(&text, 1 << 20);
-    assert_int_equal(batch_settings_make(&options, "agent 7", "user_456", contacts, &settings), 0);
+    assert_int_equal(batch_settings_make(&options, "agent 7", "user_456", contacts, NOW, &settings), 0);
     batch_settings_args(&settings, args);
     for (size_t i = 0; i < settings.n; i++) {
         assert_int_equal(buf_append(&text, args[2 * i].data, args[2 * i].len), 0);
@@ -58,6 +60,7 @@ static void test_defaults_leave_out_what_has_no_value(void **state)
                               "priority=5\n"
                               "cps=10\n"
                               "interval_us=100500\n"
+                              "life_ms=2592000000\n"
                               "timezone=UTC\n"
                               "max_attempts=3\n"
                               "no_answer_delay_ms=3600000\n"
@@ -77,6 +80,8 @@ static void test_every_option_has_its_field(void **state)
     char *text = settings_text(
         "{\"priority\":7,\"maxCallsPerSecond\":12,\"maxConcurrentCalls\":40,"
         "\"scheduledStartTime\":\"2025-11-16T09:00:00.000Z\",\"timezone\":\"UTC\","
+        "\"callingWindow\":{\"start\":\"08:00\",\"end\":\"10:00\",\"days\":[\"mon\",\"sun\"],"
+        "\"timezone\":\"Europe/Berlin\",\"closedDates\":[\"2025-12-25\"]},\"expiresAt\":\"2025-11-17T07:30:00Z\","
         "\"retryStrategy\":{\"maxAttempts\":2,\"noAnswerDelay\":2000,\"busyDelay\":1000,\"voicemailDelay\":4000,"
         "\"failedDelay\":3000},\"onUnknown\":\"hold\",\"ringTimeout\":20,\"maxCallDuration\":60,\"summaryWait\":5,"
         "\"webhooks\":{\"onCallComplete\":\"https://crm.example/c\",\"onBatchComplete\":\"https://crm.example/b\","
@@ -90,7 +95,12 @@ static void test_every_option_has_its_field(void **state)
                               "interval_us=83750\n"
                               "max_concurrent=40\n"
                               "start_ms=1763283600000\n"
+                              "expires_ms=1763364600000\n"
                               "timezone=UTC\n"
+                              "window={\"start\":\"08:00\",\"end\":\"10:00\",\"days\":[\"mon\",\"sun\"],"
+                              "\"timezone\":\"Europe/Berlin\",\"closedDates\":[\"2025-12-25\"]}\n"
+                              "hours=1763362800000-1763364600000\n"
+                              "hours_until_ms=1763364600000\n"
                               "max_attempts=2\n"
                               "no_answer_delay_ms=2000\n"
                               "busy_delay_ms=1000\n"

@@ -230,8 +230,22 @@ static void test_one_thing_wrong_is_told_by_path_and_code(void **state)
         {"{\"retryStrategy\":{\"foo\":1}}", "options.retryStrategy.foo", FAULT_UNKNOWN_FIELD},
         {"{\"maxCallPerSecond\":1}", "options.maxCallPerSecond", FAULT_UNKNOWN_FIELD},
         {"{\"Priority\":1}", "options.Priority", FAULT_UNKNOWN_FIELD},
-        {"{\"callingWindow\":{}}", "options.callingWindow", FAULT_UNKNOWN_FIELD},
-        {"{\"expiresAt\":\"2025-11-16T09:00:00Z\"}", "options.expiresAt", FAULT_UNKNOWN_FIELD},
+        {"{\"callingWindow\":null}", "options.callingWindow", FAULT_TYPE},
+        {"{\"callingWindow\":{\"start\":\"09:00\"}}", "options.callingWindow.end", FAULT_REQUIRED},
+        {"{\"callingWindow\":{\"start\":\"09:00\",\"end\":\"17:00\",\"timezone\":\"contact\"}}",
+         "options.callingWindow.timezone", FAULT_NOT_ALLOWED},
+        {"{\"callingWindow\":{\"start\":\"09:00\",\"end\":\"17:00\"},\"expiresAt\":\"2025-01-01T08:59:59Z\"}",
+         "options.callingWindow", FAULT_NEVER_OPEN},
+        {"{\"callingWindow\":{\"start\":\"09:00\",\"end\":\"17:00\",\"days\":[\"sat\"]},"
+         "\"scheduledStartTime\":\"2025-01-05T00:00:00Z\",\"expiresAt\":\"2025-01-11T09:00:00Z\"}",
+         "options.callingWindow", FAULT_NEVER_OPEN},
+        {"{\"expiresAt\":1763283600}", "options.expiresAt", FAULT_TYPE},
+        {"{\"expiresAt\":\"soon\"}", "options.expiresAt", FAULT_TIME},
+        {"{\"expiresAt\":\"2025-01-01T00:00:00Z\"}", "options.expiresAt", FAULT_EXPIRY_EARLY},
+        {"{\"expiresAt\":\"2025-11-16T09:00:00Z\",\"scheduledStartTime\":\"2025-11-16T09:00:00Z\"}",
+         "options.expiresAt", FAULT_EXPIRY_EARLY},
+        {"{\"expiresAt\":\"2036-01-01T00:00:00Z\"}", "options.expiresAt", FAULT_RANGE},
+        {"{\"expiresAt\":\"2025-11-16T09:00:00\",\"timezone\":\"Mars/Base\"}", "options.timezone", FAULT_TIMEZONE},
         {"{\"webhooks\":{\"onCallAttempt\":\"https://x.example/\"}}", "options.webhooks.onCallAttempt",
          FAULT_UNKNOWN_FIELD},
         {"{\"webhooks\":{\"onEvent\":\"https://x.example/\"}}", "options.webhooks.onEvent", FAULT_UNKNOWN_FIELD},
@@ -275,6 +289,57 @@ static void test_one_thing_wrong_is_told_by_path_and_code(void **state)
             fail_msg("%s: %zu faults, %s %s", cases[i].json, faults.n, faults.items[0].path, faults.items[0].code);
         assert_int_equal(options.n_tags, 0);
     }
+}
+
+static void test_a_window_and_an_expiry_are_read_in_the_batchs_zone(void **state)
+{
+    (void)state;
+    assert_int_equal(read_options("{\"callingWindow\":{\"start\":\"09:00\",\"end\":\"17:30\",\"days\":[\"mon\"]},"
+                                  "\"expiresAt\":\"2025-07-01T09:00:00\",\"timezone\":\"America/New_York\"}"),
+                     0);
+    assert_true(options.has_window && options.has_expiry);
+    assert_string_equal(options.window.timezone, "America/New_York");
+    assert_int_equal(options.window.start_min, 540);
+    assert_int_equal(options.window.end_min, 1050);
+    assert_int_equal(options.window.days, 1);
+    assert_int_equal(options.expires_ms, INT64_C(1751374800000));
+    /* The window's own zone goes before it. */
+    assert_int_equal(
+        read_options("{\"callingWindow\":{\"start\":\"09:00\",\"end\":\"17:30\",\"timezone\":\"Asia/Tokyo\"},"
+                     "\"timezone\":\"America/New_York\"}"),
+        0);
+    assert_string_equal(options.window.timezone, "Asia/Tokyo");
+    assert_false(options.has_expiry);
+}
+
+static void test_a_window_must_open_between_the_start_and_the_expiry(void **state)
+{
+    (void)state;
+    /* 2025-01-01 is a Wednesday; the first instant of the window counts, its last does not. */
+    assert_int_equal(read_options("{\"callingWindow\":{\"start\":\"09:00\",\"end\":\"17:00\"},"
+                                  "\"expiresAt\":\"2025-01-01T09:00:00.001Z\"}"),
+                     0);
+    assert_int_equal(read_options("{\"callingWindow\":{\"start\":\"09:00\",\"end\":\"17:00\",\"days\":[\"wed\"]},"
+                                  "\"scheduledStartTime\":\"2025-01-01T16:59:59.999Z\","
+                                  "\"expiresAt\":\"2025-01-02T00:00:00Z\"}"),
+                     0);
+    assert_int_equal(read_options("{\"callingWindow\":{\"start\":\"09:00\",\"end\":\"17:00\",\"days\":[\"wed\"]},"
+                                  "\"scheduledStartTime\":\"2025-01-01T17:00:00Z\","
+                                  "\"expiresAt\":\"2025-01-02T00:00:00Z\"}"),
+                     ERR_INVALID);
+    assert_string_equal(faults.items[0].message, "does not open between the start (2025-01-01T17:00:00.000Z) and the "
+                                                 "expiry (2025-01-02T00:00:00.000Z)");
+    /* Without an expiry, while a batch lives. */
+    struct buf json;
+    buf_init(&json, 1 << 16);
+    for (int day = 1; day <= 31; day++)
+        assert_int_equal(buf_printf(&json, "%s\"2025-01-%02d\"", day > 1 ? "," : "", day), 0);
+    char text[1024];
+    (void)snprintf(text, sizeof text,
+                   "{\"callingWindow\":{\"start\":\"09:00\",\"end\":\"17:00\",\"closedDates\":[%s]}}", buf_str(&json));
+    assert_int_equal(read_options(text), ERR_INVALID);
+    assert_string_equal(faults_only_code(&faults), FAULT_NEVER_OPEN);
+    buf_free(&json);
 }
 
 static void test_all_faults_are_found_at_once(void **state)
@@ -388,6 +453,8 @@ static void test_wherever_memory_runs_out_options_are_not_half_written(void **st
     assert_int_equal(read_options("{\"maxConcurrentCalls\":3,\"scheduledStartTime\":\"2025-11-16T09:00:00Z\","
                                   "\"retryStrategy\":{\"voicemailDelay\":2000},\"tags\":[\"a\",\"b\"],"
                                   "\"callerIds\":[\"+15550001111\"],"
+                                  "\"callingWindow\":{\"start\":\"09:00\",\"end\":\"24:00\",\"days\":[\"sun\"],"
+                                  "\"closedDates\":[\"2025-12-25\"]},\"expiresAt\":\"2025-12-16T09:00:00Z\","
                                   "\"webhooks\":{\"onBatchComplete\":\"https://x.example/\"}}"),
                      0);
     for (; rc != 0 && n < JSON_MEMORY_MAX; n++) {
@@ -414,6 +481,8 @@ int main(void)
         CASE(test_ranges_include_their_ends_and_nothing_beyond),
         CASE(test_an_operator_can_raise_or_lower_the_rate),
         CASE(test_one_thing_wrong_is_told_by_path_and_code),
+        CASE(test_a_window_and_an_expiry_are_read_in_the_batchs_zone),
+        CASE(test_a_window_must_open_between_the_start_and_the_expiry),
         CASE(test_all_faults_are_found_at_once),
         CASE(test_lists_are_bounded_and_hold_each_thing_once),
         CASE(test_private_webhooks_pass_where_the_operator_permits_them),

@@ -133,6 +133,43 @@ static void test_what_is_no_time_is_a_fault(void **state)
     }
 }
 
+static int read_expiry(const char *text, const char *zone, int64_t start_ms, int64_t *ret_ms)
+{
+    return schedule_read_expiry(text, strlen(text), zone, true, NOW, start_ms, ret_ms, &faults, &warnings);
+}
+
+static void test_an_expiry_is_read_like_a_start_and_lies_after_it(void **state)
+{
+    const int64_t start = NOW + 3600000;
+    int64_t ms = 42;
+    (void)state;
+    assert_int_equal(read_expiry("2025-01-01T01:00:00.001Z", "UTC", start, &ms), 0);
+    assert_int_equal(ms, start + 1);
+    assert_int_equal(read_expiry("2025-11-16T09:00", "Asia/Kolkata", start, &ms), 0);
+    assert_int_equal(ms, INT64_C(1763263800000));
+    assert_int_equal(faults_count(&warnings), 0);
+    assert_int_equal(read_expiry("2025-11-02T01:30:00", "America/New_York", start, &ms), 0);
+    assert_int_equal(ms, INT64_C(1762061400000));
+    assert_string_equal(warnings.items[0].path, "options.expiresAt");
+    assert_string_equal(warnings.items[0].code, WARNING_TWO_READINGS);
+    assert_int_equal(faults_count(&faults), 0);
+
+    static const struct {
+        const char *text;
+        const char *code;
+    } cases[] = {{"2025-01-01T01:00:00Z", FAULT_EXPIRY_EARLY},
+                 {"2024-01-01T01:00:00Z", FAULT_EXPIRY_EARLY},
+                 {"2205-01-01T00:00:00Z", FAULT_RANGE},
+                 {"next week", FAULT_TIME}};
+    ms = 42;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(read_expiry(cases[i].text, "UTC", start, &ms), ERR_INVALID);
+        assert_string_equal(faults.items[i].code, cases[i].code);
+        assert_string_equal(faults.items[i].path, "options.expiresAt");
+    }
+    assert_int_equal(ms, 42);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -143,6 +180,7 @@ int main(void)
         CASE(test_a_start_lies_in_the_future),
         CASE(test_a_start_does_not_lie_beyond_ten_years),
         CASE(test_what_is_no_time_is_a_fault),
+        CASE(test_an_expiry_is_read_like_a_start_and_lies_after_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

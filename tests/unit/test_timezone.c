@@ -165,6 +165,24 @@ static void test_offsets_follow_the_clock_changes(void **state)
     assert_int_equal(timezone_offset_at("Mars/Base", 0, &offset_s), ERR_INVALID);
 }
 
+static void test_a_stretch_ends_where_the_offset_changes_or_at_its_limit(void **state)
+{
+    const int64_t day = INT64_C(86400000), change = INT64_C(1741503600000); /* New York, March 2025 */
+    struct timezone_rules *rules;
+    int64_t until_ms;
+    (void)state;
+    assert_int_equal(timezone_open("America/New_York", &rules), 0);
+    assert_int_equal(timezone_stretch(rules, change - 30 * day, change + 30 * day, &until_ms), -18000);
+    assert_int_equal(until_ms, change);
+    assert_int_equal(timezone_stretch(rules, change, change + 30 * day, &until_ms), -14400);
+    assert_int_equal(until_ms, change + 30 * day);
+    assert_int_equal(timezone_stretch(rules, change - 2, change - 1, &until_ms), -18000);
+    assert_int_equal(until_ms, change - 1);
+    timezone_close(rules);
+    timezone_close(NULL);
+    assert_int_equal(timezone_open("Mars/Base", &rules), ERR_INVALID);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +191,7 @@ int main(void)
         cmocka_unit_test(test_only_names_of_the_database_are_zones),
         cmocka_unit_test(test_a_memo_gives_the_same_verdicts_again),
         cmocka_unit_test(test_offsets_follow_the_clock_changes),
+        cmocka_unit_test(test_a_stretch_ends_where_the_offset_changes_or_at_its_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
