@@ -43,13 +43,13 @@ end
 
 -- ---- what there is to dial ----
 
-local is_open = not CUT_STATES[batch.state] and not ENDED_STATES[batch.state]
+local is_open = not batch_is_cut(batch) and not ENDED_STATES[batch.state]
 local start_ms = batch.start_ms or 0
 local fresh = is_open and batch.total - batch.cursor or 0
 local retries = redis.call('ZCARD', key_retry(batch.id))
 local retries_due = redis.call('ZCOUNT', key_retry(batch.id), '-inf', fmt(NOW_MS))
 local is_dialable = is_open and (batch.sealed ~= '1' or batch.due > 0)
-local is_due = is_open and (fresh > 0 and start_ms <= NOW_MS or retries_due > 0)
+local is_due = is_open and (fresh > 0 and start_ms <= NOW_MS or retries_due > 0) and not window_objection(batch, NOW_MS)
 -- Due calls are fresh, among the retries, or held for their number, and nowhere else (audit: due_in_one_place).
 local held = batch.sealed == '1' and is_open and math.max(0, batch.due - fresh - retries) or 0
 -- Pace lets it go on at once: what keeps it then is whose turn it is.
@@ -104,7 +104,24 @@ local function why_flow(tenant)
   end
 end
 
--- A calling window that is closed, and an expiry, have their place here, before the limits.
+-- Its window lets what is due first begin later than it could, or nothing begins any more.
+local function why_times()
+  if window_objection(batch, NOW_MS) == 'expired' then
+    if batch.state ~= 'cancelling' then
+      reason('BATCH_EXPIRED', true, { count = batch.due + batch.claimed + batch.live + batch.ended })
+    end
+    return
+  end
+  local due = is_dialable and lane_due_ms(batch)
+  local earliest = due and math.max(due, NOW_MS)
+  local opening = earliest and window_opening(batch, earliest, earliest)
+  if opening and opening > earliest then
+    reason('WINDOW_CLOSED', true, { until_ms = opening })
+  elseif earliest and not opening and earliest < (batch.expires_ms or math.huge) then
+    reason('WINDOW_UNKNOWN', true, {})
+  end
+end
+
 local function why_batch()
   if batch.state == 'ingesting' or batch.state == 'draft' then
     reason('BATCH_' .. batch.state:upper(), true, { count = batch.total })
@@ -116,6 +133,7 @@ local function why_batch()
   if is_dialable and start_ms > NOW_MS then
     reason('BATCH_SCHEDULED', true, { until_ms = start_ms })
   end
+  why_times()
   local left = room('b', batch)
   if left <= 0 then
     reason('BATCH_FULL', is_due, { count = batch.max_concurrent - left, of = batch.max_concurrent })

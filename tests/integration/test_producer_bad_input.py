@@ -90,7 +90,15 @@ FAULTY: dict[str, tuple[Any, str]] = {
     "a tag that is a number": (options(tags=[2025]), "options.tags[0]"),
     "a caller id that is none": (options(callerIds=["5550001111"]), "options.callerIds[0]"),
     "a trunk of somebody else": (options(trunk="third"), "options.trunk"),
-    "a calling window": (options(callingWindow={"start": "09:00", "end": "17:00"}), "options.callingWindow"),
+    "a calling window without days": (
+        options(callingWindow={"start": "09:00", "end": "17:00", "days": []}),
+        "options.callingWindow.days",
+    ),
+    "a calling window in the contact's zone": (
+        options(callingWindow={"start": "09:00", "end": "17:00", "timezone": "contact"}),
+        "options.callingWindow.timezone",
+    ),
+    "an expiry in the past": (options(expiresAt="2020-01-01T00:00:00Z"), "options.expiresAt"),
 }
 
 

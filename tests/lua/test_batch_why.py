@@ -295,6 +295,44 @@ def test_a_batch_that_failed_says_why(cell: Engine) -> None:
     assert Why(cell, batch).reasons == {"BATCH_FAILED": Reason(True, None, None, None, None, None, "no such agent")}
 
 
+def windowed(cell: Engine, opens_in_ms: int, **fields: object) -> tuple[str, int]:
+    """A batch whose window next opens then, and that instant."""
+    opening = cell.now_ms() + opens_in_ms
+    hours = {"window": "{}", "hours": f"{opening}-{opening + 60_000}", "hours_until_ms": opening + 600_000}
+    return cell.batch("acme", "main", 5, **{**hours, **fields}), opening
+
+
+def test_a_calling_window_that_is_closed_says_when_it_opens(cell: Engine) -> None:
+    batch, opening = windowed(cell, 60_000)
+    why = Why(cell, batch)
+    assert (why.holding, why["WINDOW_CLOSED"].until_ms) == (["WINDOW_CLOSED"], opening)
+    is_open, _ = windowed(cell, -30_000)
+    assert Why(cell, is_open).holding == []
+
+
+def test_a_start_outside_of_the_window_waits_for_both(cell: Engine) -> None:
+    batch, opening = windowed(cell, 60_000, start_in_ms=30_000)
+    why = Why(cell, batch)
+    assert (why.holding, why["WINDOW_CLOSED"].until_ms) == (["BATCH_SCHEDULED", "WINDOW_CLOSED"], opening)
+
+
+def test_a_window_whose_next_hours_are_not_published(cell: Engine) -> None:
+    batch, _ = windowed(cell, -600_000)
+    assert Why(cell, batch).holding == ["WINDOW_UNKNOWN"]
+
+
+def test_an_expired_batch_counts_what_is_still_to_end(cell: Engine) -> None:
+    batch = cell.batch("acme", "main", 5, expires_ms=cell.now_ms() + 600_000)
+    begin_one(cell, batch)
+    cell.client.hset(cell.key(f"batch:{batch}"), "expires_ms", cell.now_ms())
+    assert "BATCH_EXPIRED" in Why(cell, batch).holding, "though no tick has come"
+    cell.client.zadd(cell.key("expiries"), {batch: 1})
+    assert cell.tick()["expired"] == 1
+    why = Why(cell, batch)
+    assert why["BATCH_EXPIRED"].count == 1
+    assert set(why.holding) == {"BATCH_EXPIRED", "CALLS_LIVE"}
+
+
 # ---- the calls ----
 
 
