@@ -12,6 +12,12 @@ from tests.support.waiting import wait_until
 DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
+def closed_for_days() -> dict[str, object]:
+    """A calling window that next opens in three days."""
+    opens = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=3)
+    return {"start": "09:00", "end": "17:00", "days": [DAYS[opens.weekday()]], "timezone": "UTC"}
+
+
 def creates(stack: Stack) -> int:
     return sum(event["ev"] == "create" for event in stack.carrier_events())
 
@@ -20,12 +26,7 @@ def test_nobody_is_called_before_the_window_opens() -> None:
     with Stack(outcomes="completed=100") as stack:
         engine = Engine(stack.redis.client())
         numbers = phone_numbers(10)
-        opens = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=3)
-        batch = stack.submit(
-            numbers,
-            maxCallsPerSecond=30,
-            callingWindow={"start": "09:00", "end": "17:00", "days": [DAYS[opens.weekday()]], "timezone": "UTC"},
-        )
+        batch = stack.submit(numbers, maxCallsPerSecond=30, callingWindow=closed_for_days())
         # A batch behind it runs through: the fleet is not idle, the window is closed.
         other = stack.submit(phone_numbers(10, 15550200000), maxCallsPerSecond=30)
         stack.wait_for_batch(other)
@@ -52,5 +53,20 @@ def test_an_expired_batch_is_told_of_with_what_was_never_called() -> None:
         assert told.body["statistics"]["failed"] == 40 - placed and told.body["statistics"]["pending"] == 0
         wait_until(lambda: len(stack.delivered("call.completed", batch)) == placed, 10.0, "those that rang are told of")
         assert all(instant < expires.timestamp() * 1e6 for instant in stack.begin_instants_us(batch))
+        is_clean, printed = stack.audit()
+        assert is_clean, printed
+
+
+def test_a_batch_that_expires_before_its_first_call_is_told_of_too() -> None:
+    with Stack() as stack:
+        engine = Engine(stack.redis.client())
+        batch = stack.submit(phone_numbers(5), callingWindow=closed_for_days())
+        now = engine.now_ms()
+        engine.client.hset(engine.key(f"batch:{batch}"), "expires_ms", now)
+        engine.client.zadd(engine.key("expiries"), {batch: now})
+        assert stack.wait_for_batch(batch)["outcomes"] == {"EXPIRED": 5}
+        (told,) = stack.delivered("batch.completed", batch)
+        assert told.body["timestamps"]["startedAt"] is None and told.body["statistics"]["failed"] == 5
+        assert stack.delivered("call.completed", batch) == [] and creates(stack) == 0
         is_clean, printed = stack.audit()
         assert is_clean, printed
