@@ -30,7 +30,7 @@ if not batch or not batch_awaits_time(batch) or redis.call('HGET', key_batch(id)
 end
 local is_new = until_ms > (batch.hours_until_ms or 0)
 if is_new then
-  batch.hours, batch.hours_until_ms, batch.stretches = hours, until_ms, nil
+  batch.hours, batch.hours_until_ms, batch.stretch = hours, until_ms, nil
   touch_lane(batch)
   batch_list_times(batch)
   batches_flush()

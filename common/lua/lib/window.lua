@@ -5,28 +5,39 @@
 local HOURS_MARGIN_MS = 86400000
 
 local function batch_hours(batch)
-  if not batch.stretches then
-    batch.stretches = {}
-    for open, close in batch.hours:gmatch('(%d+)-(%d+)') do
-      batch.stretches[#batch.stretches + 1] = { open = tonumber(open), close = tonumber(close) }
-    end
+  local stretches = {}
+  for open, close in batch.hours:gmatch('(%d+)-(%d+)') do
+    stretches[#stretches + 1] = { open = tonumber(open), close = tonumber(close) }
   end
-  return batch.stretches
+  return stretches
+end
+
+-- The first stretch that closes after `at_ms`; nil where none is known. Every claimed call asks for it, mostly for the one
+-- that it found last.
+local function batch_stretch(batch, at_ms)
+  local last = batch.stretch
+  if last and last.opens_after <= at_ms and at_ms < last.close then
+    return last
+  end
+  local closed = -1
+  for open, close in batch.hours:gmatch('(%d+)-(%d+)') do
+    close = tonumber(close)
+    if close > at_ms then
+      batch.stretch = { open = tonumber(open), close = close, opens_after = closed }
+      return batch.stretch
+    end
+    closed = close
+  end
+  return nil
 end
 
 -- When what is due at `due_ms` may begin, seen from `from_ms` (nothing can begin before it): the due time itself where the
 -- window is open then, or when it opened; else its next opening. nil where none is known, or the batch will have expired.
 local function window_opening(batch, due_ms, from_ms)
-  local earliest, opening = math.max(due_ms, from_ms), nil
-  if not batch.hours then
-    opening = due_ms
-  else
-    for _, stretch in ipairs(batch_hours(batch)) do
-      if stretch.close > earliest then
-        opening = math.max(due_ms, stretch.open)
-        break
-      end
-    end
+  local opening = due_ms
+  if batch.hours then
+    local stretch = batch_stretch(batch, math.max(due_ms, from_ms))
+    opening = stretch and math.max(due_ms, stretch.open)
   end
   if opening and batch.expires_ms and math.max(opening, from_ms) >= batch.expires_ms then
     return nil
