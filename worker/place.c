@@ -88,13 +88,15 @@ static void tell_accepted(struct place *p, struct dial *dial, const struct provi
     int64_t poll_after_ms = dial->batch->trunk->poll_after_ms;
     if (poll_after_ms == 0)
         poll_after_ms = dial->batch->ring_timeout_s * INT64_C(1000) + POLL_MARGIN_MS;
-    struct redis_arg args[5];
+    int64_t check_ms = worker_cell_now_ms(p->cell) + start->queue_ms + poll_after_ms;
+    struct redis_arg args[6];
     struct dial_args space;
-    char check[REDIS_I64_LEN];
+    char check[REDIS_I64_LEN], queue[REDIS_I64_LEN];
     fill_dial(args, dial, &space);
     args[3] = redis_arg_str(start->provider_id);
-    args[4] = redis_arg_i64(worker_cell_now_ms(p->cell) + poll_after_ms, check);
-    reap_expect(p->cell->reap, worker_cell_now_ms(p->cell) + poll_after_ms);
+    args[4] = redis_arg_i64(check_ms, check);
+    args[5] = redis_arg_i64(start->queue_ms, queue);
+    reap_expect(p->cell->reap, check_ms);
     if (outbox_add(p->accepts, args, on_told, dial) != 0)
         untold(p, dial);
 }
@@ -147,6 +149,9 @@ static int64_t throttled_again_ms(const struct provider_start *start)
 static void note_verdict(struct place *p, const struct dial *dial, const struct provider_start *start)
 {
     metric_add(p->worker->metrics.verdicts[start->verdict], 1);
+    if (start->queue_ms > 0)
+        log_info("dial.queued", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal),
+                 log_str("trunk", dial->batch->trunk->id), log_i64("queue_ms", start->queue_ms));
     if (start->verdict != VERDICT_ACCEPTED)
         log_info("dial.verdict", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal),
                  log_i64("dial", dial->number), log_str("verdict", verdict_name(start->verdict)),
@@ -319,11 +324,12 @@ void place_begin(struct place *p, struct dial *dial)
     const struct batch_settings *batch = dial->batch;
     int64_t life_ms =
         POST_OVER_MS + LIFE_MARGIN_MS + ((int64_t)batch->ring_timeout_s + batch->max_call_duration_s) * 1000;
-    struct redis_arg args[4];
+    struct redis_arg args[5];
     struct dial_args space;
     char life[REDIS_I64_LEN];
     fill_dial(args, dial, &space);
     args[3] = redis_arg_i64(life_ms, life);
+    args[4] = redis_arg_str(provider_profile_lookup_span_ms(batch->trunk->profile) > 0 ? "1" : "0");
     dial->asked_us = clock_mono_us();
     dial_set_state(dial, DIAL_BEGINNING);
     if (outbox_add(p->begins, args, on_begin, dial) != 0)
@@ -365,7 +371,7 @@ static void describe(struct place *p)
     p->begin_prologue[1] = redis_arg_i64(LIMIT_SLOT_LATE_MS, p->late_space);
     p->begin_prologue[2] = redis_arg_i64(POST_OVER_MS, p->post_space);
     p->begin_spec = (struct outbox_spec){.script = LUA_CALL_BEGIN,
-                                         .fields = 4,
+                                         .fields = 5,
                                          .most = LIMIT_SCRIPT_CALLS,
                                          .reply_offset = 1,
                                          .prologue = p->begin_prologue,
@@ -375,7 +381,7 @@ static void describe(struct place *p)
                                            .most = LIMIT_SCRIPT_CALLS,
                                            .prologue = p->owner_prologue,
                                            .n_prologue = 1};
-    p->accept_spec = (struct outbox_spec){.script = LUA_CALL_ACCEPT, .fields = 5, .most = LIMIT_SCRIPT_CALLS};
+    p->accept_spec = (struct outbox_spec){.script = LUA_CALL_ACCEPT, .fields = 6, .most = LIMIT_SCRIPT_CALLS};
     p->abort_spec = (struct outbox_spec){.script = LUA_CALL_ABORT,
                                          .fields = 6,
                                          .most = LIMIT_SCRIPT_CALLS,

@@ -13,6 +13,7 @@
 #include "worker/dispatch.h"
 #include "worker/hours.h"
 #include "worker/outbox.h"
+#include "worker/placed.h"
 #include "worker/settings.h"
 
 #define SCRIPT_DEADLINE_MS 3000
@@ -44,10 +45,13 @@ struct check {
     struct settle_dial dial;
     struct call_text call;
     const struct batch_settings *batch; /* a reference */
+    struct placed_question question; /* of a lookup by number */
+    struct provider_result found; /* the same: what is to be held against the other dials */
 };
 
 static void check_free(struct check *check)
 {
+    provider_result_clear(&check->found);
     settings_unref(check->batch);
     free(check);
 }
@@ -170,30 +174,101 @@ static bool is_out_of_time(const struct check *check, enum provider_found found)
 }
 
 /* The platform did not say that the call is over. */
-static void look_again(struct check *check, const struct provider_answer *answer)
+static void look_again(struct check *check, enum provider_found found, const char *provider_id, int64_t retry_after_ms)
 {
     struct reap *r = check->reap;
     int64_t again_ms = next_look_ms(r, check);
-    const char *id = answer->result.provider_id;
-    switch (answer->found) {
+    switch (found) {
     case PROVIDER_FOUND:
-        recheck(r, &check->dial, "seen", id[0] != '\0' ? id : check->call.provider_id, again_ms, 0);
+        recheck(r, &check->dial, "seen", provider_id[0] != '\0' ? provider_id : check->call.provider_id, again_ms, 0);
         break;
     case PROVIDER_ABSENT:
         recheck(r, &check->dial, "absent", "", again_ms, check->batch->trunk->lookup_absent_after_ms);
         break;
     case PROVIDER_FAILED:
-        recheck(r, &check->dial, "unsure", "", clamp(answer->retry_after_ms, again_ms, DOUBT_MOST_MS), 0);
+        recheck(r, &check->dial, "unsure", "", clamp(retry_after_ms, again_ms, DOUBT_MOST_MS), 0);
         break;
     }
     check_end(check);
 }
 
+static void conclude(struct check *check, enum provider_found found, const struct provider_result *result,
+                     int64_t retry_after_ms)
+{
+    struct settle *settle = check->reap->cell->settle;
+    if (found == PROVIDER_FOUND && (result->kind == PROVIDER_ENDED || result->kind == PROVIDER_ANALYZED))
+        settle_report(settle, &check->dial, result, SETTLE_BY_LOOKUP, on_settled, check);
+    else if (is_out_of_time(check, found))
+        settle_unknown(settle, &check->dial, on_settled, check);
+    else
+        look_again(check, found, result->provider_id, retry_after_ms);
+}
+
+/* Nothing could be learnt this time. */
+static void give_up(struct check *check, const char *event, int err)
+{
+    log_warn(event, log_str("batch", check->batch_id), log_i64("ordinal", (int64_t)check->dial.ordinal), log_err(err));
+    if (check->batch) {
+        conclude(check, PROVIDER_FAILED, &check->found, -1);
+        return;
+    }
+    recheck(check->reap, &check->dial, "unsure", "", next_look_ms(check->reap, check), 0);
+    check_end(check);
+}
+
+/* ---- by number: what is found is ours only where no other dial can have a claim on it ---- */
+
+static int ask_placed(struct check *check, placed_fn fn)
+{
+    check->question = (struct placed_question){
+        .number = check->call.phone,
+        .dial = check->dial,
+        .span_ms = provider_profile_lookup_span_ms(check->batch->trunk->profile),
+        .fn = fn,
+        .arg = check,
+    };
+    return placed_read(check->reap->cell, &check->question);
+}
+
+static bool is_others(const struct placed *placed, const char *provider_id)
+{
+    for (size_t i = 0; i < placed->n_ids; i++)
+        if (strcmp(placed->ids[i], provider_id) == 0)
+            return true;
+    return false;
+}
+
+/* Read again behind the platform's answer: every dial whose call can be in its list was recorded before that. */
+static void on_rivals(const struct placed *placed, int err, void *arg)
+{
+    struct check *check = arg;
+    const char *id = check->found.provider_id;
+    if (err != 0) {
+        give_up(check, "check.neighbours_unreadable", err);
+        return;
+    }
+    bool is_ours = placed->is_complete && !placed->is_contested && id[0] != '\0' && !is_others(placed, id);
+    if (!is_ours)
+        log_info("check.contested", log_str("batch", check->batch_id), log_i64("ordinal", (int64_t)check->dial.ordinal),
+                 log_i64("dial", check->dial.number), log_str("provider_id", id));
+    conclude(check, is_ours ? PROVIDER_FOUND : PROVIDER_FAILED, &check->found, -1);
+}
+
+static void hold_against_rivals(struct check *check, const struct provider_result *result)
+{
+    int rc = provider_result_copy(result, &check->found);
+    if (rc == 0)
+        rc = ask_placed(check, on_rivals);
+    if (rc != 0)
+        give_up(check, "check.neighbours_unreadable", rc);
+}
+
+/* ---- asking ---- */
+
 static void on_answer(const struct provider_answer *answer, void *arg)
 {
     struct check *check = arg;
-    struct settle *settle = check->reap->cell->settle;
-    const struct provider_result *result = &answer->result;
+    bool is_by_number = check->question.fn != NULL;
     if (answer->matches > 1)
         log_error("check.placed_twice", log_str("batch", check->batch_id),
                   log_i64("ordinal", (int64_t)check->dial.ordinal), log_i64("dial", check->dial.number),
@@ -201,12 +276,44 @@ static void on_answer(const struct provider_answer *answer, void *arg)
     if (answer->found == PROVIDER_FAILED)
         log_warn("check.failed", log_str("batch", check->batch_id), log_i64("ordinal", (int64_t)check->dial.ordinal),
                  log_i64("status", answer->http_status), log_str("reason", answer->reason));
-    if (answer->found == PROVIDER_FOUND && (result->kind == PROVIDER_ENDED || result->kind == PROVIDER_ANALYZED))
-        settle_report(settle, &check->dial, result, SETTLE_BY_LOOKUP, on_settled, check);
-    else if (is_out_of_time(check, answer->found))
-        settle_unknown(settle, &check->dial, on_settled, check);
+    if (answer->found == PROVIDER_FOUND && is_by_number)
+        hold_against_rivals(check, &answer->result);
     else
-        look_again(check, answer);
+        conclude(check, answer->found, &answer->result, answer->retry_after_ms);
+}
+
+static int look_up(struct check *check, const struct placed *placed)
+{
+    struct worker *w = check->reap->worker;
+    const struct trunk_settings *trunk = check->batch->trunk;
+    char token[LIMIT_TOKEN_LEN + 1], to[PHONE_TEXT_LEN + 1] = "", from[PHONE_TEXT_LEN + 1];
+    int rc = token_make(seal_token_key(w->keys), check->batch_id, check->dial.ordinal, check->dial.number, token);
+    if (rc != 0)
+        return rc;
+    if (check->call.phone != 0)
+        phone_format(check->call.phone, to);
+    settings_caller_id(check->batch, check->dial.ordinal, from);
+    const struct provider_lookup lookup = {
+        .token = token,
+        .to = to,
+        .from = from,
+        .begin_ms = check->call.begin_ms,
+        .exclude_ids = placed ? placed->ids : NULL,
+        .n_exclude_ids = placed ? placed->n_ids : 0,
+    };
+    return provider_http_lookup(w->provider, trunk->profile, &trunk->provider, &lookup, on_answer, check, NULL);
+}
+
+/* Which calls to the number are other dials'. Without that an answer would prove nothing, either way. */
+static void on_neighbours(const struct placed *placed, int err, void *arg)
+{
+    struct check *check = arg;
+    if (err == 0 && !placed->is_complete)
+        err = ERR_STATE;
+    if (err == 0)
+        err = look_up(check, placed);
+    if (err != 0)
+        give_up(check, "check.neighbours_unknown", err);
 }
 
 static int look(struct check *check)
@@ -217,34 +324,20 @@ static int look(struct check *check)
     if (check->call.provider_id[0] != '\0')
         return provider_http_poll(w->provider, trunk->profile, &trunk->provider, check->call.provider_id, on_answer,
                                   check, NULL);
-    char token[LIMIT_TOKEN_LEN + 1], to[PHONE_TEXT_LEN + 1] = "", from[PHONE_TEXT_LEN + 1];
-    int rc = token_make(seal_token_key(w->keys), check->batch_id, check->dial.ordinal, check->dial.number, token);
-    if (rc != 0)
-        return rc;
-    if (check->call.phone != 0)
-        phone_format(check->call.phone, to);
-    settings_caller_id(check->batch, check->dial.ordinal, from);
-    const struct provider_lookup lookup = {.token = token, .to = to, .from = from, .begin_ms = check->call.begin_ms};
-    return provider_http_lookup(w->provider, trunk->profile, &trunk->provider, &lookup, on_answer, check, NULL);
+    if (provider_profile_lookup_span_ms(trunk->profile) > 0)
+        return ask_placed(check, on_neighbours);
+    return look_up(check, NULL);
 }
 
 static void on_batch(const struct batch_settings *batch, int err, void *arg)
 {
     struct check *check = arg;
-    struct reap *r = check->reap;
     if (err == 0) {
         check->batch = settings_ref(batch);
         err = look(check);
     }
-    if (err == 0)
-        return;
-    log_warn("check.not_made", log_str("batch", check->batch_id), log_err(err));
-    if (check->batch && is_out_of_time(check, PROVIDER_FAILED)) {
-        settle_unknown(r->cell->settle, &check->dial, on_settled, check);
-        return;
-    }
-    recheck(r, &check->dial, "unsure", "", next_look_ms(r, check), 0);
-    check_end(check);
+    if (err != 0)
+        give_up(check, "check.not_made", err);
 }
 
 static void take_check(struct reap *r, const struct redisReply *row)
@@ -269,6 +362,7 @@ static void take_check(struct reap *r, const struct redisReply *row)
         return;
     }
     check->reap = r;
+    provider_result_init(&check->found);
     memcpy(check->batch_id, batch_id, batch_len + 1);
     check->dial = (struct settle_dial){check->batch_id, (uint64_t)ordinal, (uint32_t)number};
     check->next = r->checks;

@@ -15,8 +15,8 @@
 #include "common/base/seal.h"
 #include "common/domain/phone.h"
 #include "common/domain/retry.h"
-#include "common/redis/redis.h"
 #include "common/provider/provider.h"
+#include "common/redis/redis.h"
 
 #define SETTINGS_FRESH_MS 2000
 

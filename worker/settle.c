@@ -278,24 +278,12 @@ static void on_batch(const struct batch_settings *batch, int err, void *arg)
 
 /* ---- reports ---- */
 
-static int copy_result(struct provider_result *to, const struct provider_result *from)
-{
-    *to = *from;
-    to->summary = from->summary ? strdup(from->summary) : NULL;
-    to->recording_url = from->recording_url ? strdup(from->recording_url) : NULL;
-    if ((from->summary && !to->summary) || (from->recording_url && !to->recording_url)) {
-        provider_result_clear(to);
-        return ERR_NOMEM;
-    }
-    return 0;
-}
-
 void settle_report(struct settle *s, const struct settle_dial *dial, const struct provider_result *result,
                    enum settle_source source, settle_fn fn, void *arg)
 {
     size_t len = strlen(dial->batch_id);
     struct report *report = len <= LIMIT_BATCH_ID_LEN ? calloc(1, sizeof *report) : NULL;
-    if (!report || copy_result(&report->result, result) != 0) {
+    if (!report || provider_result_copy(result, &report->result) != 0) {
         free(report);
         if (fn)
             fn(SETTLE_UNAVAILABLE, arg);

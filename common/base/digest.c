@@ -24,14 +24,24 @@ int digest_sha256_hex(const void *data, size_t len, char ret[2 * DIGEST_SHA256_L
     return 0;
 }
 
-int digest_hmac_sha256(const void *key, size_t key_len, const void *data, size_t len, uint8_t ret[DIGEST_SHA256_LEN])
+static int hmac(const EVP_MD *kind, const void *key, size_t key_len, const void *data, size_t len, uint8_t *ret)
 {
-    unsigned digest_len = DIGEST_SHA256_LEN;
+    unsigned digest_len;
     /* HMAC() takes a NULL key for "the one before". */
     const void *real_key = key ? key : "";
     if (key_len > INT_MAX)
         return ERR_TOO_LARGE;
-    return HMAC(EVP_sha256(), real_key, (int)key_len, data, len, ret, &digest_len) ? 0 : ERR_NOMEM;
+    return HMAC(kind, real_key, (int)key_len, data, len, ret, &digest_len) ? 0 : ERR_NOMEM;
+}
+
+int digest_hmac_sha256(const void *key, size_t key_len, const void *data, size_t len, uint8_t ret[DIGEST_SHA256_LEN])
+{
+    return hmac(EVP_sha256(), key, key_len, data, len, ret);
+}
+
+int digest_hmac_sha1(const void *key, size_t key_len, const void *data, size_t len, uint8_t ret[DIGEST_SHA1_LEN])
+{
+    return hmac(EVP_sha1(), key, key_len, data, len, ret);
 }
 
 bool digest_equal(const void *a, size_t a_len, const void *b, size_t b_len)

@@ -12,12 +12,16 @@
 #include "common/base/err.h"
 
 #define DIGEST_SHA256_LEN 32
+#define DIGEST_SHA1_LEN 20
 
 int digest_sha256(const void *data, size_t len, uint8_t ret[DIGEST_SHA256_LEN]) MUST_CHECK;
 /* Lower-case hexadecimal SHA-256 with a NUL. */
 int digest_sha256_hex(const void *data, size_t len, char ret[2 * DIGEST_SHA256_LEN + 1]) MUST_CHECK;
 int digest_hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
                        uint8_t ret[DIGEST_SHA256_LEN]) MUST_CHECK;
+/* For platforms that still sign with it. */
+int digest_hmac_sha1(const void *key, size_t key_len, const void *data, size_t len,
+                     uint8_t ret[DIGEST_SHA1_LEN]) MUST_CHECK;
 /* Takes the same time whatever the contents; false where the lengths differ. */
 bool digest_equal(const void *a, size_t a_len, const void *b, size_t b_len);
 

@@ -110,6 +110,7 @@
 #define LIMIT_PROVIDER_REQUEST_BYTES (64u << 10) /* the body of a request to a platform */
 #define LIMIT_PROVIDER_ASK_MS 10000 /* a poll, lookup or cancel, connect included */
 #define LIMIT_FORM_FIELDS 128 /* of a callback */
+#define LIMIT_PLACED 128 /* dials to one number that a lookup by number is held against; Redis keeps 64 */
 
 /* ---- webhooks ---- */
 #define LIMIT_WEBHOOK_TIMEOUT_MS 15000

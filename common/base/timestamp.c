@@ -157,3 +157,77 @@ int timestamp_parse(const char *text, size_t len, struct timestamp_parts *ret_pa
     *ret_parts = parts;
     return 0;
 }
+
+/* ---- RFC 2822 ---- */
+
+static bool take_word(struct cursor *c, const char *word)
+{
+    size_t len = strlen(word);
+    if ((size_t)(c->end - c->at) < len || memcmp(c->at, word, len) != 0)
+        return false;
+    c->at += len;
+    return true;
+}
+
+/* One of `n` words of three letters: its index, or -1. */
+static int take_name(struct cursor *c, const char names[][4], int n)
+{
+    for (int i = 0; i < n; i++)
+        if (take_word(c, names[i]))
+            return i;
+    return -1;
+}
+
+static bool take_mail_date(struct cursor *c, int64_t *ret_days)
+{
+    static const char weekdays[][4] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
+    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    int day, month, year;
+    if (take_name(c, weekdays, 7) >= 0 && !take_word(c, ", "))
+        return false;
+    bool has_two_digits = c->end - c->at >= 2 && c->at[1] != ' ';
+    if (!take_digits(c, has_two_digits ? 2 : 1, 1, 31, &day) || !take_char(c, " "))
+        return false;
+    month = take_name(c, months, 12) + 1;
+    if (month == 0 || !take_char(c, " ") || !take_digits(c, 4, 1970, 9999, &year) || day > days_in_month(year, month))
+        return false;
+    *ret_days = days_from_date(year, month, day);
+    return true;
+}
+
+static bool take_mail_time(struct cursor *c, int64_t *ret_ms)
+{
+    int hour, minute, second = 0;
+    if (!take_digits(c, 2, 0, 23, &hour) || !take_char(c, ":") || !take_digits(c, 2, 0, 59, &minute))
+        return false;
+    if (take_char(c, ":") && !take_digits(c, 2, 0, 59, &second))
+        return false;
+    *ret_ms = ((hour * 60 + minute) * 60 + second) * INT64_C(1000);
+    return true;
+}
+
+static bool take_mail_zone(struct cursor *c, int32_t *ret_offset_s)
+{
+    int hours, minutes;
+    if (take_word(c, "GMT") || take_word(c, "UTC") || take_word(c, "UT"))
+        return true;
+    bool is_west = c->at < c->end && *c->at == '-';
+    if (!take_char(c, "+-") || !take_digits(c, 2, 0, 23, &hours) || !take_digits(c, 2, 0, 59, &minutes))
+        return false;
+    *ret_offset_s = (hours * 60 + minutes) * 60 * (is_west ? -1 : 1);
+    return true;
+}
+
+int timestamp_parse_rfc2822(const char *text, size_t len, struct timestamp_parts *ret_parts)
+{
+    struct cursor c = {text, text + len};
+    struct timestamp_parts parts = {.has_offset = true};
+    int64_t days, in_day_ms;
+    if (!take_mail_date(&c, &days) || !take_char(&c, " ") || !take_mail_time(&c, &in_day_ms) || !take_char(&c, " ") ||
+        !take_mail_zone(&c, &parts.offset_s) || c.at != c.end)
+        return ERR_INVALID;
+    parts.wall_ms = days * MS_PER_DAY + in_day_ms;
+    *ret_parts = parts;
+    return 0;
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * RFC 3339 instants as the API writes and reads them: UTC with milliseconds out, any offset in.
+ * RFC 3339 instants as the API writes and reads them: UTC with milliseconds out, any offset in. And RFC 2822 instants,
+ * as some platforms write them.
  */
 #ifndef CARILLON_BASE_TIMESTAMP_H
 #define CARILLON_BASE_TIMESTAMP_H
@@ -26,5 +27,10 @@ struct timestamp_parts {
  * is cut to milliseconds; a leap second :60 is refused). Years 1970 to 9999. ERR_INVALID otherwise. Source: RFC 3339
  * section 5.6. */
 int timestamp_parse(const char *text, size_t len, struct timestamp_parts *ret_parts) MUST_CHECK;
+
+/* Reads "[Tue, ]18 Nov 2025 09:05:07 +0000": the form without comments, the zone as digits or "GMT", "UTC", "UT"; the
+ * weekday is not held against the date, a leap second is refused. ERR_INVALID otherwise. Source: RFC 2822 section 3.3.
+ */
+int timestamp_parse_rfc2822(const char *text, size_t len, struct timestamp_parts *ret_parts) MUST_CHECK;
 
 #endif

@@ -14,7 +14,6 @@
 -- @include lib/giveback.lua
 local worker = check_id(ARGV[1], 64, 'worker')
 local VERDICTS = { NOT_SENT = true, THROTTLED = true, ACCOUNT = true }
-local HOLD_MOST_MS = 60000
 if (#ARGV - 1) % 6 ~= 0 or #ARGV > 1 + 6 * 64 then
   return redis.error_reply('ERR_INVALID calls')
 end
@@ -38,14 +37,6 @@ local function stop_trunk(trunk_id, reason)
   end
 end
 
-local function hold_trunk(trunk_id, hold_ms)
-  local trunk = resource_load('k', trunk_id)
-  if trunk and hold_ms > 0 then
-    trunk.hold_until_ms = math.max(trunk.hold_until_ms, NOW_MS + math.min(hold_ms, HOLD_MOST_MS))
-    redis.call('HSET', trunk.key, 'hold_until_ms', fmt(trunk.hold_until_ms))
-  end
-end
-
 local reply = {}
 for i = 2, #ARGV, 6 do
   local batch = batch_load(ARGV[i])
@@ -55,7 +46,7 @@ for i = 2, #ARGV, 6 do
     if ARGV[i + 3] == 'ACCOUNT' then
       stop_trunk(batch.trunk, 'account')
     end
-    hold_trunk(batch.trunk, tonumber(ARGV[i + 5]))
+    trunk_hold(batch.trunk, tonumber(ARGV[i + 5]))
     reply[#reply + 1] = 'aborted'
   else
     reply[#reply + 1] = 'gone'

@@ -2,27 +2,42 @@
 -- The platform took calls: records its ids and when each is to be looked up if it stays silent.
 --
 -- KEYS[1]  cell prefix
--- ARGV     batch, ordinal, dial, provider id, next check ms of each call; at most 64 calls
+-- ARGV     batch, ordinal, dial, provider id, next check ms, queue ms of each call; at most 64 calls. queue: how long the
+--          platform says that the call will wait before it rings: its hard deadline moves by that, and its trunk is
+--          silent for so long, so that no queue grows at the platform
 -- Returns  {"accepted" | "over" | "gone", ...} in the order asked; over: the dial has ended already (its callback
 --          overtook the answer); gone: another dial, or none
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n)
 -- Again    answers the same
 -- @include lib/call.lua
-if #ARGV % 5 ~= 0 or #ARGV > 5 * 64 then
+local FIELDS = 6
+if #ARGV % FIELDS ~= 0 or #ARGV > FIELDS * 64 then
   return redis.error_reply('ERR_INVALID calls')
 end
-for i = 1, #ARGV, 5 do
+for i = 1, #ARGV, FIELDS do
   check_id(ARGV[i], 48, 'batch')
   check_number(ARGV[i + 1], 'ordinal')
   check_number(ARGV[i + 2], 'dial')
   check_number(ARGV[i + 4], 'next check')
+  check_number(ARGV[i + 5], 'queue')
   if #ARGV[i + 3] > 128 or not ARGV[i + 3]:match('^[\33-\126]+$') then
     return redis.error_reply('ERR_INVALID provider id')
   end
 end
+
+-- Once for each dial: call.k says that it was done.
+local function take_queue(batch, call, queue_ms)
+  if queue_ms <= 0 or call.k then
+    return
+  end
+  call.k, call.h = queue_ms, tonumber(call.h) + queue_ms
+  flying_set(batch, call_member(batch, call), call.h)
+  trunk_hold(batch.trunk, queue_ms)
+end
+
 local reply = {}
-for i = 1, #ARGV, 5 do
+for i = 1, #ARGV, FIELDS do
   local batch = batch_load(ARGV[i])
   local call = batch and call_read(batch, tonumber(ARGV[i + 1]))
   if not call or call.d ~= tonumber(ARGV[i + 2]) or call.phase == 'claimed' then
@@ -31,6 +46,8 @@ for i = 1, #ARGV, 5 do
     reply[#reply + 1] = 'over'
   else
     call.p, call.z = ARGV[i + 3], nil
+    take_queue(batch, call, tonumber(ARGV[i + 5]))
+    placed_note(batch, call, call.p)
     call_write(batch, call)
     local check = math.min(tonumber(ARGV[i + 4]), tonumber(call.h))
     redis.call('ZADD', KEY_LIVE, fmt(check), call_member(batch, call))

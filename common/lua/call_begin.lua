@@ -6,9 +6,10 @@
 -- ARGV[1]  worker id
 -- ARGV[2]  latest a begin may lie behind its slot or ahead of now, ms (250)
 -- ARGV[3]  deadline of the create request, ms: the first check
--- ARGV[4..] batch, ordinal, dial, life ms of each call, in the order of their slots; at most 64 calls. life: from begin to
---          the hard deadline, at which a call that nothing was heard of ends as UNKNOWN (ring and talk as the platform
---          will hold them, and a margin)
+-- ARGV[4..] batch, ordinal, dial, life ms, by number (1|0) of each call, in the order of their slots; at most 64 calls.
+--          life: from begin to the hard deadline, at which a call that nothing was heard of ends as UNKNOWN (ring and talk
+--          as the platform will hold them, and a margin). by number: the platform keeps no token, a lost call is looked up
+--          by number
 -- Returns  {now us, {"begun", begin us, attempt} | {"released", reason} | {"gone", reason}, ...} in the order asked
 --          released: back among the due ones, nothing charged; gone: this worker's claim does not hold any more
 -- Errors   ERR_INVALID
@@ -19,6 +20,7 @@ local worker = check_id(ARGV[1], 64, 'worker')
 local late_ms = check_number(ARGV[2], 'late')
 local post_ms = check_number(ARGV[3], 'post deadline')
 
+local FIELDS = 5
 local RELEASE_AGAIN_MS = 0 -- a released call is due at once: its lane's pace says when
 
 local function refuse(batch, call, reason, again_ms)
@@ -74,13 +76,15 @@ local function reserve(batch, slot_us)
   return at_us
 end
 
-local function begin(batch, call, member, begin_us, life_ms)
+local function begin(batch, call, member, begin_us, life_ms, is_by_number)
   local begin_ms = math.floor(begin_us / 1000)
   local hard_ms = begin_ms + life_ms
   redis.call('ZADD', KEY_LIVE, fmt(math.min(begin_ms + post_ms, hard_ms)), member)
   flying_set(batch, member, hard_ms)
   call.a, call.b, call.h = call.a + 1, begin_ms, hard_ms
   call.l, call.s, call.e, call.u, call.g = call.d, nil, nil, nil, nil
+  call.m, call.k = is_by_number and 1 or nil, nil
+  placed_note(batch, call, nil)
   call_move(batch, call, 'begin')
   call_write(batch, call)
   attempt_log(batch, call, table.concat({ 'd=' .. fmt(call.d), 'a=' .. fmt(call.a), 'q=' .. call.q, 'b=' .. fmt(begin_us),
@@ -93,7 +97,7 @@ local function begin(batch, call, member, begin_us, life_ms)
   end
 end
 
-local function begin_one(batch_id, ordinal, dial, life_ms)
+local function begin_one(batch_id, ordinal, dial, life_ms, is_by_number)
   local batch = batch_load(batch_id)
   if not batch then
     return { 'gone', 'batch' }
@@ -118,22 +122,24 @@ local function begin_one(batch_id, ordinal, dial, life_ms)
   if not begin_us then
     return refuse(batch, call, why_not, again_ms)
   end
-  begin(batch, call, member, begin_us, life_ms)
+  begin(batch, call, member, begin_us, life_ms, is_by_number)
   return { 'begun', fmt(begin_us), fmt(call.a) }
 end
 
-if (#ARGV - 3) % 4 ~= 0 or #ARGV > 3 + 4 * 64 then
+if (#ARGV - 3) % FIELDS ~= 0 or #ARGV > 3 + FIELDS * 64 then
   return redis.error_reply('ERR_INVALID calls')
 end
-for i = 4, #ARGV, 4 do
+for i = 4, #ARGV, FIELDS do
   check_id(ARGV[i], 48, 'batch')
   check_number(ARGV[i + 1], 'ordinal')
   check_number(ARGV[i + 2], 'dial')
   check_number(ARGV[i + 3], 'life')
+  check_number(ARGV[i + 4], 'by number')
 end
 local reply = { fmt(NOW_US) }
-for i = 4, #ARGV, 4 do
-  reply[#reply + 1] = begin_one(ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]))
+for i = 4, #ARGV, FIELDS do
+  reply[#reply + 1] = begin_one(ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]),
+    ARGV[i + 4] == '1')
 end
 batches_flush()
 resources_flush()

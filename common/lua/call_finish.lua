@@ -51,18 +51,19 @@ end
 
 local function log_result(batch, call, result, following)
   attempt_log(batch, call, table.concat({ 'd=' .. fmt(result.dial), 'o=' .. result.outcome, 'e=' .. result.ended,
-    'via=' .. result.source, 'then=' .. following, 'n=' .. fmt(result.next_ms or 0),
+    'via=' .. result.source, 'then=' .. following, 'n=' .. fmt(result.next_ms or 0), 'p=' .. (call.p or ''),
     'r=' .. (result.reason:gsub('[^%w_.:-]', '_')) }, ' '))
 end
 
 -- Writes what the result tells into the state; the phase is moved by the caller.
-local function take_facts(call, result)
+local function take_facts(batch, call, result)
   call.x = result.outcome
   call.s = result.answered ~= '' and result.answered or call.s
   call.e = result.ended ~= '' and result.ended or call.e or fmt(NOW_MS)
   call.u = result.duration ~= '' and result.duration or call.u
   if result.provider_id:match('^[\33-\126]+$') and #result.provider_id <= 128 then
     call.p = result.provider_id
+    placed_note(batch, call, call.p)
   end
 end
 
@@ -85,7 +86,7 @@ end
 -- live -> ended | due | final
 local function finish_live(batch, call, result)
   local member, how = call_member(batch, call), effective_how(batch, call, result)
-  take_facts(call, result)
+  take_facts(batch, call, result)
   log_result(batch, call, result, how)
   call.w, call.q, call.h, call.z = nil, nil, nil, nil
   call_let_go(batch, call)
@@ -108,7 +109,7 @@ local function finish_ended(batch, call, result)
   if how == 'ended' then
     return 'recorded'
   end
-  take_facts(call, result)
+  take_facts(batch, call, result)
   log_result(batch, call, result, how)
   if how == 'retry' then
     retry_later(batch, call, result.next_ms)
@@ -145,7 +146,7 @@ local function settle_due(batch, call, result)
     batch.attempts = batch.attempts + 1
   end
   local how = effective_how(batch, call, result)
-  take_facts(call, result)
+  take_facts(batch, call, result)
   log_result(batch, call, result, how)
   if how == 'retry' then
     call.n = result.next_ms
@@ -167,7 +168,7 @@ local function settle_final(batch, call, result)
   if SUCCEEDED[result.outcome] then
     batch.failed, batch.succeeded = batch.failed - 1, batch.succeeded + 1
   end
-  take_facts(call, result)
+  take_facts(batch, call, result)
   log_result(batch, call, result, 'settled')
   call_write(batch, call)
   return 'settled'

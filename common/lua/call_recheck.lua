@@ -31,6 +31,9 @@ end
 local function recheck(batch, call, what, provider_id, check_ms, absent_after_ms)
   if what == 'seen' then
     call.p, call.z = provider_id:match('^[\33-\126]+$') or call.p, nil
+    if call.p then
+      placed_note(batch, call, call.p)
+    end
     return keep(batch, call, check_ms)
   end
   -- A platform that once took the call and now does not know it proves nothing: that dial ends at its deadline.

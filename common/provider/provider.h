@@ -55,6 +55,10 @@ const char *provider_profile_name(const struct provider_profile *profile);
 /* What the platform offers, so that the worker knows how an UNKNOWN can be settled. */
 bool provider_profile_can_poll(const struct provider_profile *profile);
 bool provider_profile_can_lookup(const struct provider_profile *profile);
+/* Where the platform keeps no token and is asked by number and time: how far apart, in ms, the begins of two dials to
+ * one number must lie so that no call can be taken for the other's. A lookup then has to know which calls belong to the
+ * other dials (struct provider_lookup). 0: it is asked by our token, or not at all. */
+int64_t provider_profile_lookup_span_ms(const struct provider_profile *profile);
 bool provider_profile_can_cancel(const struct provider_profile *profile);
 /* True where a summary follows the end of a call, in a callback or poll of its own (PROVIDER_ANALYZED). */
 bool provider_profile_can_summarise(const struct provider_profile *profile);
@@ -82,8 +86,8 @@ struct provider_trunk {
     const char *callback_base; /* where the platform reaches this fleet: "https://callbacks.example" */
 };
 
-/* Adds a fault ("variables.<name>") for each variable that the profile requires and the trunk lacks, and for each one
- * that the profile does not know. ERR_INVALID with any. */
+/* Adds a fault ("variables.<name>") for each variable that the profile requires and the trunk lacks, for each one that
+ * the profile does not know, and for each value that it does not permit. ERR_INVALID with any. */
 int provider_profile_check_trunk(const struct provider_profile *profile, const struct provider_variable *variables,
                                  size_t n_variables, struct faults *faults) MUST_CHECK;
 
@@ -176,6 +180,7 @@ struct provider_start {
     int http_status; /* 0 without an answer */
     int64_t retry_after_ms; /* the answer's Retry-After; -1 without one */
     int64_t total_us; /* the whole exchange */
+    int64_t queue_ms; /* ACCEPTED: how long the platform says that the call will wait before it rings; 0 unless told */
     char provider_id[LIMIT_PROVIDER_ID_LEN + 1]; /* ACCEPTED: printable ASCII without spaces */
     char reason[LIMIT_REASON_BYTES + 1]; /* the platform's words, or the transport's; for records and logs */
 };
@@ -216,6 +221,8 @@ struct provider_result {
 
 void provider_result_init(struct provider_result *result);
 void provider_result_clear(struct provider_result *result);
+/* `ret_to` is initialised by the callee. ERR_NOMEM. */
+int provider_result_copy(const struct provider_result *from, struct provider_result *ret_to) MUST_CHECK;
 
 /* Reads the answer of a poll. `ret_result` is initialised by the callee and cleared by the caller, on success only.
  * ERR_INVALID where the body makes no sense; ERR_NOMEM. */

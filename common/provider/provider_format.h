@@ -2,6 +2,10 @@
  *
  * A profile as the engine holds it, inside the engine. Every text and sub-tree is borrowed from `tree`, was checked
  * when the profile was loaded, and is NULL where the profile says nothing.
+ *
+ * Where something is in an answer, the profile says by a JSON pointer, or by a list of them, of which the first counts
+ * that names something: a platform's callbacks and answers may tell the same under different names. What is marked
+ * "where" below is such a text or array.
  */
 #ifndef CARILLON_PROVIDER_FORMAT_H
 #define CARILLON_PROVIDER_FORMAT_H
@@ -30,14 +34,14 @@ int provider_kind_from_name(const char *name, enum provider_kind *ret_kind) MUST
 
 /* A part of an answer, and what its words mean: an object of patterns. */
 struct word_map {
-    const char *pointer;
+    const cJSON *at; /* where */
     const cJSON *map;
 };
 
-enum time_unit { TIME_MS, TIME_S, TIME_RFC3339 };
+enum time_unit { TIME_MS, TIME_S, TIME_RFC3339, TIME_RFC2822 };
 
 struct time_field {
-    const char *pointer;
+    const cJSON *at; /* where */
     enum time_unit unit;
 };
 
@@ -67,8 +71,9 @@ struct start_rule {
 
 struct profile_start {
     struct profile_request request;
-    const char *id; /* pointer */
-    const char *reason; /* pointer */
+    const cJSON *id; /* where */
+    const cJSON *reason; /* where */
+    struct time_field queue; /* how long the platform lets the call wait before it rings; no RFC unit */
     int64_t dedup_window_ms;
     struct start_rule rules[LIMIT_PROFILE_RULES];
     size_t n_rules;
@@ -76,34 +81,35 @@ struct profile_start {
 
 /* How the platform's call object reads, wherever it comes from. */
 struct profile_call {
-    const char *id;
-    const char *token;
+    const cJSON *id; /* where */
+    const cJSON *token; /* where */
     struct word_map state;
-    const char *analysis; /* pointer: the call is analysed once there is something */
+    const cJSON *analysis; /* where; the call is analysed once there is something */
     struct word_map outcomes[LIMIT_PROFILE_RULES];
     size_t n_outcomes;
     const char *outcome_default;
-    const char *reason;
+    const cJSON *reason; /* where */
     struct time_field start;
     struct time_field end;
     struct time_field duration;
-    const char *summary;
-    const char *recording_url;
-    const char *success;
+    const cJSON *summary; /* where */
+    const cJSON *recording_url; /* where */
+    const cJSON *success; /* where */
 };
 
 /* A poll, a lookup, a cancel: the request, where the call is in the answer, which statuses say that there is none. */
 struct profile_ask {
     struct profile_request request;
-    const char *call;
+    const cJSON *call; /* where */
     const cJSON *absent; /* array of patterns over the three digits */
 };
 
 struct profile_lookup {
     struct profile_ask ask; /* `call`: inside one item */
-    const char *items; /* pointer to the list */
-    const char *more; /* pointer to what is true where the list goes on */
+    const cJSON *items; /* where */
+    const cJSON *more; /* where; true or a text: the list goes on */
     const cJSON *match; /* pointer -> template: what a call must say to be ours */
+    bool is_by_token; /* `match` asks for the token: no call of another dial can match */
     bool is_exact; /* the platform filters by `match`: a call that does not match proves nothing */
     struct time_field created;
     int64_t window_ms[2]; /* created - begin lies within; 0, 0: any */
@@ -111,11 +117,12 @@ struct profile_lookup {
 
 struct profile_callback {
     bool is_form;
-    const char *call;
-    struct word_map event; /* no pointer: the call's state tells */
+    const cJSON *call; /* where */
+    struct word_map event; /* nowhere: the call's state tells */
     bool is_token_in_path;
     const char *signature_kind;
     const char *signature_header;
+    const cJSON *signature_suffixes; /* array of texts: what the URL may have had behind it when it was signed */
 };
 
 struct provider_profile {
@@ -139,8 +146,10 @@ struct provider_profile {
 
 /* True for "" and for "/a/b~1c" (RFC 6901). */
 bool pointer_is_valid(const char *pointer);
-/* The part of `value` that `pointer` names, or NULL. A NULL pointer names nothing. */
-const cJSON *pointer_get(const cJSON *value, const char *pointer);
+/* The part of `value` that `pointer` names, or NULL. */
+const cJSON *pointer_text_get(const cJSON *value, const char *pointer);
+/* The same for the pointers of a profile: of a list, the first that is there and not null. NULL names nothing. */
+const cJSON *pointer_get(const cJSON *value, const cJSON *at);
 
 /* "*" stands for any run of characters, everything else for itself. */
 bool pattern_matches(const char *pattern, const char *text);
@@ -152,9 +161,12 @@ size_t text_prefix(const char *text, size_t max);
  * characters become spaces. */
 bool scalar_text(const cJSON *value, char *ret, size_t cap);
 
-/* What the word at map->pointer in `value` means: the map's exact entry, else its first pattern that matches, else
+/* What the word at map->at in `value` means: the map's exact entry, else its first pattern that matches, else
  * NULL. Its own text is copied to `ret_word`. */
 const char *word_lookup(const struct word_map *map, const cJSON *value, char *ret_word, size_t cap);
+
+/* Milliseconds in [0, max_ms], rounded up; -1 where there is no such value. */
+int64_t time_read_ms(const struct time_field *field, const cJSON *value, int64_t max_ms);
 
 /* Parses a bounded answer of either format into a tree. A form becomes an object of strings. */
 int provider_parse_body(bool is_form, const char *body, size_t len, cJSON **ret_value) MUST_CHECK;

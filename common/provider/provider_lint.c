@@ -78,16 +78,24 @@ const char *lint_text(struct lint *l, const cJSON *object, const char *name, enu
     return member->valuestring;
 }
 
-const char *lint_pointer(struct lint *l, const cJSON *object, const char *name, enum lint_need need)
+static bool is_pointer(const cJSON *value)
+{
+    return cJSON_IsString(value) && pointer_is_valid(value->valuestring);
+}
+
+const cJSON *lint_pointers(struct lint *l, const cJSON *object, const char *name, enum lint_need need)
 {
     const cJSON *member = find_member(l, object, name, need);
     if (member == NULL)
         return NULL;
-    if (!cJSON_IsString(member) || !pointer_is_valid(member->valuestring)) {
-        lint_fault_in(l, name, FAULT_TYPE, "must be a JSON pointer, such as \"/call/id\"");
+    bool is_good = is_pointer(member) || (cJSON_IsArray(member) && member->child != NULL);
+    for (const cJSON *one = cJSON_IsArray(member) ? member->child : NULL; one != NULL; one = one->next)
+        is_good = is_good && is_pointer(one);
+    if (!is_good) {
+        lint_fault_in(l, name, FAULT_TYPE, "must be a JSON pointer, such as \"/call/id\", or a list of them");
         return NULL;
     }
-    return member->valuestring;
+    return member;
 }
 
 bool lint_is_header_name(const char *name)

@@ -37,7 +37,7 @@ void lint_members(struct lint *l, const cJSON *object, const char *const *names)
  * wrong type or form: the same, and a fault. */
 enum lint_need { LINT_OPTIONAL, LINT_REQUIRED };
 const char *lint_text(struct lint *l, const cJSON *object, const char *name, enum lint_need need);
-const char *lint_pointer(struct lint *l, const cJSON *object, const char *name, enum lint_need need);
+const cJSON *lint_pointers(struct lint *l, const cJSON *object, const char *name, enum lint_need need);
 const char *lint_header_name(struct lint *l, const cJSON *object, const char *name, enum lint_need need);
 const cJSON *lint_object(struct lint *l, const cJSON *object, const char *name, enum lint_need need);
 const cJSON *lint_array(struct lint *l, const cJSON *object, const char *name, enum lint_need need);

@@ -28,8 +28,8 @@ int provider_target_from_name(const char *name, struct provider_target *ret_targ
     }
     if (outcome_from_name(name, strlen(name), &outcome) != 0)
         return ERR_NOT_FOUND;
-    /* These three are decisions of ours. */
-    if (outcome == OUTCOME_SUPPRESSED || outcome == OUTCOME_EXPIRED || outcome == OUTCOME_CANCELLED)
+    /* These two are decisions of ours alone. */
+    if (outcome == OUTCOME_SUPPRESSED || outcome == OUTCOME_EXPIRED)
         return ERR_NOT_FOUND;
     *ret_target = (struct provider_target){.verdict = VERDICT_ACCEPTED, .outcome = outcome};
     return 0;
@@ -55,6 +55,18 @@ void provider_result_clear(struct provider_result *result)
     provider_result_init(result);
 }
 
+int provider_result_copy(const struct provider_result *from, struct provider_result *ret_to)
+{
+    *ret_to = *from;
+    ret_to->summary = from->summary ? strdup(from->summary) : NULL;
+    ret_to->recording_url = from->recording_url ? strdup(from->recording_url) : NULL;
+    if ((from->summary && !ret_to->summary) || (from->recording_url && !ret_to->recording_url)) {
+        provider_result_clear(ret_to);
+        return ERR_NOMEM;
+    }
+    return 0;
+}
+
 /* ---- single fields ---- */
 
 /* A number, or a text that is one. False where it is neither or outside [0, max]. */
@@ -72,28 +84,34 @@ static bool read_number(const cJSON *value, double max, double *ret_number)
     return true;
 }
 
-/* Milliseconds in [0, max_ms], rounded up; -1 where there is no such value. */
-static int64_t read_ms(const struct time_field *field, const cJSON *call, int64_t max_ms)
+static int64_t read_date(enum time_unit unit, const cJSON *value, int64_t max_ms)
 {
-    const cJSON *value = pointer_get(call, field->pointer);
-    if (field->unit == TIME_RFC3339) {
-        struct timestamp_parts parts;
-        if (!cJSON_IsString(value) || timestamp_parse(value->valuestring, strlen(value->valuestring), &parts) != 0)
-            return -1;
-        int64_t ms = parts.wall_ms - (int64_t)parts.offset_s * 1000;
-        return ms >= 0 && ms <= max_ms ? ms : -1;
-    }
+    struct timestamp_parts parts;
+    if (!cJSON_IsString(value))
+        return -1;
+    size_t len = strlen(value->valuestring);
+    int rc = unit == TIME_RFC2822 ? timestamp_parse_rfc2822(value->valuestring, len, &parts)
+                                  : timestamp_parse(value->valuestring, len, &parts);
+    int64_t ms = rc == 0 ? parts.wall_ms - (int64_t)parts.offset_s * 1000 : -1;
+    return ms >= 0 && ms <= max_ms ? ms : -1;
+}
+
+int64_t time_read_ms(const struct time_field *field, const cJSON *value, int64_t max_ms)
+{
+    const cJSON *found = pointer_get(value, field->at);
+    if (field->unit == TIME_RFC3339 || field->unit == TIME_RFC2822)
+        return read_date(field->unit, found, max_ms);
     double scale = field->unit == TIME_S ? 1000 : 1;
     double number;
-    if (!read_number(value, (double)max_ms / scale, &number))
+    if (!read_number(found, (double)max_ms / scale, &number))
         return -1;
     return (int64_t)ceil(number * scale);
 }
 
 /* Copies an id that is fit to be kept; leaves "" otherwise. */
-static void read_id(const char *pointer, const cJSON *call, char *ret, size_t max)
+static void read_id(const cJSON *at, const cJSON *call, char *ret, size_t max)
 {
-    const cJSON *value = pointer_get(call, pointer);
+    const cJSON *value = pointer_get(call, at);
     if (cJSON_IsString(value) && id_is_fit(value->valuestring, max))
         memcpy(ret, value->valuestring, strlen(value->valuestring) + 1);
 }
@@ -171,8 +189,8 @@ static enum provider_kind state_kind(const struct profile_call *profile, const c
 
 static int64_t talk_seconds(const struct profile_call *profile, const cJSON *call, const struct provider_result *result)
 {
-    int64_t ms = read_ms(&profile->duration, call, DURATION_MAX_MS);
-    if (ms < 0 && profile->duration.pointer == NULL && result->start_ms >= 0 && result->end_ms >= result->start_ms)
+    int64_t ms = time_read_ms(&profile->duration, call, DURATION_MAX_MS);
+    if (ms < 0 && profile->duration.at == NULL && result->start_ms >= 0 && result->end_ms >= result->start_ms)
         ms = result->end_ms - result->start_ms;
     return ms < 0 ? -1 : (ms + 999) / 1000;
 }
@@ -184,14 +202,16 @@ static int read_call(const struct profile_call *profile, const cJSON *call, enum
     result->kind = kind;
     read_id(profile->id, call, result->provider_id, LIMIT_PROVIDER_ID_LEN);
     read_id(profile->token, call, result->token, LIMIT_TOKEN_LEN);
-    result->start_ms = read_ms(&profile->start, call, TIME_MAX_MS);
+    result->start_ms = time_read_ms(&profile->start, call, TIME_MAX_MS);
     if (kind != PROVIDER_ENDED && kind != PROVIDER_ANALYZED)
         return 0;
     struct provider_target target = read_outcome(profile, call);
     result->verdict = target.verdict;
     result->outcome = target.outcome;
-    result->end_ms = read_ms(&profile->end, call, TIME_MAX_MS);
+    result->end_ms = time_read_ms(&profile->end, call, TIME_MAX_MS);
     result->duration_s = talk_seconds(profile, call, result);
+    if (result->start_ms < 0 && result->end_ms >= 0 && result->duration_s > 0)
+        result->start_ms = result->end_ms - result->duration_s * 1000;
     result->success = read_success(profile, call);
     if (!scalar_text(pointer_get(call, profile->reason), result->reason, sizeof result->reason))
         result->reason[0] = '\0';
@@ -203,6 +223,12 @@ static int read_call(const struct profile_call *profile, const cJSON *call, enum
 
 /* ---- polls ---- */
 
+/* What `at` names; the whole where it says nothing. */
+static const cJSON *part_of(const cJSON *value, const cJSON *at)
+{
+    return at ? pointer_get(value, at) : value;
+}
+
 int provider_read_poll(const struct provider_profile *profile, const char *body, size_t len,
                        struct provider_result *ret_result)
 {
@@ -210,7 +236,7 @@ int provider_read_poll(const struct provider_profile *profile, const char *body,
     struct provider_result result;
     provider_result_init(&result);
     int rc = provider_parse_body(false, body, len, &tree);
-    const cJSON *call = rc == 0 ? pointer_get(tree, profile->poll.call ? profile->poll.call : "") : NULL;
+    const cJSON *call = rc == 0 ? part_of(tree, profile->poll.call) : NULL;
     if (rc == 0 && !cJSON_IsObject(call))
         rc = ERR_INVALID;
     if (rc == 0)
@@ -233,7 +259,7 @@ static int call_matches(const struct provider_profile *profile, const struct val
     bool matches = true;
     int rc = 0;
     for (const cJSON *entry = profile->lookup.match->child; entry != NULL && rc == 0 && matches; entry = entry->next) {
-        const cJSON *value = pointer_get(call, entry->string);
+        const cJSON *value = pointer_text_get(call, entry->string);
         struct buf wanted;
         bool is_absent = false;
         buf_init(&wanted, LIMIT_URL_LEN);
@@ -255,11 +281,16 @@ static bool is_excluded(const struct provider_lookup *lookup, const struct profi
     return false;
 }
 
+static bool has_window(const struct profile_lookup *profile)
+{
+    return profile->window_ms[0] != 0 || profile->window_ms[1] != 0;
+}
+
 static bool is_within(const struct profile_lookup *profile, const struct provider_lookup *lookup, int64_t created_ms)
 {
-    if (profile->window_ms[0] == 0 && profile->window_ms[1] == 0)
+    if (!has_window(profile))
         return true;
-    return created_ms >= 0 && created_ms - lookup->begin_ms >= profile->window_ms[0] &&
+    return created_ms - lookup->begin_ms >= profile->window_ms[0] &&
            created_ms - lookup->begin_ms <= profile->window_ms[1];
 }
 
@@ -273,16 +304,19 @@ static int find_first(const struct provider_profile *profile, const struct value
     int64_t first_ms = -1;
     size_t matches = 0;
     for (const cJSON *item = items->child; item != NULL; item = item->next) {
-        const cJSON *call = pointer_get(item, rules->ask.call ? rules->ask.call : "");
+        const cJSON *call = part_of(item, rules->ask.call);
         bool is_ours = false;
         int rc = call_matches(profile, source, call, &is_ours);
         if (rc == 0 && !is_ours && rules->is_exact)
             rc = ERR_INVALID;
         if (rc != 0)
             return rc;
-        int64_t created_ms = read_ms(&rules->created, call, TIME_MAX_MS);
-        if (!is_ours || is_excluded(source->lookup, &profile->call, call) ||
-            !is_within(rules, source->lookup, created_ms))
+        if (!is_ours || is_excluded(source->lookup, &profile->call, call))
+            continue;
+        int64_t created_ms = time_read_ms(&rules->created, call, TIME_MAX_MS);
+        if (created_ms < 0 && has_window(rules))
+            return ERR_INVALID; /* it may be ours */
+        if (!is_within(rules, source->lookup, created_ms))
             continue;
         matches++;
         if (first == NULL || (created_ms >= 0 && created_ms < first_ms)) {
@@ -293,6 +327,12 @@ static int find_first(const struct provider_profile *profile, const struct value
     *ret_matches = matches;
     *ret_first = first;
     return 0;
+}
+
+/* What tells of a further page: true, or a text, such as its address. */
+static bool goes_on(const cJSON *more)
+{
+    return cJSON_IsTrue(more) || (cJSON_IsString(more) && more->valuestring[0] != '\0');
 }
 
 int provider_read_lookup(const struct provider_profile *profile, const struct provider_lookup *lookup, const char *body,
@@ -314,7 +354,7 @@ int provider_read_lookup(const struct provider_profile *profile, const struct pr
     if (rc == 0)
         rc = find_first(profile, &source, items, &matches, &first);
     /* Nothing among what was listed, and not everything was: that proves no absence. */
-    if (rc == 0 && first == NULL && cJSON_IsTrue(pointer_get(tree, profile->lookup.more)))
+    if (rc == 0 && first == NULL && goes_on(pointer_get(tree, profile->lookup.more)))
         rc = ERR_INVALID;
     if (rc == 0 && first != NULL)
         rc = read_call(&profile->call, first, state_kind(&profile->call, first), &result);
@@ -344,7 +384,7 @@ int provider_read_callback(const struct provider_profile *profile, const struct 
         return rc;
     const cJSON *call = pointer_get(tree, rules->call);
     enum provider_kind kind = PROVIDER_NONE;
-    if (rules->event.pointer != NULL)
+    if (rules->event.at != NULL)
         kind = read_kind(&rules->event, tree);
     else
         kind = state_kind(&profile->call, call);

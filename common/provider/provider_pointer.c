@@ -56,10 +56,8 @@ static const cJSON *child_get(const cJSON *parent, const char *token, size_t len
     return cJSON_GetArrayItem(parent, index);
 }
 
-const cJSON *pointer_get(const cJSON *value, const char *pointer)
+const cJSON *pointer_text_get(const cJSON *value, const char *pointer)
 {
-    if (pointer == NULL)
-        return NULL;
     while (value != NULL && *pointer == '/') {
         const char *token = pointer + 1;
         size_t len = strcspn(token, "/");
@@ -67,6 +65,18 @@ const cJSON *pointer_get(const cJSON *value, const char *pointer)
         pointer = token + len;
     }
     return value;
+}
+
+const cJSON *pointer_get(const cJSON *value, const cJSON *at)
+{
+    if (!cJSON_IsArray(at))
+        return at ? pointer_text_get(value, at->valuestring) : NULL;
+    for (const cJSON *pointer = at->child; pointer != NULL; pointer = pointer->next) {
+        const cJSON *found = pointer_text_get(value, pointer->valuestring);
+        if (found != NULL && !cJSON_IsNull(found))
+            return found;
+    }
+    return NULL;
 }
 
 /* ---- words ---- */
@@ -127,7 +137,7 @@ bool scalar_text(const cJSON *value, char *ret, size_t cap)
 
 const char *word_lookup(const struct word_map *map, const cJSON *value, char *ret_word, size_t cap)
 {
-    if (!scalar_text(pointer_get(value, map->pointer), ret_word, cap))
+    if (!scalar_text(pointer_get(value, map->at), ret_word, cap))
         return NULL;
     const cJSON *exact = cJSON_GetObjectItemCaseSensitive(map->map, ret_word);
     if (exact != NULL)

@@ -77,9 +77,22 @@ static void read_auth(struct lint *l, const cJSON *tree, struct provider_profile
     lint_leave(l, mark);
 }
 
+static void check_values(struct lint *l, const cJSON *values)
+{
+    size_t mark = lint_enter(l, "values");
+    size_t index = 0;
+    for (const cJSON *value = values ? values->child : NULL; value != NULL; value = value->next) {
+        size_t value_mark = lint_enter_index(l, index++);
+        if (!cJSON_IsString(value) || value->valuestring[0] == '\0')
+            lint_fault(l, FAULT_TYPE, "must be a text, in which * stands for any run of characters");
+        lint_leave(l, value_mark);
+    }
+    lint_leave(l, mark);
+}
+
 static void read_variables(struct lint *l, const cJSON *tree, struct provider_profile *profile)
 {
-    static const char *const names[] = {"required", "about", NULL};
+    static const char *const names[] = {"required", "about", "values", NULL};
     profile->variables = lint_object(l, tree, "variables", LINT_OPTIONAL);
     size_t mark = lint_enter(l, "variables");
     const cJSON *variable = profile->variables ? profile->variables->child : NULL;
@@ -91,6 +104,7 @@ static void read_variables(struct lint *l, const cJSON *tree, struct provider_pr
             lint_members(l, variable, names);
             lint_bool(l, variable, "required");
             lint_text(l, variable, "about", LINT_REQUIRED);
+            check_values(l, lint_array(l, variable, "values", LINT_OPTIONAL));
         } else {
             lint_fault(l, FAULT_TYPE, "must be an object");
         }
@@ -220,6 +234,14 @@ bool provider_profile_can_lookup(const struct provider_profile *profile)
     return profile->lookup.ask.request.method != NULL;
 }
 
+int64_t provider_profile_lookup_span_ms(const struct provider_profile *profile)
+{
+    const struct profile_lookup *lookup = &profile->lookup;
+    if (!provider_profile_can_lookup(profile) || lookup->is_by_token)
+        return 0;
+    return lookup->window_ms[1] - lookup->window_ms[0] + 1;
+}
+
 bool provider_profile_can_cancel(const struct provider_profile *profile)
 {
     return profile->cancel.request.method != NULL;
@@ -248,6 +270,28 @@ void provider_profile_clamp(const struct provider_profile *profile, int *ring_ti
     *max_call_duration_s = clamp(*max_call_duration_s, profile->max_call_duration_s);
 }
 
+static void check_variable(struct lint *l, const struct provider_profile *profile,
+                           const struct provider_variable *variable)
+{
+    const cJSON *rules = cJSON_GetObjectItemCaseSensitive(profile->variables, variable->name);
+    if (rules == NULL) {
+        lint_fault_in(l, variable->name, FAULT_UNKNOWN_FIELD, "is not a variable of the trunk's profile");
+        return;
+    }
+    const cJSON *values = cJSON_GetObjectItemCaseSensitive(rules, "values");
+    const cJSON *value = values ? values->child : NULL;
+    bool is_good = value == NULL || variable->value[0] == '\0';
+    char message[FAULT_MESSAGE_LEN] = "must be like";
+    for (size_t at = strlen(message); value != NULL; value = value->next) {
+        is_good = is_good || pattern_matches(value->valuestring, variable->value);
+        int n =
+            snprintf(message + at, sizeof message - at, "%s %s", value == values->child ? "" : ",", value->valuestring);
+        at += n > 0 && at + (size_t)n < sizeof message ? (size_t)n : 0;
+    }
+    if (!is_good)
+        lint_fault_in(l, variable->name, FAULT_RANGE, message);
+}
+
 int provider_profile_check_trunk(const struct provider_profile *profile, const struct provider_variable *variables,
                                  size_t n_variables, struct faults *faults)
 {
@@ -260,9 +304,7 @@ int provider_profile_check_trunk(const struct provider_profile *profile, const s
         if (is_required && trunk_variable(&trunk, variable->string, strlen(variable->string)) == NULL)
             lint_fault_in(&lint, variable->string, FAULT_REQUIRED, "is required by the trunk's profile");
     }
-    for (size_t i = 0; i < n_variables; i++) {
-        if (cJSON_GetObjectItemCaseSensitive(profile->variables, variables[i].name) == NULL)
-            lint_fault_in(&lint, variables[i].name, FAULT_UNKNOWN_FIELD, "is not a variable of the trunk's profile");
-    }
+    for (size_t i = 0; i < n_variables; i++)
+        check_variable(&lint, profile, &variables[i]);
     return lint.n_faults > 0 ? ERR_INVALID : 0;
 }

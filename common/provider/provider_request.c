@@ -165,6 +165,18 @@ static int render_strings(const cJSON *strings, const struct value_source *sourc
     return 0;
 }
 
+/* {"$url": {...}} */
+static int render_url_node(const cJSON *url, const struct value_source *source, cJSON **ret_value)
+{
+    struct buf text;
+    buf_init(&text, LIMIT_URL_LEN);
+    int rc = template_expand_url(url, source, &text);
+    if (rc == 0)
+        rc = string_node(buf_str(&text), buf_len(&text), ret_value);
+    buf_free(&text);
+    return rc;
+}
+
 static int render_children(const cJSON *template, const struct value_source *source, cJSON **ret_value)
 {
     cJSON *parent = cJSON_IsArray(template) ? cJSON_CreateArray() : cJSON_CreateObject();
@@ -190,6 +202,9 @@ static int render_json(const cJSON *template, const struct value_source *source,
     const cJSON *strings = cJSON_GetObjectItemCaseSensitive(template, "$strings");
     if (strings != NULL)
         return render_strings(strings, source, ret_value);
+    const cJSON *url = cJSON_GetObjectItemCaseSensitive(template, "$url");
+    if (url != NULL)
+        return render_url_node(url, source, ret_value);
     if (cJSON_IsObject(template) || cJSON_IsArray(template))
         return render_children(template, source, ret_value);
     *ret_value = cJSON_Duplicate(template, true);
@@ -208,17 +223,29 @@ static int render_json_body(const cJSON *template, const struct value_source *so
 
 /* ---- forms and queries ---- */
 
-static int add_field(const char *name, const char *template, const struct value_source *source, struct buf *out)
+/* The value of a field, not yet encoded. One that is a single placeholder without a value is left out. */
+static int expand_field(const cJSON *template, const struct value_source *source, struct buf *out, bool *ret_left_out)
 {
     const char *placeholder;
     size_t placeholder_len;
-    struct buf text;
     bool is_absent = false;
-    buf_init(&text, out->max);
-    int rc = template_expand(template, source, false, &text, &is_absent);
-    if (rc == 0 && !utf8_is_valid(buf_str(&text), buf_len(&text)))
+    int rc;
+    if (cJSON_IsString(template))
+        rc = template_expand(template->valuestring, source, false, out, &is_absent);
+    else
+        rc = template_expand_url(cJSON_GetObjectItemCaseSensitive(template, "$url"), source, out);
+    if (rc == 0 && !utf8_is_valid(buf_str(out), buf_len(out)))
         rc = ERR_INVALID;
-    bool is_left_out = is_absent && template_is_whole(template, &placeholder, &placeholder_len);
+    *ret_left_out = is_absent && template_is_whole(template->valuestring, &placeholder, &placeholder_len);
+    return rc;
+}
+
+static int add_field(const char *name, const cJSON *template, const struct value_source *source, struct buf *out)
+{
+    struct buf text;
+    bool is_left_out = false;
+    buf_init(&text, out->max);
+    int rc = expand_field(template, source, &text, &is_left_out);
     if (rc == 0 && !is_left_out && buf_len(out) > 0)
         rc = buf_append_char(out, '&');
     if (rc == 0 && !is_left_out)
@@ -236,11 +263,11 @@ static int render_fields(const cJSON *fields, const struct value_source *source,
 {
     int rc = 0;
     for (const cJSON *field = fields->child; field != NULL && rc == 0; field = field->next) {
-        if (cJSON_IsString(field))
-            rc = add_field(field->string, field->valuestring, source, out);
+        if (!cJSON_IsArray(field))
+            rc = add_field(field->string, field, source, out);
         const cJSON *element = cJSON_IsArray(field) ? field->child : NULL;
         for (; element != NULL && rc == 0; element = element->next)
-            rc = add_field(field->string, element->valuestring, source, out);
+            rc = add_field(field->string, element, source, out);
     }
     return rc;
 }

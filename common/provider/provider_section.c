@@ -7,6 +7,9 @@
 /* The longest window of a lookup, and of the platform's own deduplication. */
 #define WINDOW_MAX_MS (7 * INT64_C(86400000))
 
+/* What a signature may cover beside the URL that we see. */
+#define SUFFIXES_MOST 4
+
 /* Judges what a word of the platform is said to mean. */
 typedef bool (*meaning_fn)(const char *meaning);
 
@@ -49,7 +52,7 @@ static void check_map(struct lint *l, const cJSON *map, meaning_fn is_meaning, c
 static void read_words(struct lint *l, const cJSON *object, meaning_fn is_meaning, const char *message,
                        struct word_map *ret_words)
 {
-    ret_words->pointer = lint_pointer(l, object, "pointer", LINT_REQUIRED);
+    ret_words->at = lint_pointers(l, object, "pointer", LINT_REQUIRED);
     ret_words->map = lint_object(l, object, "map", LINT_REQUIRED);
     if (ret_words->map != NULL)
         check_map(l, ret_words->map, is_meaning, message);
@@ -75,16 +78,23 @@ static void read_state(struct lint *l, const cJSON *object, const char *name, en
 static void read_time(struct lint *l, const cJSON *object, const char *name, struct time_field *ret_field)
 {
     static const char *const names[] = {"pointer", "unit", NULL};
-    static const char *const units[] = {"ms", "s", "rfc3339", NULL};
+    static const char *const units[] = {"ms", "s", "rfc3339", "rfc2822", NULL};
     const cJSON *section = lint_object(l, object, name, LINT_OPTIONAL);
     if (section == NULL)
         return;
     size_t mark = lint_enter(l, name);
     lint_members(l, section, names);
-    ret_field->pointer = lint_pointer(l, section, "pointer", LINT_REQUIRED);
+    ret_field->at = lint_pointers(l, section, "pointer", LINT_REQUIRED);
     int unit = lint_word(l, section, "unit", LINT_REQUIRED, units);
     ret_field->unit = unit >= 0 ? (enum time_unit)unit : TIME_MS;
     lint_leave(l, mark);
+}
+
+/* What is a length of time has no date. */
+static void check_length(struct lint *l, const char *name, const struct time_field *field)
+{
+    if (field->at != NULL && field->unit != TIME_MS && field->unit != TIME_S)
+        lint_fault_in(l, name, FAULT_RANGE, "must be in ms or s");
 }
 
 /* ---- start ---- */
@@ -118,12 +128,14 @@ static void read_rule(struct lint *l, const cJSON *rule, struct start_rule *ret_
 
 void section_start(struct lint *l, const cJSON *object, struct provider_profile *profile)
 {
-    static const char *const names[] = {"request", "id", "reason", "dedup_window_ms", "verdicts", NULL};
+    static const char *const names[] = {"request", "id", "reason", "queue", "dedup_window_ms", "verdicts", NULL};
     struct profile_start *start = &profile->start;
     lint_members(l, object, names);
     section_request(l, object, REQUEST_START, profile->variables, &start->request);
-    start->id = lint_pointer(l, object, "id", LINT_REQUIRED);
-    start->reason = lint_pointer(l, object, "reason", LINT_OPTIONAL);
+    start->id = lint_pointers(l, object, "id", LINT_REQUIRED);
+    start->reason = lint_pointers(l, object, "reason", LINT_OPTIONAL);
+    read_time(l, object, "queue", &start->queue);
+    check_length(l, "queue", &start->queue);
     start->dedup_window_ms = lint_int(l, object, "dedup_window_ms", 0, WINDOW_MAX_MS, 0);
     const cJSON *rules = lint_array(l, object, "verdicts", LINT_REQUIRED);
     if (cJSON_GetArraySize(rules) > LIMIT_PROFILE_RULES) {
@@ -174,23 +186,22 @@ void section_call(struct lint *l, const cJSON *object, struct provider_profile *
                                         "success", NULL};
     struct profile_call *call = &profile->call;
     lint_members(l, object, names);
-    call->id = lint_pointer(l, object, "id", LINT_REQUIRED);
-    call->token = lint_pointer(l, object, "token", LINT_OPTIONAL);
+    call->id = lint_pointers(l, object, "id", LINT_REQUIRED);
+    call->token = lint_pointers(l, object, "token", LINT_OPTIONAL);
     read_state(l, object, "state", LINT_REQUIRED, &call->state);
-    call->analysis = lint_pointer(l, object, "analysis", LINT_OPTIONAL);
+    call->analysis = lint_pointers(l, object, "analysis", LINT_OPTIONAL);
     read_outcomes(l, object, call);
     call->outcome_default = lint_text(l, object, "outcome_default", LINT_REQUIRED);
     if (call->outcome_default != NULL && !is_target(call->outcome_default))
         lint_fault_in(l, "outcome_default", FAULT_RANGE, target_message);
-    call->reason = lint_pointer(l, object, "reason", LINT_OPTIONAL);
+    call->reason = lint_pointers(l, object, "reason", LINT_OPTIONAL);
     read_time(l, object, "start", &call->start);
     read_time(l, object, "end", &call->end);
     read_time(l, object, "duration", &call->duration);
-    if (call->duration.pointer != NULL && call->duration.unit == TIME_RFC3339)
-        lint_fault_in(l, "duration", FAULT_RANGE, "must be in ms or s");
-    call->summary = lint_pointer(l, object, "summary", LINT_OPTIONAL);
-    call->recording_url = lint_pointer(l, object, "recording_url", LINT_OPTIONAL);
-    call->success = lint_pointer(l, object, "success", LINT_OPTIONAL);
+    check_length(l, "duration", &call->duration);
+    call->summary = lint_pointers(l, object, "summary", LINT_OPTIONAL);
+    call->recording_url = lint_pointers(l, object, "recording_url", LINT_OPTIONAL);
+    call->success = lint_pointers(l, object, "success", LINT_OPTIONAL);
 }
 
 /* ---- poll, cancel, lookup ---- */
@@ -199,7 +210,7 @@ static void read_ask(struct lint *l, const cJSON *object, unsigned request, cons
                      struct profile_ask *ret_ask)
 {
     section_request(l, object, request, variables, &ret_ask->request);
-    ret_ask->call = lint_pointer(l, object, "call", LINT_OPTIONAL);
+    ret_ask->call = lint_pointers(l, object, "call", LINT_OPTIONAL);
     ret_ask->absent = lint_array(l, object, "absent", LINT_OPTIONAL);
     size_t mark = lint_enter(l, "absent");
     for (const cJSON *status = ret_ask->absent ? ret_ask->absent->child : NULL; status != NULL; status = status->next) {
@@ -239,6 +250,15 @@ static void check_match(struct lint *l, const cJSON *match)
     lint_leave(l, mark);
 }
 
+static bool asks_for_token(const cJSON *match)
+{
+    for (const cJSON *entry = match ? match->child : NULL; entry != NULL; entry = entry->next) {
+        if (cJSON_IsString(entry) && strstr(entry->valuestring, "{{token}}") != NULL)
+            return true;
+    }
+    return false;
+}
+
 void section_lookup(struct lint *l, const cJSON *object, struct provider_profile *profile)
 {
     static const char *const names[] = {"request", "call",  "absent",  "items",     "more",
@@ -246,23 +266,38 @@ void section_lookup(struct lint *l, const cJSON *object, struct provider_profile
     struct profile_lookup *lookup = &profile->lookup;
     lint_members(l, object, names);
     read_ask(l, object, REQUEST_LOOKUP, profile->variables, &lookup->ask);
-    lookup->items = lint_pointer(l, object, "items", LINT_REQUIRED);
-    lookup->more = lint_pointer(l, object, "more", LINT_OPTIONAL);
+    lookup->items = lint_pointers(l, object, "items", LINT_REQUIRED);
+    lookup->more = lint_pointers(l, object, "more", LINT_OPTIONAL);
     lookup->match = lint_object(l, object, "match", LINT_REQUIRED);
     if (lookup->match != NULL)
         check_match(l, lookup->match);
+    lookup->is_by_token = asks_for_token(lookup->match);
     lookup->is_exact = lint_bool(l, object, "exact");
     read_time(l, object, "created", &lookup->created);
-    if (lint_range(l, object, "window_ms", -WINDOW_MAX_MS, WINDOW_MAX_MS, lookup->window_ms) &&
-        lookup->created.pointer == NULL)
+    bool has_window = lint_range(l, object, "window_ms", -WINDOW_MAX_MS, WINDOW_MAX_MS, lookup->window_ms);
+    bool is_wide = has_window && lookup->window_ms[0] < lookup->window_ms[1];
+    if (has_window && lookup->created.at == NULL)
         lint_fault_in(l, "window_ms", FAULT_REQUIRED, "needs created, to know when a call was made");
+    bool is_read = has_window || !cJSON_HasObjectItem(object, "window_ms");
+    bool has_match = lookup->match != NULL && lookup->match->child != NULL;
+    if (has_match && !lookup->is_by_token && is_read && !is_wide)
+        lint_fault_in(l, "window_ms", FAULT_REQUIRED, "is needed where match does not ask for the token");
 }
 
 /* ---- callback ---- */
 
+static bool are_texts(const cJSON *array)
+{
+    for (const cJSON *text = array ? array->child : NULL; text != NULL; text = text->next) {
+        if (!cJSON_IsString(text))
+            return false;
+    }
+    return true;
+}
+
 static void read_signature(struct lint *l, const cJSON *object, struct profile_callback *callback)
 {
-    static const char *const names[] = {"kind", "header", NULL};
+    static const char *const names[] = {"kind", "header", "suffixes", NULL};
     const cJSON *signature = lint_object(l, object, "signature", LINT_REQUIRED);
     if (signature == NULL)
         return;
@@ -272,6 +307,9 @@ static void read_signature(struct lint *l, const cJSON *object, struct profile_c
     callback->signature_header = lint_header_name(l, signature, "header", LINT_REQUIRED);
     if (callback->signature_kind != NULL && !signature_kind_exists(callback->signature_kind))
         lint_fault_in(l, "kind", FAULT_RANGE, "is not a signature kind that the engine knows");
+    callback->signature_suffixes = lint_array(l, signature, "suffixes", LINT_OPTIONAL);
+    if (cJSON_GetArraySize(callback->signature_suffixes) > SUFFIXES_MOST || !are_texts(callback->signature_suffixes))
+        lint_fault_in(l, "suffixes", FAULT_TYPE, "must be at most 4 texts");
     lint_leave(l, mark);
 }
 
@@ -284,7 +322,7 @@ void section_callback(struct lint *l, const cJSON *object, struct provider_profi
     profile->has_callback = true;
     lint_members(l, object, names);
     callback->is_form = lint_word(l, object, "body", LINT_REQUIRED, bodies) == 1;
-    callback->call = lint_pointer(l, object, "call", LINT_REQUIRED);
+    callback->call = lint_pointers(l, object, "call", LINT_REQUIRED);
     read_state(l, object, "event", LINT_OPTIONAL, &callback->event);
     callback->is_token_in_path = lint_word(l, object, "token", LINT_REQUIRED, places) == 1;
     if (!callback->is_token_in_path && profile->call.token == NULL)

@@ -16,6 +16,46 @@ void section_template(struct lint *l, const cJSON *value, unsigned request, enum
         lint_fault(l, FAULT_NOT_ALLOWED, message);
 }
 
+static void check_fields(struct lint *l, const char *name, const cJSON *fields, unsigned request, bool may_repeat,
+                         enum template_place place, const cJSON *variables);
+
+/* What stands under "$url". */
+static void check_url(struct lint *l, const cJSON *url, unsigned request, const cJSON *variables)
+{
+    static const char *const names[] = {"base", "query", NULL};
+    size_t mark = lint_enter(l, "$url");
+    if (!cJSON_IsObject(url)) {
+        lint_fault(l, FAULT_TYPE, "must be an object");
+    } else {
+        lint_members(l, url, names);
+        if (lint_text(l, url, "base", LINT_REQUIRED) != NULL) {
+            size_t base_mark = lint_enter(l, "base");
+            section_template(l, cJSON_GetObjectItemCaseSensitive(url, "base"), request, PLACE_MATCH, variables);
+            lint_leave(l, base_mark);
+        }
+        check_fields(l, "query", lint_object(l, url, "query", LINT_OPTIONAL), request, false, PLACE_MATCH, variables);
+    }
+    lint_leave(l, mark);
+}
+
+/* The operator "$url" alone in an object; NULL where `value` is something else. */
+static const cJSON *url_of(const cJSON *value)
+{
+    const cJSON *child = cJSON_IsObject(value) ? value->child : NULL;
+    return child != NULL && child->next == NULL && strcmp(child->string, "$url") == 0 ? child : NULL;
+}
+
+/* One value of a form or query. */
+static void check_field(struct lint *l, const cJSON *value, unsigned request, enum template_place place,
+                        const cJSON *variables)
+{
+    const cJSON *url = place == PLACE_FIELD ? url_of(value) : NULL;
+    if (url != NULL)
+        check_url(l, url, request, variables);
+    else
+        section_template(l, value, request, place, variables);
+}
+
 /* An object of templates. With `may_repeat` a member may be an array of them. */
 static void check_fields(struct lint *l, const char *name, const cJSON *fields, unsigned request, bool may_repeat,
                          enum template_place place, const cJSON *variables)
@@ -27,11 +67,11 @@ static void check_fields(struct lint *l, const char *name, const cJSON *fields, 
         size_t field_mark = lint_enter(l, field->string);
         bool is_list = may_repeat && cJSON_IsArray(field);
         if (!is_list)
-            section_template(l, field, request, place, variables);
+            check_field(l, field, request, place, variables);
         size_t index = 0;
         for (const cJSON *element = is_list ? field->child : NULL; element != NULL; element = element->next) {
             size_t element_mark = lint_enter_index(l, index++);
-            section_template(l, element, request, place, variables);
+            check_field(l, element, request, place, variables);
             lint_leave(l, element_mark);
         }
         lint_leave(l, field_mark);
@@ -63,13 +103,18 @@ static void check_json(struct lint *l, const cJSON *value, unsigned request, con
     size_t index = 0;
     bool is_object = cJSON_IsObject(value);
     for (const cJSON *child = value->child; child != NULL; child = child->next) {
-        if (is_object && strcmp(child->string, "$strings") == 0 && child->next == NULL && child->prev == child) {
+        bool is_alone = is_object && child->next == NULL && child->prev == child;
+        if (is_alone && strcmp(child->string, "$strings") == 0) {
             check_strings(l, child, request, variables);
+            continue;
+        }
+        if (is_alone && strcmp(child->string, "$url") == 0) {
+            check_url(l, child, request, variables);
             continue;
         }
         size_t mark = is_object ? lint_enter(l, child->string) : lint_enter_index(l, index++);
         if (is_object && child->string[0] == '$')
-            lint_fault(l, FAULT_UNKNOWN_FIELD, "is no operator; $strings is one where it stands alone");
+            lint_fault(l, FAULT_UNKNOWN_FIELD, "is no operator; $strings and $url are, where they stand alone");
         else
             check_json(l, child, request, variables);
         lint_leave(l, mark);

@@ -310,6 +310,51 @@ int template_expand(const char *text, const struct value_source *source, bool is
     return rc;
 }
 
+/* Appends one pair of the query behind `separator`, where it has a value. */
+static int append_pair(const cJSON *pair, const struct value_source *source, char separator, struct buf *out,
+                       bool *ret_is_there)
+{
+    struct buf value;
+    bool is_absent = false;
+    buf_init(&value, LIMIT_URL_LEN);
+    int rc = template_expand(pair->valuestring, source, false, &value, &is_absent);
+    *ret_is_there = rc == 0 && !is_absent;
+    if (*ret_is_there)
+        rc = buf_append_char(out, separator);
+    if (rc == 0 && *ret_is_there)
+        rc = percent_encode(pair->string, strlen(pair->string), out);
+    if (rc == 0 && *ret_is_there)
+        rc = buf_append_char(out, '=');
+    if (rc == 0 && *ret_is_there)
+        rc = percent_encode(buf_str(&value), buf_len(&value), out);
+    buf_free(&value);
+    return rc;
+}
+
+int template_expand_url(const cJSON *url, const struct value_source *source, struct buf *out)
+{
+    const cJSON *query = cJSON_GetObjectItemCaseSensitive(url, "query");
+    struct buf base;
+    bool is_absent;
+    buf_init(&base, LIMIT_URL_LEN);
+    int rc =
+        template_expand(cJSON_GetObjectItemCaseSensitive(url, "base")->valuestring, source, false, &base, &is_absent);
+    const char *text = buf_str(&base);
+    size_t before_fragment = strcspn(text, "#");
+    char separator = memchr(text, '?', before_fragment) ? '&' : '?';
+    if (rc == 0)
+        rc = buf_append(out, text, before_fragment);
+    for (const cJSON *pair = query ? query->child : NULL; pair != NULL && rc == 0; pair = pair->next) {
+        bool is_there;
+        rc = append_pair(pair, source, separator, out, &is_there);
+        separator = is_there ? '&' : separator;
+    }
+    if (rc == 0)
+        rc = buf_append(out, text + before_fragment, strlen(text + before_fragment));
+    buf_free(&base);
+    return rc;
+}
+
 /* ---- checking ---- */
 
 static const char *check_placeholder(const struct part *part, unsigned request, enum template_place place,

@@ -14,6 +14,8 @@
 #include "common/base/err.h"
 #include "common/provider/provider.h"
 
+struct cJSON;
+
 /* Which request a template belongs to, as a bit: not every value exists in every request. */
 enum request_kind {
     REQUEST_START = 1,
@@ -71,12 +73,15 @@ struct value template_value(const struct value_source *source, const char *name,
 int template_expand(const char *text, const struct value_source *source, bool is_encoded, struct buf *out,
                     bool *ret_absent) MUST_CHECK;
 
+/* Writes an object {"base": template, "query": {name: template}}: the base with what has a value as its query, behind a
+ * query that it has already and before a fragment. */
+int template_expand_url(const struct cJSON *url, const struct value_source *source, struct buf *out) MUST_CHECK;
+
 /* Appends `len` bytes with all but RFC 3986's unreserved characters percent-encoded. */
 int percent_encode(const char *text, size_t len, struct buf *out) MUST_CHECK;
 
 /* Says what is wrong with a template of a profile: NULL where nothing is, otherwise a message, in part written to
  * `scratch`. `variables` holds the names that the profile asks of a trunk. */
-struct cJSON;
 const char *template_check(const char *text, unsigned request, enum template_place place, const struct cJSON *variables,
                            char *scratch, size_t scratch_cap);
 

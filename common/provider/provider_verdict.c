@@ -4,6 +4,9 @@
 
 #include "common/provider/provider_format.h"
 
+/* No platform keeps a call for longer. */
+#define QUEUE_MAX_MS INT64_C(86400000)
+
 static const char *const verdict_names[] = {"ACCEPTED", "THROTTLED", "NOT_SENT", "REJECTED", "ACCOUNT", "UNKNOWN"};
 
 const char *verdict_name(enum verdict verdict)
@@ -61,6 +64,8 @@ static void read_id(const struct profile_start *rules, const cJSON *answer, stru
         return;
     memcpy(start->provider_id, id->valuestring, strlen(id->valuestring) + 1);
     start->verdict = VERDICT_ACCEPTED;
+    int64_t queue_ms = time_read_ms(&rules->queue, answer, QUEUE_MAX_MS);
+    start->queue_ms = queue_ms > 0 ? queue_ms : 0;
 }
 
 static void judge_created(const struct profile_start *rules, const struct provider_reply *reply,

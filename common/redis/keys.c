@@ -123,6 +123,11 @@ struct key key_batch_begins(const char *cell, const char *batch)
     return make("carillon:{%s}:begins:b/%s", cell, batch);
 }
 
+struct key key_placed(const char *cell, uint64_t number)
+{
+    return make("carillon:{%s}:placed:%" PRIu64, cell, number);
+}
+
 struct key key_events(const char *cell, unsigned shard)
 {
     return make("carillon:{%s}:events:%u", cell, shard);

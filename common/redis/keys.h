@@ -49,6 +49,7 @@ struct key key_batch_texts(const char *cell, const char *batch, uint64_t bucket)
 struct key key_batch_attempts(const char *cell, const char *batch, uint64_t bucket); /* hash: ordinal -> dials */
 struct key key_batch_retries(const char *cell, const char *batch); /* zset: ordinal -> due ms, of its one lane */
 struct key key_batch_begins(const char *cell, const char *batch); /* list: instants of the last begins, us */
+struct key key_placed(const char *cell, uint64_t number); /* hash: batch/call/dial -> begin ms[ provider id] */
 struct key key_events(const char *cell, unsigned shard); /* stream, shard 0..15 */
 struct key key_workers(const char *cell); /* zset: worker -> last seen ms */
 struct key key_claimed(const char *cell); /* zset: batch/ordinal/dial/worker -> lease ms */

@@ -200,8 +200,8 @@ class Engine:
         ]
         return Claim(int(reply[0]), int(reply[1]) if reply[1] else None, reply[2] == 1, slots)
 
-    def begin(self, slots: Iterable[Slot], worker: str = "w1", life_ms: int = LIFE_MS) -> list[tuple[str, ...]]:
-        args = [item for slot in slots for item in (*slot.ref, life_ms)]
+    def begin(self, slots: Iterable[Slot], worker: str = "w1", life_ms: int = LIFE_MS, by_number: int = 0) -> list[tuple[str, ...]]:
+        args = [item for slot in slots for item in (*slot.ref, life_ms, by_number)]
         reply = self.scripts.run("call_begin", worker, LATE_MS, POST_MS, *args)
         return [tuple(item.decode() for item in row) for row in reply[1:]]
 
@@ -209,8 +209,9 @@ class Engine:
         args = [item for slot in slots for item in slot.ref]
         return [item.decode() for item in self.scripts.run("call_release", worker, *args)]
 
-    def accept(self, slot: Slot, provider_id: str = "p1", check_in_ms: int = 60_000) -> str:
-        return self.scripts.run("call_accept", *slot.ref, provider_id, self.now_ms() + check_in_ms)[0].decode()
+    def accept(self, slot: Slot, provider_id: str = "p1", check_in_ms: int = 60_000, queue_ms: int = 0) -> str:
+        reply = self.scripts.run("call_accept", *slot.ref, provider_id, self.now_ms() + check_in_ms, queue_ms)
+        return reply[0].decode()
 
     def abort(self, slot: Slot, verdict: str = "NOT_SENT", due_in_ms: int = 0, hold_ms: int = 0, worker: str = "w1") -> str:
         reply = self.scripts.run("call_abort", worker, *slot.ref, verdict, self.now_ms() + due_in_ms, hold_ms)

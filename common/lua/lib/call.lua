@@ -6,7 +6,9 @@
 --   phase  a attempts charged  d dials numbered  w owner  q slot (us)  t number while on the way  b begin (ms)
 --   h hard deadline (ms)  p provider's id  z first found absent (ms)  s answered (ms)  e ended (ms)  u duration (s)
 --   x last outcome  n next time (ms)  l last dial begun  g 1: that dial was given back, its attempt is not charged
-local CALL_FIELDS = { 'phase', 'a', 'd', 'l', 'w', 'q', 't', 'b', 'h', 'p', 'z', 's', 'e', 'u', 'x', 'n', 'g' }
+--   m 1: its platform keeps no token, so its number's calls are recorded in placed:<number>
+--   k queued at the platform (ms)
+local CALL_FIELDS = { 'phase', 'a', 'd', 'l', 'w', 'q', 't', 'b', 'h', 'p', 'z', 's', 'e', 'u', 'x', 'n', 'g', 'm', 'k' }
 
 local function call_read(batch, ordinal)
   local text = redis.call('HGET', key_bucket(batch.id, 'state', ordinal), fmt(ordinal))
@@ -138,6 +140,52 @@ local function number_free(batch, call)
   call.t = nil
 end
 
+-- ---- which of a platform's calls to a number are whose ----
+-- A platform that keeps no token of ours is asked for a lost call by number and time. What it lists may belong to other
+-- dials to that number, of any batch, tenant or trunk: placed:<number> is a hash of all that were begun lately, from
+-- "<batch>/<ordinal>/<dial>" to "<begin ms>", or "<begin ms> <provider id>" once the platform's id is known. It goes when
+-- nothing was added for PLACED_KEEP_MS; a dial that finds itself there has all of its neighbours beside it
+-- (docs/decisions/0007-whose-call-is-it.md).
+local PLACED_KEEP_MS = 900000
+local PLACED_MOST = 64
+
+-- Makes room: the old ones go, or the oldest where none is old.
+local function placed_trim(key)
+  local all, oldest, oldest_ms, dropped = redis.call('HGETALL', key), nil, nil, 0
+  for i = 1, #all, 2 do
+    local begin_ms = tonumber(all[i + 1]:match('^%d+')) or 0
+    if begin_ms < NOW_MS - PLACED_KEEP_MS then
+      redis.call('HDEL', key, all[i])
+      dropped = dropped + 1
+    elseif not oldest_ms or begin_ms < oldest_ms then
+      oldest, oldest_ms = all[i], begin_ms
+    end
+  end
+  if dropped == 0 and oldest then
+    redis.call('HDEL', key, oldest)
+  end
+end
+
+-- The dial is about to be sent, or its id became known.
+local function placed_note(batch, call, provider_id)
+  if not call.m or not call.t then
+    return
+  end
+  local key, member = key_placed(call.t), call_member(batch, call)
+  if not provider_id and redis.call('HLEN', key) >= PLACED_MOST then
+    placed_trim(key)
+  end
+  redis.call('HSET', key, member, call.b .. (provider_id and ' ' .. provider_id or ''))
+  redis.call('PEXPIRE', key, PLACED_KEEP_MS)
+end
+
+-- The dial was not placed.
+local function placed_forget(batch, call)
+  if call.m and call.t then
+    redis.call('HDEL', key_placed(call.t), call_member(batch, call))
+  end
+end
+
 -- Everything a call holds on its way is given back.
 local function call_let_go(batch, call)
   local member = call_member(batch, call)
@@ -149,7 +197,7 @@ end
 
 -- The contact's last word: counted, told, and the batch ended where it was the last. `call.x` is its outcome.
 local function call_finalize(batch, call, is_told)
-  call.w, call.q, call.h, call.n, call.z = nil, nil, nil, nil, nil
+  call.w, call.q, call.h, call.n, call.z, call.m, call.k = nil, nil, nil, nil, nil, nil, nil
   call_move(batch, call, 'finish')
   call_write(batch, call)
   if is_told and batch.on_call_complete then

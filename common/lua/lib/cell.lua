@@ -69,6 +69,7 @@ local function key_parked_flows(tenant) return P .. 'parked:t/' .. tenant end
 local function key_parked_lanes(batch) return P .. 'parked:b/' .. batch end
 local function key_dialing(tenant) return P .. 'dialing:t/' .. tenant end
 local function key_held(tenant) return P .. 'held:t/' .. tenant end
+local function key_placed(number) return P .. 'placed:' .. number end
 
 -- What concurrency and rate belong to: a trunk ('k'), a tenant ('t') or a batch ('b').
 local function key_flying(kind, id) return P .. 'flying:' .. kind .. '/' .. id end

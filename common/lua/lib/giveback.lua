@@ -4,6 +4,7 @@
 local function call_giveback(batch, call, at_ms, verdict)
   local member = call_member(batch, call)
   attempt_log(batch, call, 'd=' .. fmt(call.d) .. ' v=' .. verdict .. ' n=' .. fmt(at_ms))
+  placed_forget(batch, call)
   call.a = call.a - 1
   batch.attempts = batch.attempts - 1
   call.w, call.q, call.h, call.z, call.p = nil, nil, nil, nil, nil

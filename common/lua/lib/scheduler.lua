@@ -32,6 +32,16 @@ local function resource_load(kind, id)
   return resource
 end
 
+-- A trunk stays silent for that long: what its platform asked for, or how long it lets calls wait there.
+local HOLD_MOST_MS = 60000
+local function trunk_hold(trunk_id, hold_ms)
+  local trunk = resource_load('k', trunk_id)
+  if trunk and hold_ms > 0 then
+    trunk.hold_until_ms = math.max(trunk.hold_until_ms, NOW_MS + math.min(hold_ms, HOLD_MOST_MS))
+    redis.call('HSET', trunk.key, 'hold_until_ms', fmt(trunk.hold_until_ms))
+  end
+end
+
 local function resources_flush()
   for _, resource in pairs(resources) do
     if resource then
