@@ -116,14 +116,23 @@ static const char *header_of(const char *name, void *arg)
     return http_request_header(in->req, name);
 }
 
+/* The URL that the platform was given: what stands in front of us may have taken a part of its path away. */
+static void write_public_url(const struct inbound *in, char *url, size_t cap)
+{
+    const char *base = worker_public_url(in->callbacks->worker);
+    size_t len = strlen(base);
+    while (len > 0 && base[len - 1] == '/')
+        len--;
+    int n = snprintf(url, cap, "%.*s%s", (int)len, base, http_request_path(in->req));
+    if (n < 0 || (size_t)n >= cap)
+        url[0] = '\0';
+}
+
 static struct provider_callback describe(struct inbound *in, char *url, size_t cap)
 {
     size_t len;
     const char *body = http_request_body(in->req, &len);
-    const struct worker *w = in->callbacks->worker;
-    int n = snprintf(url, cap, "%s%s", worker_public_url(w), http_request_path(in->req));
-    if (n < 0 || (size_t)n >= cap)
-        url[0] = '\0';
+    write_public_url(in, url, cap);
     return (struct provider_callback){
         .url = url,
         .path_token = http_request_param(in->req, "token"),

@@ -38,6 +38,22 @@ static void test_hmac_sha256_holds_the_standards_vectors(void **state)
     assert_string_equal(hex, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
+static void test_hmac_sha1_holds_the_standards_vectors(void **state)
+{
+    (void)state;
+    /* RFC 2202, cases 2 and 6 */
+    uint8_t digest[DIGEST_SHA1_LEN];
+    char hex[2 * DIGEST_SHA1_LEN + 1], key[80];
+    memset(key, 0xaa, sizeof key);
+    assert_int_equal(digest_hmac_sha1("Jefe", 4, "what do ya want for nothing?", 28, digest), 0);
+    encode_hex(digest, sizeof digest, hex);
+    assert_string_equal(hex, "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+    assert_int_equal(
+        digest_hmac_sha1(key, sizeof key, "Test Using Larger Than Block-Size Key - Hash Key First", 54, digest), 0);
+    encode_hex(digest, sizeof digest, hex);
+    assert_string_equal(hex, "aa4ae5e15272d00e95705637ce8a3b55ed402112");
+}
+
 static void test_hmac_sha256_takes_an_empty_key(void **state)
 {
     uint8_t with_null[DIGEST_SHA256_LEN], with_empty[DIGEST_SHA256_LEN], other[DIGEST_SHA256_LEN];
@@ -90,6 +106,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sha256_holds_the_standards_vectors),
         cmocka_unit_test(test_hmac_sha256_holds_the_standards_vectors),
+        cmocka_unit_test(test_hmac_sha1_holds_the_standards_vectors),
         cmocka_unit_test(test_hmac_sha256_takes_an_empty_key),
         cmocka_unit_test(test_equal_compares_length_and_content),
         cmocka_unit_test(test_random_bytes_differ),

@@ -135,6 +135,67 @@ static void test_everything_else_is_refused(void **state)
     assert_int_equal(parts.wall_ms, 4711);
 }
 
+static void test_mail_dates_are_read(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t wall_ms;
+        int32_t offset_s;
+    } cases[] = {
+        {"Mon, 24 Nov 2025 16:00:00 +0000", 1764000000000, 0},
+        {"24 Nov 2025 16:00:00 +0000", 1764000000000, 0},
+        {"Mon, 24 Nov 2025 16:00:00 GMT", 1764000000000, 0},
+        {"Mon, 24 Nov 2025 16:00:00 UTC", 1764000000000, 0},
+        {"Mon, 24 Nov 2025 16:00 -0000", 1764000000000, 0},
+        {"Mon, 24 Nov 2025 18:30:00 +0230", 1764009000000, 9000},
+        {"Mon, 24 Nov 2025 08:00:00 -0800", 1763971200000, -28800},
+        {"Sat, 1 Jan 2000 00:00:00 +0000", 946684800000, 0},
+        {"Tue, 29 Feb 2028 23:59:59 +0000", 1835481599000, 0},
+        {"Tue, 24 Nov 2025 16:00:00 +0000", 1764000000000, 0}, /* it was a Monday */
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct timestamp_parts parts = {0};
+        if (timestamp_parse_rfc2822(cases[i].text, strlen(cases[i].text), &parts) != 0 ||
+            parts.wall_ms != cases[i].wall_ms || parts.offset_s != cases[i].offset_s || !parts.has_offset)
+            fail_msg("%s: %lld %d", cases[i].text, (long long)parts.wall_ms, (int)parts.offset_s);
+    }
+}
+
+static void test_other_mail_dates_are_refused(void **state)
+{
+    static const char *const cases[] = {
+        "",
+        "Mon",
+        "Mon, ",
+        "Mon 24 Nov 2025 16:00:00 +0000",
+        "Mon,24 Nov 2025 16:00:00 +0000",
+        "Mon, 0 Nov 2025 16:00:00 +0000",
+        "Mon, 31 Nov 2025 16:00:00 +0000",
+        "Mon, 29 Feb 2027 16:00:00 +0000",
+        "Mon, 124 Nov 2025 16:00:00 +0000",
+        "Mon, 24 nov 2025 16:00:00 +0000",
+        "Mon, 24 Nov 25 16:00:00 +0000",
+        "Mon, 24 Nov 2025 24:00:00 +0000",
+        "Mon, 24 Nov 2025 16:60:00 +0000",
+        "Mon, 24 Nov 2025 16:00:60 +0000",
+        "Mon, 24 Nov 2025 16:00:00",
+        "Mon, 24 Nov 2025 16:00:00 ",
+        "Mon, 24 Nov 2025 16:00:00 +00",
+        "Mon, 24 Nov 2025 16:00:00 +00:00",
+        "Mon, 24 Nov 2025 16:00:00 PST",
+        "Mon, 24 Nov 2025 16:00:00 +0000 ",
+        "2025-11-24T16:00:00Z",
+    };
+    struct timestamp_parts parts = {.wall_ms = 4711};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        if (timestamp_parse_rfc2822(cases[i], strlen(cases[i]), &parts) != ERR_INVALID)
+            fail_msg("taken: '%s'", cases[i]);
+    }
+    assert_int_equal(parts.wall_ms, 4711);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +203,8 @@ int main(void)
         cmocka_unit_test(test_formatting_agrees_with_the_system_and_parses_back),
         cmocka_unit_test(test_every_permitted_form_is_read),
         cmocka_unit_test(test_everything_else_is_refused),
+        cmocka_unit_test(test_mail_dates_are_read),
+        cmocka_unit_test(test_other_mail_dates_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

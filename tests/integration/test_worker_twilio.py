@@ -1,0 +1,401 @@
+# SPDX-License-Identifier: Apache-2.0
+"""carillon-worker on a trunk of Twilio's: its requests, its status callbacks, and what becomes of a call whose answer was
+lost where the platform keeps no token of ours."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import threading
+import urllib.parse
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.fleet import CALLER_ID, PLATFORM_KEY, TENANT, Fleet
+from tests.support.http_receiver import Answer, Received
+from tests.support.platform import answer_json
+from tests.support.redis_server import RedisServer
+from tests.support.twilio import sign
+from tests.support.twilio_platform import ACCOUNT, Twilio, post_callback, refuse
+from tests.support.waiting import wait_until
+
+NUMBER = 4915112345678
+OTHER = "globex"
+
+
+@pytest.fixture
+def twilio() -> Iterator[Twilio]:
+    with Twilio(PLATFORM_KEY) as server:
+        yield server
+
+
+@pytest.fixture
+def fleet(redis_server: RedisServer, twilio: Twilio, tmp_path: pathlib.Path) -> Iterator[Fleet]:
+    made = Fleet(redis_server, tmp_path)
+    set_trunk(made, twilio)
+    yield made
+    made.close()
+
+
+def set_trunk(fleet: Fleet, twilio: Twilio, **fields: Any) -> None:
+    settings = {"profile": "twilio", "var:account_sid": ACCOUNT, "var:answer_url": "https://voice.example/answer?v=2"}
+    fleet.trunk(twilio.url, **{**settings, **fields})
+
+
+# ---- a call ----
+
+
+def test_the_request_is_what_twilio_documents(fleet: Fleet, twilio: Twilio) -> None:
+    worker = fleet.worker()
+    batch = fleet.batch([NUMBER], agent_id="agent & co", ring_s=20, talk_s=90)
+    create = twilio.wait_creates(1)[0]
+    url = urllib.parse.urlsplit(create.form.pop("Url")[0])
+    assert (url.scheme, url.netloc, url.path) == ("https", "voice.example", "/answer")
+    assert urllib.parse.parse_qs(url.query) == {
+        "v": ["2"],
+        "agentId": ["agent & co"],
+        "batchId": [batch],
+        "callId": [f"{batch}-0"],
+    }
+    assert create.form == {
+        "To": [f"+{NUMBER}"],
+        "From": [CALLER_ID],
+        "StatusCallback": [f"{worker.url}/callbacks/twilio/{fleet.token(batch, 0, 1)}#rc=5&rp=all"],
+        "StatusCallbackMethod": ["POST"],
+        "StatusCallbackEvent": ["initiated", "ringing", "answered", "completed"],
+        "Timeout": ["20"],
+        "TimeLimit": ["90"],
+    }
+
+
+def test_a_call_is_followed_by_its_status_callbacks(fleet: Fleet, twilio: Twilio) -> None:
+    worker = fleet.worker()
+    batch = fleet.batch()
+    create = twilio.wait_creates(1)[0]
+    fleet.wait_state(batch, phase="live", p=create.sid)
+    for status in ("initiated", "ringing", "in-progress"):
+        assert twilio.callback(create.sid, worker.url, status) == (200, {"status": "ok"})
+        assert fleet.state(batch)["phase"] == "live"
+    assert twilio.hang_up(create.sid, worker.url) == (200, {"status": "ok"})
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    state = fleet.state(batch)
+    assert (state["a"], state["x"], state["u"], state["p"]) == ("1", "COMPLETED", "2", create.sid)
+    assert int(state["e"]) - int(state["s"]) == 2000, "answered when it ended, less what it lasted"
+    assert twilio.callback(create.sid, worker.url, "ringing")[0] == 200, "a callback that comes late changes nothing"
+    assert [event["type"] for event in fleet.engine().events()] == ["call.completed", "batch.completed"]
+
+
+@pytest.mark.parametrize(
+    ("status", "more", "outcome"),
+    [
+        ("busy", {}, "BUSY"),
+        ("no-answer", {}, "NO_ANSWER"),
+        ("failed", {}, "FAILED"),
+        ("failed", {"SipResponseCode": "404"}, "INVALID_NUMBER"),
+        ("failed", {"SipResponseCode": "608"}, "BLOCKED"),
+        ("canceled", {}, "CANCELLED"),
+        ("completed", {"AnsweredBy": "machine_start"}, "VOICEMAIL"),
+        ("completed", {"AnsweredBy": "machine_end_beep"}, "VOICEMAIL"),
+        ("completed", {"AnsweredBy": "human"}, "COMPLETED"),
+    ],
+)
+def test_what_a_call_came_to(fleet: Fleet, twilio: Twilio, status: str, more: dict[str, str], outcome: str) -> None:
+    worker = fleet.worker()
+    batch = fleet.batch(max_attempts=1)
+    create = twilio.wait_creates(1)[0]
+    twilio.end(create.sid, status)
+    assert twilio.callback(create.sid, worker.url, **more) == (200, {"status": "ok"})
+    assert fleet.wait_final(batch) == {outcome: 1}
+
+
+def test_machines_are_told_from_people_where_the_trunk_says_so(fleet: Fleet, twilio: Twilio) -> None:
+    set_trunk(fleet, twilio, **{"var:machine_detection": "Enable", "poll_after_ms": 500})
+    fleet.worker()
+    batch = fleet.batch()
+    create = twilio.wait_creates(1)[0]
+    assert create.form["MachineDetection"] == ["Enable"]
+    twilio.end(create.sid, answered_by="machine_start")
+    assert fleet.wait_final(batch) == {"VOICEMAIL": 1}, "polled: no callback came"
+    assert set(twilio.polls) == {create.sid}
+
+
+def test_a_callback_that_overtakes_the_answer_settles_the_call(fleet: Fleet, twilio: Twilio) -> None:
+    answer, placed = threading.Event(), threading.Event()
+
+    def late(request: Received) -> Answer:
+        call = twilio.place(request)
+        placed.set()
+        return answer_json(201, call, after=answer)
+
+    twilio.on_create = late
+    worker = fleet.worker()
+    batch = fleet.batch()
+    assert placed.wait(10)
+    sid = next(iter(twilio.calls))
+    assert twilio.hang_up(sid, worker.url) == (200, {"status": "ok"})
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    answer.set()
+    wait_until(lambda: fleet.metric(worker, 'carillon_dial_verdicts_total{verdict="ACCEPTED"}') == 1)
+    assert fleet.state(batch)["phase"] == "final"
+
+
+# ---- who says so ----
+
+
+def test_a_forged_callback_changes_nothing(fleet: Fleet, twilio: Twilio) -> None:
+    worker = fleet.worker()
+    batch = fleet.batch(2)
+    first, second = twilio.wait_creates(2)
+    for create in (first, second):
+        fleet.wait_state(batch, int(create.token.split(".")[1]), phase="live", p=create.sid)
+    fields = {**twilio.fields(first.sid), "CallStatus": "completed"}
+    path = urllib.parse.urlsplit(first.callback_url).path
+    good = sign(first.callback_url, fields, PLATFORM_KEY)
+    forgeries = [
+        (path, fields, None),
+        (path, fields, ""),
+        (path, fields, good[:-2] + "A="),
+        (path, fields, good.lower()),
+        (path, fields, sign(first.callback_url, fields, "another token")),
+        (path, {**fields, "CallStatus": "busy"}, good),
+        (path, {**fields, "Extra": ""}, good),
+        (path, fields, sign(second.callback_url, fields, PLATFORM_KEY)),
+        (urllib.parse.urlsplit(second.callback_url).path, fields, good),
+    ]
+    for where, what, signature in forgeries:
+        assert post_callback(worker.url, where, what, signature) == (401, {"status": "signature"}), signature
+    assert post_callback(worker.url, path[:-1] + "x", fields, good) == (401, {"status": "token"})
+    assert {fleet.state(batch, i)["phase"] for i in (0, 1)} == {"live"}
+    for create in (first, second):
+        assert twilio.hang_up(create.sid, worker.url) == (200, {"status": "ok"})
+    assert fleet.wait_final(batch) == {"COMPLETED": 2}
+
+
+@pytest.mark.parametrize("public", ["https://calls.example/carillon/", "https://calls.example:8443", "http://10.0.0.7:80"])
+def test_a_signature_is_of_the_url_that_the_platform_was_given(fleet: Fleet, twilio: Twilio, public: str) -> None:
+    """Whatever stands in front of the worker; the platform signs with its port or without."""
+    worker = fleet.worker("--public-url", public)
+    batch = fleet.batch(2)
+    for create, keeps_port in zip(twilio.wait_creates(2), (True, False)):
+        given = create.callback_url
+        assert given.startswith(public.rstrip("/") + "/callbacks/twilio/")
+        url = urllib.parse.urlsplit(given)
+        signed = given if keeps_port else given.replace(url.netloc, url.hostname or "")
+        twilio.end(create.sid)
+        fields = twilio.fields(create.sid)
+        path = "/callbacks/twilio/" + create.token
+        assert post_callback(worker.url, path, fields, sign(signed, fields, PLATFORM_KEY)) == (200, {"status": "ok"})
+    assert fleet.wait_final(batch) == {"COMPLETED": 2}
+
+
+# ---- refusals ----
+
+
+def test_throttled_requests_are_sent_again_when_the_platform_permits_it(fleet: Fleet, twilio: Twilio) -> None:
+    answers = [refuse(429, 20429, {"Retry-After": "2"}), refuse(400, 10004)]
+    twilio.on_create = lambda request: answers.pop(0) if answers else None
+    worker = fleet.worker()
+    batch = fleet.batch()
+    creates = twilio.wait_creates(3)
+    assert creates[1].at - creates[0].at >= 2, "the platform's Retry-After was not kept"
+    assert [create.dial for create in creates] == [1, 2, 3]
+    twilio.hang_up(creates[2].sid, worker.url)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    assert fleet.counters(batch)["attempts"] == 1, "a refusal for load was charged"
+
+
+@pytest.mark.parametrize(("code", "outcome"), [(21211, "INVALID_NUMBER"), (21216, "BLOCKED"), (21215, "REJECTED")])
+def test_a_number_that_twilio_does_not_call_is_final(fleet: Fleet, twilio: Twilio, code: int, outcome: str) -> None:
+    twilio.on_create = lambda request: refuse(400, code)
+    fleet.worker()
+    batch = fleet.batch()
+    assert fleet.wait_final(batch) == {outcome: 1}
+    assert twilio.count_creates() == 1
+    engine = fleet.engine()
+    assert engine.client.hget(engine.key(f"batch:{batch}:texts:0"), "0:reason") == f"error {code}".encode()
+
+
+def test_an_account_that_may_not_call_stops_the_trunk_and_no_batch(fleet: Fleet, twilio: Twilio) -> None:
+    right, twilio.auth_token = twilio.auth_token, "another"  # 401, 20003
+    worker = fleet.worker()
+    batch = fleet.batch()
+    wait_until(lambda: fleet.engine().hash("trunk:main").get("state") == "stopped", what="the trunk is stopped")
+    assert fleet.engine().hash("trunk:main")["reason"] == "account"
+    assert fleet.engine().hash(f"batch:{batch}")["state"] in ("pending", "processing")
+    assert fleet.counters(batch)["attempts"] == 0
+    assert PLATFORM_KEY not in json.dumps(worker.log_events("trunk.stopped"))
+    twilio.auth_token = right
+    fleet.engine().trunk("main", how="set", state="active")
+    create = wait_placed(twilio, 1)[0]
+    twilio.hang_up(create.sid, worker.url)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
+def wait_placed(twilio: Twilio, count: int) -> list[Any]:
+    """Create requests that placed a call."""
+    wait_until(lambda: sum(bool(create.sid) for create in twilio.creates) >= count, what=f"{count} calls placed")
+    return [create for create in twilio.creates if create.sid]
+
+
+def test_calls_that_twilio_lets_wait_are_followed_by_no_more_of_them(fleet: Fleet, twilio: Twilio) -> None:
+    """It takes calls over its rate and rings later: the trunk waits as long as the queue is, and so does the deadline."""
+    twilio.queue_time_ms = 5_000
+    worker = fleet.worker()
+    batch = fleet.batch()
+    create = twilio.wait_creates(1)[0]
+    state = fleet.wait_state(batch, phase="live", p=create.sid)
+    life_ms = 31_000 + 30_000 + (5 + 60) * 1000
+    assert int(state["h"]) - int(state["b"]) == life_ms + 5_000 and state["k"] == "5000"
+    assert int(fleet.engine().hash("trunk:main")["hold_until_ms"]) >= int(state["b"]) + 5_000
+    twilio.queue_time_ms = 0
+    following = fleet.batch()
+    second = twilio.wait_creates(2, deadline_s=20)[1]
+    assert second.at - create.at >= 5
+    for one in (create, second):
+        twilio.hang_up(one.sid, worker.url)
+    assert fleet.wait_final(batch) == fleet.wait_final(following) == {"COMPLETED": 1}
+
+
+# ---- an answer that was lost ----
+
+
+def test_a_lost_call_is_found_by_caller_number_and_time(fleet: Fleet, twilio: Twilio) -> None:
+    twilio.on_create = twilio.place_and_reset
+    fleet.worker()
+    batch = fleet.batch([NUMBER])
+    create = twilio.wait_creates(1)[0]
+    twilio.end(create.sid, "completed")
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    assert twilio.count_creates() == 1
+    assert twilio.lookups[0] == {"To": f"+{NUMBER}", "From": CALLER_ID, "PageSize": "1000"}
+    assert fleet.state(batch)["p"] == create.sid
+    assert [line["via"] for line in fleet.attempts(batch) if "via" in line] == ["lookup"]
+
+
+def test_a_lost_call_that_goes_on_is_followed_under_its_id(fleet: Fleet, twilio: Twilio) -> None:
+    set_trunk(fleet, twilio, poll_after_ms=500)
+    twilio.on_create = twilio.place_and_reset
+    fleet.worker()
+    batch = fleet.batch(max_attempts=1)
+    create = twilio.wait_creates(1)[0]
+    twilio.change(create.sid, status="ringing")
+    fleet.wait_state(batch, p=create.sid, phase="live")
+    wait_until(lambda: twilio.polls, what="a poll by id")
+    twilio.end(create.sid, "no-answer")
+    assert fleet.wait_final(batch) == {"NO_ANSWER": 1}
+    assert twilio.count_creates() == 1 and len(twilio.lookups) == 1
+
+
+@pytest.mark.parametrize("answer", [Answer(reset=True), refuse(500, 20500), answer_json(201, {"status": "queued"})])
+def test_what_was_absent_twice_is_given_back_and_dialed_under_a_new_number(
+    fleet: Fleet, twilio: Twilio, answer: Answer
+) -> None:
+    twilio.on_create = lambda request: answer if twilio.count_creates() == 1 else None
+    worker = fleet.worker()
+    batch = fleet.batch()
+    create = twilio.wait_creates(2)[1]
+    assert create.dial == 2 and len(twilio.lookups) == 2
+    assert fleet.counters(batch)["attempts"] == 1, "the dial that was not placed was charged"
+    twilio.hang_up(create.sid, worker.url)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    twilio.assert_each_dial_was_sent_once()
+
+
+def lose_second(twilio: Twilio) -> None:
+    """The second create request is lost on its way: no call, no answer."""
+    twilio.on_create = lambda request: Answer(reset=True) if twilio.count_creates() == 2 else None
+
+
+def test_the_call_of_an_earlier_dial_is_not_taken_for_this_ones(fleet: Fleet, twilio: Twilio) -> None:
+    lose_second(twilio)
+    worker = fleet.worker()
+    batch = fleet.batch([NUMBER])
+    first = twilio.wait_creates(1)[0]
+    fleet.wait_state(batch, p=first.sid)
+    assert twilio.hang_up(first.sid, worker.url, "busy")[0] == 200  # tried again a second after its begin
+    third = twilio.wait_creates(3)[2]
+    assert third.dial == 3 and len(twilio.lookups) >= 2
+    assert all(query["To"] == f"+{NUMBER}" for query in twilio.lookups)
+    twilio.hang_up(third.sid, worker.url)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    ids = [line["p"] for line in fleet.attempts(batch) if line.get("p")]
+    assert ids == [first.sid, third.sid]
+
+
+def test_the_call_of_another_batch_is_not_taken_for_this_ones(fleet: Fleet, twilio: Twilio) -> None:
+    lose_second(twilio)
+    fleet.engine().tenant(OTHER, how="put", cps=1000)
+    worker = fleet.worker()
+    theirs = fleet.batch([NUMBER], tenant=OTHER)
+    first = twilio.wait_creates(1)[0]
+    fleet.wait_state(theirs, p=first.sid)
+    mine = fleet.batch([NUMBER])
+    third = twilio.wait_creates(3)[2]
+    assert fleet.wait_state(mine, p=third.sid)["d"] == "2"
+    assert fleet.state(theirs)["p"] == first.sid
+    twilio.hang_up(first.sid, worker.url, "no-answer")
+    twilio.hang_up(third.sid, worker.url)
+    assert fleet.wait_final(mine) == {"COMPLETED": 1}
+    assert fleet.state(theirs)["x"] == "NO_ANSWER"
+
+
+def test_a_call_whose_own_answer_is_still_out_is_not_taken_for_another(fleet: Fleet, twilio: Twilio) -> None:
+    """Two dials to one number, one call in the list, and nobody has said yet whose it is."""
+    answer = threading.Event()
+
+    def first_waits_second_is_lost(request: Received) -> Answer | None:
+        if twilio.count_creates() == 1:
+            return answer_json(201, twilio.place(request), after=answer)
+        return Answer(reset=True) if twilio.count_creates() == 2 else None
+
+    twilio.on_create = first_waits_second_is_lost
+    fleet.engine().tenant(OTHER, how="put", cps=1000)
+    worker = fleet.worker()
+    theirs = fleet.batch([NUMBER], tenant=OTHER)
+    wait_until(lambda: len(twilio.calls) == 1, what="their call")
+    mine = fleet.batch([NUMBER])
+    wait_until(lambda: worker.log_events("check.contested"), what="a lookup that proves nothing")
+    assert "p" not in fleet.state(mine) and "z" not in fleet.state(mine), "neither found nor absent"
+    answer.set()
+    first = next(iter(twilio.calls))
+    fleet.wait_state(theirs, p=first)
+    third = twilio.wait_creates(3, deadline_s=20)[2]
+    assert third.token.startswith(mine + ".") and third.dial == 2
+    for sid in (first, third.sid):
+        twilio.hang_up(sid, worker.url)
+    assert fleet.wait_final(mine) == fleet.wait_final(theirs) == {"COMPLETED": 1}
+
+
+def test_two_lost_calls_to_one_number_wait_for_their_callbacks(fleet: Fleet, twilio: Twilio) -> None:
+    twilio.on_create = twilio.place_and_reset
+    fleet.engine().tenant(OTHER, how="put", cps=1000)
+    worker = fleet.worker()
+    plan = ((OTHER, "busy"), (TENANT, "completed"))
+    batches = {fleet.batch([NUMBER], tenant=tenant, max_attempts=1): status for tenant, status in plan}
+    sids = {create.token.split(".")[0]: create.sid for create in twilio.wait_creates(2)}
+    for batch in batches:
+        twilio.end(sids[batch], batches[batch])
+    wait_until(lambda: len(worker.log_events("check.contested")) >= 2, what="lookups that prove nothing")
+    assert all(fleet.state(batch)["phase"] == "live" and "p" not in fleet.state(batch) for batch in batches)
+    for batch in batches:
+        assert twilio.callback(sids[batch], worker.url) == (200, {"status": "ok"})
+    assert {batch: list(fleet.wait_final(batch)) for batch in batches} == {
+        batch: [status.upper()] for batch, status in batches.items()
+    }
+    assert twilio.count_creates() == 2
+
+
+def test_without_the_record_of_its_neighbours_a_lookup_proves_nothing(fleet: Fleet, twilio: Twilio) -> None:
+    """The record went (Redis lost its tail, or too much time passed): the call stays, and ends at its deadline."""
+    twilio.on_create = twilio.place_and_reset
+    worker = fleet.worker()
+    batch = fleet.batch([NUMBER], on_unknown="hold")
+    create = twilio.wait_creates(1)[0]
+    fleet.client.delete(fleet.engine().key(f"placed:{NUMBER}"))
+    twilio.end(create.sid)
+    wait_until(lambda: worker.log_events("check.neighbours_unknown"), what="a check that asks nobody")
+    assert fleet.state(batch)["phase"] == "live" and twilio.lookups == []
+    fleet.make_deadline_due(batch)
+    assert fleet.wait_final(batch) == {"UNKNOWN": 1}

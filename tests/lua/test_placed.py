@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""placed:<number>: which of a platform's calls to a number are whose, where the platform keeps no token; and the queue
+that a platform tells of."""
+
+from __future__ import annotations
+
+import pytest
+import redis
+
+from tests.support.engine import Engine, Slot
+from tests.support.redis_server import RedisServer
+
+NUMBER = 4915112345678
+KEY = f"placed:{NUMBER}"
+KEEP_MS = 900_000
+MOST = 64
+
+
+@pytest.fixture
+def engine(server: RedisServer) -> Engine:
+    client: redis.Redis = server.client()
+    client.flushall()
+    made = Engine(client)
+    made.trunk("main")
+    for tenant in ("acme", "globex"):
+        made.tenant(tenant)
+    return made
+
+
+def begin(engine: Engine, tenant: str = "acme", by_number: int = 1, **fields: object) -> Slot:
+    engine.batch(tenant, "main", [NUMBER], **fields)
+    slot = engine.claim().slots[0]
+    assert engine.begin([slot], by_number=by_number)[0][0] == "begun"
+    return slot
+
+
+def begin_ms(engine: Engine, slot: Slot) -> str:
+    return engine.state(slot.batch, slot.ordinal)["b"]
+
+
+def test_a_dial_is_recorded_when_it_is_begun_and_its_call_once_it_is_known(engine: Engine) -> None:
+    first, second = begin(engine), begin(engine, "globex")
+    at = {slot.member: begin_ms(engine, slot) for slot in (first, second)}
+    assert engine.hash(KEY) == at
+    assert engine.accept(first, "CA1") == engine.accept(first, "CA1") == "accepted"
+    assert engine.hash(KEY) == {**at, first.member: at[first.member] + " CA1"}
+    assert engine.recheck(second, "seen", "CA2") == "kept"
+    assert engine.hash(KEY)[second.member] == at[second.member] + " CA2"
+
+
+def test_where_the_platform_keeps_our_token_nothing_is_recorded(engine: Engine) -> None:
+    slot = begin(engine, by_number=0)
+    engine.accept(slot, "call_1")
+    engine.finish(slot)
+    assert engine.hash(KEY) == {} and "m" not in engine.state(slot.batch, 0)
+
+
+def test_what_a_callback_tells_of_a_call_is_recorded_with_its_end(engine: Engine) -> None:
+    slot = begin(engine)
+    at = begin_ms(engine, slot)
+    assert engine.finish(slot, provider_id="CA9") == "final"
+    assert engine.hash(KEY) == {slot.member: at + " CA9"}
+    assert engine.finish(slot, provider_id="CA10") == "recorded"
+    assert engine.hash(KEY) == {slot.member: at + " CA9"}
+
+
+@pytest.mark.parametrize("how", ["throttled", "absent"])
+def test_a_dial_that_was_not_placed_is_forgotten(engine: Engine, how: str) -> None:
+    slot = begin(engine)
+    if how == "throttled":
+        assert engine.abort(slot, "THROTTLED") == "aborted"
+    else:
+        assert engine.recheck(slot, "absent", absent_after_ms=0) == "kept"
+        assert engine.recheck(slot, "absent", absent_after_ms=0) == "givenback"
+    assert engine.hash(KEY) == {}
+
+
+def test_the_record_goes_when_nothing_was_added_for_a_while(engine: Engine) -> None:
+    slot = begin(engine)
+    for step in (lambda: None, lambda: engine.accept(slot, "CA1")):
+        engine.client.pexpire(engine.key(KEY), 1000)
+        step()
+    assert KEEP_MS - 5000 < engine.client.pttl(engine.key(KEY)) <= KEEP_MS
+
+
+def test_the_record_is_bounded_and_lets_the_old_go_first(engine: Engine) -> None:
+    now = engine.now_ms()
+    old = {f"batch_c0_x/{i}/1": now - KEEP_MS - 1 for i in range(5)}
+    young = {f"batch_c0_y/{i}/1": now - 1000 - i for i in range(MOST - 5)}
+    engine.client.hset(engine.key(KEY), mapping={**old, **young})
+    first = begin(engine)
+    assert set(engine.hash(KEY)) == {*young, first.member}
+    engine.client.hset(engine.key(KEY), mapping={f"batch_c0_z/{i}/1": now - i for i in range(4)})
+    second = begin(engine, "globex")
+    assert len(engine.hash(KEY)) == MOST
+    oldest = min(young, key=lambda member: young[member])
+    assert oldest not in engine.hash(KEY) and second.member in engine.hash(KEY)
+
+
+def test_the_attempt_log_names_each_dials_call(engine: Engine) -> None:
+    slot = begin(engine, busy_delay_ms=1000)
+    engine.accept(slot, "CA1")
+    engine.finish(slot, "retry", "BUSY", next_in_ms=0, provider_id="")
+    log = engine.client.hget(engine.key(f"batch:{slot.batch}:attempts:0"), "0").decode()
+    assert " p=CA1 " in log.splitlines()[1]
+
+
+# ---- the platform's queue ----
+
+
+def test_a_queue_moves_the_deadline_once_and_holds_the_trunk(engine: Engine) -> None:
+    slot = begin(engine)
+    before = engine.state(slot.batch, 0)
+    for _ in range(2):
+        assert engine.accept(slot, "CA1", queue_ms=5_000) == "accepted"
+        state = engine.state(slot.batch, 0)
+        assert int(state["h"]) == int(before["h"]) + 5_000 and state["k"] == "5000"
+    for holder in ("flying:k/main", "flying:t/acme", f"flying:b/{slot.batch}"):
+        assert engine.client.zscore(engine.key(holder), slot.member) == int(state["h"])
+    hold = int(engine.hash("trunk:main")["hold_until_ms"])
+    assert int(state["b"]) + 5_000 <= hold <= engine.now_ms() + 5_000
+    engine.batch("globex", "main", 1)
+    assert engine.claim().slots == []
+
+
+def test_a_trunk_is_never_held_for_more_than_a_minute(engine: Engine) -> None:
+    slot = begin(engine)
+    engine.accept(slot, "CA1", queue_ms=80_000_000)
+    assert int(engine.hash("trunk:main")["hold_until_ms"]) <= engine.now_ms() + 60_000

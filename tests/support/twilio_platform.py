@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Twilio's Calls API under the test's hand, as tests/support/platform.py is Retell's: takes create requests, lists and
+shows calls, and sends signed status callbacks when the test says so.
+
+    with Twilio() as twilio:
+        create = twilio.wait_creates(1)[0]
+        twilio.end(create.sid, "busy")
+        status, answer = twilio.callback(create.sid, worker.url)
+"""
+
+from __future__ import annotations
+
+import base64
+import collections
+import dataclasses
+import datetime
+import email.utils
+import http.client
+import json
+import threading
+import urllib.parse
+from types import TracebackType
+from typing import Any, Callable
+
+from tests.support.http_receiver import Answer, HttpReceiver, Received
+from tests.support.platform import answer_json
+from tests.support.twilio import sign
+
+ACCOUNT = "AC00000000000000000000000000000042"
+CALLS = f"/2010-04-01/Accounts/{ACCOUNT}/Calls"
+FORM = "application/x-www-form-urlencoded"
+TALK_S = 2
+
+
+def refuse(status: int, code: int, headers: dict[str, str] | None = None) -> Answer:
+    """What Twilio answers a request that it does not take."""
+    body = {"code": code, "message": f"error {code}", "more_info": f"https://www.twilio.com/docs/errors/{code}"}
+    return answer_json(status, {**body, "status": status}, headers)
+
+
+def rfc2822(at_s: float) -> str:
+    """As "Tue, 18 Nov 2025 09:05:07 +0000"."""
+    return email.utils.format_datetime(datetime.datetime.fromtimestamp(int(at_s), datetime.timezone.utc))
+
+
+@dataclasses.dataclass(frozen=True)
+class Create:
+    """One create request. `sid`: of the call it placed, "" where it placed none; `form`: every value of each name."""
+
+    at: float
+    sid: str
+    form: dict[str, list[str]]
+
+    @property
+    def number(self) -> str:
+        return self.form["To"][0]
+
+    @property
+    def callback_url(self) -> str:
+        """As Twilio calls it: what stands behind # sets the connection and is never sent."""
+        return self.form["StatusCallback"][0].split("#")[0]
+
+    @property
+    def token(self) -> str:
+        return self.callback_url.rsplit("/", 1)[1]
+
+    @property
+    def dial(self) -> int:
+        return int(self.token.split(".")[2])
+
+
+class Twilio:
+    """Listens from its making until close()."""
+
+    def __init__(self, auth_token: str = "key_of_the_platform") -> None:
+        self.auth_token = auth_token
+        self.calls: dict[str, dict[str, Any]] = {}
+        self.creates: list[Create] = []
+        self.lookups: list[dict[str, str]] = []  # queries of lists
+        self.polls: list[str] = []  # sids asked for
+        self.queue_time_ms = 0
+        # What a create request gets; None: 201, and the call is placed. See also place().
+        self.on_create: Callable[[Received], Answer | None] = lambda request: None
+        self.on_ask: Callable[[Received], Answer | None] = lambda request: None
+        self._forms: dict[str, dict[str, list[str]]] = {}  # by sid: the create request's
+        self._lock = threading.RLock()
+        self._receiver = HttpReceiver(self._answer)
+
+    @property
+    def url(self) -> str:
+        return self._receiver.url
+
+    def close(self) -> None:
+        self._receiver.close()
+
+    def __enter__(self) -> Twilio:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ---- what comes in ----
+
+    def _answer(self, request: Received) -> Answer:
+        expected = base64.b64encode(f"{ACCOUNT}:{self.auth_token}".encode()).decode()
+        if request.headers.get("authorization") != f"Basic {expected}":
+            return refuse(401, 20003)
+        path = urllib.parse.urlsplit(request.path)
+        if path.path == CALLS + ".json" and request.method == "POST":
+            return self._create(request)
+        if path.path == CALLS + ".json":
+            return self.on_ask(request) or self._list(dict(urllib.parse.parse_qsl(path.query)))
+        if path.path.startswith(CALLS + "/") and path.path.endswith(".json"):
+            return self.on_ask(request) or self._get(path.path[len(CALLS) + 1 : -len(".json")])
+        return refuse(404, 20404)
+
+    def _create(self, request: Received) -> Answer:
+        if request.headers.get("content-type") != FORM:
+            return refuse(400, 21201)
+        with self._lock:
+            before = len(self.calls)
+        own = self.on_create(request)
+        if own is None:
+            own = answer_json(201, self.place(request))
+        form = urllib.parse.parse_qs(request.body.decode(), keep_blank_values=True)
+        with self._lock:
+            placed = [sid for sid in list(self.calls)[before:] if self._forms[sid] == form]
+            self.creates.append(Create(request.at, placed[0] if placed else "", form))
+        return own
+
+    def place(self, request: Received) -> dict[str, Any]:
+        """Takes the call of a create request, whatever the request is answered: the Call resource."""
+        form = urllib.parse.parse_qs(request.body.decode(), keep_blank_values=True)
+        with self._lock:
+            sid = f"CA{len(self.calls) + 1:032x}"
+            self._forms[sid] = form
+            self.calls[sid] = {
+                "sid": sid,
+                "account_sid": ACCOUNT,
+                "to": form["To"][0],
+                "from": form["From"][0],
+                "direction": "outbound-api",
+                "status": "queued",
+                "date_created": rfc2822(request.at),
+                "start_time": None,
+                "end_time": None,
+                "duration": None,
+                "answered_by": None,
+                "queue_time": str(self.queue_time_ms),
+            }
+            return dict(self.calls[sid])
+
+    def place_and_reset(self, request: Received) -> Answer:
+        """For on_create: the call is placed, and the connection reset instead of an answer."""
+        self.place(request)
+        return Answer(reset=True)
+
+    def _get(self, sid: str) -> Answer:
+        with self._lock:
+            self.polls.append(sid)
+            call = self.calls.get(sid)
+            return answer_json(200, call) if call else refuse(404, 20404)
+
+    def _list(self, query: dict[str, str]) -> Answer:
+        """Newest first, by To and From."""
+        with self._lock:
+            self.lookups.append(query)
+            calls = [
+                call
+                for call in reversed(self.calls.values())
+                if call["to"] == query.get("To", call["to"]) and call["from"] == query.get("From", call["from"])
+            ]
+            return answer_json(200, {"calls": calls, "page": 0, "page_size": 1000, "next_page_uri": None})
+
+    # ---- what the test does ----
+
+    def wait_creates(self, count: int, deadline_s: float = 10.0) -> list[Create]:
+        """Waits for `count` create requests and gives all that have been decided."""
+        self._receiver.wait_for(
+            count, deadline_s, lambda request: request.method == "POST" and request.path == CALLS + ".json"
+        )
+        while len(self.creates) < count:  # received, about to be decided by another thread
+            threading.Event().wait(0.001)
+        with self._lock:
+            return list(self.creates)
+
+    def count_creates(self) -> int:
+        return sum(r.method == "POST" and r.path == CALLS + ".json" for r in self._receiver.snapshot())
+
+    def assert_each_dial_was_sent_once(self) -> None:
+        tokens = collections.Counter(create.token for create in self.creates)
+        assert set(tokens.values()) == {1}, tokens
+
+    def change(self, sid: str, **members: Any) -> dict[str, Any]:
+        with self._lock:
+            self.calls[sid].update(members)
+            return dict(self.calls[sid])
+
+    def end(self, sid: str, status: str = "completed", **members: Any) -> dict[str, Any]:
+        """The call is over, as the API shows it from now on."""
+        created = email.utils.parsedate_to_datetime(self.calls[sid]["date_created"]).timestamp()
+        talk_s = TALK_S if status == "completed" else 0
+        times = {"start_time": rfc2822(created), "end_time": rfc2822(created + talk_s), "duration": str(talk_s)}
+        return self.change(sid, status=status, **{**times, **members})
+
+    def fields(self, sid: str, status: str | None = None, **more: str) -> dict[str, str]:
+        """The form of a status callback, about what the call has come to or about an earlier status."""
+        call = self.calls[sid]
+        status = status or call["status"]
+        fields = {
+            "CallSid": sid,
+            "AccountSid": ACCOUNT,
+            "From": call["from"],
+            "To": call["to"],
+            "Direction": "outbound-api",
+            "ApiVersion": "2010-04-01",
+            "CallStatus": status,
+            "CallbackSource": "call-progress-events",
+            "SequenceNumber": "0",
+            "Timestamp": call["end_time"] or call["date_created"],
+            "CallerName": "",
+            **more,
+        }
+        if call["duration"] is not None and status == call["status"]:
+            fields["CallDuration"] = call["duration"]
+        if call["answered_by"] and status == call["status"]:
+            fields["AnsweredBy"] = call["answered_by"]
+        return fields
+
+    def callback_url(self, sid: str) -> str:
+        return self._forms[sid]["StatusCallback"][0].split("#")[0]
+
+    def callback(self, sid: str, worker_url: str, status: str | None = None, **more: str) -> tuple[int, Any]:
+        """Sends a signed callback to a worker: status and answer."""
+        url, fields = self.callback_url(sid), self.fields(sid, status, **more)
+        return post_callback(worker_url, urllib.parse.urlsplit(url).path, fields, sign(url, fields, self.auth_token))
+
+    def hang_up(self, sid: str, worker_url: str, status: str = "completed", **members: Any) -> tuple[int, Any]:
+        """The call ends, and Twilio says so."""
+        self.end(sid, status, **members)
+        return self.callback(sid, worker_url)
+
+
+def post_callback(worker_url: str, path: str, fields: dict[str, str], signature: str | None) -> tuple[int, Any]:
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(worker_url).netloc, timeout=20)
+    try:
+        headers = {"Content-Type": FORM, **({"X-Twilio-Signature": signature} if signature is not None else {})}
+        connection.request("POST", path, urllib.parse.urlencode(fields), headers)
+        answer = connection.getresponse()
+        text = answer.read()
+        return answer.status, json.loads(text) if text.startswith(b"{") else text
+    finally:
+        connection.close()
