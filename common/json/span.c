@@ -66,24 +66,50 @@ static bool skip_value(struct json_members *m)
     return m->at > start;
 }
 
-bool json_members_begin(struct json_members *m, const char *json, size_t len)
+static bool begin(struct json_members *m, const char *json, size_t len, char bracket)
 {
     m->at = json;
     m->end = json + len;
     skip_spaces(m);
-    if (m->at == m->end || *m->at != '{')
+    if (m->at == m->end || *m->at != bracket)
         return false;
     m->at++;
     return true;
 }
 
-bool json_members_next(struct json_members *m, struct json_span *ret_key, struct json_span *ret_value)
+static void skip_comma(struct json_members *m)
 {
     skip_spaces(m);
     if (m->at < m->end && *m->at == ',') {
         m->at++;
         skip_spaces(m);
     }
+}
+
+bool json_members_begin(struct json_members *m, const char *json, size_t len)
+{
+    return begin(m, json, len, '{');
+}
+
+bool json_elements_begin(struct json_members *m, const char *json, size_t len)
+{
+    return begin(m, json, len, '[');
+}
+
+bool json_elements_next(struct json_members *m, struct json_span *ret_value)
+{
+    skip_comma(m);
+    struct json_span value = {.text = m->at};
+    if (m->at == m->end || *m->at == ']' || !skip_value(m))
+        return false;
+    value.len = (size_t)(m->at - value.text);
+    *ret_value = value;
+    return true;
+}
+
+bool json_members_next(struct json_members *m, struct json_span *ret_key, struct json_span *ret_value)
+{
+    skip_comma(m);
     struct json_span key = {.text = m->at};
     if (m->at == m->end || *m->at != '"' || !skip_string(m))
         return false;

@@ -52,6 +52,19 @@ const char *provider_profile_builtin_name(size_t index);
 void provider_profile_free(struct provider_profile *profile);
 
 const char *provider_profile_name(const struct provider_profile *profile);
+/* Where the platform is; NULL where every trunk must say it. */
+const char *provider_profile_base_url(const struct provider_profile *profile);
+
+/* What a profile asks a trunk for; borrowed from the profile. */
+struct provider_variable_rule {
+    const char *name;
+    const char *about; /* for operators */
+    bool is_required;
+};
+/* By index from 0; false behind the last. */
+bool provider_profile_variable(const struct provider_profile *profile, size_t index,
+                               struct provider_variable_rule *ret_rule);
+
 /* What the platform offers, so that the worker knows how an UNKNOWN can be settled. */
 bool provider_profile_can_poll(const struct provider_profile *profile);
 bool provider_profile_can_lookup(const struct provider_profile *profile);

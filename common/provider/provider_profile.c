@@ -224,6 +224,27 @@ const char *provider_profile_name(const struct provider_profile *profile)
     return profile->name;
 }
 
+const char *provider_profile_base_url(const struct provider_profile *profile)
+{
+    return profile->base_url;
+}
+
+bool provider_profile_variable(const struct provider_profile *profile, size_t index,
+                               struct provider_variable_rule *ret_rule)
+{
+    const cJSON *variable = profile->variables ? profile->variables->child : NULL;
+    for (; variable != NULL && index > 0; index--)
+        variable = variable->next;
+    if (variable == NULL)
+        return false;
+    *ret_rule = (struct provider_variable_rule){
+        .name = variable->string,
+        .about = cJSON_GetObjectItemCaseSensitive(variable, "about")->valuestring,
+        .is_required = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(variable, "required")),
+    };
+    return true;
+}
+
 bool provider_profile_can_poll(const struct provider_profile *profile)
 {
     return profile->poll.request.method != NULL;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/base/file.h"
+#include "common/base/limits.h"
 #include "common/base/seal.h"
 #include "common/domain/phone.h"
 #include "producer/cli/out.h"
@@ -20,7 +21,10 @@
 #define CREDENTIAL_MOST 4096
 
 static const struct conf_option trunk_options[] = {
-    {.name = "profile", .kind = CONF_STR, .flags = CONF_FLAG_ONLY, .help = "how the platform is spoken to: retell"},
+    {.name = "profile",
+     .kind = CONF_STR,
+     .flags = CONF_FLAG_ONLY,
+     .help = "how the platform is spoken to: retell or twilio"},
     {.name = "base-url",
      .kind = CONF_STR,
      .flags = CONF_FLAG_ONLY,
@@ -161,10 +165,10 @@ static bool is_usable(const struct conf *conf)
         out_complain("--credential-file needs --secrets-key-file (or CARILLON_SECRETS_KEY_FILE in the environment)");
     if (conf_count(conf, "caller-id") > LIMIT_CALLER_IDS)
         out_complain("--caller-id: at most %d of them", LIMIT_CALLER_IDS);
-    if (conf_count(conf, "variable") > PROFILE_VARIABLES_MOST)
-        out_complain("--variable: at most %d of them", PROFILE_VARIABLES_MOST);
+    if (conf_count(conf, "variable") > LIMIT_TRUNK_VARIABLES)
+        out_complain("--variable: at most %d of them", LIMIT_TRUNK_VARIABLES);
     return has_key && conf_count(conf, "caller-id") <= LIMIT_CALLER_IDS &&
-           conf_count(conf, "variable") <= PROFILE_VARIABLES_MOST;
+           conf_count(conf, "variable") <= LIMIT_TRUNK_VARIABLES;
 }
 
 static void put_caller_ids(struct resource_change *change, const struct conf *conf)
@@ -289,7 +293,11 @@ const struct cli_verb *cli_trunk_verbs(size_t *ret_n)
             .options = trunk_options,
             .n_options = sizeof trunk_options / sizeof trunk_options[0],
             .help = "make a trunk: an account at a voice platform",
-            .about = "--profile, --credential-file, --secrets-key-file, --caller-id and --cps are needed.",
+            .about =
+                "--profile, --credential-file, --secrets-key-file, --caller-id and --cps are needed, and what the "
+                "profile\n"
+                "asks for. twilio: --variable account_sid=AC..., --variable answer_url=https://...; the credential is\n"
+                "the account's auth token.",
             .run = run_create,
         },
         {

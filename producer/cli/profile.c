@@ -4,82 +4,83 @@
 #include <string.h>
 
 #include "common/base/buf.h"
-#include "common/json/json.h"
+#include "common/base/limits.h"
 #include "producer/cli/out.h"
-#include "profiles.h" /* generated: profile_sources[] */
 
 #define NAMES_MOST 4096
+#define PREFIX "variables." /* of a fault's path */
 
 static void complain_unknown(const char *name)
 {
     struct buf names;
     int rc = 0;
+    const char *known;
     buf_init(&names, NAMES_MOST);
-    for (const struct profile_source *source = profile_sources; source->name && rc == 0; source++)
-        rc = buf_printf(&names, "%s%s", source == profile_sources ? "" : ", ", source->name);
+    for (size_t i = 0; (known = provider_profile_builtin_name(i)) && rc == 0; i++)
+        rc = buf_printf(&names, "%s%s", i == 0 ? "" : ", ", known);
     out_complain("--profile: there is no profile '%s'; there is: %s", name, buf_str(&names));
     buf_free(&names);
 }
 
-int profile_load(const char *name, cJSON **ret_profile)
+int profile_load(const char *name, struct provider_profile **ret_profile)
 {
-    for (const struct profile_source *source = profile_sources; source->name; source++) {
-        if (strcmp(source->name, name) == 0)
-            return json_parse(source->json, source->len, ret_profile, NULL);
-    }
-    complain_unknown(name);
-    return ERR_NOT_FOUND;
+    int rc = provider_profile_builtin(name, ret_profile);
+    if (rc == ERR_NOT_FOUND)
+        complain_unknown(name);
+    return rc;
 }
 
-const char *profile_base_url(const cJSON *profile)
+/* The rule of that name; false where the profile has none. */
+static bool find_rule(const struct provider_profile *profile, const char *name, struct provider_variable_rule *ret_rule)
 {
-    const cJSON *url = cJSON_GetObjectItemCaseSensitive(profile, "base_url");
-    return cJSON_IsString(url) ? url->valuestring : NULL;
+    for (size_t i = 0; provider_profile_variable(profile, i, ret_rule); i++)
+        if (strcmp(ret_rule->name, name) == 0)
+            return true;
+    return false;
 }
 
-static const cJSON *variables_of(const cJSON *profile)
+bool profile_has_variable(const struct provider_profile *profile, const char *name)
 {
-    return cJSON_GetObjectItemCaseSensitive(profile, "variables");
-}
-
-static const char *name_of(const cJSON *profile)
-{
-    const cJSON *name = cJSON_GetObjectItemCaseSensitive(profile, "name");
-    return cJSON_IsString(name) ? name->valuestring : "";
-}
-
-bool profile_has_variable(const cJSON *profile, const char *name)
-{
-    const cJSON *variables = variables_of(profile), *variable;
+    struct provider_variable_rule rule;
     struct buf names;
     int rc = 0;
-    if (cJSON_GetObjectItemCaseSensitive(variables, name))
+    if (find_rule(profile, name, &rule))
         return true;
     buf_init(&names, NAMES_MOST);
-    cJSON_ArrayForEach(variable, variables)
-    {
-        if (rc == 0)
-            rc = buf_printf(&names, "%s%s", variable == variables->child ? "" : ", ", variable->string);
-    }
-    out_complain("--variable: profile %s has no variable '%s'; it has: %s", name_of(profile), name,
+    for (size_t i = 0; rc == 0 && provider_profile_variable(profile, i, &rule); i++)
+        rc = buf_printf(&names, "%s%s", i == 0 ? "" : ", ", rule.name);
+    out_complain("--variable: profile %s has no variable '%s'; it has: %s", provider_profile_name(profile), name,
                  buf_len(&names) > 0 ? buf_str(&names) : "none");
     buf_free(&names);
     return false;
 }
 
-bool profile_is_satisfied(const cJSON *profile, const cJSON *variables)
+static void complain(const struct provider_profile *profile, const struct fault *fault)
 {
+    struct provider_variable_rule rule;
+    const char *name = strncmp(fault->path, PREFIX, sizeof PREFIX - 1) == 0 ? fault->path + sizeof PREFIX - 1 : "";
+    if (strcmp(fault->code, FAULT_REQUIRED) == 0 && find_rule(profile, name, &rule))
+        out_complain("profile %s needs --variable %s=...: %s", provider_profile_name(profile), name, rule.about);
+    else
+        out_complain("--variable %s: %s", name, fault->message);
+}
+
+bool profile_is_satisfied(const struct provider_profile *profile, const cJSON *variables)
+{
+    struct provider_variable given[LIMIT_TRUNK_VARIABLES];
+    struct provider_variable_rule rule;
+    struct faults faults;
+    size_t n = 0;
     const cJSON *variable;
-    bool is_satisfied = true;
-    cJSON_ArrayForEach(variable, variables_of(profile))
+    cJSON_ArrayForEach(variable, variables)
     {
-        const cJSON *about = cJSON_GetObjectItemCaseSensitive(variable, "about");
-        bool is_required = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(variable, "required"));
-        if (!is_required || cJSON_GetObjectItemCaseSensitive(variables, variable->string))
-            continue;
-        out_complain("profile %s needs --variable %s=...: %s", name_of(profile), variable->string,
-                     cJSON_IsString(about) ? about->valuestring : "");
-        is_satisfied = false;
+        if (n < LIMIT_TRUNK_VARIABLES && find_rule(profile, variable->string, &rule))
+            given[n++] = (struct provider_variable){.name = variable->string, .value = variable->valuestring};
     }
-    return is_satisfied;
+    faults_init(&faults, LIMIT_FAULTS);
+    int rc = provider_profile_check_trunk(profile, given, n, &faults);
+    for (size_t i = 0; i < faults.n; i++)
+        complain(profile, &faults.items[i]);
+    faults_free(&faults);
+    return rc == 0;
 }

@@ -8,21 +8,20 @@
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "common/base/err.h"
+#include "common/provider/provider.h"
 
-#define PROFILE_VARIABLES_MOST 32
 #define PROFILE_VALUE_MOST 1024
 
-/* The profile of that name; freed with cJSON_Delete(). Complains where there is none, and names those there are. */
-int profile_load(const char *name, cJSON **ret_profile) MUST_CHECK;
-/* The platform's own address, or NULL where every trunk must give one. Borrowed. */
-const char *profile_base_url(const cJSON *profile);
+/* The profile of that name; freed with provider_profile_free(). Complains where there is none, and names those there
+ * are. */
+int profile_load(const char *name, struct provider_profile **ret_profile) MUST_CHECK;
 
 /* Whether the profile has such a variable; complains where it has not, and names those it has. */
-bool profile_has_variable(const cJSON *profile, const char *name);
-/* Whether every variable that the profile requires is a member of `variables`; complains about each that is not. */
-bool profile_is_satisfied(const cJSON *profile, const cJSON *variables);
+bool profile_has_variable(const struct provider_profile *profile, const char *name);
+/* Whether `variables` (an object of texts, or NULL) has all that the profile requires, and nothing that it does not
+ * permit; complains about each that is not so. What the profile does not know is passed over. */
+bool profile_is_satisfied(const struct provider_profile *profile, const cJSON *variables);
 
 #endif

@@ -136,7 +136,8 @@ void trunk_settings_clear(struct trunk_settings *settings)
 
 /* ---- judging ---- */
 
-static bool join_variables(struct trunk_settings *settings, const struct conf *conf, const cJSON *profile)
+static bool join_variables(struct trunk_settings *settings, const struct conf *conf,
+                           const struct provider_profile *profile)
 {
     bool is_good = true;
     for (size_t i = 0; i < conf_count(conf, "variable"); i++) {
@@ -152,7 +153,7 @@ bool trunk_settings_hold(struct trunk_settings *settings, const struct conf *con
 {
     const char *name = conf_is_set(conf, "profile") ? conf_str(conf, "profile") : settings->profile;
     const char *base_url = conf_str(conf, "base-url");
-    cJSON *profile;
+    struct provider_profile *profile;
     if (!name) {
         out_complain("the trunk has no profile: give it one with --profile");
         return false;
@@ -161,10 +162,10 @@ bool trunk_settings_hold(struct trunk_settings *settings, const struct conf *con
         return false;
     bool has_base_url = base_url ? base_url[0] != '\0' : settings->has_base_url;
     bool is_good = join_variables(settings, conf, profile) && profile_is_satisfied(profile, settings->variables);
-    if (!has_base_url && !profile_base_url(profile)) {
+    if (!has_base_url && !provider_profile_base_url(profile)) {
         out_complain("profile %s needs --base-url", name);
         is_good = false;
     }
-    cJSON_Delete(profile);
+    provider_profile_free(profile);
     return is_good;
 }

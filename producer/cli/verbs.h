@@ -31,6 +31,7 @@ const struct cli_verb *cli_state_verbs(size_t *ret_n); /* stop, start */
 const struct cli_verb *cli_key_verbs(size_t *ret_n);
 const struct cli_verb *cli_inspect_verbs(size_t *ret_n);
 const struct cli_verb *cli_audit_verbs(size_t *ret_n);
+const struct cli_verb *cli_provider_verbs(size_t *ret_n);
 
 /* Row `index` of all tables together, or NULL behind the last. */
 const struct cli_verb *verbs_at(size_t index);

@@ -109,6 +109,11 @@ def test_the_profiles_own_address_stands_in_for_a_base_url(admin: Admin) -> None
     [
         (("--profile", "retel"), "there is no profile 'retel'; there is: "),
         (("--variable", "sid=1"), "profile retell has no variable 'sid'; it has: none"),
+        (("--profile", "twilio"), "profile twilio needs --variable answer_url=...: what Twilio fetches"),
+        (
+            ("--profile", "twilio", "--variable", "account_sid=AC1", "--variable", "answer_url=voice.example"),
+            "--variable answer_url: must be like https://*, http://*",
+        ),
     ],
 )
 def test_what_does_not_fit_the_profile_is_refused(admin: Admin, args: tuple[str, ...], said: str) -> None:
@@ -117,6 +122,22 @@ def test_what_does_not_fit_the_profile_is_refused(admin: Admin, args: tuple[str,
     ended = admin("trunk", "set", "main", *args)
     assert (ended.status, ended.out) == (USAGE, "") and said in ended.err, ended
     assert admin.hash("trunk:main") == before
+
+
+def test_a_trunk_of_twilios_cannot_be_made_without_what_its_profile_needs(admin: Admin) -> None:
+    """contract: a trunk cannot be created without what its profile needs, such as Twilio's answer URL."""
+    args = ("trunk", "create", "main", "--profile", "twilio", "--cps", "1", "--caller-id", CALLER_ID)
+    account, answer = ("--variable", "account_sid=AC1"), ("--variable", "answer_url=https://voice.example/answer")
+    for given, missing in (((), ("account_sid", "answer_url")), (account, ("answer_url",)), (answer, ("account_sid",))):
+        ended = admin.cli(*args, *given, "--credential-file", admin.credential)
+        assert (ended.status, ended.out) == (USAGE, ""), ended
+        assert [name for name in ("account_sid", "answer_url") if f"needs --variable {name}=" in ended.err] == list(missing)
+        assert admin.client.dbsize() == 0
+    assert admin.cli(*args, *account, *answer, "--credential-file", admin.credential).status == DONE
+    made = admin.hash("trunk:main")
+    assert (made["profile"], made["var:account_sid"]) == ("twilio", "AC1")
+    assert made["var:answer_url"] == "https://voice.example/answer"
+    assert admin("trunk", "set", "main", "--variable", "answer_url=").status == USAGE, "nor can it lose it"
 
 
 @pytest.mark.parametrize("content", [None, b"", b"two\nlines\n", b"caf\xc3\xa9", b"a\x00b", b"x" * 5000])

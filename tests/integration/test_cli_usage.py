@@ -18,6 +18,7 @@ VERBS = [
     "submit", "watch", "pause", "resume", "cancel", "tenant create", "tenant set", "tenant list", "tenant show",
     "trunk create", "trunk set", "trunk list", "trunk show", "stop", "start", "key create", "key list", "key revoke",
     "why", "inspect call", "inspect batch", "inspect worker", "inspect key", "audit",
+    "provider check",
 ]  # fmt: skip
 BATCH = "batch_c0_a"
 NOWHERE = "redis://127.0.0.1:1"

@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "producer/cli/profile.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "common/json/json.h"
 #include "producer/cli/trunk_settings.h"
+#include "tests/support/provider_fixture.h"
 
 static cJSON *parse(const char *text)
 {
@@ -21,11 +14,14 @@ static cJSON *parse(const char *text)
 
 static void test_the_built_in_profiles_are_found_by_name(void **state)
 {
-    cJSON *profile;
+    static const char *const names[] = {"retell", "twilio"};
+    struct provider_profile *profile;
     (void)state;
-    assert_int_equal(profile_load("retell", &profile), 0);
-    assert_string_equal(profile_base_url(profile), "https://api.retellai.com");
-    cJSON_Delete(profile);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        assert_int_equal(profile_load(names[i], &profile), 0);
+        assert_string_equal(provider_profile_name(profile), names[i]);
+        provider_profile_free(profile);
+    }
     assert_int_equal(profile_load("", &profile), ERR_NOT_FOUND);
     assert_int_equal(profile_load("Retell", &profile), ERR_NOT_FOUND);
 }
@@ -33,21 +29,20 @@ static void test_the_built_in_profiles_are_found_by_name(void **state)
 static void test_a_profiles_variables_are_held_against_a_trunks(void **state)
 {
     (void)state;
-    cJSON *profile = parse("{\"name\":\"p\",\"variables\":{\"sid\":{\"required\":true,\"about\":\"the account\"},"
-                           "\"region\":{\"required\":false},\"edge\":{}}}");
-    cJSON *enough = parse("{\"sid\":\"1\"}"), *lacking = parse("{\"region\":\"eu\"}");
-    assert_null(profile_base_url(profile));
-    assert_true(profile_has_variable(profile, "sid"));
-    assert_true(profile_has_variable(profile, "edge"));
-    assert_false(profile_has_variable(profile, "SID"));
+    struct provider_profile *profile = fixture_form();
+    cJSON *enough = parse("{\"account_sid\":\"1\",\"answer_url\":\"x\",\"of_another_profile\":\"y\"}");
+    cJSON *lacking = parse("{\"account_sid\":\"1\",\"region\":\"eu\"}");
+    assert_true(profile_has_variable(profile, "account_sid"));
+    assert_true(profile_has_variable(profile, "region"));
+    assert_false(profile_has_variable(profile, "ACCOUNT_SID"));
     assert_true(profile_is_satisfied(profile, enough));
     assert_false(profile_is_satisfied(profile, lacking));
     assert_false(profile_is_satisfied(profile, NULL));
-    cJSON_Delete(profile);
-    profile = parse("{\"name\":\"p\"}");
-    assert_false(profile_has_variable(profile, "sid"));
+    provider_profile_free(profile);
+    profile = fixture_retell();
+    assert_false(profile_has_variable(profile, "account_sid"));
     assert_true(profile_is_satisfied(profile, NULL));
-    cJSON_Delete(profile);
+    provider_profile_free(profile);
     cJSON_Delete(enough);
     cJSON_Delete(lacking);
 }
