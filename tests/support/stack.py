@@ -181,14 +181,14 @@ class Stack:
             raise CommandFailed(f"carillon {' '.join(args)}: exit {ended.returncode}\n{ended.stdout}{ended.stderr}")
         return ended.stdout
 
-    def api(self, method: str, path: str, body: Any = None) -> Any:
-        """A request to the producer with the tenant's key; an error answer raises urllib's HTTPError."""
+    def api(self, method: str, path: str, body: Any = None, key: str = "") -> Any:
+        """A request to the producer with the tenant's key, or another; an error answer raises urllib's HTTPError."""
         request = urllib.request.Request(
             self.producer.url + path,
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={
-                "Authorization": "Bearer " + self.api_key_file.read_text(encoding="utf-8").strip(),
+                "Authorization": "Bearer " + (key or self.api_key_file.read_text(encoding="utf-8")).strip(),
                 "Content-Type": "application/json",
             },
         )

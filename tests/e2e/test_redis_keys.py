@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every key that a full run leaves in Redis stands in docs/redis-keys.md, by name, type, fields and members; and every row
+and field of that page is there in a full run.
+
+First whole campaigns through all processes, with everything in them that happens by itself. Then, with the workers gone,
+what is over too soon to be seen or that only a fault brings about, by the same scripts."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.engine import Engine
+from tests.support.http_receiver import Answer, HttpReceiver
+from tests.support.keys_page import KeysPage
+from tests.support.processes import run
+from tests.support.stack import Stack, phone_numbers
+from tests.support.waiting import wait_until
+
+SHORT = {"maxAttempts": 2, "noAnswerDelay": 1000, "busyDelay": 1000, "failedDelay": 1000, "voicemailDelay": 1000}
+CAMPAIGN_S = 120.0
+
+
+class FullRun:
+    """A stack with several tenants and trunks, and receivers that take, refuse, fail and hang."""
+
+    def __init__(self) -> None:
+        self.page = KeysPage()
+        self.release = threading.Event()
+        self.receivers = {
+            "failing": HttpReceiver(Answer(503, headers={"Retry-After": "1"})),
+            "gone": HttpReceiver(Answer(410)),
+            "hanging": HttpReceiver(Answer(200, after=self.release)),
+        }
+        self.stack = Stack(
+            outcomes="completed=55,busy=15,no_answer=15,failed=15",
+            talk_ms=400,
+            faults=("throttle=0.2", "callback_never=0.1"),
+            tenant_options=("--alias", "user_456", "--weight", "2"),
+        )
+        self.keys: dict[str, str] = {}
+
+    def close(self) -> None:
+        self.release.set()
+        self.stack.stop()
+        for receiver in self.receivers.values():
+            receiver.close()
+
+    # ---- the set-up ----
+
+    def start(self) -> None:
+        self.stack.start()
+        self.engine = Engine(self.stack.redis.client())
+        self._trunk("narrow", "--max-concurrent", "1")
+        self._trunk("slow", "--cps", "2")
+        for tenant, trunks, options in (("bloom", ("slow", "main"), ()), ("crisp", ("slow",), ()),
+                                        ("tight", ("main",), ("--max-concurrent", "1")), ("solo", ("narrow",), ())):  # fmt: skip
+            chosen = [part for trunk in trunks for part in ("--trunk", trunk)]
+            self.stack.command("tenant", "create", tenant, "--cps", "50", *chosen, *options)
+            self.keys[tenant] = self.stack.command("key", "create", "--tenant", tenant)
+        self.stack.command("key", "create", "--operator")
+
+    def _trunk(self, name: str, *options: str) -> None:
+        stack = self.stack
+        assert stack.carrier
+        self.stack.command(
+            *("trunk", "create", name, "--profile", "retell", "--base-url", stack.carrier.url, "--caller-id", "+15550002222"),
+            *("--credential-file", str(stack.carrier_key), "--secrets-key-file", str(stack.secrets_key)),
+            *("--poll-after-ms", "1000"), *(("--cps", "50") if "--cps" not in options else ()), *options,
+        )  # fmt: skip
+
+    def submit(self, tenant: str, numbers: list[str], receiver: str = "", **options: Any) -> str:
+        url = self.receivers[receiver].url if receiver else self.stack.receiver.url
+        contacts = [
+            {"id": f"c{i}", "phoneNumber": number, "name": f"Contact {i}", "metadata": {"note": "x" * (900 * (i % 2))}}
+            for i, number in enumerate(numbers)
+        ]
+        hooks = {name: f"{url}/{name}" for name in ("onCallComplete", "onBatchComplete", "onBatchFailed")}
+        options = {"webhooks": hooks, "retryStrategy": SHORT, "summaryWait": 5, **options}
+        body = {"agentId": "agent_123", "contacts": contacts, "options": options}
+        answer = self.stack.api("POST", "/api/v1/batch", body, self.keys.get(tenant, ""))
+        return str(answer["batchId"])
+
+    def look(self) -> None:
+        self.page.look(self.engine.client)
+        assert not self.page.faults, self.page.faults
+
+    # ---- campaigns through all processes ----
+
+    def campaigns(self) -> None:
+        numbers = phone_numbers(16)
+        same = self.submit("acme", numbers, tags=["q4"], maxConcurrentCalls=2, callerIds=["+15550003333"])
+        batches = [
+            *(same, self.submit("acme", numbers, maxCallsPerSecond=30)),
+            *(self.submit("acme", phone_numbers(3, 15550110000 + 10 * i), receiver, priority=4 + i)
+              for i, receiver in enumerate(self.receivers)),
+            *(self.submit(tenant, phone_numbers(3, 15550120000 + 10 * i), trunk=trunk)
+              for i, (tenant, trunk) in enumerate((("bloom", "slow"), ("bloom", "slow"), ("crisp", "slow"), ("tight", "main"),
+                                                   ("solo", "narrow")))),
+        ]  # fmt: skip
+        waiting = self.submit("acme", phone_numbers(2, 15550130000), scheduledStartTime="2035-01-01T00:00:00Z", trunk="main",
+                              callingWindow={"start": "09:00", "end": "17:00"})  # fmt: skip
+        paused = self.submit("tight", phone_numbers(2, 15550140000))
+        self.stack.api("POST", f"/api/v1/batch/{paused}/pause", key=self.keys["tight"])
+        states: dict[str, str] = {}
+
+        def all_ended() -> bool:
+            self.look()
+            for batch in batches:
+                states[batch] = self.engine.hash(f"batch:{batch}")["state"]
+            return set(states.values()) == {"completed"}
+
+        wait_until(all_ended, CAMPAIGN_S, "every campaign has completed")
+        self.stack.api("POST", f"/api/v1/batch/{waiting}/cancel")
+        self.stack.command("stop", "trunk", "narrow")
+        self.stack.command("stop", "tenant", "solo")
+        wait_until(lambda: self.look() or self.is_delivered(), 30.0, "the receiver that takes has got everything")
+        is_clean, printed = self.stack.audit()
+        assert is_clean, printed
+
+    def is_delivered(self) -> bool:
+        return bool(self.stack.delivered("batch.completed")) and len(self.stack.delivered("call.completed")) >= 32
+
+    # ---- what is over too soon, or needs a fault: without the workers, by the same scripts ----
+
+    def moments(self) -> None:
+        self.release.set()
+        for process in (*self.stack.workers, self.stack.notifier):
+            process.terminate()
+        engine, client = self.engine, self.engine.client
+        engine.trunk("aside")
+        engine.tenant("acme", how="set")
+        fields = {"agent_id": "agent_1", "user_id": "acme", "on_batch_failed": "http://127.0.0.1/failed"}
+        # Claimed and begun by a worker that then is silent: lookups find nothing; one is given back, one waits for its summary.
+        batch = engine.batch("acme", "aside", 6, cps=30, summary_wait_ms=60_000, **fields)
+        claimed = wait_until(lambda: engine.claim("w_test", calls=1).slots, 10.0, "a call is claimed")
+        self.look()
+        engine.release(claimed, "w_test")
+        slot = engine.begin_next(batch, "w_test")
+        engine.accept(slot)
+        self.look()
+        engine.finish(slot, how="ended", summary="Hello.", recording="https://r.example/1", success="1")
+        self.look()
+        engine.recheck(engine.begin_next(batch, "w_test"), "absent", absent_after_ms=60_000)
+        engine.abort(engine.begin_next(batch, "w_test"), "THROTTLED", due_in_ms=60_000, hold_ms=1000, worker="w_test")
+        self.look()
+        # Two tenants' flows on one trunk, and two lanes of one flow, all due at the same time.
+        engine.trunk("aside", how="set", cps=1)
+        engine.tenant("crisp", how="set")
+        for tenant in ("acme", "acme", "crisp"):
+            engine.batch(tenant, "aside", 3, cps=30, **fields)
+        engine.claim("w_test")
+        self.look()
+        # A cancel whose retries are still to be ended; a failure; a draft that nobody sealed; a lost wake.
+        engine.control(batch, "acme", "cancel")
+        engine.control(engine.batch("acme", "aside", 1, **fields), "acme", "fail", "no such agent", "AGENT_NOT_FOUND")
+        engine.batch("acme", "aside", 1, seal=False, **fields)
+        expired = engine.batch("acme", "aside", 1, expires_ms=engine.now_ms() - 1, **fields)
+        self.look()
+        engine.trunk("idle")
+        client.hset(engine.key("trunk:idle"), "held", "full")
+        client.zadd(engine.key("parked"), {"k/idle": engine.now_ms() - 10_000})
+        engine.tick("w_test")
+        assert engine.hash(f"batch:{expired}")["state"] == "completed"
+        # What no platform, route or process of today writes.
+        engine.trunk("aside", how="set", **{"var:region": "eu"})
+        (endpoint,) = [key for key in client.hgetall(engine.key("hooks:endpoints:t/acme")).values()][:1]
+        engine.scripts.run("hook_endpoint", "rotate", "acme", endpoint, "v1.bmV3", 60_000, 3)
+        self.look()
+
+
+@pytest.fixture(scope="module")
+def full_run() -> Iterator[FullRun]:
+    made = FullRun()
+    try:
+        made.start()
+        made.campaigns()
+        made.moments()
+        yield made
+    finally:
+        made.close()
+
+
+def test_every_key_that_a_full_run_leaves_stands_on_the_page_and_every_row_of_it_is_hit(full_run: FullRun) -> None:
+    assert full_run.page.faults == []
+    assert full_run.page.unseen() == []
+
+
+def test_inspect_decodes_every_family_that_is_there(full_run: FullRun) -> None:
+    url, looked_at = full_run.stack.redis.url, set()
+    for raw in full_run.engine.client.scan_iter(count=1000):
+        full_run.engine.client.persist(raw)
+    for raw in sorted(full_run.engine.client.scan_iter(count=1000)):
+        (row,) = [row for row in full_run.page.rows if row.pattern.fullmatch(raw.decode())]
+        if row.name in looked_at:
+            continue
+        looked_at.add(row.name)
+        ended = run("carillon", "inspect", "key", raw.decode(), "--json", "--redis-url", url)
+        assert ended.returncode == 0, ended.stderr
+        told = json.loads(ended.stdout)
+        assert (row.name.split("}:", 1)[1], row.type) == (told["family"], told["type"])
+        assert "hex" not in json.dumps(told).split('"'), (raw, "something was not decoded")
+    assert len(looked_at) > 40
