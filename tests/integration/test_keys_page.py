@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pathlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -78,6 +78,53 @@ def test_a_row_that_is_not_whole_is_refused() -> None:
     text = PAGE.read_text(encoding="utf-8").replace("| `hook_endpoint` | for ever |", "| `hook_endpoint` | |")
     with pytest.raises(AssertionError, match="how long does it live"):
         KeysPage(text)
+
+
+LUA_PART = r"(?:'[^']*'|\([^()]*\)|[\w.]+(?:\([^()]*(?:\([^()]*\))?[^()]*\))?)"
+LUA_NAME = re.compile(rf"\b(P|key_batch\([^)]*\)|key_tenant\([^)]*\)) \.\. ('[^']*'(?: \.\. {LUA_PART})*)")
+LUA_STARTS = {"P": "", "key_batch": "batch:*", "key_tenant": "tenant:*"}
+CHANNELS = {"wake", "wake:events"}
+
+
+def spelled_in_lua() -> Iterator[tuple[str, str]]:
+    """(where, name) of every key that a script puts together, with * for what it fills in."""
+    for path in sorted((ROOT / "common/lua").rglob("*.lua")):
+        for start, rest in LUA_NAME.findall(path.read_text(encoding="utf-8")):
+            parts = (part.strip("'") if part.startswith("'") else "*" for part in rest.split(" .. "))
+            yield path.name, LUA_STARTS[start.split("(")[0]] + "".join(parts)
+
+
+def spelled_in_c() -> Iterator[tuple[str, str]]:
+    for text in re.findall(r'make\("carillon:\{(?:%s|dir)\}:(.*?)[,)]', (ROOT / "common/redis/keys.c").read_text(encoding="utf-8")):
+        yield "keys.c", re.sub(r'%s|%u|%" PRIu64', "*", text).replace('"', "")
+
+
+def is_one_of(name: str, of: str) -> bool:
+    """Whether `name` is what `of` says, where * in either stands for one part."""
+    return re.fullmatch(re.escape(of).replace(r"\*", "[^:/]+"), name) is not None
+
+
+def test_every_key_that_the_code_can_spell_stands_on_the_page() -> None:
+    rows = [re.sub(r"<[a-z0-9_]+>", "*", row.name.split("}:", 1)[1]) for row in KeysPage().rows]
+    spelled = {(where, name) for where, name in (*spelled_in_lua(), *spelled_in_c()) if name and name not in CHANNELS}
+    assert len(spelled) > 60
+    assert {
+        (where, name) for where, name in spelled if not any(is_one_of(row, name) or is_one_of(name, row) for row in rows)
+    } == set()
+
+
+def lua_list(file: str, name: str) -> list[str]:
+    (body,) = re.findall(rf"local {name} = {{(.*?)}}", (ROOT / "common/lua/lib" / file).read_text(encoding="utf-8"), re.DOTALL)
+    return re.findall(r"'([^']+)'", body)
+
+
+def test_every_word_and_field_that_the_scripts_keep_stands_on_the_page() -> None:
+    tables, words = KeysPage().tables, lua_list("call.lua", "CALL_FIELDS")
+    assert sorted(words) == sorted(tables["words-of-a-state"]), "and none of them means two things"
+    kept = lua_list("batch.lua", "BATCH_TEXTS") + lua_list("batch.lua", "BATCH_NUMBERS")
+    assert set(kept) <= set(tables["fields-of-a-batch"])
+    kept = lua_list("scheduler.lua", "RESOURCE_FIELDS")
+    assert set(kept) <= set(tables["fields-of-a-trunk"] + tables["fields-of-a-tenant"])
 
 
 def test_inspect_knows_the_families_of_the_page_and_no_others() -> None:
