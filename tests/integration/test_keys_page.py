@@ -127,6 +127,13 @@ def test_every_word_and_field_that_the_scripts_keep_stands_on_the_page() -> None
     assert set(kept) <= set(tables["fields-of-a-trunk"] + tables["fields-of-a-tenant"])
 
 
+def test_inspect_knows_the_words_of_the_page_and_no_others() -> None:
+    source, tables = (ROOT / "producer/cli/record_shown.c").read_text(encoding="utf-8"), KeysPage().tables
+    for table, heading in (("STATE", "words-of-a-state"), ("ATTEMPT", "words-of-an-attempt-log")):
+        (body,) = re.findall(rf"struct shown_word {table}\[\] = {{(.*?)}};", source, re.DOTALL)
+        assert sorted(re.findall(r'{"(\w+)", "\w+", SHOWN', body)) == sorted(tables[heading])
+
+
 def test_inspect_knows_the_families_of_the_page_and_no_others() -> None:
     table = (ROOT / "producer/cli/key_family.c").read_text(encoding="utf-8")
     known = re.findall(r'^    \{(true|false), "([^"]+)", "(\w+)",', table, re.MULTILINE)
