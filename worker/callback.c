@@ -98,7 +98,7 @@ static void take(struct inbound *in, const struct batch_settings *batch)
     case PROVIDER_RINGING:
     case PROVIDER_ONGOING:
         if (in->result.provider_id[0] != '\0')
-            reap_seen(in->cell->reap, &dial, in->result.provider_id,
+            reap_seen(in->cell->reap, &dial, in->result.provider_id, in->result.kind == PROVIDER_ONGOING,
                       batch->trunk->poll_after_ms > 0 ? batch->trunk->poll_after_ms : ONGOING_CHECK_MS);
         answer(in, 200, "ok");
         return;

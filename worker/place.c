@@ -80,6 +80,8 @@ static void on_told(const struct redisReply *reply, const struct redisReply *who
     if (err != 0)
         log_error("dial.refused_by_script", log_str("batch", dial->batch_id),
                   log_i64("ordinal", (int64_t)dial->ordinal), log_err(err));
+    if (err == 0 && strcmp(word, "stop") == 0)
+        reap_expect(place_of(dial)->cell->reap, worker_cell_now_ms(place_of(dial)->cell));
     over(place_of(dial), dial);
 }
 

@@ -147,9 +147,9 @@ void reap_doubt(struct reap *r, const struct settle_dial *dial, int64_t in_ms)
     recheck(r, dial, "unsure", "", in_ms, 0);
 }
 
-void reap_seen(struct reap *r, const struct settle_dial *dial, const char *provider_id, int64_t in_ms)
+void reap_seen(struct reap *r, const struct settle_dial *dial, const char *provider_id, bool is_answered, int64_t in_ms)
 {
-    recheck(r, dial, "seen", provider_id, in_ms, 0);
+    recheck(r, dial, is_answered ? "answered" : "seen", provider_id, in_ms, 0);
 }
 
 /* ---- looking up ---- */
@@ -173,14 +173,23 @@ static bool is_out_of_time(const struct check *check, enum provider_found found)
     return now_ms >= call->deadline_ms && !is_proven_absent;
 }
 
+/* A call that waits at its platform and would ring outside its batch's hours. */
+static bool is_to_be_stopped(const struct check *check)
+{
+    return check->call.must_stop && check->call.provider_id[0] != '\0' &&
+           provider_profile_can_cancel(check->batch->trunk->profile);
+}
+
 /* The platform did not say that the call is over. */
-static void look_again(struct check *check, enum provider_found found, const char *provider_id, int64_t retry_after_ms)
+static void look_again(struct check *check, enum provider_found found, const struct provider_result *result,
+                       int64_t retry_after_ms)
 {
     struct reap *r = check->reap;
-    int64_t again_ms = next_look_ms(r, check);
+    int64_t again_ms = is_to_be_stopped(check) ? CHECK_LEAST_MS : next_look_ms(r, check);
+    const char *provider_id = result->provider_id[0] != '\0' ? result->provider_id : check->call.provider_id;
     switch (found) {
     case PROVIDER_FOUND:
-        recheck(r, &check->dial, "seen", provider_id[0] != '\0' ? provider_id : check->call.provider_id, again_ms, 0);
+        recheck(r, &check->dial, result->kind == PROVIDER_ONGOING ? "answered" : "seen", provider_id, again_ms, 0);
         break;
     case PROVIDER_ABSENT:
         recheck(r, &check->dial, "absent", "", again_ms, check->batch->trunk->lookup_absent_after_ms);
@@ -201,7 +210,7 @@ static void conclude(struct check *check, enum provider_found found, const struc
     else if (is_out_of_time(check, found))
         settle_unknown(settle, &check->dial, on_settled, check);
     else
-        look_again(check, found, result->provider_id, retry_after_ms);
+        look_again(check, found, result, retry_after_ms);
 }
 
 /* Nothing could be learnt this time. */
@@ -316,14 +325,40 @@ static void on_neighbours(const struct placed *placed, int err, void *arg)
         give_up(check, "check.neighbours_unknown", err);
 }
 
+static int ask_by_id(struct check *check)
+{
+    const struct trunk_settings *trunk = check->batch->trunk;
+    return provider_http_poll(check->reap->worker->provider, trunk->profile, &trunk->provider, check->call.provider_id,
+                              on_answer, check, NULL);
+}
+
+/* Whatever the platform answered, the call itself tells whether it was stopped in time. */
+static void on_stopped(const struct provider_answer *answer, void *arg)
+{
+    struct check *check = arg;
+    log_info("call.stopped", log_str("batch", check->batch_id), log_i64("ordinal", (int64_t)check->dial.ordinal),
+             log_i64("dial", check->dial.number), log_i64("status", answer->http_status));
+    int rc = ask_by_id(check);
+    if (rc != 0)
+        give_up(check, "check.not_made", rc);
+}
+
+/* To ask twice does no harm. */
+static int ask_to_stop(struct check *check)
+{
+    const struct trunk_settings *trunk = check->batch->trunk;
+    return provider_http_cancel(check->reap->worker->provider, trunk->profile, &trunk->provider,
+                                check->call.provider_id, on_stopped, check, NULL);
+}
+
 static int look(struct check *check)
 {
-    struct worker *w = check->reap->worker;
     const struct trunk_settings *trunk = check->batch->trunk;
-    metric_add(w->metrics.lookups, 1);
+    metric_add(check->reap->worker->metrics.lookups, 1);
+    if (is_to_be_stopped(check))
+        return ask_to_stop(check);
     if (check->call.provider_id[0] != '\0')
-        return provider_http_poll(w->provider, trunk->profile, &trunk->provider, check->call.provider_id, on_answer,
-                                  check, NULL);
+        return ask_by_id(check);
     if (provider_profile_lookup_span_ms(trunk->profile) > 0)
         return ask_placed(check, on_neighbours);
     return look_up(check, NULL);

@@ -29,8 +29,10 @@ void reap_expect(struct reap *r, int64_t at_ms);
 
 /* A create request whose outcome is not known: to be looked up `in_ms` from now. */
 void reap_doubt(struct reap *r, const struct settle_dial *dial, int64_t in_ms);
-/* The platform says that it has the call (and that it goes on): records its id; the next look is as after an accept. */
-void reap_seen(struct reap *r, const struct settle_dial *dial, const char *provider_id, int64_t in_ms);
+/* The platform says that it has the call, and that it goes on (answered: somebody is on the telephone): records its id;
+ * the next look is as after an accept. */
+void reap_seen(struct reap *r, const struct settle_dial *dial, const char *provider_id, bool is_answered,
+               int64_t in_ms);
 
 /* No lookup under way and nothing to tell Redis. */
 bool reap_is_idle(const struct reap *r);

@@ -218,6 +218,8 @@ static void write_giveback(struct report *report)
 
 static void decide(struct report *report, const struct call_text *call)
 {
+    if (call->must_stop && report->result.outcome == OUTCOME_CANCELLED)
+        report->result.verdict = VERDICT_THROTTLED; /* we stopped it before it rang: as if it had not been taken */
     if (report->result.verdict == VERDICT_THROTTLED || report->result.verdict == VERDICT_ACCOUNT) {
         write_giveback(report);
         return;

@@ -57,6 +57,9 @@ static int read_field(char name, const char *value, size_t len, struct call_text
     case 'g':
         t->was_given_back = true;
         return 0;
+    case 'y':
+        t->must_stop = true;
+        return 0;
     case 'x':
         return read_outcome(value, len, t);
     case 'b':

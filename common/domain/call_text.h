@@ -21,6 +21,7 @@ struct call_text {
     int32_t attempts; /* charged */
     uint32_t dials; /* numbered */
     uint32_t last_begun; /* the last dial that was begun; 0: none */
+    bool must_stop; /* while live: it would ring outside its batch's hours */
     bool was_given_back; /* that dial's attempt is not charged */
     bool has_outcome; /* an attempt has ended */
     enum outcome outcome; /* of the last one */

@@ -5,7 +5,8 @@
 -- ARGV     batch, ordinal, dial, provider id, next check ms, queue ms of each call; at most 64 calls. queue: how long the
 --          platform says that the call will wait before it rings: its hard deadline moves by that, and its trunk is
 --          silent for so long, so that no queue grows at the platform
--- Returns  {"accepted" | "over" | "gone", ...} in the order asked; over: the dial has ended already (its callback
+-- Returns  {"accepted" | "stop" | "over" | "gone", ...} in the order asked; stop: it would ring outside its batch's hours or
+--          behind its expiry, so its check is due now, to stop it; over: the dial has ended already (its callback
 --          overtook the answer); gone: another dial, or none
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n)
@@ -34,6 +35,7 @@ local function take_queue(batch, call, queue_ms)
   call.k, call.h = queue_ms, tonumber(call.h) + queue_ms
   flying_set(batch, call_member(batch, call), call.h)
   trunk_hold(batch.trunk, queue_ms)
+  call.y = window_objection(batch, NOW_MS + queue_ms) and 1 or nil
 end
 
 local reply = {}
@@ -49,9 +51,9 @@ for i = 1, #ARGV, FIELDS do
     take_queue(batch, call, tonumber(ARGV[i + 5]))
     placed_note(batch, call, call.p)
     call_write(batch, call)
-    local check = math.min(tonumber(ARGV[i + 4]), tonumber(call.h))
+    local check = call.y and NOW_MS or math.min(tonumber(ARGV[i + 4]), tonumber(call.h))
     redis.call('ZADD', KEY_LIVE, fmt(check), call_member(batch, call))
-    reply[#reply + 1] = 'accepted'
+    reply[#reply + 1] = call.y and 'stop' or 'accepted'
   end
 end
 return reply

@@ -83,7 +83,7 @@ local function begin(batch, call, member, begin_us, life_ms, is_by_number)
   flying_set(batch, member, hard_ms)
   call.a, call.b, call.h = call.a + 1, begin_ms, hard_ms
   call.l, call.s, call.e, call.u, call.g = call.d, nil, nil, nil, nil
-  call.m, call.k = is_by_number and 1 or nil, nil
+  call.m, call.k, call.y = is_by_number and 1 or nil, nil, nil
   placed_note(batch, call, nil)
   call_move(batch, call, 'begin')
   call_write(batch, call)

@@ -2,8 +2,9 @@
 -- Records what a lookup found of live calls that have not ended, and when to look again.
 --
 -- KEYS[1]  cell prefix
--- ARGV     7 for each call, at most 64 calls: batch, ordinal, dial, what ("seen": the platform has it; "absent": it
---          knows no such call; "unsure": the lookup failed), provider id or "", next check ms, absent after ms
+-- ARGV     7 for each call, at most 64 calls: batch, ordinal, dial, what ("seen": the platform has it; "answered": the
+--          same, and somebody is on the telephone; "absent": it knows no such call; "unsure": the lookup failed),
+--          provider id or "", next check ms, absent after ms
 -- Returns  for each: "kept" | "givenback" (absent twice, far enough apart, and never accepted: not placed, the attempt is
 --          not charged) | "over" | "gone"
 -- Errors   ERR_INVALID
@@ -29,7 +30,10 @@ local function keep(batch, call, check_ms)
 end
 
 local function recheck(batch, call, what, provider_id, check_ms, absent_after_ms)
-  if what == 'seen' then
+  if what == 'seen' or what == 'answered' then
+    if what == 'answered' then
+      call.y = nil -- too late to stop it: nobody is cut off
+    end
     call.p, call.z = provider_id:match('^[\33-\126]+$') or call.p, nil
     if call.p then
       placed_note(batch, call, call.p)

@@ -52,6 +52,7 @@ static const struct key_family FAMILIES[] = {
     {false, "flying:t/<tenant>", "zset", CALL, "ms"},
     {false, "flying:b/<batch>", "zset", CALL, "ms"},
     {false, "dialing:t/<tenant>", "hash", "<number>", CALL},
+    {false, "placed:<number>", "hash", CALL, NULL},
     {false, "held:t/<tenant>", "zset", "<number>/<since_ms>/<batch>/<ordinal>", "score"},
     {false, "begins:k/<trunk>", "list", "<begin_us>", NULL},
     {false, "begins:t/<tenant>", "list", "<begin_us>", NULL},

@@ -11,19 +11,21 @@
 
 /* common/lua/lib/call.lua writes these. */
 static const struct shown_word STATE[] = {
-    {"phase", "phase", SHOWN_TEXT},      {"a", "attempts", SHOWN_NUMBER},    {"d", "dials", SHOWN_NUMBER},
-    {"l", "lastBegun", SHOWN_NUMBER},    {"w", "worker", SHOWN_TEXT},        {"q", "slotAt", SHOWN_US},
-    {"t", "number", SHOWN_PHONE},        {"b", "begunAt", SHOWN_MS},         {"h", "deadlineAt", SHOWN_MS},
-    {"p", "providerCallId", SHOWN_TEXT}, {"z", "absentSince", SHOWN_MS},     {"s", "answeredAt", SHOWN_MS},
-    {"e", "endedAt", SHOWN_MS},          {"u", "seconds", SHOWN_NUMBER},     {"x", "outcome", SHOWN_TEXT},
-    {"n", "nextAt", SHOWN_MS},           {"g", "isGivenBack", SHOWN_NUMBER},
+    {"phase", "phase", SHOWN_TEXT},      {"a", "attempts", SHOWN_NUMBER},      {"d", "dials", SHOWN_NUMBER},
+    {"l", "lastBegun", SHOWN_NUMBER},    {"w", "worker", SHOWN_TEXT},          {"q", "slotAt", SHOWN_US},
+    {"t", "number", SHOWN_PHONE},        {"b", "begunAt", SHOWN_MS},           {"h", "deadlineAt", SHOWN_MS},
+    {"p", "providerCallId", SHOWN_TEXT}, {"z", "absentSince", SHOWN_MS},       {"s", "answeredAt", SHOWN_MS},
+    {"e", "endedAt", SHOWN_MS},          {"u", "seconds", SHOWN_NUMBER},       {"x", "outcome", SHOWN_TEXT},
+    {"n", "nextAt", SHOWN_MS},           {"g", "isGivenBack", SHOWN_NUMBER},   {"m", "isFoundByNumber", SHOWN_NUMBER},
+    {"k", "queueMs", SHOWN_NUMBER},      {"y", "isToBeStopped", SHOWN_NUMBER},
 };
 
 static const struct shown_word ATTEMPT[] = {
-    {"d", "dial", SHOWN_NUMBER},   {"a", "attempt", SHOWN_NUMBER}, {"q", "slotAt", SHOWN_US},
-    {"b", "begunAt", SHOWN_US},    {"w", "worker", SHOWN_TEXT},    {"v", "verdict", SHOWN_TEXT},
-    {"n", "nextAt", SHOWN_MS},     {"o", "outcome", SHOWN_TEXT},   {"e", "endedAt", SHOWN_MS},
-    {"via", "source", SHOWN_TEXT}, {"then", "then", SHOWN_TEXT},   {"r", "reason", SHOWN_TEXT},
+    {"d", "dial", SHOWN_NUMBER},         {"a", "attempt", SHOWN_NUMBER}, {"q", "slotAt", SHOWN_US},
+    {"b", "begunAt", SHOWN_US},          {"w", "worker", SHOWN_TEXT},    {"v", "verdict", SHOWN_TEXT},
+    {"n", "nextAt", SHOWN_MS},           {"o", "outcome", SHOWN_TEXT},   {"e", "endedAt", SHOWN_MS},
+    {"via", "source", SHOWN_TEXT},       {"then", "then", SHOWN_TEXT},   {"r", "reason", SHOWN_TEXT},
+    {"p", "providerCallId", SHOWN_TEXT},
 };
 
 cJSON *record_shown_state(const char *text, size_t len, bool with_numbers)

@@ -258,6 +258,71 @@ def test_calls_that_twilio_lets_wait_are_followed_by_no_more_of_them(fleet: Flee
     assert fleet.wait_final(batch) == fleet.wait_final(following) == {"COMPLETED": 1}
 
 
+def queue_beyond_expiry(fleet: Fleet, twilio: Twilio, **fields: Any) -> str:
+    """A batch that expires before the platform will ring."""
+    twilio.queue_time_ms = 3_600_000
+    return fleet.batch(expires_ms=fleet.engine().now_ms() + 6_000, **fields)
+
+
+def test_a_call_that_would_ring_too_late_is_stopped_and_given_back(fleet: Fleet, twilio: Twilio) -> None:
+    fleet.worker()
+    batch = queue_beyond_expiry(fleet, twilio)
+    create = twilio.wait_creates(1)[0]
+    fleet.wait_state(batch, phase="due", g="1", a="0")
+    assert twilio.cancels == [create.sid] and twilio.calls[create.sid]["status"] == "canceled"
+    assert fleet.wait_final(batch) == {"EXPIRED": 1}
+    assert twilio.count_creates() == 1 and fleet.counters(batch)["attempts"] == 0
+
+
+def test_its_callback_may_come_before_the_answer_to_the_stop(fleet: Fleet, twilio: Twilio) -> None:
+    answer = threading.Event()
+
+    def stop_slowly(request: Received) -> Answer | None:
+        if request.method != "POST":
+            return None
+        sid = request.path.rsplit("/", 1)[1].removesuffix(".json")
+        return answer_json(200, twilio.end(sid, "canceled"), after=answer)
+
+    twilio.on_ask = stop_slowly
+    worker = fleet.worker()
+    batch = queue_beyond_expiry(fleet, twilio)
+    create = twilio.wait_creates(1)[0]
+    wait_until(lambda: twilio.calls[create.sid]["status"] == "canceled", what="the stop")
+    assert twilio.callback(create.sid, worker.url) == (200, {"status": "ok"})
+    fleet.wait_state(batch, phase="due", g="1", a="0")
+    answer.set()
+    assert fleet.wait_final(batch) == {"EXPIRED": 1}
+
+
+def test_who_has_answered_already_is_not_cut_off(fleet: Fleet, twilio: Twilio) -> None:
+    def answered_meanwhile(request: Received) -> Answer | None:
+        if request.method == "POST":
+            twilio.change(request.path.rsplit("/", 1)[1].removesuffix(".json"), status="in-progress")
+        return None
+
+    twilio.on_ask = answered_meanwhile
+    worker = fleet.worker()
+    batch = queue_beyond_expiry(fleet, twilio)
+    create = twilio.wait_creates(1)[0]
+    wait_until(lambda: twilio.polls, what="a poll that finds it answered")
+    fleet.wait_state(batch, phase="live", p=create.sid, y="")
+    fleet.make_check_due(batch)
+    wait_until(lambda: len(twilio.polls) >= 2, what="the next check")
+    assert twilio.cancels == [create.sid]
+    assert twilio.hang_up(create.sid, worker.url) == (200, {"status": "ok"})
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
+def test_a_stop_that_failed_is_asked_for_again(fleet: Fleet, twilio: Twilio) -> None:
+    failures = [refuse(500, 20500), refuse(429, 20429, {"Retry-After": "1"})]
+    twilio.on_ask = lambda request: failures.pop() if request.method == "POST" and failures else None
+    fleet.worker()
+    batch = queue_beyond_expiry(fleet, twilio)
+    create = twilio.wait_creates(1)[0]
+    fleet.wait_state(batch, phase="due", g="1", a="0", deadline_s=20)
+    assert twilio.cancels == [create.sid] and not failures
+
+
 # ---- an answer that was lost ----
 
 

@@ -123,6 +123,21 @@ def test_a_queue_moves_the_deadline_once_and_holds_the_trunk(engine: Engine) -> 
     assert engine.claim().slots == []
 
 
+def test_a_call_that_would_ring_outside_its_hours_is_to_be_stopped(engine: Engine) -> None:
+    now = engine.now_ms()
+    hours = {"hours": f"{now - 60_000}-{now + 60_000}", "hours_until_ms": now + 86_400_000}
+    inside, outside = begin(engine, **hours), begin(engine, "globex", **hours)
+    assert engine.accept(inside, "CA1", queue_ms=10_000) == "accepted"
+    for _ in range(2):
+        assert engine.accept(outside, "CA2", queue_ms=90_000) == "stop"
+    assert engine.client.zscore(engine.key("live"), outside.member) <= engine.now_ms(), "its check is due"
+    assert engine.state(outside.batch, 0)["y"] == "1" and "y" not in engine.state(inside.batch, 0)
+    assert engine.recheck(outside, "seen", "CA2") == "kept"
+    assert engine.state(outside.batch, 0)["y"] == "1"
+    assert engine.recheck(outside, "answered", "CA2") == "kept"
+    assert "y" not in engine.state(outside.batch, 0)
+
+
 def test_a_trunk_is_never_held_for_more_than_a_minute(engine: Engine) -> None:
     slot = begin(engine)
     engine.accept(slot, "CA1", queue_ms=80_000_000)

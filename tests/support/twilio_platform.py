@@ -78,6 +78,7 @@ class Twilio:
         self.creates: list[Create] = []
         self.lookups: list[dict[str, str]] = []  # queries of lists
         self.polls: list[str] = []  # sids asked for
+        self.cancels: list[str] = []  # sids to be stopped
         self.queue_time_ms = 0
         # What a create request gets; None: 201, and the call is placed. See also place().
         self.on_create: Callable[[Received], Answer | None] = lambda request: None
@@ -113,7 +114,9 @@ class Twilio:
         if path.path == CALLS + ".json":
             return self.on_ask(request) or self._list(dict(urllib.parse.parse_qsl(path.query)))
         if path.path.startswith(CALLS + "/") and path.path.endswith(".json"):
-            return self.on_ask(request) or self._get(path.path[len(CALLS) + 1 : -len(".json")])
+            sid = path.path[len(CALLS) + 1 : -len(".json")]
+            own = self.on_ask(request)
+            return own or (self._get(sid) if request.method == "GET" else self._update(sid, request))
         return refuse(404, 20404)
 
     def _create(self, request: Received) -> Answer:
@@ -162,6 +165,17 @@ class Twilio:
             self.polls.append(sid)
             call = self.calls.get(sid)
             return answer_json(200, call) if call else refuse(404, 20404)
+
+    def _update(self, sid: str, request: Received) -> Answer:
+        """Status=canceled stops a call that was not answered, and does nothing to one that was."""
+        assert urllib.parse.parse_qs(request.body.decode()) == {"Status": ["canceled"]}, request.body
+        with self._lock:
+            self.cancels.append(sid)
+            if sid not in self.calls:
+                return refuse(404, 20404)
+            if self.calls[sid]["status"] in ("queued", "ringing"):
+                self.end(sid, "canceled")
+            return answer_json(200, self.calls[sid])
 
     def _list(self, query: dict[str, str]) -> Answer:
         """Newest first, by To and From."""

@@ -57,6 +57,13 @@ static void test_every_field_is_read(void **state)
     assert_true(t.was_given_back);
 }
 
+static void test_a_call_that_must_be_stopped_says_so(void **state)
+{
+    (void)state;
+    assert_true(parsed("phase=live p=CA1 m=1 k=5000 y=1").must_stop);
+    assert_false(parsed("phase=live p=CA1 m=1 k=5000").must_stop);
+}
+
 static void test_every_phase_and_outcome_the_scripts_write_is_known(void **state)
 {
     (void)state;
@@ -123,6 +130,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_contact_without_a_state_is_due_and_was_never_dialed),
         cmocka_unit_test(test_every_field_is_read),
+        cmocka_unit_test(test_a_call_that_must_be_stopped_says_so),
         cmocka_unit_test(test_every_phase_and_outcome_the_scripts_write_is_known),
         cmocka_unit_test(test_what_a_newer_fleet_writes_beside_it_is_passed_over),
         cmocka_unit_test(test_a_text_that_cannot_be_right_is_refused),

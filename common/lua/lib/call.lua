@@ -7,8 +7,9 @@
 --   h hard deadline (ms)  p provider's id  z first found absent (ms)  s answered (ms)  e ended (ms)  u duration (s)
 --   x last outcome  n next time (ms)  l last dial begun  g 1: that dial was given back, its attempt is not charged
 --   m 1: its platform keeps no token, so its number's calls are recorded in placed:<number>
---   k queued at the platform (ms)
-local CALL_FIELDS = { 'phase', 'a', 'd', 'l', 'w', 'q', 't', 'b', 'h', 'p', 'z', 's', 'e', 'u', 'x', 'n', 'g', 'm', 'k' }
+--   k queued at the platform (ms)  y 1: to be stopped, because it would ring outside its batch's hours
+local CALL_FIELDS = { 'phase', 'a', 'd', 'l', 'w', 'q', 't', 'b', 'h', 'p', 'z', 's', 'e', 'u', 'x', 'n', 'g', 'm', 'k',
+  'y' }
 
 local function call_read(batch, ordinal)
   local text = redis.call('HGET', key_bucket(batch.id, 'state', ordinal), fmt(ordinal))
@@ -197,7 +198,9 @@ end
 
 -- The contact's last word: counted, told, and the batch ended where it was the last. `call.x` is its outcome.
 local function call_finalize(batch, call, is_told)
-  call.w, call.q, call.h, call.n, call.z, call.m, call.k = nil, nil, nil, nil, nil, nil, nil
+  for _, field in ipairs({ 'w', 'q', 'h', 'n', 'z', 'm', 'k', 'y' }) do
+    call[field] = nil
+  end
   call_move(batch, call, 'finish')
   call_write(batch, call)
   if is_told and batch.on_call_complete then
