@@ -10,6 +10,7 @@
 ##   test-integration one process at a time against real neighbours
 ##   test-e2e         whole campaigns
 ##   test-fuzz        replay the fuzzers' corpora
+##   test-platforms   the vendors' own packages against our stand-in and our worker; the only tier that wants npm (and Node 20)
 ##   lint             format, clang-tidy, cppcheck, shellcheck, luac, luacheck, layers, names
 ##   format           rewrite the sources as clang-format likes them
 ##   docs             write docs/states.md from the tables
@@ -97,7 +98,7 @@ FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
 PROBE := $(B)/tests/domain_probe
 
 # What the linters compile: all programs, tests and fuzz targets.
-.PHONY: all everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz lint format docs clean help programs
+.PHONY: all everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-platforms lint format docs clean help programs
 all: programs
 programs: $(PROGRAMS)
 
@@ -198,6 +199,10 @@ test-e2e: programs
 	$(PYTEST) tests/e2e
 test-fuzz: $(FUZZ_BIN)
 	@tests/fuzz/run.sh $(FUZZ_BIN)
+
+test-platforms: programs
+	@tests/platforms/install.sh
+	$(PYTEST) tests/platforms
 
 demo:
 	@deploy/install-deps.sh

@@ -18,7 +18,7 @@ enum fate {
     FATE_NO_ANSWER,
     FATE_FAILED,
     FATE_VOICEMAIL,
-    FATE_BLOCKED, /* a carrier on the way takes the caller id for spam (SIP 603, RFC 8688's 608) */
+    FATE_BLOCKED, /* a machine on the way takes the caller for spam */
     FATE_INVALID_NUMBER, /* nobody has this number */
 };
 #define FATE_KINDS 7

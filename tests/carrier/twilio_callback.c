@@ -105,7 +105,8 @@ static const char *status_at(const struct call *call, unsigned step)
                                         : twilio_status_name(call);
 }
 
-/* RFC 3261; 603 is what a carrier that blocks a caller must answer in the United States (FCC 25-15). */
+/* RFC 3261; 608 is RFC 8688's "Rejected", by a machine that takes the caller for spam. (Carriers that may not send 608
+ * send 603, which is as well what a person sends who declines.) */
 static const char *sip_response(const struct call *call)
 {
     switch (call->end) {
@@ -117,7 +118,7 @@ static const char *sip_response(const struct call *call)
     case CALL_END_CONCURRENCY:
         return "503";
     case CALL_END_BLOCKED:
-        return "603";
+        return "608";
     case CALL_END_INVALID_NUMBER:
         return "404";
     case CALL_END_STOPPED:

@@ -35,6 +35,7 @@ static const struct row ROWS[] = {
     {TWILIO_NO_FROM, 400, "Caller phone number is required"},
     {TWILIO_BAD_APPLICATION, 400, "Invalid ApplicationSid"},
     {TWILIO_CALL_STATE, 400, "Invalid call state"},
+    {TWILIO_BAD_CALLBACK, 400, "Invalid 'StatusCallback' URL"},
     {TWILIO_BAD_EVENTS, 400, "Invalid StatusCallbackEvent"},
 };
 

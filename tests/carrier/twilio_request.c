@@ -137,7 +137,7 @@ static int read_application(struct reading *r, const struct form_pair *pair)
 static int read_status_callback(struct reading *r, const struct form_pair *pair)
 {
     r->status_callback = pair->value;
-    return read_url(r, pair);
+    return is_url(pair->value) ? 0 : refuse(r, TWILIO_BAD_CALLBACK, pair->name, "is not an absolute URL");
 }
 
 static int read_status_method(struct reading *r, const struct form_pair *pair)

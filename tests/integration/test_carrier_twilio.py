@@ -23,7 +23,7 @@ ENDS = {  # outcome -> CallStatus, SipResponseCode
     "no_answer": ("no-answer", "487"),
     "failed": ("failed", "503"),
     "voicemail": ("completed", "200"),
-    "blocked": ("failed", "603"),
+    "blocked": ("failed", "608"),
     "invalid_number": ("failed", "404"),
 }
 
@@ -371,7 +371,7 @@ def test_every_route_wants_the_account_and_its_token(tmp_path):
         ({"Url": "twiml"}, 400, 21205),
         ({"Url": None, "ApplicationSid": "AP" + "0" * 32}, 400, 21218),
         ({"Timeout": "601"}, 400, 21208),
-        ({"StatusCallback": "http://under_score.example/"}, 400, 21205),
+        ({"StatusCallback": "http://under_score.example/"}, 400, 21609),
         ({"StatusCallbackEvent": "initiated ringing"}, 400, 21626),
         ({"StatusCallBack": "http://typo.example/"}, 400, 21200),
         ({"Twiml": "x" * 70000}, 413, 20413),

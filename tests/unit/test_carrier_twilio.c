@@ -171,7 +171,7 @@ static void test_a_bad_request_is_refused_with_the_vendor_s_code(void **state)
         {TO "&" FROM "&Twiml=", TWILIO_BAD_REQUEST},
         {TO "&" FROM "&ApplicationSid=AP1", TWILIO_BAD_APPLICATION},
         {TO "&" FROM "&ApplicationSid=" TWILIO_APPLICATION_UNKNOWN, TWILIO_BAD_APPLICATION},
-        {GOOD "&StatusCallback=http%3A%2F%2Fmy_host%2Fx", TWILIO_BAD_URL},
+        {GOOD "&StatusCallback=http%3A%2F%2Fmy_host%2Fx", TWILIO_BAD_CALLBACK},
         {GOOD "&StatusCallbackEvent=initiated+completed", TWILIO_BAD_EVENTS},
         {GOOD "&StatusCallbackMethod=PUT", TWILIO_BAD_REQUEST},
         {GOOD "&Timeout=0", TWILIO_BAD_TIMEOUT},
