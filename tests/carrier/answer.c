@@ -23,21 +23,19 @@ static void give_garbage(struct http_request *req, int status, uint64_t chance)
     static const struct {
         const char *type;
         const char *body;
-        size_t len;
+        size_t len; /* 0: up to the NUL */
     } GARBAGE[] = {
-#define TEXT(type, text) {type, text, sizeof text - 1}
-        TEXT("application/json", ""),
-        TEXT("application/json", "{\"call_id\":\"call_"), /* cut */
-        TEXT("application/json", "{\"status\":\"queued\"}"), /* no id */
-        TEXT("application/json", "{\"call_id\":7,\"sid\":[null]}"), /* an id of another type */
-        TEXT("application/json", "null"),
-        TEXT("text/html", "<html><body>Bad gateway</body></html>"),
-        TEXT("application/octet-stream", "\x1f\x8b\x08\x00\xff\xfe\x00"),
-#undef TEXT
+        {NULL, "", 0},
+        {"application/json", "{\"call_id\":\"call_", 0}, /* cut */
+        {"application/json", "{\"status\":\"queued\"}", 0}, /* no id */
+        {"application/json", "{\"call_id\":7,\"sid\":[null]}", 0}, /* an id of another type */
+        {"application/json", "null", 0},
+        {"text/html", "<html><body>Bad gateway</body></html>", 0},
+        {"application/octet-stream", "\x1f\x8b\x08\x00\xff\xfe\x00", 7},
     };
     size_t i = (size_t)(chance % (sizeof GARBAGE / sizeof GARBAGE[0]));
-    (void)http_request_reply(req, status, GARBAGE[i].len > 0 ? GARBAGE[i].type : NULL, NULL, 0, GARBAGE[i].body,
-                             GARBAGE[i].len);
+    size_t len = GARBAGE[i].len ? GARBAGE[i].len : strlen(GARBAGE[i].body);
+    (void)http_request_reply(req, status, GARBAGE[i].type, NULL, 0, GARBAGE[i].body, len);
 }
 
 static void on_timer(void *arg)

@@ -271,7 +271,7 @@ struct carrier_answer carrier_place(struct carrier *c, const struct carrier_requ
     witness_create(c, &line);
     if (why)
         witness_refused(c, &line, why);
-    else if (answer.call->phase == CALL_RINGING)
+    else if (answer.call && answer.call->phase == CALL_RINGING)
         witness_placed(c, answer.call);
     return answer;
 }

@@ -268,6 +268,7 @@ def test_a_call_may_never_have_a_summary(tmp_path, receiver):
     ) as carrier:
         ids = {number: carrier.place(number)["call_id"] for number in numbers}
         receiver.wait_for(2 * 12 + 12 - len(silent))
+        carrier.wait_witness("callback", 2 * 12 + 12 - len(silent))
         analyzed = [request.json()["call"] for request in receiver.snapshot() if b'"call_analyzed"' in request.body]
         assert {call["to_number"] for call in analyzed} == set(numbers) - silent
         for number in silent:
