@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Publishes the next hours of a batch's calling window: the lane wakes with the first of them.
 --
 -- KEYS[1]  cell prefix
