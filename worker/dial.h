@@ -18,7 +18,8 @@
 struct dispatch;
 
 enum dial_state {
-    DIAL_LOADING, /* its batch's settings, or metadata kept elsewhere, are being read; its slot may come meanwhile */
+    DIAL_LOADING, /* its batch's settings, or metadata kept elsewhere, are being read, or its platform is asked whether
+                     it was placed already (doubt.h); its slot may come meanwhile */
     DIAL_WAITING, /* for its slot */
     DIAL_BEGINNING, /* the intent is on its way to Redis */
     DIAL_BEGUN, /* waits for the instant that the begin reserved */
@@ -29,6 +30,16 @@ enum dial_state {
 };
 #define DIAL_STATE_COUNT 8
 
+/* What the platform was asked of a call in doubt. */
+struct doubt_state {
+    uint32_t first; /* of the dial numbers that may have been used; 0: the call is in no doubt */
+    uint32_t asked; /* how many of them have been looked up */
+    uint32_t found; /* the last that the platform has, */
+    unsigned n_found;
+    int64_t tail_ms; /* when Redis lost its tail (Redis's clock) */
+    char provider_id[LIMIT_PROVIDER_ID_LEN + 1]; /* of `found` */
+};
+
 struct dial {
     struct dispatch *dispatch;
     struct dial *next, *previous; /* among all of its dispatch */
@@ -36,6 +47,8 @@ struct dial {
     char batch_id[LIMIT_BATCH_ID_LEN + 1];
     uint64_t ordinal;
     uint32_t number; /* this dial, per contact */
+    int32_t attempts; /* charged before it; from BEGUN on, with it */
+    struct doubt_state doubt;
     int64_t slot_us; /* monotonic */
     int64_t asked_us; /* monotonic: when the begin was asked for */
     int64_t begin_us; /* monotonic; from BEGUN on: the instant that was reserved, at the latest that it can be */

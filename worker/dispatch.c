@@ -13,6 +13,7 @@
 #include "common/redis/keys.h"
 #include "common/redis/script.h"
 #include "worker/dial.h"
+#include "worker/doubt.h"
 #include "worker/place.h"
 
 #define SCRIPT_DEADLINE_MS 3000
@@ -24,6 +25,7 @@ struct dispatch {
     struct worker_cell *cell;
     struct worker *worker;
     struct place *place;
+    struct doubt *doubt;
     struct dial *dials; /* all of them */
     size_t n_dials;
     struct heap *timetable; /* dials by when something is to be done with them: slots and reserved instants */
@@ -125,12 +127,26 @@ static void on_loaded(struct dispatch *d, struct dial *dial)
     }
 }
 
+static void on_doubt_settled(struct dial *dial, bool may_begin, void *arg)
+{
+    struct dispatch *d = arg;
+    if (may_begin)
+        on_loaded(d, dial);
+    else
+        forget_dial(d, dial);
+}
+
 static void reading_over(struct dial *dial, int err)
 {
+    struct dispatch *d = dial->dispatch;
     if (err != 0 && dial->load_err == 0)
         dial->load_err = err;
-    if (--dial->n_loading == 0)
-        on_loaded(dial->dispatch, dial);
+    if (--dial->n_loading > 0)
+        return;
+    if (dial->doubt.first != 0 && dial->load_err == 0)
+        doubt_settle(d->doubt, dial);
+    else
+        on_loaded(d, dial);
 }
 
 static void on_settings(const struct batch_settings *batch, int err, void *arg)
@@ -201,11 +217,19 @@ static int64_t lead_us(void)
     return LIMIT_HORIZON_MS * INT64_C(250) + (int64_t)random_below(LIMIT_HORIZON_MS * UINT64_C(500));
 }
 
+/* Whether the call is in doubt, and since when: "" where it is not. */
+static void take_doubt(struct dial *dial, const struct redisReply *call)
+{
+    int64_t first = 0;
+    if (reply_i64(reply_at(call, 6), &first) == 0 && reply_i64(reply_at(call, 7), &dial->doubt.tail_ms) == 0)
+        dial->doubt.first = (uint32_t)first;
+}
+
 static void take_call(struct dispatch *d, const struct redisReply *call, int64_t redis_now_us, int64_t mono_us)
 {
     const char *batch_id = NULL, *record = NULL;
     size_t batch_len = 0, record_len = 0;
-    int64_t ordinal = 0, number = 0, slot_us = 0;
+    int64_t ordinal = 0, number = 0, slot_us = 0, attempts = 0;
     bool has_metadata_elsewhere = false;
     struct dial *dial = NULL;
     int rc = reply_str(reply_at(call, 0), &batch_id, &batch_len);
@@ -216,6 +240,8 @@ static void take_call(struct dispatch *d, const struct redisReply *call, int64_t
     if (rc == 0)
         rc = reply_i64(reply_at(call, 3), &slot_us);
     if (rc == 0)
+        rc = reply_i64(reply_at(call, 4), &attempts);
+    if (rc == 0)
         rc = reply_str(reply_at(call, 5), &record, &record_len);
     if (rc == 0)
         rc = dial_create(d, batch_id, batch_len, (uint64_t)ordinal, (uint32_t)number, mono_us + slot_us - redis_now_us,
@@ -225,6 +251,8 @@ static void take_call(struct dispatch *d, const struct redisReply *call, int64_t
                   log_err(rc));
         return;
     }
+    dial->attempts = (int32_t)attempts;
+    take_doubt(dial, call);
     dial->next = d->dials;
     if (d->dials)
         d->dials->previous = dial;
@@ -283,6 +311,7 @@ static void on_claim(const struct redisReply *reply, int err, void *arg)
 static int ask(struct dispatch *d, size_t most)
 {
     char calls[REDIS_I64_LEN], steps[REDIS_I64_LEN], horizon[REDIS_I64_LEN], lease[REDIS_I64_LEN];
+    char doubt_lease[REDIS_I64_LEN];
     if (d->request[0] == '\0') {
         int rc = ident_make_random("r", 20, d->request, sizeof d->request);
         if (rc != 0)
@@ -295,6 +324,7 @@ static int ask(struct dispatch *d, size_t most)
         redis_arg_i64(LIMIT_CLAIM_STEPS, steps),
         redis_arg_i64(LIMIT_HORIZON_MS * INT64_C(1000), horizon),
         redis_arg_i64(LIMIT_CLAIM_LEASE_MS, lease),
+        redis_arg_i64(LIMIT_DOUBT_LEASE_MS, doubt_lease),
     };
     return script_run(d->worker->redis, LUA_CALL_CLAIM, d->cell->prefix, args, sizeof args / sizeof args[0],
                       SCRIPT_DEADLINE_MS, on_claim, d);
@@ -320,6 +350,7 @@ static void claim_now(struct dispatch *d)
 void dispatch_on_ready(struct dispatch *d)
 {
     place_flush(d->place);
+    doubt_flush(d->doubt);
     claim_now(d);
 }
 
@@ -364,6 +395,11 @@ struct place *dispatch_place(const struct dispatch *d)
     return d->place;
 }
 
+struct doubt *dispatch_doubt(const struct dispatch *d)
+{
+    return d->doubt;
+}
+
 int64_t dispatch_last_claim_us(const struct dispatch *d)
 {
     return d->last_claim_us;
@@ -386,6 +422,8 @@ int dispatch_create(struct worker_cell *cell, struct dispatch **ret_dispatch)
         rc = loop_timer_create(d->worker->loop, on_claim_timer, d, &d->claim_timer);
     if (rc == 0)
         rc = place_create(cell, &(struct place_owner){.on_begun = on_begun, .on_over = on_over, .arg = d}, &d->place);
+    if (rc == 0)
+        rc = doubt_create(cell, on_doubt_settled, d, &d->doubt);
     if (rc != 0)
         goto cleanup;
     *ret_dispatch = d;
@@ -400,6 +438,7 @@ void dispatch_free(struct dispatch *d)
     if (!d)
         return;
     place_free(d->place);
+    doubt_free(d->doubt);
     while (d->dials) {
         struct dial *dial = d->dials;
         d->dials = dial->next;

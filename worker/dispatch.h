@@ -15,6 +15,7 @@
 #include "worker/worker.h"
 
 struct dispatch;
+struct doubt;
 struct place;
 
 /* `cell` is borrowed; its settings, settle and reap must exist when the first claim is answered. */
@@ -35,8 +36,9 @@ bool dispatch_pulse(struct dispatch *d);
  */
 void dispatch_drain(struct dispatch *d);
 bool dispatch_is_idle(const struct dispatch *d);
-/* Where its dials are placed. */
+/* Where its dials are placed, and where those in doubt are settled before. */
 struct place *dispatch_place(const struct dispatch *d);
+struct doubt *dispatch_doubt(const struct dispatch *d);
 /* Monotonic instant of the last answered claim; 0: none yet. */
 int64_t dispatch_last_claim_us(const struct dispatch *d);
 

@@ -15,6 +15,7 @@
 #include "worker/callback.h"
 #include "worker/dispatch.h"
 #include "worker/reap.h"
+#include "worker/reassert.h"
 #include "worker/settings.h"
 #include "worker/settle.h"
 #include "worker/worker.h"
@@ -62,6 +63,11 @@ static void make_metrics(struct worker *w)
     to->reclaimed = metrics_counter(m, "carillon_claims_reclaimed_total", "Claims whose lease passed", NULL, NULL);
     to->lost_wakes = metrics_counter(m, "carillon_lost_wakes_total",
                                      "Lanes and flows found parked although there was room", NULL, NULL);
+    to->reasserted = metrics_counter(m, "carillon_dials_reasserted_total",
+                                     "Dials that Redis had forgotten and was told of again", NULL, NULL);
+    to->doubts =
+        metrics_counter(m, "carillon_doubts_total",
+                        "Calls looked up before they were begun, since Redis may have forgotten a dial", NULL, NULL);
     to->late_seconds = metrics_histogram(m, "carillon_begin_late_seconds", "How far begins lie behind their slots",
                                          late_bounds, sizeof late_bounds / sizeof late_bounds[0]);
 }
@@ -77,6 +83,8 @@ static int make_cell(struct worker *w, struct worker_cell *cell, const char *id)
         rc = settle_create(cell, &cell->settle);
     if (rc == 0)
         rc = reap_create(cell, &cell->reap);
+    if (rc == 0)
+        rc = reassert_create(cell, &cell->reassert);
     if (rc == 0)
         rc = dispatch_create(cell, &cell->dispatch);
     return rc;
@@ -125,6 +133,7 @@ static void worker_stop(void *state)
     for (size_t i = 0; i < w->n_cells; i++) {
         dispatch_free(w->cells[i].dispatch);
         reap_free(w->cells[i].reap);
+        reassert_free(w->cells[i].reassert);
         settle_free(w->cells[i].settle);
         settings_free(w->cells[i].settings);
     }
@@ -137,6 +146,7 @@ static void on_redis_ready(void *state)
     struct worker *w = state;
     for (size_t i = 0; i < w->n_cells; i++) {
         settle_flush(w->cells[i].settle);
+        reassert_flush(w->cells[i].reassert);
         reap_on_ready(w->cells[i].reap);
         dispatch_on_ready(w->cells[i].dispatch);
     }

@@ -15,6 +15,7 @@
 #include "worker/dispatch.h"
 #include "worker/outbox.h"
 #include "worker/reap.h"
+#include "worker/reassert.h"
 #include "worker/settle.h"
 
 #define POST_OVER_MS (LIMIT_POST_DEADLINE_MS + 1000) /* after a begin: its create request has surely ended */
@@ -99,6 +100,8 @@ static void tell_accepted(struct place *p, struct dial *dial, const struct provi
     args[4] = redis_arg_i64(check_ms, check);
     args[5] = redis_arg_i64(start->queue_ms, queue);
     reap_expect(p->cell->reap, check_ms);
+    reassert_note_accepted(p->cell->reassert, &(struct settle_dial){dial->batch_id, dial->ordinal, dial->number},
+                           start->provider_id);
     if (outbox_add(p->accepts, args, on_told, dial) != 0)
         untold(p, dial);
 }
@@ -116,6 +119,7 @@ static void tell_aborted(struct place *p, struct dial *dial, enum verdict verdic
     args[4] = redis_arg_i64(due_ms, due);
     args[5] = redis_arg_i64(hold_ms, hold);
     dispatch_expect(dial->dispatch, due_ms);
+    reassert_forget(p->cell->reassert, &(struct settle_dial){dial->batch_id, dial->ordinal, dial->number});
     if (outbox_add(p->aborts, args, on_told, dial) != 0)
         untold(p, dial);
 }
@@ -274,10 +278,27 @@ void place_send(struct place *p, struct dial *dial)
 
 /* ---- the intent ---- */
 
+/* Should Redis forget this begin, it is told of it again. */
+static void remember(struct place *p, const struct dial *dial)
+{
+    struct begun_dial begun = {
+        .ordinal = dial->ordinal,
+        .number = dial->number,
+        .attempt = dial->attempts,
+        .phone = dial->contact.phone,
+        .begin_us = dial->begin_us,
+        .answer_by_us = dial->begin_us + POST_OVER_MS * INT64_C(1000),
+        .life_ms = place_life_ms(dial->batch),
+    };
+    memcpy(begun.batch_id, dial->batch_id, sizeof begun.batch_id);
+    reassert_note_begun(p->cell->reassert, &begun);
+}
+
 static void begun(struct place *p, struct dial *dial, const struct redisReply *reply, const struct redisReply *whole)
 {
-    int64_t begin_us, now_us, mono_us = clock_mono_us();
-    if (reply_i64(reply_at(reply, 1), &begin_us) != 0 || reply_i64(reply_at(whole, 0), &now_us) != 0) {
+    int64_t begin_us, now_us, attempt, mono_us = clock_mono_us();
+    if (reply_i64(reply_at(reply, 1), &begin_us) != 0 || reply_i64(reply_at(reply, 2), &attempt) != 0 ||
+        reply_i64(reply_at(whole, 0), &now_us) != 0) {
         /* The intent is written, so it must not be forgotten: its check settles it. */
         log_error("dial.begin_unreadable", log_str("batch", dial->batch_id));
         over(p, dial);
@@ -288,6 +309,8 @@ static void begun(struct place *p, struct dial *dial, const struct redisReply *r
      * not to be late, however long the answer was on its way, the asking's. */
     dial->begin_us = mono_us + (begin_us - now_us);
     dial->send_by_us = dial->asked_us + (begin_us - now_us) + LIMIT_SLOT_LATE_MS * INT64_C(1000);
+    dial->attempts = (int32_t)attempt;
+    remember(p, dial);
     dial_set_state(dial, DIAL_BEGUN);
     metric_add(p->worker->metrics.begun, 1);
     metric_observe(p->worker->metrics.late_seconds, (double)(dial->begin_us - dial->slot_us) / 1e6);
@@ -321,17 +344,24 @@ static void on_begin(const struct redisReply *reply, const struct redisReply *wh
     over(p, dial);
 }
 
+static bool is_by_number(const struct batch_settings *batch)
+{
+    return provider_profile_lookup_span_ms(batch->trunk->profile) > 0;
+}
+
+int64_t place_life_ms(const struct batch_settings *batch)
+{
+    return POST_OVER_MS + LIFE_MARGIN_MS + ((int64_t)batch->ring_timeout_s + batch->max_call_duration_s) * 1000;
+}
+
 void place_begin(struct place *p, struct dial *dial)
 {
-    const struct batch_settings *batch = dial->batch;
-    int64_t life_ms =
-        POST_OVER_MS + LIFE_MARGIN_MS + ((int64_t)batch->ring_timeout_s + batch->max_call_duration_s) * 1000;
     struct redis_arg args[5];
     struct dial_args space;
     char life[REDIS_I64_LEN];
     fill_dial(args, dial, &space);
-    args[3] = redis_arg_i64(life_ms, life);
-    args[4] = redis_arg_str(provider_profile_lookup_span_ms(batch->trunk->profile) > 0 ? "1" : "0");
+    args[3] = redis_arg_i64(place_life_ms(dial->batch), life);
+    args[4] = redis_arg_str(is_by_number(dial->batch) ? "1" : "0");
     dial->asked_us = clock_mono_us();
     dial_set_state(dial, DIAL_BEGINNING);
     if (outbox_add(p->begins, args, on_begin, dial) != 0)

@@ -39,6 +39,9 @@ void place_release(struct place *p, struct dial *dial);
  * is sent and the dial is taken back. */
 void place_send(struct place *p, struct dial *dial);
 
+/* From a begin to its hard deadline: the create request, ringing and talk at their longest, and a margin. */
+int64_t place_life_ms(const struct batch_settings *batch);
+
 /* Redis is ready again: what waits is sent. */
 void place_flush(struct place *p);
 

@@ -11,6 +11,7 @@
 #include "common/metrics/metrics.h"
 #include "common/redis/script.h"
 #include "worker/dispatch.h"
+#include "worker/epoch.h"
 #include "worker/hours.h"
 #include "worker/outbox.h"
 #include "worker/placed.h"
@@ -450,6 +451,16 @@ static void on_check_timer(void *arg)
 
 /* ---- the tick ---- */
 
+static void note_epoch(struct reap *r, const struct redisReply *reply)
+{
+    int64_t epoch, closed_until_ms = 0;
+    if (reply_i64(reply_at(reply, 10), &epoch) != 0)
+        return;
+    if (reply_i64(reply_at(reply, 11), &closed_until_ms) != 0)
+        closed_until_ms = 0;
+    epoch_heard(r->cell, epoch, closed_until_ms);
+}
+
 static void on_tick(const struct redisReply *reply, int err, void *arg)
 {
     struct reap *r = arg;
@@ -464,6 +475,8 @@ static void on_tick(const struct redisReply *reply, int err, void *arg)
         return;
     }
     worker_cell_note_time(r->cell, redis_now_us);
+    epoch_watch(r->worker, r->last_tick_us, clock_mono_us(), redis_now_us);
+    note_epoch(r, reply);
     int64_t earliest_us = r->last_tick_us + TICK_LEAST_US;
     if (reply_i64(reply_at(reply, 3), &more) == 0 && more == 1)
         loop_timer_arm_at_us(r->tick_timer, clock_mono_us());

@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "worker/dispatch.h"
 #include "worker/reap.h"
+#include "worker/reassert.h"
 #include "worker/settle.h"
 
 void worker_cell_note_time(struct worker_cell *cell, int64_t redis_now_us)
@@ -26,7 +27,8 @@ const char *worker_public_url(const struct worker *worker)
 
 static bool cell_is_idle(const struct worker_cell *cell)
 {
-    return dispatch_is_idle(cell->dispatch) && settle_is_idle(cell->settle) && reap_is_idle(cell->reap);
+    return dispatch_is_idle(cell->dispatch) && settle_is_idle(cell->settle) && reap_is_idle(cell->reap) &&
+           reassert_is_idle(cell->reassert);
 }
 
 void worker_check_drained(struct worker *worker)

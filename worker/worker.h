@@ -20,6 +20,7 @@ struct callbacks;
 struct dispatch;
 struct metric;
 struct reap;
+struct reassert;
 struct settings;
 struct settle;
 
@@ -34,6 +35,8 @@ struct worker_metrics {
     struct metric *lookups;
     struct metric *reclaimed;
     struct metric *lost_wakes;
+    struct metric *reasserted;
+    struct metric *doubts; /* calls looked up before they were begun */
     struct metric *late_seconds; /* begin behind its slot */
 };
 
@@ -45,7 +48,15 @@ struct worker_cell {
     struct settle *settle;
     struct dispatch *dispatch;
     struct reap *reap;
+    struct reassert *reassert;
+    int64_t epoch; /* as Redis told it last; 0: not yet */
     int64_t clock_offset_us; /* Redis's wall clock less our monotonic one, as of its last answer */
+};
+
+/* What Redis's clock was, and by how much at most it was ahead of our monotonic one. */
+struct clock_watch {
+    int64_t redis_us; /* 0: not known yet */
+    int64_t most_ahead_us;
 };
 
 struct worker {
@@ -61,6 +72,7 @@ struct worker {
     struct callbacks *callbacks;
     struct loop_timer *pulse; /* the heartbeat of an idle worker */
     size_t pulse_turn;
+    struct clock_watch clock_watch;
     bool is_draining;
     struct worker_metrics metrics;
 };

@@ -10,31 +10,32 @@
 #define OPEN_DEADLINE_MS 5000
 #define RETRY_US 1000000
 
-static void open_next(struct daemon *d);
-
 static void on_retry(void *arg)
 {
     struct daemon *d = arg;
-    if (redis_is_ready(d->redis))
-        open_next(d);
+    if (!redis_is_ready(d->redis))
+        return;
+    if (d->n_answered == d->n_asked)
+        daemon_open_cells(d);
+    else
+        loop_timer_arm_us(d->cells_timer, RETRY_US);
 }
 
 /* Redis answers, but not this: it is full, or busy. */
-static void retry_later(struct daemon *d, int err, const char *detail)
+static void not_opened(struct daemon *d, const char *cell, int err, const char *detail)
 {
-    const char *cell = d->cells[d->n_opened];
     log_warn("cell.not_opened", log_str("cell", cell), log_err(err), log_str("detail", detail));
     snprintf(d->refusal_detail, sizeof d->refusal_detail, "cell %s: %s", cell, detail ? detail : err_name(err));
     loop_timer_arm_us(d->cells_timer, RETRY_US);
 }
 
 /* What the user may not do in a cell it will not be permitted by waiting. */
-static bool refuse_permission(struct daemon *d, const char *error)
+static bool refuse_permission(struct daemon *d, const char *cell, const char *error)
 {
     const char *user = conf_str(d->conf, "redis-user");
     char detail[sizeof d->refusal_detail];
     snprintf(detail, sizeof detail, "the user %s lacks a permission for cell_open in cell %s: %s",
-             user ? user : "default", d->cells[d->n_opened], error);
+             user ? user : "default", cell, error);
     return daemon_refuse(d, REDIS_REFUSAL_PERMISSION, detail);
 }
 
@@ -42,35 +43,20 @@ static void on_opened(const struct redisReply *reply, int err, void *arg)
 {
     struct daemon *d = arg;
     if (err)
-        return; /* the connection went away: it is begun anew when it is ready again */
+        return; /* the connection went away: all is begun anew when it is ready again */
+    const char *cell = d->cells[d->n_answered++];
     int refused = reply_to_err(reply);
     if (refused == ERR_STATE) {
-        log_error("cell.refused", log_str("cell", d->cells[d->n_opened]), log_err(refused),
-                  log_str("detail", reply_error(reply)));
+        log_error("cell.refused", log_str("cell", cell), log_err(refused), log_str("detail", reply_error(reply)));
         daemon_end(d, DAEMON_EXIT_CONFIGURATION);
         return;
     }
-    if (refused == ERR_AUTH && refuse_permission(d, reply_error(reply)))
+    if (refused == ERR_AUTH && refuse_permission(d, cell, reply_error(reply)))
         return;
-    if (refused) {
-        retry_later(d, refused, reply_error(reply));
-        return;
-    }
-    d->n_opened++;
-    open_next(d);
-}
-
-static void open_next(struct daemon *d)
-{
-    if (d->n_opened == d->n_cells) {
+    if (refused)
+        not_opened(d, cell, refused, reply_error(reply));
+    else if (++d->n_opened == d->n_cells)
         daemon_usable(d);
-        return;
-    }
-    struct key prefix = key_cell_prefix(d->cells[d->n_opened]);
-    const struct redis_arg args[] = {redis_arg_str(KEY_SCHEMA), redis_arg_str(redis_run_id(d->redis))};
-    int err = script_run(d->redis, LUA_CELL_OPEN, prefix.text, args, 2, OPEN_DEADLINE_MS, on_opened, d);
-    if (err)
-        retry_later(d, err, NULL);
 }
 
 bool daemon_make_cells_timer(struct daemon *d)
@@ -78,9 +64,22 @@ bool daemon_make_cells_timer(struct daemon *d)
     return loop_timer_create(d->loop, on_retry, d, &d->cells_timer) == 0;
 }
 
+/* All at once: whatever the process asks Redis from now on comes behind them, so that nothing is asked of a cell that
+ * has not noticed another Redis. */
 void daemon_open_cells(struct daemon *d)
 {
+    char closed[REDIS_I64_LEN];
     loop_timer_disarm(d->cells_timer);
-    d->n_opened = 0;
-    open_next(d);
+    d->n_asked = d->n_answered = d->n_opened = 0;
+    for (size_t i = 0; i < d->n_cells; i++) {
+        struct key prefix = key_cell_prefix(d->cells[i]);
+        const struct redis_arg args[] = {redis_arg_str(KEY_SCHEMA), redis_arg_str(redis_run_id(d->redis)),
+                                         redis_arg_i64(LIMIT_CELL_CLOSED_MS, closed)};
+        int err = script_run(d->redis, LUA_CELL_OPEN, prefix.text, args, 3, OPEN_DEADLINE_MS, on_opened, d);
+        if (err) {
+            not_opened(d, d->cells[i], err, NULL);
+            return;
+        }
+        d->n_asked++;
+    }
 }

@@ -50,7 +50,9 @@ struct daemon {
     struct redis *wake; /* listens for hints; NULL where the process wants none */
     bool is_wake_known; /* it listens, or said why not */
     bool is_redis_usable; /* ready, and every cell was opened since */
-    size_t n_opened; /* cells that the connection as it is has been introduced to */
+    size_t n_asked; /* cells that the connection as it is was asked to open, */
+    size_t n_answered; /* those of them that were answered, */
+    size_t n_opened; /* and opened */
     enum redis_refusal refusal; /* why not */
     char refusal_detail[256];
 
@@ -86,9 +88,9 @@ void daemon_usable(struct daemon *d);
 
 /* ---- daemon_cells.c ---- */
 bool daemon_make_cells_timer(struct daemon *d);
-/* Makes the acquaintance of each cell (cell_open.lua), then daemon_usable(). A cell of another schema ends the process
- * with DAEMON_EXIT_CONFIGURATION; anything else is tried again, since a Redis that is full or busy now may not be so in
- * a second. */
+/* Makes the acquaintance of each cell (cell_open.lua), which closes one that knew another Redis; then daemon_usable().
+ * A cell of another schema ends the process with DAEMON_EXIT_CONFIGURATION; anything else is tried again, since a Redis
+ * that is full or busy now may not be so in a second. */
 void daemon_open_cells(struct daemon *d);
 
 /* ---- daemon_http.c ---- */

@@ -14,6 +14,10 @@ static const struct call_transition TRANSITIONS[] = {
     {CALL_STATE_ENDED, CALL_EVENT_FINISH, CALL_STATE_FINAL},
     {CALL_STATE_ENDED, CALL_EVENT_RETRY, CALL_STATE_DUE},
     {CALL_STATE_DUE, CALL_EVENT_FINISH, CALL_STATE_FINAL}, /* swept by a cancel, or settled by a late truth */
+    {CALL_STATE_DUE, CALL_EVENT_REASSERT, CALL_STATE_LIVE},
+    {CALL_STATE_CLAIMED, CALL_EVENT_REASSERT, CALL_STATE_LIVE},
+    {CALL_STATE_LIVE, CALL_EVENT_REASSERT, CALL_STATE_LIVE}, /* of an older dial, the end of which was forgotten */
+    {CALL_STATE_ENDED, CALL_EVENT_REASSERT, CALL_STATE_LIVE},
 };
 #define TRANSITION_COUNT (sizeof TRANSITIONS / sizeof TRANSITIONS[0])
 
@@ -38,6 +42,8 @@ static const struct words EVENTS[CALL_EVENT_COUNT] = {
     [CALL_EVENT_HANGUP] = {"hangup", "the call is over and its summary may follow"},
     [CALL_EVENT_RETRY] = {"retry", "the attempt has its outcome and another one follows"},
     [CALL_EVENT_FINISH] = {"finish", "the outcome is final"},
+    [CALL_EVENT_REASSERT] = {"reassert",
+                             "Redis lost its last second, and a worker or the platform knows of a later dial"},
 };
 
 const struct call_transition *call_transitions(size_t *ret_n)

@@ -29,8 +29,9 @@ enum call_event {
     CALL_EVENT_HANGUP, /* over; number and concurrency are free, the summary may follow */
     CALL_EVENT_RETRY, /* the attempt's outcome is known, another attempt follows */
     CALL_EVENT_FINISH, /* the outcome is final */
+    CALL_EVENT_REASSERT, /* Redis forgot a dial that was begun, and is told of it again */
 };
-#define CALL_EVENT_COUNT 7
+#define CALL_EVENT_COUNT 8
 
 struct call_transition {
     enum call_state from;

@@ -11,7 +11,8 @@
 --          as the platform will hold them, and a margin). by number: the platform keeps no token, a lost call is looked up
 --          by number
 -- Returns  {now us, {"begun", begin us, attempt} | {"released", reason} | {"gone", reason}, ...} in the order asked
---          released: back among the due ones, nothing charged; gone: this worker's claim does not hold any more
+--          released: back among the due ones, nothing charged (among the reasons: "closed", the cell is; "doubt",
+--          nobody has asked the platform yet); gone: this worker's claim does not hold any more
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n)
 -- Again    the same dial by the same worker answers the same begin, rounded up to a millisecond
@@ -30,6 +31,12 @@ end
 
 -- Why the claim may not become a dial, or nil.
 local function objection(batch, call, member, lease)
+  if epoch_load().closed_until_ms * 1000 > math.max(NOW_US, tonumber(call.q)) then
+    return 'closed'
+  end
+  if call.f then
+    return 'doubt'
+  end
   if not lease or lease < NOW_MS then
     return 'lease'
   end

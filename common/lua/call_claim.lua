@@ -8,8 +8,10 @@
 -- ARGV[4]  most steps (1..400): promotions, visits and slots together; the bound of the script's work
 -- ARGV[5]  horizon, us
 -- ARGV[6]  lease after the slot, ms
+-- ARGV[7]  the same for a call in doubt, which is looked up before it is begun
 -- Returns  {now us, next ms or "" (when a claim is worth while again), is more work due inside the horizon (0|1),
---           {batch, ordinal, dial, slot us, attempts charged, contact record}, ...}
+--           {batch, ordinal, dial, slot us, attempts charged, contact record, first dial in doubt or "", when the tail was
+--           lost, ms}, ...}. A closed cell hands out nothing before it opens, and says when that is
 -- Errors   ERR_INVALID
 -- Bound    O(steps * log n); at most 64 calls
 --
@@ -25,21 +27,32 @@ local max_calls = math.min(check_number(ARGV[3], 'calls'), 64)
 local max_steps = math.min(check_number(ARGV[4], 'steps'), 400)
 local horizon_us = check_number(ARGV[5], 'horizon')
 local lease_ms = check_number(ARGV[6], 'lease')
+local doubt_lease_ms = check_number(ARGV[7], 'lease of a doubt')
 local limit_us = NOW_US + horizon_us
+local closed_ms = epoch_load().closed_until_ms
 local REPLAY_MS = 60000
 
 local reply = { fmt(NOW_US), '', 0 }
 local steps, calls = 0, 0
 local issued = { request }
 
-local function answer_call(batch_id, ordinal, dial, slot_us, attempts)
+local function answer_call(batch_id, call, slot_us, attempts, record)
+  reply[#reply + 1] = { batch_id, fmt(call.ordinal), fmt(call.d), fmt(slot_us), fmt(attempts), record,
+    call.f and fmt(call.f) or '', fmt(epoch_load().tail_ms) }
+end
+
+local function answer_again(batch_id, ordinal, slot_us, attempts)
   local record = redis.call('HGET', key_bucket(batch_id, 'contacts', ordinal), fmt(ordinal))
-  reply[#reply + 1] = { batch_id, fmt(ordinal), fmt(dial), fmt(slot_us), fmt(attempts), record or '' }
+  answer_call(batch_id, call_read({ id = batch_id }, ordinal), slot_us, attempts, record or '')
 end
 
 local function next_ms()
   local head = redis.call('ZRANGE', KEY_TRUNKS, 0, 0, 'WITHSCORES')
-  return head[2] and fmt(tonumber(head[2])) or '', head[2] and tonumber(head[2]) * 1000 <= limit_us and 1 or 0
+  if not head[2] then
+    return '', 0
+  end
+  local at_ms = math.max(tonumber(head[2]), closed_ms)
+  return fmt(at_ms), at_ms * 1000 <= limit_us and 1 or 0
 end
 
 -- ---- the same request again: answer what is still claimed by it ----
@@ -48,8 +61,8 @@ local stored = redis.call('GET', replay_key)
 if stored and stored:match('^%S+') == request then
   for member, slot, attempts in stored:gmatch('(%S+/%S+) (%d+) (%d+)') do
     if redis.call('ZSCORE', KEY_CLAIMED, member) then
-      local batch_id, ordinal, dial = member:match('^([^/]+)/(%d+)/(%d+)/')
-      answer_call(batch_id, tonumber(ordinal), tonumber(dial), tonumber(slot), tonumber(attempts))
+      local batch_id, ordinal = member:match('^([^/]+)/(%d+)/')
+      answer_again(batch_id, tonumber(ordinal), tonumber(slot), tonumber(attempts))
     end
   end
   reply[2], reply[3] = next_ms()
@@ -96,8 +109,9 @@ end
 local function take_slot(trunk, tenant, batch, call, number, record, slot_us)
   call.d = call.d + 1
   call.w, call.q, call.t, call.n, call.z, call.p = worker, slot_us, number, nil, nil, nil
+  call.c = epoch_load().tail > 0 and epoch_load().tail or nil
   local member = call_member(batch, call)
-  local lease = math.floor(slot_us / 1000) + lease_ms
+  local lease = math.floor(slot_us / 1000) + (call.f and doubt_lease_ms or lease_ms)
   redis.call('ZADD', KEY_CLAIMED, fmt(lease), member .. '/' .. worker)
   redis.call('HSET', key_dialing(batch.tenant), number, member)
   flying_set(batch, member, lease)
@@ -109,7 +123,7 @@ local function take_slot(trunk, tenant, batch, call, number, record, slot_us)
     resource.room = room(kind, resource) - 1
   end
   redis.call('ZINCRBY', key_flows_turn(trunk.id), math.floor(VT_UNIT / tenant.weight), tenant.id)
-  reply[#reply + 1] = { batch.id, fmt(call.ordinal), fmt(call.d), fmt(slot_us), fmt(call.a), record }
+  answer_call(batch.id, call, slot_us, call.a, record)
   issued[#issued + 1] = member .. '/' .. worker .. ' ' .. fmt(slot_us) .. ' ' .. fmt(call.a)
   calls = calls + 1
 end
@@ -129,14 +143,18 @@ end
 
 -- The next call of the lane by `f_ms`: a due retry, else the next fresh contact. Takes it off where it lay.
 local function lane_next_call(batch, f_ms)
-  local retry = redis.call('ZRANGE', key_retry(batch.id), '-inf', f_ms, 'BYSCORE', 'LIMIT', 0, 1)
+  local retry = redis.call('ZRANGE', key_retry(batch.id), '-inf', f_ms, 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
   if retry[1] then
     redis.call('ZREM', key_retry(batch.id), retry[1])
-    return call_read(batch, tonumber(retry[1]))
+    local call = call_read(batch, tonumber(retry[1]))
+    tail_doubt_retry(batch, call, tonumber(retry[2]))
+    return call
   end
   if batch.cursor < batch.total and batch.start_ms <= f_ms then
+    local call = { ordinal = batch.cursor, phase = 'due', a = 0, d = 0, is_fresh = true }
+    tail_doubt_fresh(batch, call)
     batch.cursor = batch.cursor + 1
-    return { ordinal = batch.cursor - 1, phase = 'due', a = 0, d = 0, is_fresh = true }
+    return call
   end
   return nil
 end
@@ -172,6 +190,9 @@ local function visit_lane(trunk, tenant, batch, lane, f_us)
     fail('ERR_STATE no contact ' .. batch.id .. '-' .. fmt(call.ordinal))
   end
   if redis.call('HEXISTS', key_dialing(tenant.id), number) == 1 then
+    if call.f then
+      call_write(batch, call) -- what is known of it, since it leaves the place that told so
+    end
     number_hold(batch, call, number)
     return false
   end
@@ -226,7 +247,7 @@ local function serve_trunk(trunk_id)
     return
   end
   pace_clip(trunk, horizon_us)
-  local f_us = math.max(NOW_US, trunk.tat_us or 0, trunk.hold_until_ms * 1000)
+  local f_us = math.max(NOW_US, closed_ms * 1000, trunk.tat_us or 0, trunk.hold_until_ms * 1000)
   while f_us <= limit_us and steps < max_steps and calls < max_calls do
     steps = steps + 1
     promote_flows(trunk, fmt(math.floor(f_us / 1000)))
@@ -256,7 +277,7 @@ local function serve_trunk(trunk_id)
   redis.call('ZADD', KEY_TRUNKS, fmt(math.ceil(f_us / 1000)), trunk_id)
 end
 
-while steps < max_steps and calls < max_calls do
+while closed_ms * 1000 <= limit_us and steps < max_steps and calls < max_calls do
   local head = redis.call('ZRANGE', KEY_TRUNKS, 0, 0, 'WITHSCORES')
   if not head[1] or tonumber(head[2]) * 1000 > limit_us then
     break

@@ -120,22 +120,6 @@ local function finish_ended(batch, call, result)
   return how == 'retry' and 'due' or 'final'
 end
 
--- Takes a due call off where it waits: the retries, or the calls held for its number.
-local function due_forget(batch, call)
-  if redis.call('ZREM', key_retry(batch.id), fmt(call.ordinal)) == 1 then
-    return
-  end
-  local record = redis.call('HGET', key_bucket(batch.id, 'contacts', call.ordinal), fmt(call.ordinal))
-  local number = contact_phone(record) or ''
-  local key, tail = key_held(batch.tenant), '/' .. batch.id .. '/' .. fmt(call.ordinal)
-  local members = redis.call('ZRANGEBYLEX', key, '[' .. number .. '/', '(' .. number .. '0', 'LIMIT', 0, HELD_WAKE)
-  for _, member in ipairs(members) do
-    if member:sub(-#tail) == tail then
-      redis.call('ZREM', key, member)
-    end
-  end
-end
-
 -- The truth about a dial that was given up as UNKNOWN or given back, before another has begun.
 local function settle_due(batch, call, result)
   if call.phase == 'claimed' then

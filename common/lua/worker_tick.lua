@@ -8,7 +8,8 @@
 -- ARGV[2]  most items settled (1..200): the bound of the script's work
 -- Returns  {now us, next ms or "" (when a tick has work again), next check ms or "" (call_checks), 0|1 (1: the bound was
 --           met, come again), reclaimed, summaries given up, calls ended by a cancel or an expiry, lost wakes, batches
---           expired, {batch, window, expiry ms or ""} of each that wants its next hours (batch_hours.lua)}
+--           expired, {batch, window, expiry ms or ""} of each that wants its next hours (batch_hours.lua), epoch, closed
+--           until ms or ""}
 -- Errors   ERR_INVALID
 -- Bound    O(items * log n)
 -- @include lib/pace.lua
@@ -282,4 +283,5 @@ batches_flush()
 resources_flush()
 local hours = hours_wanted()
 return { fmt(NOW_US), earliest(KEY_CLAIMED, KEY_ENDED, KEY_ENDING, KEY_PURGE, KEY_EXPIRIES, KEY_HOURS), earliest(KEY_LIVE),
-  budget <= 0 and 1 or 0, counts.reclaimed, counts.summaries, counts.cut, counts.lost, counts.expired, hours }
+  budget <= 0 and 1 or 0, counts.reclaimed, counts.summaries, counts.cut, counts.lost, counts.expired, hours,
+  fmt(epoch_load().number), epoch_load().closed_until_ms > 0 and fmt(epoch_load().closed_until_ms) or '' }

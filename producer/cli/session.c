@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/base/file.h"
+#include "common/base/limits.h"
 #include "common/redis/keys.h"
 #include "common/redis/redis_options.h"
 #include "common/redis/reply.h"
@@ -209,8 +210,10 @@ enum cli_exit session_open_cell(struct session *s, bool will_write)
         return refuse_schema(s, schema.text);
     if (schema.text[0] || !will_write)
         return CLI_DONE;
-    const struct redis_arg args[] = {redis_arg_str(KEY_SCHEMA), redis_arg_str(redis_run_id(s->redis))};
-    int rc = session_script(s, LUA_CELL_OPEN, args, 2, NULL, NULL);
+    char closed[REDIS_I64_LEN];
+    const struct redis_arg args[] = {redis_arg_str(KEY_SCHEMA), redis_arg_str(redis_run_id(s->redis)),
+                                     redis_arg_i64(LIMIT_CELL_CLOSED_MS, closed)};
+    int rc = session_script(s, LUA_CELL_OPEN, args, 3, NULL, NULL);
     if (rc == ERR_STATE)
         return refuse_schema(s, "of another kind");
     return rc == 0 ? CLI_DONE : CLI_FAILED;

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.engine import contact_record
+from tests.support.engine import contact_record, phone_of
 from tests.support.history import Rules, judge
-from tests.support.ledger import Entry, Ledger, phone_of
+from tests.support.ledger import Entry, Ledger
 from tests.support.witness import Delivery, read_log
 
 BATCH = "batch_c0_000001"
@@ -284,4 +284,4 @@ def test_the_log_of_a_carrier_that_was_killed_in_a_line_is_read_up_to_it(tmp_pat
 
 @pytest.mark.parametrize("number", (1234567, 15550100000, 999999999999999))
 def test_a_number_is_read_from_the_record_that_redis_keeps(number: int) -> None:
-    assert phone_of(contact_record(number, "c1")) == f"+{number}"
+    assert phone_of(contact_record(number, "c1")) == number

@@ -82,6 +82,7 @@ def test_with_redis_away_nothing_is_dialed_and_afterwards_nothing_is_lost(durabl
     wait_until(lambda: time.monotonic() >= slots_end)
     assert platform.count_creates() == dialed, "dialed while Redis was away"
     fleet.redis.start()
+    fleet.reopen()
     assert fleet.wait_final(batch, 20) == {"COMPLETED": 40}
     assert_placed_once(platform, 40)
 
@@ -143,6 +144,7 @@ def test_a_begun_dial_is_not_sent_without_redis(durable: Fleet, platform: Platfo
     assert verdicts(worker) in ([("NOT_SENT", "redis_away")], [("NOT_SENT", "late")])
     assert platform.count_creates() == 0
     fleet.redis.start()
+    fleet.reopen()
     create = platform.wait_creates(1)[0]
     assert create.dial == 2 and fleet.counters(batch)["attempts"] == 1
     platform.hang_up(create.call_id, worker.url)

@@ -282,7 +282,7 @@ def test_a_failed_batch_tells_why(empty: Engine) -> None:
 
 
 def test_a_cell_takes_the_first_schema_and_refuses_another(engine: Engine) -> None:
-    assert engine.scripts.run("cell_open", 1, "run") == b"1"
-    assert engine.scripts.run("cell_open", 1, "run") == b"1"
+    assert engine.open("run") == b"1"
+    assert engine.open("run") == b"1"
     with pytest.raises(redis.ResponseError, match="ERR_STATE"):
-        engine.scripts.run("cell_open", 2, "run")
+        engine.open("run", schema=2)

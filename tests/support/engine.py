@@ -29,6 +29,8 @@ from tests.support.waiting import wait_until
 
 HORIZON_US = 200_000
 LEASE_MS = 2_000
+DOUBT_LEASE_MS = 35_000
+CLOSED_MS = 14_000
 LATE_MS = 250
 POST_MS = 30_000
 LIFE_MS = 150_000
@@ -55,6 +57,17 @@ def contact_record(phone: int, contact_id: str = "", name: str = "") -> bytes:
     return record
 
 
+def phone_of(record: bytes) -> int:
+    """The number of a contact record: field 1, a varint."""
+    assert record[0] == 0x08, record[:8]
+    value, at = 0, 1
+    while True:
+        value |= (record[at] & 127) << (7 * (at - 1))
+        if record[at] < 128:
+            return value
+        at += 1
+
+
 def id_hash(contact_id: str) -> str:
     if not contact_id:
         return ""
@@ -71,6 +84,7 @@ class Slot:
     slot_us: int
     attempts: int
     record: bytes
+    doubt: int = 0  # first dial that the platform has to be asked for; 0: none
 
     @property
     def ref(self) -> tuple[str, int, int]:
@@ -195,9 +209,10 @@ class Engine:
 
     def claim(self, worker: str = "w1", calls: int = CLAIM_CALLS, steps: int = CLAIM_STEPS, request: str | None = None) -> Claim:
         request = request or f"r{next(self._requests)}"
-        reply = self.scripts.run("call_claim", worker, request, calls, steps, HORIZON_US, LEASE_MS)
+        reply = self.scripts.run("call_claim", worker, request, calls, steps, HORIZON_US, LEASE_MS, DOUBT_LEASE_MS)
         slots = [
-            Slot(row[0].decode(), int(row[1]), int(row[2]), int(row[3]), int(row[4]), row[5]) for row in reply[3:]
+            Slot(row[0].decode(), int(row[1]), int(row[2]), int(row[3]), int(row[4]), row[5], int(row[6] or 0))
+            for row in reply[3:]
         ]
         return Claim(int(reply[0]), int(reply[1]) if reply[1] else None, reply[2] == 1, slots)
 
@@ -280,11 +295,39 @@ class Engine:
             "next_check_ms": int(reply[2]) if reply[2] else None,
             "more": reply[3] == 1,
             **dict(zip(names, (int(value) for value in reply[4:9]))),
+            "epoch": int(reply[10]),
+            "closed_until_ms": int(reply[11]) if reply[11] else None,
         }
 
     def hours_wanted(self, worker: str = "w1") -> list[tuple[str, ...]]:
         """The batches that a tick hands out to have more of their window published: (batch, window, expiry ms)."""
         return [tuple(item.decode() for item in row) for row in self.scripts.run("worker_tick", worker, 100)[9]]
+
+    def open(self, run_id: str, schema: int = 1, close_for_ms: int = CLOSED_MS) -> bytes:
+        """A process makes the acquaintance of the cell."""
+        return self.scripts.run("cell_open", schema, run_id, close_for_ms)
+
+    def close(self, seen_ms: int, close_for_ms: int = CLOSED_MS) -> tuple[int, int | None]:
+        """A worker saw Redis's clock step forward after `seen_ms`: epoch, and until when the cell is closed."""
+        epoch, until, _ = self.scripts.run("cell_close", seen_ms, close_for_ms)
+        return int(epoch), int(until) if until else None
+
+    def doubt(self, slot: Slot, what: str, due_in_ms: int = 0, worker: str = "w1") -> str:
+        return self.scripts.run("call_doubt", worker, *slot.ref, what, self.now_ms() + due_in_ms)[0].decode()
+
+    def reassert_args(
+        self, slot: Slot, *, dial: int = 0, attempt: int = 0, begin_ago_ms: int = 1000, provider_id: str = "p1",
+        by_number: bool = False,
+    ) -> list[Any]:
+        """A dial as its worker tells it again; the slot's own dial and attempt where not given."""
+        begin_ms = self.now_ms() - begin_ago_ms
+        phone = str(phone_of(slot.record))
+        facts = [dial or slot.dial, attempt or slot.attempts + 1, begin_ms, begin_ms + LIFE_MS, begin_ms + POST_MS]
+        return [slot.batch, slot.ordinal, *facts, phone, provider_id, int(by_number)]
+
+    def reassert(self, slots: Iterable[Slot], worker: str = "w1", **facts: Any) -> list[str]:
+        args = [item for slot in slots for item in self.reassert_args(slot, **facts)]
+        return [item.decode() for item in self.scripts.run("cell_reassert", worker, *args)]
 
     def checks(self, calls: int = 32, lease_ms: int = 10_000) -> list[list[bytes]]:
         return self.scripts.run("call_checks", calls, lease_ms)[2:]

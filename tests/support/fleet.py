@@ -170,6 +170,12 @@ class Fleet:
 
     # ---- time that passes by decree ----
 
+    def reopen(self, epoch: int = 2, cell: str = "") -> None:
+        """The cell was closed, and that is over now."""
+        engine = self.engine(cell)
+        wait_until(lambda: engine.hash("cell").get("epoch") == str(epoch), what=f"the cell is in epoch {epoch}")
+        self.client.hset(engine.key("cell"), "closed_until", engine.now_ms())
+
     def make_check_due(self, batch: str, ordinal: int = 0) -> None:
         """The live call's next check is now: what waiting for it would bring."""
         engine, state = self._engine_of(batch), self.state(batch, ordinal)

@@ -8,6 +8,8 @@ import dataclasses
 
 import redis
 
+from tests.support.engine import phone_of
+
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
@@ -30,17 +32,6 @@ class Ledger:
     entries: list[Entry]
 
 
-def phone_of(record: bytes) -> str:
-    """The number of a contact record (proto/carillon/v1/contact.proto): field 1, a varint."""
-    assert record[0] == 0x08, record[:8]
-    value, shift, at = 0, 0, 1
-    while True:
-        value |= (record[at] & 127) << shift
-        if record[at] < 128:
-            return f"+{value}"
-        shift, at = shift + 7, at + 1
-
-
 def read_ledger(client: redis.Redis, batch: str) -> Ledger:
     """`client` gives bytes. Reads the whole batch: for campaigns of tests."""
     prefix = f"carillon:{{{batch.split('_')[1]}}}:batch:{batch}"
@@ -52,6 +43,6 @@ def read_ledger(client: redis.Redis, batch: str) -> Ledger:
             text = states.get(ordinal, b"phase=due").decode()
             state = dict(part.split("=", 1) for part in text.split(" "))
             entries.append(
-                Entry(phone_of(record), state["phase"], state.get("x", ""), int(state.get("a", 0)), state.get("p", ""))
+                Entry(f"+{phone_of(record)}", state["phase"], state.get("x", ""), int(state.get("a", 0)), state.get("p", ""))
             )
     return Ledger(batch, fields.get("state", ""), int(fields.get("seq", 0)), entries)

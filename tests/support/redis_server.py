@@ -106,6 +106,19 @@ class RedisServer:
         """SIGKILL: the server gets no chance to write or say anything."""
         self._end(signal.SIGKILL)
 
+    def _aof(self) -> pathlib.Path:
+        """The file that new writes are appended to."""
+        return max((self.directory / "appendonlydir").glob("*.incr.aof"), key=lambda path: path.stat().st_mtime_ns)
+
+    def mark_tail(self) -> int:
+        """From here on, what is written is the tail that kill_and_lose_tail() loses."""
+        return self._aof().stat().st_size
+
+    def kill_and_lose_tail(self, mark: int) -> None:
+        """What the loss of its machine does: SIGKILL, and the append-only file ends where `mark` was taken."""
+        self.kill()
+        os.truncate(self._aof(), mark)
+
     def terminate(self) -> None:
         """SIGTERM: it shuts down in order. The data stay for restart()."""
         self._end(signal.SIGTERM)

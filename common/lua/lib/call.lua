@@ -1,5 +1,6 @@
 -- @include scheduler.lua
 -- @include contact.lua
+-- @include epoch.lua
 -- One call: its state text, its transitions, what it holds while it is on its way.
 --
 -- The state text is for scripts and people alike: "phase=live a=1 d=2 w=w1 b=1763..." (docs/redis-keys.md):
@@ -8,8 +9,9 @@
 --   x last outcome  n next time (ms)  l last dial begun  g 1: that dial was given back, its attempt is not charged
 --   m 1: its platform keeps no token, so its number's calls are recorded in placed:<number>
 --   k queued at the platform (ms)  y 1: to be stopped, because it would ring outside its batch's hours
+--   f first dial in doubt  c tail epoch of the last claim (lib/epoch.lua)
 local CALL_FIELDS = { 'phase', 'a', 'd', 'l', 'w', 'q', 't', 'b', 'h', 'p', 'z', 's', 'e', 'u', 'x', 'n', 'g', 'm', 'k',
-  'y' }
+  'y', 'f', 'c' }
 
 local function call_read(batch, ordinal)
   local text = redis.call('HGET', key_bucket(batch.id, 'state', ordinal), fmt(ordinal))
@@ -18,7 +20,7 @@ local function call_read(batch, ordinal)
     for name, value in text:gmatch('(%w+)=(%S*)') do
       call[name] = value
     end
-    call.a, call.d, call.l = tonumber(call.a) or 0, tonumber(call.d) or 0, tonumber(call.l)
+    call.a, call.d, call.l, call.f = tonumber(call.a) or 0, tonumber(call.d) or 0, tonumber(call.l), tonumber(call.f)
   end
   return call
 end
@@ -50,6 +52,9 @@ local function call_move(batch, call, event)
     batch.outcomes[call.x] = (batch.outcomes[call.x] or 0) + 1
   end
   batch[from_counter] = batch[from_counter] - 1
+  if to == 'due' then
+    tail_doubt_due(call)
+  end
   call.phase = to
 end
 
@@ -114,15 +119,25 @@ local function number_hold(batch, call, number)
   redis.call('ZADD', KEY_PARKED, 'NX', NOW_MS, 'h/' .. batch.tenant)
 end
 
+-- A call that was held before the tail was lost may have been woken and begun in it.
+local function held_doubt(batch, ordinal, since_ms)
+  if since_ms <= epoch_load().tail_ms then
+    local call = call_read(batch, ordinal)
+    tail_doubt_due(call)
+    call_write(batch, call)
+  end
+end
+
 -- All that wait for the number become due: the first one claimed takes it, the others are held again. Waking only one
 -- would leave the rest stuck behind a paused batch.
 local function number_wake(tenant_id, number)
   local key = key_held(tenant_id)
   local members = redis.call('ZRANGEBYLEX', key, '[' .. number .. '/', '(' .. number .. '0', 'LIMIT', 0, HELD_WAKE)
   for _, member in ipairs(members) do
-    local batch_id, ordinal = member:match('^%d+/%d+/([^/]+)/(%d+)$')
+    local since_ms, batch_id, ordinal = member:match('^%d+/(%d+)/([^/]+)/(%d+)$')
     local batch = batch_load(batch_id)
     if batch then
+      held_doubt(batch, tonumber(ordinal), tonumber(since_ms))
       retry_add(batch, { ordinal = tonumber(ordinal) }, NOW_MS)
     end
     redis.call('ZREM', key, member)
@@ -131,6 +146,22 @@ local function number_wake(tenant_id, number)
     wake_workers()
   end
   return #members
+end
+
+-- Takes a due call off where it waits: the retries, or the calls held for its number.
+local function due_forget(batch, call)
+  if redis.call('ZREM', key_retry(batch.id), fmt(call.ordinal)) == 1 then
+    return
+  end
+  local record = redis.call('HGET', key_bucket(batch.id, 'contacts', call.ordinal), fmt(call.ordinal))
+  local number = contact_phone(record) or ''
+  local key, tail = key_held(batch.tenant), '/' .. batch.id .. '/' .. fmt(call.ordinal)
+  local members = redis.call('ZRANGEBYLEX', key, '[' .. number .. '/', '(' .. number .. '0', 'LIMIT', 0, HELD_WAKE)
+  for _, member in ipairs(members) do
+    if member:sub(-#tail) == tail then
+      redis.call('ZREM', key, member)
+    end
+  end
 end
 
 local function number_free(batch, call)
@@ -198,7 +229,7 @@ end
 
 -- The contact's last word: counted, told, and the batch ended where it was the last. `call.x` is its outcome.
 local function call_finalize(batch, call, is_told)
-  for _, field in ipairs({ 'w', 'q', 'h', 'n', 'z', 'm', 'k', 'y' }) do
+  for _, field in ipairs({ 'w', 'q', 'h', 'n', 'z', 'm', 'k', 'y', 'f' }) do
     call[field] = nil
   end
   call_move(batch, call, 'finish')

@@ -12,6 +12,10 @@ local CALL_TRANSITIONS = {
   { 'ended', 'finish', 'final' },
   { 'ended', 'retry', 'due' },
   { 'due', 'finish', 'final' },
+  { 'due', 'reassert', 'live' },
+  { 'claimed', 'reassert', 'live' },
+  { 'live', 'reassert', 'live' },
+  { 'ended', 'reassert', 'live' },
 }
 
 local BATCH_TRANSITIONS = {

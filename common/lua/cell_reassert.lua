@@ -1,0 +1,146 @@
+#!lua flags=allow-oom
+-- Makes Redis know again of dials that it may have forgotten with its lost tail: a worker tells those that it has begun,
+-- and those that it found at the platform. due | claimed | live | ended (of an older dial) -> live, with everything that
+-- the begin wrote. What became of them comes by callback or lookup.
+--
+-- KEYS[1]  cell prefix
+-- ARGV[1]  worker id
+-- ARGV[2..] batch, ordinal, dial, attempt (its number), begin ms, hard deadline ms, next check ms, telephone number,
+--          provider id or "", by number (1|0, as call_begin takes it) of each dial; at most 64 dials
+-- Returns  {"restored" | "known" | "newer" | "over" | "gone" | "far", ...} in the order asked. known: Redis has the dial,
+--          whatever became of it; newer: a later one was begun; over: the contact has its last outcome already; gone: Redis
+--          has no such contact (its batch went with the tail); far: farther beyond the cursor than any tail reaches
+-- Errors   ERR_INVALID
+-- Bound    O(dials * log n), and the contacts that the cursors are moved over: at most 4,096 in all
+-- Again    answers "known" and changes nothing
+-- @include lib/pace.lua
+local FIELDS = 10
+local SKIPS = 4096
+local worker = check_id(ARGV[1], 64, 'worker')
+if (#ARGV - 1) % FIELDS ~= 0 or #ARGV > 1 + FIELDS * 64 then
+  return redis.error_reply('ERR_INVALID dials')
+end
+
+local function read_dial(at)
+  local dial = {
+    batch = check_id(ARGV[at], 48, 'batch'), ordinal = check_number(ARGV[at + 1], 'ordinal'),
+    number = check_number(ARGV[at + 2], 'dial'), attempt = check_number(ARGV[at + 3], 'attempt'),
+    begin_ms = check_number(ARGV[at + 4], 'begin'), hard_ms = check_number(ARGV[at + 5], 'deadline'),
+    check_ms = check_number(ARGV[at + 6], 'check'), phone = ARGV[at + 7], provider_id = ARGV[at + 8],
+    is_by_number = check_number(ARGV[at + 9], 'by number') == 1,
+  }
+  if not dial.phone:match('^%d+$') or #dial.phone > 15 or dial.number < 1 or dial.attempt < 1 then
+    fail('ERR_INVALID dial')
+  end
+  if dial.provider_id ~= '' and (#dial.provider_id > 128 or not dial.provider_id:match('^[\33-\126]+$')) then
+    fail('ERR_INVALID provider id')
+  end
+  return dial
+end
+
+-- Contacts between the cursor and `ordinal` may have been claimed in the tail too: the cursor passes them, and they wait
+-- among the retries, in doubt.
+local skips = 0
+local function cursor_pass(batch, ordinal)
+  while batch.cursor < ordinal do
+    local call = { ordinal = batch.cursor, phase = 'due', a = 0, d = 0, n = NOW_MS, f = 1 }
+    call_write(batch, call)
+    redis.call('ZADD', key_retry(batch.id), fmt(NOW_MS), fmt(call.ordinal))
+    batch.cursor = batch.cursor + 1
+    skips = skips + 1
+  end
+  batch.cursor = math.max(batch.cursor, ordinal + 1)
+end
+
+-- The number is this dial's now. Another call that Redis takes to hold it must be over: it is looked up at once.
+local function take_number(batch, member, phone)
+  local holder = redis.call('HGET', key_dialing(batch.tenant), phone)
+  if holder and holder ~= member then
+    redis.call('ZADD', KEY_LIVE, 'XX', fmt(NOW_MS), holder)
+  end
+  redis.call('HSET', key_dialing(batch.tenant), phone, member)
+end
+
+-- Where Redis had the call until now, it leaves.
+local function leave(batch, call, was)
+  if was.phase == 'due' then
+    due_forget(batch, call)
+  elseif was.phase == 'claimed' then
+    redis.call('ZREM', KEY_CLAIMED, was.member .. '/' .. was.owner)
+  else
+    redis.call('ZREM', was.phase == 'live' and KEY_LIVE or KEY_ENDED, was.member)
+  end
+  if was.member ~= call_member(batch, call) then
+    flying_drop(batch, was.member)
+  end
+end
+
+local function note_begun(batch)
+  if batch.state == 'scheduled' then
+    batch_move(batch, 'start')
+  end
+  if batch.state == 'pending' then
+    batch_move(batch, 'begin')
+    batch.started_ms = batch.started_ms or NOW_MS
+  end
+end
+
+local function restore(batch, call, dial)
+  local was = { phase = call.phase, member = call_member(batch, call), owner = call.w or '' }
+  if call.is_fresh and call.ordinal >= batch.cursor then
+    cursor_pass(batch, call.ordinal)
+  end
+  batch.attempts = batch.attempts + dial.attempt - call.a
+  batch.dials = batch.dials + math.max(0, dial.number - call.d)
+  call.a, call.d, call.l = dial.attempt, dial.number, dial.number
+  call.w, call.q, call.t, call.b, call.h = worker, dial.begin_ms * 1000, dial.phone, dial.begin_ms, dial.hard_ms
+  call.p = dial.provider_id ~= '' and dial.provider_id or nil
+  for _, field in ipairs({ 'z', 's', 'e', 'u', 'n', 'g', 'k', 'y', 'f' }) do
+    call[field] = nil
+  end
+  call.m = dial.is_by_number and 1 or nil
+  call.c = epoch_load().tail > 0 and epoch_load().tail or nil
+  local member = call_member(batch, call)
+  redis.call('ZADD', KEY_LIVE, fmt(math.min(dial.check_ms, dial.hard_ms)), member)
+  flying_set(batch, member, dial.hard_ms)
+  take_number(batch, member, dial.phone)
+  placed_note(batch, call, call.p)
+  call_move(batch, call, 'reassert')
+  call_write(batch, call)
+  attempt_log(batch, call, table.concat({ 'd=' .. fmt(dial.number), 'a=' .. fmt(dial.attempt), 'q=' .. fmt(call.q),
+    'b=' .. fmt(call.q), 'w=' .. worker, 'via=reassert' }, ' '))
+  leave(batch, call, was)
+  note_begun(batch)
+  touch_lane(batch)
+end
+
+local function reassert(dial)
+  local batch = batch_load(dial.batch)
+  if not batch or batch.sealed ~= '1' or dial.ordinal < 0 or dial.ordinal >= batch.total then
+    return 'gone'
+  end
+  local call = call_read(batch, dial.ordinal)
+  if call.l == dial.number then
+    return 'known'
+  elseif (call.l or 0) > dial.number then
+    return 'newer'
+  elseif call.phase == 'final' or (batch_is_cut(batch) and call.is_fresh and dial.ordinal >= batch.cursor) then
+    return 'over'
+  elseif skips + dial.ordinal - batch.cursor > SKIPS then
+    return 'far'
+  end
+  restore(batch, call, dial)
+  return 'restored'
+end
+
+local dials = {}
+for at = 2, #ARGV, FIELDS do
+  dials[#dials + 1] = read_dial(at)
+end
+local reply = {}
+for _, dial in ipairs(dials) do
+  reply[#reply + 1] = reassert(dial)
+end
+batches_flush()
+resources_flush()
+return reply

@@ -1,0 +1,97 @@
+-- @include cell.lua
+-- The cell's epoch counts its closings. A closed cell hands out no calls and lets none begin, while workers tell again
+-- what they hold (cell_reassert): after another Redis than before, or one whose clock jumped, what it says of calls on
+-- their way may be old. Everything else goes on.
+--
+-- A Redis that was killed, or another that took its place, may have lost its last second or two: the tail. What the tail
+-- held was true all the same. So each call is in doubt at its first claim after such a closing if it could have been
+-- claimed and begun in the tail: `f` in its state is the first of its dial numbers that may have been used, and call_begin
+-- refuses it until somebody has asked the platform for those (call_doubt). `c` is the tail epoch of a call's last claim,
+-- by which its first claim after the closing is known.
+local KEY_CELL = P .. 'cell'
+local TAIL_MS = 2000 -- "everysec" writes once a second; a slow disk makes that two
+local TAIL_AHEAD_MS = 200 -- a claim hands out slots that far ahead
+
+local epoch_known
+
+-- number: of this epoch. closed_until_ms: 0 where the cell is open. tail: the epoch whose closing lost a tail, at tail_ms;
+-- 0 where none ever did.
+local function epoch_load()
+  if not epoch_known then
+    local values = redis.call('HMGET', KEY_CELL, 'epoch', 'closed_ms', 'closed_until', 'tail_epoch', 'tail_ms')
+    local closed_ms = tonumber(values[2]) or 0
+    epoch_known = {
+      number = tonumber(values[1]) or 1, closed_ms = closed_ms,
+      -- A clock that was set back below the closing must not keep the cell closed for as long as it was set back.
+      closed_until_ms = closed_ms <= NOW_MS and tonumber(values[3]) or 0,
+      tail = tonumber(values[4]) or 0, tail_ms = tonumber(values[5]) or 0,
+    }
+    if epoch_known.closed_until_ms <= NOW_MS then
+      epoch_known.closed_until_ms = 0
+    end
+  end
+  return epoch_known
+end
+
+-- Closes the cell for `for_ms`. `by`: "run_id" (the tail may be lost) or "clock".
+local function epoch_close(by, for_ms)
+  local number = epoch_load().number + 1
+  redis.call('HSET', KEY_CELL, 'epoch', fmt(number), 'closed_ms', fmt(NOW_MS), 'closed_until', fmt(NOW_MS + for_ms),
+    'closed_by', by)
+  if by == 'run_id' then
+    redis.call('HSET', KEY_CELL, 'tail_epoch', fmt(number), 'tail_ms', fmt(NOW_MS))
+  end
+  epoch_known = nil
+end
+
+-- True where the call was not claimed since the tail was lost, and is not known to be in doubt yet.
+local function tail_may_hold(call)
+  return not call.f and (tonumber(call.c) or 0) ~= epoch_load().tail
+end
+
+-- How many calls of the batch may have been claimed in the tail: what its rate allows. Reckoned at the batch's first
+-- visit after the closing: that many of its next fresh contacts, and of its retries that were due before, are in doubt.
+local function tail_enter(batch)
+  local tail = epoch_load()
+  if (batch.tail_epoch or 0) == tail.tail then
+    return
+  end
+  local created_ms = tonumber(redis.call('HGET', key_batch(batch.id), 'created_ms')) or 0
+  local most = math.ceil(batch.cps * (TAIL_MS + TAIL_AHEAD_MS) / 1000) + 1
+  if created_ms > tail.tail_ms then
+    most = 0
+  end
+  batch.tail_epoch, batch.tail_cursor, batch.tail_due = tail.tail, batch.cursor + most, most
+end
+
+-- A call of the retries, due since `due_ms`, is being claimed.
+local function tail_doubt_retry(batch, call, due_ms)
+  local tail = epoch_load()
+  if tail.tail == 0 then
+    return
+  end
+  tail_enter(batch)
+  if due_ms <= tail.tail_ms + TAIL_AHEAD_MS and tail_may_hold(call) and batch.tail_due > 0 then
+    batch.tail_due = batch.tail_due - 1
+    call.f = call.d + 1
+  end
+end
+
+-- The same for a fresh contact.
+local function tail_doubt_fresh(batch, call)
+  if epoch_load().tail == 0 then
+    return
+  end
+  tail_enter(batch)
+  if call.ordinal < batch.tail_cursor then
+    call.f = 1
+  end
+end
+
+-- A call becomes due again that was claimed before the tail was lost: its next dial may have been begun in it, and so may
+-- this one where it was only claimed.
+local function tail_doubt_due(call)
+  if tail_may_hold(call) then
+    call.f = call.phase == 'claimed' and call.d or call.d + 1
+  end
+end

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/doubt.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/domain/phone.h"
+#include "common/domain/token.h"
+#include "common/metrics/metrics.h"
+#include "common/redis/script.h"
+#include "worker/dispatch.h"
+#include "worker/outbox.h"
+#include "worker/place.h"
+#include "worker/reassert.h"
+
+#define FIELDS 5
+#define LATER_MS 5000 /* until a platform that could not be asked is asked again */
+#define LATER_MOST_MS 60000
+
+struct doubt {
+    struct worker_cell *cell;
+    struct worker *worker;
+    doubt_fn fn;
+    void *arg;
+    struct redis_arg prologue[1];
+    struct outbox_spec spec;
+    struct outbox *outbox;
+};
+
+static struct doubt *doubt_of(const struct dial *dial)
+{
+    return dispatch_doubt(dial->dispatch);
+}
+
+static void end(struct dial *dial, bool may_begin)
+{
+    struct doubt *d = doubt_of(dial);
+    d->fn(dial, may_begin, d->arg);
+}
+
+/* ---- telling Redis ---- */
+
+static void on_told(const struct redisReply *reply, const struct redisReply *whole, int err, void *arg)
+{
+    (void)whole;
+    struct dial *dial = arg;
+    const char *word = "";
+    size_t len;
+    if (err == 0)
+        err = reply_str(reply, &word, &len);
+    if (err != 0)
+        log_error("doubt.refused_by_script", log_str("batch", dial->batch_id),
+                  log_i64("ordinal", (int64_t)dial->ordinal), log_err(err));
+    end(dial, err == 0 && strcmp(word, "cleared") == 0);
+}
+
+/* `what`: "absent", or "later" with when that is. */
+static void tell(struct doubt *d, struct dial *dial, const char *what, int64_t due_ms)
+{
+    char space[3][REDIS_I64_LEN];
+    const struct redis_arg args[FIELDS] = {
+        redis_arg_str(dial->batch_id),         redis_arg_i64((int64_t)dial->ordinal, space[0]),
+        redis_arg_i64(dial->number, space[1]), redis_arg_str(what),
+        redis_arg_i64(due_ms, space[2]),
+    };
+    if (outbox_add(d->outbox, args, on_told, dial) != 0)
+        end(dial, false); /* its lease gives it back */
+}
+
+static void tell_absent(struct doubt *d, struct dial *dial)
+{
+    tell(d, dial, "absent", 0);
+}
+
+static void tell_later(struct doubt *d, struct dial *dial, int64_t due_ms)
+{
+    log_info("doubt.later", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal),
+             log_i64("due_ms", due_ms));
+    dispatch_expect(dial->dispatch, due_ms);
+    tell(d, dial, "later", due_ms);
+}
+
+static void on_restored(const struct redisReply *reply, const struct redisReply *whole, int err, void *arg)
+{
+    (void)reply;
+    (void)whole;
+    struct dial *dial = arg;
+    if (err != 0)
+        log_error("doubt.refused_by_script", log_str("batch", dial->batch_id),
+                  log_i64("ordinal", (int64_t)dial->ordinal), log_err(err));
+    end(dial, false);
+}
+
+/* When it began is not known better than "before the tail was lost". */
+static void tell_found(struct doubt *d, struct dial *dial)
+{
+    const struct doubt_state *doubt = &dial->doubt;
+    int64_t now_us = clock_mono_us(), now_ms = worker_cell_now_ms(d->cell);
+    struct begun_dial found = {
+        .ordinal = dial->ordinal,
+        .number = doubt->found,
+        .attempt = dial->attempts + (int32_t)doubt->n_found,
+        .phone = dial->contact.phone,
+        .begin_us = now_us - (now_ms - doubt->tail_ms) * 1000,
+        .answer_by_us = now_us,
+        .life_ms = place_life_ms(dial->batch),
+    };
+    memcpy(found.batch_id, dial->batch_id, sizeof found.batch_id);
+    memcpy(found.provider_id, doubt->provider_id, sizeof found.provider_id);
+    log_warn("doubt.found", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal),
+             log_i64("dial", doubt->found));
+    if (reassert_tell(d->cell->reassert, &found, on_restored, dial) != 0)
+        end(dial, false);
+}
+
+/* ---- asking the platform ---- */
+
+static void look(struct doubt *d, struct dial *dial);
+
+/* All were asked for, or one could not be. */
+static void conclude(struct doubt *d, struct dial *dial, int64_t again_ms)
+{
+    int64_t now_ms = worker_cell_now_ms(d->cell);
+    if (dial->doubt.n_found > 0)
+        tell_found(d, dial);
+    else if (again_ms == 0 || now_ms >= dial->doubt.tail_ms + place_life_ms(dial->batch))
+        tell_absent(d, dial); /* at the latest when a call of that time must be over */
+    else
+        tell_later(d, dial, now_ms + again_ms);
+}
+
+static int64_t again_ms(const struct provider_answer *answer)
+{
+    if (answer->retry_after_ms < LATER_MS)
+        return LATER_MS;
+    return answer->retry_after_ms < LATER_MOST_MS ? answer->retry_after_ms : LATER_MOST_MS;
+}
+
+static void on_answer(const struct provider_answer *answer, void *arg)
+{
+    struct dial *dial = arg;
+    struct doubt *d = doubt_of(dial);
+    struct doubt_state *doubt = &dial->doubt;
+    if (answer->found == PROVIDER_FAILED) {
+        log_warn("doubt.failed", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal),
+                 log_i64("status", answer->http_status), log_str("reason", answer->reason));
+        conclude(d, dial, again_ms(answer));
+        return;
+    }
+    if (answer->found == PROVIDER_FOUND) {
+        doubt->n_found++;
+        doubt->found = doubt->first + doubt->asked;
+        memcpy(doubt->provider_id, answer->result->provider_id, sizeof doubt->provider_id);
+    }
+    if (++doubt->asked < LIMIT_DOUBT_DIALS)
+        look(d, dial);
+    else
+        conclude(d, dial, 0);
+}
+
+static int start_lookup(struct doubt *d, struct dial *dial)
+{
+    const struct trunk_settings *trunk = dial->batch->trunk;
+    char token[LIMIT_TOKEN_LEN + 1], to[PHONE_TEXT_LEN + 1], from[PHONE_TEXT_LEN + 1];
+    int rc = token_make(seal_token_key(d->worker->keys), dial->batch_id, dial->ordinal,
+                        dial->doubt.first + dial->doubt.asked, token);
+    if (rc != 0)
+        return rc;
+    phone_format(dial->contact.phone, to);
+    settings_caller_id(dial->batch, dial->ordinal, from);
+    const struct provider_lookup lookup = {.token = token, .to = to, .from = from, .begin_ms = dial->doubt.tail_ms};
+    metric_add(d->worker->metrics.lookups, 1);
+    return provider_http_lookup(d->worker->provider, trunk->profile, &trunk->provider, &lookup, on_answer, dial, NULL);
+}
+
+static void look(struct doubt *d, struct dial *dial)
+{
+    int rc = start_lookup(d, dial);
+    if (rc == 0)
+        return;
+    log_warn("doubt.not_asked", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal),
+             log_err(rc));
+    conclude(d, dial, LATER_MS);
+}
+
+/* That a platform does not know a call counts only when it has had the time to know it. */
+void doubt_settle(struct doubt *d, struct dial *dial)
+{
+    const struct trunk_settings *trunk = dial->batch->trunk;
+    int64_t counts_ms = dial->doubt.tail_ms + trunk->lookup_absent_after_ms;
+    metric_add(d->worker->metrics.doubts, 1);
+    if (worker_cell_now_ms(d->cell) < counts_ms)
+        tell_later(d, dial, counts_ms);
+    else if (!provider_profile_can_lookup(trunk->profile))
+        conclude(d, dial, LATER_MOST_MS);
+    else
+        look(d, dial);
+}
+
+void doubt_flush(struct doubt *d)
+{
+    outbox_flush(d->outbox);
+}
+
+int doubt_create(struct worker_cell *cell, doubt_fn fn, void *arg, struct doubt **ret_doubt)
+{
+    struct doubt *d = calloc(1, sizeof *d);
+    if (!d)
+        return ERR_NOMEM;
+    d->cell = cell;
+    d->worker = cell->worker;
+    d->fn = fn;
+    d->arg = arg;
+    d->prologue[0] = redis_arg_str(d->worker->id);
+    d->spec = (struct outbox_spec){.script = LUA_CALL_DOUBT,
+                                   .fields = FIELDS,
+                                   .most = LIMIT_SCRIPT_CALLS,
+                                   .prologue = d->prologue,
+                                   .n_prologue = 1};
+    int rc = outbox_create(d->worker->loop, d->worker->redis, cell->prefix, &d->spec, &d->outbox);
+    if (rc != 0) {
+        doubt_free(d);
+        return rc;
+    }
+    *ret_doubt = d;
+    return 0;
+}
+
+void doubt_free(struct doubt *d)
+{
+    if (!d)
+        return;
+    outbox_free(d->outbox);
+    free(d);
+}

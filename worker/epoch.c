@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/epoch.h"
+
+#include "common/base/log.h"
+#include "common/redis/script.h"
+#include "worker/reassert.h"
+
+#define SCRIPT_DEADLINE_MS 3000
+
+bool clock_watch_note(struct clock_watch *watch, int64_t asked_us, int64_t answered_us, int64_t redis_now_us)
+{
+    int64_t least_us = redis_now_us - answered_us, most_us = redis_now_us - asked_us;
+    bool has_jumped = watch->redis_us != 0 && least_us - watch->most_ahead_us > LIMIT_CLOCK_STEP_MS * INT64_C(1000);
+    watch->most_ahead_us = most_us;
+    watch->redis_us = redis_now_us;
+    return has_jumped;
+}
+
+static void on_closed(const struct redisReply *reply, int err, void *arg)
+{
+    struct worker_cell *cell = arg;
+    int64_t epoch, until_ms = 0;
+    if (err == 0)
+        err = reply_to_err(reply);
+    if (err == 0)
+        err = reply_i64(reply_at(reply, 0), &epoch);
+    if (err != 0) {
+        log_error("cell.not_closed", log_str("cell", cell->id), log_err(err));
+        return;
+    }
+    if (reply_i64(reply_at(reply, 1), &until_ms) != 0)
+        until_ms = 0;
+    epoch_heard(cell, epoch, until_ms);
+}
+
+static void close_cell(struct worker_cell *cell, int64_t seen_us)
+{
+    char seen[REDIS_I64_LEN], closed[REDIS_I64_LEN];
+    const struct redis_arg args[] = {redis_arg_i64(seen_us / 1000, seen), redis_arg_i64(LIMIT_CELL_CLOSED_MS, closed)};
+    int rc =
+        script_run(cell->worker->redis, LUA_CELL_CLOSE, cell->prefix, args, 2, SCRIPT_DEADLINE_MS, on_closed, cell);
+    if (rc != 0)
+        log_error("cell.not_closed", log_str("cell", cell->id), log_err(rc));
+}
+
+void epoch_watch(struct worker *worker, int64_t asked_us, int64_t answered_us, int64_t redis_now_us)
+{
+    int64_t seen_us = worker->clock_watch.redis_us;
+    if (!clock_watch_note(&worker->clock_watch, asked_us, answered_us, redis_now_us))
+        return;
+    log_warn("redis.clock_jumped", log_i64("from_ms", seen_us / 1000), log_i64("to_ms", redis_now_us / 1000));
+    for (size_t i = 0; i < worker->n_cells; i++)
+        close_cell(&worker->cells[i], seen_us);
+}
+
+void epoch_heard(struct worker_cell *cell, int64_t epoch, int64_t closed_until_ms)
+{
+    if (cell->epoch == epoch)
+        return;
+    bool is_first = cell->epoch == 0;
+    cell->epoch = epoch;
+    if (closed_until_ms != 0)
+        log_warn("cell.closed", log_str("cell", cell->id), log_i64("epoch", epoch),
+                 log_i64("until_ms", closed_until_ms));
+    if (!is_first)
+        reassert_all(cell->reassert);
+}

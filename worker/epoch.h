@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The epochs of the cells: a cell is closed for LIMIT_CELL_CLOSED_MS when its Redis is another than before
+ * (cell_open.lua sees to that), or when Redis's clock jumps forward against this worker's monotonic one, which is
+ * watched here. A worker that hears of a new epoch re-asserts what it has begun.
+ */
+#ifndef CARILLON_WORKER_EPOCH_H
+#define CARILLON_WORKER_EPOCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "worker/worker.h"
+
+/* Redis read its clock, as `redis_now_us`, for a command that was asked for at `asked_us` and whose answer has just
+ * come (both monotonic). A jump of more than LIMIT_CLOCK_STEP_MS closes every cell of this worker. */
+void epoch_watch(struct worker *worker, int64_t asked_us, int64_t answered_us, int64_t redis_now_us);
+
+/* Redis told the cell's epoch, and until when it is closed (Redis's clock; 0: it is open). */
+void epoch_heard(struct worker_cell *cell, int64_t epoch, int64_t closed_until_ms);
+
+/* The watch as a pure rule, for its test: takes note, and says whether the clock jumped. When Redis read its clock lies
+ * between asking and answer, so a slow answer, or a process that stood still, never looks like a jump. */
+bool clock_watch_note(struct clock_watch *watch, int64_t asked_us, int64_t answered_us, int64_t redis_now_us);
+
+#endif
