@@ -174,6 +174,26 @@ def test_a_worker_killed_in_the_middle_loses_no_call_and_repeats_none(make_stack
     assert_sound(judged(stack, batch, numbers))
 
 
+def test_redis_that_loses_its_last_second_together_with_a_worker_rings_nobody_twice(make_stack) -> None:
+    """What the loss of Redis's machine does: calls that were placed are in no data. One worker tells its own again; those of
+    the dead one are found by asking the platform."""
+    stack = make_stack(workers=2, talk_ms=300)
+    numbers = phone_numbers(90)
+    batch = stack.submit(numbers, maxCallsPerSecond=LIMIT, retryStrategy=SHORT, summaryWait=2, ringTimeout=5, maxCallDuration=60)
+    wait_until(lambda: len(creates(stack)) >= 20, 10.0, "calls are placed")
+    mark = stack.redis.mark_tail()
+    wait_until(lambda: len(creates(stack)) >= 40, 10.0, "more calls are placed")
+    stack.workers[1].kill()
+    stack.redis.kill_and_lose_tail(mark)
+    stack.redis.start()
+    stack.wait_for_batch(batch, 120.0)
+    all_told(stack, batch, numbers)
+    assert_sound(judged(stack, batch, numbers))
+    found = stack.workers[0].log_events("doubt.found")
+    told = stack.workers[0].log_events("cell.reasserted")
+    assert found or (told and told[-1]["restored"] > 0), "nothing was lost: the test shows nothing"
+
+
 def test_a_killed_notifier_and_producer_lose_nothing(make_stack) -> None:
     stack = make_stack(outcomes="completed=100")
     numbers = phone_numbers(40)

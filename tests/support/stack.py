@@ -215,9 +215,16 @@ class Stack:
 
     def wait_for_batch(self, batch: str, deadline_s: float = 60.0, states: tuple[str, ...] = ("completed",)) -> dict[str, Any]:
         """Waits for the batch's state, and, where it completed, for its event."""
-        status = wait_until(
-            lambda: (seen := self.status(batch))["status"] in states and seen, deadline_s, f"{batch} is {states}", poll_s=0.1
-        )
+        def reached() -> dict[str, Any] | None:
+            try:
+                seen = self.status(batch)
+            except urllib.error.HTTPError as error:
+                if error.code != 503:
+                    raise
+                return None  # Redis is away
+            return seen if seen["status"] in states else None
+
+        status = wait_until(reached, deadline_s, f"{batch} is {states}", poll_s=0.1)
         if status["status"] == "completed":
             wait_until(lambda: self.delivered("batch.completed", batch), 30.0, f"batch.completed of {batch}")
         return status
