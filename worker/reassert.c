@@ -23,7 +23,8 @@ struct reassert {
     struct redis_arg prologue[1];
     struct outbox_spec spec;
     struct outbox *outbox;
-    int64_t restored, known, refused; /* answers since all was told */
+    size_t n_awaited; /* answers of the last time that all was told, */
+    int64_t restored, known, refused; /* and those that came */
 };
 
 /* ---- the memory ---- */
@@ -106,7 +107,7 @@ static void on_recent(const struct redisReply *reply, const struct redisReply *w
     } else {
         r->refused++;
     }
-    if (outbox_pending(r->outbox) == 0)
+    if (--r->n_awaited == 0)
         log_warn("cell.reasserted", log_str("cell", r->cell->id), log_i64("restored", r->restored),
                  log_i64("known", r->known), log_i64("refused", r->refused));
     worker_check_drained(r->cell->worker);
@@ -115,12 +116,15 @@ static void on_recent(const struct redisReply *reply, const struct redisReply *w
 void reassert_all(struct reassert *r)
 {
     int64_t oldest_us = clock_mono_us() - LIMIT_RECENT_MS * INT64_C(1000);
-    r->restored = r->known = r->refused = 0;
+    if (r->n_awaited == 0)
+        r->restored = r->known = r->refused = 0;
     for (size_t i = 0; i < r->n; i++) {
         const struct begun_dial *dial = at(r, i);
         if (dial->number == 0 || dial->begin_us < oldest_us)
             continue;
-        if (reassert_tell(r, dial, on_recent, r) != 0)
+        if (reassert_tell(r, dial, on_recent, r) == 0)
+            r->n_awaited++;
+        else
             log_error("dial.untold", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal),
                       log_err(ERR_NOMEM));
     }
