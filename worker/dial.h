@@ -36,7 +36,8 @@ struct doubt_state {
     uint32_t asked; /* how many of them have been looked up */
     uint32_t found; /* the last that the platform has, */
     unsigned n_found;
-    int64_t tail_ms; /* when Redis lost its tail (Redis's clock) */
+    int64_t tail_from_ms; /* what Redis lost was written from then */
+    int64_t tail_ms; /* until then (Redis's clock) */
     char provider_id[LIMIT_PROVIDER_ID_LEN + 1]; /* of `found` */
 };
 

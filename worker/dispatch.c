@@ -221,7 +221,8 @@ static int64_t lead_us(void)
 static void take_doubt(struct dial *dial, const struct redisReply *call)
 {
     int64_t first = 0;
-    if (reply_i64(reply_at(call, 6), &first) == 0 && reply_i64(reply_at(call, 7), &dial->doubt.tail_ms) == 0)
+    if (reply_i64(reply_at(call, 6), &first) == 0 && reply_i64(reply_at(call, 7), &dial->doubt.tail_ms) == 0 &&
+        reply_i64(reply_at(call, 8), &dial->doubt.tail_from_ms) == 0)
         dial->doubt.first = (uint32_t)first;
 }
 

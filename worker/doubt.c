@@ -93,22 +93,29 @@ static void on_restored(const struct redisReply *reply, const struct redisReply 
     end(dial, false);
 }
 
-/* When it began is not known better than "before the tail was lost". */
+/* When it began is not known better than "in the tail": its retry is reckoned from the end of that, to be too late
+ * rather than too soon. A call that was found by its number alone may be another dial's: its own check tells, which
+ * knows the others (docs/decisions/0007-whose-call-is-it.md), and finds calls by when they were made: reckoned from the
+ * start. */
 static void tell_found(struct doubt *d, struct dial *dial)
 {
     const struct doubt_state *doubt = &dial->doubt;
+    bool is_by_number = place_is_by_number(dial->batch);
+    int64_t begin_ms = is_by_number ? doubt->tail_from_ms : doubt->tail_ms;
     int64_t now_us = clock_mono_us(), now_ms = worker_cell_now_ms(d->cell);
     struct begun_dial found = {
         .ordinal = dial->ordinal,
         .number = doubt->found,
         .attempt = dial->attempts + (int32_t)doubt->n_found,
         .phone = dial->contact.phone,
-        .begin_us = now_us - (now_ms - doubt->tail_ms) * 1000,
+        .begin_us = now_us - (now_ms - begin_ms) * 1000,
         .answer_by_us = now_us,
         .life_ms = place_life_ms(dial->batch),
+        .is_by_number = is_by_number,
     };
     memcpy(found.batch_id, dial->batch_id, sizeof found.batch_id);
-    memcpy(found.provider_id, doubt->provider_id, sizeof found.provider_id);
+    if (!is_by_number)
+        memcpy(found.provider_id, doubt->provider_id, sizeof found.provider_id);
     log_warn("doubt.found", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal),
              log_i64("dial", doubt->found));
     if (reassert_tell(d->cell->reassert, &found, on_restored, dial) != 0)
@@ -152,9 +159,10 @@ static void on_answer(const struct provider_answer *answer, void *arg)
     if (answer->found == PROVIDER_FOUND) {
         doubt->n_found++;
         doubt->found = doubt->first + doubt->asked;
-        memcpy(doubt->provider_id, answer->result->provider_id, sizeof doubt->provider_id);
+        memcpy(doubt->provider_id, answer->result.provider_id, sizeof doubt->provider_id);
     }
-    if (++doubt->asked < LIMIT_DOUBT_DIALS)
+    /* Without a token one look sees all calls to the number. */
+    if (++doubt->asked < (place_is_by_number(dial->batch) ? 1 : LIMIT_DOUBT_DIALS))
         look(d, dial);
     else
         conclude(d, dial, 0);
@@ -170,7 +178,8 @@ static int start_lookup(struct doubt *d, struct dial *dial)
         return rc;
     phone_format(dial->contact.phone, to);
     settings_caller_id(dial->batch, dial->ordinal, from);
-    const struct provider_lookup lookup = {.token = token, .to = to, .from = from, .begin_ms = dial->doubt.tail_ms};
+    const struct provider_lookup lookup = {
+        .token = token, .to = to, .from = from, .begin_ms = dial->doubt.tail_from_ms};
     metric_add(d->worker->metrics.lookups, 1);
     return provider_http_lookup(d->worker->provider, trunk->profile, &trunk->provider, &lookup, on_answer, dial, NULL);
 }

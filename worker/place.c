@@ -101,7 +101,7 @@ static void tell_accepted(struct place *p, struct dial *dial, const struct provi
     args[5] = redis_arg_i64(start->queue_ms, queue);
     reap_expect(p->cell->reap, check_ms);
     reassert_note_accepted(p->cell->reassert, &(struct settle_dial){dial->batch_id, dial->ordinal, dial->number},
-                           start->provider_id);
+                           start->provider_id, start->queue_ms);
     if (outbox_add(p->accepts, args, on_told, dial) != 0)
         untold(p, dial);
 }
@@ -289,6 +289,7 @@ static void remember(struct place *p, const struct dial *dial)
         .begin_us = dial->begin_us,
         .answer_by_us = dial->begin_us + POST_OVER_MS * INT64_C(1000),
         .life_ms = place_life_ms(dial->batch),
+        .is_by_number = place_is_by_number(dial->batch),
     };
     memcpy(begun.batch_id, dial->batch_id, sizeof begun.batch_id);
     reassert_note_begun(p->cell->reassert, &begun);
@@ -344,7 +345,7 @@ static void on_begin(const struct redisReply *reply, const struct redisReply *wh
     over(p, dial);
 }
 
-static bool is_by_number(const struct batch_settings *batch)
+bool place_is_by_number(const struct batch_settings *batch)
 {
     return provider_profile_lookup_span_ms(batch->trunk->profile) > 0;
 }
@@ -361,7 +362,7 @@ void place_begin(struct place *p, struct dial *dial)
     char life[REDIS_I64_LEN];
     fill_dial(args, dial, &space);
     args[3] = redis_arg_i64(place_life_ms(dial->batch), life);
-    args[4] = redis_arg_str(is_by_number(dial->batch) ? "1" : "0");
+    args[4] = redis_arg_str(place_is_by_number(dial->batch) ? "1" : "0");
     dial->asked_us = clock_mono_us();
     dial_set_state(dial, DIAL_BEGINNING);
     if (outbox_add(p->begins, args, on_begin, dial) != 0)

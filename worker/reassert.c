@@ -12,7 +12,7 @@
 #include "common/redis/script.h"
 #include "worker/reap.h"
 
-#define FIELDS 9
+#define FIELDS 10
 #define CHECK_MS 1000 /* an accepted dial is looked up this soon: its callback may have come, and been forgotten */
 #define PHONE_LEN 21
 
@@ -55,11 +55,14 @@ void reassert_note_begun(struct reassert *r, const struct begun_dial *dial)
     *at(r, r->n++) = *dial;
 }
 
-void reassert_note_accepted(struct reassert *r, const struct settle_dial *dial, const char *provider_id)
+void reassert_note_accepted(struct reassert *r, const struct settle_dial *dial, const char *provider_id,
+                            int64_t queue_ms)
 {
     struct begun_dial *entry = find(r, dial);
-    if (entry)
-        (void)snprintf(entry->provider_id, sizeof entry->provider_id, "%s", provider_id);
+    if (!entry)
+        return;
+    (void)snprintf(entry->provider_id, sizeof entry->provider_id, "%s", provider_id);
+    entry->life_ms += queue_ms;
 }
 
 void reassert_forget(struct reassert *r, const struct settle_dial *dial)
@@ -83,7 +86,7 @@ int reassert_tell(struct reassert *r, const struct begun_dial *dial, outbox_fn f
         redis_arg_i64(dial->number, space[1]), redis_arg_i64(dial->attempt, space[2]),
         redis_arg_i64(begin_ms, space[3]),     redis_arg_i64(begin_ms + dial->life_ms, space[4]),
         redis_arg_i64(check_ms, space[5]),     redis_arg_str(phone),
-        redis_arg_str(dial->provider_id),
+        redis_arg_str(dial->provider_id),      redis_arg_str(dial->is_by_number ? "1" : "0"),
     };
     int rc = outbox_add(r->outbox, args, fn, arg);
     if (rc == 0)

@@ -28,6 +28,7 @@ struct begun_dial {
     int64_t begin_us;
     int64_t answer_by_us; /* its create request has ended by then */
     int64_t life_ms; /* from its begin to its hard deadline */
+    bool is_by_number; /* its platform keeps no token */
     char provider_id[LIMIT_PROVIDER_ID_LEN + 1]; /* "": not accepted yet */
 };
 
@@ -37,8 +38,9 @@ void reassert_free(struct reassert *r);
 
 /* Remembers a begin (copied), for LIMIT_RECENT_MS; the oldest of LIMIT_RECENT_DIALS goes first. */
 void reassert_note_begun(struct reassert *r, const struct begun_dial *dial);
-/* The platform took it and gave it that id. */
-void reassert_note_accepted(struct reassert *r, const struct settle_dial *dial, const char *provider_id);
+/* The platform took it and gave it that id; it may wait there for `queue_ms`. */
+void reassert_note_accepted(struct reassert *r, const struct settle_dial *dial, const char *provider_id,
+                            int64_t queue_ms);
 /* It was surely not placed: nothing to tell. */
 void reassert_forget(struct reassert *r, const struct settle_dial *dial);
 

@@ -10,8 +10,8 @@
 -- ARGV[6]  lease after the slot, ms
 -- ARGV[7]  the same for a call in doubt, which is looked up before it is begun
 -- Returns  {now us, next ms or "" (when a claim is worth while again), is more work due inside the horizon (0|1),
---           {batch, ordinal, dial, slot us, attempts charged, contact record, first dial in doubt or "", when the tail was
---           lost, ms}, ...}. A closed cell hands out nothing before it opens, and says when that is
+--           {batch, ordinal, dial, slot us, attempts charged, contact record, first dial in doubt or "", tail's end ms,
+--           tail's start ms (lib/epoch.lua)}, ...}. A closed cell hands out nothing before it opens, and says when that is
 -- Errors   ERR_INVALID
 -- Bound    O(steps * log n); at most 64 calls
 --
@@ -38,7 +38,7 @@ local issued = { request }
 
 local function answer_call(batch_id, call, slot_us, attempts, record)
   reply[#reply + 1] = { batch_id, fmt(call.ordinal), fmt(call.d), fmt(slot_us), fmt(attempts), record,
-    call.f and fmt(call.f) or '', fmt(epoch_load().tail_ms) }
+    call.f and fmt(call.f) or '', fmt(epoch_load().tail_ms), fmt(epoch_load().tail_from_ms) }
 end
 
 local function answer_again(batch_id, ordinal, slot_us, attempts)

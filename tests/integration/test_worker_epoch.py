@@ -162,7 +162,7 @@ def test_a_platform_that_cannot_be_asked_is_not_asked_to_call(durable: Fleet, pl
     worker = fleet.worker()
     fleet.reopen()
     wait_until(lambda: worker.log_events("doubt.failed"), what="it was asked in vain")
-    fleet.wait_state(batch, phase="due", y="1")
+    fleet.wait_state(batch, phase="due", f="1")
     is_broken = False
     fleet.wait_state(batch, deadline_s=20, phase="live", p=create.call_id)
     platform.hang_up(create.call_id, worker.url)

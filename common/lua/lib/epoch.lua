@@ -14,17 +14,19 @@ local TAIL_AHEAD_MS = 200 -- a claim hands out slots that far ahead
 
 local epoch_known
 
--- number: of this epoch. closed_until_ms: 0 where the cell is open. tail: the epoch whose closing lost a tail, at tail_ms;
--- 0 where none ever did.
+-- number: of this epoch. closed_until_ms: 0 where the cell is open. tail: the epoch whose closing lost a tail, which was
+-- written between tail_from_ms, the last time that Redis remembers, and tail_ms, the closing; 0 where none was ever lost.
 local function epoch_load()
   if not epoch_known then
-    local values = redis.call('HMGET', KEY_CELL, 'epoch', 'closed_ms', 'closed_until', 'tail_epoch', 'tail_ms')
+    local values = redis.call('HMGET', KEY_CELL, 'epoch', 'closed_ms', 'closed_until', 'tail_epoch', 'tail_ms',
+      'tail_from_ms')
     local closed_ms = tonumber(values[2]) or 0
     epoch_known = {
       number = tonumber(values[1]) or 1, closed_ms = closed_ms,
       -- A clock that was set back below the closing must not keep the cell closed for as long as it was set back.
       closed_until_ms = closed_ms <= NOW_MS and tonumber(values[3]) or 0,
       tail = tonumber(values[4]) or 0, tail_ms = tonumber(values[5]) or 0,
+      tail_from_ms = tonumber(values[6]) or 0,
     }
     if epoch_known.closed_until_ms <= NOW_MS then
       epoch_known.closed_until_ms = 0
@@ -39,7 +41,9 @@ local function epoch_close(by, for_ms)
   redis.call('HSET', KEY_CELL, 'epoch', fmt(number), 'closed_ms', fmt(NOW_MS), 'closed_until', fmt(NOW_MS + for_ms),
     'closed_by', by)
   if by == 'run_id' then
-    redis.call('HSET', KEY_CELL, 'tail_epoch', fmt(number), 'tail_ms', fmt(NOW_MS))
+    local seen = redis.call('ZRANGE', KEY_WORKERS, 0, 0, 'REV', 'WITHSCORES')[2]
+    redis.call('HSET', KEY_CELL, 'tail_epoch', fmt(number), 'tail_ms', fmt(NOW_MS), 'tail_from_ms',
+      fmt(math.min(NOW_MS, tonumber(seen) or NOW_MS)))
   end
   epoch_known = nil
 end
