@@ -166,6 +166,11 @@ class FullRun:
         client.zadd(engine.key("parked"), {"k/idle": engine.now_ms() - 10_000})
         engine.tick("w_test")
         assert engine.hash(f"batch:{expired}")["state"] == "completed"
+        # Another Redis than before, which may have lost its tail.
+        engine.batch("acme", "aside", 2, cps=30, **fields)
+        engine.open("another")
+        client.hset(engine.key("cell"), "closed_until", engine.now_ms())
+        wait_until(lambda: any(slot.doubt for slot in engine.claim("w_test").slots), 10.0, "a call in doubt is claimed")
         # What no platform, route or process of today writes.
         engine.trunk("aside", how="set", **{"var:region": "eu"})
         (endpoint,) = [key for key in client.hgetall(engine.key("hooks:endpoints:t/acme")).values()][:1]
