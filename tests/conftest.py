@@ -13,12 +13,15 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from tests.support.engine import Engine  # noqa: E402
 from tests.support.redis_server import RedisServer  # noqa: E402
+from tests.support.redis_users import Users  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def redis_server() -> Iterator[RedisServer]:
-    with RedisServer() as server:
+    """Its processes sign in as the users of deploy/users.acl, which must refuse none of them anything."""
+    with RedisServer(users=Users.for_tests()) as server:
         yield server
+        assert server.denials() == []
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ class Admin:
         self.client.flushall()
         self.credential = self._write(folder / "credential", CREDENTIAL)
         self.secrets_key = self._write(folder / "secrets.key", base64.b64encode(os.urandom(32)).decode())
-        self.cli = Cli(redis_url=server.url, secrets_key_file=self.secrets_key)
+        self.cli = Cli(**server.access("carillon-operator"), secrets_key_file=self.secrets_key)
 
     @staticmethod
     def _write(path: pathlib.Path, text: str) -> pathlib.Path:

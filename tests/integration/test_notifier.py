@@ -22,6 +22,7 @@ from tests.support.engine import Engine, contact_record
 from tests.support.http_receiver import Answer, HttpReceiver, Received
 from tests.support.processes import Process, run
 from tests.support.redis_server import RedisServer
+from tests.support.redis_users import Users
 from tests.support.scripts import Scripts
 from tests.support.sealing import seal
 from tests.support.standard_webhooks import verifies
@@ -36,7 +37,7 @@ class World:
     """A Redis, a receiver, and notifiers on demand."""
 
     def __init__(self, directory: pathlib.Path) -> None:
-        self.redis = RedisServer(appendonly=True)
+        self.redis = RedisServer(appendonly=True, users=Users.for_tests())
         self.receiver = HttpReceiver()
         self.notifiers: list[Process] = []
         self.secrets: dict[str, str] = {}
@@ -57,14 +58,15 @@ class World:
             for notifier in self.notifiers:
                 notifier.print_log_tail()
                 notifier.stop()
+            assert self.redis.denials() == []
         finally:
             self.redis.stop()
 
     # ---- notifiers ----
 
     def arguments(self, *args: str) -> tuple[str, ...]:
-        redis_url, key_file = ("--redis-url", self.redis.url), ("--secrets-key-file", str(self._key_file))
-        return (*redis_url, *key_file, "--listen", "127.0.0.1:0", "--log-level", "debug", *args)
+        key_file = ("--secrets-key-file", str(self._key_file))
+        return (*self.redis.flags("carillon-notifier"), *key_file, "--listen", "127.0.0.1:0", "--log-level", "debug", *args)
 
     def notifier(self, args: tuple[str, ...] = LOOPBACK) -> Process:
         label = f"notifier {len(self.notifiers) + 1}"

@@ -14,14 +14,16 @@ import pytest
 from tests.support.producer_api import Answer, Api, batch_body, numbers
 from tests.support.redis_proxy import RedisProxy
 from tests.support.redis_server import RedisServer
+from tests.support.redis_users import Users
 from tests.support.scripts import sha
 from tests.support.waiting import wait_until
 
 
 @pytest.fixture
 def server() -> Iterator[RedisServer]:
-    with RedisServer(appendonly=True) as running:
+    with RedisServer(appendonly=True, users=Users.for_tests()) as running:
         yield running
+        assert running.denials() == []
 
 
 @pytest.fixture

@@ -152,7 +152,7 @@ class Engine:
         **fields: Any,
     ) -> str:
         """A batch of `contacts` (how many, or the numbers). Fields: cps, priority, max_concurrent, max_attempts, ..."""
-        batch = f"batch_{self.cell}_{next(self._batches):06d}"
+        batch = f"batch_{self.cell}_{next(self._batches):020d}"  # as long as common/base/ident.c makes them
         cps = fields.pop("cps", 10)
         settings: dict[str, Any] = {
             "cps": cps,

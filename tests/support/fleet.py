@@ -64,7 +64,7 @@ class Fleet:
         if faults:
             raise faults[0]
         for cell in self.cells:
-            audit = run("carillon", "audit", "--redis-url", self.redis.url, "--cell", cell)
+            audit = run("carillon", "audit", *self.redis.flags("carillon-inspector"), "--cell", cell)
             assert audit.returncode == 0, audit.stdout + audit.stderr
 
     # ---- what operators and tenants leave in Redis ----
@@ -103,7 +103,8 @@ class Fleet:
         """`breakpoint`: where it stops or is killed, such as "dial.begun:stop" (common/base/breakpoint.h)."""
         process = Process(
             str(program_with_breakpoints("carillon-worker")) if breakpoint else "carillon-worker",
-            *("--redis-url", redis_url or self.redis.url, "--secrets-key-file", str(self._key_file), "--listen", "127.0.0.1:0"),
+            *self.redis.flags("carillon-worker", **({"redis_url": redis_url} if redis_url else {})),
+            *("--secrets-key-file", str(self._key_file), "--listen", "127.0.0.1:0"),
             *("--cells", ",".join(self.cells), "--log-level", "debug", *args),
             env={"CARILLON_BREAKPOINT": breakpoint} if breakpoint else None,
             label=f"worker {len(self.workers) + 1}",

@@ -65,7 +65,8 @@ class Api:
         secrets_key.write_text(base64.b64encode(os.urandom(32)).decode(), encoding="ascii")
         self.process = Process(
             "carillon-producer",
-            *("--redis-url", redis_url or server.url, "--listen", "127.0.0.1:0", "--secrets-key-file", str(secrets_key)),
+            *server.flags("carillon-producer", **({"redis_url": redis_url} if redis_url else {})),
+            *("--listen", "127.0.0.1:0", "--secrets-key-file", str(secrets_key)),
             *args,
         )
 

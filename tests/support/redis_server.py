@@ -6,7 +6,8 @@
         server.kill()
         server.restart()
 
-It never outlives the process that started it. After a failure the end of its log is printed (pytest shows what a
+With `users` it has the users of deploy/users.acl beside an open default user for the test itself, and as_user() says
+how a process signs in; with `tls` it takes TLS connections as well. It never outlives the process that started it. After a failure the end of its log is printed (pytest shows what a
 fixture prints on teardown only for tests that failed).
 """
 
@@ -24,6 +25,9 @@ from types import TracebackType
 
 import redis
 
+from tests.support.redis_tls import Tls
+from tests.support.redis_users import Users
+
 START_DEADLINE_S = 10.0
 STOP_DEADLINE_S = 10.0
 POLL_S = 0.01
@@ -39,6 +43,8 @@ class RedisServer:
         maxmemory_policy: str = "noeviction",
         port: int = 0,
         args: tuple[str, ...] = (),
+        users: Users | None = None,
+        tls: Tls | None = None,
     ) -> None:
         """`port` 0: the Unix socket only. `args`: further options, such as ("--aclfile", path)."""
         # A short path of its own: a Unix socket's name holds at most 107 bytes.
@@ -46,6 +52,8 @@ class RedisServer:
         self.socket = self.directory / "redis.sock"
         self.log = self.directory / "redis.log"
         self.port = port
+        self.users = users
+        self.tls = tls
         self._process: subprocess.Popen[bytes] | None = None
         self._clients: list[redis.Redis] = []
         self._command = [
@@ -53,18 +61,49 @@ class RedisServer:
             *("--port", str(port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket), "--unixsocketperm", "700"),
             *("--dir", str(self.directory), "--save", "", "--appendonly", "yes" if appendonly else "no"),
             *("--maxmemory-policy", maxmemory_policy, "--enable-debug-command", "local"),
+            *(users.server_options() if users else ()),
+            *(tls.server_options() if tls else ()),
             *args,
         ]
 
     @property
     def url(self) -> str:
-        """What --redis-url takes."""
-        return f"unix://{self.socket}"
+        """What --redis-url takes: TLS where there is some."""
+        return f"rediss://127.0.0.1:{self.tls.port}" if self.tls else f"unix://{self.socket}"
+
+    def access(self, user: str) -> dict[str, str]:
+        """The options by which a process reaches it as `user` of deploy/users.acl, where it has those users; by their names
+        in a file."""
+        return {
+            "redis_url": self.url,
+            **(self.users.options(user) if self.users else {}),
+            **(self.tls.options() if self.tls else {}),
+        }
+
+    def flags(self, user: str, **instead: str) -> list[str]:
+        """The same as arguments."""
+        options = {**self.access(user), **instead}
+        return [part for name, value in options.items() for part in ("--" + name.replace("_", "-"), value)]
+
+    def environment(self, user: str) -> dict[str, str]:
+        """The same as environment variables."""
+        return {"CARILLON_" + name.upper(): value for name, value in self.access(user).items()}
+
+    def denials(self) -> list[str]:
+        """What Redis has refused Carillon's users, newest first: "user: command|key|channel what"."""
+        return [
+            f"{entry['username']}: {entry['reason']} {entry['object']} ({entry['context']})"
+            for entry in self.client(decode_responses=True).acl_log()
+            if entry["username"].startswith("carillon-")
+        ]
 
     @property
     def pid(self) -> int:
         assert self._process is not None, "redis-server is not running"
         return self._process.pid
+
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def start(self) -> RedisServer:
         assert self._process is None, "redis-server is running already"

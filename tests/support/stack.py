@@ -28,6 +28,7 @@ from typing import Any
 from tests.support.http_receiver import Answer, HttpReceiver, Received
 from tests.support.processes import Process, program, program_with_breakpoints
 from tests.support.redis_server import RedisServer
+from tests.support.redis_users import Users
 from tests.support.standard_webhooks import verifies
 from tests.support.waiting import wait_until
 from tests.support.witness import Delivery, read_log
@@ -60,11 +61,12 @@ class Stack:
         poll_after_ms: int = 2000,
         trunk_options: tuple[str, ...] = (),
         tenant_options: tuple[str, ...] = (),
-        appendonly: bool = True,
+        redis: RedisServer | None = None,
         log_level: str = "info",
     ) -> None:
+        """`redis`: instead of one with a file to append to and the users of deploy/users.acl."""
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="carillon-stack-"))
-        self.redis = RedisServer(appendonly=appendonly)
+        self.redis = redis or RedisServer(appendonly=True, users=Users.for_tests())
         self.receiver = HttpReceiver(self._on_webhook)
         self.deliveries: list[Delivery] = []
         self.answer: Any = None  # a function of a Received to an Answer, for tests whose receiver fails
@@ -78,11 +80,9 @@ class Stack:
         self.carrier_key = self._write("carrier.key", CARRIER_KEY + "\n")
         self.api_key_file = self.directory / "api.key"
         self._log_level = log_level
-        common = self._common = ("--redis-url", self.redis.url, "--secrets-key-file", str(self.secrets_key), "--listen", "127.0.0.1:0",
-                  "--log-level", log_level)
-        self.workers = [Process("carillon-worker", *common, label=f"worker {i + 1}") for i in range(workers)]
-        self.producer = Process("carillon-producer", *common, "--allow-private-webhooks", LOOPBACK)
-        self.notifier = Process("carillon-notifier", *common, "--allow-private-webhooks", LOOPBACK)
+        self.workers = [self._process("carillon-worker", label=f"worker {i + 1}") for i in range(workers)]
+        self.producer = self._process("carillon-producer", "--allow-private-webhooks", LOOPBACK)
+        self.notifier = self._process("carillon-notifier", "--allow-private-webhooks", LOOPBACK)
         self._carrier_args = [
             *("--listen", "127.0.0.1:0", "--seed", str(seed), "--outcomes", outcomes),
             *("--ring-ms", str(ring_ms), "--talk-ms", str(talk_ms), "--api-key-file", str(self.carrier_key)),
@@ -90,6 +90,11 @@ class Stack:
             *(part for fault in faults for part in ("--fault", fault)),
         ]
         self.carrier: Process | None = None
+
+    def _process(self, name: str, *args: str, path: str = "", env: dict[str, str] | None = None, label: str = "") -> Process:
+        """One that signs in to Redis as the user of its name."""
+        common = ("--secrets-key-file", str(self.secrets_key), "--listen", "127.0.0.1:0", "--log-level", self._log_level)
+        return Process(path or name, *self.redis.flags(name), *common, *args, env=env, label=label)
 
     def _write(self, name: str, text: str) -> pathlib.Path:
         path = self.directory / name
@@ -128,11 +133,13 @@ class Stack:
                 process.stop()
             except AssertionError as error:
                 first_error = first_error or error
+        denials = self.redis.denials() if self.redis.is_running() else []
         self.receiver.close()
         self.redis.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
         if first_error:
             raise first_error
+        assert denials == [], "Redis refused what a process needs: deploy/users.acl"
 
     def __enter__(self) -> Stack:
         try:
@@ -153,15 +160,15 @@ class Stack:
 
     def doomed_worker(self, breakpoint: str) -> Process:
         """One more worker, which is killed or stopped where `breakpoint` says (common/base/breakpoint.h). Its own to end."""
-        path = str(program_with_breakpoints("carillon-worker"))
-        return Process(path, *self._common, env={"CARILLON_BREAKPOINT": breakpoint}, label=f"worker until {breakpoint}")
+        path, env = str(program_with_breakpoints("carillon-worker")), {"CARILLON_BREAKPOINT": breakpoint}
+        return self._process("carillon-worker", path=path, env=env, label=f"worker until {breakpoint}")
 
     # ---- speaking to it ----
 
     def environment(self) -> dict[str, str]:
         """What `carillon` needs to find this stack."""
         return {
-            "CARILLON_REDIS_URL": self.redis.url,
+            **self.redis.environment("carillon-operator"),
             "CARILLON_URL": self.producer.url,
             "CARILLON_API_KEY_FILE": str(self.api_key_file),
         }
