@@ -10,33 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.platforms.vendor import Prism, Sdk, twilio_document
-from tests.support.carrier import FROM, TO, Carrier, TwilioClient
+from tests.platforms.vendor import Judged, Prism, Sdk, twilio_document
+from tests.support.carrier import FROM, TO
 from tests.support.http_receiver import Answer, HttpReceiver
 
 CREATE = {"to": TO, "from": FROM, "url": "http://voice.example/twiml"}
-
-
-class Judged:
-    """A carrier behind Prism."""
-
-    def __init__(self, directory: pathlib.Path, *args: str) -> None:
-        self.carrier = Carrier(directory, *args)
-        self.directory = directory
-
-    def __enter__(self) -> Judged:
-        self.carrier.__enter__()
-        self.prism = Prism(twilio_document(), self.carrier.process.url, self.directory)
-        try:
-            self.prism.__enter__()
-        except BaseException as error:
-            self.carrier.__exit__(type(error), error, None)
-            raise
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.prism.__exit__(*error)
-        self.carrier.__exit__(*error)
 
 
 @pytest.fixture

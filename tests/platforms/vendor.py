@@ -17,7 +17,7 @@ import subprocess
 from types import TracebackType
 from typing import Any
 
-from tests.support.carrier import ACCOUNT, KEY
+from tests.support.carrier import ACCOUNT, KEY, Carrier
 from tests.support.processes import ROOT
 from tests.support.waiting import wait_until
 
@@ -156,3 +156,25 @@ class Prism:
     def violations(self) -> list[str]:
         """Its log's lines about what was not as documented."""
         return [line for line in self.log().splitlines() if "✖" in line or "iolation" in line]
+
+
+class Judged:
+    """A carrier behind Prism, which holds all that is said between a client and it against Twilio's document."""
+
+    def __init__(self, directory: pathlib.Path, *args: str, key: str = KEY) -> None:
+        self.carrier = Carrier(directory, *args, key=key)
+        self.directory = directory
+
+    def __enter__(self) -> Judged:
+        self.carrier.__enter__()
+        self.prism = Prism(twilio_document(), self.carrier.process.url, self.directory)
+        try:
+            self.prism.__enter__()
+        except BaseException as error:
+            self.carrier.__exit__(type(error), error, None)
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.prism.__exit__(*error)
+        self.carrier.__exit__(*error)

@@ -48,9 +48,17 @@ def strikes(fault: str, seed: int, number: str, request: int, rate: float) -> bo
 class Carrier:
     """A running carrier and a client of its Retell API."""
 
-    def __init__(self, directory: pathlib.Path, *args: str, webhook_url: str = "", listen: str = "127.0.0.1:0") -> None:
+    def __init__(
+        self,
+        directory: pathlib.Path,
+        *args: str,
+        webhook_url: str = "",
+        listen: str = "127.0.0.1:0",
+        key: str = KEY,
+    ) -> None:
+        self.key = key
         key_file = directory / "key"
-        key_file.write_text(KEY + "\n")
+        key_file.write_text(key + "\n")
         self.log_path = directory / "carrier.jsonl"
         common = ["--listen", listen, "--api-key-file", str(key_file), "--log", str(self.log_path)]
         common += ["--account-sid", ACCOUNT]
@@ -74,7 +82,7 @@ class Carrier:
                 method,
                 path,
                 data,
-                {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json", **(headers or {})},
+                {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json", **(headers or {})},
             )
             answer = connection.getresponse()
             text = answer.read()
@@ -134,7 +142,7 @@ class TwilioClient:
     ) -> tuple[int, Any, http.client.HTTPMessage]:
         """`form`: pairs, or bytes as they are; `path` behind the account's."""
         body = b"" if form is None else form if isinstance(form, bytes) else urllib.parse.urlencode(form).encode()
-        given = {"Authorization": basic(), "Content-Type": FORM, **(headers or {})}
+        given = {"Authorization": basic(password=self.carrier.key), "Content-Type": FORM, **(headers or {})}
         return self.carrier.send(method, path if path.startswith("/2010") else self.base + path, body, given)
 
     def create(self, to: str = TO, **params: Any) -> tuple[int, Any, http.client.HTTPMessage]:
