@@ -148,7 +148,9 @@ static void tell_requests(const struct examination *x, const cJSON *group)
                  cJSON_GetObjectItemCaseSensitive(request, "url")->valuestring);
         const cJSON *header;
         cJSON_ArrayForEach(header, cJSON_GetObjectItemCaseSensitive(request, "headers"))
+        {
             out_line("  %s: %s", header->string, header->valuestring);
+        }
         const cJSON *body = cJSON_GetObjectItemCaseSensitive(request, "body");
         if (body)
             out_line("  %s", body->valuestring);
@@ -227,7 +229,10 @@ static void tell_outcomes(const cJSON *call)
     tell_words(cJSON_GetObjectItemCaseSensitive(call, "state"), "");
     out_line("%s", "");
     out_line("How one that ended came out; the first word that is known");
-    cJSON_ArrayForEach(words, cJSON_GetObjectItemCaseSensitive(call, "outcomes")) tell_words(words, "");
+    cJSON_ArrayForEach(words, cJSON_GetObjectItemCaseSensitive(call, "outcomes"))
+    {
+        tell_words(words, "");
+    }
     out_line("  otherwise");
     out_line("    %s", cJSON_GetObjectItemCaseSensitive(call, "outcome_default")->valuestring);
 }

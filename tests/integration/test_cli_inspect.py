@@ -203,8 +203,8 @@ def test_a_record_that_does_not_decode_is_shown_as_what_it_is(engine: Engine, in
     batch = engine.batch("acme", "main", 1)
     engine.client.hset(engine.key(f"batch:{batch}:contacts:0"), "0", b"\xff\xfe")
     assert inspect("call", f"{batch}-0")["contact"] == {"hex": "fffe"}
-    engine.client.hset(engine.key(f"batch:{batch}:state:0"), "0", "phase=live what y=1")
-    assert inspect("call", f"{batch}-0")["state"] == {"phase": "live", "what": "", "y": "1"}
+    engine.client.hset(engine.key(f"batch:{batch}:state:0"), "0", "phase=live what j=1")
+    assert inspect("call", f"{batch}-0")["state"] == {"phase": "live", "what": "", "j": "1"}
 
 
 def test_people_get_a_line_for_each_member(engine: Engine, tool: Cli) -> None:
