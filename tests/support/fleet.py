@@ -72,13 +72,15 @@ class Fleet:
     def engine(self, cell: str = "") -> Engine:
         return self.engines[cell or self.cells[0]]
 
-    def trunk(self, base_url: str, trunk: str = TRUNK, cell: str = "", **fields: Any) -> None:
+    def trunk(
+        self, base_url: str, trunk: str = TRUNK, cell: str = "", platform_key: str = PLATFORM_KEY, **fields: Any
+    ) -> None:
         """As `carillon trunk create` makes it. A field that is None is left out."""
         settings: dict[str, Any] = {
             "cps": 100,
             "profile": "retell",
             "base_url": base_url,
-            "credential": seal(self._key, f"trunk/{trunk}", PLATFORM_KEY),
+            "credential": seal(self._key, f"trunk/{trunk}", platform_key),
             "caller_ids": json.dumps([CALLER_ID]),
             "poll_after_ms": 60_000,
             "lookup_absent_after_ms": 500,
