@@ -34,7 +34,7 @@ static bool refuse_permission(struct daemon *d, const char *cell, const char *er
 {
     const char *user = conf_str(d->conf, "redis-user");
     char detail[sizeof d->refusal_detail];
-    snprintf(detail, sizeof detail, "the user %s lacks a permission for cell_open in cell %s: %s",
+    snprintf(detail, sizeof detail, "the user %s lacks a permission for cell_open in cell %s (ACL LOG tells which): %s",
              user ? user : "default", cell, error);
     return daemon_refuse(d, REDIS_REFUSAL_PERMISSION, detail);
 }

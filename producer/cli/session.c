@@ -222,11 +222,18 @@ enum cli_exit session_open_cell(struct session *s, bool will_write)
 /* ---- asking ---- */
 
 struct asked {
+    const char *user;
     bool is_done;
     int rc;
     session_reply_fn fn;
     void *arg;
 };
+
+static const char *redis_user(const struct session *s)
+{
+    const char *user = conf_str(s->conf, "redis-user");
+    return user ? user : "default";
+}
 
 static bool means_something(int rc)
 {
@@ -241,6 +248,8 @@ static void on_reply(const struct redisReply *reply, int err, void *arg)
     if (err)
         out_complain("Redis: %s", err == ERR_TIMEOUT ? "no answer in time; what became of it is not known"
                                                      : "the connection broke; what became of it is not known");
+    else if (reply_is_denied(reply))
+        out_complain("Redis: the user %s lacks a permission: %s", asked->user, reply_error(reply));
     else if (asked->rc != 0 && !means_something(asked->rc))
         out_complain("Redis: %s", reply_error(reply));
     if (asked->rc != 0 || !asked->fn)
@@ -267,7 +276,7 @@ static int await(struct session *s, struct asked *asked, int rc)
 
 int session_command(struct session *s, const struct redis_arg *args, size_t n, session_reply_fn fn, void *arg)
 {
-    struct asked asked = {.fn = fn, .arg = arg};
+    struct asked asked = {.user = redis_user(s), .fn = fn, .arg = arg};
     if (!s->redis)
         return ERR_CLOSED;
     return await(s, &asked, redis_command(s->redis, args, n, REDIS_DEADLINE_MS, on_reply, &asked));
@@ -276,7 +285,7 @@ int session_command(struct session *s, const struct redis_arg *args, size_t n, s
 int session_script(struct session *s, enum lua_script script, const struct redis_arg *args, size_t n,
                    session_reply_fn fn, void *arg)
 {
-    struct asked asked = {.fn = fn, .arg = arg};
+    struct asked asked = {.user = redis_user(s), .fn = fn, .arg = arg};
     struct key prefix = key_cell_prefix(session_cell(s));
     if (!s->redis)
         return ERR_CLOSED;

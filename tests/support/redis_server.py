@@ -191,7 +191,8 @@ class RedisServer:
 
     def client(self, **options: object) -> redis.Redis:
         """A connection pool to it, closed by stop(). Bytes in, bytes out unless `options` say otherwise."""
-        settings: dict[str, object] = {"decode_responses": False, "socket_timeout": 10.0, **options}
+        admin = self.users.admin() if self.users else {}
+        settings: dict[str, object] = {"decode_responses": False, "socket_timeout": 10.0, **admin, **options}
         client = redis.Redis(unix_socket_path=str(self.socket), **settings)  # type: ignore[arg-type]
         self._clients.append(client)
         return client

@@ -17,6 +17,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MAKE_USERS = ROOT / "deploy" / "make-users.sh"
 CELLS = ("c0", "c1", "c2")  # that tests work in
+ADMIN = "redis-admin"
 OPEN_DEFAULT = "user default on nopass ~* &* +@all"
 
 
@@ -28,6 +29,7 @@ class Users:
         sign in."""
         subprocess.run([str(MAKE_USERS), str(directory), *cells], check=True, capture_output=True)
         self.directory = directory
+        self.is_default_open = is_default_open
         self.file = directory / "users.acl"
         if is_default_open:
             lines = self.file.read_text(encoding="ascii").splitlines()
@@ -45,6 +47,10 @@ class Users:
 
     def server_options(self) -> list[str]:
         return ["--aclfile", str(self.file)]
+
+    def admin(self) -> dict[str, str]:
+        """How the test itself signs in, by redis-py's names."""
+        return {} if self.is_default_open else {"username": ADMIN, "password": self.password(ADMIN)}
 
     def password_file(self, user: str) -> pathlib.Path:
         return self.directory / f"{user}.password"
