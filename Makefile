@@ -13,7 +13,7 @@
 ##   test-platforms   the vendors' own packages against our stand-in and our worker; the only tier that wants npm (and Node 20)
 ##   lint             format, clang-tidy, cppcheck, shellcheck, luac, luacheck, layers, names
 ##   format           rewrite the sources as clang-format likes them
-##   docs             write docs/states.md from the tables
+##   docs             write docs/states.md from the tables, docs/config.md from --help
 ##   clean            remove build/
 
 VARIANT ?= release
@@ -213,8 +213,9 @@ lint:
 	@tests/lint/run.sh
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
-docs: $(PROBE)
+docs: $(PROBE) programs
 	@$(PYTHON) tests/lint/states_doc.py --write
+	@$(PYTHON) tests/lint/config_doc.py --write
 
 clean:
 	rm -rf build

@@ -44,6 +44,7 @@ step "python syntax" python3 -m py_compile "${python[@]}"
 step "warnings, gcc" make --no-print-directory -s -j"$(nproc)" B=build/lint-gcc WERROR=1 CC=gcc everything
 step "warnings, clang" make --no-print-directory -s -j"$(nproc)" B=build/lint-clang WERROR=1 CC=clang everything
 step "docs/states.md" env CARILLON_BUILD=build/lint-gcc python3 tests/lint/states_doc.py
+step "docs/config.md" env CARILLON_BUILD=build/lint-gcc python3 tests/lint/config_doc.py
 step "cppcheck" cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
   --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches '--suppress=preprocessorErrorDirective:build/gen/*' -I. -Ibuild/gen -D_GNU_SOURCE -j "$(nproc)" "${sources[@]}"
 step "compile commands" compile_commands

@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""docs/config.md is what the programs' --help says, which is what their tables of options say. Without --write it only
+looks, and fails where the page is another."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.support.processes import program  # noqa: E402
+
+PAGE = ROOT / "docs" / "config.md"
+DAEMONS = ("carillon-producer", "carillon-worker", "carillon-notifier")
+ASIDE = ("config", "help", "version")  # said in the text
+SPELLING = re.compile(r"^  --([a-z][a-z0-9-]*)(?:\[=false\]| (\S+))$")
+MARK = re.compile(r" \[([^][]*)\]$")
+VERB = re.compile(r"^  ([a-z]+(?: [a-z]+)?) .*?  +(\S.*)$")
+
+HEAD = """# Configuration
+
+Written by `make docs` from the programs' own `--help`; do not edit. A test holds the two together.
+
+Every option of a process is a flag, an environment variable and a line of an INI file, in that order of precedence:
+`--redis-url X` or `--redis-url=X`, `CARILLON_REDIS_URL=X`, `redis_url = X` in the file that `--config FILE` or
+`CARILLON_CONFIG` names. All faults are told together, and nothing is started with one. `--help` prints the options,
+`--version` the version.
+
+- In the file, lines before the first group are for every process, those under `[carillon-worker]` for that one only, those
+  under `[carillon]` for the command line tool. Comments begin with `#` or `;` on lines of their own; there are no quotes.
+- An option given twice is a fault unless it is *repeatable*. In the environment and in the file, the values of a repeatable
+  option are separated by commas. A variable that is set but empty counts as not set.
+- What is *read again* is taken from the file anew at SIGHUP.
+- No option takes a secret: secrets lie in files, one line each, and the option names the file.
+
+```ini
+redis_url = rediss://redis.internal:6380/0
+redis_ca_file = /etc/carillon/redis-ca.pem
+secrets_key_file = /etc/carillon/secrets.key
+
+[carillon-worker]
+redis_user = carillon-worker
+redis_password_file = /etc/carillon/carillon-worker.password
+public_url = https://callbacks.example
+
+[carillon-notifier]
+redis_user = carillon-notifier
+redis_password_file = /etc/carillon/carillon-notifier.password
+```
+
+| exit code | |
+|---|---|
+| 0 | done |
+| 1 | failed |
+| 2 | usage: a flag makes no sense, or a required option is missing |
+| 3 | configuration: the environment, the file or a file that an option names; a cell of another schema; a permission that the user of Redis lacks |
+| 4 | Redis cannot be reached at start, or is not fit: it does not prove who it is, refuses the password, is a replica, or evicts keys |
+"""
+
+REDIS = """
+## Redis
+
+| URL | |
+|---|---|
+| `redis://HOST[:PORT][/DB]` | in the clear: for a network that nobody else is on. An IPv6 address stands in brackets. Port 6379 and database 0 where none is named |
+| `rediss://HOST[:PORT][/DB]` | the same over TLS |
+| `unix:///PATH[?db=N]` | a Unix socket |
+
+User and password are no part of the URL, which ends up in process lists. Whose rights a process needs is written in
+`deploy/users.acl`; `deploy/make-users.sh` makes users and passwords of it ([SECURITY.md](SECURITY.md)).
+
+**TLS** is spoken in version 1.2 or 1.3. The server's certificate must lead to an authority of `--redis-ca-file` (the
+system's where it is not given) and name the host of the URL; an address must stand among the certificate's IP entries.
+There is no switch to do without: a server that does not prove itself is told nothing, no password either. A server that asks
+for a client certificate gets the one of `--redis-cert-file` with the key of `--redis-key-file`. The three files are read
+again at each connection, so a renewed certificate needs no restart. They are refused with any other URL than `rediss://`:
+who names them means TLS. The handshake counts into the five seconds that an attempt to connect may take.
+
+**At start** a process asks for `ROLE` (a primary is needed), `INFO memory` (`maxmemory-policy` must be `noeviction`) and
+`INFO server`, loads its scripts and opens its cells. For ten seconds it waits for a Redis that is not there yet. What waiting
+does not change ends it at once, in a line `redis.unusable` with a `reason`: `tls`, `auth`, `permission` (the `detail` names
+the user and what was refused; for a script, `ACL LOG` in Redis names the command), `replica`, `policy`, `scripts`. Later it
+goes on trying, with `redis.down` in the log and 503 at `/readyz`.
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Option:
+    name: str
+    spelling: str
+    meaning: str
+    marks: tuple[str, ...]
+
+    def default(self) -> str:
+        for mark in self.marks:
+            if mark.startswith("default: "):
+                return f"`{mark.removeprefix('default: ')}`"
+        return "required" if "required" in self.marks else ""
+
+    def text(self) -> str:
+        """The meaning, with what it may be and how it is given."""
+        ranges = [mark for mark in self.marks if re.fullmatch(r"-?\d+ to \d+", mark)]
+        choices = [" or ".join(f"`{choice}`" for choice in self.spelling.split("|"))] if "|" in self.spelling else []
+        ways = [mark for mark in self.marks if mark in ("repeatable", "read again at SIGHUP")]
+        extra = "; ".join([*ranges, *choices, *ways])
+        return (self.meaning + (f" ({extra})" if extra else "")).replace("|", "\\|")
+
+
+def help_of(*command: str) -> list[str]:
+    ended = subprocess.run([str(program(command[0])), *command[1:], "--help"], capture_output=True, text=True, check=True)
+    return ended.stdout.splitlines()
+
+
+def options_of(lines: list[str]) -> list[Option]:
+    found = []
+    for line, following in zip(lines, [*lines[1:], ""]):
+        match = SPELLING.match(line)
+        if not match or match.group(1) in ASIDE:
+            continue
+        meaning, marks = following.strip(), []
+        while mark := MARK.search(meaning):
+            marks.append(mark.group(1))
+            meaning = meaning[: mark.start()]
+        found.append(Option(match.group(1), match.group(2) or "", meaning, tuple(marks)))
+    return found
+
+
+def table(options: list[Option]) -> list[str]:
+    lines = ["| flag | environment | file | default | |", "|---|---|---|---|---|"]
+    for option in options:
+        name = option.name.replace("-", "_")
+        lines.append(f"| `--{option.name}` | `CARILLON_{name.upper()}` | `{name}` | {option.default()} | {option.text()} |")
+    return [*lines, ""]
+
+
+def daemons() -> list[str]:
+    """What all have alike, then what each has for itself."""
+    by_daemon = {daemon: options_of(help_of(daemon)) for daemon in DAEMONS}
+    first = by_daemon[DAEMONS[0]]
+    common = [option for option in first if all(option in options for options in by_daemon.values())]
+    lines = ["", "## Every process", "", *table(common)]
+    for daemon, options in by_daemon.items():
+        lines += [f"## {daemon}", "", *table([option for option in options if option not in common])]
+    return lines
+
+
+def verbs() -> list[str]:
+    found = [match.groups() for line in help_of("carillon") if (match := VERB.match(line))]
+    lines = ["## carillon", "", "The command line tool. What every verb takes:", ""]
+    rows = []
+    common: list[Option] = []
+    for verb, meaning in found:
+        shown = help_of("carillon", *verb.split(" "))
+        at = shown.index("Options of every verb:")
+        common = options_of(shown[at:])
+        rows.append((verb, meaning, options_of(shown[:at])))
+    lines += [*table(common), "What single verbs take, as flags only:", "", "| verb | flag | default | |", "|---|---|---|---|"]
+    for verb, meaning, options in rows:
+        lines.append(f"| `{verb}` | | | {meaning} |")
+        lines += [f"| | `--{option.name}` | {option.default()} | {option.text()} |" for option in options]
+    return lines
+
+
+def page() -> str:
+    return "\n".join([HEAD.rstrip("\n"), *daemons(), *verbs()]) + "\n" + REDIS
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true")
+    text = page()
+    if parser.parse_args().write:
+        PAGE.write_text(text, encoding="utf-8")
+        return 0
+    if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
+        print("docs/config.md is not what --help says: run `make docs`")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
