@@ -138,7 +138,7 @@ static void on_wake_down(enum redis_refusal why, const char *detail, void *arg)
 {
     struct daemon *d = arg;
     /* Without hints a process works, only later; but it shall not come to that by a forgotten permission. */
-    if (why == REDIS_REFUSAL_PERMISSION && daemon_refuse(d, why, detail))
+    if (why == REDIS_REFUSAL_PERMISSION && d->phase == DAEMON_STARTING && daemon_refuse(d, why, detail))
         return;
     log_warn("redis.wake_down", log_str("reason", daemon_refusal_name(why)), log_str("detail", detail));
     d->is_wake_known = true;

@@ -9,6 +9,7 @@
 #include <event2/buffer.h>
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/redis/redis_private.h"
 
 #define CONNECT_TIMEOUT_MS 5000
@@ -20,6 +21,7 @@
 /* "$<length>\r\n" and "\r\n" around an argument. */
 #define ARG_OVERHEAD_BYTES 32
 #define ARGV_CAP_MIN 64
+#define TELL_DENIED_US 1000000 /* at most one such line in it */
 /* The type of a TLS record that complains (RFC 8446, section 5.1); no reply begins so. */
 #define TLS_ALERT 0x15
 /* Beside a full queue, each script may be loaded again (script.c). */
@@ -412,10 +414,23 @@ static void lose_protocol(struct redis *r, const char *what)
     redis_lose(r, REDIS_REFUSAL_UNREACHABLE);
 }
 
+/* Whoever asked hears of it too, but may know it only as an error among others. */
+static void tell_denied(struct redis *r, const redisReply *reply)
+{
+    int64_t now_us = clock_mono_us();
+    if (r->state != REDIS_STATE_READY || now_us < r->tell_denied_us)
+        return;
+    r->tell_denied_us = now_us + TELL_DENIED_US;
+    log_warn("redis.not_permitted", log_str("user", r->user ? r->user : "default"),
+             log_str("detail", reply_error(reply)));
+}
+
 static void deliver(struct redis *r, const redisReply *reply)
 {
     if (redis_channel_take(r, reply))
         return;
+    if (reply_is_denied(reply))
+        tell_denied(r, reply);
     struct redis_pending *pending = take_pending(r);
     if (!pending) {
         lose_protocol(r, reply_error(reply) ? reply_error(reply) : "a reply that nobody asked for");

@@ -92,7 +92,7 @@ uint64_t redis_commands_sent(const struct redis *r);
  * ERR_TOO_LARGE over LIMIT_REDIS_ARGS or where it could never be sent, ERR_RANGE for the deadline, ERR_STATE on a
  * listener; then `fn` is not called. `fn` may be NULL. A deadline that passes closes the connection, because replies
  * come in order: everything under way is unknown then. So does a READONLY reply, once handed on: the primary has become
- * a replica. */
+ * a replica. A permission that the user lacks is logged as well, at most once a second. */
 int redis_command(struct redis *r, const struct redis_arg *args, size_t n_args, int64_t deadline_ms, redis_reply_fn fn,
                   void *arg) MUST_CHECK;
 

@@ -112,6 +112,7 @@ struct redis {
     redisReader *reader;
     redisReplyObjectFunctions reader_fns;
     void *(*reader_create_array)(const redisReadTask *, int);
+    int64_t tell_denied_us; /* before that, a permission that is lacking is not told again */
     bool has_answered; /* something came over this connection */
     size_t reply_bytes; /* fed to the reader since the last whole reply */
     STAILQ_HEAD(redis_queue, redis_pending) queue;

@@ -312,6 +312,14 @@ def test_a_permission_taken_away_later_is_told_and_ends_nothing(as_written: Redi
         wait_until(lambda: len(worker.log_events("redis.ready")) >= 2, 20.0, "it works again")
 
 
+def test_a_script_that_may_not_do_its_work_is_told(as_written: RedisServer, key_file: str) -> None:
+    args = (*as_written.flags("carillon-worker"), "--listen", "127.0.0.1:0", "--secrets-key-file", key_file)
+    as_written.client().execute_command("ACL", "SETUSER", "carillon-worker", "-zremrangebyscore")
+    with Process("carillon-worker", *args) as worker:
+        told = wait_until(lambda: worker.log_events("redis.not_permitted"), 20.0, "the tick's refusal is told")
+        assert told[0]["user"] == "carillon-worker" and "script" in told[0]["detail"]
+
+
 def test_the_tool_tells_what_its_user_lacks(as_written: RedisServer) -> None:
     admin = as_written.client()
     cli = Cli(**as_written.access("carillon-operator"))

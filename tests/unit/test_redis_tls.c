@@ -247,6 +247,52 @@ static void test_renewed_files_hold_from_the_next_connection(void **state)
     RUN_UNTIL(&t->base, t->base.n_ready == 2);
 }
 
+static void end_it(struct tls_fixture *t)
+{
+    redis_free(t->base.redis);
+    t->base.redis = NULL;
+}
+
+static void ready_frees(void *arg)
+{
+    struct tls_fixture *t = arg;
+    t->base.n_ready++;
+    end_it(t);
+}
+
+static void down_frees(enum redis_refusal why, const char *detail, void *arg)
+{
+    struct tls_fixture *t = arg;
+    fixture_down(why, detail, &t->base);
+    end_it(t);
+}
+
+static void test_freeing_inside_ready_and_down_is_safe(void **state)
+{
+    struct tls_fixture *t = *state;
+    const struct redis_config known = {.url = t->url, .ca_file = t->ca}, unknown = {.url = t->url};
+    const char *why;
+    serve(t, "IP:127.0.0.1");
+    assert_int_equal(redis_create(t->base.loop, &known, ready_frees, down_frees, t, &t->base.redis, &why), 0);
+    RUN_UNTIL(&t->base, t->base.n_ready == 1);
+    assert_int_equal(redis_create(t->base.loop, &unknown, ready_frees, down_frees, t, &t->base.redis, &why), 0);
+    RUN_UNTIL(&t->base, t->base.n_down == 1);
+    assert_null(t->base.redis);
+}
+
+static void test_freeing_in_the_middle_of_a_handshake_is_safe(void **state)
+{
+    struct tls_fixture *t = *state;
+    const struct redis_config config = {.url = t->url, .ca_file = t->ca};
+    serve(t, "IP:127.0.0.1");
+    connect_tls(t, &config);
+    RUN_UNTIL(&t->base, t->base.redis->state == REDIS_STATE_TLS);
+    int fd = bufferevent_getfd(t->base.redis->bev);
+    end_it(t);
+    RUN_UNTIL(&t->base, fcntl(fd, F_GETFD) < 0); /* closed */
+    assert_int_equal(t->base.n_ready + t->base.n_down, 0);
+}
+
 /* ---- a server that does not ---- */
 
 static void test_another_address_is_told_nothing(void **state)
@@ -418,6 +464,8 @@ int main(void)
         WITH_FIXTURE(test_large_values_in_a_deep_pipeline_arrive_as_they_were),
         WITH_FIXTURE(test_a_killed_server_is_found_again_over_tls),
         WITH_FIXTURE(test_renewed_files_hold_from_the_next_connection),
+        WITH_FIXTURE(test_freeing_inside_ready_and_down_is_safe),
+        WITH_FIXTURE(test_freeing_in_the_middle_of_a_handshake_is_safe),
         WITH_FIXTURE(test_another_address_is_told_nothing),
         WITH_FIXTURE(test_another_name_is_told_nothing),
         WITH_FIXTURE(test_an_unknown_authority_is_told_nothing),
