@@ -148,6 +148,11 @@ class FullRun:
         engine.recheck(engine.begin_next(batch, "w_test"), "absent", absent_after_ms=60_000)
         engine.abort(engine.begin_next(batch, "w_test"), "THROTTLED", due_in_ms=60_000, hold_ms=1000, worker="w_test")
         self.look()
+        # Through a platform that keeps no token and lets calls wait, beyond the expiry of this one's batch.
+        brief = engine.batch("acme", "aside", 1, cps=30, expires_ms=engine.now_ms() + 60_000, **fields)
+        engine.accept(engine.begin_next(brief, "w_test", by_number=1), queue_ms=120_000)
+        self.look()
+        engine.trunk("aside", how="set", hold_until_ms="")
         # Two tenants' flows on one trunk, and two lanes of one flow, all due at the same time.
         engine.trunk("aside", how="set", cps=1)
         engine.tenant("crisp", how="set")

@@ -14,7 +14,7 @@ from tests.support.engine import Engine
 from tests.support.keys_page import PAGE, KeysPage
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BATCH = "batch_c0_000001"
+BATCH = "batch_c0_00000000000000000001"
 
 
 @pytest.fixture

@@ -221,13 +221,13 @@ class Engine:
         reply = self.scripts.run("call_begin", worker, LATE_MS, POST_MS, *args)
         return [tuple(item.decode() for item in row) for row in reply[1:]]
 
-    def begin_next(self, batch: str, worker: str = "w1", deadline_s: float = 10.0) -> Slot:
+    def begin_next(self, batch: str, worker: str = "w1", deadline_s: float = 10.0, by_number: int = 0) -> Slot:
         """The batch's next call, claimed and begun, however often that takes. Calls of other batches that come by are
         begun too."""
 
         def begun() -> list[Slot]:
             slots = self.claim(worker, calls=1).slots
-            answers = self.begin(slots, worker) if slots else []
+            answers = self.begin(slots, worker, by_number=by_number) if slots else []
             return [slot for slot, answer in zip(slots, answers) if slot.batch == batch and answer[0] == "begun"]
 
         return wait_until(begun, deadline_s, f"a call of {batch} is begun")[0]

@@ -123,7 +123,8 @@ class RedisServer:
     def _wait_until_it_answers(self) -> None:
         assert self._process is not None
         deadline = time.monotonic() + START_DEADLINE_S
-        probe = redis.Redis(unix_socket_path=str(self.socket), socket_timeout=START_DEADLINE_S)
+        admin = self.users.admin() if self.users else {}
+        probe = redis.Redis(unix_socket_path=str(self.socket), socket_timeout=START_DEADLINE_S, **admin)
         seen: object = None
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
