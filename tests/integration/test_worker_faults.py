@@ -121,6 +121,27 @@ def test_an_answer_that_came_while_redis_was_away_is_recorded_afterwards(durable
     assert fleet.wait_final(batch) == {"COMPLETED": 1}
 
 
+def test_with_redis_full_what_is_on_the_line_is_settled_and_nobody_else_is_called(fleet: Fleet, platform: Platform) -> None:
+    worker = fleet.worker()
+    first = fleet.batch()
+    create = platform.wait_creates(1)[0]
+    fleet.wait_state(first, p=create.call_id)
+    waiting = fleet.batch(start_in_ms=500)
+    fleet.client.config_set("maxmemory", 1)
+    try:
+        platform.hang_up(create.call_id, worker.url)
+        assert fleet.wait_final(first) == {"COMPLETED": 1}
+        wait_until(lambda: worker.log_events("claim.failed"), what="a claim was refused")
+        start_ms = int(fleet.engine().hash(f"batch:{waiting}")["start_ms"])
+        wait_until(lambda: fleet.engine().now_ms() > start_ms + 1000)
+        assert platform.count_creates() == 1
+    finally:
+        fleet.client.config_set("maxmemory", 0)
+    second = platform.wait_creates(2)[1]
+    platform.hang_up(second.call_id, worker.url)
+    assert fleet.wait_final(waiting) == {"COMPLETED": 1}
+
+
 def begun_but_not_sent(fleet: Fleet, platform: Platform) -> tuple[Process, str]:
     """A worker that stands still with a dial begun and its request not out, and the batch of that one call."""
     fleet.trunk(platform.url, poll_after_ms=60_000)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Fails where a page names a path of the repository that is not there, or links to a page or a heading that is not.
+"""Fails where a page names a path of the repository or a test that is not there, or links to a page or a heading that is
+not.
 
 Looked at: README.md and docs/*.md. Decisions are history: what they name may be gone, their links may not."""
 
@@ -17,6 +18,7 @@ CODE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 PATH = re.compile(r"[A-Za-z0-9_.*/-]+")
+TEST = re.compile(r"test_\w+")
 
 
 def anchors(text: str) -> set[str]:
@@ -33,6 +35,17 @@ def check_paths(name: str, text: str, tops: set[str]) -> list[str]:
         if not (any(ROOT.glob(token.rstrip("/"))) if "*" in token else (ROOT / token).exists()):
             faults.append(f"{name}: `{token}` is not there")
     return faults
+
+
+def check_tests(name: str, text: str, tests: set[str]) -> list[str]:
+    named = {token for token in CODE.findall(CODE_BLOCK.sub("", text)) if TEST.fullmatch(token)}
+    return [f"{name}: there is no test {test}" for test in sorted(named - tests)]
+
+
+def tests_of(listed: list[str]) -> set[str]:
+    """The names of all tests, in Python and in C."""
+    sources = (ROOT / path for path in listed if path.startswith("tests/") and path.endswith((".py", ".c")))
+    return {name for path in sources for name in re.findall(r"^(?:def|static void) (test_\w+)\(", path.read_text("utf-8"), re.MULTILINE)}
 
 
 def check_links(page: pathlib.Path, text: str) -> list[str]:
@@ -52,13 +65,13 @@ def check_links(page: pathlib.Path, text: str) -> list[str]:
 def main() -> int:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
     tops = {path.split("/")[0] for path in listed if "/" in path}
-    faults = []
+    tests, faults = tests_of(listed), []
     for path in listed:
         if path == "README.md" or (path.startswith("docs/") and path.endswith(".md")):
             text = (ROOT / path).read_text(encoding="utf-8")
             faults += check_links(ROOT / path, text)
             if not path.startswith("docs/decisions/"):
-                faults += check_paths(path, text, tops)
+                faults += check_paths(path, text, tops) + check_tests(path, text, tests)
     print("\n".join(faults))
     return 1 if faults else 0
 
