@@ -38,10 +38,10 @@ end
 -- Closes the cell for `for_ms`. `by`: "run_id" (the tail may be lost) or "clock".
 local function epoch_close(by, for_ms)
   local number = epoch_load().number + 1
+  local seen = redis.call('ZRANGE', KEY_WORKERS, 0, 0, 'REV', 'WITHSCORES')[2]
   redis.call('HSET', KEY_CELL, 'epoch', fmt(number), 'closed_ms', fmt(NOW_MS), 'closed_until', fmt(NOW_MS + for_ms),
     'closed_by', by)
   if by == 'run_id' then
-    local seen = redis.call('ZRANGE', KEY_WORKERS, 0, 0, 'REV', 'WITHSCORES')[2]
     redis.call('HSET', KEY_CELL, 'tail_epoch', fmt(number), 'tail_ms', fmt(NOW_MS), 'tail_from_ms',
       fmt(math.min(NOW_MS, tonumber(seen) or NOW_MS)))
   end
