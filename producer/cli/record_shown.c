@@ -17,8 +17,8 @@ static const struct shown_word STATE[] = {
     {"p", "providerCallId", SHOWN_TEXT}, {"z", "absentSince", SHOWN_MS},       {"s", "answeredAt", SHOWN_MS},
     {"e", "endedAt", SHOWN_MS},          {"u", "seconds", SHOWN_NUMBER},       {"x", "outcome", SHOWN_TEXT},
     {"n", "nextAt", SHOWN_MS},           {"g", "isGivenBack", SHOWN_NUMBER},   {"m", "isFoundByNumber", SHOWN_NUMBER},
-    {"k", "queueMs", SHOWN_NUMBER},      {"y", "isToBeStopped", SHOWN_NUMBER},
-    {"f", "firstInDoubt", SHOWN_NUMBER}, {"c", "tailEpoch", SHOWN_NUMBER},
+    {"k", "queueMs", SHOWN_NUMBER},      {"y", "isToBeStopped", SHOWN_NUMBER}, {"f", "firstInDoubt", SHOWN_NUMBER},
+    {"c", "tailEpoch", SHOWN_NUMBER},
 };
 
 static const struct shown_word ATTEMPT[] = {
