@@ -111,7 +111,7 @@ static void tell_found(struct doubt *d, struct dial *dial)
         .begin_us = now_us - (now_ms - begin_ms) * 1000,
         .answer_by_us = now_us,
         .life_ms = place_life_ms(dial->batch),
-        .is_by_number = is_by_number,
+        .caller = place_caller(dial->batch, dial->ordinal),
     };
     memcpy(found.batch_id, dial->batch_id, sizeof found.batch_id);
     if (!is_by_number)

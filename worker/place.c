@@ -289,7 +289,7 @@ static void remember(struct place *p, const struct dial *dial)
         .begin_us = dial->begin_us,
         .answer_by_us = dial->begin_us + POST_OVER_MS * INT64_C(1000),
         .life_ms = place_life_ms(dial->batch),
-        .is_by_number = place_is_by_number(dial->batch),
+        .caller = place_caller(dial->batch, dial->ordinal),
     };
     memcpy(begun.batch_id, dial->batch_id, sizeof begun.batch_id);
     reassert_note_begun(p->cell->reassert, &begun);
@@ -350,6 +350,16 @@ bool place_is_by_number(const struct batch_settings *batch)
     return provider_profile_lookup_span_ms(batch->trunk->profile) > 0;
 }
 
+uint64_t place_caller(const struct batch_settings *batch, uint64_t ordinal)
+{
+    char from[PHONE_TEXT_LEN + 1];
+    uint64_t digits = 0;
+    if (!place_is_by_number(batch))
+        return 0;
+    settings_caller_id(batch, ordinal, from);
+    return phone_parse(from, strlen(from), &digits) == 0 ? digits : 0; /* none at all: the trunk will be stopped */
+}
+
 int64_t place_life_ms(const struct batch_settings *batch)
 {
     return POST_OVER_MS + LIFE_MARGIN_MS + ((int64_t)batch->ring_timeout_s + batch->max_call_duration_s) * 1000;
@@ -359,10 +369,11 @@ void place_begin(struct place *p, struct dial *dial)
 {
     struct redis_arg args[5];
     struct dial_args space;
-    char life[REDIS_I64_LEN];
+    char life[REDIS_I64_LEN], caller[REDIS_I64_LEN];
     fill_dial(args, dial, &space);
+    uint64_t from = place_caller(dial->batch, dial->ordinal);
     args[3] = redis_arg_i64(place_life_ms(dial->batch), life);
-    args[4] = redis_arg_str(place_is_by_number(dial->batch) ? "1" : "0");
+    args[4] = from != 0 ? redis_arg_i64((int64_t)from, caller) : redis_arg_str("");
     dial->asked_us = clock_mono_us();
     dial_set_state(dial, DIAL_BEGINNING);
     if (outbox_add(p->begins, args, on_begin, dial) != 0)

@@ -41,6 +41,8 @@ void place_send(struct place *p, struct dial *dial);
 
 /* The platform keeps no token of ours: a call that was lost there is looked up by number. */
 bool place_is_by_number(const struct batch_settings *batch);
+/* The number that the contact is called from, on such a platform; 0 elsewhere. */
+uint64_t place_caller(const struct batch_settings *batch, uint64_t ordinal);
 /* From a begin to its hard deadline: the create request, ringing and talk at their longest, and a margin. */
 int64_t place_life_ms(const struct batch_settings *batch);
 

@@ -302,7 +302,10 @@ static int look_up(struct check *check, const struct placed *placed)
         return rc;
     if (check->call.phone != 0)
         phone_format(check->call.phone, to);
-    settings_caller_id(check->batch, check->dial.ordinal, from);
+    if (check->call.caller != 0)
+        phone_format(check->call.caller, from); /* whatever the trunk's caller ids are by now */
+    else
+        settings_caller_id(check->batch, check->dial.ordinal, from);
     const struct provider_lookup lookup = {
         .token = token,
         .to = to,

@@ -79,14 +79,16 @@ int reassert_tell(struct reassert *r, const struct begun_dial *dial, outbox_fn f
     int64_t now_ms = worker_cell_now_ms(r->cell), now_us = clock_mono_us();
     int64_t begin_ms = now_ms - (now_us - dial->begin_us) / 1000;
     int64_t check_ms = dial->provider_id[0] ? now_ms + CHECK_MS : now_ms + (dial->answer_by_us - now_us) / 1000;
-    char space[6][REDIS_I64_LEN], phone[PHONE_LEN];
+    char space[6][REDIS_I64_LEN], phone[PHONE_LEN], caller[PHONE_LEN] = "";
     (void)snprintf(phone, sizeof phone, "%" PRIu64, dial->phone);
+    if (dial->caller != 0)
+        (void)snprintf(caller, sizeof caller, "%" PRIu64, dial->caller);
     const struct redis_arg args[FIELDS] = {
         redis_arg_str(dial->batch_id),         redis_arg_i64((int64_t)dial->ordinal, space[0]),
         redis_arg_i64(dial->number, space[1]), redis_arg_i64(dial->attempt, space[2]),
         redis_arg_i64(begin_ms, space[3]),     redis_arg_i64(begin_ms + dial->life_ms, space[4]),
         redis_arg_i64(check_ms, space[5]),     redis_arg_str(phone),
-        redis_arg_str(dial->provider_id),      redis_arg_str(dial->is_by_number ? "1" : "0"),
+        redis_arg_str(dial->provider_id),      redis_arg_str(caller),
     };
     int rc = outbox_add(r->outbox, args, fn, arg);
     if (rc == 0)

@@ -28,7 +28,7 @@ struct begun_dial {
     int64_t begin_us;
     int64_t answer_by_us; /* its create request has ended by then */
     int64_t life_ms; /* from its begin to its hard deadline */
-    bool is_by_number; /* its platform keeps no token */
+    uint64_t caller; /* the number it is called from, where its platform keeps no token; 0 elsewhere */
     char provider_id[LIMIT_PROVIDER_ID_LEN + 1]; /* "": not accepted yet */
 };
 

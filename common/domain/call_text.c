@@ -78,6 +78,8 @@ static int read_field(char name, const char *value, size_t len, struct call_text
         return read_ms(value, len, &t->duration_s);
     case 't':
         return parse_u64(value, len, UINT64_MAX, &t->phone);
+    case 'm':
+        return parse_u64(value, len, UINT64_MAX, &t->caller);
     case 'p':
         return read_text(value, len, t->provider_id, sizeof t->provider_id);
     case 'w':

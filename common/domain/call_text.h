@@ -33,6 +33,7 @@ struct call_text {
     int64_t next_ms; /* while due again */
     int64_t duration_s; /* -1: unknown */
     uint64_t phone; /* while on its way; 0 otherwise */
+    uint64_t caller; /* the same: the number it is called from, where it is looked up by numbers */
     char provider_id[LIMIT_PROVIDER_ID_LEN + 1];
     char worker[LIMIT_ID_LEN + 1];
 };

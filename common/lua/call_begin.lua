@@ -6,10 +6,10 @@
 -- ARGV[1]  worker id
 -- ARGV[2]  latest a begin may lie behind its slot or ahead of now, ms (250)
 -- ARGV[3]  deadline of the create request, ms: the first check
--- ARGV[4..] batch, ordinal, dial, life ms, by number (1|0) of each call, in the order of their slots; at most 64 calls.
---          life: from begin to the hard deadline, at which a call that nothing was heard of ends as UNKNOWN (ring and talk
---          as the platform will hold them, and a margin). by number: the platform keeps no token, a lost call is looked up
---          by number
+-- ARGV[4..] batch, ordinal, dial, life ms, caller of each call, in the order of their slots; at most 64 calls. life: from
+--          begin to the hard deadline, at which a call that nothing was heard of ends as UNKNOWN (ring and talk as the
+--          platform will hold them, and a margin). caller: the digits it is called from, where the platform keeps no token
+--          and a lost call is looked up by both numbers; "" otherwise
 -- Returns  {now us, {"begun", begin us, attempt} | {"released", reason} | {"gone", reason}, ...} in the order asked
 --          released: back among the due ones, nothing charged (among the reasons: "closed", the cell is; "doubt",
 --          nobody has asked the platform yet); gone: this worker's claim does not hold any more
@@ -83,14 +83,14 @@ local function reserve(batch, slot_us)
   return at_us
 end
 
-local function begin(batch, call, member, begin_us, life_ms, is_by_number)
+local function begin(batch, call, member, begin_us, life_ms, caller)
   local begin_ms = math.floor(begin_us / 1000)
   local hard_ms = begin_ms + life_ms
   redis.call('ZADD', KEY_LIVE, fmt(math.min(begin_ms + post_ms, hard_ms)), member)
   flying_set(batch, member, hard_ms)
   call.a, call.b, call.h = call.a + 1, begin_ms, hard_ms
   call.l, call.s, call.e, call.u, call.g = call.d, nil, nil, nil, nil
-  call.m, call.k, call.y = is_by_number and 1 or nil, nil, nil
+  call.m, call.k, call.y = caller ~= '' and caller or nil, nil, nil
   placed_note(batch, call, nil)
   call_move(batch, call, 'begin')
   call_write(batch, call)
@@ -104,7 +104,7 @@ local function begin(batch, call, member, begin_us, life_ms, is_by_number)
   end
 end
 
-local function begin_one(batch_id, ordinal, dial, life_ms, is_by_number)
+local function begin_one(batch_id, ordinal, dial, life_ms, caller)
   local batch = batch_load(batch_id)
   if not batch then
     return { 'gone', 'batch' }
@@ -129,7 +129,7 @@ local function begin_one(batch_id, ordinal, dial, life_ms, is_by_number)
   if not begin_us then
     return refuse(batch, call, why_not, again_ms)
   end
-  begin(batch, call, member, begin_us, life_ms, is_by_number)
+  begin(batch, call, member, begin_us, life_ms, caller)
   return { 'begun', fmt(begin_us), fmt(call.a) }
 end
 
@@ -141,12 +141,14 @@ for i = 4, #ARGV, FIELDS do
   check_number(ARGV[i + 1], 'ordinal')
   check_number(ARGV[i + 2], 'dial')
   check_number(ARGV[i + 3], 'life')
-  check_number(ARGV[i + 4], 'by number')
+  if not ARGV[i + 4]:match('^%d*$') or #ARGV[i + 4] > 15 then
+    return redis.error_reply('ERR_INVALID caller')
+  end
 end
 local reply = { fmt(NOW_US) }
 for i = 4, #ARGV, FIELDS do
   reply[#reply + 1] = begin_one(ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]),
-    ARGV[i + 4] == '1')
+    ARGV[i + 4])
 end
 batches_flush()
 resources_flush()

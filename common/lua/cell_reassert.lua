@@ -6,7 +6,7 @@
 -- KEYS[1]  cell prefix
 -- ARGV[1]  worker id
 -- ARGV[2..] batch, ordinal, dial, attempt (its number), begin ms, hard deadline ms, next check ms, telephone number,
---          provider id or "", by number (1|0, as call_begin takes it) of each dial; at most 64 dials
+--          provider id or "", caller (as call_begin takes it) of each dial; at most 64 dials
 -- Returns  {"restored" | "known" | "newer" | "over" | "gone" | "far", ...} in the order asked. known: Redis has the dial,
 --          whatever became of it; newer: a later one was begun; over: the contact has its last outcome already; gone: Redis
 --          has no such contact (its batch went with the tail); far: farther beyond the cursor than any tail reaches
@@ -27,8 +27,11 @@ local function read_dial(at)
     number = check_number(ARGV[at + 2], 'dial'), attempt = check_number(ARGV[at + 3], 'attempt'),
     begin_ms = check_number(ARGV[at + 4], 'begin'), hard_ms = check_number(ARGV[at + 5], 'deadline'),
     check_ms = check_number(ARGV[at + 6], 'check'), phone = ARGV[at + 7], provider_id = ARGV[at + 8],
-    is_by_number = check_number(ARGV[at + 9], 'by number') == 1,
+    caller = ARGV[at + 9],
   }
+  if not dial.caller:match('^%d*$') or #dial.caller > 15 then
+    fail('ERR_INVALID caller')
+  end
   if not dial.phone:match('^%d+$') or #dial.phone > 15 or dial.number < 1 or dial.attempt < 1 then
     fail('ERR_INVALID dial')
   end
@@ -98,7 +101,7 @@ local function restore(batch, call, dial)
   for _, field in ipairs({ 'z', 's', 'e', 'u', 'n', 'g', 'k', 'y', 'f' }) do
     call[field] = nil
   end
-  call.m = dial.is_by_number and 1 or nil
+  call.m = dial.caller ~= '' and dial.caller or nil
   call.c = epoch_load().tail > 0 and epoch_load().tail or nil
   local member = call_member(batch, call)
   redis.call('ZADD', KEY_LIVE, fmt(math.min(dial.check_ms, dial.hard_ms)), member)

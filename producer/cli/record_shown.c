@@ -16,7 +16,7 @@ static const struct shown_word STATE[] = {
     {"t", "number", SHOWN_PHONE},        {"b", "begunAt", SHOWN_MS},           {"h", "deadlineAt", SHOWN_MS},
     {"p", "providerCallId", SHOWN_TEXT}, {"z", "absentSince", SHOWN_MS},       {"s", "answeredAt", SHOWN_MS},
     {"e", "endedAt", SHOWN_MS},          {"u", "seconds", SHOWN_NUMBER},       {"x", "outcome", SHOWN_TEXT},
-    {"n", "nextAt", SHOWN_MS},           {"g", "isGivenBack", SHOWN_NUMBER},   {"m", "isFoundByNumber", SHOWN_NUMBER},
+    {"n", "nextAt", SHOWN_MS},           {"g", "isGivenBack", SHOWN_NUMBER},   {"m", "callerId", SHOWN_PHONE},
     {"k", "queueMs", SHOWN_NUMBER},      {"y", "isToBeStopped", SHOWN_NUMBER}, {"f", "firstInDoubt", SHOWN_NUMBER},
     {"c", "tailEpoch", SHOWN_NUMBER},
 };

@@ -150,7 +150,7 @@ class FullRun:
         self.look()
         # Through a platform that keeps no token and lets calls wait, beyond the expiry of this one's batch.
         brief = engine.batch("acme", "aside", 1, cps=30, expires_ms=engine.now_ms() + 60_000, **fields)
-        engine.accept(engine.begin_next(brief, "w_test", by_number=1), queue_ms=120_000)
+        engine.accept(engine.begin_next(brief, "w_test", caller="15550001111"), queue_ms=120_000)
         self.look()
         engine.trunk("aside", how="set", hold_until_ms="")
         # Two tenants' flows on one trunk, and two lanes of one flow, all due at the same time.

@@ -339,6 +339,20 @@ def test_a_lost_call_is_found_by_caller_number_and_time(fleet: Fleet, twilio: Tw
     assert [line["via"] for line in fleet.attempts(batch) if "via" in line] == ["lookup"]
 
 
+def test_a_lost_call_is_looked_up_by_the_caller_it_was_placed_with(fleet: Fleet, twilio: Twilio) -> None:
+    """Another caller id since then would find nothing, and nothing twice is a second call."""
+    twilio.on_create = twilio.place_and_reset
+    first = fleet.worker()
+    batch = fleet.batch([NUMBER])
+    create = twilio.wait_creates(1)[0]
+    set_trunk(fleet, twilio, caller_ids='["+15550001234"]')
+    first.terminate()
+    fleet.worker()  # knows the new one alone
+    twilio.end(create.sid)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    assert {query["From"] for query in twilio.lookups} == {CALLER_ID} and twilio.count_creates() == 1
+
+
 def test_a_lost_call_that_goes_on_is_followed_under_its_id(fleet: Fleet, twilio: Twilio) -> None:
     set_trunk(fleet, twilio, poll_after_ms=500)
     twilio.on_create = twilio.place_and_reset

@@ -11,6 +11,7 @@ from tests.support.engine import Engine, Slot
 from tests.support.redis_server import RedisServer
 
 NUMBER = 4915112345678
+CALLER = "15550009999"
 KEY = f"placed:{NUMBER}"
 KEEP_MS = 900_000
 MOST = 64
@@ -27,10 +28,10 @@ def engine(server: RedisServer) -> Engine:
     return made
 
 
-def begin(engine: Engine, tenant: str = "acme", by_number: int = 1, **fields: object) -> Slot:
+def begin(engine: Engine, tenant: str = "acme", caller: str = CALLER, **fields: object) -> Slot:
     engine.batch(tenant, "main", [NUMBER], **fields)
     slot = engine.claim().slots[0]
-    assert engine.begin([slot], by_number=by_number)[0][0] == "begun"
+    assert engine.begin([slot], caller=caller)[0][0] == "begun"
     return slot
 
 
@@ -49,7 +50,7 @@ def test_a_dial_is_recorded_when_it_is_begun_and_its_call_once_it_is_known(engin
 
 
 def test_where_the_platform_keeps_our_token_nothing_is_recorded(engine: Engine) -> None:
-    slot = begin(engine, by_number=0)
+    slot = begin(engine, caller="")
     engine.accept(slot, "call_1")
     engine.finish(slot)
     assert engine.hash(KEY) == {} and "m" not in engine.state(slot.batch, 0)

@@ -216,18 +216,18 @@ class Engine:
         ]
         return Claim(int(reply[0]), int(reply[1]) if reply[1] else None, reply[2] == 1, slots)
 
-    def begin(self, slots: Iterable[Slot], worker: str = "w1", life_ms: int = LIFE_MS, by_number: int = 0) -> list[tuple[str, ...]]:
-        args = [item for slot in slots for item in (*slot.ref, life_ms, by_number)]
+    def begin(self, slots: Iterable[Slot], worker: str = "w1", life_ms: int = LIFE_MS, caller: str = "") -> list[tuple[str, ...]]:
+        args = [item for slot in slots for item in (*slot.ref, life_ms, caller)]
         reply = self.scripts.run("call_begin", worker, LATE_MS, POST_MS, *args)
         return [tuple(item.decode() for item in row) for row in reply[1:]]
 
-    def begin_next(self, batch: str, worker: str = "w1", deadline_s: float = 10.0, by_number: int = 0) -> Slot:
+    def begin_next(self, batch: str, worker: str = "w1", deadline_s: float = 10.0, caller: str = "") -> Slot:
         """The batch's next call, claimed and begun, however often that takes. Calls of other batches that come by are
         begun too."""
 
         def begun() -> list[Slot]:
             slots = self.claim(worker, calls=1).slots
-            answers = self.begin(slots, worker, by_number=by_number) if slots else []
+            answers = self.begin(slots, worker, caller=caller) if slots else []
             return [slot for slot, answer in zip(slots, answers) if slot.batch == batch and answer[0] == "begun"]
 
         return wait_until(begun, deadline_s, f"a call of {batch} is begun")[0]
@@ -317,13 +317,13 @@ class Engine:
 
     def reassert_args(
         self, slot: Slot, *, dial: int = 0, attempt: int = 0, begin_ago_ms: int = 1000, provider_id: str = "p1",
-        by_number: bool = False,
+        caller: str = "",
     ) -> list[Any]:
         """A dial as its worker tells it again; the slot's own dial and attempt where not given."""
         begin_ms = self.now_ms() - begin_ago_ms
         phone = str(phone_of(slot.record))
         facts = [dial or slot.dial, attempt or slot.attempts + 1, begin_ms, begin_ms + LIFE_MS, begin_ms + POST_MS]
-        return [slot.batch, slot.ordinal, *facts, phone, provider_id, int(by_number)]
+        return [slot.batch, slot.ordinal, *facts, phone, provider_id, caller]
 
     def reassert(self, slots: Iterable[Slot], worker: str = "w1", **facts: Any) -> list[str]:
         args = [item for slot in slots for item in self.reassert_args(slot, **facts)]

@@ -60,8 +60,9 @@ static void test_every_field_is_read(void **state)
 static void test_a_call_that_must_be_stopped_says_so(void **state)
 {
     (void)state;
-    assert_true(parsed("phase=live p=CA1 m=1 k=5000 y=1").must_stop);
-    assert_false(parsed("phase=live p=CA1 m=1 k=5000").must_stop);
+    assert_true(parsed("phase=live p=CA1 m=15550009999 k=5000 y=1").must_stop);
+    assert_false(parsed("phase=live p=CA1 m=15550009999 k=5000").must_stop);
+    assert_int_equal(parsed("phase=live p=CA1 m=15550009999").caller, 15550009999);
 }
 
 static void test_every_phase_and_outcome_the_scripts_write_is_known(void **state)

@@ -102,9 +102,32 @@ static void test_a_key_is_compared_by_what_it_means(void **state)
     }
 }
 
+static void test_elements_are_walked_with_their_bytes(void **state)
+{
+    static const char array[] = " [ 1 , {\"a\":[2,\"]\"]},\"x,]\" ,null,[ ] ] ";
+    static const char *const expected[] = {"1", "{\"a\":[2,\"]\"]}", "\"x,]\"", "null", "[ ]"};
+    struct json_members walk;
+    struct json_span value;
+    (void)state;
+    assert_true(json_elements_begin(&walk, array, sizeof array - 1));
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        assert_true(json_elements_next(&walk, &value));
+        assert_int_equal(value.len, strlen(expected[i]));
+        assert_memory_equal(value.text, expected[i], value.len);
+    }
+    assert_false(json_elements_next(&walk, &value));
+    assert_true(json_elements_begin(&walk, "[]", 2));
+    assert_false(json_elements_next(&walk, &value));
+    assert_false(json_elements_begin(&walk, "{}", 2));
+    assert_false(json_elements_begin(&walk, "", 0));
+    assert_true(json_elements_begin(&walk, "[", 1));
+    assert_false(json_elements_next(&walk, &value));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_elements_are_walked_with_their_bytes),
         cmocka_unit_test(test_members_are_handed_out_as_they_were_written),
         cmocka_unit_test(test_what_is_no_object_has_no_members),
         cmocka_unit_test(test_a_walk_never_leaves_the_text),

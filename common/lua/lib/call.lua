@@ -7,7 +7,8 @@
 --   phase  a attempts charged  d dials numbered  w owner  q slot (us)  t number while on the way  b begin (ms)
 --   h hard deadline (ms)  p provider's id  z first found absent (ms)  s answered (ms)  e ended (ms)  u duration (s)
 --   x last outcome  n next time (ms)  l last dial begun  g 1: that dial was given back, its attempt is not charged
---   m 1: its platform keeps no token, so its number's calls are recorded in placed:<number>
+--   m the number it is called from, where its platform keeps no token: looked up by both numbers, and recorded in
+--   placed:<number>
 --   k queued at the platform (ms)  y 1: to be stopped, because it would ring outside its batch's hours
 --   f first dial in doubt  c tail epoch of the last claim (lib/epoch.lua)
 local CALL_FIELDS = { 'phase', 'a', 'd', 'l', 'w', 'q', 't', 'b', 'h', 'p', 'z', 's', 'e', 'u', 'x', 'n', 'g', 'm', 'k',
