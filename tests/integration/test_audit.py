@@ -56,7 +56,7 @@ class Cell:
         return self.engine.key(rest)
 
     def audit(self) -> tuple[int, str]:
-        ended = run("carillon", "audit", "--redis-url", self.server.url)
+        ended = run("carillon", "audit", *self.server.flags("carillon-inspector"))
         return ended.returncode, ended.stdout
 
     def set_state(self, ordinal: int, change: Callable[[str], str]) -> None:
@@ -74,7 +74,7 @@ def test_a_sound_cell_has_no_faults(cell: Cell) -> None:
 
 
 def test_an_empty_redis_has_no_faults(engine: Engine, redis_server: RedisServer) -> None:
-    ended = run("carillon", "audit", "--redis-url", redis_server.url)
+    ended = run("carillon", "audit", *redis_server.flags("carillon-inspector"))
     assert (ended.returncode, ended.stdout) == (0, "audit: ok, 0 batches, 0 faults\n")
 
 

@@ -28,7 +28,7 @@ Inspect = Callable[..., Any]
 def tool(engine: Engine, redis_server: RedisServer) -> Cli:
     engine.trunk("main")
     engine.tenant("acme")
-    return Cli(redis_url=redis_server.url)
+    return Cli(**redis_server.access("carillon-inspector"))
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_a_call_that_was_never_claimed_has_no_state(engine: Engine, inspect: Ins
 
 
 def test_a_contact_is_shown_whole_with_metadata_inside_and_outside_its_record(api: Api, acme: str) -> None:
-    tool = Cli(redis_url=api.server.url)
+    tool = Cli(**api.server.access("carillon-inspector"))
     short, long = api.fresh_numbers(2)
     contact = {"phoneNumber": short, "id": "lead-1", "name": "Jane", "email": "j@example.com", "company": "Acme",
                "timezone": "Europe/Berlin", "metadata": {"plan": "gold", "other": "+15551234567"}}  # fmt: skip

@@ -343,6 +343,18 @@ def test_an_inspector_audits_and_changes_nothing(as_written: RedisServer) -> Non
     assert as_written.client().hget("carillon:{c0}:tenant:acme", "cps") == b"5"
 
 
+def test_operator_and_inspector_look_into_keys_of_every_type(server: RedisServer) -> None:
+    admin = server.client()
+    Engine(admin).trunk("main")
+    admin.zadd("carillon:{c0}:workers", {"w1": 1})
+    admin.rpush("carillon:{c0}:begins:k/main", 1)
+    admin.set("carillon:{c0}:claim:w1", "1 2")
+    admin.xadd("carillon:{c0}:events:0", {"id": "evt_1", "type": "call.completed"})
+    for user in ("carillon-operator", "carillon-inspector"):
+        for name in ("trunk:main", "index:trunks", "workers", "begins:k/main", "claim:w1", "events:0"):
+            Cli(**server.access(user)).done("inspect", "key", f"carillon:{{c0}}:{name}", "--json")
+
+
 # ---- the script that makes them ----
 
 

@@ -13,18 +13,20 @@ import pytest
 from tests.support.fleet import Fleet
 from tests.support.platform import Platform, answer_json, refuse
 from tests.support.redis_server import RedisServer
+from tests.support.redis_users import Users
 from tests.support.waiting import wait_until
 
 
 @pytest.fixture
 def durable(platform: Platform, tmp_path: pathlib.Path) -> Iterator[Fleet]:
     """A fleet on a Redis that has everything it answered on disk, so that a test decides what is lost. Its cell knows it."""
-    with RedisServer(appendonly=True, args=("--appendfsync", "always")) as server:
+    with RedisServer(appendonly=True, args=("--appendfsync", "always"), users=Users.for_tests()) as server:
         made = Fleet(server, tmp_path)
         made.trunk(platform.url)
         made.engine().open(made.client.info("server")["run_id"])
         yield made
         made.close()
+        assert server.denials() == []
 
 
 def lose_tail(fleet: Fleet, mark: int) -> None:
@@ -215,7 +217,7 @@ def test_two_workers_close_the_cell_once_and_nobody_is_called_until_it_opens(dur
 
 
 def test_workers_of_several_cells_close_each(platform: Platform, tmp_path: pathlib.Path) -> None:
-    with RedisServer(appendonly=True, args=("--appendfsync", "always")) as server:
+    with RedisServer(appendonly=True, args=("--appendfsync", "always"), users=Users.for_tests()) as server:
         fleet = Fleet(server, tmp_path, cells=("c0", "c1"))
         worker = fleet.worker()
         server.kill()
@@ -223,3 +225,4 @@ def test_workers_of_several_cells_close_each(platform: Platform, tmp_path: pathl
         wait_until(lambda: {line["cell"] for line in worker.log_events("cell.closed")} == {"c0", "c1"}, 20)
         assert [fleet.engine(name).hash("cell")["epoch"] for name in ("c0", "c1")] == ["2", "2"]
         fleet.close()
+        assert server.denials() == []

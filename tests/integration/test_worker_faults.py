@@ -19,6 +19,7 @@ from tests.support.platform import Platform, answer_json
 from tests.support.processes import Process
 from tests.support.redis_proxy import RedisProxy
 from tests.support.redis_server import RedisServer
+from tests.support.redis_users import Users
 from tests.support.scripts import sha
 from tests.support.waiting import wait_until
 
@@ -57,11 +58,12 @@ def claims_of(fleet: Fleet, worker: Process) -> list[bytes]:
 @pytest.fixture
 def durable(platform: Platform, tmp_path: pathlib.Path) -> Iterator[Fleet]:
     """A fleet on a Redis with an append-only file, which may be killed."""
-    with RedisServer(appendonly=True) as server:
+    with RedisServer(appendonly=True, users=Users.for_tests()) as server:
         made = Fleet(server, tmp_path)
         made.trunk(platform.url, poll_after_ms=500)
         yield made
         made.close()
+        assert server.denials() == []
 
 
 def test_with_redis_away_nothing_is_dialed_and_afterwards_nothing_is_lost(durable: Fleet, platform: Platform) -> None:

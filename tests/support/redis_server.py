@@ -123,6 +123,7 @@ class RedisServer:
     def _wait_until_it_answers(self) -> None:
         assert self._process is not None
         deadline = time.monotonic() + START_DEADLINE_S
+        # Signed in, where one must be: to strangers a server that still reads its data says only that they are.
         admin = self.users.admin() if self.users else {}
         probe = redis.Redis(unix_socket_path=str(self.socket), socket_timeout=START_DEADLINE_S, **admin)
         seen: object = None
