@@ -1,6 +1,6 @@
 # Carillon. One non-recursive make; everything that is built lies under build/.
 #
-#   make [VARIANT=release|debug|asan|coverage] [WERROR=1] [CC=clang]
+#   make [VARIANT=release|debug|asan|coverage|fuzz] [WERROR=1] [CC=clang]
 #
 ##   demo             install what is missing, build, and ring 500 telephones that do not exist (KEEP=1 leaves it running)
 ##   all              build the processes and the command line tool into build/$(VARIANT)/bin
@@ -11,6 +11,8 @@
 ##   test-e2e         whole campaigns
 ##   test-fuzz        replay the fuzzers' corpora
 ##   test-platforms   the vendors' own packages against our stand-in and our worker; the only tier that wants npm (and Node 20)
+##   test-valgrind    the pure C tests again, under valgrind (deploy/install-deps.sh --valgrind)
+##   fuzz             look for new inputs that break a promise, FUZZ_SECONDS (60) for each target
 ##   lint             format, clang-tidy, cppcheck, shellcheck, luac, luacheck, layers, names
 ##   format           rewrite the sources as clang-format likes them
 ##   docs             write docs/states.md from the tables, docs/config.md from --help
@@ -54,8 +56,11 @@ LDFLAGS_VARIANT := -pie -fsanitize=address,undefined
 else ifeq ($(VARIANT),coverage)
 CFLAGS_VARIANT := -O0 --coverage
 LDFLAGS_VARIANT := -pie --coverage
+else ifeq ($(VARIANT),fuzz)
+CFLAGS_VARIANT := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+LDFLAGS_VARIANT := -pie -fsanitize=address,undefined
 else
-$(error VARIANT is release, debug, asan or coverage, not '$(VARIANT)')
+$(error VARIANT is release, debug, asan, coverage or fuzz, not '$(VARIANT)')
 endif
 
 # ---- sources ----
@@ -98,7 +103,7 @@ FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
 PROBE := $(B)/tests/domain_probe
 
 # What the linters compile: all programs, tests and fuzz targets.
-.PHONY: all everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-platforms lint format docs clean help programs
+.PHONY: all everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-valgrind test-unit-valgrind fuzz fuzzers test-platforms lint format docs clean help programs
 all: programs
 programs: $(PROGRAMS)
 
@@ -169,8 +174,16 @@ $(B)/bin/carillon-carrier: $(B)/obj/tests/carrier/main.o $(LIBCARRIER) $(LIBCOMM
 $(B)/tests/test_%: $(B)/obj/tests/unit/test_%.o $(LIBCLI) $(LIBPRODUCER) $(LIBWORKER) $(LIBNOTIFIER) $(LIBCARRIER) $(LIBCOMMON)
 	$(call link,-lcmocka)
 
-$(B)/fuzz/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/obj/tests/fuzz/replay.o $(LIBPRODUCER) $(LIBWORKER) $(LIBNOTIFIER) $(LIBCOMMON)
-	$(call link)
+# With libFuzzer's main(), which only clang has, or with one that replays a corpus.
+ifeq ($(VARIANT),fuzz)
+FUZZ_MAIN :=
+FUZZ_LINK := -fsanitize=fuzzer
+else
+FUZZ_MAIN := $(B)/obj/tests/fuzz/replay.o
+FUZZ_LINK :=
+endif
+$(B)/fuzz/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(LIBPRODUCER) $(LIBWORKER) $(LIBNOTIFIER) $(LIBCOMMON)
+	$(call link,$(FUZZ_LINK))
 
 # The C rules, for tests and generators written in Python.
 probe: $(PROBE)
@@ -199,6 +212,17 @@ test-e2e: programs
 	$(PYTEST) tests/e2e
 test-fuzz: $(FUZZ_BIN)
 	@tests/fuzz/run.sh $(FUZZ_BIN)
+test-valgrind:
+	@$(MAKE) --no-print-directory VARIANT=debug test-unit-valgrind
+test-unit-valgrind: $(UNIT_BIN)
+	@RUN_UNDER="$(VALGRIND)" TIMEOUT_S=600 tests/unit/run.sh $(UNIT_BIN)
+VALGRIND := valgrind --quiet --leak-check=full --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect \
+            --track-fds=no --error-exitcode=99 --suppressions=tests/unit/valgrind.supp
+
+fuzz:
+	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang fuzzers
+	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) tests/fuzz/fuzz.sh $(patsubst $(B)/%,build/fuzz/%,$(or $(FUZZ_TARGETS:%=$(B)/fuzz/fuzz_%),$(FUZZ_BIN)))
+fuzzers: $(FUZZ_BIN)
 
 test-platforms: programs
 	@tests/platforms/install.sh

@@ -4,6 +4,8 @@
 #
 #   deploy/install-deps.sh            build, run and test
 #   deploy/install-deps.sh --lint     the linters as well
+#   deploy/install-deps.sh --fuzz     what `make fuzz` needs as well
+#   deploy/install-deps.sh --valgrind what `make test-valgrind` needs as well
 set -euo pipefail
 
 build_packages=(
@@ -12,15 +14,19 @@ build_packages=(
   libyajl-dev libmicrohttpd-dev libglib2.0-dev libssl-dev
 )
 run_packages=(redis-server python3 tzdata ca-certificates)
-test_packages=(libcmocka-dev python3-pytest python3-pytest-timeout python3-pytest-xdist python3-redis python3-hypothesis clang libclang-rt-14-dev lua5.1)
-lint_packages=(clang-format clang-tidy cppcheck shellcheck lua-check)
+test_packages=(libcmocka-dev python3-pytest python3-pytest-timeout python3-pytest-xdist python3-redis python3-hypothesis lua5.1)
+fuzz_packages=(clang libclang-rt-14-dev)
+valgrind_packages=(valgrind)
+lint_packages=(clang clang-format clang-tidy cppcheck shellcheck lua-check)
 
 wanted=("${build_packages[@]}" "${run_packages[@]}" "${test_packages[@]}")
 for argument in "$@"; do
   case "$argument" in
     --lint) wanted+=("${lint_packages[@]}") ;;
+    --fuzz) wanted+=("${fuzz_packages[@]}") ;;
+    --valgrind) wanted+=("${valgrind_packages[@]}") ;;
     *)
-      echo "install-deps.sh: unknown argument '$argument' (known: --lint)" >&2
+      echo "install-deps.sh: unknown argument '$argument' (known: --lint, --fuzz, --valgrind)" >&2
       exit 2
       ;;
   esac

@@ -6,6 +6,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/limits.h"
+#include "common/base/parse.h"
 #include "common/domain/schedule.h"
 #include "common/json/json.h"
 
@@ -30,9 +31,12 @@ static const char *status_error(int status)
         {408, "Request Timeout"},
         {409, "Conflict"},
         {413, "Payload Too Large"},
+        {414, "URI Too Long"},
         {415, "Unsupported Media Type"},
+        {417, "Expectation Failed"},
         {429, "Too Many Requests"},
         {431, "Request Header Fields Too Large"},
+        {501, "Not Implemented"},
         {503, "Service Unavailable"},
     };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
@@ -135,27 +139,44 @@ void answer_internal(struct http_request *req)
     answer_error(req, 500, CODE_INTERNAL, "An unexpected error occurred.", NULL);
 }
 
+/* `limit` is the route's, in bytes. */
+static void refuse_size(struct http_request *req, const char *limit)
+{
+    static const char chunked[] =
+        "The body is over this route's limit. Send contacts in chunks: POST /api/v1/batch?draft=true, then "
+        "POST /api/v1/batch/{id}/contacts; or split them over several batches.";
+    uint64_t bytes = 0;
+    (void)!parse_u64(limit, strlen(limit), UINT64_MAX, &bytes);
+    cJSON *details = cJSON_CreateObject();
+    (void)json_add_i64(details, "maxBytes", (int64_t)bytes);
+    answer_error(req, 413, "BODY_TOO_LARGE",
+                 bytes == LIMIT_BODY_BYTES ? chunked : "The body is over this route's limit, details.maxBytes.", details);
+}
+
 void answer_refusal(struct http_request *req, int status, const char *detail, void *arg)
 {
     (void)arg;
-    cJSON *details = NULL;
-    if (status == 404) {
+    switch (status) {
+    case 404:
         answer_error(req, 404, "ROUTE_NOT_FOUND", "There is no such route.", NULL);
         return;
-    }
-    if (status == 405) {
+    case 405:
         answer_error(req, 405, "METHOD_NOT_ALLOWED", "The header Allow lists the methods of this route.", NULL);
         return;
-    }
-    if (status == 413) {
-        details = cJSON_CreateObject();
-        (void)json_add_str(details, "maxBytes", detail);
-        answer_error(
-            req, 413, "BODY_TOO_LARGE",
-            "The body is over this route's limit. Send contacts in chunks: POST /api/v1/batch?draft=true, then "
-            "POST /api/v1/batch/{id}/contacts; or split them over several batches.",
-            details);
+    case 413:
+        refuse_size(req, detail);
+        return;
+    case 414:
+        answer_error(req, 414, "URI_TOO_LONG", "Path and query together are over 8192 bytes.", NULL);
+        return;
+    case 417:
+        answer_error(req, 417, "EXPECTATION_FAILED", detail, NULL);
+        return;
+    case 501:
+        answer_error(req, 501, "NOT_IMPLEMENTED", detail, NULL);
+        return;
+    default:
+        answer_error(req, status, CODE_INVALID_REQUEST, detail, NULL);
         return;
     }
-    answer_error(req, status, CODE_INVALID_REQUEST, detail, NULL);
 }

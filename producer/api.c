@@ -52,7 +52,14 @@ const struct conf_option api_options[] = {
      .kind = CONF_STR,
      .help = "what links in answers begin with, such as https://calls.example (default: the address listened on)",
      .check = check_url},
+    {.name = "upload-timeout-ms",
+     .kind = CONF_I64,
+     .default_text = "120000",
+     .min = 100,
+     .max = 3600000,
+     .help = "how long a client may take to send the body of a creation before it gets a 408"},
 };
+_Static_assert(LIMIT_HTTP_BODY_MS == 120000, "the default of upload-timeout-ms");
 const size_t api_option_count = sizeof api_options / sizeof api_options[0];
 
 static void read_settings(struct api *api)
@@ -94,7 +101,6 @@ static const struct http_route ROUTES[] = {
     {.method = "POST",
      .pattern = "/api/v1/batch",
      .max_body_bytes = LIMIT_BODY_BYTES,
-     .deadline_ms = LIMIT_HTTP_BODY_MS,
      .on_headers = batch_create_headers,
      .on_body = batch_create_body,
      .on_complete = batch_create_complete,
@@ -127,6 +133,21 @@ static void make_metrics(struct api *api)
         metrics_gauge(m, "carillon_ingest_bytes", "Bytes of the creations that are under way.", NULL, NULL);
 }
 
+/* The table, with the deadline that the operator gives to bodies that are read while they arrive. */
+static int add_routes(struct api *api)
+{
+    size_t n = sizeof ROUTES / sizeof ROUTES[0];
+    api->routes = malloc(sizeof ROUTES);
+    if (!api->routes)
+        return ERR_NOMEM;
+    memcpy(api->routes, ROUTES, sizeof ROUTES);
+    for (size_t i = 0; i < n; i++) {
+        if (api->routes[i].on_body)
+            api->routes[i].deadline_ms = conf_i64(daemon_conf(api->daemon), "upload-timeout-ms");
+    }
+    return http_server_add_routes(daemon_http(api->daemon), api->routes, n, api);
+}
+
 int api_start(struct daemon *d, void **ret_state)
 {
     if (!timezone_has_data()) {
@@ -147,7 +168,7 @@ int api_start(struct daemon *d, void **ret_state)
     make_metrics(api);
     int err = key_cache_create(&api->key_cache);
     if (!err)
-        err = http_server_add_routes(daemon_http(d), ROUTES, sizeof ROUTES / sizeof ROUTES[0], api);
+        err = add_routes(api);
     if (err) {
         api_stop(api);
         return err;
@@ -168,6 +189,7 @@ void api_stop(void *state)
     if (!api)
         return;
     key_cache_free(api->key_cache);
+    free(api->routes);
     free(api);
 }
 

@@ -31,6 +31,7 @@ struct api {
 
     /* owned */
     struct key_cache *key_cache;
+    struct http_route *routes;
 
     /* settings */
     struct cidr_list private_webhooks;

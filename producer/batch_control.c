@@ -170,6 +170,7 @@ static void ask(struct exchange *x, struct control *c)
 
 static void start(struct exchange *x, const struct verb *verb)
 {
+    static const char *const by_query = "batchId";
     struct control *c = calloc(1, sizeof *c);
     if (!c) {
         exchange_fail(x, ERR_NOMEM);
@@ -177,7 +178,7 @@ static void start(struct exchange *x, const struct verb *verb)
     }
     exchange_keep(x, c, free);
     c->verb = verb;
-    if (exchange_batch_id(x, c->id) && check_body(x))
+    if (exchange_knows_query(x, &by_query, verb == &CANCEL_SEED) && exchange_batch_id(x, c->id) && check_body(x))
         ask(x, c);
 }
 

@@ -74,9 +74,8 @@ static int creation_make(struct exchange *x)
 
 static void admitted(struct exchange *x)
 {
-    static const char *const later[] = {"dryRun", "draft"};
     struct http_request *req = exchange_request(x);
-    if (!exchange_lacks(x, later, sizeof later / sizeof later[0]))
+    if (!exchange_knows_query(x, NULL, 0))
         return;
     if (!body_is_json(req)) {
         body_refuse_type(x);

@@ -200,8 +200,8 @@ static void ask_index(struct exchange *x, struct list *l)
 
 static bool read_query(struct exchange *x, struct list *l)
 {
-    static const char *const later[] = {"tag", "status", "agentId", "from", "to"};
-    if (!exchange_lacks(x, later, sizeof later / sizeof later[0]))
+    static const char *const known[] = {"limit", "cursor"};
+    if (!exchange_knows_query(x, known, sizeof known / sizeof known[0]))
         return false;
     const char *limit = http_request_query(exchange_request(x), "limit");
     const char *cursor = http_request_query(exchange_request(x), "cursor");

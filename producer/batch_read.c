@@ -180,6 +180,8 @@ static bool read_limit(struct exchange *x, uint64_t fallback, uint64_t *ret_limi
 
 static void start(struct exchange *x, enum form form)
 {
+    static const char *const by_path[] = {"limit"};
+    static const char *const by_query[] = {"limit", "batchId"};
     struct reading *r = calloc(1, sizeof *r);
     if (!r) {
         exchange_fail(x, ERR_NOMEM);
@@ -187,7 +189,8 @@ static void start(struct exchange *x, enum form form)
     }
     exchange_keep(x, r, reading_free);
     r->form = form;
-    if (exchange_batch_id(x, r->id) && read_limit(x, form == FORM_LIVE ? CALL_ROWS_MAX : RECENT_CALLS, &r->limit))
+    bool is_by_path = form == FORM_FULL;
+    if (exchange_knows_query(x, is_by_path ? by_path : by_query, is_by_path ? 1 : 2) && exchange_batch_id(x, r->id) && read_limit(x, form == FORM_LIVE ? CALL_ROWS_MAX : RECENT_CALLS, &r->limit))
         ask(x, r);
 }
 

@@ -7,10 +7,14 @@
 
 #include "common/base/clock.h"
 #include "common/base/ident.h"
+#include "common/base/limits.h"
 #include "common/redis/keys.h"
 #include "common/redis/reply.h"
 #include "producer/answer.h"
 #include "producer/bearer.h"
+
+/* Arguments of a query that are looked at: no route has near as many. */
+#define QUERY_ARGS_MAX 64
 
 struct exchange {
     struct api *api; /* borrowed */
@@ -370,13 +374,41 @@ bool exchange_batch_id(struct exchange *x, char ret_id[LIMIT_BATCH_ID_LEN + 1])
     return true;
 }
 
-bool exchange_lacks(struct exchange *x, const char *const *names, size_t n)
+static bool is_among(const char *name, const char *const *names, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (http_request_query(x->req, names[i])) {
-            exchange_bad_argument(x, names[i], "is not known to this version");
-            return false;
-        }
+        if (strcmp(names[i], name) == 0)
+            return true;
     }
-    return true;
+    return false;
+}
+
+static bool stood_before(const struct http_request *req, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (strcmp(http_request_query_name(req, i), http_request_query_name(req, index)) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool exchange_knows_query(struct exchange *x, const char *const *names, size_t n)
+{
+    static const char user_id[] = "userId";
+    const char *name;
+    struct faults faults;
+    faults_init(&faults, LIMIT_FAULTS);
+    for (size_t i = 0; (name = http_request_query_name(x->req, i)) != NULL && i <= QUERY_ARGS_MAX; i++) {
+        if (i == QUERY_ARGS_MAX)
+            faults_add(&faults, "query", FAULT_TOO_MANY, "holds more than %d arguments", QUERY_ARGS_MAX);
+        else if (stood_before(x->req, i))
+            faults_add(&faults, name, FAULT_DUPLICATE, "was given twice in the query");
+        else if (strcmp(name, user_id) != 0 && !is_among(name, names, n))
+            faults_add(&faults, name, FAULT_UNKNOWN_FIELD, "is not an argument of this route");
+    }
+    bool is_known = faults_count(&faults) == 0;
+    if (!is_known)
+        exchange_faults(x, &faults);
+    faults_free(&faults);
+    return is_known;
 }

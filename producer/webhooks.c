@@ -67,6 +67,8 @@ static void on_list(struct exchange *x, const struct redisReply *reply, int err,
 
 static void run_list(struct exchange *x)
 {
+    if (!exchange_knows_query(x, NULL, 0))
+        return;
     const struct redis_arg args[] = {redis_arg_str("list"), redis_arg_str(exchange_identity(x)->tenant)};
     int err = exchange_script(x, LUA_HOOK_ENDPOINT, args, 2, on_list, NULL);
     if (err)
@@ -230,7 +232,7 @@ static void judge(struct exchange *x, const cJSON *object)
 
 static void run_put(struct exchange *x)
 {
-    cJSON *object = body_read_object(x, false);
+    cJSON *object = exchange_knows_query(x, NULL, 0) ? body_read_object(x, false) : NULL;
     if (object && body_check_user(x, object))
         judge(x, object);
     cJSON_Delete(object);

@@ -80,6 +80,7 @@
 /* ---- HTTP ---- */
 #define LIMIT_HTTP_CONNECTIONS 1024
 #define LIMIT_HTTP_HEADER_BYTES (16u << 10)
+#define LIMIT_HTTP_TARGET_BYTES (8u << 10) /* path and query; RFC 9110 section 4.1 wants 8000 at least */
 #define LIMIT_HTTP_IDLE_S 30 /* a connection that sends nothing */
 #define LIMIT_HTTP_REQUEST_MS 30000 /* from first byte to complete request, small bodies */
 #define LIMIT_HTTP_BODY_MS 120000 /* the same for a batch body */

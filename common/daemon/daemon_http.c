@@ -131,7 +131,10 @@ static const char *refusal_text(int status)
                  {404, "no such route"},
                  {405, "method not allowed"},
                  {413, "the body is too large"},
+                 {414, "the request target is too long"},
+                 {417, "the expectation cannot be met"},
                  {431, "the headers are too large"},
+                 {501, "not implemented"},
                  {503, "starting"}};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         if (texts[i].status == status)
@@ -165,7 +168,12 @@ static const struct http_route routes[] = {
 bool daemon_bind(struct daemon *d)
 {
     const char *listen = conf_str(d->conf, "listen");
-    int err = http_server_create(d->loop, listen, routes, sizeof routes / sizeof routes[0], d, &d->http);
+    const struct http_bounds bounds = {
+        .head_ms = conf_i64(d->conf, "request-timeout-ms"),
+        .body_ms = conf_i64(d->conf, "request-timeout-ms"),
+    };
+    int err =
+        http_server_create_bounded(d->loop, listen, &bounds, routes, sizeof routes / sizeof routes[0], d, &d->http);
     if (err) {
         log_error("http.not_bound", log_str("listen", listen), log_err(err),
                   log_str("detail", err == ERR_IO ? strerror(errno) : "HOST:PORT is wanted"));

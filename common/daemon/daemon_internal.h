@@ -28,7 +28,7 @@ enum daemon_phase {
 #define DAEMON_PHASES 5
 
 #define DAEMON_SIGNALS 3
-#define DAEMON_COMMON_OPTIONS 4
+#define DAEMON_COMMON_OPTIONS 5
 
 struct daemon {
     const struct daemon_spec *spec; /* borrowed */

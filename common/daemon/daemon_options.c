@@ -10,6 +10,8 @@
 #include "common/redis/redis_options.h"
 
 #define DRAIN_TIMEOUT_MAX_MS 3600000
+#define REQUEST_TIMEOUT_MIN_MS 100
+#define REQUEST_TIMEOUT_MAX_MS 3600000
 
 static const struct conf_option common_options[DAEMON_COMMON_OPTIONS] = {
     {.name = "listen", .kind = CONF_STR, .help = "HOST:PORT of the HTTP server; port 0 lets the system choose"},
@@ -30,6 +32,12 @@ static const struct conf_option common_options[DAEMON_COMMON_OPTIONS] = {
      .min = 0,
      .max = DRAIN_TIMEOUT_MAX_MS,
      .help = "how long work under way may take after SIGTERM before the process ends with 1"},
+    {.name = "request-timeout-ms",
+     .kind = CONF_I64,
+     .default_text = "30000",
+     .min = REQUEST_TIMEOUT_MIN_MS,
+     .max = REQUEST_TIMEOUT_MAX_MS,
+     .help = "how long a client may take to send a request's headers, and again for its body, before it gets a 408"},
 };
 
 /* Reads "c0,c1" into `cells`. */
@@ -70,6 +78,8 @@ static int check_cells(const char *text, const char **ret_why)
     size_t n;
     return parse_cells(text, cells, &n, ret_why);
 }
+
+_Static_assert(LIMIT_HTTP_REQUEST_MS == 30000, "the default of request-timeout-ms");
 
 static const struct conf_option redis_options[] = {
     {.name = "redis-url",

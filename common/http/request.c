@@ -14,40 +14,14 @@
 
 /* ---- what the headers say ---- */
 
-/* Where header and body end must be beyond doubt: two readings of one request are how requests are smuggled. */
-struct framing {
-    unsigned lengths;
-    unsigned encodings;
-    bool is_chunked;
-};
-
-static enum MHD_Result look_at_framing(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
-{
-    (void)kind;
-    struct framing *f = arg;
-    if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0)
-        f->lengths++;
-    if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
-        f->encodings++;
-        f->is_chunked = value != NULL && strcasecmp(value, "chunked") == 0;
-    }
-    return MHD_YES;
-}
-
-static bool framing_is_sound(const struct http_request *req)
-{
-    struct framing f = {0, 0, false};
-    MHD_get_connection_values(req->connection->mhd, MHD_HEADER_KIND, look_at_framing, &f);
-    return f.lengths + f.encodings <= 1 && (f.encodings == 0 || f.is_chunked);
-}
-
 static int64_t declared_length(const struct http_request *req)
 {
     const char *text = http_request_header(req, MHD_HTTP_HEADER_CONTENT_LENGTH);
     uint64_t length;
-    if (text == NULL || parse_u64(text, strlen(text), INT64_MAX, &length) < 0)
+    if (text == NULL)
         return -1;
-    return (int64_t)length;
+    /* libmicrohttpd has seen that it is a number; it counts further than we do. */
+    return parse_u64(text, strlen(text), INT64_MAX, &length) == 0 ? (int64_t)length : INT64_MAX;
 }
 
 static int choose_id(struct http_request *req)
@@ -133,26 +107,19 @@ static void refuse_length(struct http_request *req)
 
 /* ---- from the headers to the end ---- */
 
-static size_t header_bytes(const struct http_request *req)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(req->connection->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-    return info != NULL ? info->header_size : 0;
-}
-
 /* What can be said against the request before its row is asked. */
-static int judge(struct http_request *req)
+static int judge(struct http_request *req, const char *version)
 {
     int query = read_query(req);
     int found = http_match_find(&req->match, req->connection->server->tables, req->method, req->path);
     if (query == ERR_NOMEM || found == ERR_NOMEM)
         return ERR_NOMEM;
-    if (!framing_is_sound(req))
-        refuse(req, MHD_HTTP_BAD_REQUEST, "ambiguous length");
+    struct head_verdict head = head_judge(req->connection->mhd, version, &req->connection->target);
+    req->is_unframed = head.is_unframed;
+    if (head.status != 0)
+        refuse(req, head.status, head.detail);
     else if (query < 0 || found == ERR_INVALID)
         refuse(req, MHD_HTTP_BAD_REQUEST, "malformed percent-encoding");
-    else if (header_bytes(req) > LIMIT_HTTP_HEADER_BYTES)
-        refuse(req, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "headers too large");
     else if (found == ERR_DENIED)
         refuse(req, MHD_HTTP_METHOD_NOT_ALLOWED, req->match.allow);
     else if (found < 0)
@@ -162,7 +129,8 @@ static int judge(struct http_request *req)
     return 0;
 }
 
-int request_begin(struct connection *c, const char *url, const char *method, struct http_request **ret_req)
+int request_begin(struct connection *c, const char *url, const char *method, const char *version,
+                  struct http_request **ret_req)
 {
     struct http_request *req = calloc(1, sizeof *req);
     if (req == NULL)
@@ -176,7 +144,7 @@ int request_begin(struct connection *c, const char *url, const char *method, str
     req->method = strdup(method);
     req->path = strdup(origin_form(url));
     req->content_length = declared_length(req);
-    if (req->method == NULL || req->path == NULL || choose_id(req) < 0 || judge(req) < 0) {
+    if (req->method == NULL || req->path == NULL || choose_id(req) < 0 || judge(req, version) < 0) {
         req->state = REQUEST_BROKEN;
         return 0;
     }
@@ -195,7 +163,7 @@ bool request_answers_now(const struct http_request *req)
         return false;
     const char *expect = http_request_header(req, MHD_HTTP_HEADER_EXPECT);
     bool waits_for_us = expect != NULL && strcasecmp(expect, "100-continue") == 0;
-    return waits_for_us || req->content_length > (int64_t)LIMIT_HTTP_DROPPED_BYTES || !framing_is_sound(req);
+    return waits_for_us || req->content_length > (int64_t)LIMIT_HTTP_DROPPED_BYTES || req->is_unframed;
 }
 
 static void hand_over(struct http_request *req, const char *data, size_t len)
@@ -210,14 +178,27 @@ static void hand_over(struct http_request *req, const char *data, size_t len)
         req->state = REQUEST_BROKEN;
 }
 
-/* The client closed its side before the body was complete. libmicrohttpd, told of the last bytes and of the close by
- * one event, looks at the socket again only at the next one, which never comes. */
-static bool is_cut_short(const struct http_request *req)
+/* The client has closed its side. libmicrohttpd, told of the last bytes and of the close by one event, looks at the
+ * socket again only at the next one, which never comes. */
+static bool peer_has_ended(const struct http_request *req)
 {
     char next;
-    if (req->content_length < 0 || req->received >= (uint64_t)req->content_length)
-        return false;
     return recv(req->connection->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* Whether more of the body is to come, as far as that is known: of a chunked body libmicrohttpd may hold the rest. */
+static bool wants_more(const struct http_request *req)
+{
+    if (req->content_length < 0)
+        return http_request_header(req, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL;
+    return req->received + req->dropped < (uint64_t)req->content_length;
+}
+
+void request_look_for_end(struct http_request *req)
+{
+    bool is_reading = (req->state == REQUEST_READING && !req->is_paused) || req->state == REQUEST_DRAINING;
+    if (is_reading && wants_more(req) && peer_has_ended(req))
+        connection_expect_end(req->connection);
 }
 
 void request_take(struct http_request *req, const char *data, size_t *len)
@@ -239,8 +220,8 @@ void request_take(struct http_request *req, const char *data, size_t *len)
     *len = 0;
     if (req->state == REQUEST_READING && req->is_paused)
         connection_sleep(req->connection);
-    else if (req->state == REQUEST_READING && is_cut_short(req))
-        req->state = REQUEST_BROKEN;
+    else
+        request_look_for_end(req);
 }
 
 void request_complete(struct http_request *req)
@@ -314,6 +295,11 @@ const char *http_request_query(const struct http_request *req, const char *name)
     return NULL;
 }
 
+const char *http_request_query_name(const struct http_request *req, size_t index)
+{
+    return index < req->n_query ? req->query[index].name : NULL;
+}
+
 const char *http_request_header(const struct http_request *req, const char *name)
 {
     return MHD_lookup_connection_value(req->connection->mhd, MHD_HEADER_KIND, name);
@@ -379,7 +365,7 @@ static bool add_own_headers(const struct http_request *req, struct MHD_Response 
         ok = ok && add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
     if (status == MHD_HTTP_METHOD_NOT_ALLOWED && req->match.allow[0] != '\0')
         ok = ok && add_header(response, MHD_HTTP_HEADER_ALLOW, req->match.allow);
-    if (req->connection->server->is_quiesced)
+    if (req->connection->server->is_quiesced || req->is_unframed)
         ok = ok && add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     return ok;
 }

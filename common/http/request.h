@@ -14,6 +14,7 @@
 #include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/base/limits.h"
+#include "common/http/head.h"
 #include "common/http/route.h"
 #include "common/http/server.h"
 #include "common/loop/loop.h"
@@ -45,6 +46,8 @@ struct connection {
     int fd;
     struct loop_timer *deadline;
     int64_t started_us; /* wall clock at the first line of the request under way */
+    struct head_target target; /* of the same */
+    bool is_cut; /* its deadline has come because the client closed its side */
     struct http_request *request; /* the one under way; NULL between requests */
 };
 
@@ -67,6 +70,7 @@ struct http_request {
     enum request_state state;
     bool is_suspended; /* libmicrohttpd leaves it alone until resumed */
     bool is_paused; /* by the handler */
+    bool is_unframed; /* see head.h: its connection ends with its answer */
     struct http_match match;
     char *method;
     char *path;
@@ -87,9 +91,12 @@ struct http_request {
 
 /* Makes the request when its headers are in: reads what they say, finds the row, refuses what is over a bound, calls
  * on_headers. ERR_NOMEM: close the connection. */
-int request_begin(struct connection *c, const char *url, const char *method, struct http_request **ret_req) MUST_CHECK;
+int request_begin(struct connection *c, const char *url, const char *method, const char *version,
+                  struct http_request **ret_req) MUST_CHECK;
 /* True where the answer must go out before the body is read, at the price of the connection. */
 bool request_answers_now(const struct http_request *req);
+/* Notices a client that has closed its side before the end of the body. */
+void request_look_for_end(struct http_request *req);
 /* A piece of the body; `*len` is what is left of it afterwards. */
 void request_take(struct http_request *req, const char *data, size_t *len);
 /* The body is in. */
@@ -104,6 +111,8 @@ void request_end(struct http_request *req);
 /* Keeps libmicrohttpd off the connection until connection_wake(). Only from inside its access handler. */
 void connection_sleep(struct connection *c);
 void connection_wake(struct connection *c);
+/* The client sends nothing more: a request that is not complete after what libmicrohttpd holds is cut. */
+void connection_expect_end(struct connection *c);
 /* Sends a TCP reset now; what follows is the ordinary end of a broken connection. */
 void connection_reset(struct connection *c);
 

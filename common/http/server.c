@@ -49,6 +49,12 @@ void connection_wake(struct connection *c)
     run_soon(c->server);
 }
 
+void connection_expect_end(struct connection *c)
+{
+    c->is_cut = true;
+    loop_timer_arm_us(c->deadline, 0);
+}
+
 void connection_reset(struct connection *c)
 {
     /* On Linux dissolving the association aborts the connection (tcp(7), RFC 9293 section 3.10.5). */
@@ -70,7 +76,13 @@ static void on_deadline(void *arg)
 {
     struct connection *c = arg;
     struct http_request *req = c->request;
-    if (req == NULL || req->state == REQUEST_READING || req->state == REQUEST_DRAINING)
+    if (c->is_cut && req != NULL && req->is_paused) {
+        /* What libmicrohttpd holds is handed over when the handler goes on. */
+        loop_timer_arm_us(c->deadline, c->server->bounds.body_ms * 1000);
+        return;
+    }
+    bool is_reading = req == NULL || req->state == REQUEST_READING || req->state == REQUEST_DRAINING;
+    if (is_reading && !c->is_cut)
         say_too_late(c);
     if (req != NULL)
         req->state = REQUEST_BROKEN;
@@ -145,10 +157,11 @@ static size_t leave_escaped(void *arg, struct MHD_Connection *mhd, char *text)
 static void *on_first_line(void *arg, const char *uri, struct MHD_Connection *mhd)
 {
     (void)arg;
-    (void)uri;
     struct connection *c = connection_of(mhd);
-    if (c != NULL)
-        c->started_us = clock_wall_us();
+    if (c == NULL)
+        return NULL;
+    c->started_us = clock_wall_us();
+    c->target = head_read_target(uri != NULL ? uri : "");
     return NULL;
 }
 
@@ -158,17 +171,20 @@ static enum MHD_Result send_answer(struct connection *c)
     return request_send(c->request) ? MHD_YES : MHD_NO;
 }
 
-static enum MHD_Result on_head(struct connection *c, const char *url, const char *method)
+static enum MHD_Result on_head(struct connection *c, const char *url, const char *method, const char *version)
 {
-    if (request_begin(c, url, method, &c->request) < 0)
+    if (request_begin(c, url, method, version, &c->request) < 0)
         return MHD_NO;
     struct http_request *req = c->request;
     const struct http_route *row = req->match.route;
-    int64_t deadline_ms = row != NULL && row->deadline_ms > 0 ? row->deadline_ms : LIMIT_HTTP_REQUEST_MS;
+    int64_t deadline_ms = row != NULL && row->deadline_ms > 0 ? row->deadline_ms : c->server->bounds.body_ms;
     loop_timer_arm_us(c->deadline, deadline_ms * 1000);
     if (req->state == REQUEST_BROKEN)
         return MHD_NO;
-    return request_answers_now(req) ? send_answer(c) : MHD_YES;
+    if (request_answers_now(req))
+        return send_answer(c);
+    request_look_for_end(req);
+    return MHD_YES;
 }
 
 /* Called with the headers, with each piece of the body (`*len` over 0; what is left of it is given again), and with the
@@ -177,13 +193,12 @@ static enum MHD_Result on_access(void *arg, struct MHD_Connection *mhd, const ch
                                  const char *version, const char *data, size_t *len, void **request_context)
 {
     (void)arg;
-    (void)version;
     (void)request_context;
     struct connection *c = connection_of(mhd);
     if (c == NULL)
         return MHD_NO;
     if (c->request == NULL)
-        return on_head(c, url, method);
+        return on_head(c, url, method, version);
     if (*len > 0) {
         request_take(c->request, data, len);
     } else {
@@ -305,13 +320,15 @@ static int server_listen(struct http_server *s, const char *address)
 
 static struct http_bounds effective_bounds(const struct http_bounds *given)
 {
-    struct http_bounds b = given != NULL ? *given : (struct http_bounds){0, 0, 0, 0};
+    struct http_bounds b = given != NULL ? *given : (struct http_bounds){0};
     if (b.connections == 0)
         b.connections = LIMIT_HTTP_CONNECTIONS;
     if (b.idle_ms == 0)
         b.idle_ms = INT64_C(1000) * LIMIT_HTTP_IDLE_S;
     if (b.head_ms == 0)
         b.head_ms = LIMIT_HTTP_REQUEST_MS;
+    if (b.body_ms == 0)
+        b.body_ms = LIMIT_HTTP_REQUEST_MS;
     if (b.answer_ms == 0)
         b.answer_ms = LIMIT_HTTP_BODY_MS;
     return b;
@@ -325,7 +342,7 @@ static int server_start(struct http_server *s)
         MHD_OPTION_CONNECTION_LIMIT, s->bounds.connections, MHD_OPTION_CONNECTION_TIMEOUT, idle_s,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,
-        MHD_OPTION_URI_LOG_CALLBACK, on_first_line, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+        MHD_OPTION_URI_LOG_CALLBACK, on_first_line, NULL, MHD_OPTION_END);
     if (s->daemon == NULL)
         return ERR_NOMEM;
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);

@@ -28,7 +28,7 @@ struct http_route {
     const char *method; /* "GET", "POST", ... ; a GET row answers HEAD too */
     const char *pattern; /* "/api/v1/batch/{id}/pause": {name} matches one segment; a final "{name...}" the rest */
     size_t max_body_bytes;
-    int64_t deadline_ms; /* from the headers to the complete body; 0: LIMIT_HTTP_REQUEST_MS */
+    int64_t deadline_ms; /* from the headers to the complete body; 0: the server's body_ms */
 
     /* Optional: the headers are in, the body is not. May answer already (401, 413): then the rest of the body is
      * dropped and no further callback but on_gone comes. The same holds for an answer from on_body, or from any other
@@ -51,6 +51,7 @@ struct http_bounds {
     unsigned connections; /* LIMIT_HTTP_CONNECTIONS */
     int64_t idle_ms; /* LIMIT_HTTP_IDLE_S: in whole seconds, rounded up; nothing is sent or taken */
     int64_t head_ms; /* LIMIT_HTTP_REQUEST_MS: for the headers, from the accept, or from idle_ms after an answer */
+    int64_t body_ms; /* LIMIT_HTTP_REQUEST_MS: from the headers to the complete body, where its row does not say */
     int64_t answer_ms; /* LIMIT_HTTP_BODY_MS: for the client to take the answer */
 };
 
@@ -83,6 +84,8 @@ const char *http_request_path(const struct http_request *req);
 const char *http_request_param(const struct http_request *req, const char *name);
 /* A query argument, decoded; NULL where absent; "" where it has no value; the first where it was given twice. */
 const char *http_request_query(const struct http_request *req, const char *name);
+/* The names of the query's arguments, decoded, in their order and as often as they were given. NULL behind the last. */
+const char *http_request_query_name(const struct http_request *req, size_t index);
 /* A header, by case-insensitive name; NULL where absent. */
 const char *http_request_header(const struct http_request *req, const char *name);
 /* The declared length of the body, or -1 where none was declared. */
@@ -113,9 +116,10 @@ bool http_request_is_answered(const struct http_request *req);
 void http_request_reset(struct http_request *req);
 
 /* Called for what no route takes and for limits met, so that a process can answer in its own error format. It must
- * answer at once. status is 404, 405 (`detail` lists the methods allowed), 413 (`detail` is the limit in bytes), 431 or
- * 400. NULL: a plain text answer. A deadline that passes is answered by the server itself, with an empty 408, before it
- * cuts the connection; headers that overflow even libmicrohttpd's memory get its own 431. */
+ * answer at once. status is 404, 405 (`detail` lists the methods allowed), 413 (`detail` is the limit in bytes), or 400,
+ * 414, 417, 431, 501 (`detail` says why). NULL: a plain text answer. A deadline that passes is answered by the server
+ * itself, with an empty 408, before it cuts the connection; what libmicrohttpd cannot read at all gets its own 400, 413,
+ * 414, 431 or 505, or no answer. */
 typedef void (*http_refuse_fn)(struct http_request *req, int status, const char *detail, void *arg);
 void http_server_on_refuse(struct http_server *s, http_refuse_fn fn, void *arg);
 

@@ -7,9 +7,11 @@
 #
 # Failed counts what did not pass: a case that failed, was skipped, or never ran because its program crashed; and once
 # more for each program that ends badly although its cases passed, announces no case, or draws a sanitizer's report.
+# RUN_UNDER names what runs them, such as valgrind with its options; TIMEOUT_S how long each may take.
 set -u
 
-TIMEOUT_S=120
+TIMEOUT_S=${TIMEOUT_S:-120}
+read -r -a RUN_UNDER <<<"${RUN_UNDER:-}"
 SANITIZER_REPORT='ERROR: (Address|Leak|Thread)Sanitizer|WARNING: ThreadSanitizer|runtime error:'
 
 scratch=$(mktemp -d) || exit 1
@@ -20,7 +22,7 @@ failed=0
 # Runs the program "$1" and adds its cases to the sums.
 run_program() {
   local status planned ok bad=0 why=''
-  CMOCKA_MESSAGE_OUTPUT=TAP timeout "$TIMEOUT_S" "$1" >"$scratch/out" 2>"$scratch/err" </dev/null
+  CMOCKA_MESSAGE_OUTPUT=TAP timeout "$TIMEOUT_S" "${RUN_UNDER[@]}" "$1" >"$scratch/out" 2>"$scratch/err" </dev/null
   status=$?
   planned=$(sed -n 's/^1\.\.\([0-9][0-9]*\)$/\1/p' "$scratch/out" | awk '{ sum += $1 } END { print sum + 0 }')
   ok=$(grep -c '^ok [0-9]' "$scratch/out")

@@ -271,7 +271,8 @@ static void test_two_lengths_of_one_body_are_refused_and_the_connection_ends(voi
     static const char *const heads[] = {
         "POST /post HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "POST /post HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcd",
-        "POST /post HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\nabcd",
+        "POST /post HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /post HTTP/1.1\r\nHost: h\r\nContent-Length : 4\r\n\r\nabcd",
     };
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
         struct peer *p = connect_peer(f);
