@@ -150,7 +150,8 @@ static void refuse_size(struct http_request *req, const char *limit)
     cJSON *details = cJSON_CreateObject();
     (void)json_add_i64(details, "maxBytes", (int64_t)bytes);
     answer_error(req, 413, "BODY_TOO_LARGE",
-                 bytes == LIMIT_BODY_BYTES ? chunked : "The body is over this route's limit, details.maxBytes.", details);
+                 bytes == LIMIT_BODY_BYTES ? chunked : "The body is over this route's limit, details.maxBytes.",
+                 details);
 }
 
 void answer_refusal(struct http_request *req, int status, const char *detail, void *arg)

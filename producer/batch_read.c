@@ -190,7 +190,8 @@ static void start(struct exchange *x, enum form form)
     exchange_keep(x, r, reading_free);
     r->form = form;
     bool is_by_path = form == FORM_FULL;
-    if (exchange_knows_query(x, is_by_path ? by_path : by_query, is_by_path ? 1 : 2) && exchange_batch_id(x, r->id) && read_limit(x, form == FORM_LIVE ? CALL_ROWS_MAX : RECENT_CALLS, &r->limit))
+    if (exchange_knows_query(x, is_by_path ? by_path : by_query, is_by_path ? 1 : 2) && exchange_batch_id(x, r->id) &&
+        read_limit(x, form == FORM_LIVE ? CALL_ROWS_MAX : RECENT_CALLS, &r->limit))
         ask(x, r);
 }
 

@@ -8,13 +8,32 @@
 #include "common/json/json.h"
 #include "producer/answer.h"
 
+/* What follows "application/json": nothing, or parameters. JSON is UTF-8 (RFC 8259 section 8.1); a client that says
+ * otherwise means something else than we would read. */
+static bool permits_utf8(const char *parameters)
+{
+    static const char charset[] = "charset=";
+    static const char utf8[] = "utf-8";
+    const char *at = parameters + strspn(parameters, " \t");
+    while (*at == ';') {
+        at += 1 + strspn(at + 1, " \t");
+        if (strncasecmp(at, charset, sizeof charset - 1) == 0) {
+            const char *value = at + sizeof charset - 1;
+            value += *value == '"';
+            size_t len = strcspn(value, "\"; \t");
+            if (len != sizeof utf8 - 1 || strncasecmp(value, utf8, len) != 0)
+                return false;
+        }
+        at += strcspn(at, ";");
+    }
+    return *at == '\0';
+}
+
 static bool names_json(const char *type)
 {
     static const char wanted[] = "application/json";
     size_t len = sizeof wanted - 1;
-    if (strncasecmp(type, wanted, len) != 0)
-        return false;
-    return type[len] == '\0' || type[len] == ';' || type[len] == ' ';
+    return strncasecmp(type, wanted, len) == 0 && permits_utf8(type + len);
 }
 
 bool body_is_json(const struct http_request *req)
@@ -26,7 +45,7 @@ bool body_is_json(const struct http_request *req)
 
 void body_refuse_type(struct exchange *x)
 {
-    exchange_error(x, 415, "UNSUPPORTED_MEDIA_TYPE", "The body must be application/json, not compressed.", NULL);
+    exchange_error(x, 415, "UNSUPPORTED_MEDIA_TYPE", "The body must be application/json in UTF-8, not compressed.", NULL);
 }
 
 static void refuse_syntax(struct exchange *x, const struct json_fault *fault)

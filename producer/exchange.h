@@ -75,8 +75,8 @@ void exchange_fail(struct exchange *x, int err);
 /* The batch that the path's {id}, or else the query's batchId, names; answers 400 or 404 and gives false where there is
  * none or it lies in another cell than the tenant. */
 bool exchange_batch_id(struct exchange *x, char ret_id[LIMIT_BATCH_ID_LEN + 1]);
-/* Answers 400 and gives false where the query holds an argument that is neither userId nor one of `names`, or one twice:
- * a misspelt argument must not be passed over as if it had been heeded. */
+/* Answers 400 and gives false where the query holds an argument that is neither userId nor one of `names`, or one
+ * twice: a misspelt argument must not be passed over as if it had been heeded. */
 bool exchange_knows_query(struct exchange *x, const char *const *names, size_t n);
 /* Whether `user_id` names the tenant. */
 bool exchange_is_user(const struct exchange *x, const char *user_id);

@@ -116,10 +116,10 @@ bool http_request_is_answered(const struct http_request *req);
 void http_request_reset(struct http_request *req);
 
 /* Called for what no route takes and for limits met, so that a process can answer in its own error format. It must
- * answer at once. status is 404, 405 (`detail` lists the methods allowed), 413 (`detail` is the limit in bytes), or 400,
- * 414, 417, 431, 501 (`detail` says why). NULL: a plain text answer. A deadline that passes is answered by the server
- * itself, with an empty 408, before it cuts the connection; what libmicrohttpd cannot read at all gets its own 400, 413,
- * 414, 431 or 505, or no answer. */
+ * answer at once. status is 404, 405 (`detail` lists the methods allowed), 413 (`detail` is the limit in bytes), or
+ * 400, 414, 417, 431, 501 (`detail` says why). NULL: a plain text answer. A deadline that passes is answered by the
+ * server itself, with an empty 408, before it cuts the connection; what libmicrohttpd cannot read at all gets its own
+ * 400, 413, 414, 431 or 505, or no answer. */
 typedef void (*http_refuse_fn)(struct http_request *req, int status, const char *detail, void *arg);
 void http_server_on_refuse(struct http_server *s, http_refuse_fn fn, void *arg);
 

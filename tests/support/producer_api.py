@@ -18,7 +18,7 @@ import os
 import pathlib
 import tempfile
 from types import TracebackType
-from typing import Any, Iterable
+from typing import Any, Iterable, Mapping
 
 import redis
 
@@ -52,9 +52,11 @@ class Answer:
 
 class Api:
     """One producer on `server`, which must be running; its Redis is emptied at the start. `redis_url`: where the producer
-    is to find it, where that is another place."""
+    is to find it, where that is another place. `env`: added to its environment."""
 
-    def __init__(self, server: RedisServer, *args: str, redis_url: str | None = None) -> None:
+    def __init__(
+        self, server: RedisServer, *args: str, redis_url: str | None = None, env: Mapping[str, str] | None = None
+    ) -> None:
         self.server = server
         self.client: redis.Redis = server.client()
         self.client.flushall()
@@ -68,6 +70,7 @@ class Api:
             *server.flags("carillon-producer", **({"redis_url": redis_url} if redis_url else {})),
             *("--listen", "127.0.0.1:0", "--secrets-key-file", str(secrets_key)),
             *args,
+            env=env,
         )
 
     # ---- up and down ----

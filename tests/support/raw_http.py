@@ -35,7 +35,7 @@ def _take_answer(data: bytes, is_ended: bool) -> tuple[RawAnswer, bytes] | None:
     lines = head.decode("latin-1").split("\r\n")
     status = int(lines[0].split(" ")[1])
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
-    length = 0 if status < 200 else int(headers["content-length"])
+    length = 0 if status < 200 else int(headers.get("content-length", 0))
     if len(rest) < length:
         assert not is_ended, f"an answer was cut: {data[:300]!r}"
         return None
