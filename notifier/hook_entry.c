@@ -35,11 +35,21 @@ static struct render_text text_of(const struct redisReply *reply)
     return text;
 }
 
-/* A count or an instant; 0 where it is absent or no number. */
-static int64_t number_of(const struct redisReply *reply)
+/* A count or an instant up to `most`; 0 where it is absent or makes no sense. */
+static int64_t number_of(const struct redisReply *reply, int64_t most)
 {
     int64_t value = 0;
-    return reply_i64(reply, &value) == 0 ? value : 0;
+    return reply_i64(reply, &value) == 0 && value >= 0 && value <= most ? value : 0;
+}
+
+static int64_t count_of(const struct redisReply *reply)
+{
+    return number_of(reply, LIMIT_COUNT);
+}
+
+static int64_t instant_of(const struct redisReply *reply)
+{
+    return number_of(reply, LIMIT_INSTANT_MS);
 }
 
 static int invalid(const char **ret_why, const char *why)
@@ -61,8 +71,8 @@ static int read_fields(const struct redisReply *fields, struct hook_entry *e, co
     if (!tenant.data || !ident_is_valid(tenant.data, tenant.len, LIMIT_ID_LEN))
         return invalid(ret_why, "its tenant is not one");
     e->tenant = tenant.data;
-    e->event.at_ms = number_of(reply_field(fields, "at"));
-    e->event.seq = number_of(reply_field(fields, "seq"));
+    e->event.at_ms = instant_of(reply_field(fields, "at"));
+    e->event.seq = count_of(reply_field(fields, "seq"));
     e->event.error = text_of(reply_field(fields, "error"));
     e->event.code = text_of(reply_field(fields, "code"));
     return 0;
@@ -95,12 +105,12 @@ static int read_batch(const struct redisReply *batch, struct hook_entry *e, cons
         .agent_id = text_of(reply_at(batch, BATCH_AGENT_ID)),
         .user_id = text_of(reply_at(batch, BATCH_USER_ID)),
         .tags = text_of(reply_at(batch, BATCH_TAGS)),
-        .created_ms = number_of(reply_at(batch, BATCH_CREATED_MS)),
-        .started_ms = number_of(reply_at(batch, BATCH_STARTED_MS)),
-        .completed_ms = number_of(reply_at(batch, BATCH_COMPLETED_MS)),
-        .statistics = {.total = number_of(reply_at(batch, BATCH_TOTAL)),
-                       .succeeded = number_of(reply_at(batch, BATCH_SUCCEEDED)),
-                       .failed = number_of(reply_at(batch, BATCH_FAILED))},
+        .created_ms = instant_of(reply_at(batch, BATCH_CREATED_MS)),
+        .started_ms = instant_of(reply_at(batch, BATCH_STARTED_MS)),
+        .completed_ms = instant_of(reply_at(batch, BATCH_COMPLETED_MS)),
+        .statistics = {.total = count_of(reply_at(batch, BATCH_TOTAL)),
+                       .succeeded = count_of(reply_at(batch, BATCH_SUCCEEDED)),
+                       .failed = count_of(reply_at(batch, BATCH_FAILED))},
     };
     return endpoint_id_make(e->tenant, url.origin, e->endpoint_id);
 }

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/base/limits.h"
+#include "common/base/utf8.h"
 #include "common/domain/outcome.h"
 #include "common/json/json.h"
 #include "common/redis/reply.h"
@@ -13,73 +15,110 @@
 
 /* ---- reading ---- */
 
-static const char *text_field(const struct redisReply *hash, const char *name)
+/* The first error is kept. */
+static void note(int rc, int *err)
 {
-    const char *text;
-    size_t len;
-    const struct redisReply *value = reply_field(hash, name);
-    return value && reply_str(value, &text, &len) == 0 ? text : NULL;
+    if (rc && !*err)
+        *err = rc;
 }
 
-/* 0 where absent; the first error is kept. */
-static int64_t number_field(const struct redisReply *hash, const char *name, int *err)
+/* NULL where absent. What a tenant is told is text: ERR_PROTOCOL for anything else. */
+static const char *text_field(const struct redisReply *hash, const char *name, int *err)
+{
+    const char *text = NULL;
+    size_t len = 0;
+    const struct redisReply *value = reply_field(hash, name);
+    int rc = value ? reply_str(value, &text, &len) : 0;
+    if (!rc && text && (memchr(text, '\0', len) || !utf8_is_valid(text, len)))
+        rc = ERR_PROTOCOL;
+    note(rc, err);
+    return rc ? NULL : text;
+}
+
+/* 0 where absent. */
+static int64_t number_field(const struct redisReply *hash, const char *name, int64_t most, int *err)
 {
     int64_t number = 0;
     const struct redisReply *value = reply_field(hash, name);
     int rc = value ? reply_i64(value, &number) : 0;
-    if (rc && !*err)
-        *err = rc;
+    if (!rc && (number < -most || number > most))
+        rc = ERR_PROTOCOL;
+    note(rc, err);
     return rc ? 0 : number;
 }
 
-static void read_texts(struct batch_report *r, const struct redisReply *hash)
+static int64_t count_field(const struct redisReply *hash, const char *name, int *err)
 {
-    r->tenant = text_field(hash, "tenant");
-    r->agent_id = text_field(hash, "agent_id");
-    r->user_id = text_field(hash, "user_id");
-    r->reason = text_field(hash, "reason");
-    r->tags = text_field(hash, "tags");
-    r->trunk = text_field(hash, "trunk");
-    r->timezone = text_field(hash, "timezone");
-    r->window = text_field(hash, "window");
-    r->on_call_complete = text_field(hash, "on_call_complete");
-    r->on_batch_complete = text_field(hash, "on_batch_complete");
-    r->on_batch_failed = text_field(hash, "on_batch_failed");
+    return number_field(hash, name, LIMIT_COUNT, err);
 }
 
-static int read_numbers(struct batch_report *r, const struct redisReply *hash)
+static int64_t instant_field(const struct redisReply *hash, const char *name, int *err)
 {
-    int err = 0;
-    r->priority = number_field(hash, "priority", &err);
-    r->cps = number_field(hash, "cps", &err);
-    r->max_concurrent = number_field(hash, "max_concurrent", &err);
-    r->total = number_field(hash, "total", &err);
-    r->cursor = number_field(hash, "cursor", &err);
-    r->live = number_field(hash, "live", &err);
-    r->ended = number_field(hash, "ended", &err);
-    r->succeeded = number_field(hash, "succeeded", &err);
-    r->failed = number_field(hash, "failed", &err);
-    r->attempts = number_field(hash, "attempts", &err);
-    r->start_ms = number_field(hash, "start_ms", &err);
-    r->created_ms = number_field(hash, "created_ms", &err);
-    r->started_ms = number_field(hash, "started_ms", &err);
-    r->completed_ms = number_field(hash, "completed_ms", &err);
-    r->expires_ms = number_field(hash, "expires_ms", &err);
-    r->expired_ms = number_field(hash, "expired_ms", &err);
-    r->is_sealed = number_field(hash, "sealed", &err) == 1;
-    return err;
+    return number_field(hash, name, LIMIT_INSTANT_MS, err);
+}
+
+/* JSON of the given kind (cJSON_Array, cJSON_Object), which goes into answers as it is. */
+static const char *json_field(const struct redisReply *hash, const char *name, int kind, int *err)
+{
+    cJSON *value = NULL;
+    const char *text = text_field(hash, name, err);
+    if (!text)
+        return NULL;
+    int rc = json_parse(text, strlen(text), &value, NULL);
+    if (rc != ERR_NOMEM && (!value || value->type != kind))
+        rc = ERR_PROTOCOL;
+    cJSON_Delete(value);
+    note(rc, err);
+    return rc ? NULL : text;
+}
+
+static void read_texts(struct batch_report *r, const struct redisReply *hash, int *err)
+{
+    r->tenant = text_field(hash, "tenant", err);
+    r->agent_id = text_field(hash, "agent_id", err);
+    r->user_id = text_field(hash, "user_id", err);
+    r->reason = text_field(hash, "reason", err);
+    r->tags = json_field(hash, "tags", cJSON_Array, err);
+    r->trunk = text_field(hash, "trunk", err);
+    r->timezone = text_field(hash, "timezone", err);
+    r->window = json_field(hash, "window", cJSON_Object, err);
+    r->on_call_complete = text_field(hash, "on_call_complete", err);
+    r->on_batch_complete = text_field(hash, "on_batch_complete", err);
+    r->on_batch_failed = text_field(hash, "on_batch_failed", err);
+}
+
+static void read_numbers(struct batch_report *r, const struct redisReply *hash, int *err)
+{
+    r->priority = count_field(hash, "priority", err);
+    r->cps = count_field(hash, "cps", err);
+    r->max_concurrent = count_field(hash, "max_concurrent", err);
+    r->total = count_field(hash, "total", err);
+    r->cursor = count_field(hash, "cursor", err);
+    r->live = count_field(hash, "live", err);
+    r->ended = count_field(hash, "ended", err);
+    r->succeeded = count_field(hash, "succeeded", err);
+    r->failed = count_field(hash, "failed", err);
+    r->attempts = count_field(hash, "attempts", err);
+    r->start_ms = instant_field(hash, "start_ms", err);
+    r->created_ms = instant_field(hash, "created_ms", err);
+    r->started_ms = instant_field(hash, "started_ms", err);
+    r->completed_ms = instant_field(hash, "completed_ms", err);
+    r->expires_ms = instant_field(hash, "expires_ms", err);
+    r->expired_ms = instant_field(hash, "expired_ms", err);
+    r->is_sealed = count_field(hash, "sealed", err) == 1;
 }
 
 int batch_report_read(const struct redisReply *hash, const char *id, struct batch_report *ret_report)
 {
     struct batch_report r = {.id = id, .fields = hash};
-    const char *state = text_field(hash, "state");
+    int err = 0;
+    const char *state = text_field(hash, "state", &err);
     if (reply_len(hash) == 0)
         return ERR_NOT_FOUND;
     if (!state || batch_state_from_name(state, strlen(state), &r.state) != 0)
         return ERR_PROTOCOL;
-    read_texts(&r, hash);
-    int err = read_numbers(&r, hash);
+    read_texts(&r, hash, &err);
+    read_numbers(&r, hash, &err);
     if (err)
         return err;
     if (!r.tenant)
@@ -104,7 +143,7 @@ double batch_report_rate(const struct redisReply *begins, int64_t now_us)
 {
     int64_t first_us;
     size_t n = reply_len(begins);
-    if (n == 0 || reply_i64(reply_at(begins, 0), &first_us) != 0)
+    if (n == 0 || reply_i64(reply_at(begins, 0), &first_us) != 0 || first_us < 0 || first_us > LIMIT_INSTANT_MS * 1000)
         return 0.0;
     int64_t span_us = now_us - first_us < SECOND_US ? SECOND_US : now_us - first_us;
     return (double)n * (double)SECOND_US / (double)span_us;
@@ -139,7 +178,8 @@ static int64_t remaining_s(const struct batch_report *r, const struct batch_puls
     double fresh_s = rate > 0.0 && !r->expired_ms ? (double)(r->total - r->cursor) / rate : 0.0;
     double retries_s =
         pulse->last_retry_ms > pulse->now_ms ? (double)(pulse->last_retry_ms - pulse->now_ms) / 1000.0 : 0.0;
-    return (int64_t)ceil(fresh_s > retries_s ? fresh_s : retries_s);
+    double most_s = (double)(LIMIT_INSTANT_MS / 1000);
+    return (int64_t)ceil(fmin(fmax(fresh_s, retries_s), most_s));
 }
 
 /* ---- writing ---- */
@@ -214,7 +254,7 @@ static bool add_outcomes(const struct batch_report *r, cJSON *object)
         char field[32] = "outcome:";
         int err = 0;
         strncat(field, outcome_rows()[i].name, sizeof field - strlen(field) - 1);
-        int64_t n = number_field(r->fields, field, &err);
+        int64_t n = count_field(r->fields, field, &err);
         if (n > 0 && !json_add_i64(outcomes, outcome_rows()[i].name, n))
             return false;
     }

@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "common/base/ident.h"
+#include "common/base/utf8.h"
 #include "common/domain/phone.h"
 #include "common/json/json.h"
 
 #define VARIABLE_PREFIX "var:"
 #define DEFAULT_ABSENT_AFTER_MS 60000
+#define DELAY_MOST_MS LIMIT_SCHEDULE_AHEAD_MS /* a newer fleet may permit more than we do, but not for ever */
 
 enum batch_field {
     FIELD_TENANT,
@@ -73,7 +75,7 @@ static int copy_text(const struct redisReply *reply, char **ret)
 {
     const char *text;
     size_t len;
-    if (reply_str(reply, &text, &len) != 0 || memchr(text, '\0', len))
+    if (reply_str(reply, &text, &len) != 0 || memchr(text, '\0', len) || !utf8_is_valid(text, len))
         return ERR_INVALID;
     *ret = strdup(text);
     return *ret ? 0 : ERR_NOMEM;
@@ -113,13 +115,13 @@ static int read_retry(const struct redisReply *reply, struct retry_rules *ret)
     int rc = read_number(reply_at(reply, FIELD_MAX_ATTEMPTS), 1, 100, 3, &attempts);
     rules.max_attempts = (int32_t)attempts;
     if (rc == 0)
-        rc = read_number(reply_at(reply, FIELD_NO_ANSWER_DELAY), 0, INT64_MAX, 3600000, &rules.no_answer_delay_ms);
+        rc = read_number(reply_at(reply, FIELD_NO_ANSWER_DELAY), 0, DELAY_MOST_MS, 3600000, &rules.no_answer_delay_ms);
     if (rc == 0)
-        rc = read_number(reply_at(reply, FIELD_BUSY_DELAY), 0, INT64_MAX, 300000, &rules.busy_delay_ms);
+        rc = read_number(reply_at(reply, FIELD_BUSY_DELAY), 0, DELAY_MOST_MS, 300000, &rules.busy_delay_ms);
     if (rc == 0)
-        rc = read_number(reply_at(reply, FIELD_VOICEMAIL_DELAY), 0, INT64_MAX, 0, &rules.voicemail_delay_ms);
+        rc = read_number(reply_at(reply, FIELD_VOICEMAIL_DELAY), 0, DELAY_MOST_MS, 0, &rules.voicemail_delay_ms);
     if (rc == 0)
-        rc = read_number(reply_at(reply, FIELD_FAILED_DELAY), 0, INT64_MAX, rules.no_answer_delay_ms,
+        rc = read_number(reply_at(reply, FIELD_FAILED_DELAY), 0, DELAY_MOST_MS, rules.no_answer_delay_ms,
                          &rules.failed_delay_ms);
     const struct redisReply *on_unknown = reply_at(reply, FIELD_ON_UNKNOWN);
     const char *text;

@@ -69,6 +69,9 @@
 #define LIMIT_ATTEMPT_LOG 32 /* dials kept in a call's attempt log */
 #define LIMIT_SUMMARY_BYTES (16u << 10)
 #define LIMIT_REASON_BYTES 200
+/* What a number in Redis may be for it to make sense: sums and products of them stay far from the edge of int64_t. */
+#define LIMIT_INSTANT_MS INT64_C(253402300799999) /* the end of the year 9999 */
+#define LIMIT_COUNT INT64_C(1000000000000) /* of contacts, calls, attempts */
 
 /* ---- Redis connection ---- */
 #define LIMIT_REDIS_PENDING 4096 /* commands waiting for a reply on one connection */

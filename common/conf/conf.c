@@ -10,6 +10,7 @@
 
 #include "common/base/limits.h"
 #include "common/base/parse.h"
+#include "common/base/utf8.h"
 #include "version.h"
 
 #define FAULTS_MAX_BYTES ((size_t)64 << 10)
@@ -34,14 +35,39 @@ void conf_fault(struct conf_faults *faults, enum conf_source source, const char 
     (void)!buf_printf(&faults->text, "%s: %s\n", where, what);
 }
 
-struct conf_shown conf_show(const char *text, size_t len)
+/* The bytes of the character at `text` that a terminal may be shown; 0 for what it may not: broken UTF-8, and control
+ * characters, those of two bytes (U+0080 to U+009F) as well. */
+static size_t shown_len(const char *text, size_t len)
+{
+    size_t n = utf8_sequence_len(text, len);
+    unsigned char first = (unsigned char)text[0];
+    bool is_control =
+        (n == 1 && (first < 0x20 || first == 0x7F)) || (n == 2 && first == 0xC2 && (unsigned char)text[1] < 0xA0);
+    return is_control ? 0 : n;
+}
+
+struct conf_shown conf_show_most(const char *text, size_t len, size_t most)
 {
     struct conf_shown shown;
-    size_t n = len < sizeof shown.text - 4 ? len : sizeof shown.text - 4;
-    for (size_t i = 0; i < n; i++)
-        shown.text[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7F ? '?' : text[i];
-    memcpy(shown.text + n, n < len ? "..." : "", n < len ? 4 : 1);
+    size_t at = 0, n = 0;
+    if (most > sizeof shown.text - 4)
+        most = sizeof shown.text - 4;
+    while (at < len) {
+        size_t taken = shown_len(text + at, len - at);
+        size_t written = taken > 0 ? taken : 1;
+        if (n + written > most)
+            break;
+        memcpy(shown.text + n, taken > 0 ? text + at : "?", written);
+        n += written;
+        at += written;
+    }
+    memcpy(shown.text + n, at < len ? "..." : "", at < len ? 4 : 1);
     return shown;
+}
+
+struct conf_shown conf_show(const char *text, size_t len)
+{
+    return conf_show_most(text, len, sizeof((struct conf_shown *)NULL)->text);
 }
 
 /* ---- texts ---- */

@@ -46,11 +46,11 @@ static void take_config(struct conf *conf, struct args *args, const char *joined
 static int take_flag(struct conf *conf, struct args *args, const char *flag, enum conf_request *ret_request,
                      struct conf_faults *faults)
 {
-    char where[80];
+    char where[sizeof(struct conf_shown) + 2];
     const char *name = flag + 2, *equals = strchr(flag, '=');
     const char *joined = equals ? equals + 1 : NULL;
     size_t name_len = equals ? (size_t)(equals - name) : strlen(name);
-    snprintf(where, sizeof where, "--%.70s", conf_show(name, name_len).text);
+    snprintf(where, sizeof where, "--%s", conf_show_most(name, name_len, 64).text);
     if (strcmp(flag, "--help") == 0) {
         *ret_request = CONF_REQUEST_HELP;
         return 0;

@@ -49,8 +49,9 @@ static struct conf_shown place(const struct reader *r, struct span name)
     struct conf_shown shown;
     const char *slash = strrchr(r->conf->config_path, '/');
     const char *base = slash ? slash + 1 : r->conf->config_path;
-    snprintf(shown.text, sizeof shown.text, "%.24s:%zu%s%.40s", base, r->line, name.len ? ": " : "",
-             conf_show(name.at, name.len).text);
+    int n = snprintf(shown.text, sizeof shown.text, "%s:%zu", conf_show_most(base, strlen(base), 18).text, r->line);
+    if (name.len > 0 && n > 0)
+        snprintf(shown.text + n, sizeof shown.text - (size_t)n, ": %s", conf_show_most(name.at, name.len, 32).text);
     return shown;
 }
 
@@ -148,10 +149,11 @@ static int read_lines(struct reader *r, const char *text, size_t len)
 int conf_read_file(const struct conf *conf, struct conf_texts *texts, struct conf_faults *faults)
 {
     struct reader r = {.conf = conf, .texts = texts, .faults = faults};
-    const char *where = conf->config_path;
+    struct conf_shown shown = conf_show(conf->config_path, strlen(conf->config_path));
+    const char *where = shown.text;
     char *text = NULL;
     size_t len = 0;
-    int err = file_read(where, LIMIT_CONF_FILE_BYTES, &text, &len);
+    int err = file_read(conf->config_path, LIMIT_CONF_FILE_BYTES, &text, &len);
     if (err == ERR_NOMEM)
         return err;
     if (err == ERR_IO)

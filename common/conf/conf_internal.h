@@ -37,11 +37,13 @@ struct conf_faults {
 /* Notes "<where>: <what>". Where even that does not fit, the fault still counts. */
 void conf_fault(struct conf_faults *faults, enum conf_source source, const char *where, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-/* `text` fit to be shown in a fault: bounded, without control characters. */
+/* `text` fit to be shown in a fault: bounded, sound UTF-8, without control characters. */
 struct conf_shown {
     char text[80];
 };
 struct conf_shown conf_show(const char *text, size_t len);
+/* The same, in at most `most` bytes and "...". */
+struct conf_shown conf_show_most(const char *text, size_t len, size_t most);
 
 /* The row of that name, or conf->n_rows. */
 size_t conf_find(const struct conf *conf, const char *name, size_t len);

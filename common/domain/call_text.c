@@ -7,13 +7,18 @@
 
 static int read_ms(const char *value, size_t len, int64_t *ret)
 {
-    return parse_i64(value, len, 0, INT64_MAX, ret);
+    return parse_i64(value, len, 0, LIMIT_INSTANT_MS, ret);
 }
 
+/* Printable ASCII, as the scripts take it from platforms. */
 static int read_text(const char *value, size_t len, char *ret, size_t cap)
 {
     if (len >= cap)
         return ERR_INVALID;
+    for (size_t i = 0; i < len; i++) {
+        if (value[i] <= 0x20 || value[i] > 0x7E)
+            return ERR_INVALID;
+    }
     memcpy(ret, value, len);
     ret[len] = '\0';
     return 0;
