@@ -216,7 +216,7 @@ static void run_why(struct exchange *x)
         return;
     }
     exchange_keep(x, w, free);
-    if (!exchange_batch_id(x, w->id))
+    if (!exchange_knows_query(x, NULL, 0) || !exchange_batch_id(x, w->id))
         return;
     const struct redis_arg args[] = {redis_arg_str(w->id), redis_arg_str(exchange_identity(x)->tenant)};
     int err = exchange_script(x, LUA_BATCH_WHY, args, 2, on_why, w);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "carillon/v1/contact.pb-c.h"
+#include "common/base/utf8.h"
 #include "common/domain/contact_draft.h"
 #include "common/domain/phone.h"
 
@@ -49,17 +50,24 @@ int contact_record_pack(const struct contact *c, struct buf *record, bool *ret_m
     return 0;
 }
 
+/* protobuf-c takes any bytes for a string. */
+static int keep_text(struct contact_draft *d, enum contact_text which, const char *text)
+{
+    size_t len = strlen(text);
+    return utf8_is_valid(text, len) ? contact_draft_keep(d, which, text, len) : ERR_INVALID;
+}
+
 static int keep_all(struct contact_draft *d, const Carillon__V1__Contact *m)
 {
-    int rc = contact_draft_keep(d, CONTACT_TEXT_ID, m->id, strlen(m->id));
+    int rc = keep_text(d, CONTACT_TEXT_ID, m->id);
     if (rc == 0)
-        rc = contact_draft_keep(d, CONTACT_TEXT_NAME, m->name, strlen(m->name));
+        rc = keep_text(d, CONTACT_TEXT_NAME, m->name);
     if (rc == 0)
-        rc = contact_draft_keep(d, CONTACT_TEXT_EMAIL, m->email, strlen(m->email));
+        rc = keep_text(d, CONTACT_TEXT_EMAIL, m->email);
     if (rc == 0)
-        rc = contact_draft_keep(d, CONTACT_TEXT_COMPANY, m->company, strlen(m->company));
+        rc = keep_text(d, CONTACT_TEXT_COMPANY, m->company);
     if (rc == 0)
-        rc = contact_draft_keep(d, CONTACT_TEXT_TIMEZONE, m->timezone, strlen(m->timezone));
+        rc = keep_text(d, CONTACT_TEXT_TIMEZONE, m->timezone);
     if (rc == 0)
         rc = contact_draft_keep_metadata(d, (const char *)m->metadata.data, m->metadata.len);
     return rc;

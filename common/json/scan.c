@@ -388,5 +388,10 @@ int json_scan_feed(struct json_scan *s, const char *data, size_t len, struct jso
 
 int json_scan_finish(struct json_scan *s, struct json_fault *ret_fault)
 {
-    return judge(s, yajl_complete_parse(s->yajl), ret_fault);
+    int err = judge(s, yajl_complete_parse(s->yajl), ret_fault);
+    /* Behind a whole value libyajl takes a string that does not end for the end of the text. */
+    if (err < 0 || s->guard.state == GUARD_OUTSIDE)
+        return err;
+    describe_at(s, s->token_end, "text after the value", ret_fault);
+    return ERR_INVALID;
 }

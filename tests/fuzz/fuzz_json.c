@@ -96,6 +96,17 @@ static void check_print(const cJSON *value)
     buf_free(&printed);
 }
 
+/* Another reader finds one value in it, and nothing behind it. */
+static void check_end(const char *text, size_t len)
+{
+    const char *end = NULL;
+    cJSON *value = cJSON_ParseWithLengthOpts(text, len, &end, 0);
+    demand(value != NULL && end != NULL);
+    for (; end < text + len; end++)
+        demand(*end == ' ' || *end == '\t' || *end == '\n' || *end == '\r');
+    cJSON_Delete(value);
+}
+
 /* Bounds that bite give the same verdict for any cut. */
 static void check_tight(const char *text, size_t len, size_t step)
 {
@@ -127,6 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     demand((cut_err == 0) == (err == 0 && cJSON_IsObject(value)));
     if (err == 0) {
         check_print(value);
+        check_end(text, len);
         cJSON_Delete(value);
     } else {
         check_fault(&whole_fault, len);

@@ -80,6 +80,7 @@ def of_ids() -> list[Row]:
     for name, batch in ids.items():
         rows.append(Row(f"a batch {name}", get(f"/api/v1/batch/{batch}"), 404, "BATCH_NOT_FOUND"))
         rows.append(Row(f"check-status of a batch {name}", get(f"/api/v1/batch/check-status?batchId={batch}"), 404, "BATCH_NOT_FOUND"))
+        rows.append(Row(f"why of a batch {name}", get(f"/api/v1/batch/{batch}/why"), 404, "BATCH_NOT_FOUND"))
         rows.append(Row(f"cancel of a batch {name}", post(f"/api/v1/batch/{batch}/cancel"), 404, "BATCH_NOT_FOUND"))
     for verb in ("pause", "resume"):
         rows.append(Row(f"{verb} of somebody else's batch", post(f"/api/v1/batch/<theirs>/{verb}"), 404, "BATCH_NOT_FOUND"))
@@ -98,6 +99,7 @@ def of_methods() -> list[Row]:
         LIST: "GET, HEAD",
         "/api/v1/batch/<batch>": "GET, HEAD",
         "/api/v1/batch/<batch>/status": "GET, HEAD",
+        "/api/v1/batch/<batch>/why": "GET, HEAD",
         "/api/v1/batch/<batch>/pause": "POST",
         "/api/v1/batch/<batch>/cancel": "POST",
         "/api/v1/webhooks/endpoints": "GET, HEAD, PUT",
@@ -157,6 +159,7 @@ def of_queries() -> list[Row]:
         bad("a dry run misspelt", create(path=f"{CREATE}?dryrun=true"), "dryrun"),
         bad("a draft of this version", create(path=f"{CREATE}?draft=true"), "draft"),
         bad("options in the query", create(GOOD, path=f"{CREATE}?priority=5"), "priority"),
+        bad("why with an argument", get("/api/v1/batch/<batch>/why?limit=5"), "limit"),
         bad("pause with an argument", post("/api/v1/batch/<batch>/pause?force=true"), "force"),
         Row("half an escape in the query", get(f"{LIST}?limit=%5"), 400, "INVALID_REQUEST"),
         Row("a NUL in a name", get(f"{LIST}?lim%00it=5"), 400, "INVALID_REQUEST"),

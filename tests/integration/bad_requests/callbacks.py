@@ -188,6 +188,7 @@ def of_bodies() -> list[CallbackRow]:
         "all but its last byte": lambda f: true_body(f)[:-1],
         "text behind it": lambda f: true_body(f) + b"x",
         "a second one behind it": lambda f: true_body(f) * 2,
+        "an open quote behind it": lambda f: true_body(f) + b'"x',
         "a NUL behind it": lambda f: true_body(f) + b"\0",
         "a byte order mark": lambda f: b"\xef\xbb\xbf" + true_body(f),
         "UTF-16": lambda f: true_body(f).decode().encode("utf-16"),

@@ -42,7 +42,7 @@ def of_integers() -> list[Row]:
 
 def of_texts() -> list[Row]:
     rows = []
-    for path in ("scheduledStartTime", "timezone", "onUnknown", "trunk", "webhooks.onCallComplete", "webhooks.onBatchComplete",
+    for path in ("scheduledStartTime", "expiresAt", "timezone", "onUnknown", "trunk", "webhooks.onCallComplete", "webhooks.onBatchComplete",
                  "webhooks.onBatchFailed"):
         for kind, value in (("null", None), ("a number", 5), ("false", False), ("a list", ["x"]), ("an object", {}), ("empty", ""),
                             ("of 5000 letters", "x" * 5000)):
@@ -50,6 +50,7 @@ def of_texts() -> list[Row]:
     for path, values in {
         "scheduledStartTime": ("2020-01-01T00:00:00Z", "tomorrow", "2031-02-30T00:00:00Z", "2031-01-01T25:00:00Z", "2031-01-01",
                                "2051-01-01T00:00:00Z", "2031-01-01T00:00:00+25:00", "2031-01-01T00:00:00Z\n", "1893456000000"),
+        "expiresAt": ("2020-01-01T00:00:00Z", "soon", "2031-13-01T00:00:00Z", "2051-01-01T00:00:00Z"),
         "timezone": ("New York", "+02:00", "Mars/Olympus", "../../etc/passwd", "Europe/London/", "europe\u2044london", "EUROPE", "UTC\n"),
         "onUnknown": ("again", "RETRY", "retry "),
         "trunk": ("third", "Main", "main/../second", "main\n"),
@@ -76,6 +77,37 @@ def of_lists() -> list[Row]:
         faulty("a tag with an escape sequence", options(tags=["\x1b[31m"]), "options.tags[0]"),
         faulty("tags of other types", options(tags=[2025, None, ["x"], {}]), *(f"options.tags[{i}]" for i in range(4))),
         faulty("caller ids that are none", options(callerIds=["5550001111", 5, "+1"]), *(f"options.callerIds[{i}]" for i in range(3))),
+    ]
+    return rows
+
+
+def of_windows() -> list[Row]:
+    """Hours in which nothing may be dialed, or everything at the wrong time."""
+    good = {"start": "09:00", "end": "17:00"}
+
+    def row(name: str, window: Any, *members: str) -> Row:
+        return faulty(f"a window {name}", options(callingWindow=window), *(f"options.callingWindow{member}" for member in members))
+
+    rows = [row(f"that is {kind}", value, "") for kind, value in OTHER_TYPES.items() if kind != "an object"]
+    for member in ("start", "end"):
+        for value in ("9:00", "09:60", "25:00", "24:01", "09:00:00", "9am", "", "-1:00", "09.00", " 09:00", "\u0660\u0669:\u0660\u0660", 9, None, [], {}):
+            rows.append(row(f"whose {member} is {value!r}", {**good, member: value}, f".{member}"))
+    rows += [
+        row("of nothing", {}, ".start", ".end"),
+        row("without an end", {"start": "09:00"}, ".end"),
+        row("that starts at 24:00", {"start": "24:00", "end": "17:00"}, ".start"),
+        row("that ends as it starts", {"start": "09:00", "end": "09:00"}, ".end"),
+        row("with an unknown member", {**good, "tz": "UTC"}, ".tz"),
+        row("on no day", {**good, "days": []}, ".days"),
+        row("whose days are a text", {**good, "days": "mon"}, ".days"),
+        row("on days that are none", {**good, "days": ["Mon", "monday", 1, None]}, *(f".days[{i}]" for i in range(4))),
+        row("in a zone that is none", {**good, "timezone": "EST5"}, ".timezone"),
+        row("in the contact's zone, which comes later", {**good, "timezone": "contact"}, ".timezone"),
+        row("in a zone of another type", {**good, "timezone": 5}, ".timezone"),
+        row("closed on a text", {**good, "closedDates": "2031-12-25"}, ".closedDates"),
+        row("closed on days that are none", {**good, "closedDates": ["2031-02-29", "25.12.2031", "2031-12-25T00:00:00Z", 5]},
+            *(f".closedDates[{i}]" for i in range(4))),
+        row("closed on 367 days", {**good, "closedDates": ["2031-12-25"] * 367}, ".closedDates"),
     ]
     return rows
 
@@ -179,4 +211,4 @@ def of_other_bodies() -> list[Row]:
     return rows
 
 
-ROWS = [*of_integers(), *of_texts(), *of_lists(), *of_names(), *of_the_body(), *of_contacts(), *of_other_bodies()]
+ROWS = [*of_integers(), *of_texts(), *of_lists(), *of_windows(), *of_names(), *of_the_body(), *of_contacts(), *of_other_bodies()]

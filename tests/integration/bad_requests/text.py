@@ -38,6 +38,8 @@ def of_syntax() -> list[Row]:
         "a name without quotes": (b"{agentId: 1}", "body"),
         "text behind it": (GOOD_TEXT + b"x", "body"),
         "a second one behind it": (GOOD_TEXT + GOOD_TEXT, "body"),
+        "an open quote behind it": (GOOD_TEXT + b'"', "body"),
+        "half a text behind it": (GOOD_TEXT + b'"and more\\', "body"),
         "a NUL behind it": (GOOD_TEXT + b"\0", "body"),
         "a NUL before it": (b"\0" + GOOD_TEXT, "body"),
         "cut within a name": (b'{"agentId', "body"),
