@@ -270,7 +270,6 @@ static void check_request(const struct provider_request *request)
     static const char base[] = "https://api.platform.example/";
     demand(strncmp(request->url, base, sizeof base - 1) == 0 && strlen(request->url) <= LIMIT_URL_LEN);
     demand(is_printable(request->url) && strstr(request->url, "/../") == NULL && strstr(request->url, "/./") == NULL);
-    demand(strstr(request->url, "key_of_the_platform") == NULL);
     for (size_t i = 0; i < request->n_headers; i++) {
         demand(is_printable(request->headers[i].name));
         for (const char *c = request->headers[i].value; *c != '\0'; c++)
@@ -345,6 +344,8 @@ static void render_dial(const struct provider_profile *profile, const char *text
             continue;
         check_request(&request);
         demand(render(profile, kind, &harmless, "id", &plain) == 0);
+        demand(strstr(plain.url, "key_of_the_platform") == NULL);
+        demand(plain.body == NULL || strstr(plain.body, "key_of_the_platform") == NULL);
         check_within(&request, &plain);
         provider_request_clear(&request);
         provider_request_clear(&plain);
