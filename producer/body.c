@@ -45,7 +45,8 @@ bool body_is_json(const struct http_request *req)
 
 void body_refuse_type(struct exchange *x)
 {
-    exchange_error(x, 415, "UNSUPPORTED_MEDIA_TYPE", "The body must be application/json in UTF-8, not compressed.", NULL);
+    exchange_error(x, 415, "UNSUPPORTED_MEDIA_TYPE", "The body must be application/json in UTF-8, not compressed.",
+                   NULL);
 }
 
 static void refuse_syntax(struct exchange *x, const struct json_fault *fault)

@@ -7,10 +7,10 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/parse.h"
 #include "common/base/utf8.h"
 #include "common/json/json.h"
 #include "common/provider/provider.h"
@@ -72,6 +72,16 @@ static char *take_line(const char **at, size_t *len)
     return line;
 }
 
+/* The next number of a line, from 0 to `most`; `fallback` where there is none. */
+static int64_t take_number(const char **at, int64_t fallback, int64_t most)
+{
+    int64_t number;
+    size_t len = strcspn(*at, " ");
+    int rc = parse_i64(*at, len, 0, most, &number);
+    *at += len + ((*at)[len] == ' ');
+    return rc == 0 ? number : fallback;
+}
+
 /* A copy of exactly this size, so that reading behind it is noticed. */
 static char *copy_of(const char *text, size_t len)
 {
@@ -103,18 +113,19 @@ static void check_reason(const char *reason, size_t cap)
 static void judge_start(const struct provider_profile *profile, const char *text, size_t len)
 {
     struct provider_start start;
-    int status = 0, sent = 1, cut = 0, retry = -1;
     char *line = take_line(&text, &len);
-    (void)!sscanf(line, "%3d %1d %1d %7d", &status, &sent, &cut, &retry);
+    const char *at = line;
+    int64_t status = take_number(&at, 0, 999), sent = take_number(&at, 1, 1), cut = take_number(&at, 0, 1);
+    int64_t retry_ms = take_number(&at, -1, 86400000);
     free(line);
     char *body = copy_of(text, len);
     const struct provider_reply reply = {
-        .status = status >= 100 ? status : 0,
+        .status = status >= 100 ? (int)status : 0,
         .was_sent = sent != 0 || status >= 100,
         .body = body,
         .body_len = len,
         .body_cut = cut != 0,
-        .retry_after_ms = retry,
+        .retry_after_ms = retry_ms,
         .total_us = 1234,
         .detail = status >= 100 ? NULL : "connection reset",
     };

@@ -63,7 +63,8 @@ static void check_reply(const struct redisReply *r, int depth)
 {
     const char *name;
     size_t len;
-    demand(r != NULL && depth <= DEPTH_MAX);
+    if (r == NULL || depth > DEPTH_MAX)
+        abort();
     check_error(r);
     check_text(r);
     demand(reply_is_nil(r) == (r->type == REDIS_REPLY_NIL));
