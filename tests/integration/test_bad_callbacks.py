@@ -5,8 +5,6 @@ same worker, changes nothing in Redis, and costs no memory. The true ones still 
 from __future__ import annotations
 
 import collections
-import pathlib
-import re
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +16,7 @@ from tests.integration.bad_requests.callbacks import ROWS, CallbackRow
 from tests.support.fleet import PLATFORM_KEY, Fleet
 from tests.support.http_receiver import Answer, Received
 from tests.support.platform import Platform, answer_json
+from tests.support.processes import FRUGAL
 from tests.support.raw_http import RawAnswer, exchange
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import wait_until
@@ -32,7 +31,7 @@ class Scene:
     def __init__(self, fleet: Fleet, platform: Platform) -> None:
         self.fleet, self.platform = fleet, platform
         self.answer_create = threading.Event()
-        self.worker = fleet.worker()
+        self.worker = fleet.worker(env=FRUGAL)
         self.pid = self.worker.pid
         self.live, self.ended = self._live_call()
         _, other = self._live_call()
@@ -91,12 +90,6 @@ class Scene:
         before, self.before = self.before, self.snapshot()
         assert self.before == before
 
-    def rss_kb(self) -> int:
-        status = pathlib.Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
-        found = re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
-        assert found
-        return int(found.group(1))
-
 
 @pytest.fixture(scope="module")
 def scene(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
@@ -137,10 +130,10 @@ def test_memory_stays_flat_over_the_whole_table_again_and_again(scene: Scene) ->
 
     for _ in range(2):
         ask_all()
-    before_kb = scene.rss_kb()
+    before_kb = scene.worker.rss_kb()
     for _ in range(ROUNDS):
         ask_all()
-    assert scene.rss_kb() - before_kb < GROWTH_MAX_KB
+    assert scene.worker.rss_kb() - before_kb < GROWTH_MAX_KB
     scene.assert_unharmed()
 
 

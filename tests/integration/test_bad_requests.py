@@ -5,8 +5,6 @@ which stays up, keeps its memory flat, and leaves nothing behind in Redis."""
 from __future__ import annotations
 
 import collections
-import pathlib
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +12,7 @@ import pytest
 
 from tests.integration.bad_requests import access, fields, text, wire
 from tests.integration.bad_requests.row import Row
+from tests.support.processes import FRUGAL
 from tests.support.producer_api import Api, numbers
 from tests.support.raw_http import RawAnswer, exchange
 from tests.support.redis_server import RedisServer
@@ -56,17 +55,10 @@ class Scene:
         before, self.before = self.before, self.api.snapshot()  # so that one row's harm is not told of again by the next
         assert self.before == before
 
-    def rss_kb(self) -> int:
-        status = pathlib.Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
-        found = re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
-        assert found
-        return int(found.group(1))
-
 
 @pytest.fixture(scope="module")
 def scene(redis_server: RedisServer) -> Iterator[Scene]:
-    # Under ASan what was freed is kept for a while: not for long here, where memory is judged.
-    with Api(redis_server, env={"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:quarantine_size_mb=1"}) as api:
+    with Api(redis_server, env=FRUGAL) as api:
         yield Scene(api)
 
 
@@ -103,10 +95,10 @@ def test_memory_stays_flat_over_the_whole_table_again_and_again(scene: Scene) ->
 
     for _ in range(2):
         ask_all()
-    before_kb = scene.rss_kb()
+    before_kb = scene.api.process.rss_kb()
     for _ in range(ROUNDS):
         ask_all()
-    assert scene.rss_kb() - before_kb < GROWTH_MAX_KB
+    assert scene.api.process.rss_kb() - before_kb < GROWTH_MAX_KB
     scene.assert_unharmed()
 
 

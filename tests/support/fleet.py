@@ -19,7 +19,7 @@ import pathlib
 import re
 import urllib.error
 import urllib.request
-from typing import Any
+from typing import Any, Mapping
 
 from tests.support.engine import Engine
 from tests.support.processes import Process, program_with_breakpoints, run
@@ -101,14 +101,22 @@ class Fleet:
 
     # ---- workers ----
 
-    def worker(self, *args: str, wait: bool = True, breakpoint: str = "", redis_url: str = "") -> Process:
-        """`breakpoint`: where it stops or is killed, such as "dial.begun:stop" (common/base/breakpoint.h)."""
+    def worker(
+        self,
+        *args: str,
+        wait: bool = True,
+        breakpoint: str = "",
+        redis_url: str = "",
+        env: Mapping[str, str] | None = None,
+    ) -> Process:
+        """`breakpoint`: where it stops or is killed, such as "dial.begun:stop" (common/base/breakpoint.h). `env`: added to
+        its environment."""
         process = Process(
             str(program_with_breakpoints("carillon-worker")) if breakpoint else "carillon-worker",
             *self.redis.flags("carillon-worker", **({"redis_url": redis_url} if redis_url else {})),
             *("--secrets-key-file", str(self._key_file), "--listen", "127.0.0.1:0"),
             *("--cells", ",".join(self.cells), "--log-level", "debug", *args),
-            env={"CARILLON_BREAKPOINT": breakpoint} if breakpoint else None,
+            env={**(env or {}), **({"CARILLON_BREAKPOINT": breakpoint} if breakpoint else {})},
             label=f"worker {len(self.workers) + 1}",
         )
         self.workers.append(process)

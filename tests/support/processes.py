@@ -31,6 +31,8 @@ START_DEADLINE_S = 20.0  # a sanitizer build on a busy machine
 STOP_DEADLINE_S = 20.0
 LOG_TAIL_LINES = 40
 READY = re.compile(r"^listening (https?://\S+)$")
+# For a process whose memory is judged: ASan keeps what was freed for a while, here only for a short one.
+FRUGAL = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:quarantine_size_mb=1:thread_local_quarantine_size_kb=64"}
 SANITIZER = re.compile(r"ERROR: (Address|Leak|Thread|Memory)Sanitizer|: runtime error: |SUMMARY: \w+Sanitizer")
 
 
@@ -157,6 +159,13 @@ class Process:
             yield
         finally:
             self.continue_running()
+
+    def rss_kb(self) -> int:
+        """Its resident memory."""
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
+        found = re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
+        assert found
+        return int(found.group(1))
 
     # ---- the end ----
 
