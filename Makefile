@@ -212,12 +212,12 @@ test-e2e: programs
 	$(PYTEST) tests/e2e
 test-fuzz: $(FUZZ_BIN)
 	@tests/fuzz/run.sh $(FUZZ_BIN)
+VALGRIND := valgrind --quiet --leak-check=full --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect \
+            --error-exitcode=99
 test-valgrind:
 	@$(MAKE) --no-print-directory VARIANT=debug test-unit-valgrind
 test-unit-valgrind: $(UNIT_BIN)
 	@RUN_UNDER="$(VALGRIND)" TIMEOUT_S=600 tests/unit/run.sh $(UNIT_BIN)
-VALGRIND := valgrind --quiet --leak-check=full --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect \
-            --track-fds=no --error-exitcode=99 --suppressions=tests/unit/valgrind.supp
 
 fuzz:
 	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang fuzzers
