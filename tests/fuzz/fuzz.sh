@@ -21,11 +21,8 @@ for program in "$@"; do
   found=build/fuzz/corpus/$name
   log=build/fuzz/$name.log
   mkdir -p "$found"
-  dictionary=()
-  [ -f "tests/fuzz/$name.dict" ] && dictionary=("-dict=tests/fuzz/$name.dict")
   if nice "$program" -max_total_time="$FUZZ_SECONDS" -max_len="$INPUT_BYTES_MAX" -timeout="$INPUT_TIMEOUT_S" \
-    -rss_limit_mb="$MEMORY_MB" -print_final_stats=1 -artifact_prefix="$corpus/" "${dictionary[@]}" \
-    "$found" "$corpus" >"$log" 2>&1; then
+    -rss_limit_mb="$MEMORY_MB" -print_final_stats=1 -artifact_prefix="$corpus/" "$found" "$corpus" >"$log" 2>&1; then
     printf 'ok    %s: %s inputs\n' "$name" "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")"
     passed=$((passed + 1))
   else

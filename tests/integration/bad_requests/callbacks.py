@@ -268,7 +268,15 @@ def of_ways() -> list[CallbackRow]:
         rows.append(CallbackRow(f"the path {path}", lambda f, path=path: signed(true_body(f), path=path), 404))
     for path in ("/callbacks/retell%00", "/callbacks/%ff", "/callbacks/retell%", "/callbacks/retell/%c0%af", "/callbacks/retell?a=%zz"):
         rows.append(CallbackRow(f"the path {path}", lambda f, path=path: signed(true_body(f), path=path), 400))
+    form = b"CallSid=CA1&CallStatus=completed"
     rows += [
+        CallbackRow("another platform's way, with our token",
+                    lambda f: signed(form, path=f"/callbacks/twilio/{f.ended['metadata']['carillon_token']}"), 401, "profile"),
+        CallbackRow("another platform's way, with a forged token",
+                    lambda f: signed(form, path=f"/callbacks/twilio/{f.ended['metadata']['carillon_token'][:-4]}0000"), 401, "token"),
+        CallbackRow("another platform's way, without a token", lambda f: signed(form, path="/callbacks/twilio"), 200, "ignored"),
+        CallbackRow("a token in the path that is not the call's",
+                    lambda f: signed(event({**f.ended, "metadata": {}}), path=f"{PATH}/{f.other_token}"), 200, "ignored"),
         CallbackRow("a path of 9000 letters", lambda f: signed(true_body(f), path=f"{PATH}/" + "a" * 9000), 414),
         CallbackRow("a header of 17,000 letters", lambda f: signed(true_body(f), "X-A: " + "a" * 17_000), 431),
         CallbackRow("two lengths", lambda f: signed(true_body(f), "Content-Length: 1"), 400),
