@@ -101,13 +101,15 @@ PROGRAMS := $(if $(filter producer/main.c,$(PRODUCER_SRC)),$(B)/bin/carillon-pro
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/tests/%,$(UNIT_SRC))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
 PROBE := $(B)/tests/domain_probe
+CLOCK_DECREE := $(B)/tests/clock_decree.so
+TEST_SUPPORT := $(PROBE) $(CLOCK_DECREE)
 
 # What the linters compile: all programs, tests and fuzz targets.
 .PHONY: all everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-valgrind test-unit-valgrind fuzz fuzzers test-platforms lint format docs clean help programs
 all: programs
 programs: $(PROGRAMS)
 
-everything: programs $(UNIT_BIN) $(FUZZ_BIN) $(PROBE)
+everything: programs $(UNIT_BIN) $(FUZZ_BIN) $(TEST_SUPPORT)
 generated: $(GEN_HEADERS)
 
 help:
@@ -190,6 +192,14 @@ probe: $(PROBE)
 $(PROBE): $(B)/obj/tests/support/domain_probe.o $(LIBCOMMON)
 	$(call link)
 
+# Preloaded into redis-server, which is not ours to instrument: no flags of the variant.
+$(B)/obj/preload/%.o: tests/support/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -std=gnu11 -g -O2 -fPIC $(WARN) -MMD -MP -c $< -o $@
+$(CLOCK_DECREE): $(B)/obj/preload/clock_decree.o
+	@mkdir -p $(@D)
+	$(CC) -shared $< -o $@
+
 PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider -n $(or $(JOBS),3) --dist loadfile
 export CARILLON_BUILD := $(B)
 export ASAN_OPTIONS := detect_leaks=1:abort_on_error=0
@@ -200,11 +210,11 @@ BREAKPOINT_VARIANT := $(if $(filter asan debug,$(VARIANT)),$(VARIANT),debug)
 breakpoint-programs:
 	@$(MAKE) --no-print-directory VARIANT=$(BREAKPOINT_VARIANT) build/$(BREAKPOINT_VARIANT)/bin/carillon-worker
 
-test: test-unit test-fuzz programs breakpoint-programs $(PROBE)
+test: test-unit test-fuzz programs breakpoint-programs $(TEST_SUPPORT)
 	$(PYTEST) tests/lua tests/integration tests/e2e tests/chaos
 test-unit: $(UNIT_BIN)
 	@tests/unit/run.sh $(UNIT_BIN)
-test-lua: $(GEN)/lua_scripts.h $(PROBE)
+test-lua: $(GEN)/lua_scripts.h $(TEST_SUPPORT)
 	$(PYTEST) tests/lua
 test-integration: programs breakpoint-programs
 	$(PYTEST) tests/integration

@@ -25,6 +25,7 @@ from types import TracebackType
 
 import redis
 
+from tests.support.redis_clock import RedisClock
 from tests.support.redis_tls import Tls
 from tests.support.redis_users import Users
 
@@ -45,8 +46,10 @@ class RedisServer:
         args: tuple[str, ...] = (),
         users: Users | None = None,
         tls: Tls | None = None,
+        is_clock_decreed: bool = False,
     ) -> None:
-        """`port` 0: the Unix socket only. `args`: further options, such as ("--aclfile", path)."""
+        """`port` 0: the Unix socket only. `args`: further options, such as ("--aclfile", path). `is_clock_decreed`: its wall
+        time is what `clock` says."""
         # A short path of its own: a Unix socket's name holds at most 107 bytes.
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="carillon-redis-"))
         self.socket = self.directory / "redis.sock"
@@ -54,6 +57,7 @@ class RedisServer:
         self.port = port
         self.users = users
         self.tls = tls
+        self._clock = RedisClock(self.directory / "clock") if is_clock_decreed else None
         self._process: subprocess.Popen[bytes] | None = None
         self._clients: list[redis.Redis] = []
         self._command = [
@@ -105,12 +109,18 @@ class RedisServer:
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def clock(self) -> RedisClock:
+        assert self._clock is not None, "its wall time is nobody's to decree"
+        return self._clock
+
     def start(self) -> RedisServer:
         assert self._process is None, "redis-server is running already"
         self.socket.unlink(missing_ok=True)
+        environment = {**os.environ, **(self._clock.environment() if self._clock else {})}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment
             )
         try:
             self._wait_until_it_answers()
@@ -175,6 +185,8 @@ class RedisServer:
             client.close()
         self._clients.clear()
         self.kill()
+        if self._clock:
+            self._clock.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _end(self, signo: int) -> None:
