@@ -71,7 +71,8 @@ static void check_same_call(const struct call_text *a, const struct call_text *b
     demand(a->has_outcome == b->has_outcome && a->outcome == b->outcome);
     demand(a->begin_ms == b->begin_ms && a->deadline_ms == b->deadline_ms && a->absent_ms == b->absent_ms);
     demand(a->answered_ms == b->answered_ms && a->ended_ms == b->ended_ms && a->next_ms == b->next_ms);
-    demand(a->duration_s == b->duration_s && a->phone == b->phone);
+    demand(a->duration_s == b->duration_s && a->phone == b->phone && a->caller == b->caller);
+    demand(a->must_stop == b->must_stop);
     demand(strcmp(a->provider_id, b->provider_id) == 0 && strcmp(a->worker, b->worker) == 0);
 }
 
@@ -93,6 +94,10 @@ static void read_call(const struct redisReply *reply)
                      call_state_name(call.state), call.attempts, call.dials, call.last_begun, call.begin_ms,
                      call.deadline_ms, call.absent_ms, call.answered_ms, call.ended_ms, call.next_ms, call.phone,
                      call.provider_id, call.worker, call.was_given_back ? " g=1" : "");
+    if (call.caller > 0)
+        n += snprintf(written + n, sizeof written - (size_t)n, " m=%" PRIu64, call.caller);
+    if (call.must_stop)
+        n += snprintf(written + n, sizeof written - (size_t)n, " y=1");
     if (call.has_outcome)
         n += snprintf(written + n, sizeof written - (size_t)n, " x=%s", outcome_name(call.outcome));
     if (call.duration_s >= 0)

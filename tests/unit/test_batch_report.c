@@ -180,6 +180,12 @@ static void test_refuses_a_hash_that_makes_no_sense(void **state)
         {COMMON "state asleep", ERR_PROTOCOL},
         {COMMON "state pending total many", ERR_PROTOCOL},
         {"state pending total 1", ERR_PROTOCOL},
+        {COMMON "state pending total 9223372036854775807", ERR_PROTOCOL},
+        {COMMON "state pending completed_ms 253402300800000", ERR_PROTOCOL},
+        {COMMON "state paused reason \xC0\xAF", ERR_PROTOCOL},
+        {COMMON "state pending tags [\"a\"", ERR_PROTOCOL},
+        {COMMON "state pending tags {}", ERR_PROTOCOL},
+        {COMMON "state pending window []", ERR_PROTOCOL},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

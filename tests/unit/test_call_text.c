@@ -104,6 +104,10 @@ static void test_a_text_that_cannot_be_right_is_refused(void **state)
         "phase=due x=busy",
         "phase=due  a=1",
         "phase=due a=99999999999",
+        "phase=due b=253402300800000",
+        "phase=live p=a\tb",
+        "phase=live p=\xC3\xA4",
+        "phase=claimed w=\x1b[31m",
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {

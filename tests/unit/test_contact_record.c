@@ -139,6 +139,7 @@ static void test_what_is_no_record_is_refused(void **state)
          8}, /* a text longer than the record */
         {"\xFF\xFF\xFF", 3},
         {"hello world", 11},
+        {"\x08\xB7\xCE\xE3\x9F\x31\x1A\x02\xC0\xAF", 10}, /* a name that is no UTF-8 */
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
