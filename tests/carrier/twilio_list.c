@@ -45,7 +45,7 @@ struct query {
 /* A date is its whole day. */
 static int read_instant(const char *text, int64_t *ret_first_ms, int64_t *ret_last_ms)
 {
-    char whole[TIMESTAMP_LEN + 8];
+    char whole[48];
     bool is_date = strlen(text) == DATE_LEN;
     struct timestamp_parts parts;
     (void)snprintf(whole, sizeof whole, "%.30s%s", text, is_date ? "T00:00:00Z" : "");

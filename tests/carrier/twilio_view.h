@@ -13,7 +13,7 @@
 #include "tests/carrier/call.h"
 
 #define TWILIO_VERSION "2010-04-01"
-#define TWILIO_DATE_CAP 32
+#define TWILIO_DATE_CAP 72
 
 /* The resource. `is_new`: as it was when it was created, whatever happened since. The caller frees it with
  * cJSON_Delete(). NULL where memory ran out. */
