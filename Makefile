@@ -216,7 +216,7 @@ test-unit: $(UNIT_BIN)
 	@tests/unit/run.sh $(UNIT_BIN)
 test-lua: $(GEN)/lua_scripts.h $(TEST_SUPPORT)
 	$(PYTEST) tests/lua
-test-integration: programs breakpoint-programs
+test-integration: programs breakpoint-programs $(TEST_SUPPORT)
 	$(PYTEST) tests/integration
 test-e2e: programs
 	$(PYTEST) tests/e2e

@@ -226,3 +226,79 @@ def test_workers_of_several_cells_close_each(platform: Platform, tmp_path: pathl
         assert [fleet.engine(name).hash("cell")["epoch"] for name in ("c0", "c1")] == ["2", "2"]
         fleet.close()
         assert server.denials() == []
+
+
+# ---- a clock that is set ----
+
+JUMP_US = 10_000_000
+
+
+@pytest.fixture
+def clocked(platform: Platform, tmp_path: pathlib.Path) -> Iterator[Fleet]:
+    """A fleet on a Redis whose wall time the test sets."""
+    with RedisServer(is_clock_decreed=True) as server:
+        made = Fleet(server, tmp_path)
+        made.trunk(platform.url)
+        yield made
+        made.close()
+
+
+def seen_again(fleet: Fleet, workers: int) -> None:
+    """Each worker has looked at Redis's clock since now."""
+    since = fleet.engine().now_ms()
+    key = fleet.engine().key("workers")
+    wait_until(lambda: fleet.client.zcount(key, since, "+inf") >= workers, what="every worker has ticked")
+
+
+def test_a_clock_that_jumps_forward_closes_the_cell_once_and_what_is_on_the_line_goes_on(
+    clocked: Fleet, platform: Platform
+) -> None:
+    fleet = clocked
+    workers = [fleet.worker(), fleet.worker()]
+    batch = fleet.batch()
+    create = platform.wait_creates(1)[0]
+    fleet.wait_state(batch, p=create.call_id)
+    seen_again(fleet, 2)
+    fleet.redis.clock.run(JUMP_US)
+    wait_until(lambda: all(worker.log_events("redis.clock_jumped") for worker in workers), what="both have seen it")
+    wait_until(lambda: all(worker.log_events("cell.closed") for worker in workers), what="both know that it is closed")
+    assert (cell(fleet)["epoch"], cell(fleet)["closed_by"]) == ("2", "clock")
+    waiting = fleet.batch()
+    seen_again(fleet, 2)
+    assert platform.count_creates() == 1 and cell(fleet)["epoch"] == "2"
+    platform.hang_up(create.call_id, workers[0].url)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    fleet.reopen()
+    second = platform.wait_creates(2)[1]
+    assert platform.lookups == [], "a clock that jumps loses nothing"
+    platform.hang_up(second.call_id, workers[1].url)
+    assert fleet.wait_final(waiting) == {"COMPLETED": 1}
+
+
+def test_a_clock_that_is_set_back_or_a_little_forward_closes_nothing(clocked: Fleet, platform: Platform) -> None:
+    fleet = clocked
+    worker = fleet.worker()
+    seen_again(fleet, 1)
+    for shift_us in (4_000_000, -JUMP_US, -JUMP_US + 4_000_000):
+        fleet.redis.clock.run(shift_us)
+        fleet.client.delete(fleet.engine().key("workers"))
+        wait_until(lambda: fleet.client.zcard(fleet.engine().key("workers")) == 1, what="it has ticked")
+        assert worker.log_events("redis.clock_jumped") == []
+    assert cell(fleet)["epoch"] == "1"
+    batch = fleet.batch()
+    create = platform.wait_creates(1)[0]
+    platform.hang_up(create.call_id, worker.url)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
+def test_a_worker_that_stood_still_sees_no_jump(clocked: Fleet, platform: Platform) -> None:
+    """What it reads when it wakes was written long ago."""
+    fleet = clocked
+    worker = fleet.worker()
+    seen_again(fleet, 1)
+    with worker.paused():
+        since = fleet.engine().now_ms()
+        wait_until(lambda: fleet.engine().now_ms() > since + 6000, 20)
+    seen_again(fleet, 1)
+    seen_again(fleet, 1)
+    assert worker.log_events("redis.clock_jumped") == [] and cell(fleet)["epoch"] == "1"
