@@ -478,3 +478,28 @@ def test_without_the_record_of_its_neighbours_a_lookup_proves_nothing(fleet: Fle
     assert fleet.state(batch)["phase"] == "live" and twilio.lookups == []
     fleet.make_deadline_due(batch)
     assert fleet.wait_final(batch) == {"UNKNOWN": 1}
+
+
+# ---- a Redis that lost its last second ----
+
+
+def test_a_call_that_a_dead_worker_placed_and_redis_forgot_is_found_by_its_number(twilio: Twilio, tmp_path: pathlib.Path) -> None:
+    with RedisServer(appendonly=True, args=("--appendfsync", "always")) as server:
+        fleet = Fleet(server, tmp_path)
+        set_trunk(fleet, twilio)
+        fleet.engine().open(fleet.client.info("server")["run_id"])
+        batch = fleet.batch()
+        mark = server.mark_tail()
+        doomed = fleet.worker()
+        create = twilio.wait_creates(1)[0]
+        doomed.kill()
+        server.kill_and_lose_tail(mark)
+        server.start()
+        fleet.worker()
+        fleet.reopen()
+        fleet.wait_state(batch, deadline_s=20, phase="live", d="1", p=create.sid)
+        twilio.end(create.sid)
+        fleet.make_check_due(batch)
+        assert fleet.wait_final(batch) == {"COMPLETED": 1}
+        assert len(twilio.creates) == 1
+        fleet.close()
