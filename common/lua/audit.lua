@@ -5,6 +5,7 @@
 -- KEYS[1]  cell prefix
 -- ARGV[1]  piece, and its arguments:
 --          "claimed" | "live" | "ended", offset, most       members against the calls they name
+--          "appending", offset, most                        batches that are appended to
 --          "trunk", id                                      the trunk's flows (at most 5,000)
 --          "tenant", id, offset, most                       numbers on a call, and calls held for them
 --          "flying", "k"|"t"|"b", id, offset, most          who holds concurrency
@@ -61,6 +62,19 @@ local function check_members(set, key, offset, most)
     end
   end
   return reply_with(#members == most)
+end
+
+-- ---- appending: each that is listed has its leases ----
+
+local function check_appending(offset, most)
+  local listed = redis.call('ZRANGE', KEY_APPENDING, offset, offset + most - 1, 'WITHSCORES')
+  for i = 1, #listed, 2 do
+    local last = redis.call('ZRANGE', key_appending(listed[i]), -1, -1, 'WITHSCORES')
+    if last[2] ~= listed[i + 1] then
+      fault('appending_has_its_leases', listed[i])
+    end
+  end
+  return reply_with(#listed == 2 * most)
 end
 
 -- ---- a trunk and its flows ----
@@ -240,6 +254,16 @@ local function check_times(batch)
   end
 end
 
+-- With leases the batch is listed, so that the last of them ends it; an ended one has none.
+local function check_leases(batch)
+  local has_leases = redis.call('EXISTS', key_appending(batch.id)) == 1
+  local is_listed = redis.call('ZSCORE', KEY_APPENDING, batch.id)
+  if has_leases and not (is_listed and takes_more(batch)) then
+    fault('appending_is_reconciled', batch.id .. ' is ' .. batch.state)
+  end
+  return is_listed
+end
+
 local function check_batch(id)
   local batch = batch_load(id)
   if not batch then
@@ -258,9 +282,10 @@ local function check_batch(id)
   if outcomes ~= batch.succeeded + batch.failed then
     fault('outcomes_sum_to_final', id)
   end
+  local is_appended = check_leases(batch)
   if ENDED_STATES[batch.state] and batch.state ~= 'failed' and on_the_way > 0 then
     fault('ended_batch_is_over', id)
-  elseif batch.sealed == '1' and on_the_way == 0 and not ENDED_STATES[batch.state] then
+  elseif batch.sealed == '1' and on_the_way == 0 and not is_appended and not ENDED_STATES[batch.state] then
     fault('finished_batch_has_ended', id .. ' is ' .. batch.state)
   end
   check_pace('batch ' .. id, batch)
@@ -377,6 +402,8 @@ local function number_at(i)
 end
 if SETS[piece] then
   return check_members(piece, SETS[piece], number_at(2), math.min(number_at(3), MOST))
+elseif piece == 'appending' then
+  return check_appending(number_at(2), math.min(number_at(3), MOST))
 elseif piece == 'trunk' then
   return check_trunk(check_id(ARGV[2], 64, 'trunk'))
 elseif piece == 'tenant' then

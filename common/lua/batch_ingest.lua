@@ -1,6 +1,6 @@
 #!lua
--- Writes one chunk of contacts into a batch that is not sealed. A number or contact id that the batch has already is left
--- out and reported; the others get the next ordinals.
+-- Writes one chunk of contacts into a batch that is not sealed, or is appended to (batch_append.lua). A number or contact
+-- id that the batch has already is left out and reported; the others get the next ordinals.
 --
 -- KEYS[1]  cell prefix
 -- ARGV[1]  batch id
@@ -9,10 +9,11 @@
 -- ARGV[4..] 4 for each contact, at most 500: phone digits, 62-bit hash of the contact id (decimal) or "", record, extra
 --          metadata or ""
 -- Returns  {total after it, 0|1 (1: this chunk was there already), index of a left-out contact, "phone"|"id", ...}
--- Errors   ERR_INVALID, ERR_NOT_FOUND, ERR_STATE (sealed), ERR_EXISTS (the chunk number was used with another digest)
+-- Errors   ERR_INVALID, ERR_NOT_FOUND, ERR_STATE (sealed, and nobody holds the lease to append), ERR_EXISTS (the chunk
+--          number was used with another digest)
 -- Bound    O(contacts)
 -- Again    the same number and digest answers the first answer
--- @include lib/batch.lua
+-- @include lib/scheduler.lua
 -- @include lib/contact.lua
 local id = check_id(ARGV[1], 48, 'batch')
 local chunk = check_number(ARGV[2], 'chunk')
@@ -40,8 +41,9 @@ if stored then
   end
   return reply
 end
-if batch.sealed == '1' then
-  return redis.error_reply('ERR_STATE batch is sealed')
+local is_running = batch.sealed == '1'
+if is_running and not is_appended_to(batch) then
+  return redis.error_reply('ERR_STATE batch is sealed, and ' .. batch.state)
 end
 local shards = tonumber(redis.call('HGET', key_batch(id), 'seen_shards') or 1)
 
@@ -104,6 +106,11 @@ end
 reply[1] = fmt(batch.total)
 for _, word in ipairs(left_out) do
   reply[#reply + 1] = word
+end
+if is_running then
+  batch.due = batch.due + batch.total - batch.was.total
+  touch_lane(batch)
+  wake_workers()
 end
 redis.call('HSET', chunks_key, fmt(chunk), digest .. ' ' .. fmt(batch.total) .. ' ' .. table.concat(left_out, ' '))
 batches_flush()

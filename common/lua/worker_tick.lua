@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- A worker's heartbeat, and its share of what time alone brings about: claims whose lease has passed, calls that waited
--- long enough for a summary, batches that expire, the retries of those and of cancelled ones, lost wakes, calling windows
--- of which more hours are to be published, and things to remove. At most one a second.
+-- long enough for a summary, batches that expire, the retries of those and of cancelled ones, leases to append that nobody
+-- renewed, lost wakes, calling windows of which more hours are to be published, and things to remove. At most one a second.
 --
 -- KEYS[1]  cell prefix
 -- ARGV[1]  worker id
@@ -135,6 +135,19 @@ local function hours_wanted()
     end
   end
   return wanted
+end
+
+local function end_appending()
+  for _, batch_id in ipairs(due_members(KEY_APPENDING)) do
+    spend()
+    local batch = batch_load(batch_id)
+    if batch then
+      appending_list(batch)
+      batch_check_end(batch)
+    else
+      redis.call('ZREM', KEY_APPENDING, batch_id)
+    end
+  end
 end
 
 -- ---- lost wakes: whoever is parked although there is room ----
@@ -273,6 +286,7 @@ if budget > 0 then
   expire_batches()
 end
 end_cut_batches()
+end_appending()
 if budget > 0 then
   reconcile()
 end
@@ -282,6 +296,7 @@ end
 batches_flush()
 resources_flush()
 local hours = hours_wanted()
-return { fmt(NOW_US), earliest(KEY_CLAIMED, KEY_ENDED, KEY_ENDING, KEY_PURGE, KEY_EXPIRIES, KEY_HOURS), earliest(KEY_LIVE),
-  budget <= 0 and 1 or 0, counts.reclaimed, counts.summaries, counts.cut, counts.lost, counts.expired, hours,
+local next_ms = earliest(KEY_CLAIMED, KEY_ENDED, KEY_ENDING, KEY_APPENDING, KEY_PURGE, KEY_EXPIRIES, KEY_HOURS)
+return { fmt(NOW_US), next_ms, earliest(KEY_LIVE), budget <= 0 and 1 or 0, counts.reclaimed,
+  counts.summaries, counts.cut, counts.lost, counts.expired, hours,
   fmt(epoch_load().number), epoch_load().closed_until_ms > 0 and fmt(epoch_load().closed_until_ms) or '' }

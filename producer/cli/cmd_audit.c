@@ -274,6 +274,8 @@ static int audit_cell(struct audit *a)
     if (rc == 0)
         rc = walk(a, "ended", NULL, NULL);
     if (rc == 0)
+        rc = walk(a, "appending", NULL, NULL);
+    if (rc == 0)
         rc = each_of(a, &resource_trunk, audit_trunk);
     return rc == 0 ? each_of(a, &resource_tenant, audit_tenant) : rc;
 }

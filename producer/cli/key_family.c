@@ -32,6 +32,7 @@ static const struct key_family FAMILIES[] = {
     {false, "expiries", "zset", "<batch>", "ms"},
     {false, "hours", "zset", "<batch>", "ms"},
     {false, "ending", "zset", "<batch>", "ms"},
+    {false, "appending", "zset", "<batch>", "ms"},
     {false, "purge", "zset", "<kind>/<batch>", "ms"},
     /* a batch's data */
     {false, "batch:<batch>", "hash", NULL, NULL},
@@ -41,6 +42,7 @@ static const struct key_family FAMILIES[] = {
     {false, "batch:<batch>:attempts:<bucket>", "hash", "<ordinal>", KEY_VALUE_ATTEMPTS},
     {false, "batch:<batch>:texts:<bucket>", "hash", "<ordinal>:<what>", NULL},
     {false, "batch:<batch>:retry:<lane>", "zset", "<ordinal>", "ms"},
+    {false, "batch:<batch>:appending", "zset", "<holder>", "ms"},
     {false, "batch:<batch>:chunks", "hash", "<chunk>", NULL},
     {false, "batch:<batch>:seen:n:<shard>", "set", "<number>", NULL},
     {false, "batch:<batch>:seen:i:<shard>", "hash", "<hash>", "<ordinal>"},

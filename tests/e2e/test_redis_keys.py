@@ -142,6 +142,7 @@ class FullRun:
         engine.release(claimed, "w_test")
         slot = engine.begin_next(batch, "w_test")
         engine.accept(slot)
+        engine.append(batch, "acme")
         self.look()
         engine.finish(slot, how="ended", summary="Hello.", recording="https://r.example/1", success="1")
         self.look()

@@ -229,6 +229,16 @@ def dialing_missing(cell: Cell) -> None:
     cell.engine.client.hdel(cell.key("dialing:t/acme"), cell.engine.state(cell.batch, cell.live.ordinal)["t"])
 
 
+def appending_unlisted(cell: Cell) -> None:
+    cell.engine.append(cell.batch, "acme")
+    cell.engine.client.delete(cell.key("appending"))
+
+
+def appending_without_lease(cell: Cell) -> None:
+    cell.engine.append(cell.batch, "acme")
+    cell.engine.client.delete(cell.key(f"batch:{cell.batch}:appending"))
+
+
 def contact_lost(cell: Cell) -> None:
     cell.engine.client.hdel(cell.key(f"batch:{cell.batch}:contacts:1"), "100")
 
@@ -293,6 +303,8 @@ PLANTED: dict[str, Callable[[Cell], None]] = {
     "on_its_way_holds_concurrency": flying_missing,
     "dialing_is_on_its_way": dialing_leaked,
     "on_its_way_holds_its_number": dialing_missing,
+    "appending_is_reconciled": appending_unlisted,
+    "appending_has_its_leases": appending_without_lease,
     "contact_is_kept": contact_lost,
     "expiry_is_listed": expiry_unlisted,
     "expiry_is_listed ": expiry_of_an_immortal,

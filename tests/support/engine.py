@@ -192,6 +192,10 @@ class Engine:
     def seal(self, batch: str, total: int, *tags: str) -> str:
         return self.scripts.run("batch_seal", batch, total, *(tag.encode().hex() for tag in tags))[0].decode()
 
+    def append(self, batch: str, tenant: str, lease_ms: int = 60_000, holder: str = "producer") -> str:
+        """Takes the lease under which ingest() adds to a sealed batch; 0 gives it back. Answers the batch's state."""
+        return self.scripts.run("batch_append", batch, tenant, holder, lease_ms)[0].decode()
+
     def control(self, batch: str, tenant: str, verb: str, *args: Any) -> tuple[str, int]:
         state, taken = self.scripts.run("batch_control", batch, tenant, verb, *args)
         return state.decode(), int(taken)

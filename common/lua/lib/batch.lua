@@ -88,6 +88,8 @@ local SCHEDULABLE = { scheduled = true, pending = true, processing = true }
 -- Nothing new begins in these; what is on its way comes to its end.
 local CUT_STATES = { cancelling = true, cancelled = true, failed = true }
 local ENDED_STATES = { completed = true, cancelled = true, failed = true }
+-- A sealed batch in one of these takes more contacts, under a lease (batch_append.lua).
+local APPENDABLE = { scheduled = true, pending = true, processing = true, paused = true }
 
 -- djb2 in 32 bits, like key_event_shard() in common/redis/keys.c.
 local function event_shard(tenant)
@@ -111,15 +113,45 @@ local function event_write(batch, type_name, id, fields)
   end
 end
 
+-- ---- appending: whoever adds contacts to a sealed batch holds a lease, under which the batch does not end ----
+
+local function takes_more(batch)
+  return batch.sealed == '1' and APPENDABLE[batch.state] and not batch.expired_ms
+end
+
+local function is_appended_to(batch)
+  return takes_more(batch) and redis.call('ZCOUNT', key_appending(batch.id), '(' .. fmt(NOW_MS), '+inf') > 0
+end
+
+local function appending_drop(batch)
+  redis.call('ZREM', KEY_APPENDING, batch.id)
+  redis.call('DEL', key_appending(batch.id))
+end
+
+-- Lists the batch by the last of its leases, for the tick that ends it should nobody renew; not at all without any.
+local function appending_list(batch)
+  redis.call('ZREMRANGEBYSCORE', key_appending(batch.id), '-inf', fmt(NOW_MS))
+  local last = redis.call('ZRANGE', key_appending(batch.id), -1, -1, 'WITHSCORES')
+  if last[2] then
+    redis.call('ZADD', KEY_APPENDING, last[2], batch.id)
+  else
+    redis.call('ZREM', KEY_APPENDING, batch.id)
+  end
+end
+
 -- Ends the batch when its last call is final. Run in every path that ends a call.
 local function batch_check_end(batch)
   if batch.sealed ~= '1' or batch.due + batch.claimed + batch.live + batch.ended > 0 then
+    return
+  end
+  if is_appended_to(batch) then
     return
   end
   if not batch_move(batch, 'finish') then
     return
   end
   batch.completed_ms = NOW_MS
+  appending_drop(batch)
   redis.call('ZREM', KEY_ENDING, batch.id)
   redis.call('ZREM', KEY_EXPIRIES, batch.id)
   redis.call('ZREM', KEY_HOURS, batch.id)

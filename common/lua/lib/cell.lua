@@ -45,6 +45,7 @@ local function key_batch(batch) return P .. 'batch:' .. batch end
 local function key_bucket(batch, what, ordinal)
   return P .. 'batch:' .. batch .. ':' .. what .. ':' .. fmt(math.floor(ordinal / BUCKET))
 end
+local function key_appending(batch) return P .. 'batch:' .. batch .. ':appending' end
 local function key_retry(batch) return P .. 'batch:' .. batch .. ':retry:' .. LANE end
 
 local KEY_TRUNKS = P .. 'trunks'
@@ -56,6 +57,7 @@ local KEY_ENDING = P .. 'ending'
 local KEY_PURGE = P .. 'purge'
 local KEY_EXPIRIES = P .. 'expiries'
 local KEY_HOURS = P .. 'hours'
+local KEY_APPENDING = P .. 'appending'
 local KEY_WORKERS = P .. 'workers'
 local KEY_WAKE = P .. 'wake'
 local KEY_WAKE_EVENTS = P .. 'wake:events'

@@ -109,5 +109,6 @@ local function batch_cut(batch, outcome)
     batch.outcomes[outcome] = (batch.outcomes[outcome] or 0) + remainder
   end
   redis.call('ZADD', KEY_ENDING, fmt(NOW_MS), batch.id)
+  appending_drop(batch)
   return remainder
 end
