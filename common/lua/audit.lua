@@ -19,6 +19,7 @@
 local MOST = 5000
 local HELD_GRACE_MS = 6000 -- a lost wake is found by the reconcile within 2 s
 local TAT_SLACK_US = 1500000
+local AHEAD_MS = 1000 -- more than the horizon of any claim
 local faults = {}
 local function fault(invariant, what)
   if #faults < 100 then
@@ -218,8 +219,9 @@ local function check_lane(batch)
   local places = lane_places(batch)
   local has_work = SCHEDULABLE[batch.state] and batch.sealed == '1' and not batch.expired_ms and lane_due_ms(batch) ~= nil
   local where = batch.id .. ' (' .. batch.state .. ') is in [' .. table.concat(places, ' ') .. ']'
-  -- What is not known to open again is nowhere: its hours or its expiry bring it back or end it.
-  if has_work and #places ~= 1 and (#places > 1 or lane_opening_ms(batch, NOW_MS)) then
+  -- What is not known to open again, seen from where a claim may have looked, is nowhere: its hours or its expiry bring it
+  -- back or end it.
+  if has_work and #places ~= 1 and (#places > 1 or lane_opening_ms(batch, NOW_MS + AHEAD_MS)) then
     fault('lane_in_one_place', where)
   elseif not has_work and #places > 0 then
     fault('lane_without_work_is_nowhere', where)

@@ -40,7 +40,7 @@ local function resume()
   if SCHEDULABLE[batch.state] then
     return true
   end
-  local event = batch.started_ms and 'resume_started' or (batch.start_ms > NOW_MS and 'resume_future' or 'resume')
+  local event = batch.started_ms and 'resume_started' or ((batch.start_ms or 0) > NOW_MS and 'resume_future' or 'resume')
   if not batch_move(batch, event) then
     return false
   end
@@ -90,6 +90,7 @@ local function fail_batch()
     return false
   end
   batch.completed_ms = NOW_MS
+  redis.call('ZADD', KEY_PURGE, fmt(NOW_MS), 'seen/' .. id)
   redis.call('HSET', key_batch(id), 'reason', reason, 'code', code)
   if batch.on_batch_failed then
     event_write(batch, 'batch.failed', 'evt_' .. id .. '-batch_failed', { 'error', reason, 'code', code })

@@ -44,6 +44,8 @@ end
 local is_running = batch.sealed == '1'
 if is_running and not is_appended_to(batch) then
   return redis.error_reply('ERR_STATE batch is sealed, and ' .. batch.state)
+elseif not is_running and not FILLABLE[batch.state] then
+  return redis.error_reply('ERR_STATE batch is ' .. batch.state)
 end
 local shards = tonumber(redis.call('HGET', key_batch(id), 'seen_shards') or 1)
 

@@ -37,7 +37,7 @@ local function objection(batch, call, member, lease)
   if call.f then
     return 'doubt'
   end
-  if not lease or lease < NOW_MS then
+  if not lease or lease <= NOW_MS then
     return 'lease'
   end
   if batch.state ~= 'pending' and batch.state ~= 'processing' then
@@ -83,6 +83,18 @@ local function reserve(batch, slot_us)
   return at_us
 end
 
+-- Released for its rate, a call would get a slot again at once, and again, until the second has passed: the next slot of
+-- whatever held it back lies where the log admits it.
+local function await_rate(batch, slot_us)
+  local at_us = math.max(NOW_US, slot_us)
+  for kind, resource in pairs({ k = resource_load('k', batch.trunk), t = resource_load('t', batch.tenant), b = batch }) do
+    local earliest_us = begins_earliest(kind, resource.id, resource.cps, at_us)
+    if earliest_us > at_us then
+      resource.tat_us = math.max(resource.tat_us or 0, earliest_us)
+    end
+  end
+end
+
 local function begin(batch, call, member, begin_us, life_ms, caller)
   local begin_ms = math.floor(begin_us / 1000)
   local hard_ms = begin_ms + life_ms
@@ -125,9 +137,12 @@ local function begin_one(batch_id, ordinal, dial, life_ms, caller)
   if reason then
     return refuse(batch, call, reason)
   end
-  local begin_us, why_not, again_ms = reserve(batch, tonumber(call.q))
+  local slot_us = tonumber(call.q)
+  local begin_us, why_not, again_ms = reserve(batch, slot_us)
   if not begin_us then
-    return refuse(batch, call, why_not, again_ms)
+    local answer = refuse(batch, call, why_not, again_ms)
+    await_rate(batch, slot_us)
+    return answer
   end
   begin(batch, call, member, begin_us, life_ms, caller)
   return { 'begun', fmt(begin_us), fmt(call.a) }

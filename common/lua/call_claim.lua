@@ -172,6 +172,7 @@ local function visit_lane(trunk, tenant, batch, lane, f_us)
   if room('b', batch) <= 0 then
     lane_park(batch, lane)
     redis.call('ZREM', key_lanes_ready(trunk.id, tenant.id), lane)
+    flow_check_empty(trunk.id, tenant.id)
     return false
   end
   pace_clip(batch, horizon_us)
@@ -193,7 +194,10 @@ local function visit_lane(trunk, tenant, batch, lane, f_us)
     if call.f then
       call_write(batch, call) -- what is known of it, since it leaves the place that told so
     end
-    number_hold(batch, call, number)
+    number_hold(batch, call, number, math.floor(f_us / 1000))
+    if not lane_due_ms(batch) then
+      lane_pass(trunk, tenant, batch, lane, f_us)
+    end
     return false
   end
   take_slot(trunk, tenant, batch, call, number, record, f_us)

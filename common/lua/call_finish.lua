@@ -168,8 +168,9 @@ local function finish_one(result)
     log_result(batch, call, result, 'stale')
     return 'stale'
   end
-  local is_open = call.phase == 'live' or call.phase == 'ended'
-    or ((call.phase == 'due' or call.phase == 'claimed') and (call.x == 'UNKNOWN' or call.g))
+  -- UNKNOWN said once more is no late truth: it would take a claim back, and count as a second verdict.
+  local is_truth = (call.phase == 'due' or call.phase == 'claimed') and result.outcome ~= 'UNKNOWN'
+  local is_open = call.phase == 'live' or call.phase == 'ended' or (is_truth and (call.x == 'UNKNOWN' or call.g))
   if is_open and call.a ~= result.attempts then
     return 'changed'
   end

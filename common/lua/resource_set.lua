@@ -62,9 +62,13 @@ if resource.tat_us and resource.interval_us then
   resource.tat_us = math.min(resource.tat_us, NOW_US + resource.interval_us)
 end
 resources_flush()
-if resource.state == 'active' and room(kind, resource) > 0 then
+local has_room = room(kind, resource) > 0
+if resource.state == 'active' and (has_room or kind == 'k') then
   if kind == 'k' then
-    wake_trunk(id)
+    if has_room then
+      wake_trunk(id)
+    end
+    -- A trunk that is started while it is full is listed too: the next claim finds it so, and whoever makes room wakes it.
     if redis.call('ZCARD', key_flows_waiting(id)) + redis.call('ZCARD', key_flows_turn(id)) > 0 then
       touch_trunk(id, NOW_MS)
     end

@@ -230,6 +230,7 @@ local function purge_draft(batch_id)
   if not batch or batch.sealed == '1' then
     return true
   end
+  batch_move(batch, 'fail') -- what is half removed takes no more contacts, and is not sealed
   if not purge_seen(batch_id) then
     return false
   end
@@ -241,7 +242,7 @@ local function purge_draft(batch_id)
       redis.call('UNLINK', key_bucket(batch_id, what, bucket * BUCKET))
     end
   end
-  batch.total = bucket * BUCKET
+  batch.total = math.min(batch.total, bucket * BUCKET)
   if bucket > 0 then
     return false
   end

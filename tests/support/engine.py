@@ -106,10 +106,10 @@ class Claim:
 class Engine:
     """The scripts of one cell, with the arguments that the processes give them."""
 
-    def __init__(self, client: redis.Redis, cell: str = "c0") -> None:
+    def __init__(self, client: redis.Redis, cell: str = "c0", scripts: Scripts | None = None) -> None:
         self.client = client
         self.cell = cell
-        self.scripts = Scripts(client, cell)
+        self.scripts = scripts or Scripts(client, cell)
         self._requests = itertools.count(1)
         self._numbers = itertools.count(15550000001)
         self._batches = itertools.count(1)

@@ -11,6 +11,7 @@ import functools
 import hashlib
 import importlib.util
 import pathlib
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -42,9 +43,11 @@ def sha(name: str) -> bytes:
 class Scripts:
     """Runs scripts of one cell on one client. Arguments may be str, bytes, int or float."""
 
-    def __init__(self, client: redis.Redis, cell: str = "c0") -> None:
+    def __init__(self, client: redis.Redis, cell: str = "c0", changed: Mapping[str, str] | None = None) -> None:
+        """`changed`: other texts to run for the scripts named."""
         self.client = client
         self.prefix = f"carillon:{{{cell}}}:"
+        self._changed = dict(changed or {})
         self._loaded: dict[str, Any] = {}
 
     def key(self, rest: str) -> str:
@@ -53,6 +56,15 @@ class Scripts:
 
     def run(self, name: str, *args: Any) -> Any:
         """The reply; an error reply raises redis.ResponseError."""
+        return self._script(name)(keys=[self.prefix], args=args)
+
+    def queue(self, pipe: redis.client.Pipeline, name: str, *args: Any) -> None:
+        """Puts it into a pipeline of the client."""
+        pipe.evalsha(self._script(name).sha, 1, self.prefix, *args)
+
+    def _script(self, name: str) -> Any:
         if name not in self._loaded:
-            self._loaded[name] = self.client.register_script(source(name))
-        return self._loaded[name](keys=[self.prefix], args=args)
+            script = self.client.register_script(self._changed.get(name) or source(name))
+            self.client.script_load(script.script)
+            self._loaded[name] = script
+        return self._loaded[name]

@@ -88,6 +88,8 @@ local SCHEDULABLE = { scheduled = true, pending = true, processing = true }
 -- Nothing new begins in these; what is on its way comes to its end.
 local CUT_STATES = { cancelling = true, cancelled = true, failed = true }
 local ENDED_STATES = { completed = true, cancelled = true, failed = true }
+-- What is not sealed takes contacts while it is one of these.
+local FILLABLE = { draft = true, ingesting = true }
 -- A sealed batch in one of these takes more contacts, under a lease (batch_append.lua).
 local APPENDABLE = { scheduled = true, pending = true, processing = true, paused = true }
 

@@ -114,15 +114,17 @@ end
 -- are found by prefix and in order (docs/decisions/0004-held-by-number.md).
 local HELD_WAKE = 1000
 
-local function number_hold(batch, call, number)
+-- `since_ms`: the instant that the call was to be claimed for, up to a horizon ahead. It is not due before it, even where
+-- the number becomes free earlier.
+local function number_hold(batch, call, number, since_ms)
   redis.call('ZADD', key_held(batch.tenant), 0,
-    number .. '/' .. string.format('%013.0f', NOW_MS) .. '/' .. batch.id .. '/' .. fmt(call.ordinal))
+    number .. '/' .. string.format('%013.0f', since_ms) .. '/' .. batch.id .. '/' .. fmt(call.ordinal))
   redis.call('ZADD', KEY_PARKED, 'NX', NOW_MS, 'h/' .. batch.tenant)
 end
 
 -- A call that was held before the tail was lost may have been woken and begun in it.
 local function held_doubt(batch, ordinal, since_ms)
-  if since_ms <= epoch_load().tail_ms then
+  if since_ms <= epoch_load().tail_ms + TAIL_AHEAD_MS then
     local call = call_read(batch, ordinal)
     tail_doubt_due(call)
     call_write(batch, call)
@@ -139,7 +141,7 @@ local function number_wake(tenant_id, number)
     local batch = batch_load(batch_id)
     if batch then
       held_doubt(batch, tonumber(ordinal), tonumber(since_ms))
-      retry_add(batch, { ordinal = tonumber(ordinal) }, NOW_MS)
+      retry_add(batch, { ordinal = tonumber(ordinal) }, math.max(NOW_MS, tonumber(since_ms)))
     end
     redis.call('ZREM', key, member)
   end
