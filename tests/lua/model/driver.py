@@ -1,0 +1,382 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sends requests to the scripts, lets the rules answer the same, and compares answers and state. Each request is kept with
+its exact arguments, so that it can be sent again at any later time: what a lost reply makes a process do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import redis
+
+from tests.lua.model.picture import ENDED, Batch, Call, Picture, Resource
+from tests.lua.model.rules import Refused, Result, Rules
+from tests.support.auditor import Auditor
+from tests.support.engine import DOUBT_LEASE_MS, HORIZON_US, LATE_MS, LEASE_MS, POST_MS, Engine, Slot, contact_record
+from tests.support.redis_clock import RedisClock
+
+START_US = 1_763_283_600_000_000
+REPLAY_MS = 60_000
+DRAFT_LIFE_MS = 60_000
+KEPT = 16
+STATE_FIELDS = ("phase", "a", "d", "l", "w", "t", "x", "p", "g")
+TICKED = ("reclaimed", "summaries", "cut", "lost", "expired")
+COUNTERS = ("total", "due", "claimed", "live", "ended", "succeeded", "failed", "cancelled", "expired", "attempts", "dials")
+
+
+def shard(tenant: str) -> int:
+    value = 5381
+    for byte in tenant.encode():
+        value = (value * 33 + byte) % 2**32
+    return value % 16
+
+
+class Driver:
+    def __init__(self, engine: Engine, clock: RedisClock) -> None:
+        self.engine, self.clock = engine, clock
+        self.picture = Picture()
+        self.rules = Rules(self.picture)
+        self.issued: list[tuple[Slot, str]] = []  # every slot that was ever given, and to whom
+        self.answers: Counter[str] = Counter()  # how often each script answered what
+        self.sent: list[tuple[str, tuple[Any, ...]]] = []
+        self.next_claim_ms: int | None = None  # as the last claim said
+        self._claims: dict[str, tuple[str, list[Slot], int]] = {}
+        self._events: dict[str, list[dict[str, str]]] = {}
+        self._last_event: dict[int, bytes] = {}
+        engine.client.flushall()
+        self.set_clock(START_US)
+
+    def set_clock(self, at_us: int) -> None:
+        self.clock.stand(at_us)
+        self.picture.now_us = at_us
+
+    def send(self, verb: str, *args: Any) -> Any:
+        """Does `verb`, now for the first time, with arguments that repeat() gives again."""
+        self.sent = [*self.sent[-KEPT:], (verb, args)]
+        return getattr(self, f"_{verb}")(*args)
+
+    def repeat(self, back: int) -> None:
+        verb, args = self.sent[-1 - back % len(self.sent)]
+        getattr(self, f"_{verb}")(*args)
+
+    def _run(self, name: str, *args: Any) -> Any:
+        return self.engine.scripts.run(name, *args)
+
+    def _expect(self, expected: Any, got: Any, what: str) -> None:
+        assert got == expected, f"{what} answered {got}, not {expected}"
+
+    def _each(self, name: str, expected: list[tuple[str, ...]], reply: list[Any]) -> None:
+        got = [
+            tuple(word.decode() for word in row) if isinstance(row, list) else (row.decode(),) for row in reply
+        ]
+        for wanted, given in zip(expected, got, strict=True):
+            self.answers[f"{name} {given[0]}"] += 1
+            self._expect(wanted, given if wanted[0] == "begun" else given[:1], name)
+
+    def _or_refused(self, name: str, predict: Any, *args: Any) -> Any:
+        """The prediction and the reply; an error on both sides is agreement, and None."""
+        try:
+            expected = predict()
+        except Refused as refused:
+            try:
+                reply = self._run(name, *args)
+            except redis.ResponseError as error:
+                assert str(error).startswith(str(refused)), f"{name} refused with {error}, not {refused}"
+                self.answers[f"{name} {refused}"] += 1
+                return None
+            raise AssertionError(f"{name} answered {reply}, where it is to refuse: {refused}") from None
+        return expected, self._run(name, *args)
+
+    # ---- configuration ----
+
+    def _resource(self, kind: str, name: str, cps: int | None, most: int | None, is_active: bool) -> None:
+        known = self.picture.trunks if kind == "k" else self.picture.tenants
+        resource = known.setdefault(name, Resource(kind, name, cps or 1))
+        resource.cps, resource.most, resource.is_active = cps or resource.cps, most, is_active
+        fields: list[Any] = ["max_concurrent", most or "", "state", "active" if is_active else "stopped"]
+        self._run("resource_set", kind, name, "put", *fields, *(("cps", cps) if cps else ()))
+
+    def _close(self, seen_ms: int, for_ms: int) -> None:
+        self.rules.close(seen_ms, for_ms)
+        reply = self._run("cell_close", seen_ms, for_ms)
+        self._expect(str(self.picture.closed_until or ""), reply[1].decode(), "the closing")
+
+    # ---- batches ----
+
+    def _create(self, name: str, tenant: str, trunk: str, start_ms: int | None, is_told_of: bool, fields: dict[str, int],
+                period_ms: int) -> None:
+        settings: dict[str, Any] = {
+            **fields, "interval_us": -(-1_005_000 // fields["cps"]), "seen_shards": 2, "ring_s": 30, "talk_s": 60,
+        }
+        if start_ms is not None:
+            settings["start_ms"] = start_ms
+        if is_told_of:
+            settings |= {f"on_{what}": "http://127.0.0.1/" for what in ("call_complete", "batch_complete", "batch_failed")}
+        batch = Batch(
+            "b", name, fields["cps"], fields.get("max_concurrent"), tenant=self.picture.tenants[tenant],
+            trunk=self.picture.trunks[trunk], start_ms=start_ms, life_ms=self.picture.now_ms + DRAFT_LIFE_MS,
+            max_attempts=fields["max_attempts"], summary_wait_ms=fields["summary_wait_ms"], is_told_of=is_told_of,
+            expires_ms=fields.get("expires_ms"), period_ms=period_ms,
+        )
+        if period_ms:
+            batch.publish(self.picture.now_ms)
+            settings |= {"window": "window", "hours": self._hours(batch), "hours_until_ms": batch.hours_until_ms}
+        flat = [item for pair in settings.items() for item in pair]
+        reply = self._run("batch_create", name, tenant, trunk, DRAFT_LIFE_MS, *flat)
+        self._expect(b"exists" if name in self.picture.batches else b"created", reply, "batch_create")
+        self.picture.batches.setdefault(name, batch)
+
+    def _hours(self, batch: Batch) -> str:
+        return " ".join(f"{open_ms}-{close_ms}" for open_ms, close_ms in batch.hours)
+
+    def _ingest(self, batch: str, chunk: int, digest: str, numbers: tuple[int, ...]) -> None:
+        args = [item for number in numbers for item in (number, "", contact_record(number), "")]
+        answers = self._or_refused(
+            "batch_ingest", lambda: self.rules.ingest(batch, chunk, digest, list(numbers)), batch, chunk, digest, *args
+        )
+        if answers:
+            expected, reply = answers
+            left_out = [(int(reply[i]), reply[i + 1].decode()) for i in range(2, len(reply), 2)]
+            self._expect(expected, [int(reply[0]), int(reply[1]), left_out], "batch_ingest")
+
+    def _seal(self, batch: str, total: int) -> None:
+        self._say("batch_seal", lambda: self.rules.seal(batch, total), batch, total)
+
+    def _append(self, batch: str, tenant: str, holder: str, lease_ms: int) -> None:
+        predict = lambda: self.rules.append(batch, tenant, holder, lease_ms)  # noqa: E731
+        self._say("batch_append", predict, batch, tenant, holder, lease_ms)
+
+    def _control(self, batch: str, tenant: str, verb: str, *args: Any) -> None:
+        predict = lambda: self.rules.control(batch, tenant, verb, *args)  # noqa: E731
+        self._say("batch_control", predict, batch, tenant, verb, *args)
+
+    def _say(self, name: str, predict: Any, *args: Any) -> None:
+        answers = self._or_refused(name, predict, *args)
+        if answers:
+            expected, (state, number) = answers
+            self._expect(expected, (state.decode(), str(int(number))), f"{name} {args[2:]}")
+
+    # ---- calls ----
+
+    def _claim(self, worker: str, request: str, calls: int, steps: int) -> list[Slot]:
+        reply = self._run("call_claim", worker, request, calls, steps, HORIZON_US, LEASE_MS, DOUBT_LEASE_MS)
+        self._expect(self.picture.now_us, int(reply[0]), "the claim's now")
+        self.next_claim_ms = int(reply[1]) if reply[1] else None
+        slots = [Slot(row[0].decode(), int(row[1]), int(row[2]), int(row[3]), int(row[4]), row[5]) for row in reply[3:]]
+        if self._is_replay(worker, request):
+            known = [slot for slot in self._claims[worker][1] if self._is_claimed(slot, worker)]
+            self._expect(known, slots, f"the claim {request} again")
+            return slots
+        for slot in slots:
+            call = self.picture.call(slot.batch, slot.ordinal)
+            self.rules.take_slot(slot, worker, contact_record(call.number) if call else b"")
+            self.issued.append((slot, worker))
+        if slots:
+            self._claims[worker] = request, slots, self.picture.now_ms
+        assert len(slots) <= calls
+        self._see_cursors()
+        return slots
+
+    def _is_replay(self, worker: str, request: str) -> bool:
+        known = self._claims.get(worker)
+        return known is not None and known[0] == request and self.picture.now_ms - known[2] <= REPLAY_MS
+
+    def _is_claimed(self, slot: Slot, worker: str) -> bool:
+        call = self.picture.call(slot.batch, slot.ordinal)
+        return call is not None and call.phase == "claimed" and call.dial == slot.dial and call.worker == worker
+
+    def _see_cursors(self) -> None:
+        """A claim starts batches whose time comes inside its horizon, and passes over contacts whose number is busy."""
+        for batch, values, _ in self._look_at_batches():
+            if batch.state == "scheduled" and values["state"] == "pending":
+                assert batch.start_ms and batch.start_ms * 1000 <= self.picture.now_us + HORIZON_US, "started too early"
+                batch.state = "pending"
+            for call in batch.calls[: int(values.get("cursor", 0))]:
+                if not call.is_passed:
+                    holder = self.picture.holder(batch.tenant, call.number)
+                    assert holder is not None, f"{call.name} was passed over although its number is free"
+                    call.is_passed = True
+
+    def _begin(self, worker: str, slots: tuple[Slot, ...], life_ms: int) -> list[tuple[str, ...]]:
+        args = [item for slot in slots for item in (*slot.ref, life_ms, "")]
+        expected = [self.rules.begin(slot, worker, life_ms) for slot in slots]
+        reply = self._run("call_begin", worker, LATE_MS, POST_MS, *args)
+        self._each("call_begin", expected, reply[1:])
+        return expected
+
+    def _release(self, worker: str, slots: tuple[Slot, ...]) -> None:
+        args = [item for slot in slots for item in slot.ref]
+        expected = [self.rules.release(slot, worker) for slot in slots]
+        self._each("call_release", expected, self._run("call_release", worker, *args))
+
+    def _accept(self, slot: Slot, provider_id: str, check_ms: int, queue_ms: int) -> None:
+        expected = self.rules.accept(slot, provider_id, check_ms, queue_ms)
+        self._each("call_accept", [expected], self._run("call_accept", *slot.ref, provider_id, check_ms, queue_ms))
+
+    def _abort(self, slot: Slot, worker: str, verdict: str, due_ms: int, hold_ms: int) -> None:
+        expected = self.rules.abort(slot, worker, verdict, due_ms, hold_ms)
+        self._each("call_abort", [expected], self._run("call_abort", worker, *slot.ref, verdict, due_ms, hold_ms))
+
+    def _recheck(self, slot: Slot, what: str, provider_id: str, check_ms: int, absent_after_ms: int) -> None:
+        expected = self.rules.recheck(slot, what, provider_id, check_ms, absent_after_ms)
+        reply = self._run("call_recheck", *slot.ref, what, provider_id, check_ms, absent_after_ms)
+        self._each("call_recheck", [expected], reply)
+
+    def _finish(self, results: tuple[Result, ...]) -> None:
+        args = [item for result in results for item in result.args(self.picture.now_ms)]
+        expected = [self.rules.finish(result) for result in results]
+        self._each("call_finish", expected, self._run("call_finish", *args))
+
+    def _checks(self, calls: int, lease_ms: int) -> None:
+        due = [call for call in self.picture.calls() if call.phase == "live" and call.check_ms <= self.picture.now_ms]
+        reply = self._run("call_checks", calls, lease_ms)
+        leased = [self.picture.call(row[0].decode(), int(row[1])) for row in reply[2:]]
+        assert len(leased) == min(calls, len(due)) and set(leased) <= set(due), f"checks of {leased}, due were {due}"
+        for call in leased:
+            assert call is not None
+            call.check_ms = self.picture.now_ms + lease_ms
+        following = [call.check_ms for call in self.picture.calls() if call.phase == "live"]
+        self._expect(str(min(following)) if following else "", reply[1].decode(), "the next check")
+
+    # ---- the tick: what it did is seen, and judged call by call ----
+
+    def _tick(self, worker: str, items: int) -> None:
+        reply = self._run("worker_tick", worker, items)
+        did = {"claimed": 0, "ended": 0, "due": 0}
+        expired = 0
+        for batch, values, texts in self._look_at_batches():
+            if not batch.is_sealed and values.get("state") != batch.state:
+                self.rules.remove(batch)
+            if not values:
+                del self.picture.batches[batch.name]
+                continue
+            if "expired_ms" in values and not batch.is_expired:
+                expired += 1
+                self.rules.expire(batch)
+            for call in batch.calls:
+                self._see_tick(call, texts.get(call.ordinal, {}).get("phase", "due"), did)
+            if batch.state in ENDED and not self.engine.client.exists(self.engine.key(f"batch:{batch.name}:chunks")):
+                batch.chunks.clear()
+            if values["state"] != batch.state:
+                self.rules.end_leases(batch)
+        counted = [did["claimed"], did["ended"], did["due"], expired]
+        self._expect(counted, [int(reply[i]) for i in (4, 5, 6, 8)], "the tick's counts")
+        self._see_lost_wakes(int(reply[7]))
+        self.answers.update(f"worker_tick {name}" for name, n in zip(TICKED, reply[4:9]) if int(n) > 0)
+        if int(reply[3]) == 0:
+            self._see_nothing_left()
+        self._publish_hours([row[0].decode() for row in reply[9]])
+
+    def _publish_hours(self, wanted: list[str]) -> None:
+        """What a worker does when a tick asks it to."""
+        for name in wanted:
+            batch = self.picture.batches[name]
+            assert batch.hours[0][0] <= self.picture.now_ms and not batch.is_cut, f"{name} wants hours too early"
+            batch.publish(self.picture.now_ms)
+            reply = self._run("batch_hours", name, "window", self._hours(batch), batch.hours_until_ms)
+            self._expect(b"published", reply, "batch_hours")
+
+    def _see_tick(self, call: Call, phase: str, did: dict[str, int]) -> None:
+        if phase == call.phase or call.is_cut:
+            return
+        ways = {("claimed", "due"): self.rules.reclaim, ("ended", "final"): self.rules.give_up_summary,
+                ("due", "final"): self.rules.end_cut, ("claimed", "final"): self._reclaim_and_cut}
+        assert (call.phase, phase) in ways, f"a tick made {call.name}, which was {call.phase}, {phase}"
+        did[call.phase] += 1
+        if (call.phase, phase) == ("claimed", "final"):
+            did["due"] += 1
+        ways[call.phase, phase](call)
+
+    def _reclaim_and_cut(self, call: Call) -> None:
+        self.rules.reclaim(call)
+        self.rules.end_cut(call)
+
+    def _see_lost_wakes(self, lost: int) -> None:
+        """The reconcile finds nothing to do, but where time alone made room: a dial that outlived its hard deadline."""
+        is_outlived = any(call.phase == "live" and call.until_ms <= self.picture.now_ms for call in self.picture.calls())
+        assert lost == 0 or is_outlived, f"{lost} wakes were lost"
+
+    def _see_nothing_left(self) -> None:
+        now_ms = self.picture.now_ms
+        for call in self.picture.calls():
+            assert not (call.phase == "claimed" and call.until_ms <= now_ms), f"{call.name} was not taken back"
+            is_due = call.batch.expiry_ms is not None and call.batch.expiry_ms <= now_ms and call.batch.is_sealed
+            assert not (is_due and call.phase == "due" and not call.batch.is_cut), f"{call.batch.name} has not expired"
+            assert not (call.phase == "ended" and call.summary_ms <= now_ms), f"{call.name} is still waited for"
+
+    # ---- the comparison ----
+
+    def _queue_batches(self, pipe: Any, batches: list[Batch]) -> None:
+        for batch in batches:
+            pipe.hgetall(self.engine.key(f"batch:{batch.name}"))
+            pipe.hgetall(self.engine.key(f"batch:{batch.name}:state:0"))
+
+    def _read_batches(self, batches: list[Batch], replies: list[Any]) -> list[tuple[Batch, dict[str, str], dict[int, dict[str, str]]]]:
+        """Each with its fields, and the states of its calls."""
+        found = []
+        for i, batch in enumerate(batches):
+            values = {name.decode(): value.decode() for name, value in replies[2 * i].items()}
+            texts = {
+                int(name): dict(part.split("=", 1) for part in text.decode().split(" ")) for name, text in replies[2 * i + 1].items()
+            }
+            found.append((batch, values, texts))
+        return found
+
+    def _look_at_batches(self) -> list[tuple[Batch, dict[str, str], dict[int, dict[str, str]]]]:
+        batches = list(self.picture.batches.values())
+        pipe = self.engine.client.pipeline(transaction=False)
+        self._queue_batches(pipe, batches)
+        return self._read_batches(batches, pipe.execute())
+
+    def verify(self) -> None:
+        """The audit, and everything the model knows against what Redis holds."""
+        picture, key = self.picture, self.engine.key
+        batches = list(picture.batches.values())
+        sealed = [batch.name for batch in batches if batch.is_sealed]
+        auditor = Auditor(self.engine, picture.tenants, picture.trunks, sealed)
+        pipe = self.engine.client.pipeline(transaction=False)
+        auditor.queue(pipe)
+        shards = sorted({shard(tenant) for tenant in picture.tenants})
+        for index in shards:
+            pipe.xrange(key(f"events:{index}"), b"(" + self._last_event.get(index, b"0-0"))
+        self._queue_batches(pipe, batches)
+        replies = pipe.execute(raise_on_error=False)
+        looks = len(replies) - len(shards) - 2 * len(batches)
+        faults = auditor.faults(replies[:looks])
+        assert not faults, "\n".join(faults)
+        self._take_events(shards, replies[looks : looks + len(shards)])
+        for batch, values, texts in self._read_batches(batches, replies[looks + len(shards) :]):
+            self._compare_batch(batch, values)
+            self._compare_calls(batch, texts)
+            self._compare_events(batch)
+
+    def _compare_batch(self, batch: Batch, values: dict[str, str]) -> None:
+        assert values.get("state") == batch.state, f"{batch.name} is {values.get('state')}, not {batch.state}"
+        if not batch.is_sealed and batch.state == "failed":
+            return  # half removed
+        wanted = self.picture.counters(batch) if batch.is_sealed else {"total": len(batch.calls)}
+        got = {name: int(values.get(name, 0)) for name in COUNTERS if name in wanted}
+        assert got == wanted, f"{batch.name} counts {got}, not {wanted}"
+        outcomes = {name[8:]: int(n) for name, n in values.items() if name.startswith("outcome:") and int(n) != 0}
+        assert outcomes == self.picture.outcomes(batch), f"{batch.name} counts {outcomes}"
+
+    def _compare_calls(self, batch: Batch, texts: dict[int, dict[str, str]]) -> None:
+        for call in batch.calls:
+            wanted, said = call.text(), texts.get(call.ordinal, {})
+            got = {name: said[name] for name in STATE_FIELDS if name in said}
+            assert got == wanted, f"{call.name} says {got}, not {wanted}"
+
+    def _take_events(self, shards: list[int], replies: list[Any]) -> None:
+        for index, entries in zip(shards, replies):
+            for at, fields in entries:
+                event = {name.decode(): value.decode() for name, value in fields.items()}
+                self._last_event[index] = at
+                self._events.setdefault(event["batch"], []).append(event)
+
+    def _compare_events(self, batch: Batch) -> None:
+        told = self._events.get(batch.name, [])
+        ids = [event["id"] for event in told]
+        assert sorted(ids) == sorted(batch.events), f"{batch.name} told {ids}, not {batch.events}"
+        assert [int(event["seq"]) for event in told] == list(range(1, len(told) + 1)), f"{batch.name} counts its events wrong"
+        ends = [event for event in told if event["type"] == "batch.completed"]
+        assert not ends or told[-1] is ends[0], f"{batch.name} told of a call after its end"

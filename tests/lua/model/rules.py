@@ -1,0 +1,387 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each script must answer, and what it must do to the picture: the promises in the model's own terms. Only a claim's
+choice is free; whether it was a permitted one is judged in take_slot()."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from tests.lua.model.picture import APPENDABLE, CUT, ON_THE_WAY, SCHEDULABLE, Batch, Call, Picture, Resource
+from tests.support.engine import HORIZON_US, LATE_MS, LEASE_MS, POST_MS, Slot
+
+HOLD_MOST_MS = 60_000
+HOLDERS_MOST = 16
+Answer = tuple[str, ...]
+
+
+class Refused(Exception):
+    """The script answers with an error that begins so."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a worker was told of a dial, and what it decided on."""
+
+    batch: str
+    ordinal: int
+    dial: int
+    attempts: int
+    how: str
+    outcome: str
+    next_ms: int | None = None
+    provider_id: str = ""
+
+    def args(self, now_ms: int) -> list[Any]:
+        next_ms = "" if self.next_ms is None else self.next_ms
+        head = [self.batch, self.ordinal, self.dial, self.attempts, self.how, self.outcome, next_ms]
+        return [*head, "", now_ms, 1, self.provider_id, "", "hangup", "", "", "callback"]
+
+
+class Rules:
+    def __init__(self, picture: Picture) -> None:
+        self.picture = picture
+
+    # ---- claim ----
+
+    def take_slot(self, slot: Slot, worker: str, record: bytes) -> None:
+        """A claim gave this slot: was it free to?"""
+        picture, call = self.picture, self.picture.call(slot.batch, slot.ordinal)
+        assert call is not None, f"{slot} is no call"
+        batch = call.batch
+        assert call.phase == "due", f"{slot.member} is {call.phase} already"
+        assert batch.is_sealed and batch.state in SCHEDULABLE, f"{slot.member} was claimed of a batch that is {batch.state}"
+        assert picture.now_us <= slot.slot_us <= picture.now_us + HORIZON_US, f"{slot.member} lies outside the horizon"
+        assert call.earliest_ms <= slot.slot_us // 1000, f"{slot.member} is not due before {call.earliest_ms}"
+        assert slot.slot_us >= picture.closed_until * 1000, f"{slot.member} was handed out by a closed cell"
+        assert batch.trunk.is_active and batch.tenant.is_active, f"{slot.member}: its trunk or tenant is stopped"
+        slot_ms = slot.slot_us // 1000
+        assert batch.opening_ms(slot_ms) == slot_ms, f"{slot.member}: its batch's window is closed then"
+        assert slot.slot_us >= batch.trunk.hold_until_ms * 1000, f"{slot.member}: its trunk is to be silent"
+        holder = picture.holder(batch.tenant, call.number)
+        assert holder is None, f"{slot.member} and {holder and holder.name} are dials of one number at once"
+        assert slot.dial == call.dial + 1, f"{slot.member}: its last dial was {call.dial}"
+        assert slot.attempts == call.attempts < batch.max_attempts, f"{slot.member}: {call.attempts} attempts were charged"
+        assert slot.record == record, f"{slot.member} came with another's contact"
+        for resource in call.resources:
+            taken = picture.flying(resource)
+            assert resource.most is None or taken < resource.most, f"{slot.member} is call {taken + 1} of {resource.name}"
+        call.phase, call.dial, call.worker, call.slot_us = "claimed", slot.dial, worker, slot.slot_us
+        call.until_ms = slot.slot_us // 1000 + LEASE_MS
+        call.absent_ms, call.provider_id, call.is_passed = 0, "", True
+
+    # ---- a call on its way ----
+
+    def begin(self, slot: Slot, worker: str, life_ms: int) -> Answer:
+        call = self.picture.call(slot.batch, slot.ordinal)
+        if call is None or call.dial != slot.dial or call.phase not in ON_THE_WAY or call.worker != worker:
+            return ("gone",)
+        if call.phase == "live":
+            return "begun", str((call.begin_ms + 1) * 1000), str(call.attempts)
+        at_us, again_ms = self._begin_at(call)
+        if at_us is None:
+            self.picture.put_back(call, again_ms)
+            return ("released",)
+        for resource in call.resources:
+            resource.begins_us.append(at_us)
+            assert resource.in_second_before(at_us) <= resource.cps, f"{resource.name} is dialed too fast"
+        call.phase, call.begun, call.begin_ms, call.is_given_back = "live", call.dial, at_us // 1000, False
+        call.is_queued = call.is_to_stop = False
+        call.attempts += 1
+        assert call.attempts <= call.batch.max_attempts, f"{call.name} is tried too often"
+        call.until_ms = call.begin_ms + life_ms
+        call.check_ms = min(call.begin_ms + POST_MS, call.until_ms)
+        call.batch.is_begun = True
+        call.batch.state = "processing"
+        return "begun", str(at_us), str(call.attempts)
+
+    def _begin_at(self, call: Call) -> tuple[int | None, int]:
+        """The instant that the call may be dialed at; None where it may not, and when it is due again."""
+        now_us, now_ms, batch = self.picture.now_us, self.picture.now_ms, call.batch
+        may_begin = (
+            call.until_ms > now_ms
+            and self.picture.closed_until * 1000 <= max(now_us, call.slot_us)
+            and batch.state in ("pending", "processing")
+            and now_us - call.slot_us <= LATE_MS * 1000
+            and batch.trunk.is_active
+            and batch.tenant.is_active
+            and batch.trunk.hold_until_ms * 1000 <= max(now_us, call.slot_us)
+        )
+        if not may_begin:
+            return None, now_ms
+        at_us = max(now_us, call.slot_us)
+        for resource in call.resources:
+            at_us = resource.earliest_us(at_us)
+        opening_ms = batch.opening_ms(at_us // 1000)
+        if opening_ms != at_us // 1000:
+            return None, opening_ms or now_ms
+        return (at_us if at_us - now_us <= LATE_MS * 1000 else None), now_ms
+
+    def release(self, slot: Slot, worker: str) -> Answer:
+        call = self.picture.call(slot.batch, slot.ordinal)
+        if call is None or call.phase != "claimed" or call.dial != slot.dial or call.worker != worker:
+            return ("gone",)
+        self.picture.put_back(call, self.picture.now_ms)
+        return ("released",)
+
+    def accept(self, slot: Slot, provider_id: str, check_ms: int, queue_ms: int) -> Answer:
+        call = self.picture.call(slot.batch, slot.ordinal)
+        if call is None or call.dial != slot.dial or call.phase == "claimed":
+            return ("gone",)
+        if call.phase != "live":
+            return ("over",)
+        call.provider_id, call.absent_ms = provider_id, 0
+        if queue_ms > 0 and not call.is_queued:
+            call.is_queued = True
+            call.until_ms += queue_ms
+            self._hold(call.batch.trunk, queue_ms)
+            rings_ms = self.picture.now_ms + queue_ms
+            call.is_to_stop = call.batch.opening_ms(rings_ms) != rings_ms
+        call.check_ms = self.picture.now_ms if call.is_to_stop else min(check_ms, call.until_ms)
+        return ("stop" if call.is_to_stop else "accepted",)
+
+    def _hold(self, trunk: Resource, hold_ms: int) -> None:
+        if hold_ms > 0:
+            trunk.hold_until_ms = max(trunk.hold_until_ms, self.picture.now_ms + min(hold_ms, HOLD_MOST_MS))
+
+    def abort(self, slot: Slot, worker: str, verdict: str, due_ms: int, hold_ms: int) -> Answer:
+        call = self.picture.call(slot.batch, slot.ordinal)
+        if call is None or call.phase != "live" or call.dial != slot.dial or worker not in (call.worker, "-"):
+            return ("gone",)
+        self._give_back(call, due_ms)
+        if verdict == "ACCOUNT":
+            call.batch.trunk.is_active = False
+        self._hold(call.batch.trunk, hold_ms)
+        return ("aborted",)
+
+    def recheck(self, slot: Slot, what: str, provider_id: str, check_ms: int, absent_after_ms: int) -> Answer:
+        call, now_ms = self.picture.call(slot.batch, slot.ordinal), self.picture.now_ms
+        if call is None or call.begun != slot.dial or call.begun == 0:
+            return ("gone",)
+        if call.phase != "live":
+            return ("over",)
+        call.is_to_stop = call.is_to_stop and what != "answered"
+        if what in ("seen", "answered"):
+            call.provider_id, call.absent_ms = provider_id or call.provider_id, 0
+        elif what == "absent" and not call.provider_id:
+            if call.absent_ms and now_ms - call.absent_ms >= absent_after_ms:
+                self._give_back(call, now_ms)
+                return ("givenback",)
+            call.absent_ms = call.absent_ms or now_ms
+            check_ms = max(check_ms, call.absent_ms + absent_after_ms)
+        call.check_ms = min(check_ms, call.until_ms)
+        return ("kept",)
+
+    def _give_back(self, call: Call, due_ms: int) -> None:
+        self.picture.put_back(call, due_ms)
+        call.attempts -= 1
+        call.is_given_back, call.provider_id, call.absent_ms = True, "", 0
+
+    # ---- finish ----
+
+    def finish(self, result: Result) -> Answer:
+        call = self.picture.call(result.batch, result.ordinal)
+        if call is None or call.begun == 0 or result.dial > call.begun:
+            return ("gone",)
+        if result.dial < call.begun:
+            return ("stale",)
+        is_truth = call.phase in ("due", "claimed") and result.outcome != "UNKNOWN"
+        is_open = call.phase in ("live", "ended") or (is_truth and (call.outcome == "UNKNOWN" or call.is_given_back))
+        if is_open and call.attempts != result.attempts:
+            return ("changed",)
+        if call.phase in ("live", "ended"):
+            return self._end(call, result)
+        if is_open:
+            return self._settle_due(call, result)
+        if call.phase == "final" and call.outcome == "UNKNOWN" and result.outcome != "UNKNOWN" and not call.is_cut:
+            self._take_facts(call, result)
+            return ("settled",)
+        return ("recorded",)
+
+    def _how(self, call: Call, result: Result) -> str:
+        may_retry = call.attempts < call.batch.max_attempts and not call.batch.is_cut
+        return result.how if result.how != "retry" or may_retry else "final"
+
+    def _take_facts(self, call: Call, result: Result) -> None:
+        call.outcome = result.outcome
+        call.provider_id = result.provider_id or call.provider_id
+
+    def _end(self, call: Call, result: Result) -> Answer:
+        how = self._how(call, result)
+        if call.phase == "ended" and how == "ended":
+            return ("recorded",)
+        self._take_facts(call, result)
+        if how == "ended":
+            call.phase, call.summary_ms = "ended", self.picture.now_ms + call.batch.summary_wait_ms
+            return ("ended",)
+        return self._retry_or_finalize(call, result, how, "final")
+
+    def _settle_due(self, call: Call, result: Result) -> Answer:
+        if call.phase == "claimed":
+            self.picture.put_back(call, self.picture.now_ms)
+        if call.is_given_back:
+            call.attempts, call.is_given_back = call.attempts + 1, False
+        how = self._how(call, result)
+        self._take_facts(call, result)
+        return self._retry_or_finalize(call, result, how, "settled")
+
+    def _retry_or_finalize(self, call: Call, result: Result, how: str, answer: str) -> Answer:
+        if how == "retry":
+            self.picture.put_back(call, result.next_ms or 0)
+            return ("due",)
+        self.picture.finalize(call)
+        return (answer,)
+
+    # ---- what a tenant does to a batch ----
+
+    def control(self, batch_name: str, tenant: str, verb: str, *args: Any) -> Answer:
+        """The state after it, and the calls taken off the queue."""
+        batch = self.picture.batches.get(batch_name)
+        if batch is None or batch.tenant.name != tenant:
+            raise Refused("ERR_NOT_FOUND")
+        taken = getattr(self, f"_{verb}")(batch, *args)
+        return batch.state, str(taken)
+
+    def _allow(self, batch: Batch, *states: str) -> None:
+        if batch.state not in states:
+            raise Refused(f"ERR_STATE {batch.state}")
+
+    def _pause(self, batch: Batch, _reason: str) -> int:
+        self._allow(batch, *APPENDABLE)
+        batch.state = "paused"
+        return 0
+
+    def _resume(self, batch: Batch) -> int:
+        self._allow(batch, *APPENDABLE)
+        if batch.state == "paused":
+            is_ahead = (batch.start_ms or 0) > self.picture.now_ms
+            batch.state = "processing" if batch.is_begun else "scheduled" if is_ahead else "pending"
+            self.picture.check_end(batch)
+        return 0
+
+    def _cancel(self, batch: Batch) -> int:
+        self._allow(batch, "ingesting", *APPENDABLE, "cancelling", "cancelled")
+        if batch.state in CUT:
+            return 0
+        taken = self._cut(batch, "cancelling")
+        self.picture.check_end(batch)
+        return taken
+
+    def _fail(self, batch: Batch, _reason: str, _code: str) -> int:
+        self._allow(batch, "ingesting", *APPENDABLE, "cancelling", "failed")
+        if batch.state == "failed":
+            return 0
+        taken = self._cut(batch, "failed")
+        if batch.is_told_of:
+            batch.events.append(f"evt_{batch.name}-batch_failed")
+        return taken
+
+    def _cut(self, batch: Batch, state: str) -> int:
+        taken = batch.count("due", "claimed")
+        batch.state, batch.is_sealed = state, True
+        self._end_fresh(batch, "CANCELLED")
+        return taken
+
+    def _end_fresh(self, batch: Batch, outcome: str) -> None:
+        batch.leases.clear()
+        for call in batch.calls:
+            if not call.is_passed and not call.is_cut:
+                call.phase, call.outcome, call.is_cut = "final", outcome, True
+
+    def _limits(self, batch: Batch, cps: Any, most: Any) -> int:
+        self._allow(batch, "ingesting", *APPENDABLE)
+        batch.cps = batch.cps if cps == "" else int(cps)
+        batch.most = batch.most if most == "" else int(most) or None
+        return 0
+
+    # ---- filling a batch ----
+
+    def ingest(self, batch_name: str, chunk: int, digest: str, numbers: list[int]) -> list[object]:
+        """Total, repetition, and the places of those left out."""
+        batch = self.picture.batches.get(batch_name)
+        if batch is None:
+            raise Refused("ERR_NOT_FOUND")
+        if chunk in batch.chunks:
+            known, answer = batch.chunks[chunk]
+            if known != digest:
+                raise Refused("ERR_EXISTS")
+            return [answer[0], 1, answer[2]]
+        if not self.picture.is_appended_to(batch) if batch.is_sealed else batch.state != "ingesting":
+            raise Refused("ERR_STATE")
+        left_out = []
+        for place, number in enumerate(numbers):
+            if any(call.number == number for call in batch.calls):
+                left_out.append((place, "phone"))
+            else:
+                batch.calls.append(Call(batch, len(batch.calls), number))
+        batch.chunks[chunk] = digest, [len(batch.calls), 0, left_out]
+        return batch.chunks[chunk][1]
+
+    def seal(self, batch_name: str, total: int) -> Answer:
+        batch = self.picture.batches.get(batch_name)
+        if batch is None:
+            raise Refused("ERR_NOT_FOUND")
+        if not batch.is_sealed:
+            if total != len(batch.calls) or total == 0 or batch.state != "ingesting":
+                raise Refused("ERR_STATE")
+            batch.start_ms = batch.start_ms or self.picture.now_ms
+            batch.state = "scheduled" if batch.start_ms > self.picture.now_ms else "pending"
+            batch.is_sealed = True
+        return batch.state, str(len(batch.calls))
+
+    def append(self, batch_name: str, tenant: str, holder: str, lease_ms: int) -> Answer:
+        batch = self.picture.batches.get(batch_name)
+        if batch is None or batch.tenant.name != tenant:
+            raise Refused("ERR_NOT_FOUND")
+        if lease_ms > 0:
+            if not batch.takes_more:
+                raise Refused(f"ERR_STATE {batch.state}")
+            batch.leases = {name: until for name, until in batch.leases.items() if until > self.picture.now_ms}
+            if holder not in batch.leases and len(batch.leases) >= HOLDERS_MOST:
+                raise Refused("ERR_STATE")
+            batch.leases[holder] = self.picture.now_ms + lease_ms
+        elif batch.leases.pop(holder, None) is not None:
+            self.picture.check_end(batch)
+        return batch.state, str(len(batch.calls))
+
+    # ---- the cell ----
+
+    def close(self, seen_ms: int, for_ms: int) -> None:
+        """Once for each step of the clock, whoever saw it."""
+        if self.picture.closed_ms <= seen_ms:
+            self.picture.closed_ms, self.picture.closed_until_ms = self.picture.now_ms, self.picture.now_ms + for_ms
+
+    # ---- time alone ----
+
+    def reclaim(self, call: Call) -> None:
+        assert call.until_ms <= self.picture.now_ms, f"{call.name} was taken back under its lease"
+        self.picture.put_back(call, self.picture.now_ms)
+
+    def give_up_summary(self, call: Call) -> None:
+        assert call.summary_ms <= self.picture.now_ms, f"{call.name} was not waited for"
+        self.picture.finalize(call)
+
+    def end_cut(self, call: Call) -> None:
+        """Due in a batch that was cancelled: ends with the outcome of its last attempt and is told of, or as cancelled."""
+        assert call.batch.is_cut, f"{call.name} ended by itself"
+        is_dialed = call.attempts > 0 and call.outcome != ""
+        call.outcome = call.outcome if is_dialed else "EXPIRED" if call.batch.is_expired else "CANCELLED"
+        self.picture.finalize(call, is_dialed)
+
+    def expire(self, batch: Batch) -> None:
+        expiry_ms = batch.expiry_ms
+        assert expiry_ms is not None and expiry_ms <= self.picture.now_ms, f"{batch.name} expired too early"
+        assert batch.is_sealed and not batch.is_cut and batch.state != "completed", f"{batch.name} expired as {batch.state}"
+        batch.state = "pending" if batch.state == "scheduled" else batch.state
+        batch.is_expired = True
+        self._end_fresh(batch, "EXPIRED")
+        self.picture.check_end(batch)
+
+    def end_leases(self, batch: Batch) -> None:
+        batch.leases = {name: until for name, until in batch.leases.items() if until > self.picture.now_ms}
+        self.picture.check_end(batch)
+
+    def remove(self, batch: Batch) -> None:
+        """A creation that nobody sealed goes, in one tick or several."""
+        assert not batch.is_sealed and batch.life_ms <= self.picture.now_ms, f"{batch.name} was removed"
+        batch.state = "failed"
