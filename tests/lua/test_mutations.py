@@ -1,0 +1,539 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Would the tests notice? Each mutation takes one line of a script away that keeps a promise. The guard of that promise, a
+short scenario on a real Redis whose clock stands still, must pass on the scripts as they are and fail on the mutated one.
+
+A mutation whose text is not there any more fails: whoever changes a script says here what keeps the promise now.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.auditor import audit
+from tests.support.engine import Engine, Slot, most_in_a_second
+from tests.support.redis_clock import RedisClock
+from tests.support.redis_server import RedisServer
+from tests.support.scripts import Scripts, source
+
+START_US = 1_763_283_600_000_000
+NUMBER = 15551230001
+
+
+class Cell(Engine):
+    """An engine whose time is moved by hand, with one trunk and one tenant."""
+
+    def __init__(self, server: RedisServer, changed: dict[str, str]) -> None:
+        client = server.client()
+        client.flushall()
+        super().__init__(client, scripts=Scripts(client, changed=changed))
+        self.clock: RedisClock = server.clock
+        self.clock.stand(START_US)
+        self.trunk("main")
+        self.tenant("acme")
+
+    def fill(self, contacts: int | list[int] = 3, **fields: object) -> str:
+        return self.batch("acme", "main", contacts, cps=30, **fields)
+
+    def wait(self, ms: float) -> None:
+        self.clock.step(int(ms * 1000))
+
+    def claim_one(self, worker: str = "w1") -> Slot:
+        self.wait(50)
+        slots = self.claim(worker, calls=1).slots
+        assert slots, "nothing is handed out"
+        return slots[0]
+
+    def begin_one(self, worker: str = "w1") -> Slot:
+        slot = self.claim_one(worker)
+        assert self.begin([slot], worker)[0][0] == "begun"
+        return slot
+
+    def phase(self, slot: Slot) -> str:
+        return self.state(slot.batch, slot.ordinal).get("phase", "due")
+
+    def audit(self) -> None:
+        batches = [name.decode() for name in self.client.zrange(self.key("tenant:acme:batches"), 0, -1)]
+        assert audit(self, ["acme"], ["main"], batches) == []
+
+
+Guard = Callable[[Cell], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutation:
+    promise: str  # what is broken, in words
+    script: str
+    old: str
+    new: str
+    guard: Guard
+
+    def text(self) -> str:
+        sound = source(self.script)
+        assert sound.count(self.old) == 1, f"{self.script} holds {sound.count(self.old)} times: {self.old!r}"
+        return sound.replace(self.old, self.new)
+
+
+# ---- no dial is placed twice ----
+
+
+def an_old_dials_result_changes_nothing(cell: Cell) -> None:
+    cell.fill(1)
+    old = cell.begin_one()
+    cell.finish(old, how="retry", outcome="BUSY", next_in_ms=0)
+    newer = cell.begin_one()
+    assert cell.finish(old, attempts=2) == "stale"
+    assert cell.phase(newer) == "live" and cell.counters(newer.batch)["live"] == 1
+
+
+def a_future_dials_result_changes_nothing(cell: Cell) -> None:
+    cell.fill(1)
+    slot = cell.begin_one()
+    assert cell.finish(dataclasses.replace(slot, dial=slot.dial + 1)) == "gone"
+    assert cell.phase(slot) == "live"
+
+
+def a_decision_on_an_older_state_is_not_taken(cell: Cell) -> None:
+    cell.fill(1)
+    slot = cell.begin_one()
+    assert cell.finish(slot, how="retry", outcome="BUSY", next_in_ms=0, attempts=0) == "changed"
+    assert cell.phase(slot) == "live"
+
+
+def a_begun_call_is_looked_up_when_its_worker_dies(cell: Cell) -> None:
+    cell.fill(1)
+    slot = cell.begin_one()
+    cell.wait(30_001)
+    assert [(row[0].decode(), int(row[1]), int(row[2])) for row in cell.checks()] == [slot.ref]
+
+
+def a_begun_call_is_never_handed_out_again(cell: Cell) -> None:
+    cell.fill(1)
+    slot = cell.begin_one("dead")
+    for _ in range(5):
+        cell.wait(1000)
+        cell.tick("alive")
+        assert cell.claim("alive").slots == []
+    assert cell.phase(slot) == "live"
+
+
+def a_begin_is_charged(cell: Cell) -> None:
+    cell.fill(1)
+    slot = cell.begin_one()
+    assert cell.state(slot.batch, slot.ordinal)["a"] == "1"
+    cell.audit()
+
+
+def a_begin_again_is_the_same_begin(cell: Cell) -> None:
+    cell.fill(1)
+    slot = cell.begin_one()
+    assert cell.begin([slot])[0][0] == "begun"
+    assert cell.counters(slot.batch)["attempts"] == 1
+
+
+def only_its_worker_begins_a_claim(cell: Cell) -> None:
+    cell.fill(1)
+    slot = cell.claim_one("w1")
+    assert cell.begin([slot], "w2")[0][0] == "gone"
+
+
+def only_its_worker_takes_a_dial_back(cell: Cell) -> None:
+    cell.fill(1)
+    slot = cell.begin_one("w1")
+    assert cell.abort(slot, worker="w2") == "gone"
+    assert cell.phase(slot) == "live"
+
+
+def a_claim_whose_lease_passed_is_not_begun(cell: Cell) -> None:
+    cell.fill(1)
+    slot = cell.claim_one()
+    cell.wait((slot.slot_us - cell.clock.now_us) / 1000 + 2_000)
+    answer = cell.scripts.run("call_begin", "w1", 60_000, 30_000, *slot.ref, 150_000, "")[1]
+    assert answer == [b"released", b"lease"]
+
+
+def a_call_too_late_for_its_slot_is_not_begun(cell: Cell) -> None:
+    cell.fill(1)
+    slot = cell.claim_one()
+    cell.wait(251)
+    assert cell.begin([slot])[0] == ("released", "late")
+
+
+def absent_once_proves_nothing(cell: Cell) -> None:
+    cell.fill(1)
+    slot = cell.begin_one()
+    assert cell.recheck(slot, "absent", absent_after_ms=1000) == "kept"
+    cell.wait(999)
+    assert cell.recheck(slot, "absent", absent_after_ms=1000) == "kept"
+
+
+def an_accepted_dial_is_never_given_back(cell: Cell) -> None:
+    cell.fill(1)
+    slot = cell.begin_one()
+    cell.accept(slot)
+    for _ in range(3):
+        assert cell.recheck(slot, "absent", absent_after_ms=0) == "kept"
+
+
+def a_number_is_dialed_once_at_a_time(cell: Cell) -> None:
+    cell.fill([NUMBER])
+    cell.fill([NUMBER])
+    assert len(cell.claim().slots) == 1
+    cell.wait(1000)
+    assert cell.claim("w2").slots == []
+
+
+def a_lost_reply_to_a_claim_costs_nothing(cell: Cell) -> None:
+    cell.fill(20)
+    first = cell.claim(request="lost").slots
+    assert first and cell.claim(request="lost").slots == first
+
+
+def unknown_said_again_takes_no_claim_back(cell: Cell) -> None:
+    cell.fill(1)
+    slot = cell.begin_one()
+    cell.finish(slot, how="retry", outcome="UNKNOWN", next_in_ms=0)
+    newer = cell.claim_one()
+    assert cell.finish(slot, how="retry", outcome="UNKNOWN", next_in_ms=0) == "recorded"
+    assert cell.phase(newer) == "claimed"
+
+
+# ---- no call is lost ----
+
+
+def every_released_call_comes_back_and_no_other_is_given_twice(cell: Cell) -> None:
+    batch = cell.fill(3)
+    slots = [cell.claim_one() for _ in range(3)]
+    cell.release(slots[:1])
+    cell.audit()
+    again = cell.claim_one()
+    assert again.ordinal == slots[0].ordinal
+    cell.wait(50)
+    assert cell.claim().slots == [] and cell.counters(batch)["claimed"] == 3
+
+
+def a_dead_workers_claim_comes_back(cell: Cell) -> None:
+    cell.fill(1)
+    slot = cell.claim_one("dead")
+    cell.wait(2500)
+    cell.tick("alive")
+    assert cell.claim_one("alive").ordinal == slot.ordinal
+
+
+def a_chunk_again_adds_nothing(cell: Cell) -> None:
+    batch = cell.batch("acme", "main", 0, seal=False)
+    cell.ingest(batch, 1, [(NUMBER, "")])
+    assert cell.ingest(batch, 1, [(NUMBER, "")]) == [1, 1, []]
+
+
+def a_batch_does_not_end_between_two_chunks(cell: Cell) -> None:
+    batch = cell.fill(1)
+    cell.append(batch, "acme")
+    cell.finish(cell.begin_one())
+    assert cell.hash(f"batch:{batch}")["state"] == "processing"
+    assert cell.ingest(batch, 2, [(NUMBER, "")])[0] == 2
+    cell.claim_one()
+
+
+def what_is_appended_is_dialed(cell: Cell) -> None:
+    batch = cell.fill(1)
+    cell.append(batch, "acme")
+    cell.finish(cell.begin_one())
+    cell.ingest(batch, 2, [(NUMBER, "")])
+    cell.audit()
+    assert cell.claim_one().ordinal == 1
+
+
+def a_cancel_counts_each_call_once(cell: Cell) -> None:
+    batch = cell.fill(5)
+    cell.begin_one()
+    cell.control(batch, "acme", "cancel")
+    cell.control(batch, "acme", "fail", "reason", "CODE")
+    cell.audit()
+
+
+# ---- no limit is exceeded ----
+
+
+def concurrency_is_taken_by_the_claim(cell: Cell) -> None:
+    cell.trunk("main", how="set", max_concurrent=1)
+    cell.fill(5)
+    first = cell.claim("w1", calls=1).slots
+    cell.wait(100)
+    second = cell.claim("w2").slots
+    begun = cell.begin(first, "w1") + (cell.begin(second, "w2") if second else [])
+    assert [answer[0] for answer in begun] == ["begun"]
+
+
+def no_sliding_second_holds_more_begins_than_the_limit(cell: Cell) -> None:
+    """First every slot is begun as late as it may be, then at its instant: they bunch where one follows the other."""
+    cell.tenant("acme", how="set", cps=1000)
+    for _ in range(4):
+        cell.fill(30)
+    cell.trunk("main", how="set", cps=30)
+    begun: list[int] = []
+    slots: list[Slot] = []
+    for turn in range(150):
+        late_us = 240_000 if turn < 60 else 0
+        due = [slot for slot in slots if slot.slot_us + late_us <= cell.clock.now_us]
+        slots = [slot for slot in slots if slot not in due]
+        if due:
+            begun += [int(answer[1]) for answer in cell.begin(due) if answer[0] == "begun"]
+        slots += cell.claim().slots
+        cell.wait(10)
+    assert len(begun) > 30 and most_in_a_second(begun) <= 30
+
+
+def a_call_released_for_its_rate_is_not_handed_out_before_the_rate_admits_it(cell: Cell) -> None:
+    cell.tenant("acme", how="set", cps=1)
+    cell.fill(3)
+    first = cell.claim_one()
+    cell.wait(250)
+    cell.begin([first])
+    cell.wait(first.slot_us // 1000 + 960 - cell.clock.now_us // 1000)
+    second = cell.claim(calls=1).slots[0]
+    cell.tenant("acme", how="set", cps=1)  # a changed rate cuts what was reserved ahead
+    cell.begin([second])
+    for _ in range(20):
+        cell.wait(5)
+        for slot in cell.claim("w2").slots:
+            assert cell.begin([slot], "w2")[0] == ("begun",) + cell.begin([slot], "w2")[0][1:]
+
+
+def a_paused_batch_begins_nothing(cell: Cell) -> None:
+    batch = cell.fill(3)
+    slot = cell.claim_one()
+    cell.control(batch, "acme", "pause", "user")
+    assert cell.begin([slot])[0][0] == "released"
+
+
+def _hours(cell: Cell, close_in_ms: int) -> dict[str, str]:
+    now_ms = cell.now_ms()
+    return {"hours": f"{now_ms - 1000}-{now_ms + close_in_ms}", "hours_until_ms": str(now_ms + 7 * 86_400_000)}
+
+
+def nothing_is_begun_after_the_window_closed(cell: Cell) -> None:
+    cell.fill(3, **_hours(cell, 60))
+    slot = cell.claim_one()
+    cell.wait(20)
+    assert cell.begin([slot])[0] == ("released", "window")
+
+
+def nothing_is_claimed_for_after_the_window_closed(cell: Cell) -> None:
+    """A batch that had its turn while it was open, and whose tenant's pace lets it go on only after the closing."""
+    cell.tenant("acme", how="set", cps=1)
+    open_one = cell.fill(1, priority=9)
+    cell.fill(3, **_hours(cell, 500))
+    assert cell.claim_one().batch == open_one
+    for _ in range(15):
+        cell.wait(100)
+        assert cell.claim().slots == []
+
+
+def nothing_is_retried_after_a_cancel(cell: Cell) -> None:
+    batch = cell.fill(1)
+    slot = cell.begin_one()
+    cell.control(batch, "acme", "cancel")
+    assert cell.finish(slot, how="retry", outcome="BUSY", next_in_ms=0) == "final"
+
+
+def a_stopped_trunk_begins_nothing(cell: Cell) -> None:
+    cell.fill(3)
+    slot = cell.claim_one()
+    cell.trunk("main", how="set", state="stopped")
+    assert cell.begin([slot])[0] == ("released", "trunk")
+
+
+def no_contact_is_tried_more_often_than_allowed(cell: Cell) -> None:
+    cell.fill(1, max_attempts=1)
+    slot = cell.begin_one()
+    assert cell.finish(slot, how="retry", outcome="BUSY", next_in_ms=0) == "final"
+
+
+def a_retry_does_not_come_too_soon(cell: Cell) -> None:
+    cell.fill(1)
+    slot = cell.begin_one()
+    cell.finish(slot, how="retry", outcome="BUSY", next_in_ms=60_000)
+    cell.wait(59_000)
+    assert cell.claim().slots == []
+
+
+# ---- no limit is wasted, and nobody starves ----
+
+
+def a_released_call_costs_no_pace(cell: Cell) -> None:
+    cell.tenant("acme", how="set", cps=1)
+    cell.fill(3)
+    cell.release([cell.claim_one()])
+    cell.claim_one()
+
+
+def a_released_call_costs_no_turn(cell: Cell) -> None:
+    cell.tenant("other")
+    cell.fill(5)
+    cell.batch("other", "main", 5, cps=30)
+    for _ in range(5):
+        slot = cell.claim_one()
+        assert cell.hash(f"batch:{slot.batch}")["tenant"] == "acme"
+        cell.release([slot])
+
+
+def _room_wakes(cell: Cell, scope: str) -> None:
+    if scope == "trunk":
+        cell.trunk("main", how="set", max_concurrent=1)
+    elif scope == "tenant":
+        cell.tenant("acme", how="set", max_concurrent=1)
+    cell.fill(3, **({"max_concurrent": 1} if scope == "batch" else {}))
+    slot = cell.begin_one()
+    cell.wait(1500)
+    assert cell.claim().slots == []
+    cell.finish(slot)
+    cell.claim_one()
+
+
+def room_on_a_trunk_wakes_who_waits(cell: Cell) -> None:
+    _room_wakes(cell, "trunk")
+
+
+def room_of_a_tenant_wakes_who_waits(cell: Cell) -> None:
+    _room_wakes(cell, "tenant")
+
+
+def room_of_a_batch_wakes_who_waits(cell: Cell) -> None:
+    _room_wakes(cell, "batch")
+
+
+def a_free_number_wakes_who_waits(cell: Cell) -> None:
+    cell.fill([NUMBER])
+    cell.fill([NUMBER])
+    slot = cell.begin_one()
+    assert cell.claim().slots == []
+    cell.finish(slot)
+    cell.claim_one()
+
+
+# ---- state and event are one fact ----
+
+
+def each_final_call_is_told_of_once(cell: Cell) -> None:
+    cell.fill(2)
+    slot = cell.begin_one()
+    cell.finish(slot)
+    cell.finish(slot)
+    assert [event["type"] for event in cell.events()] == ["call.completed"]
+
+
+def the_end_of_a_batch_is_told_of(cell: Cell) -> None:
+    cell.fill(1)
+    cell.finish(cell.begin_one())
+    assert [event["type"] for event in cell.events()] == ["call.completed", "batch.completed"]
+
+
+def a_call_without_a_summary_is_told_of_all_the_same(cell: Cell) -> None:
+    cell.fill(1)
+    cell.finish(cell.begin_one(), how="ended")
+    cell.wait(1000)
+    cell.tick()
+    assert [event["type"] for event in cell.events()] == ["call.completed", "batch.completed"]
+
+
+MUTATIONS = (
+    Mutation("no fence on finish", "call_finish", "if result.dial < call.l then", "if false then", an_old_dials_result_changes_nothing),
+    Mutation("no fence ahead on finish", "call_finish", "if not call or not call.l or result.dial > call.l then",
+             "if not call or not call.l then", a_future_dials_result_changes_nothing),
+    Mutation("decided on an older state", "call_finish", "if is_open and call.a ~= result.attempts then", "if false then",
+             a_decision_on_an_older_state_is_not_taken),
+    Mutation("no intent: not listed", "call_begin", "  redis.call('ZADD', KEY_LIVE, fmt(math.min(begin_ms + post_ms, hard_ms)), member)\n",
+             "", a_begun_call_is_looked_up_when_its_worker_dies),
+    Mutation("no intent: still claimed", "call_begin", "  redis.call('ZREM', KEY_CLAIMED, member .. '/' .. worker)\n  batch.attempts",
+             "  call.phase = 'claimed'\n  call_write(batch, call)\n  batch.attempts", a_begun_call_is_never_handed_out_again),
+    Mutation("no intent: not charged", "call_begin", "call.a, call.b, call.h = call.a + 1, begin_ms, hard_ms",
+             "call.a, call.b, call.h = call.a, begin_ms, hard_ms", a_begin_is_charged),
+    Mutation("begin is not idempotent", "call_begin", "if call.phase == 'live' then", "if false then", a_begin_again_is_the_same_begin),
+    Mutation("anybody begins", "call_begin", "if call.d ~= dial or call.w ~= worker then", "worker = call.w\n  if call.d ~= dial then",
+             only_its_worker_begins_a_claim),
+    Mutation("anybody aborts", "call_abort", " and (call.w == worker or worker == '-')", "", only_its_worker_takes_a_dial_back),
+    Mutation("lease not checked at begin", "call_begin", "if not lease or lease <= NOW_MS then", "if not lease then",
+             a_claim_whose_lease_passed_is_not_begun),
+    Mutation("lateness not checked at begin", "call_begin", "if NOW_US - tonumber(call.q) > late_ms * 1000 then", "if false then",
+             a_call_too_late_for_its_slot_is_not_begun),
+    Mutation("absent once", "call_recheck", "if call.z and NOW_MS - tonumber(call.z) >= absent_after_ms then", "if call.z then",
+             absent_once_proves_nothing),
+    Mutation("absence believed of an accepted dial", "call_recheck", "if what ~= 'absent' or call.p then", "if what ~= 'absent' then",
+             an_accepted_dial_is_never_given_back),
+    Mutation("no number fence", "call_claim", "if redis.call('HEXISTS', key_dialing(tenant.id), number) == 1 then", "if false then",
+             a_number_is_dialed_once_at_a_time),
+    Mutation("request id ignored", "call_claim", "if stored and stored:match('^%S+') == request then", "if false then",
+             a_lost_reply_to_a_claim_costs_nothing),
+    Mutation("UNKNOWN taken for a truth", "call_finish", " and result.outcome ~= 'UNKNOWN'\n", "\n", unknown_said_again_takes_no_claim_back),
+    Mutation("cursor moved on release", "call_release", "  retry_add(batch, call, at_ms)\n  redis.call('ZREM', KEY_CLAIMED",
+             "  batch.cursor = batch.cursor - 1\n  touch_lane(batch)\n  redis.call('ZREM', KEY_CLAIMED",
+             every_released_call_comes_back_and_no_other_is_given_twice),
+    Mutation("released without a place", "call_release", "  retry_add(batch, call, at_ms)\n  redis.call('ZREM', KEY_CLAIMED",
+             "  redis.call('ZREM', KEY_CLAIMED", every_released_call_comes_back_and_no_other_is_given_twice),
+    Mutation("claims of the dead are kept", "worker_tick", "      call_release(batch, call, NOW_MS)\n", "", a_dead_workers_claim_comes_back),
+    Mutation("chunks are not numbered", "batch_ingest", "if stored then", "if false then", a_chunk_again_adds_nothing),
+    Mutation("no lease to append", "call_finish", "if is_appended_to(batch) then", "if false then",
+             a_batch_does_not_end_between_two_chunks),
+    Mutation("appended and not scheduled", "batch_ingest",
+             "  batch.due = batch.due + batch.total - batch.was.total\n  touch_lane(batch)\n",
+             "  batch.due = batch.due + batch.total - batch.was.total\n", what_is_appended_is_dialed),
+    Mutation("appended and not counted", "batch_ingest", "  batch.due = batch.due + batch.total - batch.was.total\n", "",
+             what_is_appended_is_dialed),
+    Mutation("cut twice", "batch_control", "batch.cancelled + batch.expired == 0 and batch.total - batch.cursor or 0",
+             "batch.total - batch.cursor", a_cancel_counts_each_call_once),
+    Mutation("concurrency counted late", "call_claim",
+             "  flying_set(batch, member, lease)\n", "", concurrency_is_taken_by_the_claim),
+    Mutation("no log of begins", "call_begin", "  begins_add('k', trunk.id, trunk.cps, at_us)\n", "",
+             no_sliding_second_holds_more_begins_than_the_limit),
+    Mutation("begun in a paused batch", "call_begin", "if batch.state ~= 'pending' and batch.state ~= 'processing' then", "if false then",
+             a_paused_batch_begins_nothing),
+    Mutation("begun on a stopped trunk", "call_begin", "if not trunk or trunk.state ~= 'active' then", "if false then",
+             a_stopped_trunk_begins_nothing),
+    Mutation("window not checked at begin", "call_begin", "local reason = window_objection(batch, at_ms)\n", "local reason = nil\n",
+             nothing_is_begun_after_the_window_closed),
+    Mutation("window not checked at claim", "call_claim", "if window_objection(batch, math.floor(f_us / 1000)) then", "if false then",
+             nothing_is_claimed_for_after_the_window_closed),
+    Mutation("retried after a cancel", "call_finish", "call.a >= (batch.max_attempts or 3) or batch_is_cut(batch)",
+             "call.a >= (batch.max_attempts or 3)", nothing_is_retried_after_a_cancel),
+    Mutation("attempts not counted", "call_finish", "call.a >= (batch.max_attempts or 3) or ", "",
+             no_contact_is_tried_more_often_than_allowed),
+    Mutation("retried too soon", "call_finish", "  retry_add(batch, call, at_ms)\nend\nlocal function finish_live",
+             "  retry_add(batch, call, NOW_MS)\nend\nlocal function finish_live", a_retry_does_not_come_too_soon),
+    Mutation("pace not refunded", "call_release", "  pace_refund(tenant)\n", "", a_released_call_costs_no_pace),
+    Mutation("turn not refunded", "call_release", "-charge, batch.tenant)\n  else", "0, batch.tenant)\n  else", a_released_call_costs_no_turn),
+    Mutation("trunk not woken", "call_finish", "  wake_trunk(batch.trunk)\n", "", room_on_a_trunk_wakes_who_waits),
+    Mutation("tenant not woken", "call_finish", "  wake_tenant(batch.tenant)\n", "", room_of_a_tenant_wakes_who_waits),
+    Mutation("batch not woken", "call_finish", "  wake_batch(batch)\n", "", room_of_a_batch_wakes_who_waits),
+    Mutation("number not woken", "call_finish", "    number_wake(batch.tenant, call.t)\n", "", a_free_number_wakes_who_waits),
+    Mutation("event dropped", "call_finish", "if is_told and batch.on_call_complete then", "if false then", each_final_call_is_told_of_once),
+    Mutation("told twice", "call_finish", "  elseif call.phase == 'final' and call.x == 'UNKNOWN' and result.outcome ~= 'UNKNOWN' then\n",
+             "  elseif call.phase == 'final' then\n    call.phase = 'live'\n    call_finalize(batch, call, true)\n", each_final_call_is_told_of_once),
+    Mutation("the end not told", "call_finish", "if batch.state == 'completed' and batch.on_batch_complete then", "if false then",
+             the_end_of_a_batch_is_told_of),
+    Mutation("summaries waited for without end", "worker_tick", "      call_finalize(batch, call, true)\n", "",
+             a_call_without_a_summary_is_told_of_all_the_same),
+)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    with RedisServer(is_clock_decreed=True) as running:
+        yield running
+
+
+GUARDS = {mutation.guard.__name__: mutation.guard for mutation in MUTATIONS}
+
+
+@pytest.mark.parametrize("guard", GUARDS.values(), ids=GUARDS)
+def test_the_scripts_keep_the_promise(server: RedisServer, guard: Guard) -> None:
+    guard(Cell(server, {}))
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.promise)
+def test_a_script_that_breaks_it_is_caught(server: RedisServer, mutation: Mutation) -> None:
+    cell = Cell(server, {mutation.script: mutation.text()})
+    with pytest.raises(AssertionError):
+        mutation.guard(cell)
