@@ -41,7 +41,8 @@ struct param {
 static int refuse(struct reading *r, enum twilio_error code, const char *subject, const char *fault)
 {
     r->code = code;
-    return refusal_say(r->why, subject, fault);
+    (void)refusal_say(r->why, subject, fault);
+    return ERR_INVALID;
 }
 
 /* ---- kinds of values ---- */
