@@ -15,6 +15,7 @@
 #include "producer/batch_read.h"
 #include "producer/batch_why.h"
 #include "producer/exchange.h"
+#include "producer/suppressions.h"
 #include "producer/webhooks.h"
 #include "version.h"
 
@@ -96,6 +97,12 @@ static void health(struct http_request *req, void *arg)
         .on_gone = exchange_gone                                                                                       \
     }
 
+#define SUPPRESSIONS(method_, fn_)                                                                                     \
+    {                                                                                                                  \
+        .method = (method_), .pattern = "/api/v1/suppressions", .max_body_bytes = LIMIT_SUPPRESSIONS_BODY_BYTES,       \
+        .on_complete = (fn_), .on_gone = exchange_gone                                                                 \
+    }
+
 static const struct http_route ROUTES[] = {
     {.method = "GET", .pattern = "/api/v1/health", .on_complete = health},
     {.method = "POST",
@@ -115,6 +122,9 @@ static const struct http_route ROUTES[] = {
     SMALL("POST", "/api/v1/batch/{id}/pause", batch_control_pause),
     SMALL("POST", "/api/v1/batch/{id}/resume", batch_control_resume),
     SMALL("POST", "/api/v1/batch/{id}/cancel", batch_control_cancel),
+    SMALL("GET", "/api/v1/suppressions", suppressions_list),
+    SUPPRESSIONS("PUT", suppressions_put),
+    SUPPRESSIONS("DELETE", suppressions_delete),
     SMALL("GET", "/api/v1/webhooks/endpoints", webhooks_list),
     SMALL("PUT", "/api/v1/webhooks/endpoints", webhooks_put),
 };

@@ -114,14 +114,20 @@ int exchange_command(struct exchange *x, const struct redis_arg *args, size_t n,
     return pended(x, pending, redis_command(x->api->redis, args, n, API_REDIS_MS, on_reply, pending));
 }
 
-int exchange_script(struct exchange *x, enum lua_script script, const struct redis_arg *args, size_t n,
-                    exchange_reply_fn fn, void *arg)
+int exchange_script_in(struct exchange *x, const char *cell, enum lua_script script, const struct redis_arg *args,
+                       size_t n, exchange_reply_fn fn, void *arg)
 {
     struct pending *pending = pend(x, fn, arg);
     if (!pending)
         return ERR_NOMEM;
-    struct key prefix = key_cell_prefix(x->who.cell);
+    struct key prefix = key_cell_prefix(cell);
     return pended(x, pending, script_run(x->api->redis, script, prefix.text, args, n, API_REDIS_MS, on_reply, pending));
+}
+
+int exchange_script(struct exchange *x, enum lua_script script, const struct redis_arg *args, size_t n,
+                    exchange_reply_fn fn, void *arg)
+{
+    return exchange_script_in(x, x->who.cell, script, args, n, fn, arg);
 }
 
 /* ---- answering ---- */
@@ -191,6 +197,8 @@ void exchange_fail(struct exchange *x, int err)
 
 bool exchange_is_user(const struct exchange *x, const char *user_id)
 {
+    if (!x->who.tenant[0])
+        return false;
     return strcmp(user_id, x->who.tenant) == 0 || (x->who.alias[0] && strcmp(user_id, x->who.alias) == 0);
 }
 
@@ -202,9 +210,11 @@ static void refuse_key(struct exchange *x)
 static void admit(struct exchange *x)
 {
     const char *user_id = http_request_query(x->req, "userId");
-    if (x->who.role == ROLE_OPERATOR)
+    bool is_for_any = x->access == ACCESS_READ_ANY || x->access == ACCESS_WRITE_ANY;
+    bool is_write = x->access == ACCESS_WRITE || x->access == ACCESS_WRITE_ANY;
+    if (x->who.role == ROLE_OPERATOR && !is_for_any)
         exchange_error(x, 403, CODE_FORBIDDEN, "An operator's key belongs to no tenant.", NULL);
-    else if (x->who.role == ROLE_VIEWER && x->access == ACCESS_WRITE)
+    else if (x->who.role == ROLE_VIEWER && is_write)
         exchange_error(x, 403, CODE_FORBIDDEN, "This key may only read.", NULL);
     else if (user_id && !exchange_is_user(x, user_id))
         exchange_error(x, 403, CODE_FORBIDDEN, "userId is not the owner of this API key.", NULL);
@@ -291,6 +301,8 @@ static void on_key(struct exchange *x, const struct redisReply *reply, int err, 
     }
     err = read_role(role, &x->who.role);
     if (!err && x->who.role == ROLE_OPERATOR) {
+        const char *cell = daemon_cell(x->api->daemon, 0);
+        memcpy(x->who.cell, cell, strlen(cell) + 1);
         admit(x);
         return;
     }

@@ -19,7 +19,9 @@
 
 struct exchange;
 
-enum access { ACCESS_READ, ACCESS_WRITE };
+/* What a route does with what is a tenant's. _ANY: an operator is admitted too, whose identity names no tenant, and the
+ * first cell that this process serves. */
+enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_READ_ANY, ACCESS_WRITE_ANY };
 
 typedef void (*exchange_fn)(struct exchange *x);
 
@@ -55,6 +57,9 @@ int exchange_command(struct exchange *x, const struct redis_arg *args, size_t n,
                      void *arg) MUST_CHECK;
 int exchange_script(struct exchange *x, enum lua_script script, const struct redis_arg *args, size_t n,
                     exchange_reply_fn fn, void *arg) MUST_CHECK;
+/* The same in a cell of the caller's choice. */
+int exchange_script_in(struct exchange *x, const char *cell, enum lua_script script, const struct redis_arg *args,
+                       size_t n, exchange_reply_fn fn, void *arg) MUST_CHECK;
 
 /* ---- answering; each at most once, nothing where the exchange is not open ---- */
 

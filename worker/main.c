@@ -49,6 +49,8 @@ static void make_metrics(struct worker *w)
     to->claimed = metrics_counter(m, "carillon_calls_claimed_total", "Calls claimed", NULL, NULL);
     to->begun = metrics_counter(m, "carillon_dials_begun_total", "Dials begun", NULL, NULL);
     to->released = metrics_counter(m, "carillon_calls_released_total", "Claimed calls not begun", NULL, NULL);
+    to->suppressed = metrics_counter(m, "carillon_calls_suppressed_total",
+                                     "Contacts ended because their number must not be called", NULL, NULL);
     for (size_t i = 0; i < sizeof to->verdicts / sizeof to->verdicts[0]; i++)
         to->verdicts[i] = metrics_counter(m, "carillon_dial_verdicts_total", "Create requests by what they came to",
                                           "verdict", verdict_name((enum verdict)i));

@@ -318,6 +318,15 @@ static void begun(struct place *p, struct dial *dial, const struct redisReply *r
     p->owner.on_begun(dial, dial->begin_us, p->owner.arg);
 }
 
+/* Its number must not be called. The script has ended the contact; the slot is free for another. */
+static void suppressed(struct place *p, struct dial *dial)
+{
+    log_info("dial.suppressed", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal));
+    metric_add(p->worker->metrics.suppressed, 1);
+    dispatch_wake(dial->dispatch);
+    over(p, dial);
+}
+
 static void on_begin(const struct redisReply *reply, const struct redisReply *whole, int err, void *arg)
 {
     struct dial *dial = arg;
@@ -334,6 +343,10 @@ static void on_begin(const struct redisReply *reply, const struct redisReply *wh
     }
     if (strcmp(word, "begun") == 0) {
         begun(p, dial, reply, whole);
+        return;
+    }
+    if (strcmp(word, "suppressed") == 0) {
+        suppressed(p, dial);
         return;
     }
     if (reply_str(reply_at(reply, 1), &reason, &len) != 0)

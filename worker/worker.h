@@ -28,6 +28,7 @@ struct worker_metrics {
     struct metric *claimed;
     struct metric *begun;
     struct metric *released;
+    struct metric *suppressed;
     struct metric *verdicts[6]; /* by enum verdict */
     struct metric *outcomes[OUTCOME_COUNT];
     struct metric *callbacks_settled;

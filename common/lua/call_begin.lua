@@ -10,12 +10,14 @@
 --          begin to the hard deadline, at which a call that nothing was heard of ends as UNKNOWN (ring and talk as the
 --          platform will hold them, and a margin). caller: the digits it is called from, where the platform keeps no token
 --          and a lost call is looked up by both numbers; "" otherwise
--- Returns  {now us, {"begun", begin us, attempt} | {"released", reason} | {"gone", reason}, ...} in the order asked
+-- Returns  {now us, {"begun", begin us, attempt} | {"released", reason} | {"suppressed"} | {"gone", reason}, ...} in the
+--          order asked
 --          released: back among the due ones, nothing charged (among the reasons: "closed", the cell is; "doubt",
---          nobody has asked the platform yet); gone: this worker's claim does not hold any more
+--          nobody has asked the platform yet); suppressed: its number is on a do-not-call list, the tenant's or
+--          everybody's: ended, told, nothing charged; gone: this worker's claim does not hold any more
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n)
--- Again    the same dial by the same worker answers the same begin, rounded up to a millisecond
+-- Again    the same dial by the same worker answers the same begin, rounded up to a millisecond, or "suppressed"
 -- @include lib/pace.lua
 local worker = check_id(ARGV[1], 64, 'worker')
 local late_ms = check_number(ARGV[2], 'late')
@@ -60,6 +62,28 @@ local function objection(batch, call, member, lease)
     return 'tenant'
   end
   return nil
+end
+
+local function is_suppressed(batch, number)
+  return redis.call('SISMEMBER', KEY_SUPPRESSED, number) == 1
+    or redis.call('SISMEMBER', key_suppressed(batch.tenant), number) == 1
+end
+
+-- claimed -> final, for first attempts and retries alike. The times of an earlier attempt stay.
+local function suppress(batch, call, member)
+  attempt_log(batch, call, table.concat({ 'd=' .. fmt(call.d), 'o=SUPPRESSED', 'e=' .. fmt(NOW_MS), 'via=begin',
+    'then=final' }, ' '))
+  call.x = 'SUPPRESSED'
+  if call.a == 0 then
+    call.b = nil -- of a dial that was given back
+  end
+  claim_refund_places(batch)
+  call_let_go(batch, call)
+  call_finalize(batch, call, true)
+  redis.call('ZREM', KEY_CLAIMED, member .. '/' .. worker)
+  touch_lane(batch)
+  claim_refund_turn(batch)
+  return { 'suppressed' }
 end
 
 -- The instant of the begin; or nil, why there is none, and when there may be (nil: at once).
@@ -123,6 +147,9 @@ local function begin_one(batch_id, ordinal, dial, life_ms, caller)
   end
   local call = call_read(batch, ordinal)
   local member = call_member(batch, call)
+  if call.d == dial and call.phase == 'final' and call.x == 'SUPPRESSED' then
+    return { 'suppressed' }
+  end
   if call.d ~= dial or call.w ~= worker then
     return { 'gone', 'claim' }
   end
@@ -136,6 +163,9 @@ local function begin_one(batch_id, ordinal, dial, life_ms, caller)
   local reason = objection(batch, call, member, lease)
   if reason then
     return refuse(batch, call, reason)
+  end
+  if is_suppressed(batch, call.t) then
+    return suppress(batch, call, member)
   end
   local slot_us = tonumber(call.q)
   local begin_us, why_not, again_ms = reserve(batch, slot_us)

@@ -128,6 +128,11 @@ struct key key_placed(const char *cell, uint64_t number)
     return make("carillon:{%s}:placed:%" PRIu64, cell, number);
 }
 
+struct key key_suppressed(const char *cell, const char *tenant)
+{
+    return tenant[0] ? make("carillon:{%s}:suppressed:t/%s", cell, tenant) : make("carillon:{%s}:suppressed", cell);
+}
+
 struct key key_events(const char *cell, unsigned shard)
 {
     return make("carillon:{%s}:events:%u", cell, shard);

@@ -50,6 +50,8 @@ struct key key_batch_attempts(const char *cell, const char *batch, uint64_t buck
 struct key key_batch_retries(const char *cell, const char *batch); /* zset: ordinal -> due ms, of its one lane */
 struct key key_batch_begins(const char *cell, const char *batch); /* list: instants of the last begins, us */
 struct key key_placed(const char *cell, uint64_t number); /* hash: batch/call/dial -> begin ms[ provider id] */
+/* set of digits: numbers that the tenant must not call; `tenant` "": that nobody must */
+struct key key_suppressed(const char *cell, const char *tenant);
 struct key key_events(const char *cell, unsigned shard); /* stream, shard 0..15 */
 struct key key_workers(const char *cell); /* zset: worker -> last seen ms */
 struct key key_claimed(const char *cell); /* zset: batch/ordinal/dial/worker -> lease ms */

@@ -17,6 +17,8 @@ static const struct key_family FAMILIES[] = {
     {false, "tenant:<tenant>", "hash", NULL, NULL},
     {false, "tenant:<tenant>:batches", "zset", "<batch>", "ms"},
     {false, "tenant:<tenant>:tags:<hex>", "zset", "<batch>", "ms"},
+    {false, "suppressed", "set", "<number>", NULL},
+    {false, "suppressed:t/<tenant>", "set", "<number>", NULL},
     {false, "workers", "zset", "<worker>", "ms"},
     {false, "claim:<worker>", "string", NULL, NULL},
     /* the scheduler */

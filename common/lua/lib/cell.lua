@@ -73,6 +73,10 @@ local function key_dialing(tenant) return P .. 'dialing:t/' .. tenant end
 local function key_held(tenant) return P .. 'held:t/' .. tenant end
 local function key_placed(number) return P .. 'placed:' .. number end
 
+-- Do-not-call numbers: everybody's, and a tenant's own.
+local KEY_SUPPRESSED = P .. 'suppressed'
+local function key_suppressed(tenant) return P .. 'suppressed:t/' .. tenant end
+
 -- What concurrency and rate belong to: a trunk ('k'), a tenant ('t') or a batch ('b').
 local function key_flying(kind, id) return P .. 'flying:' .. kind .. '/' .. id end
 local function key_begins(kind, id) return P .. 'begins:' .. kind .. '/' .. id end

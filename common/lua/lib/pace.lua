@@ -35,25 +35,35 @@ local function pace_refund(resource)
   end
 end
 
--- claimed -> due. Nothing was begun, so nothing is charged: the turn and the rates' places are given back.
-local function call_release(batch, call, at_ms)
-  local member, owner = call_member(batch, call), call.w
-  call.n, call.w, call.q = at_ms, nil, nil
-  call_move(batch, call, 'release')
-  call_let_go(batch, call)
-  call_write(batch, call)
-  local tenant = resource_load('t', batch.tenant)
+-- A claimed call is not begun: its places of the rates are given back,
+local function claim_refund_places(batch)
   pace_refund(batch)
-  pace_refund(tenant)
+  pace_refund(resource_load('t', batch.tenant))
   pace_refund(resource_load('k', batch.trunk))
-  retry_add(batch, call, at_ms)
-  redis.call('ZREM', KEY_CLAIMED, member .. '/' .. owner)
+end
+
+-- and its flow's turn, once the flow stands where it belongs.
+local function claim_refund_turn(batch)
+  local tenant = resource_load('t', batch.tenant)
   local charge = math.floor(VT_UNIT / (tenant and tenant.weight or 1))
   if redis.call('ZSCORE', key_flows_turn(batch.trunk), batch.tenant) then
     redis.call('ZINCRBY', key_flows_turn(batch.trunk), -charge, batch.tenant)
   else
     redis.call('HINCRBY', key_flows_vt(batch.trunk), batch.tenant, -charge)
   end
+end
+
+-- claimed -> due. Nothing was begun, so nothing is charged.
+local function call_release(batch, call, at_ms)
+  local member, owner = call_member(batch, call), call.w
+  call.n, call.w, call.q = at_ms, nil, nil
+  call_move(batch, call, 'release')
+  call_let_go(batch, call)
+  call_write(batch, call)
+  claim_refund_places(batch)
+  retry_add(batch, call, at_ms)
+  redis.call('ZREM', KEY_CLAIMED, member .. '/' .. owner)
+  claim_refund_turn(batch)
 end
 
 -- ---- the log of begins: at most `cps` in any sliding second, whatever the workers do ----

@@ -5,6 +5,7 @@ local CALL_TRANSITIONS = {
   { 'due', 'claim', 'claimed' },
   { 'claimed', 'release', 'due' },
   { 'claimed', 'begin', 'live' },
+  { 'claimed', 'finish', 'final' },
   { 'live', 'hangup', 'ended' },
   { 'live', 'finish', 'final' },
   { 'live', 'retry', 'due' },
