@@ -142,9 +142,9 @@ static bool read_place(struct exchange *x, char ret_place[PLACE_LEN + 1])
     const char *cursor = http_request_query(exchange_request(x), "cursor");
     size_t len = 0;
     uint64_t value;
-    if (cursor && (decode_hex(cursor, strlen(cursor), ret_place, PLACE_LEN, &len) != 0 || len < 2 ||
-                   (ret_place[0] != 'n' && ret_place[0] != 's') ||
-                   parse_u64(ret_place + 1, len - 1, UINT64_MAX, &value) != 0)) {
+    if (cursor &&
+        (decode_hex(cursor, strlen(cursor), ret_place, PLACE_LEN, &len) != 0 || len < 2 ||
+         (ret_place[0] != 'n' && ret_place[0] != 's') || parse_u64(ret_place + 1, len - 1, UINT64_MAX, &value) != 0)) {
         exchange_bad_argument(x, "cursor", "must be one that an answer gave");
         return false;
     }
@@ -185,9 +185,12 @@ static void run_list(struct exchange *x)
 
 struct change {
     bool is_put;
-    size_t cell; /* the next one, of an operator's */
-    int64_t changed, total; /* the most of any cell */
+    size_t cell; /* of an operator's: which of those that are served */
+    int64_t changed_here; /* in this cell so far */
+    int64_t changed; /* the most of any cell */
+    int64_t total; /* in the last one */
     size_t n;
+    size_t at; /* the first number of the next part */
     char numbers[LIMIT_SUPPRESSIONS_CHANGED][LIMIT_PHONE_DIGITS + 1];
 };
 
@@ -205,14 +208,24 @@ static void answer_change(struct exchange *x, const struct change *change)
                json_add_i64(body, "total", change->total));
 }
 
-static void change_next(struct exchange *x, struct change *change);
+static void change_part(struct exchange *x, struct change *change);
+
+/* True where the change goes on in another cell. */
+static bool enter_next_cell(const struct exchange *x, struct change *change)
+{
+    change->changed = change->changed_here > change->changed ? change->changed_here : change->changed;
+    change->changed_here = 0;
+    change->at = 0;
+    change->cell++;
+    return is_global(x) && change->cell < daemon_cell_count(exchange_api(x)->daemon);
+}
 
 static void on_changed(struct exchange *x, const struct redisReply *reply, int err, void *arg)
 {
     struct change *change = arg;
     int64_t changed, total;
     if (err == ERR_TOO_LARGE) {
-        exchange_error(x, 409, "TOO_MANY_SUPPRESSIONS", "The list would hold more numbers than it may.", NULL);
+        exchange_error(x, 409, "TOO_MANY_SUPPRESSIONS", "The list has no room for so many numbers.", NULL);
         return;
     }
     if (!err)
@@ -223,33 +236,38 @@ static void on_changed(struct exchange *x, const struct redisReply *reply, int e
         exchange_fail(x, err);
         return;
     }
-    change->changed = changed > change->changed ? changed : change->changed;
-    change->total = total > change->total ? total : change->total;
-    if (is_global(x) && change->cell < daemon_cell_count(exchange_api(x)->daemon))
-        change_next(x, change);
-    else
-        answer_change(x, change);
-}
-
-/* In the tenant's cell, or in one cell after the other. */
-static void change_next(struct exchange *x, struct change *change)
-{
-    const struct identity *who = exchange_identity(x);
-    const char *cell = is_global(x) ? daemon_cell(exchange_api(x)->daemon, change->cell++) : who->cell;
-    char most[REDIS_I64_LEN];
-    struct redis_arg *args = malloc((CHANGE_ARGS + change->n) * sizeof args[0]);
-    if (!args) {
-        exchange_fail(x, ERR_NOMEM);
+    change->changed_here += changed;
+    if (change->at < change->n || enter_next_cell(x, change)) {
+        change_part(x, change);
         return;
     }
+    change->total = total;
+    answer_change(x, change);
+}
+
+/* How many the list may hold for the part to be put on it: room for the whole request is asked for with its first part,
+ * so that it is not refused half done. */
+static int64_t held_at_most(const struct exchange *x, const struct change *change)
+{
+    if (change->at > 0 || change->cell > 0)
+        return LIMIT_COUNT;
+    return (is_global(x) ? LIMIT_SUPPRESSIONS_GLOBAL : LIMIT_SUPPRESSIONS_TENANT) - (int64_t)change->n;
+}
+
+/* Part by part, in the tenant's cell or in one cell after the other. */
+static void change_part(struct exchange *x, struct change *change)
+{
+    const struct identity *who = exchange_identity(x);
+    const char *cell = is_global(x) ? daemon_cell(exchange_api(x)->daemon, change->cell) : who->cell;
+    char most[REDIS_I64_LEN];
+    struct redis_arg args[CHANGE_ARGS + LIMIT_SUPPRESSIONS_PART];
     args[0] = redis_arg_str(who->tenant);
     args[1] = redis_arg_str(change->is_put ? "add" : "remove");
-    args[2] = redis_arg_i64(is_global(x) ? LIMIT_SUPPRESSIONS_GLOBAL : LIMIT_SUPPRESSIONS_TENANT, most);
-    for (size_t i = 0; i < change->n; i++)
-        args[CHANGE_ARGS + i] = redis_arg_str(change->numbers[i]);
-    int err =
-        exchange_script_in(x, cell, LUA_SUPPRESSION_CHANGE, args, CHANGE_ARGS + change->n, on_changed, change);
-    free(args);
+    args[2] = redis_arg_i64(held_at_most(x, change), most);
+    size_t n = CHANGE_ARGS;
+    while (change->at < change->n && n < sizeof args / sizeof args[0])
+        args[n++] = redis_arg_str(change->numbers[change->at++]);
+    int err = exchange_script_in(x, cell, LUA_SUPPRESSION_CHANGE, args, n, on_changed, change);
     if (err)
         exchange_fail(x, err);
 }
@@ -340,7 +358,7 @@ static void run_change(struct exchange *x, bool is_put)
     exchange_keep(x, change, free);
     const char *text = http_request_query(exchange_request(x), "phoneNumber");
     if (text ? read_query(x, change, text) : read_body(x, change))
-        change_next(x, change);
+        change_part(x, change);
 }
 
 static void run_put(struct exchange *x)

@@ -37,8 +37,9 @@
 #define LIMIT_URL_LEN 2048
 #define LIMIT_FAULTS 1000 /* faults listed in one answer; the rest are counted */
 #define LIMIT_WARNINGS 1000
-#define LIMIT_SUPPRESSIONS_CHANGED 5000 /* do-not-call numbers in one request: one script, below 5 ms */
-#define LIMIT_SUPPRESSIONS_BODY_BYTES (256u << 10)
+#define LIMIT_SUPPRESSIONS_CHANGED 10000 /* do-not-call numbers in one request */
+#define LIMIT_SUPPRESSIONS_PART 500 /* of them in one script, so that it stays under 5 ms */
+#define LIMIT_SUPPRESSIONS_BODY_BYTES (512u << 10)
 #define LIMIT_SUPPRESSIONS_TENANT INT64_C(1000000) /* numbers on a tenant's list: about 60 MB of Redis's memory */
 #define LIMIT_SUPPRESSIONS_GLOBAL INT64_C(10000000) /* on everybody's */
 #define LIMIT_OPTIONS_JSON_BYTES (64u << 10)

@@ -5,15 +5,15 @@
 -- KEYS[1]  cell prefix
 -- ARGV[1]  tenant; "" for everybody's list
 -- ARGV[2]  "add" | "remove"
--- ARGV[3]  most numbers on the list
--- ARGV[4..] numbers, digits only; at most 5,000
+-- ARGV[3]  the list must hold no more than so many before it (of "add")
+-- ARGV[4..] numbers, digits only; at most 500: a request that has more comes in several parts
 -- Returns  {how many were added or removed, how many the list holds now}
--- Errors   ERR_INVALID; ERR_TOO_LARGE where the list would hold more than it may: nothing was added
+-- Errors   ERR_INVALID; ERR_TOO_LARGE where the list holds more: nothing was added
 -- Bound    O(numbers)
 -- Again    changes nothing: 0 were added or removed
 -- @include lib/cell.lua
 local tenant, verb, most = ARGV[1], ARGV[2], check_number(ARGV[3], 'most')
-local FIRST, MOST_NUMBERS, UNPACK = 4, 5000, 1000
+local FIRST, MOST_NUMBERS = 4, 500
 if (verb ~= 'add' and verb ~= 'remove') or #ARGV < FIRST or #ARGV >= FIRST + MOST_NUMBERS then
   return redis.error_reply('ERR_INVALID numbers')
 end
@@ -23,26 +23,8 @@ for i = FIRST, #ARGV do
   end
 end
 local key = tenant == '' and KEY_SUPPRESSED or key_suppressed(check_id(tenant, 64, 'tenant'))
-
-local function each(command)
-  local sum = 0
-  for i = FIRST, #ARGV, UNPACK do
-    sum = sum + redis.call(command, key, unpack(ARGV, i, math.min(i + UNPACK - 1, #ARGV)))
-  end
-  return sum
-end
-
-local function known()
-  local n = 0
-  for i = FIRST, #ARGV do
-    n = n + redis.call('SISMEMBER', key, ARGV[i])
-  end
-  return n
-end
-
-local held, asked = redis.call('SCARD', key), #ARGV - FIRST + 1
-if verb == 'add' and held + asked > most and held + asked - known() > most then
+if verb == 'add' and redis.call('SCARD', key) > most then
   return redis.error_reply('ERR_TOO_LARGE the list is full')
 end
-local changed = each(verb == 'add' and 'SADD' or 'SREM')
+local changed = redis.call(verb == 'add' and 'SADD' or 'SREM', key, unpack(ARGV, FIRST))
 return { changed, redis.call('SCARD', key) }

@@ -22,15 +22,19 @@ local key = tenant == '' and KEY_SUPPRESSED or key_suppressed(check_id(tenant, 6
 
 local function short_page()
   local numbers, after = redis.call('SMEMBERS', key), kind == 'n' and tonumber(place) or 0
-  table.sort(numbers, function(a, b) return tonumber(a) < tonumber(b) end)
-  local page = {}
-  for _, number in ipairs(numbers) do
-    if tonumber(number) > after then
-      if #page == wanted then
-        return page, 'n' .. page[#page]
-      end
-      page[#page + 1] = number
+  local later, page = {}, {}
+  for _, text in ipairs(numbers) do
+    local number = tonumber(text)
+    if number > after then
+      later[#later + 1] = number
     end
+  end
+  table.sort(later)
+  for i, number in ipairs(later) do
+    if i > wanted then
+      return page, 'n' .. page[wanted]
+    end
+    page[i] = fmt(number)
   end
   return page, ''
 end

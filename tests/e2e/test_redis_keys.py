@@ -62,7 +62,9 @@ class FullRun:
             chosen = [part for trunk in trunks for part in ("--trunk", trunk)]
             self.stack.command("tenant", "create", tenant, "--cps", "50", *chosen, *options)
             self.keys[tenant] = self.stack.command("key", "create", "--tenant", tenant)
-        self.stack.command("key", "create", "--operator")
+        self.keys["operator"] = self.stack.command("key", "create", "--operator")
+        for key, number in (("", "+15550190001"), (self.keys["operator"], "+15550190002")):
+            self.stack.api("PUT", "/api/v1/suppressions", {"phoneNumbers": [number]}, key)
 
     def _trunk(self, name: str, *options: str) -> None:
         stack = self.stack
@@ -96,6 +98,7 @@ class FullRun:
         same = self.submit("acme", numbers, tags=["q4"], maxConcurrentCalls=2, callerIds=["+15550003333"])
         batches = [
             *(same, self.submit("acme", numbers, maxCallsPerSecond=30)),
+            self.submit("acme", phone_numbers(2, 15550190001)),
             *(self.submit("acme", phone_numbers(3, 15550110000 + 10 * i), receiver, priority=4 + i)
               for i, receiver in enumerate(self.receivers)),
             *(self.submit(tenant, phone_numbers(3, 15550120000 + 10 * i), trunk=trunk)

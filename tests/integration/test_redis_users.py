@@ -109,6 +109,8 @@ REFUSED = {
         SET carillon:{c0}:hooks:lease:0 me
         HDEL carillon:{c0}:index:trunks t
         SMEMBERS carillon:{c0}:index:tenants
+        SADD carillon:{c0}:suppressed 15550001111
+        SREM carillon:{c0}:suppressed:t/acme 15550001111
         XRANGE carillon:{c0}:events:0 - +
         XTRIM carillon:{c0}:events:0 MAXLEN 0
         XREADGROUP GROUP notifier n STREAMS carillon:{c0}:events:0 >
@@ -136,6 +138,7 @@ REFUSED = {
         HSET carillon:{c0}:tenant:acme cps 1000
         HGETALL carillon:{c0}:tenant:acme
         HGETALL carillon:{c0}:dialing:t/acme
+        SISMEMBER carillon:{c0}:suppressed 15550001111
         HGETALL carillon:{dir}:key:k
         HGETALL carillon:{dir}:tenant:acme
         XGROUP DESTROY carillon:{c0}:events:0 notifier
