@@ -130,7 +130,9 @@ struct key key_placed(const char *cell, uint64_t number)
 
 struct key key_suppressed(const char *cell, const char *tenant)
 {
-    return tenant[0] ? make("carillon:{%s}:suppressed:t/%s", cell, tenant) : make("carillon:{%s}:suppressed", cell);
+    if (!tenant[0])
+        return make("carillon:{%s}:suppressed", cell);
+    return make("carillon:{%s}:suppressed:t/%s", cell, tenant);
 }
 
 struct key key_events(const char *cell, unsigned shard)
