@@ -17,7 +17,7 @@ from tests.support.redis_server import RedisServer
 VERBS = [
     "submit", "watch", "pause", "resume", "cancel", "tenant create", "tenant set", "tenant list", "tenant show",
     "trunk create", "trunk set", "trunk list", "trunk show", "stop", "start", "key create", "key list", "key revoke",
-    "why", "inspect call", "inspect batch", "inspect worker", "inspect key", "audit",
+    "why", "suppress add", "suppress remove", "suppress list", "inspect call", "inspect batch", "inspect worker", "inspect key", "audit",
     "provider check",
 ]  # fmt: skip
 BATCH = "batch_c0_a"
