@@ -439,6 +439,37 @@ def a_call_without_a_summary_is_told_of_all_the_same(cell: Cell) -> None:
     assert [event["type"] for event in cell.events()] == ["call.completed", "batch.completed"]
 
 
+# ---- do-not-call numbers ----
+
+
+def _is_not_dialed(cell: Cell, tenant: str) -> None:
+    batch = cell.fill([NUMBER])
+    cell.scripts.run("suppression_change", tenant, "add", 100, NUMBER)
+    slot = cell.claim_one()
+    assert cell.begin([slot]) == [("suppressed",)], "a number on a list was dialed"
+    assert cell.state(batch, 0)["x"] == "SUPPRESSED" and cell.client.zcard(cell.key("claimed")) == 0
+    assert cell.client.exists(cell.key("flying:k/main"), cell.key("dialing:t/acme")) == 0
+    cell.audit()
+
+
+def a_number_on_everybodys_list_is_not_dialed(cell: Cell) -> None:
+    _is_not_dialed(cell, "")
+
+
+def a_number_on_its_tenants_list_is_not_dialed(cell: Cell) -> None:
+    _is_not_dialed(cell, "acme")
+
+
+def a_suppressed_call_costs_no_pace(cell: Cell) -> None:
+    cell.tenant("acme", cps=2)
+    cell.fill()
+    slot = cell.claim_one()
+    before_us = int(cell.hash("tenant:acme")["tat_us"])
+    cell.scripts.run("suppression_change", "", "add", 100, *range(15550000001, 15550000004))
+    assert cell.begin([slot]) == [("suppressed",)]
+    assert int(cell.hash("tenant:acme")["tat_us"]) < before_us
+
+
 MUTATIONS = (
     Mutation("no fence on finish", "call_finish", "if result.dial < call.l then", "if false then", an_old_dials_result_changes_nothing),
     Mutation("no fence ahead on finish", "call_finish", "if not call or not call.l or result.dial > call.l then",
@@ -492,6 +523,17 @@ MUTATIONS = (
              a_paused_batch_begins_nothing),
     Mutation("begun on a stopped trunk", "call_begin", "if not trunk or trunk.state ~= 'active' then", "if false then",
              a_stopped_trunk_begins_nothing),
+    Mutation("everybody's list not looked at", "call_begin", "redis.call('SISMEMBER', KEY_SUPPRESSED, number) == 1", "false",
+             a_number_on_everybodys_list_is_not_dialed),
+    Mutation("a tenant's list not looked at", "call_begin", "redis.call('SISMEMBER', key_suppressed(batch.tenant), number) == 1", "false",
+             a_number_on_its_tenants_list_is_not_dialed),
+    Mutation("a suppressed call keeps its pace", "call_begin", "  claim_refund_places(batch)\n  call_let_go(batch, call)\n  call_finalize",
+             "  call_let_go(batch, call)\n  call_finalize", a_suppressed_call_costs_no_pace),
+    Mutation("a suppressed call stays claimed", "call_begin",
+             "  redis.call('ZREM', KEY_CLAIMED, member .. '/' .. worker)\n  touch_lane(batch)\n", "  touch_lane(batch)\n",
+             a_number_on_its_tenants_list_is_not_dialed),
+    Mutation("a suppressed call keeps its number", "call_begin", "  call_let_go(batch, call)\n  call_finalize", "  call_finalize",
+             a_number_on_its_tenants_list_is_not_dialed),
     Mutation("window not checked at begin", "call_begin", "local reason = window_objection(batch, at_ms)\n", "local reason = nil\n",
              nothing_is_begun_after_the_window_closed),
     Mutation("window not checked at claim", "call_claim", "if window_objection(batch, math.floor(f_us / 1000)) then", "if false then",
@@ -502,7 +544,7 @@ MUTATIONS = (
              no_contact_is_tried_more_often_than_allowed),
     Mutation("retried too soon", "call_finish", "  retry_add(batch, call, at_ms)\nend\nlocal function finish_live",
              "  retry_add(batch, call, NOW_MS)\nend\nlocal function finish_live", a_retry_does_not_come_too_soon),
-    Mutation("pace not refunded", "call_release", "  pace_refund(tenant)\n", "", a_released_call_costs_no_pace),
+    Mutation("pace not refunded", "call_release", "  pace_refund(resource_load('t', batch.tenant))\n", "", a_released_call_costs_no_pace),
     Mutation("turn not refunded", "call_release", "-charge, batch.tenant)\n  else", "0, batch.tenant)\n  else", a_released_call_costs_no_turn),
     Mutation("trunk not woken", "call_finish", "  wake_trunk(batch.trunk)\n", "", room_on_a_trunk_wakes_who_waits),
     Mutation("tenant not woken", "call_finish", "  wake_tenant(batch.tenant)\n", "", room_of_a_tenant_wakes_who_waits),

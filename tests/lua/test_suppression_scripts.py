@@ -11,7 +11,6 @@ import redis
 
 from tests.support import auditing
 from tests.support.engine import LEASE_MS, LIFE_MS, POST_MS, Engine, Slot
-from tests.support.scripts import source
 from tests.support.waiting import wait_until
 
 NUMBER, OTHER = 15551230001, 15551230002
@@ -54,8 +53,8 @@ def everything(engine: Engine) -> dict[bytes, Any]:
 # ---- at the begin ----
 
 
-def never_begins(engine: Engine, tenant: str) -> None:
-    """The promise itself, which the mutations below break."""
+@pytest.mark.parametrize("tenant", SCOPES.values(), ids=list(SCOPES))
+def test_a_number_on_a_list_never_begins(engine: Engine, tenant: str) -> None:
     batch = cell(engine)
     change(engine, "add", tenant, NUMBER)
     slots = [claim_one(engine), claim_one(engine)]
@@ -64,27 +63,7 @@ def never_begins(engine: Engine, tenant: str) -> None:
     state = engine.state(batch, 0)
     assert (state["phase"], state["x"], state["a"]) == ("final", "SUPPRESSED", "0"), state
     assert "b" not in state and "l" not in state and "w" not in state, "nothing of a begin is told of"
-
-
-@pytest.mark.parametrize("scope", SCOPES)
-def test_a_number_on_a_list_never_begins(engine: Engine, scope: str) -> None:
-    never_begins(engine, SCOPES[scope])
     assert auditing.faults(engine) == []
-
-
-MUTATIONS = {
-    "everybody's": "redis.call('SISMEMBER', KEY_SUPPRESSED, number) == 1",
-    "the tenant's": "redis.call('SISMEMBER', key_suppressed(batch.tenant), number) == 1",
-}
-
-
-@pytest.mark.parametrize("scope", SCOPES)
-def test_a_begin_that_does_not_look_at_a_list_is_caught(engine: Engine, scope: str) -> None:
-    whole = source("call_begin")
-    assert whole.count(MUTATIONS[scope]) == 1
-    engine.scripts.replace("call_begin", whole.replace(MUTATIONS[scope], "false"))
-    with pytest.raises(AssertionError, match="a number on the list was not kept from its begin"):
-        never_begins(engine, SCOPES[scope])
 
 
 def test_an_end_by_a_list_is_counted_told_once_and_charges_nothing(engine: Engine) -> None:

@@ -54,10 +54,6 @@ class Scripts:
         """The full name of a key of this cell."""
         return self.prefix + rest
 
-    def replace(self, name: str, text: str) -> None:
-        """From now on `text` runs as script `name`: for mutations."""
-        self._loaded[name] = self.client.register_script(text)
-
     def run(self, name: str, *args: Any) -> Any:
         """The reply; an error reply raises redis.ResponseError."""
         return self._script(name)(keys=[self.prefix], args=args)

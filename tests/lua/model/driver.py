@@ -101,6 +101,10 @@ class Driver:
         reply = self._run("cell_close", seen_ms, for_ms)
         self._expect(str(self.picture.closed_until or ""), reply[1].decode(), "the closing")
 
+    def _suppress(self, tenant: str, verb: str, numbers: tuple[int, ...]) -> None:
+        expected = self.rules.suppress(tenant, verb, numbers)
+        self._expect(expected, self._run("suppression_change", tenant, verb, 100, *numbers), "suppression_change")
+
     # ---- batches ----
 
     def _create(self, name: str, tenant: str, trunk: str, start_ms: int | None, is_told_of: bool, fields: dict[str, int],

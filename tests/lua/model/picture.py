@@ -157,6 +157,7 @@ class Picture:
         self.trunks: dict[str, Resource] = {}
         self.tenants: dict[str, Resource] = {}
         self.batches: dict[str, Batch] = {}
+        self.suppressed: set[tuple[str, int]] = set()  # by tenant; "": everybody's
 
     @property
     def now_ms(self) -> int:
@@ -221,6 +222,9 @@ class Picture:
         return sorted(at for at in found if at > self.now_ms)
 
     # ---- endings ----
+
+    def is_suppressed(self, call: Call) -> bool:
+        return ("", call.number) in self.suppressed or (call.batch.tenant.name, call.number) in self.suppressed
 
     def is_appended_to(self, batch: Batch) -> bool:
         return batch.takes_more and any(until > self.now_ms for until in batch.leases.values())

@@ -70,15 +70,31 @@ class Rules:
         call.until_ms = slot.slot_us // 1000 + LEASE_MS
         call.absent_ms, call.provider_id, call.is_passed = 0, "", True
 
+    # ---- numbers that must not be called ----
+
+    def suppress(self, tenant: str, verb: str, numbers: tuple[int, ...]) -> list[int]:
+        """How many were put on the list or taken off, and how many it holds then."""
+        asked, known = {(tenant, number) for number in numbers}, self.picture.suppressed
+        changed = asked - known if verb == "add" else asked & known
+        self.picture.suppressed = known | asked if verb == "add" else known - asked
+        return [len(changed), sum(owner == tenant for owner, _ in self.picture.suppressed)]
+
     # ---- a call on its way ----
 
     def begin(self, slot: Slot, worker: str, life_ms: int) -> Answer:
         call = self.picture.call(slot.batch, slot.ordinal)
+        if call and call.dial == slot.dial and (call.phase, call.outcome) == ("final", "SUPPRESSED"):
+            return ("suppressed",)
         if call is None or call.dial != slot.dial or call.phase not in ON_THE_WAY or call.worker != worker:
             return ("gone",)
         if call.phase == "live":
             return "begun", str((call.begin_ms + 1) * 1000), str(call.attempts)
-        at_us, again_ms = self._begin_at(call)
+        may_begin = self._may_begin(call)
+        if may_begin and self.picture.is_suppressed(call):
+            call.outcome = "SUPPRESSED"
+            self.picture.finalize(call)
+            return ("suppressed",)
+        at_us, again_ms = self._begin_at(call) if may_begin else (None, self.picture.now_ms)
         if at_us is None:
             self.picture.put_back(call, again_ms)
             return ("released",)
@@ -95,10 +111,10 @@ class Rules:
         call.batch.state = "processing"
         return "begun", str(at_us), str(call.attempts)
 
-    def _begin_at(self, call: Call) -> tuple[int | None, int]:
-        """The instant that the call may be dialed at; None where it may not, and when it is due again."""
+    def _may_begin(self, call: Call) -> bool:
+        """But for its number, its window and its rates."""
         now_us, now_ms, batch = self.picture.now_us, self.picture.now_ms, call.batch
-        may_begin = (
+        return (
             call.until_ms > now_ms
             and self.picture.closed_until * 1000 <= max(now_us, call.slot_us)
             and batch.state in ("pending", "processing")
@@ -107,8 +123,10 @@ class Rules:
             and batch.tenant.is_active
             and batch.trunk.hold_until_ms * 1000 <= max(now_us, call.slot_us)
         )
-        if not may_begin:
-            return None, now_ms
+
+    def _begin_at(self, call: Call) -> tuple[int | None, int]:
+        """The instant that the call may be dialed at; None where it may not, and when it is due again."""
+        now_us, now_ms, batch = self.picture.now_us, self.picture.now_ms, call.batch
         at_us = max(now_us, call.slot_us)
         for resource in call.resources:
             at_us = resource.earliest_us(at_us)

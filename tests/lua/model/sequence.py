@@ -56,6 +56,8 @@ STEPS: dict[str, tuple[int, dict[str, st.SearchStrategy[Any]]]] = {
     "limit": (2, {"index": INDEX, "cps": st.just("") | CPS, "most": st.sampled_from(("", 0, 1, 2))}),
     "change_resource": (3, {"kind": st.sampled_from("kt"), "index": INDEX, "cps": st.none() | CPS, "most": MOST,
                             "is_active": st.sampled_from((True, True, True, False))}),
+    "suppress": (2, {"owner": st.sampled_from(("", *TENANTS)), "verb": st.sampled_from(("add", "remove", "remove")),
+                     "numbers": st.lists(st.sampled_from(NUMBERS), min_size=1, max_size=2)}),
     "close": (1, {"seen_ago_ms": st.sampled_from((0, 1, 5_000)), "for_ms": st.sampled_from((1_500, 14_000))}),
     "claim": (5, {"worker": st.sampled_from(WORKERS), "calls": st.sampled_from((64, 64, 1, 2)), "steps": st.sampled_from((400, 400, 3, 20))}),
     "claim_and_begin": (16, {"worker": st.sampled_from(WORKERS), "life_ms": LIFE_MS, "is_waited_for": st.booleans()}),
@@ -194,6 +196,9 @@ class _Actor:
     def limit(self, index: int, cps: Any, most: Any) -> None:
         if batch := self._batch(index):
             self.driver.send("control", batch.name, batch.tenant.name, "limits", cps, most)
+
+    def suppress(self, owner: str, verb: str, numbers: list[int]) -> None:
+        self.driver.send("suppress", owner, verb, tuple(numbers))
 
     # ---- workers ----
 
