@@ -8,7 +8,7 @@ import math
 
 import pytest
 
-from tests.support.auditing import faults
+from tests.support.auditor import audit_cell
 from tests.support.engine import DOUBT_LEASE_MS, Engine, Slot
 from tests.support.waiting import wait_until
 
@@ -80,7 +80,7 @@ def test_the_next_fresh_contacts_are_in_doubt_as_many_as_the_rate_allows_for_the
     assert [slot.ordinal for slot in slots] == list(range(2, IN_TAIL + 10))
     assert [slot.doubt for slot in slots] == [1] * IN_TAIL + [0] * 8
     assert cell.counters(batch)["claimed"] == IN_TAIL + 8
-    assert faults(cell) == []
+    assert audit_cell(cell) == []
 
 
 def test_retries_that_were_due_before_are_in_doubt_and_later_ones_are_not(cell: Engine) -> None:
@@ -147,7 +147,7 @@ def test_a_call_that_was_held_for_its_number_may_have_been_woken(cell: Engine) -
     lose_tail(cell)
     cell.finish(holder)
     assert [slot.doubt for slot in claim_some(cell, 1)] == [1]
-    assert faults(cell) == []
+    assert audit_cell(cell) == []
 
 
 def test_a_call_in_doubt_that_is_held_for_its_number_stays_in_doubt(cell: Engine) -> None:
@@ -160,7 +160,7 @@ def test_a_call_in_doubt_that_is_held_for_its_number_stays_in_doubt(cell: Engine
     assert cell.state(second, 0) == {"phase": "due", "a": "0", "d": "0", "f": "1"}
     cell.finish(holder)
     assert [slot.doubt for slot in claim_some(cell, 1)] == [1]
-    assert faults(cell) == []
+    assert audit_cell(cell) == []
 
 
 def test_a_doubt_is_settled_once(cell: Engine) -> None:
@@ -199,7 +199,7 @@ def doubted(cell: Engine) -> Slot:
 def test_a_call_in_doubt_may_not_begin(cell: Engine, doubted: Slot) -> None:
     assert begin(cell, doubted) == ("released", "doubt")
     assert claim_some(cell, 1)[0].doubt == 1
-    assert faults(cell) == []
+    assert audit_cell(cell) == []
 
 
 def test_its_lease_leaves_time_to_ask(cell: Engine, doubted: Slot) -> None:
@@ -212,7 +212,7 @@ def test_a_call_that_the_platform_does_not_know_begins(cell: Engine, doubted: Sl
     assert cell.doubt(doubted, "absent") == "cleared"
     assert begin(cell, doubted)[0] == "begun"
     assert cell.finish(doubted) == "final"
-    assert faults(cell) == []
+    assert audit_cell(cell) == []
 
 
 def test_a_platform_that_could_not_be_asked_is_asked_later(cell: Engine, doubted: Slot) -> None:
@@ -221,7 +221,7 @@ def test_a_platform_that_could_not_be_asked_is_asked_later(cell: Engine, doubted
     assert state["phase"] == "due" and int(state["n"]) > doubted.slot_us // 1000
     assert cell.doubt(doubted, "later") == "gone"
     assert claim_some(cell, 1)[0].doubt == 1
-    assert faults(cell) == []
+    assert audit_cell(cell) == []
 
 
 def test_only_the_worker_that_holds_the_claim_settles_it(cell: Engine, doubted: Slot) -> None:
@@ -235,12 +235,12 @@ def test_a_call_that_the_platform_has_is_that_dial(cell: Engine, doubted: Slot, 
     state = cell.state(doubted.batch, 0)
     assert (state["phase"], state["d"], state["l"], state.get("f")) == ("live", str(found), str(found), None)
     assert cell.client.zcard(cell.key("claimed")) == 0
-    assert faults(cell) == []
+    assert audit_cell(cell) == []
     slot = Slot(doubted.batch, 0, found, 0, 0, doubted.record)
     assert cell.finish(slot, how="retry", outcome="BUSY", next_in_ms=0) == "due"
     following = claim_some(cell, 1)[0]
     assert (following.dial, following.attempts, following.doubt) == (found + 1, 1, 0)
-    assert faults(cell) == []
+    assert audit_cell(cell) == []
 
 
 def test_a_reply_that_was_lost_tells_the_doubt_again(cell: Engine) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.auditing import faults
+from tests.support.auditor import audit_cell
 from tests.support.engine import CLOSED_MS, Claim, Engine, Slot
 from tests.support.rewind import Moment
 from tests.support.waiting import wait_until
@@ -119,7 +119,7 @@ def test_a_closed_cell_hands_out_nothing_and_says_when_to_come_again(cell: Engin
     cell.open("run-2")
     claim = cell.claim()
     assert (claim.slots, claim.next_ms, claim.more) == ([], int(epoch(cell)["closed_until"]), False)
-    assert faults(cell) == []
+    assert audit_cell(cell) == []
 
 
 def test_what_is_claimed_shortly_before_the_opening_starts_at_it(cell: Engine) -> None:
@@ -138,7 +138,7 @@ def test_a_claimed_call_may_not_begin_and_goes_back_uncharged(cell: Engine) -> N
     assert cell.begin(slots) == [("released", "closed")]
     counters = cell.counters(batch)
     assert (counters["due"], counters["claimed"], counters["attempts"]) == (1, 0, 0)
-    assert faults(cell) == []
+    assert audit_cell(cell) == []
 
 
 def test_what_was_begun_goes_on_while_the_cell_is_closed(cell: Engine) -> None:
@@ -153,7 +153,7 @@ def test_what_was_begun_goes_on_while_the_cell_is_closed(cell: Engine) -> None:
     assert cell.control(batch, "acme", "pause", "user")[0] == "paused"
     late = cell.batch("acme", "main", 3)
     assert cell.counters(late)["due"] == 3
-    assert faults(cell) == []
+    assert audit_cell(cell) == []
 
 
 def test_a_tick_tells_the_epoch(cell: Engine) -> None:
@@ -241,7 +241,7 @@ def test_a_forgotten_dial_is_live_again_with_all_that_it_holds(
         assert cell.client.zrange(cell.key(f"flying:{kind}"), 0, -1) == [slot.member.encode()]
     assert cell.client.hvals(cell.key("dialing:t/acme")) == [slot.member.encode()]
     assert cell.hash(f"batch:{slot.batch}")["state"] == "processing"
-    assert faults(cell) == []
+    assert audit_cell(cell) == []
 
 
 @pytest.mark.parametrize("forgotten", PHASES, ids=lambda case: case.__name__)
@@ -254,7 +254,7 @@ def test_a_dial_that_is_told_twice_is_known(
     before, counters = cell.state(slot.batch, slot.ordinal), cell.counters(slot.batch)
     assert cell.reassert([slot], worker="w2", begin_ago_ms=5000) == ["known"]
     assert (cell.state(slot.batch, slot.ordinal), cell.counters(slot.batch)) == (before, counters)
-    assert faults(cell) == []
+    assert audit_cell(cell) == []
 
 
 def test_a_dial_told_again_ends_as_any_other(cell: Engine) -> None:
@@ -265,7 +265,7 @@ def test_a_dial_told_again_ends_as_any_other(cell: Engine) -> None:
     assert cell.finish(slot) == "final"
     assert cell.hash(f"batch:{slot.batch}")["state"] == "completed"
     assert [event["type"] for event in cell.events()] == ["call.completed", "batch.completed"]
-    assert faults(cell) == []
+    assert audit_cell(cell) == []
 
 
 def test_a_dial_that_was_not_sent_is_taken_back_after_it_was_told_again(cell: Engine) -> None:
@@ -274,7 +274,7 @@ def test_a_dial_that_was_not_sent_is_taken_back_after_it_was_told_again(cell: En
     cell.reassert([slot], provider_id="")
     assert cell.abort(slot) == "aborted"
     assert cell.counters(slot.batch)["attempts"] == 0
-    assert faults(cell) == []
+    assert audit_cell(cell) == []
 
 
 @pytest.mark.parametrize("how", ("live", "ended", "due", "final"))
@@ -289,7 +289,7 @@ def test_a_dial_that_redis_knows_is_left_alone_whatever_became_of_it(cell: Engin
     before, counters = cell.state(batch, 0), cell.counters(batch)
     assert cell.reassert([slot]) == ["known"]
     assert (cell.state(batch, 0), cell.counters(batch)) == (before, counters)
-    assert faults(cell) == []
+    assert audit_cell(cell) == []
 
 
 def test_a_dial_older_than_one_that_redis_knows_changes_nothing(cell: Engine) -> None:
@@ -318,7 +318,7 @@ def test_a_contact_whose_batch_was_cancelled_meanwhile_stays_ended(cell: Engine)
     lose_since(cell, moment)
     cell.control(slot.batch, "acme", "cancel")
     assert cell.reassert([slot]) == ["over"]
-    assert faults(cell) == []
+    assert audit_cell(cell) == []
 
 
 def test_the_contacts_that_the_cursor_is_moved_over_wait_in_doubt(cell: Engine) -> None:
@@ -328,13 +328,13 @@ def test_the_contacts_that_the_cursor_is_moved_over_wait_in_doubt(cell: Engine) 
     slots = begun(cell, 4)
     lose_since(cell, moment)
     assert cell.reassert([slots[3]]) == ["restored"]
-    assert faults(cell) == []
+    assert audit_cell(cell) == []
     assert cell.counters(batch)["due"] == 5
     reopen(cell)
     claimed = claim_some(cell, 5)
     assert sorted(slot.ordinal for slot in claimed) == [0, 1, 2, 4, 5]
     assert all(slot.doubt == 1 for slot in claimed if slot.ordinal < 3)
-    assert faults(cell) == []
+    assert audit_cell(cell) == []
 
 
 def test_a_dial_far_beyond_the_cursor_is_not_believed(cell: Engine) -> None:
@@ -343,7 +343,7 @@ def test_a_dial_far_beyond_the_cursor_is_not_believed(cell: Engine) -> None:
     far = Slot(batch, 4999, 1, 0, 0, slot.record)
     cell.open("run-2")
     assert cell.reassert([far]) == ["far"]
-    assert faults(cell) == []
+    assert audit_cell(cell) == []
 
 
 def test_a_number_that_another_call_seems_to_hold_is_taken_and_that_call_looked_up_at_once(cell: Engine) -> None:
@@ -361,7 +361,7 @@ def test_a_number_that_another_call_seems_to_hold_is_taken_and_that_call_looked_
     assert [row[0].decode() for row in cell.checks()] == [holder.batch]
     assert cell.finish(holder) == "final"
     assert cell.client.hvals(cell.key("dialing:t/acme")) == [later.member.encode()]
-    assert faults(cell) == []
+    assert audit_cell(cell) == []
 
 
 def test_many_dials_are_told_at_once(cell: Engine) -> None:
@@ -371,7 +371,7 @@ def test_many_dials_are_told_at_once(cell: Engine) -> None:
     lose_since(cell, moment)
     assert cell.reassert(slots) == ["restored"] * 64
     assert cell.counters(batch)["live"] == 64
-    assert faults(cell) == []
+    assert audit_cell(cell) == []
 
 
 @pytest.mark.parametrize(

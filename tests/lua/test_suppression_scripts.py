@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.support import auditing
+from tests.support.auditor import audit_cell
 from tests.support.engine import LEASE_MS, LIFE_MS, POST_MS, Engine, Slot
 from tests.support.waiting import wait_until
 
@@ -63,7 +63,7 @@ def test_a_number_on_a_list_never_begins(engine: Engine, tenant: str) -> None:
     state = engine.state(batch, 0)
     assert (state["phase"], state["x"], state["a"]) == ("final", "SUPPRESSED", "0"), state
     assert "b" not in state and "l" not in state and "w" not in state, "nothing of a begin is told of"
-    assert auditing.faults(engine) == []
+    assert audit_cell(engine) == []
 
 
 def test_an_end_by_a_list_is_counted_told_once_and_charges_nothing(engine: Engine) -> None:
@@ -78,7 +78,7 @@ def test_an_end_by_a_list_is_counted_told_once_and_charges_nothing(engine: Engin
     assert engine.events()[0]["id"] == f"evt_{batch}-0-0-call_completed"
     for key in ("claimed", "live", "flying:k/main", "flying:t/acme", f"flying:b/{batch}", "dialing:t/acme", "begins:k/main"):
         assert engine.client.exists(engine.key(key)) == 0, f"{key} still holds it"
-    assert auditing.faults(engine) == []
+    assert audit_cell(engine) == []
 
 
 def test_asked_again_a_begin_answers_the_same_and_changes_nothing(engine: Engine) -> None:
@@ -127,7 +127,7 @@ def test_a_number_that_is_put_on_a_list_while_its_retry_waits_ends_at_the_retry(
     assert outcomes(engine, batch) == {"SUPPRESSED": 1} and engine.hash(f"batch:{batch}")["attempts"] == "1"
     assert completed(engine, 0) == ["1"], "told once, with the attempt that there was"
     assert engine.finish(slot, outcome="COMPLETED", attempts=1) == "recorded" and completed(engine, 0) == ["1"]
-    assert auditing.faults(engine) == []
+    assert audit_cell(engine) == []
 
 
 def test_a_dial_that_was_given_back_leaves_no_begin_behind(engine: Engine) -> None:
@@ -137,7 +137,7 @@ def test_a_dial_that_was_given_back_leaves_no_begin_behind(engine: Engine) -> No
     assert begin(engine, claim_one(engine)) == ("suppressed",)
     state = engine.state(batch, 0)
     assert (state["a"], state["d"], state["x"]) == ("0", "2", "SUPPRESSED") and "b" not in state
-    assert completed(engine, 0) == ["0"] and auditing.faults(engine) == []
+    assert completed(engine, 0) == ["0"] and audit_cell(engine) == []
 
 
 def test_a_call_on_the_line_goes_on_when_its_number_is_put_on_a_list(engine: Engine) -> None:
@@ -157,7 +157,7 @@ def test_whoever_waits_for_the_number_of_a_suppressed_call_ends_too(engine: Engi
     change(engine, "add", "acme", NUMBER)
     assert begin(engine, slot) == ("suppressed",) and begin(engine, claim_one(engine)) == ("suppressed",)
     assert [outcomes(engine, batch) for batch in (first, second)] == [{"SUPPRESSED": 1}] * 2
-    assert auditing.faults(engine) == []
+    assert audit_cell(engine) == []
 
 
 def test_what_keeps_a_call_from_its_begin_anyway_comes_first(engine: Engine) -> None:
