@@ -15,6 +15,7 @@ enum {
     BATCH_USER_ID,
     BATCH_TAGS,
     BATCH_ON_CALL_COMPLETE,
+    BATCH_ON_CALL_ATTEMPT,
     BATCH_ON_BATCH_COMPLETE,
     BATCH_ON_BATCH_FAILED,
     BATCH_CREATED_MS,
@@ -83,6 +84,8 @@ static size_t url_place(enum event_type type)
     switch (type) {
     case EVENT_CALL_COMPLETED:
         return BATCH_ON_CALL_COMPLETE;
+    case EVENT_CALL_ATTEMPT:
+        return BATCH_ON_CALL_ATTEMPT;
     case EVENT_BATCH_COMPLETED:
         return BATCH_ON_BATCH_COMPLETE;
     case EVENT_BATCH_FAILED:
@@ -135,17 +138,30 @@ static int read_contact(const struct redisReply *call, struct contact *contact, 
     return err == ERR_INVALID ? invalid(ret_why, "its contact does not read") : err;
 }
 
-static int read_call(const struct redisReply *call, struct contact *contact, struct hook_entry *e, const char **ret_why)
+static bool read_state(struct render_text text, struct call_text *ret_state)
 {
-    struct render_text state = text_of(reply_at(call, CALL_STATE));
+    return text.data && call_text_parse(text.data, text.len, ret_state) == 0;
+}
+
+/* An attempt is told as it was when it ended: its event carries that state. Where another dial has begun meanwhile, the
+ * texts may be that one's, and are left out. */
+static int read_call(const struct redisReply *call, struct render_text kept, struct contact *contact,
+                     struct hook_entry *e, const char **ret_why)
+{
+    struct call_text now;
     if (reply_len(call) != CALL_COUNT)
         return invalid(ret_why, "it names no call");
-    if (!state.data || call_text_parse(state.data, state.len, &e->event.call.state) < 0)
+    if (!read_state(text_of(reply_at(call, CALL_STATE)), &now))
         return invalid(ret_why, "its call's state does not read");
+    e->event.call.state = now;
+    if (e->event.ref.type == EVENT_CALL_ATTEMPT && !read_state(kept, &e->event.call.state))
+        return invalid(ret_why, "its attempt's state does not read");
+    if (now.last_begun == e->event.call.state.last_begun) {
+        e->event.call.summary = text_of(reply_at(call, CALL_SUMMARY));
+        e->event.call.recording_url = text_of(reply_at(call, CALL_RECORDING));
+        e->event.call.success = success_of(text_of(reply_at(call, CALL_SUCCESS)));
+    }
     e->event.call.contact = contact;
-    e->event.call.summary = text_of(reply_at(call, CALL_SUMMARY));
-    e->event.call.recording_url = text_of(reply_at(call, CALL_RECORDING));
-    e->event.call.success = success_of(text_of(reply_at(call, CALL_SUCCESS)));
     return read_contact(call, contact, ret_why);
 }
 
@@ -162,7 +178,8 @@ int hook_entry_read(const struct redisReply *item, struct contact *contact, stru
     if (!err)
         err = read_batch(reply_at(item, ITEM_BATCH), &entry, ret_why);
     if (!err && event_type_is_call(entry.event.ref.type))
-        err = read_call(reply_at(item, ITEM_CALL), contact, &entry, ret_why);
+        err = read_call(reply_at(item, ITEM_CALL), text_of(reply_field(reply_at(item, ITEM_FIELDS), "state")), contact,
+                        &entry, ret_why);
     if (!err || err == ERR_INVALID)
         *ret_entry = entry;
     return err;

@@ -55,7 +55,7 @@ static bool add_tags(cJSON *object, const struct render_batch *batch)
     return add_json(object, "tags", batch->tags.data, batch->tags.len, cJSON_IsArray, "[]");
 }
 
-/* ---- call.completed ---- */
+/* ---- call.completed, call.attempt ---- */
 
 static enum call_status status_of(const struct call_text *state)
 {
@@ -83,6 +83,16 @@ static bool is_success(const struct render_call *call)
     if (call->success == RENDER_SUCCESS_UNSAID)
         return status_of(&call->state) == CALL_STATUS_COMPLETED;
     return call->success == RENDER_SUCCESS_YES;
+}
+
+/* What follows an attempt, as it was decided when the attempt ended. */
+static bool add_following(cJSON *body, const struct render_event *e)
+{
+    bool will_retry = e->call.state.state == CALL_STATE_DUE;
+    if (e->ref.type != EVENT_CALL_ATTEMPT)
+        return true;
+    return cJSON_AddBoolToObject(body, "willRetry", will_retry) &&
+           add_instant(body, "nextAttemptAt", will_retry ? e->call.state.next_ms : 0);
 }
 
 /* The form in which readers of the API's call metrics know a call. */
@@ -120,7 +130,8 @@ static bool add_call(cJSON *body, const struct render_event *e, const char *call
            add_json(body, "metadata", contact->metadata, contact->metadata_len, cJSON_IsObject, "{}") &&
            add_text(body, "recordingUrl", e->call.recording_url) &&
            add_or_null(body, "providerCallId", state->provider_id) &&
-           cJSON_AddBoolToObject(body, "success", is_success(&e->call)) && json_add_i64(body, "seq", e->seq) &&
+           cJSON_AddBoolToObject(body, "success", is_success(&e->call)) && add_following(body, e) &&
+           json_add_i64(body, "seq", e->seq) &&
            add_call_data(body, e, call_id, phone, summary);
 }
 
@@ -157,6 +168,7 @@ static bool add_members(cJSON *body, const struct render_event *e, const char *c
         return false;
     switch (e->ref.type) {
     case EVENT_CALL_COMPLETED:
+    case EVENT_CALL_ATTEMPT:
         return add_call(body, e, call_id, summary);
     case EVENT_BATCH_COMPLETED:
         return add_batch_completed(body, e);

@@ -38,7 +38,7 @@ enum render_success { RENDER_SUCCESS_UNSAID, RENDER_SUCCESS_NO, RENDER_SUCCESS_Y
 
 struct render_call {
     const struct contact *contact;
-    struct call_text state;
+    struct call_text state; /* of call.attempt: as it was when the attempt ended */
     struct render_text summary;
     struct render_text recording_url;
     enum render_success success; /* what the platform's analysis says */

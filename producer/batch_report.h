@@ -31,6 +31,7 @@ struct batch_report {
     const char *timezone;
     const char *window; /* a JSON object */
     const char *on_call_complete;
+    const char *on_call_attempt;
     const char *on_batch_complete;
     const char *on_batch_failed;
     int64_t priority;

@@ -161,6 +161,7 @@ int batch_settings_make(const struct batch_options *o, const char *agent_id, con
     put_retry(&w, &o->retry);
     put_call(&w, o);
     put(&w, "on_call_complete", o->on_call_complete);
+    put(&w, "on_call_attempt", o->on_call_attempt);
     put(&w, "on_batch_complete", o->on_batch_complete);
     put(&w, "on_batch_failed", o->on_batch_failed);
     put_list(&w, "tags", (const char *const *)o->tags, o->n_tags);

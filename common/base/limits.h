@@ -142,7 +142,7 @@
 #define LIMIT_HOOK_TRIM 10000 /* entries one tick trims from a shard's stream */
 #define LIMIT_HOOK_SCAN 32 /* endpoints of a shard's ring looked at in one claim */
 #define LIMIT_ENDPOINT_IN_FLIGHT 8
-#define LIMIT_ENDPOINT_PENDING 100000 /* beyond it the oldest call.completed goes to the dead ones */
+#define LIMIT_ENDPOINT_PENDING 100000 /* beyond it the oldest event of a call goes to the dead ones */
 #define LIMIT_ENDPOINT_DEAD 10000 /* dead deliveries listed for one endpoint */
 #define LIMIT_ENDPOINT_LOG 1000 /* attempts kept in one endpoint's log */
 #define LIMIT_DELIVERED_KEEP_MS 3600000 /* the record of a delivered event: it is not delivered again */

@@ -19,6 +19,7 @@ struct type_row {
 
 static const struct type_row TYPES[EVENT_TYPE_COUNT] = {
     [EVENT_CALL_COMPLETED] = {"call.completed", "call_completed", true},
+    [EVENT_CALL_ATTEMPT] = {"call.attempt", "call_attempt", true},
     [EVENT_BATCH_COMPLETED] = {"batch.completed", "batch_completed", false},
     [EVENT_BATCH_FAILED] = {"batch.failed", "batch_failed", false},
 };

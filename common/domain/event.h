@@ -16,10 +16,11 @@
 
 enum event_type {
     EVENT_CALL_COMPLETED, /* a contact's final outcome */
+    EVENT_CALL_ATTEMPT, /* the outcome of one charged attempt */
     EVENT_BATCH_COMPLETED,
     EVENT_BATCH_FAILED,
 };
-#define EVENT_TYPE_COUNT 3
+#define EVENT_TYPE_COUNT 4
 
 #define EVENT_ID_LEN 128
 

@@ -193,6 +193,11 @@ static void read_on_call_complete(struct reading *r, const char *path, const cJS
     read_url(r, path, value, &r->o->on_call_complete);
 }
 
+static void read_on_call_attempt(struct reading *r, const char *path, const cJSON *value)
+{
+    read_url(r, path, value, &r->o->on_call_attempt);
+}
+
 static void read_on_batch_failed(struct reading *r, const char *path, const cJSON *value)
 {
     read_url(r, path, value, &r->o->on_batch_failed);
@@ -203,6 +208,7 @@ static void read_webhooks(struct reading *r, const char *path, const cJSON *valu
     static const struct member members[] = {
         {"onBatchComplete", "options.webhooks.onBatchComplete", read_on_batch_complete},
         {"onCallComplete", "options.webhooks.onCallComplete", read_on_call_complete},
+        {"onCallAttempt", "options.webhooks.onCallAttempt", read_on_call_attempt},
         {"onBatchFailed", "options.webhooks.onBatchFailed", read_on_batch_failed},
     };
     read_members(r, path, value, members, sizeof members / sizeof members[0]);
@@ -490,6 +496,7 @@ void batch_options_free(struct batch_options *o)
 {
     free(o->on_batch_complete);
     free(o->on_call_complete);
+    free(o->on_call_attempt);
     free(o->on_batch_failed);
     for (size_t i = 0; i < o->n_tags; i++)
         free(o->tags[i]);

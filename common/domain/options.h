@@ -61,6 +61,7 @@ struct batch_options {
     char trunk[LIMIT_ID_LEN + 1];
     char *on_batch_complete; /* URLs, or NULL where none was given */
     char *on_call_complete;
+    char *on_call_attempt;
     char *on_batch_failed;
     char *tags[LIMIT_TAGS]; /* distinct, in the order given */
     size_t n_tags;

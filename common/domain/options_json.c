@@ -39,6 +39,7 @@ static bool add_webhooks(const struct batch_options *o, cJSON *object)
     cJSON *webhooks = cJSON_AddObjectToObject(object, "webhooks");
     return webhooks && (!o->on_batch_complete || json_add_str(webhooks, "onBatchComplete", o->on_batch_complete)) &&
            (!o->on_call_complete || json_add_str(webhooks, "onCallComplete", o->on_call_complete)) &&
+           (!o->on_call_attempt || json_add_str(webhooks, "onCallAttempt", o->on_call_attempt)) &&
            (!o->on_batch_failed || json_add_str(webhooks, "onBatchFailed", o->on_batch_failed));
 }
 

@@ -92,9 +92,7 @@ local function fail_batch()
   batch.completed_ms = NOW_MS
   redis.call('ZADD', KEY_PURGE, fmt(NOW_MS), 'seen/' .. id)
   redis.call('HSET', key_batch(id), 'reason', reason, 'code', code)
-  if batch.on_batch_failed then
-    event_write(batch, 'batch.failed', 'evt_' .. id .. '-batch_failed', { 'error', reason, 'code', code })
-  end
+  event_write(batch, 'batch.failed', '', { 'error', reason, 'code', code })
   return true
 end
 

@@ -80,6 +80,7 @@ local function retry_later(batch, call, at_ms)
   call.n = at_ms
   call_move(batch, call, 'retry')
   call_write(batch, call)
+  attempt_tell(batch, call)
   retry_add(batch, call, at_ms)
 end
 
@@ -97,7 +98,7 @@ local function finish_live(batch, call, result)
   elseif how == 'retry' then
     retry_later(batch, call, result.next_ms)
   else
-    call_finalize(batch, call, true)
+    call_finalize(batch, call, 'attempt')
   end
   redis.call('ZREM', KEY_LIVE, member)
   return how == 'retry' and 'due' or how
@@ -114,14 +115,16 @@ local function finish_ended(batch, call, result)
   if how == 'retry' then
     retry_later(batch, call, result.next_ms)
   else
-    call_finalize(batch, call, true)
+    call_finalize(batch, call, 'attempt')
   end
   redis.call('ZREM', KEY_ENDED, member)
   return how == 'retry' and 'due' or 'final'
 end
 
--- The truth about a dial that was given up as UNKNOWN or given back, before another has begun.
+-- The truth about a dial that was given up as UNKNOWN or given back, before another has begun. The attempt of an UNKNOWN
+-- was told of then; one that was given back becomes an attempt now.
 local function settle_due(batch, call, result)
+  local was_told = not call.g
   if call.phase == 'claimed' then
     call_release(batch, call, NOW_MS)
   end
@@ -135,11 +138,14 @@ local function settle_due(batch, call, result)
   if how == 'retry' then
     call.n = result.next_ms
     call_write(batch, call)
+    if not was_told then
+      attempt_tell(batch, call)
+    end
     due_forget(batch, call)
     retry_add(batch, call, result.next_ms)
     return 'due'
   end
-  call_finalize(batch, call, true)
+  call_finalize(batch, call, was_told and 'contact' or 'attempt')
   due_forget(batch, call)
   touch_lane(batch)
   return 'settled'

@@ -59,7 +59,7 @@ local function give_up_summaries()
     local batch = batch_id and batch_load(batch_id)
     local call = batch and call_read(batch, tonumber(ordinal))
     if call and call.phase == 'ended' and call.l == tonumber(dial) then
-      call_finalize(batch, call, true)
+      call_finalize(batch, call, 'attempt')
       counts.summaries = counts.summaries + 1
     end
     redis.call('ZREM', KEY_ENDED, member)
@@ -102,7 +102,7 @@ local function end_cut(batch_id)
     local was_dialed = call.a > 0 and call.x ~= nil
     call.x = was_dialed and call.x or (batch.expired_ms and 'EXPIRED' or 'CANCELLED')
     redis.call('ZREM', key_retry(batch_id), ordinal)
-    call_finalize(batch, call, was_dialed)
+    call_finalize(batch, call, was_dialed and 'contact' or nil)
     counts.cut = counts.cut + 1
   end
   if #ordinals == 0 then

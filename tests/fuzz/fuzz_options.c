@@ -58,6 +58,7 @@ static void check_ranges(const struct batch_options *o)
     demand(timezone_is_valid(o->timezone, strlen(o->timezone)));
     demand(strcmp(o->trunk, "main") == 0 || strcmp(o->trunk, "second") == 0);
     check_url(o->on_call_complete);
+    check_url(o->on_call_attempt);
     check_url(o->on_batch_complete);
     check_url(o->on_batch_failed);
     for (size_t i = 0; i < o->n_tags; i++)

@@ -5,6 +5,7 @@ receiver that checks signatures by itself."""
 from __future__ import annotations
 
 import base64
+import datetime
 import json
 import os
 import pathlib
@@ -206,6 +207,34 @@ def test_a_campaigns_events_are_delivered_once_signed_and_readable(world: World)
         world.wait_for_state(request.headers["webhook-id"], "delivered")
         assert world.db.exists(world.key(f"hooks:body:{request.headers['webhook-id']}")) == 0
     assert len(world.receiver.snapshot()) == 4
+
+
+def test_attempts_are_told_as_they_ended_also_by_a_notifier_that_comes_late(world: World) -> None:
+    engine = Engine(world.redis.client())
+    engine.trunk("main")
+    engine.tenant(TENANT)
+    world.endpoint()
+    url = f"{world.receiver.url}/attempt"
+    urls = {"on_call_attempt": url, "on_call_complete": url, "on_batch_complete": url}
+    batch = engine.batch(TENANT, "main", 1, cps=30, agent_id="agent_1", user_id=TENANT, tags="[]", **urls)
+    first = engine.begin_next(batch)
+    engine.finish(first, how="retry", outcome="BUSY", next_in_ms=0, provider_id="p_first", duration="0")
+    due = int(engine.state(batch, 0)["n"])
+    engine.finish(engine.begin_next(batch), provider_id="p_second", summary="Said yes.", duration="12")
+    world.notifier()
+
+    bodies = sorted((request.json() for request in world.receiver.wait_for(4)), key=lambda body: body["seq"])
+    assert [body["event"] for body in bodies] == ["call.attempt", "call.attempt", "call.completed", "batch.completed"]
+    assert [body["seq"] for body in bodies] == [1, 2, 3, 4]
+    busy, said = bodies[:2]
+    assert (busy["attempt"], busy["attempts"], busy["outcome"], busy["status"]) == (1, 1, "BUSY", "MISSED")
+    assert (busy["willRetry"], busy["providerCallId"], busy["summary"], busy["success"]) == (True, "p_first", None, False)
+    assert datetime.datetime.fromisoformat(busy["nextAttemptAt"]).timestamp() * 1000 == pytest.approx(due, abs=0.5)
+    assert (said["attempt"], said["outcome"], said["willRetry"], said["nextAttemptAt"]) == (2, "COMPLETED", False, None)
+    assert (said["providerCallId"], said["summary"], said["duration"]) == ("p_second", "Said yes.", 12)
+    assert {key: value for key, value in said.items() if key in bodies[2]} == {
+        **bodies[2], "event": "call.attempt", "seq": 2,
+    }  # fmt: skip
 
 
 def test_a_failed_delivery_is_tried_again_with_the_same_bytes_and_a_fresh_signature(world: World) -> None:

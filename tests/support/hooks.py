@@ -43,13 +43,14 @@ def make_endpoint(
 
 
 def write_batch(scripts: Scripts, batch: str, tenant: str, url: str, **fields: Any) -> None:
-    """A batch whose three URLs are `url`."""
+    """A batch all of whose URLs are `url`."""
     defaults: Mapping[str, Any] = {
         "tenant": tenant,
         "agent_id": "agent 7/x",
         "user_id": tenant,
         "tags": '["q4","leads"]',
         "on_call_complete": url,
+        "on_call_attempt": url,
         "on_batch_complete": url,
         "on_batch_failed": url,
         "created_ms": 1760000000000,

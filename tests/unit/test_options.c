@@ -79,6 +79,7 @@ static void assert_defaults(void)
     assert_int_equal(options.summary_wait_s, 120);
     assert_null(options.on_batch_complete);
     assert_null(options.on_call_complete);
+    assert_null(options.on_call_attempt);
     assert_null(options.on_batch_failed);
     assert_int_equal(options.n_tags, 0);
     assert_int_equal(options.n_caller_ids, 0);
@@ -129,7 +130,8 @@ static void test_every_other_option_is_read(void **state)
                                   "\"maxCallDuration\":14400,\"summaryWait\":0,\"trunk\":\"spare\","
                                   "\"retryStrategy\":{\"failedDelay\":1000,\"voicemailDelay\":604800000},"
                                   "\"callerIds\":[\"+1 555 000 1111\",\"+15550001112\"],"
-                                  "\"webhooks\":{\"onBatchFailed\":\"https://x.example/f\"}}"),
+                                  "\"webhooks\":{\"onBatchFailed\":\"https://x.example/f\","
+                                  "\"onCallAttempt\":\"https://x.example/a\"}}"),
                      0);
     assert_int_equal(options.max_concurrent_calls, 10000);
     assert_int_equal(options.retry.on_unknown, ON_UNKNOWN_HOLD);
@@ -142,6 +144,7 @@ static void test_every_other_option_is_read(void **state)
     assert_int_equal(options.n_caller_ids, 2);
     assert_int_equal(options.caller_ids[1], 15550001112);
     assert_string_equal(options.on_batch_failed, "https://x.example/f");
+    assert_string_equal(options.on_call_attempt, "https://x.example/a");
 }
 
 static void test_a_failed_attempt_waits_as_after_no_answer_unless_told_otherwise(void **state)
@@ -246,8 +249,11 @@ static void test_one_thing_wrong_is_told_by_path_and_code(void **state)
          "options.expiresAt", FAULT_EXPIRY_EARLY},
         {"{\"expiresAt\":\"2036-01-01T00:00:00Z\"}", "options.expiresAt", FAULT_RANGE},
         {"{\"expiresAt\":\"2025-11-16T09:00:00\",\"timezone\":\"Mars/Base\"}", "options.timezone", FAULT_TIMEZONE},
-        {"{\"webhooks\":{\"onCallAttempt\":\"https://x.example/\"}}", "options.webhooks.onCallAttempt",
-         FAULT_UNKNOWN_FIELD},
+        {"{\"webhooks\":{\"onCallAttempt\":7}}", "options.webhooks.onCallAttempt", FAULT_TYPE},
+        {"{\"webhooks\":{\"onCallAttempt\":\"x.example\"}}", "options.webhooks.onCallAttempt", FAULT_URL},
+        {"{\"webhooks\":{\"onCallAttempt\":\"https://[::1]/\"}}", "options.webhooks.onCallAttempt",
+         FAULT_URL_REFUSED},
+        {"{\"webhooks\":{\"onAttempt\":\"https://x.example/\"}}", "options.webhooks.onAttempt", FAULT_UNKNOWN_FIELD},
         {"{\"webhooks\":{\"onEvent\":\"https://x.example/\"}}", "options.webhooks.onEvent", FAULT_UNKNOWN_FIELD},
         {"{\"retryStrategy\":null}", "options.retryStrategy", FAULT_TYPE},
         {"{\"webhooks\":[]}", "options.webhooks", FAULT_TYPE},
@@ -417,7 +423,8 @@ static void test_what_is_written_reads_the_same(void **state)
         "{}",
         "{\"priority\":7,\"maxConcurrentCalls\":3,\"scheduledStartTime\":\"2025-11-16T09:00:00\",\"timezone\":"
         "\"Asia/Kolkata\",\"retryStrategy\":{\"voicemailDelay\":2000},\"webhooks\":{\"onBatchComplete\":"
-        "\"https://x.example/a\",\"onCallComplete\":\"https://x.example/b\",\"onBatchFailed\":\"https://x.example/c\"},"
+        "\"https://x.example/a\",\"onCallComplete\":\"https://x.example/b\",\"onBatchFailed\":\"https://x.example/c\","
+        "\"onCallAttempt\":\"https://x.example/d\"},"
         "\"tags\":[\"\xC3\xBC\"],\"callerIds\":[\"+15550001111\"],\"onUnknown\":\"hold\",\"trunk\":\"spare\"}",
     };
     (void)state;

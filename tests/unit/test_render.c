@@ -117,6 +117,30 @@ static void test_call_completed_is_flat_and_carries_call_data(void **state)
         "\"summary\":\"Said \\\"yes\\\".\",\"metricJson\":{}}}");
 }
 
+static void test_an_attempt_tells_whether_another_follows_and_when(void **state)
+{
+    struct fixture *f = *state;
+    f->event.ref.type = EVENT_CALL_ATTEMPT;
+    f->event.call.state.state = CALL_STATE_DUE;
+    f->event.call.state.outcome = OUTCOME_BUSY;
+    f->event.call.state.next_ms = 1760000482000;
+    cJSON *tree = rendered(f);
+    assert_member(tree, "event", "\"call.attempt\"");
+    assert_member(tree, "outcome", "\"BUSY\"");
+    assert_member(tree, "attempt", "2");
+    assert_member(tree, "willRetry", "true");
+    assert_member(tree, "nextAttemptAt", "\"2025-10-09T09:01:22.000Z\"");
+    assert_member(tree, "seq", "9");
+    cJSON_Delete(tree);
+
+    f->event.call.state.state = CALL_STATE_FINAL;
+    tree = rendered(f);
+    assert_member(tree, "willRetry", "false");
+    assert_member(tree, "nextAttemptAt", "null");
+    assert_non_null(cJSON_GetObjectItemCaseSensitive(tree, "callData"));
+    cJSON_Delete(tree);
+}
+
 static void test_what_a_call_does_not_have_is_null_or_empty(void **state)
 {
     struct fixture *f = *state;
@@ -312,6 +336,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_call_completed_is_flat_and_carries_call_data),
+        CASE(test_an_attempt_tells_whether_another_follows_and_when),
         CASE(test_what_a_call_does_not_have_is_null_or_empty),
         CASE(test_the_length_of_a_completed_call_may_be_unknown),
         CASE(test_success_is_what_the_analysis_says_and_else_the_outcome),

@@ -2,7 +2,8 @@
 -- @include states.lua
 -- Batches as a script sees them: loaded once, changed in memory, written back by batches_flush(). A script that returns
 -- without it has changed nothing of a batch's own hash.
-local BATCH_TEXTS = { 'state', 'tenant', 'trunk', 'on_call_complete', 'on_batch_complete', 'on_batch_failed', 'sealed', 'hours' }
+local BATCH_TEXTS = { 'state', 'tenant', 'trunk', 'on_call_complete', 'on_call_attempt', 'on_batch_complete',
+  'on_batch_failed', 'sealed', 'hours' }
 local BATCH_NUMBERS = {
   'priority', 'cps', 'interval_us', 'max_concurrent', 'start_ms', 'started_ms', 'completed_ms', 'total', 'cursor',
   'tat_us', 'due', 'claimed', 'live', 'ended', 'succeeded', 'failed', 'cancelled', 'attempts', 'dials', 'seq', 'ring_s',
@@ -102,10 +103,19 @@ local function event_shard(tenant)
   return hash % 16
 end
 
--- Writes an event beside the state it tells of (promise 5: they are one fact). The id is derived, so that the same event
--- written again after a rollback keeps it; it holds no dot.
+-- The batch's URL for each type of event.
+local EVENT_HOOKS = { ['call.completed'] = 'on_call_complete', ['call.attempt'] = 'on_call_attempt',
+  ['batch.completed'] = 'on_batch_complete', ['batch.failed'] = 'on_batch_failed' }
+
+-- Writes an event beside the state it tells of (promise 5: they are one fact), where somebody wants it: `subject` is what
+-- it is about within the batch ("" for the batch itself). The id is derived, so that the same event written again after a
+-- rollback keeps it; it holds no dot.
 local events_written = false
-local function event_write(batch, type_name, id, fields)
+local function event_write(batch, type_name, subject, fields)
+  if not batch[EVENT_HOOKS[type_name]] then
+    return
+  end
+  local id = 'evt_' .. batch.id .. '-' .. subject .. type_name:gsub('%.', '_')
   batch.seq = batch.seq + 1
   redis.call('XADD', P .. 'events:' .. event_shard(batch.tenant), '*', 'id', id, 'type', type_name, 'tenant', batch.tenant,
     'batch', batch.id, 'at', fmt(NOW_MS), 'seq', fmt(batch.seq), unpack(fields))
@@ -158,7 +168,7 @@ local function batch_check_end(batch)
   redis.call('ZREM', KEY_EXPIRIES, batch.id)
   redis.call('ZREM', KEY_HOURS, batch.id)
   redis.call('ZADD', KEY_PURGE, NOW_MS, 'seen/' .. batch.id)
-  if batch.state == 'completed' and batch.on_batch_complete then
-    event_write(batch, 'batch.completed', 'evt_' .. batch.id .. '-batch_completed', {})
+  if batch.state == 'completed' then
+    event_write(batch, 'batch.completed', '', {})
   end
 end

@@ -26,7 +26,7 @@ local function call_read(batch, ordinal)
   return call
 end
 
-local function call_write(batch, call)
+local function call_text(call)
   local parts = {}
   for _, field in ipairs(CALL_FIELDS) do
     local value = call[field]
@@ -34,7 +34,11 @@ local function call_write(batch, call)
       parts[#parts + 1] = field .. '=' .. (type(value) == 'number' and fmt(value) or value)
     end
   end
-  redis.call('HSET', key_bucket(batch.id, 'state', call.ordinal), fmt(call.ordinal), table.concat(parts, ' '))
+  return table.concat(parts, ' ')
+end
+
+local function call_write(batch, call)
+  redis.call('HSET', key_bucket(batch.id, 'state', call.ordinal), fmt(call.ordinal), call_text(call))
 end
 
 -- The only writer of a call's phase; keeps the batch's counters in step.
@@ -230,17 +234,31 @@ end
 
 -- ---- endings ----
 
--- The contact's last word: counted, told, and the batch ended where it was the last. `call.x` is its outcome.
-local function call_finalize(batch, call, is_told)
+-- What is told of a call: `call.a` is the attempt that it ends with.
+local function call_tell(batch, call, type_name, fields)
+  event_write(batch, type_name, fmt(call.ordinal) .. '-' .. fmt(call.a) .. '-',
+    { 'call', fmt(call.ordinal), 'attempt', fmt(call.a), unpack(fields) })
+end
+
+-- A charged attempt has its outcome. The event keeps the state as it is now, with what follows: the next attempt may have
+-- overwritten it before a notifier reads.
+local function attempt_tell(batch, call)
+  call_tell(batch, call, 'call.attempt', { 'state', call_text(call) })
+end
+
+-- The contact's last word: counted, told, and the batch ended where it was the last. `call.x` is its outcome. `told`:
+-- "attempt" where its last attempt has its outcome only now, "contact" where that was told before, nil where there was none.
+local function call_finalize(batch, call, told)
   for _, field in ipairs({ 'w', 'q', 'h', 'n', 'z', 'm', 'k', 'y', 'f' }) do
     call[field] = nil
   end
   call_move(batch, call, 'finish')
   call_write(batch, call)
-  if is_told and batch.on_call_complete then
-    event_write(batch, 'call.completed',
-      'evt_' .. batch.id .. '-' .. fmt(call.ordinal) .. '-' .. fmt(call.a) .. '-call_completed',
-      { 'call', fmt(call.ordinal), 'attempt', fmt(call.a) })
+  if told == 'attempt' then
+    attempt_tell(batch, call)
+  end
+  if told then
+    call_tell(batch, call, 'call.completed', {})
   end
   batch_check_end(batch)
 end
