@@ -87,8 +87,8 @@ static enum http_fail fail_of(int err)
     return err == ERR_INVALID ? HTTP_FAIL_URL : HTTP_FAIL_LOCAL;
 }
 
-static int send_request(struct delivery *d, const struct deliver_content *content, const char *signature,
-                        int64_t timestamp_s)
+static int send_request(struct delivery *d, const struct deliver_content *content, const char *webhook_id,
+                        const char *signature, int64_t timestamp_s)
 {
     struct notifier *n = d->cell->notifier;
     char timestamp[TIMESTAMP_TEXT];
@@ -96,7 +96,7 @@ static int send_request(struct delivery *d, const struct deliver_content *conten
     const struct http_header headers[] = {
         {"content-type", "application/json"},
         {"user-agent", "Carillon/" CARILLON_VERSION},
-        {"webhook-id", d->event},
+        {"webhook-id", webhook_id},
         {"webhook-timestamp", timestamp},
         {"webhook-signature", signature},
     };
@@ -121,6 +121,7 @@ void deliver_start(struct delivery *d, const struct deliver_content *content)
 {
     struct notifier *n = d->cell->notifier;
     int64_t timestamp_s = clock_wall_ms() / 1000;
+    char webhook_id[EVENT_DELIVERY_ID_LEN + 1];
     struct buf signature;
     d->began_us = clock_mono_us();
     if (content->n_keys == 0) {
@@ -136,11 +137,12 @@ void deliver_start(struct delivery *d, const struct deliver_content *content)
         fail_unsent(d, fail);
         return;
     }
+    (void)snprintf(webhook_id, sizeof webhook_id, "%.*s", (int)event_id_len(d->event), d->event);
     buf_init(&signature, SIGNATURE_MAX);
-    int err = sign_webhook(content->keys, content->n_keys, d->event, timestamp_s, content->body.data, content->body.len,
-                           &signature);
+    int err = sign_webhook(content->keys, content->n_keys, webhook_id, timestamp_s, content->body.data,
+                           content->body.len, &signature);
     if (!err)
-        err = send_request(d, content, buf_str(&signature), timestamp_s);
+        err = send_request(d, content, webhook_id, buf_str(&signature), timestamp_s);
     buf_free(&signature);
     if (err)
         fail_unsent(d, fail_of(err));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "notifier/expand.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/log.h"
@@ -15,11 +16,18 @@ enum { READ_MORE, READ_MADE, READ_ITEMS };
 enum { EXPAND_NOW, EXPAND_DUE, EXPAND_DROPPED, EXPAND_CODES };
 enum { CODE_NO_ENDPOINT = -1, CODE_KNOWN = 0, CODE_QUEUED = 1, CODE_SKIPPED = 2 };
 
-/* The call that is being put together: what its arguments borrow. */
+/* What the arguments of one delivery borrow. */
+struct item {
+    char id[EVENT_DELIVERY_ID_LEN + 1];
+    char endpoint[ENDPOINT_ID_LEN + 1];
+};
+
+/* The call that is being put together. */
 struct expansion {
-    size_t n;
-    char endpoints[LIMIT_EVENTS_READ][ENDPOINT_ID_LEN + 1];
-    char *bodies[LIMIT_EVENTS_READ];
+    size_t n; /* events */
+    char *bodies[LIMIT_EVENTS_READ]; /* NULL: skipped */
+    size_t n_items;
+    struct item items[HOOK_TARGETS * LIMIT_EVENTS_READ];
 };
 
 static void end_reading(struct cell *cell)
@@ -86,7 +94,6 @@ static void add_head(struct script_args *args, const struct hook_entry *entry, c
     add_text(args, entry->shard);
     add_text(args, entry->stream_id);
     script_args_str(args, verdict);
-    add_text(args, entry->event_id);
 }
 
 /* An event that can never become a delivery is acknowledged: it would only be read again and again. */
@@ -97,14 +104,31 @@ static void add_skip(struct cell *cell, struct expansion *x, const struct hook_e
               log_strn("event_id", entry->event_id.data ? entry->event_id.data : "", entry->event_id.len),
               log_strn("entry", entry->stream_id.data, entry->stream_id.len));
     add_head(args, entry, "skip");
+    add_text(args, entry->event_id);
     for (int i = 0; i < 4; i++)
         script_args_str(args, "");
     x->n++;
 }
 
-static int add_delivery(struct cell *cell, struct expansion *x, const struct hook_entry *entry)
+/* The first of an event's deliveries bears its id, another the mark behind it. */
+static void add_delivery(struct script_args *args, struct expansion *x, const struct hook_entry *entry, size_t i,
+                         size_t body_len)
 {
-    struct script_args *args = &cell->notifier->args;
+    const struct hook_target *target = &entry->targets[i];
+    struct item *item = &x->items[x->n_items++];
+    (void)snprintf(item->id, sizeof item->id, "%.*s%s", (int)entry->event_id.len, entry->event_id.data,
+                   i == 0 ? "" : EVENT_DELIVERY_MARK);
+    g_strlcpy(item->endpoint, target->endpoint_id, sizeof item->endpoint);
+    add_head(args, entry, "deliver");
+    script_args_str(args, item->id);
+    script_args_str(args, item->endpoint);
+    script_args_str(args, event_type_name(entry->event.ref.type));
+    add_text(args, target->url);
+    script_args_mem(args, x->bodies[x->n], body_len);
+}
+
+static int add_event(struct cell *cell, struct expansion *x, const struct hook_entry *entry)
+{
     struct buf body;
     size_t body_len;
     buf_init(&body, RENDER_BUF_BYTES);
@@ -114,12 +138,8 @@ static int add_delivery(struct cell *cell, struct expansion *x, const struct hoo
     buf_free(&body);
     if (err)
         return err;
-    g_strlcpy(x->endpoints[x->n], entry->endpoint_id, sizeof x->endpoints[0]);
-    add_head(args, entry, "deliver");
-    script_args_str(args, x->endpoints[x->n]);
-    script_args_str(args, event_type_name(entry->event.ref.type));
-    add_text(args, entry->url);
-    script_args_mem(args, x->bodies[x->n], body_len);
+    for (size_t i = 0; i < entry->n_targets; i++)
+        add_delivery(&cell->notifier->args, x, entry, i, body_len);
     x->n++;
     return 0;
 }
@@ -131,7 +151,7 @@ static void add_item(struct cell *cell, struct expansion *x, const struct redisR
     const char *why = "its body cannot be rendered";
     int err = hook_entry_read(item, &n->contact, &entry, &why);
     if (!err) {
-        err = add_delivery(cell, x, &entry);
+        err = add_event(cell, x, &entry);
         if (err && err != ERR_NOMEM)
             metric_add(n->stats.faults[STATS_FAULT_RENDER], 1);
     }
@@ -146,7 +166,7 @@ static void add_item(struct cell *cell, struct expansion *x, const struct redisR
 static int queue_items(struct cell *cell, const struct redisReply *items)
 {
     struct notifier *n = cell->notifier;
-    struct expansion x = {.n = 0};
+    struct expansion x = {.n = 0, .n_items = 0};
     script_args_clear(&n->args);
     script_args_i64(&n->args, LIMIT_DELIVERED_KEEP_MS);
     script_args_i64(&n->args, LIMIT_DEAD_KEEP_MS);

@@ -18,6 +18,7 @@ enum {
     BATCH_ON_CALL_ATTEMPT,
     BATCH_ON_BATCH_COMPLETE,
     BATCH_ON_BATCH_FAILED,
+    BATCH_ON_EVENT,
     BATCH_CREATED_MS,
     BATCH_STARTED_MS,
     BATCH_COMPLETED_MS,
@@ -76,9 +77,11 @@ static int read_fields(const struct redisReply *fields, struct hook_entry *e, co
     e->event.seq = count_of(reply_field(fields, "seq"));
     e->event.error = text_of(reply_field(fields, "error"));
     e->event.code = text_of(reply_field(fields, "code"));
+    e->event.reason = text_of(reply_field(fields, "reason"));
     return 0;
 }
 
+/* Where the URL for events of that type alone is; BATCH_COUNT: nowhere. */
 static size_t url_place(enum event_type type)
 {
     switch (type) {
@@ -86,6 +89,10 @@ static size_t url_place(enum event_type type)
         return BATCH_ON_CALL_COMPLETE;
     case EVENT_CALL_ATTEMPT:
         return BATCH_ON_CALL_ATTEMPT;
+    case EVENT_BATCH_STARTED:
+    case EVENT_BATCH_PAUSED:
+    case EVENT_BATCH_CANCELLED:
+        return BATCH_COUNT;
     case EVENT_BATCH_COMPLETED:
         return BATCH_ON_BATCH_COMPLETE;
     case EVENT_BATCH_FAILED:
@@ -94,16 +101,35 @@ static size_t url_place(enum event_type type)
     return BATCH_COUNT;
 }
 
-static int read_batch(const struct redisReply *batch, struct hook_entry *e, const char **ret_why)
+/* Adds `text` where it is a URL and no target yet: a URL gets an event once, whatever it was named for. */
+static int add_target(struct hook_entry *e, struct render_text text, const char **ret_why)
 {
     struct webhook_url url;
+    struct hook_target *target = &e->targets[e->n_targets];
+    if (!text.data ||
+        (e->n_targets > 0 && target[-1].url.len == text.len && memcmp(target[-1].url.data, text.data, text.len) == 0))
+        return 0;
+    if (webhook_url_parse(text.data, text.len, &url, NULL) < 0)
+        return invalid(ret_why, "its batch's URL does not read");
+    target->url = text;
+    e->n_targets++;
+    return endpoint_id_make(e->tenant, url.origin, target->endpoint_id);
+}
+
+static int read_targets(const struct redisReply *batch, struct hook_entry *e, const char **ret_why)
+{
+    int err = add_target(e, text_of(reply_at(batch, url_place(e->event.ref.type))), ret_why);
+    if (!err)
+        err = add_target(e, text_of(reply_at(batch, BATCH_ON_EVENT)), ret_why);
+    if (!err && e->n_targets == 0)
+        err = invalid(ret_why, "its batch has no URL for it");
+    return err;
+}
+
+static int read_batch(const struct redisReply *batch, struct hook_entry *e, const char **ret_why)
+{
     if (reply_len(batch) != BATCH_COUNT)
         return invalid(ret_why, "its batch is gone");
-    e->url = text_of(reply_at(batch, url_place(e->event.ref.type)));
-    if (!e->url.data)
-        return invalid(ret_why, "its batch has no URL for it");
-    if (webhook_url_parse(e->url.data, e->url.len, &url, NULL) < 0)
-        return invalid(ret_why, "its batch's URL does not read");
     e->event.batch = (struct render_batch){
         .agent_id = text_of(reply_at(batch, BATCH_AGENT_ID)),
         .user_id = text_of(reply_at(batch, BATCH_USER_ID)),
@@ -115,7 +141,7 @@ static int read_batch(const struct redisReply *batch, struct hook_entry *e, cons
                        .succeeded = count_of(reply_at(batch, BATCH_SUCCEEDED)),
                        .failed = count_of(reply_at(batch, BATCH_FAILED))},
     };
-    return endpoint_id_make(e->tenant, url.origin, e->endpoint_id);
+    return read_targets(batch, e, ret_why);
 }
 
 static enum render_success success_of(struct render_text text)

@@ -14,14 +14,23 @@
 
 struct redisReply;
 
+#define HOOK_TARGETS 2
+
+/* Where an event goes. */
+struct hook_target {
+    struct render_text url;
+    char endpoint_id[ENDPOINT_ID_LEN + 1];
+};
+
 /* Texts are borrowed from the reply and, for the contact, from what was given to hook_entry_read(). */
 struct hook_entry {
     struct render_text shard; /* as it is passed on to the scripts */
     struct render_text stream_id;
     struct render_text event_id;
     const char *tenant;
-    struct render_text url; /* where the batch wants this type of event */
-    char endpoint_id[ENDPOINT_ID_LEN + 1];
+    /* The batch's URL for this type of event, and the one for all events where that is another. */
+    struct hook_target targets[HOOK_TARGETS];
+    size_t n_targets;
     struct render_event event;
 };
 

@@ -46,7 +46,7 @@ struct delivery {
     struct cell *cell;
     char shard[NOTIFIER_SHARD_LEN + 1];
     char endpoint[ENDPOINT_ID_LEN + 1];
-    char event[EVENT_ID_LEN + 1];
+    char event[EVENT_DELIVERY_ID_LEN + 1]; /* the delivery's id */
     int32_t attempt; /* from 1 */
     bool is_call_event;
     struct egress_rule rule;

@@ -135,7 +135,7 @@ static bool add_call(cJSON *body, const struct render_event *e, const char *call
            add_call_data(body, e, call_id, phone, summary);
 }
 
-/* ---- batch.completed, batch.failed ---- */
+/* ---- events of a batch ---- */
 
 static bool add_batch_head(cJSON *body, const struct render_event *e)
 {
@@ -143,6 +143,19 @@ static bool add_batch_head(cJSON *body, const struct render_event *e)
            add_text(body, "userId", e->batch.user_id);
 }
 
+static bool add_batch_started(cJSON *body, const struct render_event *e)
+{
+    return add_batch_head(body, e) && add_instant(body, "timestamp", e->at_ms) && add_tags(body, &e->batch) &&
+           json_add_i64(body, "seq", e->seq);
+}
+
+static bool add_batch_paused(cJSON *body, const struct render_event *e)
+{
+    return add_batch_head(body, e) && add_text(body, "reason", e->reason) &&
+           add_instant(body, "timestamp", e->at_ms) && add_tags(body, &e->batch) && json_add_i64(body, "seq", e->seq);
+}
+
+/* Of a cancelled one too: what came of it until then. */
 static bool add_batch_completed(cJSON *body, const struct render_event *e)
 {
     if (!add_batch_head(body, e) || batch_statistics_add_json(&e->batch.statistics, body, "statistics") < 0)
@@ -170,6 +183,11 @@ static bool add_members(cJSON *body, const struct render_event *e, const char *c
     case EVENT_CALL_COMPLETED:
     case EVENT_CALL_ATTEMPT:
         return add_call(body, e, call_id, summary);
+    case EVENT_BATCH_STARTED:
+        return add_batch_started(body, e);
+    case EVENT_BATCH_PAUSED:
+        return add_batch_paused(body, e);
+    case EVENT_BATCH_CANCELLED:
     case EVENT_BATCH_COMPLETED:
         return add_batch_completed(body, e);
     case EVENT_BATCH_FAILED:

@@ -52,6 +52,7 @@ struct render_event {
     struct render_call call; /* of a call's event */
     struct render_text error; /* of batch.failed */
     struct render_text code;
+    struct render_text reason; /* of batch.paused */
 };
 
 /* What `body` must be able to take: a body before its summary is cut, with every byte of it escaped. */

@@ -11,7 +11,7 @@
 
 #include "common/redis/redis.h"
 
-#define SCRIPT_ARGS_MAX 768 /* above the longest call: a claim that lists every busy endpoint */
+#define SCRIPT_ARGS_MAX 1100 /* above the longest call: an expansion in which every event goes to two URLs */
 
 struct script_args {
     size_t n;

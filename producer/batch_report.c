@@ -86,6 +86,7 @@ static void read_texts(struct batch_report *r, const struct redisReply *hash, in
     r->on_call_attempt = text_field(hash, "on_call_attempt", err);
     r->on_batch_complete = text_field(hash, "on_batch_complete", err);
     r->on_batch_failed = text_field(hash, "on_batch_failed", err);
+    r->on_event = text_field(hash, "on_event", err);
 }
 
 static void read_numbers(struct batch_report *r, const struct redisReply *hash, int *err)
@@ -221,13 +222,14 @@ static bool add_timestamps(const struct batch_report *r, cJSON *object)
 
 static bool add_webhooks(const struct batch_report *r, cJSON *object)
 {
-    if (!r->on_batch_complete && !r->on_call_complete && !r->on_call_attempt && !r->on_batch_failed)
+    if (!r->on_batch_complete && !r->on_call_complete && !r->on_call_attempt && !r->on_batch_failed && !r->on_event)
         return cJSON_AddNullToObject(object, "webhooks") != NULL;
     cJSON *webhooks = cJSON_AddObjectToObject(object, "webhooks");
     return webhooks && (!r->on_batch_complete || json_add_str(webhooks, "onBatchComplete", r->on_batch_complete)) &&
            (!r->on_call_complete || json_add_str(webhooks, "onCallComplete", r->on_call_complete)) &&
            (!r->on_call_attempt || json_add_str(webhooks, "onCallAttempt", r->on_call_attempt)) &&
-           (!r->on_batch_failed || json_add_str(webhooks, "onBatchFailed", r->on_batch_failed));
+           (!r->on_batch_failed || json_add_str(webhooks, "onBatchFailed", r->on_batch_failed)) &&
+           (!r->on_event || json_add_str(webhooks, "onEvent", r->on_event));
 }
 
 static cJSON *whole_or_nothing(cJSON *object, bool is_whole)

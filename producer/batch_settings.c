@@ -164,6 +164,7 @@ int batch_settings_make(const struct batch_options *o, const char *agent_id, con
     put(&w, "on_call_attempt", o->on_call_attempt);
     put(&w, "on_batch_complete", o->on_batch_complete);
     put(&w, "on_batch_failed", o->on_batch_failed);
+    put(&w, "on_event", o->on_event);
     put_list(&w, "tags", (const char *const *)o->tags, o->n_tags);
     put_i64(&w, "seen_shards", batch_settings_seen_shards(contacts));
     if (w.err) {

@@ -18,7 +18,7 @@
 /* After an interruption: how often to look whether it can go on, and for how long without any progress. */
 #define AGAIN_US 200000
 #define GIVE_UP_US 10000000
-#define URLS 4
+#define URLS 5
 
 enum step { STEP_CREATE, STEP_CHUNKS, STEP_ENDPOINTS, STEP_SEAL };
 
@@ -218,6 +218,8 @@ static int make_offers(struct ingest_write *w)
         err = offer(w, o->on_batch_complete);
     if (!err)
         err = offer(w, o->on_batch_failed);
+    if (!err)
+        err = offer(w, o->on_event);
     return err;
 }
 

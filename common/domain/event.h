@@ -17,10 +17,13 @@
 enum event_type {
     EVENT_CALL_COMPLETED, /* a contact's final outcome */
     EVENT_CALL_ATTEMPT, /* the outcome of one charged attempt */
+    EVENT_BATCH_STARTED, /* its first call was begun */
+    EVENT_BATCH_PAUSED,
+    EVENT_BATCH_CANCELLED, /* the end of a cancel */
     EVENT_BATCH_COMPLETED,
     EVENT_BATCH_FAILED,
 };
-#define EVENT_TYPE_COUNT 4
+#define EVENT_TYPE_COUNT 7
 
 #define EVENT_ID_LEN 128
 
@@ -29,16 +32,25 @@ struct event_ref {
     char batch[LIMIT_BATCH_ID_LEN + 1];
     uint64_t ordinal; /* of a call's event; 0 otherwise */
     uint32_t attempt; /* of a call's event: charged attempts; 0 where it never had one */
+    uint32_t nth; /* of batch.paused: which of the batch's pauses, from 1; 0 otherwise */
 };
 
 const char *event_type_name(enum event_type type); /* "call.completed" */
 int event_type_from_name(const char *name, size_t len, enum event_type *ret_type) MUST_CHECK;
 bool event_type_is_call(enum event_type type);
 
-/* "evt_<batch>-<ordinal>-<attempt>-call_completed" or "evt_<batch>-batch_completed". ERR_INVALID where the batch is not
- * an identifier. */
+/* "evt_<batch>-<ordinal>-<attempt>-call_completed", "evt_<batch>-<nth>-batch_paused" or "evt_<batch>-batch_completed".
+ * ERR_INVALID where the batch is not an identifier. */
 int event_id_make(const struct event_ref *ref, char ret_id[EVENT_ID_LEN + 1]) MUST_CHECK;
 /* Reads it back; ERR_INVALID for any other spelling. */
 int event_id_parse(const char *text, size_t len, struct event_ref *ret_ref) MUST_CHECK;
+
+/* A delivery is an event on its way to one URL, and bears the event's id. Where an event has a URL of its own and the
+ * one for all events leads elsewhere, the delivery to the latter has this behind it. Receivers see the event's id alone
+ * (webhook-id). */
+#define EVENT_DELIVERY_MARK "-all"
+#define EVENT_DELIVERY_ID_LEN (EVENT_ID_LEN + sizeof EVENT_DELIVERY_MARK - 1)
+/* How much of a delivery's id is the event's. */
+size_t event_id_len(const char *delivery_id);
 
 #endif

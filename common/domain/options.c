@@ -203,6 +203,11 @@ static void read_on_batch_failed(struct reading *r, const char *path, const cJSO
     read_url(r, path, value, &r->o->on_batch_failed);
 }
 
+static void read_on_event(struct reading *r, const char *path, const cJSON *value)
+{
+    read_url(r, path, value, &r->o->on_event);
+}
+
 static void read_webhooks(struct reading *r, const char *path, const cJSON *value)
 {
     static const struct member members[] = {
@@ -210,6 +215,7 @@ static void read_webhooks(struct reading *r, const char *path, const cJSON *valu
         {"onCallComplete", "options.webhooks.onCallComplete", read_on_call_complete},
         {"onCallAttempt", "options.webhooks.onCallAttempt", read_on_call_attempt},
         {"onBatchFailed", "options.webhooks.onBatchFailed", read_on_batch_failed},
+        {"onEvent", "options.webhooks.onEvent", read_on_event},
     };
     read_members(r, path, value, members, sizeof members / sizeof members[0]);
 }
@@ -498,6 +504,7 @@ void batch_options_free(struct batch_options *o)
     free(o->on_call_complete);
     free(o->on_call_attempt);
     free(o->on_batch_failed);
+    free(o->on_event);
     for (size_t i = 0; i < o->n_tags; i++)
         free(o->tags[i]);
     memset(o, 0, sizeof *o);

@@ -63,6 +63,7 @@ struct batch_options {
     char *on_call_complete;
     char *on_call_attempt;
     char *on_batch_failed;
+    char *on_event; /* for every event */
     char *tags[LIMIT_TAGS]; /* distinct, in the order given */
     size_t n_tags;
     uint64_t caller_ids[LIMIT_CALLER_IDS]; /* digits (phone.h); none: the trunk's */

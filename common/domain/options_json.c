@@ -40,7 +40,8 @@ static bool add_webhooks(const struct batch_options *o, cJSON *object)
     return webhooks && (!o->on_batch_complete || json_add_str(webhooks, "onBatchComplete", o->on_batch_complete)) &&
            (!o->on_call_complete || json_add_str(webhooks, "onCallComplete", o->on_call_complete)) &&
            (!o->on_call_attempt || json_add_str(webhooks, "onCallAttempt", o->on_call_attempt)) &&
-           (!o->on_batch_failed || json_add_str(webhooks, "onBatchFailed", o->on_batch_failed));
+           (!o->on_batch_failed || json_add_str(webhooks, "onBatchFailed", o->on_batch_failed)) &&
+           (!o->on_event || json_add_str(webhooks, "onEvent", o->on_event));
 }
 
 static bool append_str(cJSON *list, const char *text)

@@ -31,7 +31,10 @@ local function pause()
   if not batch_move(batch, 'pause') then
     return false
   end
-  redis.call('HSET', key_batch(id), 'reason', ARGV[4] or 'user', 'paused_ms', fmt(NOW_MS))
+  local reason = ARGV[4] or 'user'
+  redis.call('HSET', key_batch(id), 'reason', reason, 'paused_ms', fmt(NOW_MS))
+  batch.pauses = batch.pauses + 1
+  event_write(batch, 'batch.paused', fmt(batch.pauses) .. '-', { 'reason', reason })
   touch_lane(batch)
   return true
 end

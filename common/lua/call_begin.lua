@@ -134,10 +134,7 @@ local function begin(batch, call, member, begin_us, life_ms, caller)
     'w=' .. worker }, ' '))
   redis.call('ZREM', KEY_CLAIMED, member .. '/' .. worker)
   batch.attempts = batch.attempts + 1
-  if batch.state == 'pending' then
-    batch_move(batch, 'begin')
-    batch.started_ms = batch.started_ms or NOW_MS
-  end
+  batch_note_begun(batch)
 end
 
 local function begin_one(batch_id, ordinal, dial, life_ms, caller)

@@ -78,16 +78,6 @@ local function leave(batch, call, was)
   end
 end
 
-local function note_begun(batch)
-  if batch.state == 'scheduled' then
-    batch_move(batch, 'start')
-  end
-  if batch.state == 'pending' then
-    batch_move(batch, 'begin')
-    batch.started_ms = batch.started_ms or NOW_MS
-  end
-end
-
 local function restore(batch, call, dial)
   local was = { phase = call.phase, member = call_member(batch, call), owner = call.w or '' }
   if call.is_fresh and call.ordinal >= batch.cursor then
@@ -113,7 +103,10 @@ local function restore(batch, call, dial)
   attempt_log(batch, call, table.concat({ 'd=' .. fmt(dial.number), 'a=' .. fmt(dial.attempt), 'q=' .. fmt(call.q),
     'b=' .. fmt(call.q), 'w=' .. worker, 'via=reassert' }, ' '))
   leave(batch, call, was)
-  note_begun(batch)
+  if batch.state == 'scheduled' then
+    batch_move(batch, 'start')
+  end
+  batch_note_begun(batch)
   touch_lane(batch)
 end
 

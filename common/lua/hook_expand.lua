@@ -6,10 +6,11 @@
 -- KEYS[1]  the cell's prefix; further keys are derived from it
 -- ARGV[1-4] keep_delivered_ms, keep_dead_ms, attempt log entries, dead deliveries kept for one endpoint
 -- ARGV[5]  deliveries that may wait for one endpoint
--- ARGV[6+] per event eight: shard, stream id, "deliver" or "skip", event id, endpoint id, type, URL, body. "skip"
---          acknowledges an entry that cannot become a delivery; the four behind the event id are then empty.
+-- ARGV[6+] per delivery eight: shard, stream id, "deliver" or "skip", delivery id (common/domain/event.h), endpoint id,
+--          type, URL, body. An event that goes to two URLs stands here twice. "skip" acknowledges an entry that cannot
+--          become a delivery; the four behind the id are then empty.
 -- Returns  { now ms, ms of the next due endpoint among the shards given or -1, old deliveries dropped to make room,
---           code, ... }, a code per event: 1 queued, 0 known before, 2 skipped, -1 no such endpoint (kept as dead)
+--           code, ... }, a code per delivery: 1 queued, 0 known before, 2 skipped, -1 no such endpoint (kept as dead)
 -- Errors   OOM (Redis's own): nothing was done
 -- Again    an event that was expanded before is acknowledged and changes nothing else.
 -- Bound    O(events), each about ten commands.

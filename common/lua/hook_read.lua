@@ -13,7 +13,8 @@
 -- Returns  { 1 if ARGV[2] cut it short, number of groups made anew,
 --           { { shard, stream id, { field, value, ... }, batch, contact }, ... } }
 --           batch: { agent_id, user_id, tags, on_call_complete, on_call_attempt, on_batch_complete, on_batch_failed,
---           created_ms, started_ms, completed_ms, total, succeeded, failed }, or empty where there is no such batch;
+--           on_event, created_ms, started_ms, completed_ms, total, succeeded, failed }, or empty where there is no such
+--           batch;
 --           contact: { record, extra, state, summary, recording, success } for events of a call, empty otherwise
 -- Errors   OOM (Redis's own): nothing was read
 -- Again    other entries: what was read is not read again, but by ARGV[3].
@@ -70,7 +71,8 @@ local function batch_of(id)
     local key = key_batch(id)
     batches[id] = redis.call('EXISTS', key) == 0 and {}
       or redis.call('HMGET', key, 'agent_id', 'user_id', 'tags', 'on_call_complete', 'on_call_attempt',
-        'on_batch_complete', 'on_batch_failed', 'created_ms', 'started_ms', 'completed_ms', 'total', 'succeeded', 'failed')
+        'on_batch_complete', 'on_batch_failed', 'on_event', 'created_ms', 'started_ms', 'completed_ms', 'total',
+        'succeeded', 'failed')
   end
   return batches[id]
 end

@@ -104,6 +104,40 @@ def test_every_event_of_a_batch_has_its_place_in_the_sequence(make_stack) -> Non
     assert all(delivery.body["summary"] for delivery in delivered if delivery.body["event"] == "call.completed")
 
 
+def test_every_hook_of_a_campaign_gets_its_events_and_one_url_gets_them_all(make_stack) -> None:
+    stack = make_stack(outcomes="completed=50,busy=50")
+    paths: dict[str, list[tuple[str, str]]] = {}
+
+    def keeps(request: Received) -> Answer:
+        paths.setdefault(request.path, []).append((request.json()["event"], request.headers["webhook-id"]))
+        return Answer(200)
+
+    stack.answer = keeps
+    urls = {name: f"{stack.receiver.url}/{name}" for name in ("onCallComplete", "onCallAttempt", "onBatchComplete", "onEvent")}
+    numbers = phone_numbers(12)
+    batch = stack.submit(numbers, maxCallsPerSecond=LIMIT, retryStrategy=SHORT, summaryWait=2, webhooks=urls)
+    stack.wait_for_batch(batch)
+    fields = stack.redis.client().hmget(f"carillon:{{c0}}:batch:{batch}", "seq", "attempts")
+    written, charged = (int(field) for field in fields)
+    assert written == 1 + charged + len(numbers) + 1 and charged > len(numbers)
+
+    def all_came() -> bool:
+        own = sum(len(set(paths.get(f"/{name}", ()))) for name in urls if name != "onEvent")
+        return len(set(paths.get("/onEvent", ()))) == written and own == written - 1
+
+    wait_until(all_came, 30.0, "every event came to the URL for all and, but the start, to its own")
+    for name, kind in (("onCallComplete", "call.completed"), ("onCallAttempt", "call.attempt"), ("onBatchComplete", "batch.completed")):
+        assert set(paths[f"/{name}"]) == {seen for seen in paths["/onEvent"] if seen[0] == kind}
+    bodies = {delivery.webhook_id: delivery.body for delivery in list(stack.deliveries)}
+    assert sorted(body["seq"] for body in bodies.values()) == list(range(1, written + 1))
+    last = {body["callId"]: body for body in bodies.values() if body["event"] == "call.completed"}
+    for attempt in (body for body in bodies.values() if body["event"] == "call.attempt"):
+        is_last = attempt["attempt"] == last[attempt["callId"]]["attempts"]
+        assert attempt["willRetry"] is not is_last and (attempt["nextAttemptAt"] is None) is is_last
+        assert attempt["outcome"] == last[attempt["callId"]]["outcome"] if is_last else attempt["outcome"] == "BUSY"
+    assert_sound(judged(stack, batch, numbers))
+
+
 def test_a_webhook_that_fails_is_sent_again_with_the_same_id_and_verifies_each_time(make_stack) -> None:
     stack = make_stack(outcomes="completed=100")
     seen: set[str] = set()

@@ -81,7 +81,7 @@ class FullRun:
             {"id": f"c{i}", "phoneNumber": number, "name": f"Contact {i}", "metadata": {"note": "x" * (900 * (i % 2))}}
             for i, number in enumerate(numbers)
         ]
-        hooks = {name: f"{url}/{name}" for name in ("onCallComplete", "onCallAttempt", "onBatchComplete", "onBatchFailed")}
+        hooks = {name: f"{url}/{name}" for name in ("onCallComplete", "onCallAttempt", "onBatchComplete", "onBatchFailed", "onEvent")}
         options = {"webhooks": hooks, "retryStrategy": SHORT, "summaryWait": 5, **options}
         body = {"agentId": "agent_123", "contacts": contacts, "options": options}
         answer = self.stack.api("POST", "/api/v1/batch", body, self.keys.get(tenant, ""))

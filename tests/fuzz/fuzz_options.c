@@ -61,6 +61,7 @@ static void check_ranges(const struct batch_options *o)
     check_url(o->on_call_attempt);
     check_url(o->on_batch_complete);
     check_url(o->on_batch_failed);
+    check_url(o->on_event);
     for (size_t i = 0; i < o->n_tags; i++)
         demand(utf8_is_valid(o->tags[i], strlen(o->tags[i])) &&
                utf8_count(o->tags[i], strlen(o->tags[i])) <= LIMIT_TAG_LEN);

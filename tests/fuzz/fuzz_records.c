@@ -232,7 +232,10 @@ static void read_event(const struct redisReply *reply)
     int rc = hook_entry_read(reply, &contact, &entry, &why);
     demand(rc == 0 || rc == ERR_PROTOCOL || (rc == ERR_INVALID && why != NULL && entry.stream_id.data != NULL));
     if (rc == 0) {
-        demand(ident_is_valid(entry.tenant, strlen(entry.tenant), LIMIT_ID_LEN) && entry.url.len <= LIMIT_URL_LEN);
+        demand(ident_is_valid(entry.tenant, strlen(entry.tenant), LIMIT_ID_LEN));
+        demand(entry.n_targets >= 1 && entry.n_targets <= HOOK_TARGETS);
+        for (size_t i = 0; i < entry.n_targets; i++)
+            demand(entry.targets[i].url.len <= LIMIT_URL_LEN && entry.targets[i].endpoint_id[0] != '\0');
         rc = render_body(&entry.event, &body);
         demand(rc == 0 || rc == ERR_INVALID || rc == ERR_TOO_LARGE);
     }

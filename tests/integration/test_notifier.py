@@ -237,6 +237,81 @@ def test_attempts_are_told_as_they_ended_also_by_a_notifier_that_comes_late(worl
     }  # fmt: skip
 
 
+def test_an_event_goes_once_to_each_url_that_wants_it_under_one_id_and_in_the_same_bytes(world: World) -> None:
+    with HttpReceiver() as other:
+        world.batch("batch_c0_1")
+        world.endpoint(url=other.url)
+        world.db.hset(world.key("batch:batch_c0_1"), "on_event", f"{other.url}/all")
+        world.notifier()
+        event = world.call_event("batch_c0_1", 7)
+        (own,), (all_,) = world.receiver.wait_for(1), other.wait_for(1)
+        assert (own.path, all_.path) == ("/hook", "/all")
+        assert own.headers["webhook-id"] == all_.headers["webhook-id"] == event
+        assert own.body == all_.body
+        assert world.is_verified(own)
+        assert world.is_verified(all_, secret=world.secrets[hooks.endpoint_id(TENANT, other.url)])
+        for delivery in (event, f"{event}-all"):
+            assert world.wait_for_state(delivery, "delivered")["attempts"] == "1"
+        assert (len(world.receiver.snapshot()), len(other.snapshot())) == (1, 1)
+
+
+def test_one_of_two_urls_that_fails_does_not_hold_or_repeat_the_other(world: World) -> None:
+    world.receiver.answer = lambda request: Answer(410 if request.path == "/all" else 200)
+    world.batch("batch_c0_1")
+    world.db.hset(world.key("batch:batch_c0_1"), "on_event", f"{world.receiver.url}/all")
+    notifier = world.notifier()
+    event = world.call_event("batch_c0_1", 7)
+    assert world.wait_for_state(f"{event}-all", "dead")["reason"] == "endpoint_gone"
+    world.wait_for_state(event, "delivered")
+    assert world.call_event("batch_c0_1", 7) == event
+    known = 'carillon_webhook_events_total{result="known"}'
+    wait_until(lambda: metric(notifier, known) == 2, 10, "both deliveries are recognised when it is written again")
+    assert sorted(request.path for request in world.receiver.snapshot()) == ["/all", "/hook"]
+
+
+def test_a_url_that_is_named_twice_gets_an_event_once(world: World) -> None:
+    world.batch("batch_c0_1")
+    assert world.db.hget(world.key("batch:batch_c0_1"), "on_event") == f"{world.receiver.url}/hook"
+    world.notifier()
+    event = world.call_event("batch_c0_1", 7)
+    world.wait_for_state(event, "delivered")
+    last = world.announce(hooks.write_event(world.scripts, TENANT, "batch_c0_1", "batch.completed", seq=2))
+    world.wait_for_state(last, "delivered")
+    assert [request.headers["webhook-id"] for request in world.receiver.snapshot()] == [event, last]
+    assert world.delivery(f"{event}-all") == world.delivery(f"{last}-all") == {}
+
+
+def test_a_read_full_of_events_for_two_urls_is_delivered_whole(world: World) -> None:
+    world.batch("batch_c0_1")
+    world.db.hset(world.key("batch:batch_c0_1"), "on_event", f"{world.receiver.url}/all")
+    events = [world.call_event("batch_c0_1", n, seq=n + 1) for n in range(80)]
+    world.notifier()
+    requests = world.receiver.wait_for(160, 30)
+    assert sorted((request.path, request.headers["webhook-id"]) for request in requests) == sorted(
+        (path, event) for path in ("/all", "/hook") for event in events
+    )
+
+
+def test_what_becomes_of_a_batch_goes_to_the_url_for_all_events(world: World) -> None:
+    engine = Engine(world.redis.client())
+    engine.trunk("main")
+    engine.tenant(TENANT)
+    world.endpoint()
+    urls = {"on_call_complete": None, "on_batch_complete": None, "on_event": f"{world.receiver.url}/all"}
+    batch = engine.batch(TENANT, "main", 2, cps=30, agent_id="agent_1", user_id=TENANT, tags='["q4"]', **urls)
+    world.notifier()
+    slot = engine.begin_next(batch)
+    engine.control(batch, TENANT, "pause", "user")
+    engine.control(batch, TENANT, "cancel")
+    engine.finish(slot, duration="12")
+    bodies = sorted((request.json() for request in world.receiver.wait_for(5)), key=lambda body: body["seq"])
+    kinds = ["batch.started", "batch.paused", "call.attempt", "call.completed", "batch.cancelled"]
+    assert [(body["event"], body["seq"]) for body in bodies] == [(kind, n) for n, kind in enumerate(kinds, 1)]
+    assert all((body["batchId"], body["agentId"], body["userId"]) == (batch, "agent_1", TENANT) for body in bodies)
+    assert bodies[1]["reason"] == "user" and bodies[0]["timestamp"] <= bodies[1]["timestamp"]
+    assert bodies[4]["statistics"]["succeeded"] == bodies[4]["statistics"]["failed"] == 1
+
+
 def test_a_failed_delivery_is_tried_again_with_the_same_bytes_and_a_fresh_signature(world: World) -> None:
     world.receiver.answer = in_turn(Answer(500), Answer(200))
     world.batch("batch_c0_1")

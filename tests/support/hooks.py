@@ -53,6 +53,7 @@ def write_batch(scripts: Scripts, batch: str, tenant: str, url: str, **fields: A
         "on_call_attempt": url,
         "on_batch_complete": url,
         "on_batch_failed": url,
+        "on_event": url,
         "created_ms": 1760000000000,
         "started_ms": 1760000001000,
         "completed_ms": 1760000002000,

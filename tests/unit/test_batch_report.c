@@ -76,7 +76,7 @@ static void test_a_completed_batch_as_the_seed_tells_it(void **state)
     (void)state;
     assert_json(status_of("state completed total 3 cursor 3 succeeded 2 failed 1 attempts 4 started_ms 1763283601000 "
                           "completed_ms 1763283673000 on_call_complete https://crm.example/c "
-                          "on_call_attempt https://crm.example/a",
+                          "on_call_attempt https://crm.example/a on_event https://crm.example/e",
                           &pulse, false),
                 "{\"batchId\":\"batch_c0_1\",\"status\":\"completed\",\"priority\":5,"
                 "\"statistics\":{\"total\":3,\"processed\":3,\"succeeded\":2,\"failed\":1,\"pending\":0,"
@@ -85,7 +85,7 @@ static void test_a_completed_batch_as_the_seed_tells_it(void **state)
                 "\"timestamps\":{\"createdAt\":\"2025-11-16T09:00:00.000Z\",\"startedAt\":\"2025-11-16T09:00:01.000Z\","
                 "\"completedAt\":\"2025-11-16T09:01:13.000Z\"},"
                 "\"webhooks\":{\"onCallComplete\":\"https://crm.example/c\","
-                "\"onCallAttempt\":\"https://crm.example/a\"},"
+                "\"onCallAttempt\":\"https://crm.example/a\",\"onEvent\":\"https://crm.example/e\"},"
                 "\"agentId\":\"agent_7\",\"userId\":\"user_456\"}");
 }
 

@@ -85,7 +85,8 @@ static void test_every_option_has_its_field(void **state)
         "\"retryStrategy\":{\"maxAttempts\":2,\"noAnswerDelay\":2000,\"busyDelay\":1000,\"voicemailDelay\":4000,"
         "\"failedDelay\":3000},\"onUnknown\":\"hold\",\"ringTimeout\":20,\"maxCallDuration\":60,\"summaryWait\":5,"
         "\"webhooks\":{\"onCallComplete\":\"https://crm.example/c\",\"onBatchComplete\":\"https://crm.example/b\","
-        "\"onCallAttempt\":\"https://crm.example/a\",\"onBatchFailed\":\"https://crm.example/f\"},\"tags\":[\"Q4\",\"say \\\"hi\\\"\"],"
+        "\"onCallAttempt\":\"https://crm.example/a\",\"onBatchFailed\":\"https://crm.example/f\","
+        "\"onEvent\":\"https://crm.example/e\"},\"tags\":[\"Q4\",\"say \\\"hi\\\"\"],"
         "\"callerIds\":[\"+1 (555) 000-1111\",\"+15550002222\"],\"trunk\":\"second\"}",
         100000);
     assert_string_equal(text, "agent_id=agent 7\n"
@@ -115,6 +116,7 @@ static void test_every_option_has_its_field(void **state)
                               "on_call_attempt=https://crm.example/a\n"
                               "on_batch_complete=https://crm.example/b\n"
                               "on_batch_failed=https://crm.example/f\n"
+                              "on_event=https://crm.example/e\n"
                               "tags=[\"Q4\",\"say \\\"hi\\\"\"]\n"
                               "seen_shards=512\n");
     free(text);

@@ -80,6 +80,7 @@ static void assert_defaults(void)
     assert_null(options.on_batch_complete);
     assert_null(options.on_call_complete);
     assert_null(options.on_call_attempt);
+    assert_null(options.on_event);
     assert_null(options.on_batch_failed);
     assert_int_equal(options.n_tags, 0);
     assert_int_equal(options.n_caller_ids, 0);
@@ -131,7 +132,7 @@ static void test_every_other_option_is_read(void **state)
                                   "\"retryStrategy\":{\"failedDelay\":1000,\"voicemailDelay\":604800000},"
                                   "\"callerIds\":[\"+1 555 000 1111\",\"+15550001112\"],"
                                   "\"webhooks\":{\"onBatchFailed\":\"https://x.example/f\","
-                                  "\"onCallAttempt\":\"https://x.example/a\"}}"),
+                                  "\"onCallAttempt\":\"https://x.example/a\",\"onEvent\":\"https://x.example/e\"}}"),
                      0);
     assert_int_equal(options.max_concurrent_calls, 10000);
     assert_int_equal(options.retry.on_unknown, ON_UNKNOWN_HOLD);
@@ -145,6 +146,7 @@ static void test_every_other_option_is_read(void **state)
     assert_int_equal(options.caller_ids[1], 15550001112);
     assert_string_equal(options.on_batch_failed, "https://x.example/f");
     assert_string_equal(options.on_call_attempt, "https://x.example/a");
+    assert_string_equal(options.on_event, "https://x.example/e");
 }
 
 static void test_a_failed_attempt_waits_as_after_no_answer_unless_told_otherwise(void **state)
@@ -254,7 +256,10 @@ static void test_one_thing_wrong_is_told_by_path_and_code(void **state)
         {"{\"webhooks\":{\"onCallAttempt\":\"https://[::1]/\"}}", "options.webhooks.onCallAttempt",
          FAULT_URL_REFUSED},
         {"{\"webhooks\":{\"onAttempt\":\"https://x.example/\"}}", "options.webhooks.onAttempt", FAULT_UNKNOWN_FIELD},
-        {"{\"webhooks\":{\"onEvent\":\"https://x.example/\"}}", "options.webhooks.onEvent", FAULT_UNKNOWN_FIELD},
+        {"{\"webhooks\":{\"onEvent\":[]}}", "options.webhooks.onEvent", FAULT_TYPE},
+        {"{\"webhooks\":{\"onEvent\":\"\"}}", "options.webhooks.onEvent", FAULT_URL},
+        {"{\"webhooks\":{\"onEvent\":\"https://127.0.0.1/\"}}", "options.webhooks.onEvent", FAULT_URL_REFUSED},
+        {"{\"webhooks\":{\"onEvents\":\"https://x.example/\"}}", "options.webhooks.onEvents", FAULT_UNKNOWN_FIELD},
         {"{\"retryStrategy\":null}", "options.retryStrategy", FAULT_TYPE},
         {"{\"webhooks\":[]}", "options.webhooks", FAULT_TYPE},
         {"{\"webhooks\":{\"onCallComplete\":null}}", "options.webhooks.onCallComplete", FAULT_TYPE},
@@ -424,7 +429,7 @@ static void test_what_is_written_reads_the_same(void **state)
         "{\"priority\":7,\"maxConcurrentCalls\":3,\"scheduledStartTime\":\"2025-11-16T09:00:00\",\"timezone\":"
         "\"Asia/Kolkata\",\"retryStrategy\":{\"voicemailDelay\":2000},\"webhooks\":{\"onBatchComplete\":"
         "\"https://x.example/a\",\"onCallComplete\":\"https://x.example/b\",\"onBatchFailed\":\"https://x.example/c\","
-        "\"onCallAttempt\":\"https://x.example/d\"},"
+        "\"onCallAttempt\":\"https://x.example/d\",\"onEvent\":\"https://x.example/e\"},"
         "\"tags\":[\"\xC3\xBC\"],\"callerIds\":[\"+15550001111\"],\"onUnknown\":\"hold\",\"trunk\":\"spare\"}",
     };
     (void)state;

@@ -211,6 +211,39 @@ static void test_batch_completed_carries_the_figures_and_the_times(void **state)
         "\"completedAt\":\"2025-10-09T08:53:22.500Z\"},\"tags\":[\"q4\", \"\\u00e9\"],\"seq\":9}");
 }
 
+static void test_batch_started_and_paused_say_when_and_why(void **state)
+{
+    struct fixture *f = *state;
+    f->event.ref.type = EVENT_BATCH_STARTED;
+    assert_int_equal(render_body(&f->event, &f->body), 0);
+    assert_string_equal(buf_str(&f->body),
+                        "{\"event\":\"batch.started\",\"batchId\":\"batch_c0_x\",\"agentId\":\"agent_1\","
+                        "\"userId\":\"acme\",\"timestamp\":\"2025-10-09T08:53:23.000Z\","
+                        "\"tags\":[\"q4\", \"\\u00e9\"],\"seq\":9}");
+    f->event.ref.type = EVENT_BATCH_PAUSED;
+    f->event.reason = text("user");
+    assert_int_equal(render_body(&f->event, &f->body), 0);
+    assert_string_equal(buf_str(&f->body),
+                        "{\"event\":\"batch.paused\",\"batchId\":\"batch_c0_x\",\"agentId\":\"agent_1\","
+                        "\"userId\":\"acme\",\"reason\":\"user\",\"timestamp\":\"2025-10-09T08:53:23.000Z\","
+                        "\"tags\":[\"q4\", \"\\u00e9\"],\"seq\":9}");
+}
+
+static void test_batch_cancelled_tells_what_came_of_it_until_then(void **state)
+{
+    struct fixture *f = *state;
+    f->event.ref.type = EVENT_BATCH_CANCELLED;
+    f->event.batch.started_ms = 0;
+    cJSON *tree = rendered(f);
+    assert_member(tree, "event", "\"batch.cancelled\"");
+    assert_member(tree, "timestamps",
+                  "{\"createdAt\":\"2025-10-09T08:53:20.000Z\",\"startedAt\":null,"
+                  "\"completedAt\":\"2025-10-09T08:53:22.500Z\"}");
+    assert_member(cJSON_GetObjectItemCaseSensitive(tree, "statistics"), "succeeded", "2");
+    assert_member(tree, "seq", "9");
+    cJSON_Delete(tree);
+}
+
 static void test_batch_failed_says_why(void **state)
 {
     struct fixture *f = *state;
@@ -341,6 +374,8 @@ int main(void)
         CASE(test_the_length_of_a_completed_call_may_be_unknown),
         CASE(test_success_is_what_the_analysis_says_and_else_the_outcome),
         CASE(test_batch_completed_carries_the_figures_and_the_times),
+        CASE(test_batch_started_and_paused_say_when_and_why),
+        CASE(test_batch_cancelled_tells_what_came_of_it_until_then),
         CASE(test_batch_failed_says_why),
         CASE(test_texts_that_are_not_clean_never_reach_a_receiver),
         CASE(test_a_body_over_the_bound_is_sent_with_its_summary_cut),

@@ -3,12 +3,12 @@
 -- Batches as a script sees them: loaded once, changed in memory, written back by batches_flush(). A script that returns
 -- without it has changed nothing of a batch's own hash.
 local BATCH_TEXTS = { 'state', 'tenant', 'trunk', 'on_call_complete', 'on_call_attempt', 'on_batch_complete',
-  'on_batch_failed', 'sealed', 'hours' }
+  'on_batch_failed', 'on_event', 'sealed', 'hours' }
 local BATCH_NUMBERS = {
   'priority', 'cps', 'interval_us', 'max_concurrent', 'start_ms', 'started_ms', 'completed_ms', 'total', 'cursor',
   'tat_us', 'due', 'claimed', 'live', 'ended', 'succeeded', 'failed', 'cancelled', 'attempts', 'dials', 'seq', 'ring_s',
   'talk_s', 'max_attempts', 'summary_wait_ms', 'expires_ms', 'expired_ms', 'expired', 'hours_until_ms',
-  'tail_epoch', 'tail_cursor', 'tail_due',
+  'tail_epoch', 'tail_cursor', 'tail_due', 'pauses',
 }
 local BATCH_FIELDS = {}
 for _, field in ipairs(BATCH_TEXTS) do BATCH_FIELDS[#BATCH_FIELDS + 1] = field end
@@ -35,7 +35,7 @@ local function batch_load(id)
     end
   end
   for _, counter in ipairs({ 'total', 'cursor', 'due', 'claimed', 'live', 'ended', 'succeeded', 'failed', 'cancelled',
-    'expired', 'attempts', 'dials', 'seq' }) do
+    'expired', 'attempts', 'dials', 'seq', 'pauses' }) do
     batch[counter] = batch[counter] or 0
   end
   for _, field in ipairs(BATCH_FIELDS) do
@@ -103,7 +103,7 @@ local function event_shard(tenant)
   return hash % 16
 end
 
--- The batch's URL for each type of event.
+-- The batch's URL for a type of event; `on_event` is for all, and the only one for those that are not here.
 local EVENT_HOOKS = { ['call.completed'] = 'on_call_complete', ['call.attempt'] = 'on_call_attempt',
   ['batch.completed'] = 'on_batch_complete', ['batch.failed'] = 'on_batch_failed' }
 
@@ -112,7 +112,7 @@ local EVENT_HOOKS = { ['call.completed'] = 'on_call_complete', ['call.attempt'] 
 -- rollback keeps it; it holds no dot.
 local events_written = false
 local function event_write(batch, type_name, subject, fields)
-  if not batch[EVENT_HOOKS[type_name]] then
+  if not batch.on_event and not batch[EVENT_HOOKS[type_name] or ''] then
     return
   end
   local id = 'evt_' .. batch.id .. '-' .. subject .. type_name:gsub('%.', '_')
@@ -122,6 +122,18 @@ local function event_write(batch, type_name, subject, fields)
   if not events_written then
     events_written = true
     redis.call('PUBLISH', KEY_WAKE_EVENTS, 'events')
+  end
+end
+
+-- A call of the batch was begun. A start is told once: what is paused later goes on as processing.
+local function batch_note_begun(batch)
+  if batch.state ~= 'pending' then
+    return
+  end
+  batch_move(batch, 'begin')
+  if not batch.started_ms then
+    batch.started_ms = NOW_MS
+    event_write(batch, 'batch.started', '', {})
   end
 end
 
@@ -168,7 +180,5 @@ local function batch_check_end(batch)
   redis.call('ZREM', KEY_EXPIRIES, batch.id)
   redis.call('ZREM', KEY_HOURS, batch.id)
   redis.call('ZADD', KEY_PURGE, NOW_MS, 'seen/' .. batch.id)
-  if batch.state == 'completed' then
-    event_write(batch, 'batch.completed', '', {})
-  end
+  event_write(batch, 'batch.' .. batch.state, '', {}) -- completed or cancelled
 end

@@ -43,7 +43,7 @@ def of_integers() -> list[Row]:
 def of_texts() -> list[Row]:
     rows = []
     for path in ("scheduledStartTime", "expiresAt", "timezone", "onUnknown", "trunk", "webhooks.onCallComplete", "webhooks.onBatchComplete",
-                 "webhooks.onBatchFailed", "webhooks.onCallAttempt"):
+                 "webhooks.onBatchFailed", "webhooks.onCallAttempt", "webhooks.onEvent"):
         for kind, value in (("null", None), ("a number", 5), ("false", False), ("a list", ["x"]), ("an object", {}), ("empty", ""),
                             ("of 5000 letters", "x" * 5000)):
             rows.append(faulty(f"{path} is {kind}", with_option(path, value), f"options.{path}"))
