@@ -94,10 +94,8 @@ static int send_request(struct delivery *d, const struct deliver_content *conten
     char timestamp[TIMESTAMP_TEXT];
     snprintf(timestamp, sizeof timestamp, "%" PRId64, timestamp_s);
     const struct http_header headers[] = {
-        {"content-type", "application/json"},
-        {"user-agent", "Carillon/" CARILLON_VERSION},
-        {"webhook-id", webhook_id},
-        {"webhook-timestamp", timestamp},
+        {"content-type", "application/json"}, {"user-agent", "Carillon/" CARILLON_VERSION},
+        {"webhook-id", webhook_id},           {"webhook-timestamp", timestamp},
         {"webhook-signature", signature},
     };
     const struct http_outgoing out = {

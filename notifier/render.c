@@ -131,8 +131,7 @@ static bool add_call(cJSON *body, const struct render_event *e, const char *call
            add_text(body, "recordingUrl", e->call.recording_url) &&
            add_or_null(body, "providerCallId", state->provider_id) &&
            cJSON_AddBoolToObject(body, "success", is_success(&e->call)) && add_following(body, e) &&
-           json_add_i64(body, "seq", e->seq) &&
-           add_call_data(body, e, call_id, phone, summary);
+           json_add_i64(body, "seq", e->seq) && add_call_data(body, e, call_id, phone, summary);
 }
 
 /* ---- events of a batch ---- */
@@ -151,8 +150,8 @@ static bool add_batch_started(cJSON *body, const struct render_event *e)
 
 static bool add_batch_paused(cJSON *body, const struct render_event *e)
 {
-    return add_batch_head(body, e) && add_text(body, "reason", e->reason) &&
-           add_instant(body, "timestamp", e->at_ms) && add_tags(body, &e->batch) && json_add_i64(body, "seq", e->seq);
+    return add_batch_head(body, e) && add_text(body, "reason", e->reason) && add_instant(body, "timestamp", e->at_ms) &&
+           add_tags(body, &e->batch) && json_add_i64(body, "seq", e->seq);
 }
 
 /* Of a cancelled one too: what came of it until then. */

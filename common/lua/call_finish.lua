@@ -35,13 +35,25 @@ local function read_result(at)
   return result
 end
 
+local TEXTS = { 'summary', 'recording', 'reason', 'success' }
+
+-- The first result of a dial takes the place of what an earlier one left: a call that nobody answered has no summary.
+local function drop_older_texts(batch, call)
+  if call.l > 1 and (call.phase == 'live' or call.g) then
+    local fields = {}
+    for _, text in ipairs(TEXTS) do
+      fields[#fields + 1] = fmt(call.ordinal) .. ':' .. text
+    end
+    redis.call('HDEL', key_bucket(batch.id, 'texts', call.ordinal), unpack(fields))
+  end
+end
+
 local function keep_texts(batch, call, result)
   local set = {}
-  for field, text in pairs({ summary = result.summary, recording = result.recording, reason = result.reason,
-    success = result.success }) do
-    if text ~= '' then
+  for _, field in ipairs(TEXTS) do
+    if result[field] ~= '' then
       set[#set + 1] = fmt(call.ordinal) .. ':' .. field
-      set[#set + 1] = text
+      set[#set + 1] = result[field]
     end
   end
   if #set > 0 then
@@ -181,6 +193,7 @@ local function finish_one(result)
     return 'changed'
   end
   if is_open or call.phase == 'final' then
+    drop_older_texts(batch, call)
     keep_texts(batch, call, result)
   end
   if call.phase == 'live' then

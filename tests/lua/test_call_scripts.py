@@ -316,6 +316,22 @@ def test_a_final_outcome_frees_everything_and_writes_its_event(engine: Engine) -
     assert texts[f"{slot.ordinal}:summary"] == "All well"
 
 
+def test_a_later_dial_leaves_nothing_of_what_an_earlier_one_told(engine: Engine) -> None:
+    slot = begun(engine, contacts=1)
+    engine.finish(slot, how="retry", outcome="VOICEMAIL", next_in_ms=0, summary="Left word", recording="https://r.example/1", success="1")
+    engine.finish(engine.begin_next(slot.batch), outcome="NO_ANSWER", reason="dial_no_answer")
+    assert engine.hash(f"batch:{slot.batch}:texts:0") == {"0:reason": "dial_no_answer"}
+
+
+def test_a_later_dial_that_was_given_back_leaves_them(engine: Engine) -> None:
+    slot = begun(engine, contacts=1)
+    engine.finish(slot, how="retry", outcome="VOICEMAIL", next_in_ms=0, summary="Left word")
+    engine.abort(engine.begin_next(slot.batch), "THROTTLED", due_in_ms=60_000)
+    engine.control(slot.batch, "acme", "cancel")
+    assert engine.tick()["cut"] == 1
+    assert engine.hash(f"batch:{slot.batch}:texts:0")["0:summary"] == "Left word"
+
+
 def test_finish_twice_counts_and_tells_once(engine: Engine) -> None:
     slot = begun(engine)
     assert engine.finish(slot) == "final"
