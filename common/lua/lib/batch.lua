@@ -107,12 +107,16 @@ end
 local EVENT_HOOKS = { ['call.completed'] = 'on_call_complete', ['call.attempt'] = 'on_call_attempt',
   ['batch.completed'] = 'on_batch_complete', ['batch.failed'] = 'on_batch_failed' }
 
+local function event_is_wanted(batch, type_name)
+  return (batch.on_event or batch[EVENT_HOOKS[type_name] or '']) ~= nil
+end
+
 -- Writes an event beside the state it tells of (promise 5: they are one fact), where somebody wants it: `subject` is what
 -- it is about within the batch ("" for the batch itself). The id is derived, so that the same event written again after a
 -- rollback keeps it; it holds no dot.
 local events_written = false
 local function event_write(batch, type_name, subject, fields)
-  if not batch.on_event and not batch[EVENT_HOOKS[type_name] or ''] then
+  if not event_is_wanted(batch, type_name) then
     return
   end
   local id = 'evt_' .. batch.id .. '-' .. subject .. type_name:gsub('%.', '_')

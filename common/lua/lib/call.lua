@@ -243,7 +243,9 @@ end
 -- A charged attempt has its outcome. The event keeps the state as it is now, with what follows: the next attempt may have
 -- overwritten it before a notifier reads.
 local function attempt_tell(batch, call)
-  call_tell(batch, call, 'call.attempt', { 'state', call_text(call) })
+  if event_is_wanted(batch, 'call.attempt') then
+    call_tell(batch, call, 'call.attempt', { 'state', call_text(call) })
+  end
 end
 
 -- The contact's last word: counted, told, and the batch ended where it was the last. `call.x` is its outcome. `told`:
