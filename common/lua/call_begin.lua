@@ -79,7 +79,7 @@ local function suppress(batch, call, member)
   end
   claim_refund_places(batch)
   call_let_go(batch, call)
-  call_finalize(batch, call, true)
+  call_finalize(batch, call, 'contact')
   redis.call('ZREM', KEY_CLAIMED, member .. '/' .. worker)
   touch_lane(batch)
   claim_refund_turn(batch)

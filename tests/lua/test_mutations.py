@@ -439,6 +439,32 @@ def a_call_without_a_summary_is_told_of_all_the_same(cell: Cell) -> None:
     assert [event["type"] for event in cell.events()] == ["call.completed", "batch.completed"]
 
 
+def each_attempt_is_told_of_once(cell: Cell) -> None:
+    cell.fill(1, on_call_attempt="http://127.0.0.1/attempt", on_call_complete=None, on_batch_complete=None)
+    cell.finish(cell.begin_one(), how="retry", outcome="BUSY", next_in_ms=0)
+    slot = cell.begin_one()
+    cell.finish(slot, how="retry", outcome="UNKNOWN", next_in_ms=60_000)
+    cell.finish(slot)
+    cell.fill([NUMBER], on_call_attempt="http://127.0.0.1/attempt", on_call_complete=None, on_batch_complete=None)
+    cell.finish(cell.begin_one())
+    assert [(event["type"], event["attempt"]) for event in cell.events()] == [
+        ("call.attempt", "1"), ("call.attempt", "2"), ("call.attempt", "1"),
+    ]  # fmt: skip
+
+
+def a_batch_is_started_and_paused_as_often_as_it_was(cell: Cell) -> None:
+    batch = cell.fill(3, on_event="http://127.0.0.1/all", on_call_complete=None, on_batch_complete=None)
+    cell.control(batch, "acme", "pause")
+    cell.control(batch, "acme", "resume")
+    cell.begin_one()
+    cell.control(batch, "acme", "pause")
+    cell.control(batch, "acme", "resume")
+    cell.begin_one()
+    assert [event["id"].removeprefix(f"evt_{batch}-") for event in cell.events()] == [
+        "1-batch_paused", "batch_started", "2-batch_paused",
+    ]  # fmt: skip
+
+
 # ---- do-not-call numbers ----
 
 
@@ -550,13 +576,20 @@ MUTATIONS = (
     Mutation("tenant not woken", "call_finish", "  wake_tenant(batch.tenant)\n", "", room_of_a_tenant_wakes_who_waits),
     Mutation("batch not woken", "call_finish", "  wake_batch(batch)\n", "", room_of_a_batch_wakes_who_waits),
     Mutation("number not woken", "call_finish", "    number_wake(batch.tenant, call.t)\n", "", a_free_number_wakes_who_waits),
-    Mutation("event dropped", "call_finish", "if is_told and batch.on_call_complete then", "if false then", each_final_call_is_told_of_once),
+    Mutation("event dropped", "call_finish", "  if told then\n", "  if false then\n", each_final_call_is_told_of_once),
     Mutation("told twice", "call_finish", "  elseif call.phase == 'final' and call.x == 'UNKNOWN' and result.outcome ~= 'UNKNOWN' then\n",
-             "  elseif call.phase == 'final' then\n    call.phase = 'live'\n    call_finalize(batch, call, true)\n", each_final_call_is_told_of_once),
-    Mutation("the end not told", "call_finish", "if batch.state == 'completed' and batch.on_batch_complete then", "if false then",
+             "  elseif call.phase == 'final' then\n    call.phase = 'live'\n    call_finalize(batch, call, 'contact')\n", each_final_call_is_told_of_once),
+    Mutation("the end not told", "call_finish", "  event_write(batch, 'batch.' .. batch.state, '', {})", "",
              the_end_of_a_batch_is_told_of),
-    Mutation("summaries waited for without end", "worker_tick", "      call_finalize(batch, call, true)\n", "",
+    Mutation("summaries waited for without end", "worker_tick", "      call_finalize(batch, call, 'attempt')\n", "",
              a_call_without_a_summary_is_told_of_all_the_same),
+    Mutation("an attempt not told", "call_finish", "  attempt_tell(batch, call)\n  retry_add", "  retry_add", each_attempt_is_told_of_once),
+    Mutation("the last attempt not told", "call_finish", "if told == 'attempt' then", "if false then", each_attempt_is_told_of_once),
+    Mutation("an attempt told again", "call_finish", "was_told and 'contact' or 'attempt'", "'attempt'", each_attempt_is_told_of_once),
+    Mutation("started at each begin", "call_begin", "  if batch_move(batch, 'begin') then\n", "  if batch_move(batch, 'begin') or true then\n",
+             a_batch_is_started_and_paused_as_often_as_it_was),
+    Mutation("the start not told", "call_begin", "    event_write(batch, 'batch.started', '', {})\n", "", a_batch_is_started_and_paused_as_often_as_it_was),
+    Mutation("one id for two pauses", "batch_control", "  batch.pauses = batch.pauses + 1\n", "", a_batch_is_started_and_paused_as_often_as_it_was),
 )
 
 

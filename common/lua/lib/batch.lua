@@ -129,13 +129,9 @@ local function event_write(batch, type_name, subject, fields)
   end
 end
 
--- A call of the batch was begun. A start is told once: what is paused later goes on as processing.
+-- A call of the batch was begun. A start is told once: what is paused later goes on as processing, not as pending.
 local function batch_note_begun(batch)
-  if batch.state ~= 'pending' then
-    return
-  end
-  batch_move(batch, 'begin')
-  if not batch.started_ms then
+  if batch_move(batch, 'begin') then
     batch.started_ms = NOW_MS
     event_write(batch, 'batch.started', '', {})
   end
