@@ -121,3 +121,13 @@ def test_who_did_not_ask_for_attempts_gets_none_and_its_sequence_has_no_gap(engi
     engine.finish(slot, how="retry", outcome="BUSY", next_in_ms=0)
     engine.finish(again(engine, slot))
     assert [(event["type"], event["seq"]) for event in engine.events()] == [("call.completed", "1"), ("batch.completed", "2")]
+
+
+def test_a_number_that_may_not_be_called_ends_without_an_attempt(engine: Engine) -> None:
+    slot = begun(engine, contacts=[15551230001])
+    engine.finish(slot, how="retry", outcome="BUSY", next_in_ms=0)
+    engine.scripts.run("suppression_change", "acme", "add", 100, 15551230001)
+    again_claimed = wait_until(lambda: engine.claim(calls=1).slots, 5.0, "its retry is claimed")
+    assert engine.begin(again_claimed) == [("suppressed",)]
+    assert attempts(engine) == [("1", "BUSY", True)]
+    assert [event["type"] for event in engine.events()] == ["call.attempt", "call.completed", "batch.completed"]
