@@ -127,7 +127,7 @@ static int read_place(const struct redisReply *id, const struct redisReply *ms, 
     size_t len;
     int err = reply_str(id, &text, &len);
     if (!err)
-        err = reply_i64(ms, &ret_place->ms);
+        err = reply_i64(ms, &ret_place->place);
     if (!err && len > LIMIT_BATCH_ID_LEN)
         err = ERR_PROTOCOL;
     if (err)
@@ -140,7 +140,7 @@ static int read_place(const struct redisReply *id, const struct redisReply *ms, 
 /* True for what the page before ended with, or had before that. */
 static bool was_shown(const struct list *l, const struct list_cursor *place)
 {
-    return l->has_cursor && place->ms == l->cursor.ms && strcmp(place->id, l->cursor.id) >= 0;
+    return l->has_cursor && place->place == l->cursor.place && strcmp(place->id, l->cursor.id) >= 0;
 }
 
 static int take_index(struct list *l, const struct redisReply *reply)
@@ -182,7 +182,7 @@ static void ask_index(struct exchange *x, struct list *l)
     const struct redis_arg args[] = {
         redis_arg_str("ZRANGE"),
         key_arg(&key),
-        l->has_cursor ? redis_arg_i64(l->cursor.ms, from) : redis_arg_str("+inf"),
+        l->has_cursor ? redis_arg_i64(l->cursor.place, from) : redis_arg_str("+inf"),
         redis_arg_str("-inf"),
         redis_arg_str("BYSCORE"),
         redis_arg_str("REV"),

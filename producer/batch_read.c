@@ -7,6 +7,7 @@
 #include "common/base/parse.h"
 #include "common/redis/keys.h"
 #include "common/redis/reply.h"
+#include "producer/batch_lookup.h"
 #include "producer/batch_report.h"
 #include "producer/call_rows.h"
 #include "producer/exchange.h"
@@ -17,7 +18,7 @@ enum form { FORM_FULL, FORM_CHECK_STATUS, FORM_LIVE };
 
 struct reading {
     enum form form;
-    char id[LIMIT_BATCH_ID_LEN + 1];
+    struct batch_lookup batch;
     uint64_t limit; /* calls told of */
     struct batch_pulse pulse;
     cJSON *body;
@@ -66,14 +67,15 @@ static int make_rows(struct reading *r, const struct batch_report *report)
     uint64_t end = reached;
     if (r->form == FORM_LIVE)
         end = total - first > r->limit ? first + r->limit : total;
-    return call_rows_create(report, first, end, &r->rows);
+    struct call_scope scope = call_scope_of(report);
+    return call_rows_create(&scope, first, end, &r->rows);
 }
 
 static int make_body(struct reading *r, const struct batch_report *report)
 {
     if (r->form == FORM_LIVE) {
         r->body = cJSON_CreateObject();
-        return cJSON_AddStringToObject(r->body, "batchId", r->id) ? 0 : ERR_NOMEM;
+        return cJSON_AddStringToObject(r->body, "batchId", r->batch.id) ? 0 : ERR_NOMEM;
     }
     r->body = batch_report_status_json(report, &r->pulse);
     if (!r->body)
@@ -83,22 +85,16 @@ static int make_body(struct reading *r, const struct batch_report *report)
 
 /* ---- what is asked ---- */
 
-static void on_hash(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+static void on_report(struct exchange *x, const struct batch_report *report, void *arg)
 {
     struct reading *r = arg;
-    struct batch_report report;
-    if (!err)
-        err = batch_report_read(reply, r->id, &report);
-    if (!err && (!report.is_sealed || strcmp(report.tenant, exchange_identity(x)->tenant) != 0))
-        err = ERR_NOT_FOUND;
-    if (err == ERR_NOT_FOUND) {
+    if (!report) {
         exchange_not_found(x);
         return;
     }
+    int err = make_body(r, report);
     if (!err)
-        err = make_body(r, &report);
-    if (!err)
-        err = make_rows(r, &report);
+        err = make_rows(r, report);
     if (err)
         exchange_fail(x, err);
     else
@@ -135,7 +131,7 @@ static void on_last_retry(struct exchange *x, const struct redisReply *reply, in
 static int ask_pulse(struct exchange *x, struct reading *r)
 {
     const char *cell = exchange_identity(x)->cell;
-    struct key begins = key_batch_begins(cell, r->id), retries = key_batch_retries(cell, r->id);
+    struct key begins = key_batch_begins(cell, r->batch.id), retries = key_batch_retries(cell, r->batch.id);
     const struct redis_arg time_args[] = {redis_arg_str("TIME")};
     const struct redis_arg begins_args[] = {redis_arg_str("LRANGE"), key_arg(&begins), redis_arg_str("0"),
                                             redis_arg_str("-1")};
@@ -152,13 +148,11 @@ static int ask_pulse(struct exchange *x, struct reading *r)
 /* Replies come in order: the hash is asked for last, so that the pulse is known when it is read. */
 static void ask(struct exchange *x, struct reading *r)
 {
-    struct key key = key_batch(exchange_identity(x)->cell, r->id);
-    const struct redis_arg args[] = {redis_arg_str("HGETALL"), key_arg(&key)};
     int err = r->form == FORM_LIVE ? 0 : ask_pulse(x, r);
-    if (!err)
-        err = exchange_command(x, args, 2, on_hash, r);
     if (err)
         exchange_fail(x, err);
+    else
+        batch_lookup_ask(&r->batch, x, on_report, r);
 }
 
 /* 1 to 1000; the seed's "all" and "-1" give as many as one answer may hold. */
@@ -190,8 +184,8 @@ static void start(struct exchange *x, enum form form)
     exchange_keep(x, r, reading_free);
     r->form = form;
     bool is_by_path = form == FORM_FULL;
-    if (exchange_knows_query(x, is_by_path ? by_path : by_query, is_by_path ? 1 : 2) && exchange_batch_id(x, r->id) &&
-        read_limit(x, form == FORM_LIVE ? CALL_ROWS_MAX : RECENT_CALLS, &r->limit))
+    if (exchange_knows_query(x, is_by_path ? by_path : by_query, is_by_path ? 1 : 2) &&
+        exchange_batch_id(x, r->batch.id) && read_limit(x, form == FORM_LIVE ? CALL_ROWS_MAX : RECENT_CALLS, &r->limit))
         ask(x, r);
 }
 

@@ -22,8 +22,9 @@ struct row {
     uint64_t ordinal;
     bool is_reached; /* its turn has come: it has a state text */
     struct call_text text;
-    uint64_t phone; /* 0, and no name, where its record is gone */
+    uint64_t phone; /* 0, and no name or id, where its record is gone */
     char *name;
+    char *contact_id;
     char *recording; /* NULL: none */
 };
 
@@ -37,10 +38,7 @@ struct piece {
 #define PIECES_MAX (CALL_ROWS_MAX / LIMIT_BUCKET + 2)
 
 struct call_rows {
-    char batch_id[LIMIT_BATCH_ID_LEN + 1];
-    int64_t created_ms;
-    bool is_cut; /* contacts whose turn had not come ended as `cut_outcome` */
-    enum outcome cut_outcome;
+    struct call_scope scope;
     size_t n;
     struct row *rows;
     size_t n_pieces;
@@ -60,7 +58,20 @@ static void cut_into_pieces(struct call_rows *rows)
     }
 }
 
-int call_rows_create(const struct batch_report *report, uint64_t first, uint64_t end, struct call_rows **ret_rows)
+struct call_scope call_scope_of(const struct batch_report *report)
+{
+    struct call_scope scope = {
+        .total = (uint64_t)report->total,
+        .created_ms = report->created_ms,
+        .is_cut = report->state == BATCH_STATE_CANCELLING || report->state == BATCH_STATE_CANCELLED ||
+                  report->state == BATCH_STATE_FAILED || report->expired_ms != 0,
+        .cut_outcome = report->expired_ms != 0 ? OUTCOME_EXPIRED : OUTCOME_CANCELLED,
+    };
+    memcpy(scope.batch_id, report->id, strlen(report->id) + 1);
+    return scope;
+}
+
+int call_rows_create(const struct call_scope *scope, uint64_t first, uint64_t end, struct call_rows **ret_rows)
 {
     struct call_rows *rows = calloc(1, sizeof *rows);
     if (!rows)
@@ -72,11 +83,7 @@ int call_rows_create(const struct batch_report *report, uint64_t first, uint64_t
         free(rows);
         return ERR_NOMEM;
     }
-    memcpy(rows->batch_id, report->id, strlen(report->id) + 1);
-    rows->created_ms = report->created_ms;
-    rows->is_cut = report->state == BATCH_STATE_CANCELLING || report->state == BATCH_STATE_CANCELLED ||
-                   report->state == BATCH_STATE_FAILED || report->expired_ms != 0;
-    rows->cut_outcome = report->expired_ms != 0 ? OUTCOME_EXPIRED : OUTCOME_CANCELLED;
+    rows->scope = *scope;
     for (size_t i = 0; i < rows->n; i++) {
         rows->rows[i].ordinal = first + i;
         call_text_init(&rows->rows[i].text);
@@ -92,6 +99,7 @@ void call_rows_free(struct call_rows *rows)
         return;
     for (size_t i = 0; i < rows->n; i++) {
         free(rows->rows[i].name);
+        free(rows->rows[i].contact_id);
         free(rows->rows[i].recording);
     }
     free(rows->rows);
@@ -112,7 +120,8 @@ static int take_record(struct row *row, const char *data, size_t len)
         const char *name = contact_display_name(&contact);
         row->phone = contact.phone;
         row->name = strdup(name);
-        err = row->name ? 0 : ERR_NOMEM;
+        row->contact_id = contact.id[0] ? strdup(contact.id) : NULL;
+        err = row->name && (row->contact_id || !contact.id[0]) ? 0 : ERR_NOMEM;
     }
     contact_free(&contact);
     return err == ERR_INVALID ? ERR_PROTOCOL : err;
@@ -199,9 +208,9 @@ void call_rows_read(struct call_rows *rows, struct exchange *x, bool with_texts,
     for (size_t i = 0; i < rows->n_pieces; i++) {
         struct piece *piece = &rows->pieces[i];
         uint64_t bucket = rows->rows[piece->first].ordinal / LIMIT_BUCKET;
-        struct key contacts = key_batch_contacts(cell, rows->batch_id, bucket);
-        struct key states = key_batch_state(cell, rows->batch_id, bucket);
-        struct key texts = key_batch_texts(cell, rows->batch_id, bucket);
+        struct key contacts = key_batch_contacts(cell, rows->scope.batch_id, bucket);
+        struct key states = key_batch_state(cell, rows->scope.batch_id, bucket);
+        struct key texts = key_batch_texts(cell, rows->scope.batch_id, bucket);
         ask(x, piece, &contacts, "", on_records);
         ask(x, piece, &states, "", on_states);
         if (with_texts)
@@ -229,29 +238,38 @@ static bool add_phone(cJSON *object, const struct row *row)
 
 static bool was_cut(const struct call_rows *rows, const struct row *row)
 {
-    return rows->is_cut && !row->is_reached;
+    return rows->scope.is_cut && !row->is_reached;
 }
 
 static enum call_status row_status(const struct call_rows *rows, const struct row *row)
 {
     if (was_cut(rows, row))
-        return outcome_row(rows->cut_outcome)->status;
+        return outcome_row(rows->scope.cut_outcome)->status;
     return call_state_status(row->text.state, row->text.has_outcome, row->text.outcome);
+}
+
+/* How the last attempt ended. False before the first has, and while another is under way. */
+static bool row_outcome(const struct call_rows *rows, const struct row *row, enum outcome *ret_outcome)
+{
+    bool is_cut = was_cut(rows, row);
+    *ret_outcome = is_cut ? rows->scope.cut_outcome : row->text.outcome;
+    return is_cut || (row->text.has_outcome && row_status(rows, row) != CALL_STATUS_ONGOING);
 }
 
 /* How the last attempt failed, or NULL. */
 static const char *row_error(const struct call_rows *rows, const struct row *row)
 {
     enum call_status status = row_status(rows, row);
+    enum outcome outcome;
     if (status != CALL_STATUS_MISSED && status != CALL_STATUS_FAILED)
         return NULL;
-    return outcome_name(was_cut(rows, row) ? rows->cut_outcome : row->text.outcome);
+    return row_outcome(rows, row, &outcome) ? outcome_name(outcome) : NULL;
 }
 
 static bool add_call_id(const struct call_rows *rows, const struct row *row, cJSON *object, const char *name)
 {
     char id[LIMIT_CALL_ID_LEN + 1];
-    return ident_make_call(rows->batch_id, row->ordinal, id) == 0 && json_add_str(object, name, id) != NULL;
+    return ident_make_call(rows->scope.batch_id, row->ordinal, id) == 0 && json_add_str(object, name, id) != NULL;
 }
 
 static bool add_recent(const struct call_rows *rows, const struct row *row, cJSON *object)
@@ -260,7 +278,7 @@ static bool add_recent(const struct call_rows *rows, const struct row *row, cJSO
     return add_call_id(rows, row, object, "id") &&
            json_add_str(object, "callSid", text->provider_id[0] ? text->provider_id : NULL) &&
            json_add_str(object, "status", call_status_name(row_status(rows, row))) && add_duration(object, text) &&
-           instant_add(object, "createdAt", text->begin_ms ? text->begin_ms : rows->created_ms) &&
+           instant_add(object, "createdAt", text->begin_ms ? text->begin_ms : rows->scope.created_ms) &&
            add_phone(object, row) && json_add_str(object, "contactName", row->name);
 }
 
@@ -271,6 +289,17 @@ static bool add_live(const struct call_rows *rows, const struct row *row, cJSON 
            instant_add(object, "startTime", row->text.begin_ms) && add_phone(object, row) &&
            json_add_str(object, "error", row_error(rows, row)) && add_duration(object, &row->text) &&
            json_add_str(object, "recordingUrl", row->recording);
+}
+
+static bool add_listed(const struct call_rows *rows, const struct row *row, cJSON *object)
+{
+    const struct call_text *text = &row->text;
+    enum outcome outcome;
+    bool has_outcome = row_outcome(rows, row, &outcome);
+    return add_recent(rows, row, object) && json_add_str(object, "contactId", row->contact_id) &&
+           json_add_str(object, "outcome", has_outcome ? outcome_name(outcome) : NULL) &&
+           json_add_i64(object, "attempts", text->attempts) && instant_add(object, "endedAt", text->ended_ms) &&
+           instant_add(object, "nextAttemptAt", text->next_ms) && json_add_str(object, "recordingUrl", row->recording);
 }
 
 typedef bool (*add_row_fn)(const struct call_rows *rows, const struct row *row, cJSON *object);
@@ -309,4 +338,31 @@ cJSON *call_rows_recent_json(struct call_rows *rows)
 cJSON *call_rows_live_json(const struct call_rows *rows)
 {
     return rows_json(rows, false, add_live);
+}
+
+/* ---- lists ---- */
+
+static bool is_wanted(const struct call_rows *rows, const struct row *row, const struct call_filter *filter)
+{
+    enum outcome outcome;
+    if (filter->has_status && row_status(rows, row) != filter->status)
+        return false;
+    return !filter->has_outcome || (row_outcome(rows, row, &outcome) && outcome == filter->outcome);
+}
+
+int call_rows_list(const struct call_rows *rows, const struct call_filter *filter, size_t most, cJSON *list,
+                   uint64_t *ret_next)
+{
+    size_t i = 0;
+    for (size_t listed = 0; i < rows->n && listed < most; i++) {
+        const struct row *row = &rows->rows[i];
+        if (!is_wanted(rows, row, filter))
+            continue;
+        cJSON *object = cJSON_CreateObject();
+        if (!object || !cJSON_AddItemToArray(list, object) || !add_listed(rows, row, object))
+            return ERR_NOMEM;
+        listed++;
+    }
+    *ret_next = rows->n > 0 ? rows->rows[0].ordinal + i : 0;
+    return 0;
 }

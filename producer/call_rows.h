@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A range of a batch's calls, read from Redis in as many pipelined commands as it has buckets, and told in the seed's
- * two forms.
+ * two forms, or as a list that says more.
  */
 #ifndef CARILLON_PRODUCER_CALL_ROWS_H
 #define CARILLON_PRODUCER_CALL_ROWS_H
@@ -13,21 +13,32 @@
 
 #include "common/base/err.h"
 #include "common/base/limits.h"
+#include "common/domain/outcome.h"
 #include "producer/batch_report.h"
+#include "producer/call_filter.h"
 #include "producer/exchange.h"
 
 #define CALL_ROWS_MAX LIMIT_LIST
 
 struct call_rows;
 
+/* What rows need to know of their batch. A plain value. */
+struct call_scope {
+    char batch_id[LIMIT_BATCH_ID_LEN + 1];
+    uint64_t total;
+    int64_t created_ms;
+    bool is_cut; /* contacts whose turn had not come ended as `cut_outcome` */
+    enum outcome cut_outcome;
+};
+struct call_scope call_scope_of(const struct batch_report *report);
+
 /* Called once all rows are in; `err` 0, or why they are not. */
 typedef void (*call_rows_fn)(struct exchange *x, int err, void *arg);
 
-/* Makes rows for the contacts first <= ordinal < end, at most CALL_ROWS_MAX, of the batch that `report` tells of (which
- * is only looked at now). ERR_NOMEM. */
-int call_rows_create(const struct batch_report *report, uint64_t first, uint64_t end,
+/* Makes rows for the contacts first <= ordinal < end, at most CALL_ROWS_MAX, of the batch. ERR_NOMEM. */
+int call_rows_create(const struct call_scope *scope, uint64_t first, uint64_t end,
                      struct call_rows **ret_rows) MUST_CHECK;
-/* Accepts NULL. Only when no reply is to come any more: as part of the exchange's state. */
+/* Accepts NULL. Only when no reply is to come any more: as part of the exchange's state, or from call_rows_fn on. */
 void call_rows_free(struct call_rows *rows);
 
 /* Reads them; `with_texts`: recording URLs too. `fn` is called from a reply, or at once where there is nothing to read.
@@ -38,5 +49,10 @@ void call_rows_read(struct call_rows *rows, struct exchange *x, bool with_texts,
 cJSON *call_rows_recent_json(struct call_rows *rows);
 /* status/batch's calls, by ordinal. NULL where memory ran out. */
 cJSON *call_rows_live_json(const struct call_rows *rows);
+
+/* Appends those that are wanted, by ordinal, at most `most`, to an array. `ret_next`: the ordinal behind the last one
+ * that was looked at. ERR_NOMEM. */
+int call_rows_list(const struct call_rows *rows, const struct call_filter *filter, size_t most, cJSON *list,
+                   uint64_t *ret_next) MUST_CHECK;
 
 #endif

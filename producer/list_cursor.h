@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where a list goes on: the last entry of the page before, by its instant and its id. Opaque to clients.
+ * Where a list goes on: an entry, by its place in the list and an id that belongs to it. Opaque to clients.
  */
 #ifndef CARILLON_PRODUCER_LIST_CURSOR_H
 #define CARILLON_PRODUCER_LIST_CURSOR_H
@@ -10,11 +10,11 @@
 #include "common/base/err.h"
 #include "common/base/limits.h"
 
-/* Two hexadecimal digits for each character of "<ms>.<id>". */
+/* Two hexadecimal digits for each character of "<place>.<id>". */
 #define LIST_CURSOR_LEN (2 * (20 + 1 + LIMIT_BATCH_ID_LEN))
 
 struct list_cursor {
-    int64_t ms;
+    int64_t place; /* in the order of the list: an instant (ms), an ordinal */
     char id[LIMIT_BATCH_ID_LEN + 1];
 };
 

@@ -22,6 +22,7 @@
 #define LIMIT_ANSWER_BYTES (16u << 20) /* of an API answer */
 #define LIMIT_API_KEY_LEN 256
 #define LIMIT_LIST 1000 /* rows of one answer */
+#define LIMIT_LIST_SCAN 10000 /* rows that a filter looks at for one answer */
 #define LIMIT_INGEST_BYTES_IN_FLIGHT (128u << 20) /* of all creations a producer has under way */
 #define LIMIT_CONTACT_JSON_BYTES (16u << 10) /* one element of contacts[] */
 #define LIMIT_METADATA_BYTES 4096u

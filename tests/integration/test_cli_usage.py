@@ -17,7 +17,7 @@ from tests.support.redis_server import RedisServer
 VERBS = [
     "submit", "watch", "pause", "resume", "cancel", "tenant create", "tenant set", "tenant list", "tenant show",
     "trunk create", "trunk set", "trunk list", "trunk show", "stop", "start", "key create", "key list", "key revoke",
-    "why", "suppress add", "suppress remove", "suppress list", "inspect call", "inspect batch", "inspect worker", "inspect key", "audit",
+    "why", "calls", "suppress add", "suppress remove", "suppress list", "inspect call", "inspect batch", "inspect worker", "inspect key", "audit",
     "provider check",
 ]  # fmt: skip
 BATCH = "batch_c0_a"
@@ -133,6 +133,10 @@ def test_the_version_is_told() -> None:
         ("watch batch_c0_a --api-key crl_s3cret", "--api-key: no such option"),
         ("watch batch_c0_a --api-key=crl_s3cret", "--api-key: no such option"),
         ("key revoke crl_s3cret", "a key is revoked by its id"),
+        ("calls", "calls: BATCH is missing"),
+        ("calls nonsense", "'nonsense' is not a batch's id"),
+        ("calls batch_c0_a --status ringing", "--status: "),
+        ("calls batch_c0_a --outcome MISSED", "--outcome: "),
         ("key revoke", "key revoke: ID is missing"),
     ],
 )
@@ -270,7 +274,7 @@ def test_looking_writes_nothing(cli: Cli, redis_server: RedisServer) -> None:
 # ---- the producer ----
 
 
-@pytest.mark.parametrize("verb", ["watch", "pause", "resume", "cancel"])
+@pytest.mark.parametrize("verb", ["watch", "pause", "resume", "cancel", "calls"])
 def test_a_producer_that_is_away_ends_it_with_1(key_file: pathlib.Path, verb: str) -> None:
     with closed_port() as port:
         ended = Cli(url=f"http://127.0.0.1:{port}", api_key_file=key_file)(verb, BATCH)

@@ -21,7 +21,7 @@ static void test_reads_back_what_it_wrote(void **state)
         list_cursor_format(&cursors[i], text);
         assert_null(strchr(text, '.')); /* opaque */
         assert_int_equal(list_cursor_parse(text, &read), 0);
-        assert_int_equal(read.ms, cursors[i].ms);
+        assert_int_equal(read.place, cursors[i].place);
         assert_string_equal(read.id, cursors[i].id);
     }
 }
@@ -35,14 +35,14 @@ static void test_refuses_what_it_did_not_write(void **state)
                                         "2d312e61", "312e612f62",
                                         "312e6100", "3132333435363738393031323334353637383930313233343536373839302e61"};
     char longest[4 * LIST_CURSOR_LEN + 1];
-    struct list_cursor cursor = {.ms = 42};
+    struct list_cursor cursor = {.place = 42};
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         assert_int_equal(list_cursor_parse(texts[i], &cursor), ERR_INVALID);
     memset(longest, '1', sizeof longest - 1);
     longest[sizeof longest - 1] = '\0';
     assert_int_equal(list_cursor_parse(longest, &cursor), ERR_INVALID);
-    assert_int_equal(cursor.ms, 42);
+    assert_int_equal(cursor.place, 42);
 }
 
 int main(void)

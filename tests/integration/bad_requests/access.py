@@ -81,6 +81,7 @@ def of_ids() -> list[Row]:
         rows.append(Row(f"a batch {name}", get(f"/api/v1/batch/{batch}"), 404, "BATCH_NOT_FOUND"))
         rows.append(Row(f"check-status of a batch {name}", get(f"/api/v1/batch/check-status?batchId={batch}"), 404, "BATCH_NOT_FOUND"))
         rows.append(Row(f"why of a batch {name}", get(f"/api/v1/batch/{batch}/why"), 404, "BATCH_NOT_FOUND"))
+        rows.append(Row(f"calls of a batch {name}", get(f"/api/v1/batch/{batch}/calls"), 404, "BATCH_NOT_FOUND"))
         rows.append(Row(f"cancel of a batch {name}", post(f"/api/v1/batch/{batch}/cancel"), 404, "BATCH_NOT_FOUND"))
     for verb in ("pause", "resume"):
         rows.append(Row(f"{verb} of somebody else's batch", post(f"/api/v1/batch/<theirs>/{verb}"), 404, "BATCH_NOT_FOUND"))
@@ -100,6 +101,7 @@ def of_methods() -> list[Row]:
         "/api/v1/batch/<batch>": "GET, HEAD",
         "/api/v1/batch/<batch>/status": "GET, HEAD",
         "/api/v1/batch/<batch>/why": "GET, HEAD",
+        "/api/v1/batch/<batch>/calls": "GET, HEAD",
         "/api/v1/batch/<batch>/pause": "POST",
         "/api/v1/batch/<batch>/cancel": "POST",
         "/api/v1/webhooks/endpoints": "GET, HEAD, PUT",
@@ -142,7 +144,18 @@ def of_queries() -> list[Row]:
         for value in ("0", "1001", "-2", "ALL", "5;6", "")
     ]
     rows += [bad(f"cursor={value}", get(f"{LIST}?cursor={value}"), "cursor") for value in ("", "x", "zz", "31", "2e2e", "00" * 200)]
+    calls = "/api/v1/batch/<batch>/calls"
+    rows += [bad(f"calls with limit={value}", get(f"{calls}?limit={value}"), "limit") for value in ("0", "1001", "all", "-1", "")]
+    rows += [bad(f"calls with status={value}", get(f"{calls}?status={value}"), "status")
+             for value in ("", "ongoing", "BUSY", "ONGOING,MISSED", "*")]
+    rows += [bad(f"calls with outcome={value}", get(f"{calls}?outcome={value}"), "outcome")
+             for value in ("", "busy", "MISSED", "BUSY%20", "NO-ANSWER")]
+    rows += [bad(f"calls with cursor={value}", get(f"{calls}?cursor={value}"), "cursor")
+             for value in ("", "x", "2d31", "302e61", "302e62617463685f63305f61", "00" * 200)]
     rows += [
+        bad("calls with every fault", get(f"{calls}?status=x&outcome=y&limit=z&cursor=w"), "status", "outcome", "limit", "cursor"),
+        bad("calls with a name that nobody knows", get(f"{calls}?state=ONGOING"), "state"),
+        bad("calls with two statuses", get(f"{calls}?status=MISSED&status=FAILED"), "status"),
         bad("a name in another case", get(f"{LIST}?Limit=5"), "Limit"),
         bad("a name near another", get(f"{LIST}?limits=5"), "limits"),
         bad("a limit twice", get(f"{LIST}?limit=5&limit=5"), "limit"),

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The arguments that lists have in common, read from a query. Faults are added under the argument's name, so that an
+ * answer can name all of them.
+ */
+#ifndef CARILLON_PRODUCER_LIST_QUERY_H
+#define CARILLON_PRODUCER_LIST_QUERY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/domain/faults.h"
+#include "common/http/server.h"
+#include "producer/list_cursor.h"
+
+struct list_query {
+    uint64_t limit; /* 1 to LIMIT_LIST, which is the default */
+    bool has_cursor;
+    struct list_cursor cursor;
+};
+
+/* Reads `limit` and `cursor`. */
+void list_query_read(const struct http_request *req, struct list_query *ret_query, struct faults *faults);
+
+#endif
