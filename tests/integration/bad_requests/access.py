@@ -82,6 +82,7 @@ def of_ids() -> list[Row]:
         rows.append(Row(f"check-status of a batch {name}", get(f"/api/v1/batch/check-status?batchId={batch}"), 404, "BATCH_NOT_FOUND"))
         rows.append(Row(f"why of a batch {name}", get(f"/api/v1/batch/{batch}/why"), 404, "BATCH_NOT_FOUND"))
         rows.append(Row(f"calls of a batch {name}", get(f"/api/v1/batch/{batch}/calls"), 404, "BATCH_NOT_FOUND"))
+        rows.append(Row(f"attempts of a call of a batch {name}", get(f"/api/v1/call/{batch}-7/attempts"), 404, "CALL_NOT_FOUND"))
         rows.append(Row(f"cancel of a batch {name}", post(f"/api/v1/batch/{batch}/cancel"), 404, "BATCH_NOT_FOUND"))
     for verb in ("pause", "resume"):
         rows.append(Row(f"{verb} of somebody else's batch", post(f"/api/v1/batch/<theirs>/{verb}"), 404, "BATCH_NOT_FOUND"))
@@ -104,6 +105,7 @@ def of_methods() -> list[Row]:
         "/api/v1/batch/<batch>/calls": "GET, HEAD",
         "/api/v1/batch/<batch>/pause": "POST",
         "/api/v1/batch/<batch>/cancel": "POST",
+        "/api/v1/call/<batch>-0/attempts": "GET, HEAD",
         "/api/v1/webhooks/endpoints": "GET, HEAD, PUT",
         "/api/v1/health": "GET, HEAD",
     }
@@ -173,6 +175,8 @@ def of_queries() -> list[Row]:
         bad("a draft of this version", create(path=f"{CREATE}?draft=true"), "draft"),
         bad("options in the query", create(GOOD, path=f"{CREATE}?priority=5"), "priority"),
         bad("why with an argument", get("/api/v1/batch/<batch>/why?limit=5"), "limit"),
+        bad("attempts with an argument", get("/api/v1/call/<batch>-0/attempts?limit=5"), "limit"),
+        Row("somebody else's call", get("/api/v1/call/<theirs>-0/attempts"), 404, "CALL_NOT_FOUND"),
         bad("pause with an argument", post("/api/v1/batch/<batch>/pause?force=true"), "force"),
         Row("half an escape in the query", get(f"{LIST}?limit=%5"), 400, "INVALID_REQUEST"),
         Row("a NUL in a name", get(f"{LIST}?lim%00it=5"), 400, "INVALID_REQUEST"),
