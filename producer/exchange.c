@@ -21,6 +21,7 @@ struct exchange {
     struct http_request *req; /* borrowed; NULL once over */
     unsigned holds; /* the request, each reply to come, and whoever is on the stack */
     bool is_answered;
+    exchange_fn on_room; /* an answer in pieces is under way */
     enum access access;
     exchange_fn run;
     uint8_t key[DIGEST_SHA256_LEN]; /* SHA-256 of the bearer token */
@@ -137,6 +138,10 @@ static bool may_answer(struct exchange *x, int status)
     if (!exchange_is_open(x))
         return false;
     x->is_answered = true;
+    if (x->on_room) {
+        http_request_finish(x->req, false);
+        return false;
+    }
     api_count_answer(x->api, status);
     return true;
 }
@@ -155,6 +160,38 @@ void exchange_answer_page(struct exchange *x, cJSON *body, const char *next_curs
         answer_json_with(x->req, 200, body, (struct http_header){"X-Next-Cursor", next_cursor});
     else
         cJSON_Delete(body);
+}
+
+static void on_room(struct http_request *req, void *arg)
+{
+    (void)req;
+    struct exchange *x = arg;
+    if (exchange_is_open(x))
+        x->on_room(x);
+}
+
+void exchange_stream(struct exchange *x, const char *content_type, const char *disposition, exchange_fn fn)
+{
+    const struct http_header header = {"Content-Disposition", disposition};
+    if (!exchange_is_open(x))
+        return;
+    x->on_room = fn;
+    api_count_answer(x->api, 200);
+    /* Where it fails the server closes the connection: there is nothing else to be done about it. */
+    (void)http_request_stream(x->req, 200, content_type, &header, 1, on_room, x);
+}
+
+int exchange_write(struct exchange *x, const void *data, size_t len)
+{
+    return exchange_is_open(x) ? http_request_write(x->req, data, len) : 0;
+}
+
+void exchange_finish(struct exchange *x)
+{
+    if (!exchange_is_open(x))
+        return;
+    x->is_answered = true;
+    http_request_finish(x->req, true);
 }
 
 void exchange_error(struct exchange *x, int status, const char *code, const char *message, cJSON *details)

@@ -67,6 +67,14 @@ int exchange_script_in(struct exchange *x, const char *cell, enum lua_script scr
 void exchange_answer(struct exchange *x, int status, cJSON *body);
 /* A page of a list: 200, with the header X-Next-Cursor. */
 void exchange_answer_page(struct exchange *x, cJSON *body, const char *next_cursor);
+/* Begins an answer of 200 that comes in pieces (http_request_stream()): `on_room` writes more, or ends it. Until it is
+ * ended the exchange stays open; an answer given meanwhile breaks the connection, so that no client takes a part for
+ * the whole. */
+void exchange_stream(struct exchange *x, const char *content_type, const char *disposition, exchange_fn on_room);
+/* Adds to it. ERR_NOMEM. */
+int exchange_write(struct exchange *x, const void *data, size_t len) MUST_CHECK;
+/* It is whole. */
+void exchange_finish(struct exchange *x);
 /* `details` is taken. */
 void exchange_error(struct exchange *x, int status, const char *code, const char *message, cJSON *details);
 void exchange_faults(struct exchange *x, const struct faults *faults);

@@ -258,6 +258,7 @@ void request_end(struct http_request *req)
     free(req->path);
     http_match_clear(&req->match);
     buf_free(&req->body);
+    buf_free(&req->stream.waiting);
     if (req->response != NULL)
         MHD_destroy_response(req->response);
     free(req);
@@ -370,14 +371,9 @@ static bool add_own_headers(const struct http_request *req, struct MHD_Response 
     return ok;
 }
 
-int http_request_reply(struct http_request *req, int status, const char *content_type,
-                       const struct http_header *headers, size_t n_headers, const void *body, size_t len)
+int request_answer_take(struct http_request *req, int status, const char *content_type,
+                        const struct http_header *headers, size_t n_headers, struct MHD_Response *response)
 {
-    if (req->state != REQUEST_READING && req->state != REQUEST_COMPLETE)
-        return 0;
-    /* libmicrohttpd copies the content; it does not write to it. */
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(len, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
     int err = response != NULL ? 0 : ERR_NOMEM;
     if (err == 0 && !add_own_headers(req, response, status, content_type))
         err = ERR_INVALID;
@@ -397,6 +393,17 @@ int http_request_reply(struct http_request *req, int status, const char *content
     req->is_paused = false;
     connection_wake(req->connection);
     return err;
+}
+
+int http_request_reply(struct http_request *req, int status, const char *content_type,
+                       const struct http_header *headers, size_t n_headers, const void *body, size_t len)
+{
+    if (http_request_is_answered(req))
+        return 0;
+    /* libmicrohttpd copies the content; it does not write to it. */
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(len, (void *)(uintptr_t)body, MHD_RESPMEM_MUST_COPY);
+    return request_answer_take(req, status, content_type, headers, n_headers, response);
 }
 
 bool http_request_is_answered(const struct http_request *req)

@@ -65,6 +65,17 @@ struct query_arg {
     char *value;
 };
 
+/* The body of an answer that comes in pieces. */
+struct http_stream {
+    http_room_fn on_room; /* NULL: the answer is whole */
+    void *arg;
+    struct buf waiting;
+    size_t taken; /* of what waits, by libmicrohttpd */
+    bool is_asked; /* on_room was called and nothing has come of it yet */
+    bool is_finished;
+    bool is_cut; /* not whole */
+};
+
 struct http_request {
     struct connection *connection;
     enum request_state state;
@@ -83,6 +94,7 @@ struct http_request {
     size_t dropped;
     struct buf body;
     struct MHD_Response *response;
+    struct http_stream stream;
     unsigned status;
     void *attached;
 };
@@ -105,12 +117,17 @@ void request_complete(struct http_request *req);
 bool request_send(struct http_request *req);
 /* It is over: on_gone, then freed. */
 void request_end(struct http_request *req);
+/* Takes `response` as the answer, NULL for none, and adds the headers. ERR_NOMEM, ERR_INVALID: broken. */
+int request_answer_take(struct http_request *req, int status, const char *content_type,
+                        const struct http_header *headers, size_t n_headers, struct MHD_Response *response);
 
 /* ---- server.c, for request.c ---- */
 
-/* Keeps libmicrohttpd off the connection until connection_wake(). Only from inside its access handler. */
+/* Keeps libmicrohttpd off the connection until connection_wake(). Only from inside its callbacks. */
 void connection_sleep(struct connection *c);
 void connection_wake(struct connection *c);
+/* Gives the client time to take what is sent from now on; or all the time there is, while nothing is there to take. */
+void connection_expect_taken(struct connection *c, bool has_something);
 /* The client sends nothing more: a request that is not complete after what libmicrohttpd holds is cut. */
 void connection_expect_end(struct connection *c);
 /* Sends a TCP reset now; what follows is the ordinary end of a broken connection. */

@@ -49,6 +49,14 @@ void connection_wake(struct connection *c)
     run_soon(c->server);
 }
 
+void connection_expect_taken(struct connection *c, bool has_something)
+{
+    if (has_something)
+        loop_timer_arm_us(c->deadline, c->server->bounds.answer_ms * 1000);
+    else
+        loop_timer_disarm(c->deadline);
+}
+
 void connection_expect_end(struct connection *c)
 {
     c->is_cut = true;

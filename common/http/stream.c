@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Answers that come in pieces. libmicrohttpd asks for the next bytes when the socket takes them; while there are none,
+ * the connection sleeps. The handler is asked for more once all that it wrote is taken, so that no more than what it
+ * writes at a time is ever held.
+ */
+#include <string.h>
+
+#include "common/http/request.h"
+
+#define BLOCK_BYTES 16384 /* what libmicrohttpd asks for at a time, as far as its own memory goes */
+
+static size_t left(const struct http_stream *stream)
+{
+    return buf_len(&stream->waiting) - stream->taken;
+}
+
+/* libmicrohttpd's content reader. */
+static ssize_t on_wanted(void *arg, uint64_t at, char *ret, size_t cap)
+{
+    struct http_request *req = arg;
+    struct http_stream *stream = &req->stream;
+    (void)at;
+    if (left(stream) == 0 && !stream->is_finished && !stream->is_asked && req->state == REQUEST_SENDING) {
+        stream->is_asked = true;
+        stream->on_room(req, stream->arg);
+    }
+    if (req->state != REQUEST_SENDING || stream->is_cut)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (left(stream) == 0 && stream->is_finished)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    if (left(stream) == 0) {
+        connection_expect_taken(req->connection, false);
+        connection_sleep(req->connection);
+        return 0;
+    }
+    size_t len = left(stream) < cap ? left(stream) : cap;
+    memcpy(ret, buf_str(&stream->waiting) + stream->taken, len);
+    stream->taken += len;
+    if (left(stream) == 0) {
+        buf_clear(&stream->waiting);
+        stream->taken = 0;
+        stream->is_asked = false;
+    }
+    connection_expect_taken(req->connection, true);
+    return (ssize_t)len;
+}
+
+int http_request_stream(struct http_request *req, int status, const char *content_type,
+                        const struct http_header *headers, size_t n_headers, http_room_fn on_room, void *arg)
+{
+    if (http_request_is_answered(req))
+        return 0;
+    req->stream = (struct http_stream){.on_room = on_room, .arg = arg};
+    buf_init(&req->stream.waiting, LIMIT_HTTP_STREAM_BYTES);
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, on_wanted, req, NULL);
+    return request_answer_take(req, status, content_type, headers, n_headers, response);
+}
+
+int http_request_write(struct http_request *req, const void *data, size_t len)
+{
+    if (req->stream.is_finished)
+        return 0;
+    int err = buf_append(&req->stream.waiting, data, len);
+    if (err == 0 && req->state == REQUEST_SENDING)
+        connection_wake(req->connection);
+    return err;
+}
+
+void http_request_finish(struct http_request *req, bool is_whole)
+{
+    if (req->stream.is_finished)
+        return;
+    req->stream.is_finished = true;
+    req->stream.is_cut = !is_whole;
+    if (req->state == REQUEST_SENDING)
+        connection_wake(req->connection);
+}
