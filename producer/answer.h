@@ -19,6 +19,7 @@
 #define CODE_BATCH_NOT_FOUND "BATCH_NOT_FOUND"
 #define CODE_CALL_NOT_FOUND "CALL_NOT_FOUND"
 #define CODE_UNAVAILABLE "UNAVAILABLE"
+#define CODE_BUSY "BUSY"
 #define CODE_INTERNAL "INTERNAL"
 
 /* Answers with `body`, which is taken; NULL (memory ran out while it was built) answers 500. */

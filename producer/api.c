@@ -15,6 +15,7 @@
 #include "producer/batch_read.h"
 #include "producer/batch_why.h"
 #include "producer/call_attempts.h"
+#include "producer/call_export.h"
 #include "producer/call_list.h"
 #include "producer/exchange.h"
 #include "producer/suppressions.h"
@@ -122,6 +123,7 @@ static const struct http_route ROUTES[] = {
     SMALL("GET", "/api/v1/batch/{id}/status", batch_read_one),
     SMALL("GET", "/api/v1/batch/{id}/why", batch_why),
     SMALL("GET", "/api/v1/batch/{id}/calls", call_list),
+    SMALL("GET", "/api/v1/batch/{id}/calls/export", call_export),
     SMALL("GET", "/api/v1/call/{id}/attempts", call_attempts),
     SMALL("POST", "/api/v1/batch/{id}/pause", batch_control_pause),
     SMALL("POST", "/api/v1/batch/{id}/resume", batch_control_resume),

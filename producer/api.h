@@ -40,6 +40,9 @@ struct api {
     /* the bytes of all creations under way, against LIMIT_INGEST_BYTES_IN_FLIGHT */
     size_t ingest_bytes;
 
+    /* under way, against LIMIT_EXPORTS */
+    unsigned exports;
+
     /* metrics */
     struct metric *answers[4]; /* 2xx, 4xx, 5xx, anything else */
     struct metric *contacts; /* taken into batches */

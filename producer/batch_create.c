@@ -46,7 +46,7 @@ static void creation_free(void *state)
 
 static void refuse_busy(struct exchange *x)
 {
-    exchange_error(x, 503, "BUSY",
+    exchange_error(x, 503, CODE_BUSY,
                    "Too many bytes of other creations are under way. Ask again after Retry-After seconds.", NULL);
 }
 

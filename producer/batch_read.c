@@ -98,7 +98,7 @@ static void on_report(struct exchange *x, const struct batch_report *report, voi
     if (err)
         exchange_fail(x, err);
     else
-        call_rows_read(r->rows, x, r->form == FORM_LIVE, on_rows, r);
+        call_rows_read(r->rows, x, r->form == FORM_LIVE ? CALL_ROWS_TEXTS : CALL_ROWS_PLAIN, on_rows, r);
 }
 
 /* The pulse is a guest: where one of its parts does not read, it is left out. */

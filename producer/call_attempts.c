@@ -161,7 +161,7 @@ static void on_report(struct exchange *x, const struct batch_report *report, voi
     if (err)
         exchange_fail(x, err);
     else
-        call_rows_read(a->rows, x, true, on_rows, a);
+        call_rows_read(a->rows, x, CALL_ROWS_TEXTS, on_rows, a);
 }
 
 /* ---- what is asked ---- */

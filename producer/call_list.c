@@ -92,7 +92,7 @@ static void read_on(struct exchange *x, struct call_list *l)
     if (err)
         exchange_fail(x, err);
     else
-        call_rows_read(l->rows, x, true, on_rows, l);
+        call_rows_read(l->rows, x, CALL_ROWS_TEXTS, on_rows, l);
 }
 
 static void on_report(struct exchange *x, const struct batch_report *report, void *arg)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/base/ident.h"
+#include "common/base/utf8.h"
 #include "common/domain/call_text.h"
 #include "common/domain/contact_record.h"
 #include "common/domain/phone.h"
@@ -26,6 +27,7 @@ struct row {
     char *name;
     char *contact_id;
     char *recording; /* NULL: none */
+    struct call_bytes summary, record, extra; /* only where rows are read whole */
 };
 
 /* A bucket's part of the rows, for one command's answer. */
@@ -101,12 +103,42 @@ void call_rows_free(struct call_rows *rows)
         free(rows->rows[i].name);
         free(rows->rows[i].contact_id);
         free(rows->rows[i].recording);
+        free(rows->rows[i].summary.text);
+        free(rows->rows[i].record.text);
+        free(rows->rows[i].extra.text);
     }
     free(rows->rows);
     free(rows);
 }
 
 /* ---- reading ---- */
+
+static int keep(struct call_bytes *bytes, const char *data, size_t len)
+{
+    bytes->text = malloc(len + 1);
+    if (!bytes->text)
+        return ERR_NOMEM;
+    memcpy(bytes->text, data, len);
+    bytes->text[len] = '\0';
+    bytes->len = len;
+    return 0;
+}
+
+static int keep_record(struct row *row, const char *data, size_t len)
+{
+    return keep(&row->record, data, len);
+}
+
+static int keep_extra(struct row *row, const char *data, size_t len)
+{
+    return keep(&row->extra, data, len);
+}
+
+/* What is no text is left out: it came from a platform. */
+static int keep_summary(struct row *row, const char *data, size_t len)
+{
+    return utf8_is_valid(data, len) && !memchr(data, '\0', len) ? keep(&row->summary, data, len) : 0;
+}
 
 static int take_record(struct row *row, const char *data, size_t len)
 {
@@ -168,6 +200,21 @@ static void on_records(struct exchange *x, const struct redisReply *reply, int e
     take_piece(x, reply, err, arg, take_record);
 }
 
+static void on_whole_records(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+{
+    take_piece(x, reply, err, arg, keep_record);
+}
+
+static void on_extras(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+{
+    take_piece(x, reply, err, arg, keep_extra);
+}
+
+static void on_summaries(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+{
+    take_piece(x, reply, err, arg, keep_summary);
+}
+
 static void on_states(struct exchange *x, const struct redisReply *reply, int err, void *arg)
 {
     take_piece(x, reply, err, arg, take_state);
@@ -200,22 +247,29 @@ static void ask(struct exchange *x, struct piece *piece, const struct key *key, 
         rows->awaited++;
 }
 
-void call_rows_read(struct call_rows *rows, struct exchange *x, bool with_texts, call_rows_fn fn, void *arg)
+static void ask_piece(struct exchange *x, struct piece *piece, enum call_rows_depth depth)
 {
-    const char *cell = exchange_identity(x)->cell;
+    const char *cell = exchange_identity(x)->cell, *id = piece->rows->scope.batch_id;
+    uint64_t bucket = piece->rows->rows[piece->first].ordinal / LIMIT_BUCKET;
+    struct key contacts = key_batch_contacts(cell, id, bucket), extras = key_batch_extra(cell, id, bucket);
+    struct key states = key_batch_state(cell, id, bucket), texts = key_batch_texts(cell, id, bucket);
+    bool is_whole = depth == CALL_ROWS_WHOLE;
+    ask(x, piece, &contacts, "", is_whole ? on_whole_records : on_records);
+    ask(x, piece, &states, "", on_states);
+    if (depth != CALL_ROWS_PLAIN)
+        ask(x, piece, &texts, ":recording", on_recordings);
+    if (is_whole) {
+        ask(x, piece, &texts, ":summary", on_summaries);
+        ask(x, piece, &extras, "", on_extras);
+    }
+}
+
+void call_rows_read(struct call_rows *rows, struct exchange *x, enum call_rows_depth depth, call_rows_fn fn, void *arg)
+{
     rows->fn = fn;
     rows->arg = arg;
-    for (size_t i = 0; i < rows->n_pieces; i++) {
-        struct piece *piece = &rows->pieces[i];
-        uint64_t bucket = rows->rows[piece->first].ordinal / LIMIT_BUCKET;
-        struct key contacts = key_batch_contacts(cell, rows->scope.batch_id, bucket);
-        struct key states = key_batch_state(cell, rows->scope.batch_id, bucket);
-        struct key texts = key_batch_texts(cell, rows->scope.batch_id, bucket);
-        ask(x, piece, &contacts, "", on_records);
-        ask(x, piece, &states, "", on_states);
-        if (with_texts)
-            ask(x, piece, &texts, ":recording", on_recordings);
-    }
+    for (size_t i = 0; i < rows->n_pieces; i++)
+        ask_piece(x, &rows->pieces[i], depth);
     if (rows->awaited == 0)
         fn(x, rows->err, arg);
 }
@@ -365,4 +419,26 @@ int call_rows_list(const struct call_rows *rows, const struct call_filter *filte
     }
     *ret_next = rows->n > 0 ? rows->rows[0].ordinal + i : 0;
     return 0;
+}
+
+bool call_rows_view(const struct call_rows *rows, size_t index, const struct call_filter *filter,
+                    struct call_view *ret_view)
+{
+    enum outcome outcome;
+    const struct row *row = &rows->rows[index];
+    *ret_view = (struct call_view){
+        .text = &row->text,
+        .status = row_status(rows, row),
+        .outcome = row_outcome(rows, row, &outcome) ? outcome_name(outcome) : NULL,
+        .recording = row->recording,
+        .summary = &row->summary,
+        .record = &row->record,
+        .extra = &row->extra,
+    };
+    return is_wanted(rows, row, filter) && ident_make_call(rows->scope.batch_id, row->ordinal, ret_view->id) == 0;
+}
+
+size_t call_rows_count(const struct call_rows *rows)
+{
+    return rows->n;
 }

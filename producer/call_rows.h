@@ -13,6 +13,7 @@
 
 #include "common/base/err.h"
 #include "common/base/limits.h"
+#include "common/domain/call_text.h"
 #include "common/domain/outcome.h"
 #include "producer/batch_report.h"
 #include "producer/call_filter.h"
@@ -41,9 +42,15 @@ int call_rows_create(const struct call_scope *scope, uint64_t first, uint64_t en
 /* Accepts NULL. Only when no reply is to come any more: as part of the exchange's state, or from call_rows_fn on. */
 void call_rows_free(struct call_rows *rows);
 
-/* Reads them; `with_texts`: recording URLs too. `fn` is called from a reply, or at once where there is nothing to read.
+enum call_rows_depth {
+    CALL_ROWS_PLAIN,
+    CALL_ROWS_TEXTS, /* recording URLs too */
+    CALL_ROWS_WHOLE, /* for call_rows_view() only: summaries and whole contacts too */
+};
+
+/* Reads them. `fn` is called from a reply, or at once where there is nothing to read.
  */
-void call_rows_read(struct call_rows *rows, struct exchange *x, bool with_texts, call_rows_fn fn, void *arg);
+void call_rows_read(struct call_rows *rows, struct exchange *x, enum call_rows_depth depth, call_rows_fn fn, void *arg);
 
 /* check-status's recentCalls: the rows whose turn has come, newest begin first. NULL where memory ran out. */
 cJSON *call_rows_recent_json(struct call_rows *rows);
@@ -54,5 +61,28 @@ cJSON *call_rows_live_json(const struct call_rows *rows);
  * that was looked at. ERR_NOMEM. */
 int call_rows_list(const struct call_rows *rows, const struct call_filter *filter, size_t most, cJSON *list,
                    uint64_t *ret_next) MUST_CHECK;
+
+/* Bytes of Redis's with a NUL behind them; `text` NULL where there are none. */
+struct call_bytes {
+    char *text;
+    size_t len;
+};
+
+/* A row that was read whole, as it is. Borrowed from the rows. */
+struct call_view {
+    char id[LIMIT_CALL_ID_LEN + 1];
+    const struct call_text *text;
+    enum call_status status;
+    const char *outcome; /* NULL: none yet */
+    const char *recording; /* NULL: none */
+    const struct call_bytes *summary; /* UTF-8 */
+    const struct call_bytes *record; /* contact_record.h */
+    const struct call_bytes *extra; /* metadata that the record keeps elsewhere */
+};
+
+size_t call_rows_count(const struct call_rows *rows);
+/* Row `index`, by ordinal. False where it is not wanted. */
+bool call_rows_view(const struct call_rows *rows, size_t index, const struct call_filter *filter,
+                    struct call_view *ret_view);
 
 #endif

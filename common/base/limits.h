@@ -20,6 +20,9 @@
 #define LIMIT_BODY_BYTES (32u << 20) /* POST /api/v1/batch */
 #define LIMIT_SMALL_BODY_BYTES (64u << 10) /* every other request body */
 #define LIMIT_ANSWER_BYTES (16u << 20) /* of an API answer */
+#define LIMIT_EXPORTS 16 /* that a producer has under way */
+#define LIMIT_EXPORT_ROWS 128 /* read and written at a time */
+#define LIMIT_EXPORT_COLUMNS 64 /* of metadata, in a CSV file */
 #define LIMIT_API_KEY_LEN 256
 #define LIMIT_LIST 1000 /* rows of one answer */
 #define LIMIT_LIST_SCAN 10000 /* rows that a filter looks at for one answer */

@@ -11,7 +11,8 @@ from tests.support.producer_api import Api, batch_body, numbers
 from tests.support.waiting import wait_until
 
 READS = ("/api/v1/batch/{id}", "/api/v1/batch/{id}/status", "/api/v1/batch/check-status?batchId={id}",
-         "/api/v1/status/batch?batchId={id}", "/api/v1/batch/{id}/calls")
+         "/api/v1/status/batch?batchId={id}", "/api/v1/batch/{id}/calls",
+         "/api/v1/batch/{id}/calls/export", "/api/v1/batch/{id}/calls/export?format=ndjson")
 WRITES = ("/api/v1/batch/{id}/pause", "/api/v1/batch/{id}/resume", "/api/v1/batch/{id}/cancel",
           "/api/v1/batch/cancel?batchId={id}")
 

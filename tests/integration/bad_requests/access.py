@@ -82,6 +82,7 @@ def of_ids() -> list[Row]:
         rows.append(Row(f"check-status of a batch {name}", get(f"/api/v1/batch/check-status?batchId={batch}"), 404, "BATCH_NOT_FOUND"))
         rows.append(Row(f"why of a batch {name}", get(f"/api/v1/batch/{batch}/why"), 404, "BATCH_NOT_FOUND"))
         rows.append(Row(f"calls of a batch {name}", get(f"/api/v1/batch/{batch}/calls"), 404, "BATCH_NOT_FOUND"))
+        rows.append(Row(f"an export of a batch {name}", get(f"/api/v1/batch/{batch}/calls/export"), 404, "BATCH_NOT_FOUND"))
         rows.append(Row(f"attempts of a call of a batch {name}", get(f"/api/v1/call/{batch}-7/attempts"), 404, "CALL_NOT_FOUND"))
         rows.append(Row(f"cancel of a batch {name}", post(f"/api/v1/batch/{batch}/cancel"), 404, "BATCH_NOT_FOUND"))
     for verb in ("pause", "resume"):
@@ -105,6 +106,7 @@ def of_methods() -> list[Row]:
         "/api/v1/batch/<batch>/calls": "GET, HEAD",
         "/api/v1/batch/<batch>/pause": "POST",
         "/api/v1/batch/<batch>/cancel": "POST",
+        "/api/v1/batch/<batch>/calls/export": "GET, HEAD",
         "/api/v1/call/<batch>-0/attempts": "GET, HEAD",
         "/api/v1/webhooks/endpoints": "GET, HEAD, PUT",
         "/api/v1/health": "GET, HEAD",
@@ -175,6 +177,10 @@ def of_queries() -> list[Row]:
         bad("a draft of this version", create(path=f"{CREATE}?draft=true"), "draft"),
         bad("options in the query", create(GOOD, path=f"{CREATE}?priority=5"), "priority"),
         bad("why with an argument", get("/api/v1/batch/<batch>/why?limit=5"), "limit"),
+        *(bad(f"an export with format={value}", get(f"{calls}/export?format={value}"), "format")
+          for value in ("", "CSV", "xlsx", "csv%20", "json")),
+        bad("an export with every fault", get(f"{calls}/export?format=x&status=y&outcome=z"), "format", "status", "outcome"),
+        bad("an export with a limit", get(f"{calls}/export?limit=5"), "limit"),
         bad("attempts with an argument", get("/api/v1/call/<batch>-0/attempts?limit=5"), "limit"),
         Row("somebody else's call", get("/api/v1/call/<theirs>-0/attempts"), 404, "CALL_NOT_FOUND"),
         bad("pause with an argument", post("/api/v1/batch/<batch>/pause?force=true"), "force"),
