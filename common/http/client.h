@@ -28,6 +28,9 @@ struct http_transfer;
  * left). A kept connection was judged when it was made: transfers of one client must share their judgement. */
 typedef bool (*http_address_fn)(const struct sockaddr *address, void *arg);
 
+/* Takes a piece of an answer's body; false ends the transfer (HTTP_FAIL_LOCAL). */
+typedef bool (*http_data_fn)(const char *data, size_t len, void *arg);
+
 struct http_outgoing {
     const char *method; /* capital letters */
     const char *url; /* http or https */
@@ -40,6 +43,8 @@ struct http_outgoing {
     int64_t connect_timeout_ms; /* 0: 5000 */
     size_t max_body_bytes; /* of the answer; what is longer is cut and flagged */
     const char *ca_file; /* in place of the system's; NULL: the system's */
+    http_data_fn data_fn; /* takes the body of an answer of 2xx, of any length, as it arrives; NULL: it is kept */
+    void *data_arg;
     http_address_fn address_fn; /* NULL: any address */
     void *address_arg;
 };

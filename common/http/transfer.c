@@ -17,10 +17,19 @@
 
 /* ---- libcurl's callbacks ---- */
 
+static bool has_succeeded(const struct http_transfer *t)
+{
+    long status = 0;
+    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    return status >= 200 && status <= 299;
+}
+
 static size_t on_body(char *data, size_t size, size_t count, void *arg)
 {
     struct http_transfer *t = arg;
     size_t len = size * count;
+    if (t->data_fn != NULL && has_succeeded(t))
+        return t->data_fn(data, len, t->data_arg) ? len : 0;
     size_t room = t->body.max - buf_len(&t->body);
     size_t taken = len < room ? len : room;
     if (taken > 0 && buf_append(&t->body, data, taken) < 0)
@@ -200,6 +209,8 @@ int transfer_create(const struct http_outgoing *out, CURLSH *share, struct http_
     if (t == NULL)
         return ERR_NOMEM;
     buf_init(&t->body, out->max_body_bytes);
+    t->data_fn = out->data_fn;
+    t->data_arg = out->data_arg;
     t->address_fn = out->address_fn;
     t->address_arg = out->address_arg;
     t->retry_after_ms = -1;

@@ -21,6 +21,8 @@ struct http_transfer {
     struct http_transfer *next;
     CURL *easy;
     struct curl_slist *headers;
+    http_data_fn data_fn;
+    void *data_arg;
     http_address_fn address_fn;
     void *address_arg;
     bool is_address_refused;

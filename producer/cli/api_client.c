@@ -162,28 +162,45 @@ static int drop(struct api_client *c)
     return http_client_create(session_loop(c->session), 1, &c->http);
 }
 
-int api_client_ask(struct api_client *c, const char *method, const char *path, const char *body, size_t len,
-                   int64_t timeout_ms, struct api_answer *ret_answer)
+static int ask(struct api_client *c, const struct http_outgoing *out, const char *path, struct api_answer *ret_answer)
 {
-    bool is_creating = strcmp(method, "GET") != 0;
-    struct exchange x = {.client = c, .is_creating = is_creating};
-    const struct http_outgoing out = {
-        .method = method,
-        .body = body,
-        .body_len = len,
-        .flags = is_creating ? HTTP_ONCE : 0,
-        .timeout_ms = timeout_ms,
-        .max_body_bytes = ANSWER_MOST,
-    };
+    struct exchange x = {.client = c, .is_creating = (out->flags & HTTP_ONCE) != 0};
     snprintf(c->problem, sizeof c->problem, "the request cannot be sent");
-    int rc = c->http ? send_request(&x, &out, path) : ERR_NOMEM;
+    int rc = c->http ? send_request(&x, out, path) : ERR_NOMEM;
     if (rc == 0)
-        rc = session_wait(c->session, &x.is_done, timeout_ms + SETTLE_MS);
+        rc = session_wait(c->session, &x.is_done, out->timeout_ms + SETTLE_MS);
     if (rc != 0)
         return drop(c) != 0 ? ERR_NOMEM : rc;
     if (x.rc == 0)
         *ret_answer = x.answer;
     return x.rc;
+}
+
+int api_client_ask(struct api_client *c, const char *method, const char *path, const char *body, size_t len,
+                   int64_t timeout_ms, struct api_answer *ret_answer)
+{
+    const struct http_outgoing out = {
+        .method = method,
+        .body = body,
+        .body_len = len,
+        .flags = strcmp(method, "GET") != 0 ? HTTP_ONCE : 0,
+        .timeout_ms = timeout_ms,
+        .max_body_bytes = ANSWER_MOST,
+    };
+    return ask(c, &out, path, ret_answer);
+}
+
+int api_client_fetch(struct api_client *c, const char *path, int64_t timeout_ms, http_data_fn fn, void *arg,
+                     struct api_answer *ret_answer)
+{
+    const struct http_outgoing out = {
+        .method = "GET",
+        .timeout_ms = timeout_ms,
+        .max_body_bytes = ANSWER_MOST,
+        .data_fn = fn,
+        .data_arg = arg,
+    };
+    return ask(c, &out, path, ret_answer);
 }
 
 const char *api_client_problem(const struct api_client *c)

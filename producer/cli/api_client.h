@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "common/base/err.h"
+#include "common/http/client.h"
 #include "producer/cli/exit.h"
 #include "producer/cli/session.h"
 
@@ -35,6 +36,10 @@ struct api_answer {
  * most once. */
 int api_client_ask(struct api_client *c, const char *method, const char *path, const char *body, size_t len,
                    int64_t timeout_ms, struct api_answer *ret_answer) MUST_CHECK;
+/* A GET whose answer may be of any length: of 2xx its body goes to `fn` piece by piece, and ret_answer->body is NULL.
+ * Otherwise the same; ERR_UNAVAILABLE also where the body broke off. */
+int api_client_fetch(struct api_client *c, const char *path, int64_t timeout_ms, http_data_fn fn, void *arg,
+                     struct api_answer *ret_answer) MUST_CHECK;
 /* Why the last one had no answer: words for people, borrowed. */
 const char *api_client_problem(const struct api_client *c);
 /* Complains that the last one had no answer. */

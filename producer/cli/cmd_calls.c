@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * `carillon calls`: a batch's calls one by one, page after page as the producer gives them.
+ * `carillon calls`: a batch's calls one by one, page after page as the producer gives them. `carillon export`: the
+ * same with their contacts, as one file.
  */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/ident.h"
 #include "common/domain/outcome.h"
@@ -13,6 +15,7 @@
 #include "producer/cli/verbs.h"
 
 #define PAGE_TIMEOUT_MS 60000
+#define EXPORT_TIMEOUT_MS (INT64_C(24) * 3600 * 1000)
 #define ROW_FORMAT "%-9s  %-16s  %-14s  %8s  %8s  %-24s  %s"
 
 static int check_outcome(const char *text, const char **ret_why)
@@ -28,7 +31,9 @@ static const struct conf_option OPTIONS[] = {
      .choices = "SCHEDULED|ONGOING|COMPLETED|MISSED|FAILED",
      .help = "only calls that stand so"},
     {.name = "outcome", .kind = CONF_STR, .help = "only calls whose last attempt ended so", .check = check_outcome},
+    {.name = "format", .kind = CONF_CHOICE, .choices = "csv|ndjson", .default_text = "csv", .help = "of the file"},
 };
+#define CALLS_OPTIONS 2 /* without --format */
 
 static const char *text_of(const cJSON *object, const char *name)
 {
@@ -128,7 +133,58 @@ static enum cli_exit ask_pages(struct session *s, struct api_client *api, const 
     return ended;
 }
 
-static enum cli_exit run_calls(struct session *s)
+/* ---- the export ---- */
+
+struct to_stdout {
+    bool is_terminal; /* which obeys control characters */
+    bool has_failed;
+};
+
+static bool on_data(const char *data, size_t len, void *arg)
+{
+    struct to_stdout *out = arg;
+    if (!out->is_terminal) {
+        out->has_failed = fwrite(data, 1, len, stdout) != len;
+        return !out->has_failed;
+    }
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)data[i];
+        bool is_control = (c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7F;
+        putc(is_control ? '?' : c, stdout);
+    }
+    return true;
+}
+
+static enum cli_exit fetch_export(struct session *s, struct api_client *api, const char *id)
+{
+    const struct conf *conf = session_conf(s);
+    const char *status = conf_str(conf, "status"), *outcome = conf_str(conf, "outcome");
+    const char *format = session_is_json(s) ? "ndjson" : conf_str(conf, "format");
+    struct to_stdout out = {.is_terminal = isatty(STDOUT_FILENO) == 1};
+    struct api_answer answer;
+    char path[LIMIT_BATCH_ID_LEN + 160];
+    snprintf(path, sizeof path, "/api/v1/batch/%s/calls/export?format=%s%s%s%s%s", id, format, status ? "&status=" : "",
+             status ? status : "", outcome ? "&outcome=" : "", outcome ? outcome : "");
+    int rc = api_client_fetch(api, path, EXPORT_TIMEOUT_MS, on_data, &out, &answer);
+    bool is_written = fflush(stdout) == 0 && !out.has_failed;
+    if (!is_written)
+        out_complain("stdout: the export cannot be written");
+    else if (rc != 0)
+        out_complain("the export is not whole: %s", api_client_problem(api));
+    if (rc != 0 || !is_written)
+        return CLI_FAILED;
+    bool is_done = answer.status == 200;
+    if (!is_done)
+        api_answer_refusal(&answer, session_is_json(s), NULL, NULL);
+    api_answer_clear(&answer);
+    return is_done ? CLI_DONE : CLI_FAILED;
+}
+
+/* ---- the verbs ---- */
+
+typedef enum cli_exit (*ask_fn)(struct session *s, struct api_client *api, const char *id);
+
+static enum cli_exit run(struct session *s, ask_fn ask)
 {
     const char *id = conf_rest(session_conf(s), 0);
     char cell[LIMIT_CELL_ID_LEN + 1];
@@ -140,9 +196,19 @@ static enum cli_exit run_calls(struct session *s)
     enum cli_exit status = api_client_open(s, &api);
     if (status != CLI_DONE)
         return status;
-    status = ask_pages(s, api, id);
+    status = ask(s, api, id);
     api_client_close(api);
     return status;
+}
+
+static enum cli_exit run_calls(struct session *s)
+{
+    return run(s, ask_pages);
+}
+
+static enum cli_exit run_export(struct session *s)
+{
+    return run(s, fetch_export);
 }
 
 const struct cli_verb *cli_calls_verbs(size_t *ret_n)
@@ -153,10 +219,21 @@ const struct cli_verb *cli_calls_verbs(size_t *ret_n)
             .subjects = "BATCH",
             .n_subjects = 1,
             .options = OPTIONS,
-            .n_options = sizeof OPTIONS / sizeof OPTIONS[0],
+            .n_options = CALLS_OPTIONS,
             .help = "list a batch's calls, one by one",
             .about = "By their place in the batch, all of them. With --json each call is a line of its own.",
             .run = run_calls,
+        },
+        {
+            .words = "export",
+            .subjects = "BATCH",
+            .n_subjects = 1,
+            .options = OPTIONS,
+            .n_options = sizeof OPTIONS / sizeof OPTIONS[0],
+            .help = "write a batch's calls and contacts to stdout",
+            .about = "CSV with a header line, or one JSON object a line (--format ndjson, or --json). Where it ends\n"
+                     "with another status than 0 the file is not whole.",
+            .run = run_export,
         },
     };
     *ret_n = sizeof verbs / sizeof verbs[0];

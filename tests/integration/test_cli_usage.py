@@ -17,7 +17,8 @@ from tests.support.redis_server import RedisServer
 VERBS = [
     "submit", "watch", "pause", "resume", "cancel", "tenant create", "tenant set", "tenant list", "tenant show",
     "trunk create", "trunk set", "trunk list", "trunk show", "stop", "start", "key create", "key list", "key revoke",
-    "why", "calls", "suppress add", "suppress remove", "suppress list", "inspect call", "inspect batch", "inspect worker", "inspect key", "audit",
+    "why", "calls", "export", "suppress add", "suppress remove", "suppress list",
+    "inspect call", "inspect batch", "inspect worker", "inspect key", "audit",
     "provider check",
 ]  # fmt: skip
 BATCH = "batch_c0_a"
@@ -137,6 +138,10 @@ def test_the_version_is_told() -> None:
         ("calls nonsense", "'nonsense' is not a batch's id"),
         ("calls batch_c0_a --status ringing", "--status: "),
         ("calls batch_c0_a --outcome MISSED", "--outcome: "),
+        ("calls batch_c0_a --format csv", "--format: no such option"),
+        ("export", "export: BATCH is missing"),
+        ("export nonsense", "'nonsense' is not a batch's id"),
+        ("export batch_c0_a --format xlsx", "--format: "),
         ("key revoke", "key revoke: ID is missing"),
     ],
 )

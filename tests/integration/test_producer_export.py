@@ -164,8 +164,8 @@ def test_sixteen_exports_at_once_and_room_again_when_their_clients_leave(api: Ap
     wait_until(lambda: api.get(path, acme).status == 200, 30.0, "an export has room again")
 
 
-def test_a_long_export_takes_little_memory(redis_server: RedisServer) -> None:
-    with Api(redis_server, env=FRUGAL) as api:
+def test_a_long_export_takes_little_memory() -> None:
+    with RedisServer() as server, Api(server, env=FRUGAL) as api:
         api.trunk("main")
         key = api.tenant("acme")
         contacts = [{"phoneNumber": number, "name": f"Contact {i:012}", "metadata": {"note": "n" * 300}}
@@ -184,3 +184,30 @@ def test_a_long_export_takes_little_memory(redis_server: RedisServer) -> None:
         connection.close()
         assert size > 15_000_000
         assert most_kb - before_kb < 4096
+
+
+# ---- the command line ----
+
+
+@pytest.fixture
+def cli(api: Api, acme: str, tmp_path: pathlib.Path) -> Cli:
+    key_file = tmp_path / "api.key"
+    key_file.write_text(acme, encoding="ascii")
+    return Cli(url=f"http://127.0.0.1:{api.process.port}", api_key_file=key_file)
+
+
+def test_the_command_line_writes_the_same_file(api: Api, acme: str, cli: Cli, finished: str) -> None:
+    for args, query in (((), ""), (("--format", "ndjson"), "?format=ndjson"), (("--json",), "?format=ndjson"),
+                        (("--outcome", "BUSY", "--status", "MISSED"), "?outcome=BUSY")):
+        ended = cli("export", finished, *args)
+        assert (ended.status, ended.err) == (DONE, ""), ended
+        assert ended.out.replace("\r\n", "\n") == export(api, acme, finished, query).body.decode().replace("\r\n", "\n")
+
+
+def test_the_command_line_says_where_a_file_is_not_whole(api: Api, cli: Cli) -> None:
+    batch = api.engine.batch("acme", "main", contacts=300, start_in_ms=3_600_000)
+    api.client.hset(api.engine.key(f"batch:{batch}:contacts:4"), "290", b"\xff\xff")
+    ended = cli("export", batch)
+    assert ended.status == FAILED and "the export is not whole" in ended.err and f"{batch}-0" in ended.out
+    ended = cli("export", "batch_c0_00000000000000000000")
+    assert (ended.status, ended.out) == (FAILED, "") and "BATCH_NOT_FOUND" in ended.err
