@@ -6,12 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/parse.h"
+#include "common/base/encode.h"
 #include "common/redis/keys.h"
 #include "common/redis/reply.h"
+#include "producer/batch_filter.h"
 #include "producer/batch_report.h"
 #include "producer/exchange.h"
-#include "producer/list_cursor.h"
+#include "producer/list_query.h"
 
 /* Batches created in one millisecond come in the order of their ids; a page that begins among them skips those it had.
  */
@@ -24,14 +25,14 @@ struct list;
 struct entry {
     struct list *list;
     struct list_cursor at;
-    cJSON *summary; /* NULL: gone meanwhile */
+    cJSON *summary; /* NULL: gone meanwhile, or not wanted */
 };
 
 struct list {
-    bool has_cursor;
-    struct list_cursor cursor;
-    uint64_t limit;
-    bool has_more;
+    struct list_query query;
+    struct batch_filter filter;
+    size_t most; /* entries looked at: as many as are shown, or more where a filter looks inside them */
+    bool has_more; /* behind them */
     size_t n;
     struct entry *entries;
     size_t next; /* the next entry to ask for */
@@ -49,21 +50,34 @@ static void list_free(void *state)
 
 /* ---- the answer ---- */
 
-static void answer(struct exchange *x, struct list *l)
+/* Moves the wanted ones into `array`, up to the limit. `ret_shown`: how many entries were gone through. */
+static bool add_summaries(struct list *l, cJSON *array, size_t *ret_shown)
 {
-    char cursor[LIST_CURSOR_LEN + 1];
-    cJSON *array = cJSON_CreateArray();
-    for (size_t i = 0; array && i < l->n; i++) {
+    size_t i = 0;
+    for (uint64_t shown = 0; array && i < l->n && shown < l->query.limit; i++) {
         cJSON *summary = l->entries[i].summary;
         l->entries[i].summary = NULL;
         if (summary && !cJSON_AddItemToArray(array, summary)) {
             cJSON_Delete(summary);
-            cJSON_Delete(array);
-            array = NULL;
+            return false;
         }
+        shown += summary != NULL;
     }
-    if (l->has_more) {
-        list_cursor_format(&l->entries[l->n - 1].at, cursor);
+    *ret_shown = i;
+    return array != NULL;
+}
+
+static void answer(struct exchange *x, struct list *l)
+{
+    char cursor[LIST_CURSOR_LEN + 1];
+    size_t shown = 0;
+    cJSON *array = cJSON_CreateArray();
+    if (!add_summaries(l, array, &shown)) {
+        cJSON_Delete(array);
+        array = NULL;
+    }
+    if (shown > 0 && (l->has_more || shown < l->n)) {
+        list_cursor_format(&l->entries[shown - 1].at, cursor);
         exchange_answer_page(x, array, cursor);
     } else {
         exchange_answer(x, 200, array);
@@ -80,6 +94,8 @@ static int take_summary(struct entry *entry, const struct redisReply *reply)
     int err = batch_report_read(reply, entry->at.id, &report);
     if (err)
         return err == ERR_NOT_FOUND ? 0 : err;
+    if (!batch_filter_wants(&entry->list->filter, &report))
+        return 0;
     entry->summary = batch_report_summary_json(&report);
     return entry->summary ? 0 : ERR_NOMEM;
 }
@@ -140,12 +156,12 @@ static int read_place(const struct redisReply *id, const struct redisReply *ms, 
 /* True for what the page before ended with, or had before that. */
 static bool was_shown(const struct list *l, const struct list_cursor *place)
 {
-    return l->has_cursor && place->place == l->cursor.place && strcmp(place->id, l->cursor.id) >= 0;
+    return l->query.has_cursor && place->place == l->query.cursor.place && strcmp(place->id, l->query.cursor.id) >= 0;
 }
 
 static int take_index(struct list *l, const struct redisReply *reply)
 {
-    l->entries = calloc(l->limit, sizeof l->entries[0]);
+    l->entries = calloc(l->most, sizeof l->entries[0]);
     if (!l->entries)
         return ERR_NOMEM;
     for (size_t i = 0; i + 1 < reply_len(reply); i += 2) {
@@ -155,7 +171,7 @@ static int take_index(struct list *l, const struct redisReply *reply)
             return err;
         if (was_shown(l, &place))
             continue;
-        if (l->n == l->limit) {
+        if (l->n == l->most) {
             l->has_more = true;
             break;
         }
@@ -175,20 +191,34 @@ static void on_index(struct exchange *x, const struct redisReply *reply, int err
         ask_more(x, l);
 }
 
+/* All of the tenant's batches, or those with the tag. */
+static struct key index_key(struct exchange *x, const struct list *l)
+{
+    const struct identity *who = exchange_identity(x);
+    char hex[2 * 4 * LIMIT_TAG_LEN + 1];
+    if (!l->filter.tag)
+        return key_tenant_batches(who->cell, who->tenant);
+    encode_hex(l->filter.tag, strlen(l->filter.tag), hex);
+    return key_tenant_tag(who->cell, who->tenant, hex);
+}
+
 static void ask_index(struct exchange *x, struct list *l)
 {
-    struct key key = key_tenant_batches(exchange_identity(x)->cell, exchange_identity(x)->tenant);
-    char from[REDIS_I64_LEN], count[REDIS_I64_LEN];
+    struct key key = index_key(x, l);
+    int64_t last_ms = l->filter.created.to_ms - 1;
+    if (l->query.has_cursor && l->query.cursor.place < last_ms)
+        last_ms = l->query.cursor.place;
+    char last[REDIS_I64_LEN], first[REDIS_I64_LEN], count[REDIS_I64_LEN];
     const struct redis_arg args[] = {
         redis_arg_str("ZRANGE"),
         key_arg(&key),
-        l->has_cursor ? redis_arg_i64(l->cursor.place, from) : redis_arg_str("+inf"),
-        redis_arg_str("-inf"),
+        redis_arg_i64(last_ms, last),
+        redis_arg_i64(l->filter.created.from_ms, first),
         redis_arg_str("BYSCORE"),
         redis_arg_str("REV"),
         redis_arg_str("LIMIT"),
         redis_arg_str("0"),
-        redis_arg_i64((int64_t)l->limit + 1 + TIES_MAX, count),
+        redis_arg_i64((int64_t)l->most + 1 + TIES_MAX, count),
         redis_arg_str("WITHSCORES"),
     };
     int err = exchange_command(x, args, sizeof args / sizeof args[0], on_index, l);
@@ -200,22 +230,19 @@ static void ask_index(struct exchange *x, struct list *l)
 
 static bool read_query(struct exchange *x, struct list *l)
 {
-    static const char *const known[] = {"limit", "cursor"};
+    static const char *const known[] = {"limit", "cursor", "tag", "status", "agentId", "from", "to"};
+    struct faults faults;
     if (!exchange_knows_query(x, known, sizeof known / sizeof known[0]))
         return false;
-    const char *limit = http_request_query(exchange_request(x), "limit");
-    const char *cursor = http_request_query(exchange_request(x), "cursor");
-    l->limit = LIMIT_LIST;
-    if (limit && (parse_u64(limit, strlen(limit), LIMIT_LIST, &l->limit) != 0 || l->limit == 0)) {
-        exchange_bad_argument(x, "limit", "must be an integer from 1 to 1000");
-        return false;
-    }
-    l->has_cursor = cursor != NULL;
-    if (cursor && list_cursor_parse(cursor, &l->cursor) != 0) {
-        exchange_bad_argument(x, "cursor", "must be one that an answer gave");
-        return false;
-    }
-    return true;
+    faults_init(&faults, LIMIT_FAULTS);
+    list_query_read(exchange_request(x), &l->query, &faults);
+    batch_filter_read(exchange_request(x), &l->filter, &faults);
+    l->most = batch_filter_looks_inside(&l->filter) ? LIMIT_LIST : (size_t)l->query.limit;
+    bool is_clean = faults_count(&faults) == 0;
+    if (!is_clean)
+        exchange_faults(x, &faults);
+    faults_free(&faults);
+    return is_clean;
 }
 
 static void run(struct exchange *x)

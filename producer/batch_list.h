@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * GET /api/v1/batch/list?limit=&cursor=: the tenant's batches, newest first, as the seed's bare array. Where more
- * follow, the header X-Next-Cursor holds what `cursor` takes, since an array has no place for it.
+ * GET /api/v1/batch/list?tag=&status=&agentId=&from=&to=&limit=&cursor=: the tenant's batches, newest first, as the
+ * seed's bare array. Where more may follow, the header X-Next-Cursor holds what `cursor` takes, since an array has no
+ * place for it. `status` and `agentId` look at LIMIT_LIST batches for one answer: a page may be short, even empty, and
+ * have a cursor.
  */
 #ifndef CARILLON_PRODUCER_BATCH_LIST_H
 #define CARILLON_PRODUCER_BATCH_LIST_H

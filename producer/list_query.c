@@ -5,6 +5,7 @@
 
 #include "common/base/limits.h"
 #include "common/base/parse.h"
+#include "common/base/timestamp.h"
 
 void list_query_read(const struct http_request *req, struct list_query *ret_query, struct faults *faults)
 {
@@ -16,4 +17,29 @@ void list_query_read(const struct http_request *req, struct list_query *ret_quer
     ret_query->has_cursor = cursor != NULL;
     if (cursor && list_cursor_parse(cursor, &ret_query->cursor) != 0)
         faults_add(faults, "cursor", FAULT_NOT_ALLOWED, "must be one that an answer gave");
+}
+
+/* False where a fault was added. */
+static bool read_instant(const struct http_request *req, const char *name, int64_t *ret_ms, struct faults *faults)
+{
+    struct timestamp_parts parts;
+    const char *text = http_request_query(req, name);
+    if (!text)
+        return true;
+    if (timestamp_parse(text, strlen(text), &parts) != 0 || !parts.has_offset) {
+        faults_add(faults, name, FAULT_TIME, "must be an instant such as 2027-11-16T09:00:00Z, with an offset or Z");
+        return false;
+    }
+    *ret_ms = parts.wall_ms - (int64_t)parts.offset_s * 1000;
+    return true;
+}
+
+void list_span_read(const struct http_request *req, struct list_span *ret_span, struct faults *faults)
+{
+    struct list_span span = {.to_ms = LIMIT_INSTANT_MS};
+    bool has_from = read_instant(req, "from", &span.from_ms, faults);
+    bool has_to = read_instant(req, "to", &span.to_ms, faults);
+    if (has_from && has_to && span.to_ms <= span.from_ms)
+        faults_add(faults, "to", FAULT_TIME, "must be later than from");
+    *ret_span = span;
 }

@@ -22,4 +22,13 @@ struct list_query {
 /* Reads `limit` and `cursor`. */
 void list_query_read(const struct http_request *req, struct list_query *ret_query, struct faults *faults);
 
+/* A stretch of time: from <= instant < to. */
+struct list_span {
+    int64_t from_ms; /* 0: from the beginning */
+    int64_t to_ms; /* LIMIT_INSTANT_MS: without an end */
+};
+
+/* Reads `from` and `to`: RFC 3339 with an offset, or Z. */
+void list_span_read(const struct http_request *req, struct list_span *ret_span, struct faults *faults);
+
 #endif

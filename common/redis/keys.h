@@ -12,7 +12,7 @@
 
 #include "common/redis/redis.h"
 
-#define KEY_LEN 256
+#define KEY_LEN 640 /* a tag in hexadecimal is the longest part: 64 characters of four bytes */
 
 /* The version of all that lies in a cell, as cell_open.lua takes it: another one is refused by every process. */
 #define KEY_SCHEMA "1"
