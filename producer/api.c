@@ -124,6 +124,7 @@ static const struct http_route ROUTES[] = {
     SMALL("GET", "/api/v1/batch/{id}/why", batch_why),
     SMALL("GET", "/api/v1/batch/{id}/calls", call_list),
     SMALL("GET", "/api/v1/batch/{id}/calls/export", call_export),
+    SMALL("GET", "/api/v1/reports/tags", batch_list_tags),
     SMALL("GET", "/api/v1/call/{id}/attempts", call_attempts),
     SMALL("POST", "/api/v1/batch/{id}/pause", batch_control_pause),
     SMALL("POST", "/api/v1/batch/{id}/resume", batch_control_resume),

@@ -7,12 +7,14 @@
 #include <string.h>
 
 #include "common/base/encode.h"
+#include "common/json/json.h"
 #include "common/redis/keys.h"
 #include "common/redis/reply.h"
 #include "producer/batch_filter.h"
 #include "producer/batch_report.h"
 #include "producer/exchange.h"
 #include "producer/list_query.h"
+#include "producer/tag_report.h"
 
 /* Batches created in one millisecond come in the order of their ids; a page that begins among them skips those it had.
  */
@@ -29,6 +31,7 @@ struct entry {
 };
 
 struct list {
+    struct tag_report *tags; /* NULL: the batches themselves are listed, not summed up */
     struct list_query query;
     struct batch_filter filter;
     size_t most; /* entries looked at: as many as are shown, or more where a filter looks inside them */
@@ -44,6 +47,7 @@ static void list_free(void *state)
     struct list *l = state;
     for (size_t i = 0; i < l->n; i++)
         cJSON_Delete(l->entries[i].summary);
+    tag_report_free(l->tags);
     free(l->entries);
     free(l);
 }
@@ -67,7 +71,7 @@ static bool add_summaries(struct list *l, cJSON *array, size_t *ret_shown)
     return array != NULL;
 }
 
-static void answer(struct exchange *x, struct list *l)
+static void answer_list(struct exchange *x, struct list *l)
 {
     char cursor[LIST_CURSOR_LEN + 1];
     size_t shown = 0;
@@ -84,6 +88,19 @@ static void answer(struct exchange *x, struct list *l)
     }
 }
 
+static void answer_tags(struct exchange *x, struct list *l)
+{
+    char cursor[LIST_CURSOR_LEN + 1];
+    cJSON *body = tag_report_json(l->tags);
+    if (l->has_more)
+        list_cursor_format(&l->entries[l->n - 1].at, cursor);
+    if (!json_add_str(body, "nextCursor", l->has_more ? cursor : NULL)) {
+        cJSON_Delete(body);
+        body = NULL;
+    }
+    exchange_answer(x, 200, body);
+}
+
 /* ---- its entries ---- */
 
 static void ask_more(struct exchange *x, struct list *l);
@@ -96,6 +113,8 @@ static int take_summary(struct entry *entry, const struct redisReply *reply)
         return err == ERR_NOT_FOUND ? 0 : err;
     if (!batch_filter_wants(&entry->list->filter, &report))
         return 0;
+    if (entry->list->tags)
+        return tag_report_add(entry->list->tags, &report);
     entry->summary = batch_report_summary_json(&report);
     return entry->summary ? 0 : ERR_NOMEM;
 }
@@ -130,8 +149,12 @@ static void ask_more(struct exchange *x, struct list *l)
         l->next++;
         l->in_flight++;
     }
-    if (l->next == l->n && l->in_flight == 0)
-        answer(x, l);
+    if (l->next < l->n || l->in_flight > 0)
+        return;
+    if (l->tags)
+        answer_tags(x, l);
+    else
+        answer_list(x, l);
 }
 
 /* ---- the index ---- */
@@ -228,11 +251,10 @@ static void ask_index(struct exchange *x, struct list *l)
 
 /* ---- what is asked ---- */
 
-static bool read_query(struct exchange *x, struct list *l)
+static bool read_query(struct exchange *x, struct list *l, const char *const *known, size_t n)
 {
-    static const char *const known[] = {"limit", "cursor", "tag", "status", "agentId", "from", "to"};
     struct faults faults;
-    if (!exchange_knows_query(x, known, sizeof known / sizeof known[0]))
+    if (!exchange_knows_query(x, known, n))
         return false;
     faults_init(&faults, LIMIT_FAULTS);
     list_query_read(exchange_request(x), &l->query, &faults);
@@ -245,19 +267,42 @@ static bool read_query(struct exchange *x, struct list *l)
     return is_clean;
 }
 
-static void run(struct exchange *x)
+static struct list *begin(struct exchange *x)
 {
     struct list *l = calloc(1, sizeof *l);
-    if (!l) {
+    if (l)
+        exchange_keep(x, l, list_free);
+    else
         exchange_fail(x, ERR_NOMEM);
-        return;
-    }
-    exchange_keep(x, l, list_free);
-    if (read_query(x, l))
+    return l;
+}
+
+static void run_list(struct exchange *x)
+{
+    static const char *const known[] = {"limit", "cursor", "tag", "status", "agentId", "from", "to"};
+    struct list *l = begin(x);
+    if (l && read_query(x, l, known, sizeof known / sizeof known[0]))
         ask_index(x, l);
+}
+
+static void run_tags(struct exchange *x)
+{
+    static const char *const known[] = {"limit", "cursor", "from", "to"};
+    struct list *l = begin(x);
+    if (!l || !read_query(x, l, known, sizeof known / sizeof known[0]))
+        return;
+    if (tag_report_create(&l->tags) == 0)
+        ask_index(x, l);
+    else
+        exchange_fail(x, ERR_NOMEM);
 }
 
 void batch_list(struct http_request *req, void *arg)
 {
-    (void)exchange_begin(arg, req, ACCESS_READ, run);
+    (void)exchange_begin(arg, req, ACCESS_READ, run_list);
+}
+
+void batch_list_tags(struct http_request *req, void *arg)
+{
+    (void)exchange_begin(arg, req, ACCESS_READ, run_tags);
 }

@@ -101,6 +101,7 @@ static void read_numbers(struct batch_report *r, const struct redisReply *hash, 
     r->succeeded = count_field(hash, "succeeded", err);
     r->failed = count_field(hash, "failed", err);
     r->attempts = count_field(hash, "attempts", err);
+    r->talked_s = count_field(hash, "talked_s", err);
     r->start_ms = instant_field(hash, "start_ms", err);
     r->created_ms = instant_field(hash, "created_ms", err);
     r->started_ms = instant_field(hash, "started_ms", err);

@@ -45,6 +45,7 @@ struct batch_report {
     int64_t succeeded;
     int64_t failed;
     int64_t attempts;
+    int64_t talked_s; /* of all dials whose platform said how long */
     int64_t start_ms;
     int64_t created_ms;
     int64_t started_ms;

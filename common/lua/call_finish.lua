@@ -72,7 +72,11 @@ local function take_facts(batch, call, result)
   call.x = result.outcome
   call.s = result.answered ~= '' and result.answered or call.s
   call.e = result.ended ~= '' and result.ended or call.e or fmt(NOW_MS)
-  call.u = result.duration ~= '' and result.duration or call.u
+  local seconds = tonumber(result.duration)
+  if seconds then
+    batch.talked_s = (batch.talked_s or 0) + seconds - (tonumber(call.u) or 0)
+    call.u = result.duration
+  end
   if result.provider_id:match('^[\33-\126]+$') and #result.provider_id <= 128 then
     call.p = result.provider_id
     placed_note(batch, call, call.p)

@@ -108,6 +108,7 @@ def of_methods() -> list[Row]:
         "/api/v1/batch/<batch>/cancel": "POST",
         "/api/v1/batch/<batch>/calls/export": "GET, HEAD",
         "/api/v1/call/<batch>-0/attempts": "GET, HEAD",
+        "/api/v1/reports/tags": "GET, HEAD",
         "/api/v1/webhooks/endpoints": "GET, HEAD, PUT",
         "/api/v1/health": "GET, HEAD",
     }
@@ -168,6 +169,8 @@ def of_queries() -> list[Row]:
           for value in ("tag=", "tag=" + "x" * 65, "tag=" + "%C3%A9" * 65, "status=", "status=PENDING", "status=running", "agentId=",
                         "agentId=" + "a" * 129, "from=", "from=today", "from=2027-11-16", "from=2027-11-16T09:00:00", "to=1763283600",
                         "to=2027-02-30T00:00:00Z", "to=1969-12-31T00:00:00Z")),
+        *(bad(f"a report with {value}", get(f"/api/v1/reports/tags?{value}"), value.partition("=")[0])
+          for value in ("from=x", "to=", "limit=0", "cursor=zz", "tag=x", "status=pending")),
         bad("a list to before it begins", get(f"{LIST}?from=2027-11-16T09:00:00Z&to=2027-11-16T09:00:00Z"), "to"),
         bad("a list with every fault", get(f"{LIST}?tag=&status=x&agentId=&from=x&to=y&limit=0&cursor=z"),
             "tag", "status", "agentId", "from", "to", "limit", "cursor"),
