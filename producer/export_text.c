@@ -289,7 +289,7 @@ static int append_metadata(const struct export_columns *columns, const struct co
     struct cells cells = {.values = {{NULL, 0}}};
     struct json_members members;
     struct json_span key, value;
-    buf_init(&cells.others, 2 * LIMIT_METADATA_BYTES);
+    buf_init(&cells.others, (size_t)2 * LIMIT_METADATA_BYTES);
     int err = 0;
     if (contact->metadata_len > 0) {
         err = json_members_begin(&members, contact->metadata, contact->metadata_len) ? 0 : ERR_PROTOCOL;

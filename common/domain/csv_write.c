@@ -24,7 +24,7 @@ static bool looks_like_a_formula(const char *text, size_t len)
 {
     if (len == 0 || is_signed_number(text, len))
         return false;
-    if (memchr("=+-@\t\r\n", text[0], 7))
+    if (text[0] != '\0' && strchr("=+-@\t\r\n", text[0]))
         return true;
     for (size_t i = 0; i < sizeof FULL_WIDTH / sizeof FULL_WIDTH[0]; i++) {
         if (len >= 3 && memcmp(text, FULL_WIDTH[i], 3) == 0)
