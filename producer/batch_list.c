@@ -90,7 +90,7 @@ static void answer_list(struct exchange *x, struct list *l)
 
 static void answer_tags(struct exchange *x, struct list *l)
 {
-    char cursor[LIST_CURSOR_LEN + 1];
+    char cursor[LIST_CURSOR_LEN + 1] = "";
     cJSON *body = tag_report_json(l->tags);
     if (l->has_more)
         list_cursor_format(&l->entries[l->n - 1].at, cursor);
