@@ -8,6 +8,7 @@
 #include "common/base/ident.h"
 #include "common/json/json.h"
 #include "producer/cli/api_client.h"
+#include "producer/cli/batch_verb.h"
 #include "producer/cli/out.h"
 #include "producer/cli/submission.h"
 #include "producer/cli/verbs.h"
@@ -124,8 +125,10 @@ static enum cli_exit run_submit(struct session *s)
 
 /* ---- control ---- */
 
-static enum cli_exit send_control(struct session *s, struct api_client *api, const char *id, const char *verb)
+/* `arg`: the verb, as the route has it. */
+static enum cli_exit send_control(struct session *s, struct api_client *api, const char *id, const void *arg)
 {
+    const char *verb = arg;
     char path[LIMIT_BATCH_ID_LEN + 64];
     struct api_answer answer;
     enum cli_exit status = CLI_FAILED;
@@ -146,36 +149,19 @@ static enum cli_exit send_control(struct session *s, struct api_client *api, con
     return status;
 }
 
-static enum cli_exit control(struct session *s, const char *verb)
-{
-    const char *id = conf_rest(session_conf(s), 0);
-    char cell[LIMIT_CELL_ID_LEN + 1];
-    struct api_client *api;
-    if (ident_batch_cell(id, strlen(id), cell) != 0) {
-        out_complain("'%s' is not a batch's id", id);
-        return CLI_USAGE;
-    }
-    enum cli_exit status = api_client_open(s, &api);
-    if (status != CLI_DONE)
-        return status;
-    status = send_control(s, api, id, verb);
-    api_client_close(api);
-    return status;
-}
-
 static enum cli_exit run_pause(struct session *s)
 {
-    return control(s, "pause");
+    return batch_verb_run(s, send_control, "pause");
 }
 
 static enum cli_exit run_resume(struct session *s)
 {
-    return control(s, "resume");
+    return batch_verb_run(s, send_control, "resume");
 }
 
 static enum cli_exit run_cancel(struct session *s)
 {
-    return control(s, "cancel");
+    return batch_verb_run(s, send_control, "cancel");
 }
 
 const struct cli_verb *cli_batch_verbs(size_t *ret_n)

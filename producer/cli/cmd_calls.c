@@ -8,9 +8,11 @@
 #include <unistd.h>
 
 #include "common/base/ident.h"
+#include "common/base/limits.h"
 #include "common/domain/outcome.h"
 #include "common/json/json.h"
 #include "producer/cli/api_client.h"
+#include "producer/cli/batch_verb.h"
 #include "producer/cli/out.h"
 #include "producer/cli/verbs.h"
 
@@ -119,8 +121,9 @@ static enum cli_exit ask_page(struct session *s, struct api_client *api, const c
     return status;
 }
 
-static enum cli_exit ask_pages(struct session *s, struct api_client *api, const char *id)
+static enum cli_exit ask_pages(struct session *s, struct api_client *api, const char *id, const void *arg)
 {
+    (void)arg;
     const char *status = conf_str(session_conf(s), "status"), *outcome = conf_str(session_conf(s), "outcome");
     char path[LIMIT_BATCH_ID_LEN + CURSOR_CAP + 128], cursor[CURSOR_CAP] = "";
     enum cli_exit ended;
@@ -155,8 +158,9 @@ static bool on_data(const char *data, size_t len, void *arg)
     return true;
 }
 
-static enum cli_exit fetch_export(struct session *s, struct api_client *api, const char *id)
+static enum cli_exit fetch_export(struct session *s, struct api_client *api, const char *id, const void *arg)
 {
+    (void)arg;
     const struct conf *conf = session_conf(s);
     const char *status = conf_str(conf, "status"), *outcome = conf_str(conf, "outcome");
     const char *format = session_is_json(s) ? "ndjson" : conf_str(conf, "format");
@@ -182,33 +186,14 @@ static enum cli_exit fetch_export(struct session *s, struct api_client *api, con
 
 /* ---- the verbs ---- */
 
-typedef enum cli_exit (*ask_fn)(struct session *s, struct api_client *api, const char *id);
-
-static enum cli_exit run(struct session *s, ask_fn ask)
-{
-    const char *id = conf_rest(session_conf(s), 0);
-    char cell[LIMIT_CELL_ID_LEN + 1];
-    struct api_client *api;
-    if (ident_batch_cell(id, strlen(id), cell) != 0) {
-        out_complain("'%s' is not a batch's id", id);
-        return CLI_USAGE;
-    }
-    enum cli_exit status = api_client_open(s, &api);
-    if (status != CLI_DONE)
-        return status;
-    status = ask(s, api, id);
-    api_client_close(api);
-    return status;
-}
-
 static enum cli_exit run_calls(struct session *s)
 {
-    return run(s, ask_pages);
+    return batch_verb_run(s, ask_pages, NULL);
 }
 
 static enum cli_exit run_export(struct session *s)
 {
-    return run(s, fetch_export);
+    return batch_verb_run(s, fetch_export, NULL);
 }
 
 const struct cli_verb *cli_calls_verbs(size_t *ret_n)

@@ -6,7 +6,8 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
-#include "common/base/ident.h"
+#include "common/base/limits.h"
+#include "producer/cli/batch_verb.h"
 #include "producer/cli/out.h"
 #include "producer/cli/progress.h"
 #include "producer/cli/verbs.h"
@@ -207,21 +208,15 @@ enum cli_exit watch_batch(struct session *s, struct api_client *api, const char 
     }
 }
 
+static enum cli_exit watch_one(struct session *s, struct api_client *api, const char *id, const void *arg)
+{
+    (void)arg;
+    return watch_batch(s, api, id, false);
+}
+
 static enum cli_exit run_watch(struct session *s)
 {
-    const char *id = conf_rest(session_conf(s), 0);
-    char cell[LIMIT_CELL_ID_LEN + 1];
-    if (ident_batch_cell(id, strlen(id), cell) != 0) {
-        out_complain("'%s' is not a batch's id", id);
-        return CLI_USAGE;
-    }
-    struct api_client *api;
-    enum cli_exit status = api_client_open(s, &api);
-    if (status != CLI_DONE)
-        return status;
-    status = watch_batch(s, api, id, false);
-    api_client_close(api);
-    return status;
+    return batch_verb_run(s, watch_one, NULL);
 }
 
 const struct cli_verb *cli_watch_verbs(size_t *ret_n)

@@ -6,9 +6,10 @@
 #include <string.h>
 
 #include "common/base/buf.h"
-#include "common/base/ident.h"
+#include "common/base/limits.h"
 #include "common/json/json.h"
 #include "producer/cli/api_client.h"
+#include "producer/cli/batch_verb.h"
 #include "producer/cli/out.h"
 #include "producer/cli/verbs.h"
 
@@ -62,8 +63,9 @@ static void print_why(const cJSON *body)
     }
 }
 
-static enum cli_exit ask_why(struct session *s, struct api_client *api, const char *id)
+static enum cli_exit ask_why(struct session *s, struct api_client *api, const char *id, const void *arg)
 {
+    (void)arg;
     char path[LIMIT_BATCH_ID_LEN + 64];
     struct api_answer answer;
     enum cli_exit status = CLI_FAILED;
@@ -86,19 +88,7 @@ static enum cli_exit ask_why(struct session *s, struct api_client *api, const ch
 
 static enum cli_exit run_why(struct session *s)
 {
-    const char *id = conf_rest(session_conf(s), 0);
-    char cell[LIMIT_CELL_ID_LEN + 1];
-    struct api_client *api;
-    if (ident_batch_cell(id, strlen(id), cell) != 0) {
-        out_complain("'%s' is not a batch's id", id);
-        return CLI_USAGE;
-    }
-    enum cli_exit status = api_client_open(s, &api);
-    if (status != CLI_DONE)
-        return status;
-    status = ask_why(s, api, id);
-    api_client_close(api);
-    return status;
+    return batch_verb_run(s, ask_why, NULL);
 }
 
 const struct cli_verb *cli_why_verbs(size_t *ret_n)
