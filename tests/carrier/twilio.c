@@ -345,7 +345,8 @@ static int make_call_sid(char ret_id[CALL_ID_CAP])
 {
     uint8_t random[SID_DIGITS / 2];
     int err = random_bytes(random, sizeof random);
-    memcpy(ret_id, "CA", 2);
+    ret_id[0] = 'C';
+    ret_id[1] = 'A';
     if (!err)
         encode_hex(random, sizeof random, ret_id + 2);
     return err;
