@@ -31,9 +31,19 @@ static const struct conf_option OPTIONS[] = {
     {.name = "status",
      .kind = CONF_CHOICE,
      .choices = "SCHEDULED|ONGOING|COMPLETED|MISSED|FAILED",
+     .flags = CONF_FLAG_ONLY,
      .help = "only calls that stand so"},
-    {.name = "outcome", .kind = CONF_STR, .help = "only calls whose last attempt ended so", .check = check_outcome},
-    {.name = "format", .kind = CONF_CHOICE, .choices = "csv|ndjson", .default_text = "csv", .help = "of the file"},
+    {.name = "outcome",
+     .kind = CONF_STR,
+     .flags = CONF_FLAG_ONLY,
+     .help = "only calls whose last attempt ended so",
+     .check = check_outcome},
+    {.name = "format",
+     .kind = CONF_CHOICE,
+     .choices = "csv|ndjson",
+     .default_text = "csv",
+     .flags = CONF_FLAG_ONLY,
+     .help = "of the file"},
 };
 #define CALLS_OPTIONS 2 /* without --format */
 
