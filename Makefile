@@ -200,7 +200,9 @@ $(CLOCK_DECREE): $(B)/obj/preload/clock_decree.o
 	@mkdir -p $(@D)
 	$(CC) -shared $< -o $@
 
-PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider -n $(or $(JOBS),3) --dist loadfile
+# Most tests wait for timers more than they compute; under the sanitizers they compute more.
+JOBS ?= $(if $(filter asan,$(VARIANT)),3,5)
+PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider -n $(JOBS) --dist loadfile
 export CARILLON_BUILD := $(B)
 export ASAN_OPTIONS := detect_leaks=1:abort_on_error=0
 export UBSAN_OPTIONS := print_stacktrace=1
