@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import redis
 
 from tests.support.fleet import Fleet
 from tests.support.http_receiver import Answer, Received
@@ -142,6 +143,41 @@ def test_with_redis_full_what_is_on_the_line_is_settled_and_nobody_else_is_calle
     second = platform.wait_creates(2)[1]
     platform.hang_up(second.call_id, worker.url)
     assert fleet.wait_final(waiting) == {"COMPLETED": 1}
+
+
+def refuses_writes(fleet: Fleet) -> bool:
+    try:
+        fleet.client.set("carillon:{c0}:cell:probe", "1")
+        fleet.client.delete("carillon:{c0}:cell:probe")
+    except redis.ResponseError as error:
+        assert str(error).startswith("MISCONF"), error
+        return True
+    return False
+
+
+def test_with_the_disk_of_redis_full_nobody_is_called_and_afterwards_nothing_is_lost(durable: Fleet, platform: Platform) -> None:
+    fleet = durable
+    worker = fleet.worker()
+    first = fleet.batch()
+    create = platform.wait_creates(1)[0]
+    fleet.wait_state(first, p=create.call_id)
+    waiting = fleet.batch(start_in_ms=3000)
+    fleet.redis.fill_disk()
+    try:
+        wait_until(lambda: refuses_writes(fleet), what="Redis takes no more writes")
+        platform.end(create.call_id)
+        platform.analyze(create.call_id)
+        start_ms = int(fleet.engine().hash(f"batch:{waiting}")["start_ms"])
+        wait_until(lambda: fleet.engine().now_ms() > start_ms + 1000)
+        assert worker.log_events("claim.failed") and platform.count_creates() == 1
+    finally:
+        fleet.redis.free_disk()
+    second = platform.wait_creates(2)[1]
+    platform.hang_up(second.call_id, worker.url)
+    assert fleet.wait_final(waiting) == {"COMPLETED": 1}
+    assert platform.callback("call_analyzed", create.call_id, worker.url) == (200, {"status": "ok"})
+    assert fleet.wait_final(first) == {"COMPLETED": 1}
+    assert_placed_once(platform, 2)
 
 
 def begun_but_not_sent(fleet: Fleet, platform: Platform) -> tuple[Process, str]:

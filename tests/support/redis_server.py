@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import subprocess
@@ -61,7 +62,8 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._clients: list[redis.Redis] = []
         self._command = [
-            *("setpriv", "--pdeathsig", "KILL", "redis-server"),
+            *("setpriv", "--pdeathsig", "KILL"),
+            *("sh", "-c", 'trap "" XFSZ; exec "$@"', "sh", "redis-server"),  # fill_disk() must not kill it
             *("--port", str(port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket), "--unixsocketperm", "700"),
             *("--dir", str(self.directory), "--save", "", "--appendonly", "yes" if appendonly else "no"),
             *("--maxmemory-policy", maxmemory_policy, "--enable-debug-command", "local"),
@@ -160,6 +162,14 @@ class RedisServer:
     def _aof(self) -> pathlib.Path:
         """The file that new writes are appended to."""
         return max((self.directory / "appendonlydir").glob("*.incr.aof"), key=lambda path: path.stat().st_mtime_ns)
+
+    def fill_disk(self) -> None:
+        """No file that it writes grows any further, until free_disk(): what a full disk does. Needs an append-only file."""
+        unlimited = resource.RLIM_INFINITY
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (self._aof().stat().st_size, unlimited))
+
+    def free_disk(self) -> None:
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
     def mark_tail(self) -> int:
         """From here on, what is written is the tail that kill_and_lose_tail() loses."""
