@@ -156,7 +156,7 @@ def test_a_forged_callback_changes_nothing(fleet: Fleet, twilio: Twilio) -> None
     forgeries = [
         (path, fields, None),
         (path, fields, ""),
-        (path, fields, good[:-2] + "A="),
+        (path, fields, good[:-2] + ("E=" if good[-2] == "A" else "A=")),  # another last byte
         (path, fields, good.lower()),
         (path, fields, sign(first.callback_url, fields, "another token")),
         (path, {**fields, "CallStatus": "busy"}, good),
