@@ -118,3 +118,16 @@ int parse_double(const char *text, size_t len, double min, double max, double *r
     *ret_value = value;
     return 0;
 }
+
+int parse_word(const char *text, size_t len, char *ret_word, size_t cap)
+{
+    if (len >= cap)
+        return ERR_INVALID;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] <= 0x20 || text[i] > 0x7E)
+            return ERR_INVALID;
+    }
+    memcpy(ret_word, text, len);
+    ret_word[len] = '\0';
+    return 0;
+}

@@ -19,4 +19,8 @@ int parse_bool(const char *text, size_t len, bool *ret_value) MUST_CHECK;
 /* A finite decimal number of at most 64 characters: no hexadecimal, no "inf", digits on both sides of a point. */
 int parse_double(const char *text, size_t len, double min, double max, double *ret_value) MUST_CHECK;
 
+/* Copies a word of printable ASCII without blanks, as the scripts take ids and reasons from platforms, with a NUL
+ * behind it. May be empty. ERR_INVALID where it holds anything else, or does not fit `cap` with its NUL. */
+int parse_word(const char *text, size_t len, char *ret_word, size_t cap) MUST_CHECK;
+
 #endif

@@ -13,20 +13,6 @@ struct line {
     bool has_outcome;
 };
 
-/* Printable ASCII, as the scripts take it from platforms. */
-static int read_text(const char *value, size_t len, char *ret, size_t cap)
-{
-    if (len >= cap)
-        return ERR_INVALID;
-    for (size_t i = 0; i < len; i++) {
-        if (value[i] <= 0x20 || value[i] > 0x7E)
-            return ERR_INVALID;
-    }
-    memcpy(ret, value, len);
-    ret[len] = '\0';
-    return 0;
-}
-
 static int read_number(const char *value, size_t len, int64_t most, int64_t *ret)
 {
     return parse_i64(value, len, 0, most, ret);
@@ -60,11 +46,11 @@ static int read_one_letter(char name, const char *value, size_t len, struct line
     case 'n':
         return read_number(value, len, LIMIT_INSTANT_MS, &fact->next_ms);
     case 'v':
-        return read_text(value, len, fact->verdict, sizeof fact->verdict);
+        return parse_word(value, len, fact->verdict, sizeof fact->verdict);
     case 'r':
-        return read_text(value, len, fact->reason, sizeof fact->reason);
+        return parse_word(value, len, fact->reason, sizeof fact->reason);
     case 'p':
-        return read_text(value, len, fact->provider_id, sizeof fact->provider_id);
+        return parse_word(value, len, fact->provider_id, sizeof fact->provider_id);
     default:
         return 0;
     }
@@ -77,9 +63,9 @@ static int read_word(const char *name, size_t name_len, const char *value, size_
     if (name_len == 1)
         return read_one_letter(*name, value, len, line);
     if (name_len == 3 && memcmp(name, "via", 3) == 0)
-        return read_text(value, len, line->fact.source, sizeof line->fact.source);
+        return parse_word(value, len, line->fact.source, sizeof line->fact.source);
     if (name_len == 4 && memcmp(name, "then", 4) == 0)
-        return read_text(value, len, line->fact.then, sizeof line->fact.then);
+        return parse_word(value, len, line->fact.then, sizeof line->fact.then);
     return 0;
 }
 

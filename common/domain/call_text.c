@@ -10,20 +10,6 @@ static int read_ms(const char *value, size_t len, int64_t *ret)
     return parse_i64(value, len, 0, LIMIT_INSTANT_MS, ret);
 }
 
-/* Printable ASCII, as the scripts take it from platforms. */
-static int read_text(const char *value, size_t len, char *ret, size_t cap)
-{
-    if (len >= cap)
-        return ERR_INVALID;
-    for (size_t i = 0; i < len; i++) {
-        if (value[i] <= 0x20 || value[i] > 0x7E)
-            return ERR_INVALID;
-    }
-    memcpy(ret, value, len);
-    ret[len] = '\0';
-    return 0;
-}
-
 static int read_dial(const char *value, size_t len, uint32_t *ret)
 {
     uint64_t number;
@@ -86,9 +72,9 @@ static int read_field(char name, const char *value, size_t len, struct call_text
     case 'm':
         return parse_u64(value, len, UINT64_MAX, &t->caller);
     case 'p':
-        return read_text(value, len, t->provider_id, sizeof t->provider_id);
+        return parse_word(value, len, t->provider_id, sizeof t->provider_id);
     case 'w':
-        return read_text(value, len, t->worker, sizeof t->worker);
+        return parse_word(value, len, t->worker, sizeof t->worker);
     default:
         return 0;
     }
