@@ -180,7 +180,7 @@ static void hand_over(struct http_request *req, const char *data, size_t len)
 
 /* The client has closed its side. libmicrohttpd, told of the last bytes and of the close by one event, looks at the
  * socket again only at the next one, which never comes. */
-static bool peer_has_ended(const struct http_request *req)
+bool request_peer_has_ended(const struct http_request *req)
 {
     char next;
     return recv(req->connection->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
@@ -197,7 +197,7 @@ static bool wants_more(const struct http_request *req)
 void request_look_for_end(struct http_request *req)
 {
     bool is_reading = (req->state == REQUEST_READING && !req->is_paused) || req->state == REQUEST_DRAINING;
-    if (is_reading && wants_more(req) && peer_has_ended(req))
+    if (is_reading && wants_more(req) && request_peer_has_ended(req))
         connection_expect_end(req->connection);
 }
 
@@ -248,6 +248,7 @@ void request_end(struct http_request *req)
     struct http_server *s = req->connection->server;
     if (req->match.route != NULL && req->match.route->on_gone != NULL)
         req->match.route->on_gone(req, req->match.arg);
+    connection_ignore_peer(req->connection);
     s->open_requests--;
     for (size_t i = 0; i < req->n_query; i++) {
         free(req->query[i].name);

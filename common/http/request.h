@@ -48,6 +48,7 @@ struct connection {
     int64_t started_us; /* wall clock at the first line of the request under way */
     struct head_target target; /* of the same */
     bool is_cut; /* its deadline has come because the client closed its side */
+    struct loop_fd *peer; /* looks whether the client is still there, while an answer in pieces sleeps; NULL before */
     struct http_request *request; /* the one under way; NULL between requests */
 };
 
@@ -109,6 +110,8 @@ int request_begin(struct connection *c, const char *url, const char *method, con
 bool request_answers_now(const struct http_request *req);
 /* Notices a client that has closed its side before the end of the body. */
 void request_look_for_end(struct http_request *req);
+/* The client has closed its side, as far as it can be seen now. */
+bool request_peer_has_ended(const struct http_request *req);
 /* A piece of the body; `*len` is what is left of it afterwards. */
 void request_take(struct http_request *req, const char *data, size_t *len);
 /* The body is in. */
@@ -128,6 +131,10 @@ void connection_sleep(struct connection *c);
 void connection_wake(struct connection *c);
 /* Gives the client time to take what is sent from now on; or all the time there is, while nothing is there to take. */
 void connection_expect_taken(struct connection *c, bool has_something);
+/* While libmicrohttpd is kept off the connection: notices a client that closes its side, which then counts as gone. */
+void connection_watch_peer(struct connection *c);
+/* Stops that. */
+void connection_ignore_peer(struct connection *c);
 /* The client sends nothing more: a request that is not complete after what libmicrohttpd holds is cut. */
 void connection_expect_end(struct connection *c);
 /* Sends a TCP reset now; what follows is the ordinary end of a broken connection. */

@@ -49,6 +49,34 @@ void connection_wake(struct connection *c)
     run_soon(c->server);
 }
 
+/* Bytes in place of an end are the client's next request: it has to wait, and is not looked at again. */
+static void on_peer(int fd, unsigned ready, void *arg)
+{
+    struct connection *c = arg;
+    (void)fd;
+    (void)ready;
+    connection_ignore_peer(c);
+    if (!request_peer_has_ended(c->request))
+        return;
+    c->request->state = REQUEST_BROKEN;
+    connection_wake(c);
+}
+
+void connection_watch_peer(struct connection *c)
+{
+    /* Without it the client's end is noticed when something is written: that is soon enough where memory is short. */
+    if (c->peer == NULL)
+        (void)!loop_fd_create(c->server->loop, c->fd, LOOP_READ, on_peer, c, &c->peer);
+    else
+        (void)!loop_fd_watch(c->peer, LOOP_READ);
+}
+
+void connection_ignore_peer(struct connection *c)
+{
+    loop_fd_free(c->peer);
+    c->peer = NULL;
+}
+
 void connection_expect_taken(struct connection *c, bool has_something)
 {
     if (has_something)

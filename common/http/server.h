@@ -113,13 +113,16 @@ int http_request_reply(struct http_request *req, int status, const char *content
 /* Begins an answer whose body comes in pieces, as long as it may be. `on_room` is called when the first piece is
  * wanted, and again whenever the client has taken all that was written: it writes more, or ends the body, now or later.
  * It is not called where no body is wanted (HEAD). Headers and errors as with http_request_reply(). The client has the
- * bound of an answer for each stretch that it takes, not for the whole. */
+ * bound of an answer for each stretch that it takes, not for the whole; while nothing is there to take it has all the
+ * time there is, and its leaving is noticed at once. */
 typedef void (*http_room_fn)(struct http_request *req, void *arg);
 int http_request_stream(struct http_request *req, int status, const char *content_type,
                         const struct http_header *headers, size_t n_headers, http_room_fn on_room, void *arg);
 /* Adds to the body; copied. ERR_NOMEM also where over LIMIT_HTTP_STREAM_BYTES wait for the client: then nothing of it
  * is added. */
 int http_request_write(struct http_request *req, const void *data, size_t len) MUST_CHECK;
+/* How much of what was written the client has yet to take, as far as the server knows. */
+size_t http_request_waiting(const struct http_request *req);
 /* Ends the body. Where it is not whole the connection breaks, so that the client sees that. */
 void http_request_finish(struct http_request *req, bool is_whole);
 bool http_request_is_answered(const struct http_request *req);

@@ -32,6 +32,7 @@ static ssize_t on_wanted(void *arg, uint64_t at, char *ret, size_t cap)
     if (left(stream) == 0) {
         connection_expect_taken(req->connection, false);
         connection_sleep(req->connection);
+        connection_watch_peer(req->connection);
         return 0;
     }
     size_t len = left(stream) < cap ? left(stream) : cap;
@@ -58,14 +59,39 @@ int http_request_stream(struct http_request *req, int status, const char *conten
     return request_answer_take(req, status, content_type, headers, n_headers, response);
 }
 
+/* There is something to do for libmicrohttpd. */
+static void go_on(struct http_request *req)
+{
+    if (req->state != REQUEST_SENDING)
+        return;
+    connection_ignore_peer(req->connection);
+    connection_wake(req->connection);
+}
+
+/* A client that is always a little behind never lets the buffer run empty: what it has taken goes when that is more
+ * than what it has not. */
+static void drop_taken(struct http_stream *stream)
+{
+    if (stream->taken <= left(stream))
+        return;
+    buf_consume(&stream->waiting, stream->taken);
+    stream->taken = 0;
+}
+
 int http_request_write(struct http_request *req, const void *data, size_t len)
 {
     if (req->stream.is_finished)
         return 0;
+    drop_taken(&req->stream);
     int err = buf_append(&req->stream.waiting, data, len);
-    if (err == 0 && req->state == REQUEST_SENDING)
-        connection_wake(req->connection);
+    if (err == 0)
+        go_on(req);
     return err;
+}
+
+size_t http_request_waiting(const struct http_request *req)
+{
+    return left(&req->stream);
 }
 
 void http_request_finish(struct http_request *req, bool is_whole)
@@ -74,6 +100,5 @@ void http_request_finish(struct http_request *req, bool is_whole)
         return;
     req->stream.is_finished = true;
     req->stream.is_cut = !is_whole;
-    if (req->state == REQUEST_SENDING)
-        connection_wake(req->connection);
+    go_on(req);
 }

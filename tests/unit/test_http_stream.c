@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/limits.h"
 #include "tests/support/rig.h"
 
 #define PIECE_BYTES 100000
@@ -89,6 +90,12 @@ static int setup(void **state)
 static int setup_impatient(void **state)
 {
     static const struct http_bounds bounds = {.answer_ms = 400};
+    return open_with(state, &bounds);
+}
+
+static int setup_idle(void **state)
+{
+    static const struct http_bounds bounds = {.idle_ms = 1000};
     return open_with(state, &bounds);
 }
 
@@ -202,6 +209,63 @@ static void test_a_client_that_left_is_noticed_when_something_is_written(void **
     assert_null(f->held);
 }
 
+static void test_a_client_that_left_is_noticed_while_nothing_is_written(void **state)
+{
+    struct fixture *f = *state;
+    peer_send(&f->peer, "GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_true(rig_wait(&f->rig, is_held, f));
+    write_text(f->held, "first");
+    assert_true(peer_gets(&f->peer, "first"));
+    assert_int_equal(shutdown(f->peer.fd, SHUT_WR), 0);
+    assert_true(rig_wait(&f->rig, has_gone, f));
+    assert_true(peer_waits_for_close(&f->peer));
+}
+
+static void test_a_next_request_waits_for_the_end_of_the_answer(void **state)
+{
+    struct fixture *f = *state;
+    peer_send(&f->peer, "GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_true(rig_wait(&f->rig, is_held, f));
+    peer_send(&f->peer, "GET /at-once HTTP/1.1\r\nHost: h\r\n\r\n");
+    rig_linger_us(&f->rig, 100000);
+    assert_int_equal(f->gones, 0);
+    write_text(f->held, "first");
+    http_request_finish(f->held, true);
+    assert_true(peer_gets(&f->peer, "X-Extra: yes\r\n"));
+    assert_true(peer_has(&f->peer, "first"));
+}
+
+static void test_a_quiet_answer_outlives_an_idle_connection(void **state)
+{
+    struct fixture *f = *state;
+    peer_send(&f->peer, "GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_true(rig_wait(&f->rig, is_held, f));
+    for (int i = 0; i < 2; i++) {
+        rig_linger_us(&f->rig, 1300000); /* over idle_ms */
+        assert_int_equal(f->gones, 0);
+        write_text(f->held, i == 0 ? "first" : "second");
+        assert_true(peer_gets(&f->peer, i == 0 ? "first" : "second"));
+    }
+}
+
+static void test_a_client_that_is_always_a_little_behind_costs_no_more(void **state)
+{
+    struct fixture *f = *state;
+    peer_be_deaf(&f->peer, true);
+    peer_send(&f->peer, "GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_true(rig_wait(&f->rig, is_held, f));
+    while (http_request_waiting(f->held) < 8 * sizeof f->piece)
+        assert_int_equal(http_request_write(f->held, f->piece, sizeof f->piece), 0);
+    peer_be_deaf(&f->peer, false);
+    for (unsigned i = 0; i < 400; i++) {
+        /* Something always waits, and the bound would be met if nothing went. */
+        while (http_request_waiting(f->held) > 4 * sizeof f->piece)
+            assert_int_equal(loop_run_once(f->rig.loop), 0);
+        assert_int_equal(http_request_write(f->held, f->piece, sizeof f->piece), 0);
+    }
+    assert_true(buf_len(&f->peer.in) > LIMIT_HTTP_STREAM_BYTES);
+}
+
 static void test_head_wants_no_body(void **state)
 {
     struct fixture *f = *state;
@@ -249,6 +313,10 @@ int main(void)
         TEST(test_an_answer_that_breaks_off_is_seen_to),
         IMPATIENT(test_an_answer_that_waits_for_its_handler_has_time),
         TEST(test_a_client_that_left_is_noticed_when_something_is_written),
+        TEST(test_a_client_that_left_is_noticed_while_nothing_is_written),
+        TEST(test_a_next_request_waits_for_the_end_of_the_answer),
+        cmocka_unit_test_setup_teardown(test_a_quiet_answer_outlives_an_idle_connection, setup_idle, teardown),
+        TEST(test_a_client_that_is_always_a_little_behind_costs_no_more),
         TEST(test_head_wants_no_body),
         TEST(test_a_server_may_end_amid_an_answer),
         TEST(test_what_waits_has_a_bound),
