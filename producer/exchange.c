@@ -15,6 +15,8 @@
 
 /* Arguments of a query that are looked at: no route has near as many. */
 #define QUERY_ARGS_MAX 64
+/* A key's last use is kept to a minute (key_used.lua). */
+#define KEY_NOTE_US INT64_C(60000000)
 
 struct exchange {
     struct api *api; /* borrowed */
@@ -115,14 +117,28 @@ int exchange_command(struct exchange *x, const struct redis_arg *args, size_t n,
     return pended(x, pending, redis_command(x->api->redis, args, n, API_REDIS_MS, on_reply, pending));
 }
 
-int exchange_script_in(struct exchange *x, const char *cell, enum lua_script script, const struct redis_arg *args,
-                       size_t n, exchange_reply_fn fn, void *arg)
+static int run_script(struct exchange *x, const struct key *prefix, enum lua_script script,
+                      const struct redis_arg *args, size_t n, exchange_reply_fn fn, void *arg)
 {
     struct pending *pending = pend(x, fn, arg);
     if (!pending)
         return ERR_NOMEM;
+    return pended(x, pending,
+                  script_run(x->api->redis, script, prefix->text, args, n, API_REDIS_MS, on_reply, pending));
+}
+
+int exchange_script_in(struct exchange *x, const char *cell, enum lua_script script, const struct redis_arg *args,
+                       size_t n, exchange_reply_fn fn, void *arg)
+{
     struct key prefix = key_cell_prefix(cell);
-    return pended(x, pending, script_run(x->api->redis, script, prefix.text, args, n, API_REDIS_MS, on_reply, pending));
+    return run_script(x, &prefix, script, args, n, fn, arg);
+}
+
+int exchange_script_dir(struct exchange *x, enum lua_script script, const struct redis_arg *args, size_t n,
+                        exchange_reply_fn fn, void *arg)
+{
+    struct key prefix = key_dir_prefix();
+    return run_script(x, &prefix, script, args, n, fn, arg);
 }
 
 int exchange_script(struct exchange *x, enum lua_script script, const struct redis_arg *args, size_t n,
@@ -261,118 +277,75 @@ static void admit(struct exchange *x)
         x->run(x);
 }
 
-static int read_text(const struct redisReply *reply, char *ret, size_t cap)
+/* Beside the request, which does not wait for it: what becomes of it nobody asks. */
+static void note_use(const struct exchange *x, const char *hex)
 {
-    const char *text;
-    size_t len;
-    int err = reply_str(reply, &text, &len);
-    if (err)
-        return err;
-    if (len >= cap || memchr(text, '\0', len))
-        return ERR_PROTOCOL;
-    memcpy(ret, text, len);
-    ret[len] = '\0';
-    return 0;
-}
-
-static void on_tenant(struct exchange *x, const struct redisReply *reply, int err, void *arg)
-{
-    (void)arg;
-    if (err) {
-        exchange_fail(x, err);
-        return;
-    }
-    const struct redisReply *cell = reply_at(reply, 0), *alias = reply_at(reply, 1);
-    if (reply_is_nil(cell)) {
-        refuse_key(x); /* the tenant is gone */
-        return;
-    }
-    err = read_text(cell, x->who.cell, sizeof x->who.cell);
-    if (!err && !reply_is_nil(alias))
-        err = read_text(alias, x->who.alias, sizeof x->who.alias);
-    if (err || !ident_is_cell(x->who.cell, strlen(x->who.cell))) {
-        exchange_fail(x, ERR_PROTOCOL);
-        return;
-    }
-    key_cache_put(x->api->key_cache, x->key, x->asked_us, &x->who);
-    admit(x);
-}
-
-static void ask_tenant(struct exchange *x)
-{
-    struct key key = key_dir_tenant(x->who.tenant);
-    struct redis_arg args[] = {redis_arg_str("HMGET"), key_arg(&key), redis_arg_str("cell"), redis_arg_str("alias")};
-    int err = exchange_command(x, args, 4, on_tenant, NULL);
-    if (err)
-        exchange_fail(x, err);
-}
-
-static int read_role(const struct redisReply *reply, enum role *ret_role)
-{
-    static const char *const names[] = {
-        [ROLE_TENANT] = "tenant", [ROLE_VIEWER] = "viewer", [ROLE_OPERATOR] = "operator"};
-    char text[16];
-    int err = read_text(reply, text, sizeof text);
-    if (err)
-        return err;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(text, names[i]) == 0) {
-            *ret_role = (enum role)i;
-            return 0;
-        }
-    }
-    return ERR_PROTOCOL;
+    struct key prefix = key_dir_prefix();
+    const struct redis_arg args[] = {redis_arg_str(hex)};
+    (void)!script_run(x->api->redis, LUA_KEY_USED, prefix.text, args, 1, API_REDIS_MS, NULL, NULL);
 }
 
 static void on_key(struct exchange *x, const struct redisReply *reply, int err, void *arg)
 {
     (void)arg;
+    struct key_said said;
+    if (!err && reply_is_nil(reply)) {
+        key_cache_put_refused(x->api->key_cache, x->key, x->asked_us);
+        refuse_key(x);
+        return;
+    }
+    if (!err)
+        err = identity_read(reply, &said);
     if (err) {
         exchange_fail(x, err);
         return;
     }
-    const struct redisReply *role = reply_at(reply, 0), *tenant = reply_at(reply, 1);
-    if (reply_is_nil(role)) {
-        refuse_key(x);
-        return;
-    }
-    err = read_role(role, &x->who.role);
-    if (!err && x->who.role == ROLE_OPERATOR) {
+    x->who = said.who;
+    if (x->who.role == ROLE_OPERATOR) {
         const char *cell = daemon_cell(x->api->daemon, 0);
         memcpy(x->who.cell, cell, strlen(cell) + 1);
-        admit(x);
-        return;
     }
-    if (!err)
-        err = read_text(tenant, x->who.tenant, sizeof x->who.tenant);
-    if (err || !ident_is_valid(x->who.tenant, strlen(x->who.tenant), LIMIT_ID_LEN))
-        exchange_fail(x, ERR_PROTOCOL);
-    else
-        ask_tenant(x);
+    key_cache_put(x->api->key_cache, x->key, x->asked_us, said.left_us, &x->who);
+    if (said.unnoted_us < 0 || said.unnoted_us >= KEY_NOTE_US) {
+        char hex[2 * DIGEST_SHA256_LEN + 1];
+        bearer_hex(x->key, hex);
+        note_use(x, hex);
+    }
+    admit(x);
 }
 
 static void ask_key(struct exchange *x)
 {
     char hex[2 * DIGEST_SHA256_LEN + 1];
     bearer_hex(x->key, hex);
-    struct key key = key_dir_api_key(hex);
-    struct redis_arg args[] = {redis_arg_str("HMGET"), key_arg(&key), redis_arg_str("role"), redis_arg_str("tenant")};
+    const struct redis_arg args[] = {redis_arg_str(hex)};
     x->asked_us = clock_mono_us();
-    int err = exchange_command(x, args, 4, on_key, NULL);
+    int err = exchange_script_dir(x, LUA_KEY_READ, args, 1, on_key, NULL);
     if (err)
         exchange_fail(x, err);
 }
 
 static void authorize(struct exchange *x)
 {
-    if (bearer_read(http_request_header(x->req, "Authorization"), x->key) != 0)
+    if (bearer_read(http_request_header(x->req, "Authorization"), x->key) != 0) {
         refuse_key(x);
-    else if (!redis_is_ready(x->api->redis))
+        return;
+    }
+    if (!redis_is_ready(x->api->redis)) {
         exchange_fail(x, ERR_UNAVAILABLE);
-    else if (key_cache_find(x->api->key_cache, x->key, clock_mono_us(), &x->who))
+        return;
+    }
+    switch (key_cache_find(x->api->key_cache, x->key, clock_mono_us(), &x->who)) {
+    case KEY_OPENS:
         admit(x);
-    else
+        return;
+    case KEY_OPENS_NOTHING:
+        refuse_key(x);
+        return;
+    case KEY_UNKNOWN:
         ask_key(x);
+        return;
+    }
 }
 
 struct exchange *exchange_begin(struct api *api, struct http_request *req, enum access access, exchange_fn run)

@@ -60,6 +60,9 @@ int exchange_script(struct exchange *x, enum lua_script script, const struct red
 /* The same in a cell of the caller's choice. */
 int exchange_script_in(struct exchange *x, const char *cell, enum lua_script script, const struct redis_arg *args,
                        size_t n, exchange_reply_fn fn, void *arg) MUST_CHECK;
+/* The same in the directory. */
+int exchange_script_dir(struct exchange *x, enum lua_script script, const struct redis_arg *args, size_t n,
+                        exchange_reply_fn fn, void *arg) MUST_CHECK;
 
 /* ---- answering; each at most once, nothing where the exchange is not open ---- */
 

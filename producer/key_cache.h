@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The API keys seen a moment ago. Bounded, and short of life: a key that was revoked, or whose tenant changed, holds
- * for at most KEY_CACHE_LIFE_US more. Keys that do not exist are not kept.
+ * What Redis said of API keys a moment ago. Bounded, and short of life: a key that was revoked, or whose tenant
+ * changed, holds for at most KEY_CACHE_LIFE_US more, and one that ends by itself not beyond its end. Keys that open
+ * nothing are kept apart, so that no flood of them drives out those that do.
  */
 #ifndef CARILLON_PRODUCER_KEY_CACHE_H
 #define CARILLON_PRODUCER_KEY_CACHE_H
@@ -13,19 +14,24 @@
 #include "common/base/err.h"
 #include "producer/identity.h"
 
-#define KEY_CACHE_LIFE_US INT64_C(2000000)
+#define KEY_CACHE_LIFE_US INT64_C(500000)
 
 struct key_cache;
+
+enum key_known { KEY_UNKNOWN, KEY_OPENS, KEY_OPENS_NOTHING };
 
 int key_cache_create(struct key_cache **ret_cache) MUST_CHECK;
 /* Accepts NULL. */
 void key_cache_free(struct key_cache *c);
 
-/* False where the key is not known or its time is over. `now_us` is of the monotonic clock. */
-bool key_cache_find(const struct key_cache *c, const uint8_t sha256[DIGEST_SHA256_LEN], int64_t now_us,
-                    struct identity *ret_identity);
-/* Keeps what Redis said at `asked_us`; another key may have to leave for it. */
-void key_cache_put(struct key_cache *c, const uint8_t sha256[DIGEST_SHA256_LEN], int64_t asked_us,
+/* KEY_UNKNOWN: Redis is to be asked. KEY_OPENS gives the identity. `now_us` is of the monotonic clock. */
+enum key_known key_cache_find(const struct key_cache *c, const uint8_t sha256[DIGEST_SHA256_LEN], int64_t now_us,
+                              struct identity *ret_identity);
+/* Keeps what Redis said at `asked_us`; another key may have to leave for it. `left_us`: how long the key holds on then,
+ * -1 for ever. */
+void key_cache_put(struct key_cache *c, const uint8_t sha256[DIGEST_SHA256_LEN], int64_t asked_us, int64_t left_us,
                    const struct identity *identity);
+/* Keeps that it opens nothing. */
+void key_cache_put_refused(struct key_cache *c, const uint8_t sha256[DIGEST_SHA256_LEN], int64_t asked_us);
 
 #endif

@@ -24,6 +24,10 @@
 #define LIMIT_EXPORT_ROWS 128 /* read and written at a time */
 #define LIMIT_EXPORT_COLUMNS 64 /* of metadata, in a CSV file */
 #define LIMIT_API_KEY_LEN 256
+#define LIMIT_KEYS_PER_OWNER 1000 /* API keys of one tenant, and of the operators */
+#define LIMIT_KEY_LABEL_BYTES 64
+#define LIMIT_KEY_LIFE_MS (INT64_C(10) * 366 * 24 * 3600 * 1000)
+#define LIMIT_KEY_OVERLAP_MS (INT64_C(30) * 24 * 3600 * 1000) /* for which a replaced key holds on */
 #define LIMIT_LIST 1000 /* rows of one answer */
 #define LIMIT_LIST_SCAN 10000 /* rows that a filter looks at for one answer */
 #define LIMIT_INGEST_BYTES_IN_FLIGHT (128u << 20) /* of all creations a producer has under way */

@@ -56,6 +56,28 @@ int parse_i64(const char *text, size_t len, int64_t min, int64_t max, int64_t *r
     return 0;
 }
 
+int parse_duration_ms(const char *text, size_t len, int64_t max_ms, int64_t *ret_ms)
+{
+    static const struct {
+        char letter;
+        int64_t ms;
+    } units[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}};
+    int64_t value;
+    if (len == 1 && text[0] == '0') {
+        *ret_ms = 0;
+        return 0;
+    }
+    for (size_t i = 0; len > 0 && i < sizeof units / sizeof units[0]; i++) {
+        if (text[len - 1] != units[i].letter)
+            continue;
+        int err = parse_i64(text, len - 1, 0, max_ms / units[i].ms, &value);
+        if (!err)
+            *ret_ms = value * units[i].ms;
+        return err;
+    }
+    return ERR_INVALID;
+}
+
 int parse_bool(const char *text, size_t len, bool *ret_value)
 {
     static const struct {

@@ -18,6 +18,8 @@ int parse_u64(const char *text, size_t len, uint64_t max, uint64_t *ret_value) M
 int parse_bool(const char *text, size_t len, bool *ret_value) MUST_CHECK;
 /* A finite decimal number of at most 64 characters: no hexadecimal, no "inf", digits on both sides of a point. */
 int parse_double(const char *text, size_t len, double min, double max, double *ret_value) MUST_CHECK;
+/* A whole number of seconds, minutes, hours or days, such as "90s", "24h", "30d", as milliseconds; "0" is none. */
+int parse_duration_ms(const char *text, size_t len, int64_t max_ms, int64_t *ret_ms) MUST_CHECK;
 
 /* Copies a word of printable ASCII without blanks, as the scripts take ids and reasons from platforms, with a NUL
  * behind it. May be empty. ERR_INVALID where it holds anything else, or does not fit `cap` with its NUL. */

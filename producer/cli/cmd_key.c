@@ -1,29 +1,54 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * API keys: made, listed, revoked. Only a key's SHA-256 is kept; the key itself is printed once, alone on stdout. A key
- * is called by its id afterwards.
+ * API keys: made, listed, replaced, revoked. Only a key's SHA-256 is kept; the key itself is printed once, alone on
+ * stdout. A key is called by its id afterwards.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "common/base/clock.h"
-#include "common/base/digest.h"
-#include "common/base/encode.h"
-#include "common/base/ident.h"
-#include "common/base/timestamp.h"
+#include "common/base/parse.h"
 #include "common/json/json.h"
-#include "common/redis/keys.h"
 #include "common/redis/reply.h"
 #include "producer/cli/out.h"
 #include "producer/cli/resource.h"
 #include "producer/cli/table.h"
 #include "producer/cli/verbs.h"
+#include "producer/key_record.h"
 
-#define KEY_RANDOM_BYTES 32
-#define KEY_PREFIX "crl_"
-#define KEY_LEN_TEXT (sizeof KEY_PREFIX - 1 + (size_t)2 * KEY_RANDOM_BYTES)
-#define SHA_LEN ((size_t)2 * DIGEST_SHA256_LEN)
+/* ---- options ---- */
+
+static int check_label(const char *text, const char **ret_why)
+{
+    *ret_why = "is no label: 1 to 64 bytes of UTF-8 text";
+    return key_label_is_good(text, strlen(text)) ? 0 : ERR_INVALID;
+}
+_Static_assert(LIMIT_KEY_LABEL_BYTES == 64, "what check_label() says");
+
+static int check_life(const char *text, const char **ret_why)
+{
+    int64_t ms;
+    *ret_why = "is no time of life such as 90d, 24h, 30m: at most ten years";
+    int err = parse_duration_ms(text, strlen(text), LIMIT_KEY_LIFE_MS, &ms);
+    return err ? err : ms > 0 ? 0 : ERR_RANGE;
+}
+
+static int check_overlap(const char *text, const char **ret_why)
+{
+    int64_t ms;
+    *ret_why = "is no overlap such as 24h, 30m, 0: at most 30 days";
+    return parse_duration_ms(text, strlen(text), LIMIT_KEY_OVERLAP_MS, &ms);
+}
+
+#define OPTION_LABEL                                                                                                   \
+    {                                                                                                                  \
+        .name = "label", .kind = CONF_STR, .flags = CONF_FLAG_ONLY, .help = "what it is for, shown in lists",          \
+        .check = check_label                                                                                           \
+    }
+#define OPTION_EXPIRES                                                                                                 \
+    {                                                                                                                  \
+        .name = "expires-in", .kind = CONF_STR, .flags = CONF_FLAG_ONLY,                                               \
+        .help = "how long it holds, such as 90d (default: until it is revoked)", .check = check_life                   \
+    }
 
 static const struct conf_option create_options[] = {
     {.name = "tenant", .kind = CONF_STR, .flags = CONF_FLAG_ONLY, .help = "whose key it is"},
@@ -37,9 +62,22 @@ static const struct conf_option create_options[] = {
      .flags = CONF_FLAG_ONLY,
      .default_text = "false",
      .help = "a key of the operator, of no tenant"},
+    OPTION_LABEL,
+    OPTION_EXPIRES,
 };
 
-static const struct conf_option owner_options[] = {
+static const struct conf_option rotate_options[] = {
+    {.name = "overlap",
+     .kind = CONF_STR,
+     .flags = CONF_FLAG_ONLY,
+     .default_text = "24h",
+     .help = "how long the old one holds on, such as 90s, 15m, 24h, 7d; 0: it ends now",
+     .check = check_overlap},
+    OPTION_LABEL,
+    OPTION_EXPIRES,
+};
+
+static const struct conf_option list_options[] = {
     {.name = "tenant", .kind = CONF_STR, .flags = CONF_FLAG_ONLY, .help = "only this tenant's"},
     {.name = "operator",
      .kind = CONF_BOOL,
@@ -48,14 +86,58 @@ static const struct conf_option owner_options[] = {
      .help = "only the operators'"},
 };
 
-/* An API key as it lies in Redis. */
-struct api_key {
-    char sha[SHA_LEN + 1];
-    char id[LIMIT_ID_LEN + 1];
-    char role[LIMIT_ID_LEN + 1];
-    char tenant[LIMIT_ID_LEN + 1]; /* "" for an operator's */
-    int64_t created_ms;
-};
+/* Of an option that was checked, or 0 where it is not there. */
+static int64_t duration_of(const struct conf *conf, const char *name)
+{
+    int64_t ms = 0;
+    const char *text = conf_str(conf, name);
+    return text && parse_duration_ms(text, strlen(text), INT64_MAX, &ms) == 0 ? ms : 0;
+}
+
+static const char *label_of(const struct conf *conf)
+{
+    const char *label = conf_str(conf, "label");
+    return label ? label : "";
+}
+
+/* ---- a new key ---- */
+
+static int take_key(const struct redisReply *reply, void *arg)
+{
+    return key_record_read(reply, arg);
+}
+
+static enum cli_exit print_key(const struct session *s, const struct key_record *k, const char *text)
+{
+    if (session_is_json(s)) {
+        cJSON *object = key_record_json(k);
+        json_add_str(object, "key", text);
+        return out_json_take(object);
+    }
+    out_line("%s", text);
+    out_note("%s, of %s%s (%s): it is not shown again.", k->id, k->tenant[0] ? "tenant " : "the operator", k->tenant,
+             k->role);
+    return CLI_DONE;
+}
+
+/* Runs `script` with a new secret's hash in front of `args`; ERR_* are complained of, but for ERR_STATE and
+ * ERR_NOT_FOUND. */
+static int make_key(struct session *s, enum lua_script script, struct redis_arg *args, size_t n)
+{
+    struct key_secret secret;
+    struct key_record k;
+    int rc = key_secret_make(&secret);
+    if (rc != 0) {
+        out_complain("no random bytes to make a key of");
+        return rc;
+    }
+    args[0] = redis_arg_str(secret.sha);
+    rc = session_script_dir(s, script, args, n, take_key, &k);
+    if (rc == 0 && print_key(s, &k, secret.text) != CLI_DONE)
+        rc = ERR_IO;
+    key_secret_clear(&secret);
+    return rc;
+}
 
 /* ---- create ---- */
 
@@ -85,76 +167,11 @@ static enum cli_exit check_tenant(struct session *s, const char *tenant)
     return CLI_FAILED;
 }
 
-static int make_key(char ret_key[KEY_LEN_TEXT + 1], struct api_key *ret)
-{
-    unsigned char random[KEY_RANDOM_BYTES];
-    int rc = random_bytes(random, sizeof random);
-    if (rc == 0) {
-        memcpy(ret_key, KEY_PREFIX, sizeof KEY_PREFIX - 1);
-        encode_hex(random, sizeof random, ret_key + sizeof KEY_PREFIX - 1);
-        rc = digest_sha256_hex(ret_key, strlen(ret_key), ret->sha);
-    }
-    explicit_bzero(random, sizeof random);
-    if (rc == 0)
-        rc = ident_make_random("key_", 12, ret->id, sizeof ret->id);
-    ret->created_ms = clock_wall_ms();
-    return rc;
-}
-
-static struct key owner_index(const char *tenant)
-{
-    return tenant[0] ? key_dir_tenant_keys(tenant) : key_dir_operator_keys();
-}
-
-/* Listed first: what is not listed could never be revoked. */
-static int store_key(struct session *s, const struct api_key *k)
-{
-    char created[REDIS_I64_LEN];
-    struct key owner = owner_index(k->tenant), key = key_dir_api_key(k->sha);
-    const struct redis_arg list[] = {redis_arg_str("SADD"), key_arg(&owner), redis_arg_str(k->sha)};
-    const struct redis_arg args[] = {
-        redis_arg_str("HSET"),       key_arg(&key),
-        redis_arg_str("role"),       redis_arg_str(k->role),
-        redis_arg_str("id"),         redis_arg_str(k->id),
-        redis_arg_str("created_ms"), redis_arg_i64(k->created_ms, created),
-        redis_arg_str("tenant"),     redis_arg_str(k->tenant),
-    };
-    int rc = session_command(s, list, 3, NULL, NULL);
-    return rc == 0 ? session_command(s, args, k->tenant[0] ? 10 : 8, NULL, NULL) : rc;
-}
-
-static cJSON *key_json(const struct api_key *k)
-{
-    char created[TIMESTAMP_LEN + 1];
-    cJSON *object = cJSON_CreateObject();
-    timestamp_format(k->created_ms, created);
-    if (json_add_str(object, "id", k->id) && json_add_str(object, "role", k->role) &&
-        json_add_str(object, "tenant", k->tenant[0] ? k->tenant : NULL) && json_add_str(object, "createdAt", created))
-        return object;
-    cJSON_Delete(object);
-    return NULL;
-}
-
-static enum cli_exit print_key(const struct session *s, const struct api_key *k, const char *text)
-{
-    if (session_is_json(s)) {
-        cJSON *object = key_json(k);
-        json_add_str(object, "key", text);
-        return out_json_take(object);
-    }
-    out_line("%s", text);
-    out_note("%s, of %s%s (%s): it is not shown again.", k->id, k->tenant[0] ? "tenant " : "the operator", k->tenant,
-             k->role);
-    return CLI_DONE;
-}
-
 static enum cli_exit run_create(struct session *s)
 {
     const struct conf *conf = session_conf(s);
     const char *tenant = conf_str(conf, "tenant");
-    bool is_operator = conf_bool(conf, "operator");
-    struct api_key k = {.sha = ""};
-    char text[KEY_LEN_TEXT + 1];
+    char life[REDIS_I64_LEN], most[REDIS_I64_LEN];
     enum cli_exit status = check_owner(conf);
     if (status == CLI_DONE)
         status = session_open_cell(s, true);
@@ -162,202 +179,147 @@ static enum cli_exit run_create(struct session *s)
         status = check_tenant(s, tenant);
     if (status != CLI_DONE)
         return status;
-    snprintf(k.tenant, sizeof k.tenant, "%s", tenant ? tenant : "");
-    snprintf(k.role, sizeof k.role, "%s", is_operator ? "operator" : conf_bool(conf, "viewer") ? "viewer" : "tenant");
-    if (make_key(text, &k) != 0) {
-        out_complain("no random bytes to make a key of");
-        return CLI_FAILED;
-    }
-    status = store_key(s, &k) == 0 ? print_key(s, &k, text) : CLI_FAILED;
-    explicit_bzero(text, sizeof text);
-    return status;
+    const char *role = !tenant ? "operator" : conf_bool(conf, "viewer") ? "viewer" : "tenant";
+    struct redis_arg args[] = {{0},
+                               redis_arg_str(role),
+                               redis_arg_str(tenant ? tenant : ""),
+                               redis_arg_str(label_of(conf)),
+                               redis_arg_i64(duration_of(conf, "expires-in"), life),
+                               redis_arg_i64(LIMIT_KEYS_PER_OWNER, most)};
+    int rc = make_key(s, LUA_KEY_CREATE, args, sizeof args / sizeof args[0]);
+    if (rc == ERR_NOT_FOUND)
+        out_complain("there is no tenant %s in the directory", tenant);
+    else if (rc == ERR_STATE)
+        out_complain("there are %d keys already: revoke some", LIMIT_KEYS_PER_OWNER);
+    return rc == 0 ? CLI_DONE : CLI_FAILED;
 }
 
-/* ---- walking through the keys ---- */
+/* ---- a key by its id ---- */
 
-/* Looks at one; a negative return ends the walk and is returned. */
-typedef int (*key_fn)(const struct api_key *k, void *arg);
-
-struct hashes {
-    char (*items)[SHA_LEN + 1];
-    size_t n;
-};
-
-static int take_hashes(const struct redisReply *reply, void *arg)
+static bool check_id(const char *id)
 {
-    struct hashes *hashes = arg;
-    size_t n = reply_len(reply);
-    hashes->items = calloc(n > 0 ? n : 1, sizeof *hashes->items);
-    if (!hashes->items)
-        return ERR_NOMEM;
-    for (size_t i = 0; i < n; i++) {
-        const char *text;
-        size_t len;
-        if (reply_str(reply_at(reply, i), &text, &len) != 0 || len != SHA_LEN ||
-            strspn(text, "0123456789abcdef") != SHA_LEN)
-            return ERR_PROTOCOL;
-        memcpy(hashes->items[hashes->n++], text, len + 1);
+    if (strncmp(id, KEY_SECRET_PREFIX, sizeof KEY_SECRET_PREFIX - 1) != 0)
+        return resource_check_id(id);
+    out_complain("that looks like a key itself: a key is called by its id, which 'carillon key list' tells");
+    return false;
+}
+
+static enum cli_exit run_rotate(struct session *s)
+{
+    const struct conf *conf = session_conf(s);
+    const char *id = conf_rest(conf, 0);
+    char overlap[REDIS_I64_LEN], life[REDIS_I64_LEN], most[REDIS_I64_LEN];
+    if (!check_id(id))
+        return CLI_USAGE;
+    enum cli_exit status = session_open_cell(s, true);
+    if (status != CLI_DONE)
+        return status;
+    struct redis_arg args[] = {{0},
+                               redis_arg_str(id),
+                               redis_arg_i64(duration_of(conf, "overlap"), overlap),
+                               redis_arg_str(label_of(conf)),
+                               redis_arg_i64(duration_of(conf, "expires-in"), life),
+                               redis_arg_i64(LIMIT_KEYS_PER_OWNER, most)};
+    int rc = make_key(s, LUA_KEY_ROTATE, args, sizeof args / sizeof args[0]);
+    if (rc == ERR_NOT_FOUND)
+        out_complain("there is no key %s", id);
+    else if (rc == ERR_STATE)
+        out_complain(
+            "key %s cannot be replaced: it is over, was replaced already ('carillon key list' tells by which), or "
+            "its owner has %d keys",
+            id, LIMIT_KEYS_PER_OWNER);
+    return rc == 0 ? CLI_DONE : CLI_FAILED;
+}
+
+static enum cli_exit run_revoke(struct session *s)
+{
+    const char *id = conf_rest(session_conf(s), 0);
+    struct key_record k;
+    if (!check_id(id))
+        return CLI_USAGE;
+    enum cli_exit status = session_open_cell(s, true);
+    if (status != CLI_DONE)
+        return status;
+    const struct redis_arg args[] = {redis_arg_str(id)};
+    int rc = session_script_dir(s, LUA_KEY_REVOKE, args, 1, take_key, &k);
+    if (rc == ERR_NOT_FOUND)
+        out_complain("there is no key %s", id);
+    if (rc != 0)
+        return CLI_FAILED;
+    if (session_is_json(s)) {
+        cJSON *object = key_record_json(&k);
+        json_add_str(object, "done", "revoked");
+        return out_json_take(object);
+    }
+    out_line("key %s revoked", id);
+    return CLI_DONE;
+}
+
+/* ---- list ---- */
+
+static int take_keys(const struct redisReply *reply, void *arg)
+{
+    for (size_t i = 0; i < reply_len(reply); i++) {
+        struct key_record k;
+        int rc = key_record_read(reply_at(reply, i), &k);
+        cJSON *object = rc == 0 ? key_record_json(&k) : NULL;
+        if (rc != 0)
+            return rc;
+        if (!cJSON_AddItemToArray(arg, object)) {
+            cJSON_Delete(object);
+            return ERR_NOMEM;
+        }
     }
     return 0;
 }
 
-static int copy_text(const struct redisReply *reply, char *ret, size_t cap)
+static int list_owner(struct session *s, const char *owner, cJSON *list)
 {
-    const char *text = "";
-    size_t len = 0;
-    int rc = reply_is_nil(reply) ? 0 : reply_str(reply, &text, &len);
-    if (rc == 0)
-        snprintf(ret, cap, "%s", text);
-    return rc;
-}
-
-/* role, id, created_ms, tenant */
-static int take_key(const struct redisReply *reply, void *arg)
-{
-    struct api_key *k = arg;
-    if (reply_is_nil(reply_at(reply, 0)))
-        return ERR_NOT_FOUND;
-    int rc = copy_text(reply_at(reply, 0), k->role, sizeof k->role);
-    if (rc == 0)
-        rc = copy_text(reply_at(reply, 1), k->id, sizeof k->id);
-    if (rc == 0 && !reply_is_nil(reply_at(reply, 2)))
-        rc = reply_i64(reply_at(reply, 2), &k->created_ms);
-    if (rc == 0)
-        rc = copy_text(reply_at(reply, 3), k->tenant, sizeof k->tenant);
-    return rc;
-}
-
-static int walk_owner(struct session *s, const char *tenant, key_fn fn, void *arg)
-{
-    struct hashes hashes = {.n = 0};
-    struct key index = owner_index(tenant);
-    const struct redis_arg args[] = {redis_arg_str("SMEMBERS"), key_arg(&index)};
-    int rc = session_command(s, args, 2, take_hashes, &hashes);
-    for (size_t i = 0; i < hashes.n && rc == 0; i++) {
-        struct api_key k = {.created_ms = 0};
-        memcpy(k.sha, hashes.items[i], sizeof k.sha);
-        struct key key = key_dir_api_key(k.sha);
-        const struct redis_arg get[] = {redis_arg_str("HMGET"),      key_arg(&key),
-                                        redis_arg_str("role"),       redis_arg_str("id"),
-                                        redis_arg_str("created_ms"), redis_arg_str("tenant")};
-        rc = session_command(s, get, 6, take_key, &k);
-        if (rc == 0)
-            rc = fn(&k, arg);
-        else if (rc == ERR_NOT_FOUND)
-            rc = 0; /* listed and not there: one that was being made or revoked when its process died */
-    }
-    free(hashes.items);
-    return rc;
+    const struct redis_arg args[] = {redis_arg_str(owner)};
+    return session_script_dir(s, LUA_KEY_LIST, args, 1, take_keys, list);
 }
 
 /* All keys that --tenant and --operator leave: those of the operators, and of the tenants of the cell. */
-static int walk(struct session *s, key_fn fn, void *arg)
+static int list_all(struct session *s, cJSON *list)
 {
     const struct conf *conf = session_conf(s);
     const char *tenant = conf_str(conf, "tenant");
     bool is_operator = conf_bool(conf, "operator");
     struct resource_ids tenants = {.n = 0};
-    int rc = tenant && !is_operator ? 0 : walk_owner(s, "", fn, arg);
+    int rc = tenant && !is_operator ? 0 : list_owner(s, "", list);
     if (rc == 0 && tenant)
-        rc = walk_owner(s, tenant, fn, arg);
+        rc = list_owner(s, tenant, list);
     if (rc != 0 || tenant || is_operator)
         return rc;
     rc = resource_ids_of(s, &resource_tenant, &tenants);
     for (size_t i = 0; i < tenants.n && rc == 0; i++)
-        rc = walk_owner(s, tenants.items[i], fn, arg);
+        rc = list_owner(s, tenants.items[i], list);
     resource_ids_clear(&tenants);
     return rc;
 }
 
-static enum cli_exit open_for_walk(struct session *s, bool will_write)
-{
-    const char *tenant = conf_str(session_conf(s), "tenant");
-    return tenant && !resource_check_id(tenant) ? CLI_USAGE : session_open_cell(s, will_write);
-}
-
-/* ---- list ---- */
-
-static int list_key(const struct api_key *k, void *arg)
-{
-    cJSON *object = key_json(k);
-    if (cJSON_AddItemToArray(arg, object))
-        return 0;
-    cJSON_Delete(object);
-    return ERR_NOMEM;
-}
-
 static enum cli_exit run_list(struct session *s)
 {
-    static const struct table_column columns[] = {
-        {"id", "ID"}, {"role", "ROLE"}, {"tenant", "TENANT"}, {"createdAt", "CREATED"}};
-    enum cli_exit status = open_for_walk(s, false);
+    static const struct table_column columns[] = {{"id", "ID"},
+                                                  {"role", "ROLE"},
+                                                  {"tenant", "TENANT"},
+                                                  {"label", "LABEL"},
+                                                  {"createdAt", "CREATED"},
+                                                  {"lastUsedAt", "LAST USED"},
+                                                  {"expiresAt", "EXPIRES"},
+                                                  {"replacedBy", "REPLACED BY"}};
+    const char *tenant = conf_str(session_conf(s), "tenant");
+    enum cli_exit status = tenant && !resource_check_id(tenant) ? CLI_USAGE : session_open_cell(s, false);
     if (status != CLI_DONE)
         return status;
     cJSON *list = cJSON_CreateArray();
-    int rc = list ? walk(s, list_key, list) : ERR_NOMEM;
+    int rc = list ? list_all(s, list) : ERR_NOMEM;
     if (rc == 0 && session_is_json(s))
         status = out_json(list);
     else if (rc == 0)
         rc = table_print(list, columns, sizeof columns / sizeof columns[0]);
     cJSON_Delete(list);
     return rc == 0 ? status : CLI_FAILED;
-}
-
-/* ---- revoke ---- */
-
-struct search {
-    const char *id;
-    bool is_found;
-    struct api_key found;
-};
-
-static int match_key(const struct api_key *k, void *arg)
-{
-    struct search *search = arg;
-    if (strcmp(k->id, search->id) == 0) {
-        search->is_found = true;
-        search->found = *k;
-    }
-    return 0;
-}
-
-/* The key itself goes first: from then on it opens nothing. */
-static int delete_key(struct session *s, const struct api_key *k)
-{
-    struct key key = key_dir_api_key(k->sha), owner = owner_index(k->tenant);
-    const struct redis_arg drop[] = {redis_arg_str("DEL"), key_arg(&key)};
-    const struct redis_arg forget[] = {redis_arg_str("SREM"), key_arg(&owner), redis_arg_str(k->sha)};
-    int rc = session_command(s, drop, 2, NULL, NULL);
-    return rc == 0 ? session_command(s, forget, 3, NULL, NULL) : rc;
-}
-
-static enum cli_exit run_revoke(struct session *s)
-{
-    struct search search = {.id = conf_rest(session_conf(s), 0)};
-    if (strncmp(search.id, KEY_PREFIX, sizeof KEY_PREFIX - 1) == 0) {
-        out_complain("that looks like a key itself: a key is revoked by its id, which 'carillon key list' tells");
-        return CLI_USAGE;
-    }
-    if (!resource_check_id(search.id))
-        return CLI_USAGE;
-    enum cli_exit status = open_for_walk(s, true);
-    if (status != CLI_DONE)
-        return status;
-    if (walk(s, match_key, &search) != 0)
-        return CLI_FAILED;
-    if (!search.is_found) {
-        out_complain("there is no key %s", search.id);
-        return CLI_FAILED;
-    }
-    if (delete_key(s, &search.found) != 0)
-        return CLI_FAILED;
-    if (session_is_json(s)) {
-        cJSON *object = key_json(&search.found);
-        json_add_str(object, "done", "revoked");
-        return out_json_take(object);
-    }
-    out_line("key %s revoked", search.id);
-    return CLI_DONE;
 }
 
 const struct cli_verb *cli_key_verbs(size_t *ret_n)
@@ -369,25 +331,35 @@ const struct cli_verb *cli_key_verbs(size_t *ret_n)
             .options = create_options,
             .n_options = sizeof create_options / sizeof create_options[0],
             .help = "make an API key and print it, once",
-            .about = "The key stands alone on stdout, its id on stderr. Only its SHA-256 is kept.",
+            .about = "The key stands alone on stdout, its id on stderr. Only its SHA-256 is kept; the id is how that "
+                     "begins.",
             .run = run_create,
         },
         {
             .words = "key list",
             .subjects = "",
-            .options = owner_options,
-            .n_options = sizeof owner_options / sizeof owner_options[0],
-            .help = "list the API keys: id, role, tenant, never the key",
+            .options = list_options,
+            .n_options = sizeof list_options / sizeof list_options[0],
+            .help = "list the API keys: id, role, tenant, last use, never the key",
+            .about = "The last use is told to a minute. Keys that are over are listed until their owner gets another.",
             .run = run_list,
+        },
+        {
+            .words = "key rotate",
+            .subjects = "ID",
+            .n_subjects = 1,
+            .options = rotate_options,
+            .n_options = sizeof rotate_options / sizeof rotate_options[0],
+            .help = "make a key in the place of another, which ends after an overlap",
+            .about = "The new key, of the same owner and role, is printed as by key create. A key is replaced once.",
+            .run = run_rotate,
         },
         {
             .words = "key revoke",
             .subjects = "ID",
             .n_subjects = 1,
-            .options = owner_options,
-            .n_options = sizeof owner_options / sizeof owner_options[0],
             .help = "revoke an API key by its id",
-            .about = "Producers take it for 2 seconds more at most.",
+            .about = "No producer takes it for more than another second.",
             .run = run_revoke,
         },
     };

@@ -77,6 +77,8 @@ static const struct key_family FAMILIES[] = {
     {false, "hooks:body:<event>", "string", NULL, NULL},
     /* the directory */
     {true, "key:<sha256>", "hash", NULL, NULL},
+    {true, "ids", "hash", "<key>", "<sha256>"},
+    {true, "used", "hash", "<sha256>", NULL},
     {true, "tenant:<tenant>", "hash", NULL, NULL},
     {true, "tenant:<tenant>:keys", "set", "<sha256>", NULL},
     {true, "operators", "set", "<sha256>", NULL},

@@ -282,12 +282,25 @@ int session_command(struct session *s, const struct redis_arg *args, size_t n, s
     return await(s, &asked, redis_command(s->redis, args, n, REDIS_DEADLINE_MS, on_reply, &asked));
 }
 
+static int run_script(struct session *s, const struct key *prefix, enum lua_script script, const struct redis_arg *args,
+                      size_t n, session_reply_fn fn, void *arg)
+{
+    struct asked asked = {.user = redis_user(s), .fn = fn, .arg = arg};
+    if (!s->redis)
+        return ERR_CLOSED;
+    return await(s, &asked, script_run(s->redis, script, prefix->text, args, n, REDIS_DEADLINE_MS, on_reply, &asked));
+}
+
 int session_script(struct session *s, enum lua_script script, const struct redis_arg *args, size_t n,
                    session_reply_fn fn, void *arg)
 {
-    struct asked asked = {.user = redis_user(s), .fn = fn, .arg = arg};
     struct key prefix = key_cell_prefix(session_cell(s));
-    if (!s->redis)
-        return ERR_CLOSED;
-    return await(s, &asked, script_run(s->redis, script, prefix.text, args, n, REDIS_DEADLINE_MS, on_reply, &asked));
+    return run_script(s, &prefix, script, args, n, fn, arg);
+}
+
+int session_script_dir(struct session *s, enum lua_script script, const struct redis_arg *args, size_t n,
+                       session_reply_fn fn, void *arg)
+{
+    struct key prefix = key_dir_prefix();
+    return run_script(s, &prefix, script, args, n, fn, arg);
 }

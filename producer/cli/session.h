@@ -56,5 +56,8 @@ int session_command(struct session *s, const struct redis_arg *args, size_t n, s
                     void *arg) MUST_CHECK;
 int session_script(struct session *s, enum lua_script script, const struct redis_arg *args, size_t n,
                    session_reply_fn fn, void *arg) MUST_CHECK;
+/* The same in the directory. */
+int session_script_dir(struct session *s, enum lua_script script, const struct redis_arg *args, size_t n,
+                       session_reply_fn fn, void *arg) MUST_CHECK;
 
 #endif

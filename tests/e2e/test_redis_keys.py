@@ -63,6 +63,8 @@ class FullRun:
             self.stack.command("tenant", "create", tenant, "--cps", "50", *chosen, *options)
             self.keys[tenant] = self.stack.command("key", "create", "--tenant", tenant)
         self.keys["operator"] = self.stack.command("key", "create", "--operator")
+        made = json.loads(self.stack.command("key", "create", "--operator", "--label", "monitoring", "--json"))
+        self.stack.command("key", "rotate", made["id"])
         for key, number in (("", "+15550190001"), (self.keys["operator"], "+15550190002")):
             self.stack.api("PUT", "/api/v1/suppressions", {"phoneNumbers": [number]}, key)
 

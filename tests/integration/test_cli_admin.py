@@ -20,6 +20,7 @@ from tests.support.waiting import wait_until
 
 CREDENTIAL = "the_credential_of_the_platform"
 CALLER_ID = "+15550001111"
+KEY_MEMBERS = {"id", "role", "tenant", "label", "createdAt", "lastUsedAt", "expiresAt", "replacedBy"}
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
@@ -253,7 +254,7 @@ def test_a_key_stands_alone_on_stdout_and_nowhere_else(admin: Admin) -> None:
     ended = admin("key", "create", "--tenant", "acme")
     key = ended.out.removesuffix("\n")
     assert re.fullmatch(r"crl_[0-9a-f]{64}", key), ended
-    assert key not in ended.err and re.search(r"^key_\w{12}, of tenant acme \(tenant\)", ended.err)
+    assert key not in ended.err and re.search(r"^key_\w{16}, of tenant acme \(tenant\)", ended.err)
     everything = "".join(
         str(admin.client.hgetall(name) if admin.client.type(name) == "hash" else admin.client.smembers(name))
         for name in admin.client.scan_iter(match="carillon:{dir}:*")
@@ -272,16 +273,46 @@ def test_keys_are_listed_and_revoked_by_their_id(admin: Admin) -> None:
     listed = admin("key", "list", "--json").json()
     assert {(k["id"], k["role"], k["tenant"]) for k in listed} == {(k["id"], k["role"], k["tenant"]) for k in made}
     assert sorted(k["role"] for k in made) == ["operator", "tenant", "tenant", "viewer"]
-    assert all(set(k) == {"id", "role", "tenant", "createdAt"} for k in listed)
+    assert all(set(k) == KEY_MEMBERS for k in listed)
     assert {k["id"] for k in admin("key", "list", "--tenant", "acme", "--json").json()} == {made[1]["id"], made[2]["id"]}
     assert [k["id"] for k in admin("key", "list", "--operator", "--json").json()] == [made[0]["id"]]
     assert made[3]["id"] in admin("key", "list").out
     for k in made:
         assert admin("key", "revoke", k["id"]).out == f"key {k['id']} revoked\n"
         assert k["id"] not in admin("key", "list").out
-    assert list(admin.client.scan_iter(match="carillon:{dir}:key*")) == []
+    for rest in ("key*", "ids", "used", "operators", "tenant:*:keys"):
+        assert list(admin.client.scan_iter(match="carillon:{dir}:" + rest)) == []
     ended = admin("key", "revoke", made[0]["id"])
     assert (ended.status, ended.out) == (FAILED, "") and "there is no key" in ended.err
+
+
+def test_a_key_has_a_label_and_an_end_and_is_replaced_with_an_overlap(admin: Admin) -> None:
+    admin.trunk("main")
+    admin.tenant("acme")
+    old = admin("key", "create", "--tenant", "acme", "--viewer", "--label", "crm", "--expires-in", "30d", "--json").json()
+    assert (old["label"], old["lastUsedAt"], old["replacedBy"]) == ("crm", None, None) and INSTANT.fullmatch(old["expiresAt"])
+    ended = admin("key", "rotate", old["id"], "--overlap", "24h", "--label", "crm 2")
+    new_id = ended.err.split(",")[0]
+    assert (ended.status, re.fullmatch(r"crl_[0-9a-f]{64}\n", ended.out) is not None) == (DONE, True), ended
+    listed = {k["id"]: k for k in admin("key", "list", "--tenant", "acme", "--json").json()}
+    assert listed[old["id"]]["replacedBy"] == new_id and listed[old["id"]]["expiresAt"] < old["expiresAt"]
+    assert {name: listed[new_id][name] for name in ("role", "label", "expiresAt", "replacedBy")} == {
+        "role": "viewer", "label": "crm 2", "expiresAt": None, "replacedBy": None}  # fmt: skip
+    again = admin("key", "rotate", old["id"])
+    assert (again.status, again.out) == (FAILED, "") and "cannot be replaced" in again.err
+    at_once = admin("key", "rotate", new_id, "--overlap", "0", "--json").json()
+    assert {k["id"] for k in admin("key", "list", "--tenant", "acme", "--json").json()} == {old["id"], at_once["id"]}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["rotate key_x --overlap 1", "rotate key_x --overlap 31d", "rotate key_x --overlap -1h", "create --operator --expires-in 0",
+     "create --operator --expires-in 1w", "create --operator --label=", "rotate crl_0011", "rotate a/b", "revoke crl_0011"],
+)  # fmt: skip
+def test_what_no_key_can_be_given_is_refused_before_redis_is_asked(admin: Admin, line: str) -> None:
+    ended = admin("key", *line.split())
+    assert (ended.status, ended.out) == (USAGE, "") and ended.err, ended
+    assert list(admin.client.scan_iter()) == []
 
 
 def test_a_key_for_a_tenant_that_is_not_there_is_refused(admin: Admin) -> None:
@@ -295,6 +326,8 @@ def test_a_key_opens_the_producer_until_it_is_revoked(admin: Admin, redis_server
         admin.tenant("acme")
         made = admin("key", "create", "--tenant", "acme", "--json").json()
         assert api.get("/api/v1/batch/list", made["key"]).status == 200
+        (listed,) = admin("key", "list", "--json").json()
+        assert INSTANT.fullmatch(listed["lastUsedAt"]), "the use was noted before the answer came"
         admin.cli.done("key", "revoke", made["id"])
         wait_until(lambda: api.get("/api/v1/batch/list", made["key"]).status == 401, 10, "the key opens nothing")
 

@@ -133,7 +133,7 @@ def test_the_version_is_told() -> None:
         ("key create --operator --viewer", "--viewer is for a tenant's key"),
         ("watch batch_c0_a --api-key crl_s3cret", "--api-key: no such option"),
         ("watch batch_c0_a --api-key=crl_s3cret", "--api-key: no such option"),
-        ("key revoke crl_s3cret", "a key is revoked by its id"),
+        ("key revoke crl_s3cret", "a key is called by its id"),
         ("calls", "calls: BATCH is missing"),
         ("calls nonsense", "'nonsense' is not a batch's id"),
         ("calls batch_c0_a --status ringing", "--status: "),

@@ -112,15 +112,6 @@ def test_a_user_id_must_be_the_tenants(api: Api, acme: str) -> None:
     assert api.snapshot() == before
 
 
-def test_a_revoked_key_ends_within_moments(api: Api) -> None:
-    key = api.tenant("leaver")
-    assert api.get("/api/v1/batch/list", key).status == 200
-    api.client.delete(api.key_name(key))
-    began = time.monotonic()
-    wait_until(lambda: api.get("/api/v1/batch/list", key).status == 401, 5.0, "the key is refused", poll_s=0.05)
-    assert time.monotonic() - began < 3.0
-
-
 def test_a_tenant_of_a_cell_that_is_served_elsewhere_is_told_so(api: Api) -> None:
     answer = api.get("/api/v1/batch/list", api.tenant("distant", cell="c9"))
     assert answer.status == 503

@@ -92,6 +92,7 @@ REFUSED = {
         DEL carillon:{dir}:key:k
         HSET carillon:{dir}:tenant:acme cell c1
         SADD carillon:{dir}:operators k
+        HSET carillon:{dir}:ids k k
         SCAN 0
         SUBSCRIBE carillon:{c0}:secret
     """,

@@ -63,12 +63,12 @@ class Api:
         self.engine = Engine(self.client)
         self._fresh = 15560000000
         self._directory = tempfile.TemporaryDirectory(prefix="carillon-api-")
-        secrets_key = pathlib.Path(self._directory.name) / "secrets.key"
-        secrets_key.write_text(base64.b64encode(os.urandom(32)).decode(), encoding="ascii")
+        self.secrets_key = pathlib.Path(self._directory.name) / "secrets.key"
+        self.secrets_key.write_text(base64.b64encode(os.urandom(32)).decode(), encoding="ascii")
         self.process = Process(
             "carillon-producer",
             *server.flags("carillon-producer", **({"redis_url": redis_url} if redis_url else {})),
-            *("--listen", "127.0.0.1:0", "--secrets-key-file", str(secrets_key)),
+            *("--listen", "127.0.0.1:0", "--secrets-key-file", str(self.secrets_key)),
             *args,
             env=env,
         )
@@ -117,8 +117,10 @@ class Api:
         key: str | None = None,
         headers: dict[str, str] | None = None,
         timeout: float = 60.0,
+        port: int = 0,
     ) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.process.port, timeout=timeout)
+        """`port`: of another producer than this one."""
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.process.port, timeout=timeout)
         sent = {**({"Authorization": f"Bearer {key}"} if key else {}), **(headers or {})}
         try:
             connection.request(method, path, payload, sent)
@@ -152,8 +154,8 @@ class Api:
     # ---- looking ----
 
     def snapshot(self) -> dict[bytes, bytes | None]:
-        """Everything that lies in Redis, as DUMP shows it."""
-        return {name: self.client.dump(name) for name in self.client.scan_iter(count=1000)}
+        """Everything that lies in Redis, as DUMP shows it, but for when keys were last used: asking changes that."""
+        return {name: self.client.dump(name) for name in self.client.scan_iter(count=1000) if name != b"carillon:{dir}:used"}
 
     def batch(self, batch: str) -> dict[str, str]:
         return self.engine.hash(f"batch:{batch}")

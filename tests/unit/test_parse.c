@@ -152,6 +152,40 @@ static void test_double_takes_decimal_numbers_and_nothing_else(void **state)
     }
 }
 
+static void test_a_duration_is_a_whole_number_of_one_unit(void **state)
+{
+    static const struct {
+        const char *text;
+        int err;
+        int64_t ms;
+    } cases[] = {
+        {"0", 0, 0},
+        {"0h", 0, 0},
+        {"90s", 0, 90000},
+        {"15m", 0, 900000},
+        {"24h", 0, 86400000},
+        {"30d", 0, INT64_C(2592000000)},
+        {"31d", ERR_RANGE, 0},
+        {"99999999999999999999d", ERR_RANGE, 0},
+        {"", ERR_INVALID, 0},
+        {"h", ERR_INVALID, 0},
+        {"24", ERR_INVALID, 0},
+        {"-1h", ERR_RANGE, 0},
+        {"1.5h", ERR_INVALID, 0},
+        {"1h30m", ERR_INVALID, 0},
+        {"1 h", ERR_INVALID, 0},
+        {"1H", ERR_INVALID, 0},
+        {"1w", ERR_INVALID, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        int64_t ms = 4711;
+        assert_int_equal(parse_duration_ms(cases[i].text, strlen(cases[i].text), INT64_C(2592000000), &ms),
+                         cases[i].err);
+        assert_true(ms == (cases[i].err ? 4711 : cases[i].ms));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +195,7 @@ int main(void)
         cmocka_unit_test(test_u64_has_no_sign_and_a_maximum),
         cmocka_unit_test(test_bool_takes_eight_words),
         cmocka_unit_test(test_double_takes_decimal_numbers_and_nothing_else),
+        cmocka_unit_test(test_a_duration_is_a_whole_number_of_one_unit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
