@@ -236,6 +236,19 @@ bool api_take_ingest_bytes(struct api *api, size_t len)
     return true;
 }
 
+bool api_take_export(struct api *api)
+{
+    if (api->exports == LIMIT_EXPORTS)
+        return false;
+    api->exports++;
+    return true;
+}
+
+void api_give_export(struct api *api)
+{
+    api->exports--;
+}
+
 void api_give_ingest_bytes(struct api *api, size_t len)
 {
     api->ingest_bytes -= len;

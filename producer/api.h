@@ -64,5 +64,9 @@ void api_count_answer(const struct api *api, int status);
 /* Takes `len` bytes from the bound of all creations; false where it is met. */
 bool api_take_ingest_bytes(struct api *api, size_t len);
 void api_give_ingest_bytes(struct api *api, size_t len);
+#define EXPORTS_BUSY "Too many exports are under way. Ask again after Retry-After seconds."
+/* Takes one of the places for answers that run through a whole batch; false where all are taken. */
+bool api_take_export(struct api *api);
+void api_give_export(struct api *api);
 
 #endif

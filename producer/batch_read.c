@@ -5,157 +5,17 @@
 #include <string.h>
 
 #include "common/base/parse.h"
-#include "common/redis/keys.h"
-#include "common/redis/reply.h"
-#include "producer/batch_lookup.h"
-#include "producer/batch_report.h"
-#include "producer/call_rows.h"
+#include "producer/batch_status.h"
+#include "producer/batch_stream.h"
 #include "producer/exchange.h"
 
-#define RECENT_CALLS 10
-
-enum form { FORM_FULL, FORM_CHECK_STATUS, FORM_LIVE };
-
-struct reading {
-    enum form form;
-    struct batch_lookup batch;
-    uint64_t limit; /* calls told of */
-    struct batch_pulse pulse;
-    cJSON *body;
-    struct call_rows *rows;
-};
-
-static void reading_free(void *state)
+static void answer(struct exchange *x, struct batch_status *status, void *arg)
 {
-    struct reading *r = state;
-    cJSON_Delete(r->body);
-    call_rows_free(r->rows);
-    free(r);
+    (void)arg;
+    exchange_answer(x, 200, batch_status_take_body(status));
 }
 
-/* ---- the answer ---- */
-
-static bool add_calls(struct reading *r)
-{
-    bool is_live = r->form == FORM_LIVE;
-    cJSON *calls = is_live ? call_rows_live_json(r->rows) : call_rows_recent_json(r->rows);
-    if (calls && cJSON_AddItemToObject(r->body, is_live ? "calls" : "recentCalls", calls))
-        return true;
-    cJSON_Delete(calls);
-    return false;
-}
-
-static void on_rows(struct exchange *x, int err, void *arg)
-{
-    struct reading *r = arg;
-    if (!err && !add_calls(r))
-        err = ERR_NOMEM;
-    if (err) {
-        exchange_fail(x, err);
-        return;
-    }
-    cJSON *body = r->body;
-    r->body = NULL;
-    exchange_answer(x, 200, body);
-}
-
-/* Recent calls are the last ones whose turn has come; the live list goes on with those whose turn comes next. */
-static int make_rows(struct reading *r, const struct batch_report *report)
-{
-    uint64_t total = (uint64_t)report->total, reached = (uint64_t)report->cursor;
-    uint64_t first = reached > r->limit ? reached - r->limit : 0;
-    uint64_t end = reached;
-    if (r->form == FORM_LIVE)
-        end = total - first > r->limit ? first + r->limit : total;
-    struct call_scope scope = call_scope_of(report);
-    return call_rows_create(&scope, first, end, &r->rows);
-}
-
-static int make_body(struct reading *r, const struct batch_report *report)
-{
-    if (r->form == FORM_LIVE) {
-        r->body = cJSON_CreateObject();
-        return cJSON_AddStringToObject(r->body, "batchId", r->batch.id) ? 0 : ERR_NOMEM;
-    }
-    r->body = batch_report_status_json(report, &r->pulse);
-    if (!r->body)
-        return ERR_NOMEM;
-    return r->form == FORM_FULL ? batch_report_add_more(report, r->body) : 0;
-}
-
-/* ---- what is asked ---- */
-
-static void on_report(struct exchange *x, const struct batch_report *report, void *arg)
-{
-    struct reading *r = arg;
-    if (!report) {
-        exchange_not_found(x);
-        return;
-    }
-    int err = make_body(r, report);
-    if (!err)
-        err = make_rows(r, report);
-    if (err)
-        exchange_fail(x, err);
-    else
-        call_rows_read(r->rows, x, r->form == FORM_LIVE ? CALL_ROWS_TEXTS : CALL_ROWS_PLAIN, on_rows, r);
-}
-
-/* The pulse is a guest: where one of its parts does not read, it is left out. */
-static void on_time(struct exchange *x, const struct redisReply *reply, int err, void *arg)
-{
-    (void)x;
-    struct reading *r = arg;
-    int64_t seconds, micros;
-    if (!err && reply_i64(reply_at(reply, 0), &seconds) == 0 && reply_i64(reply_at(reply, 1), &micros) == 0)
-        r->pulse.now_ms = seconds * 1000 + micros / 1000;
-}
-
-static void on_begins(struct exchange *x, const struct redisReply *reply, int err, void *arg)
-{
-    (void)x;
-    struct reading *r = arg;
-    if (!err)
-        r->pulse.calls_per_second = batch_report_rate(reply, r->pulse.now_ms * 1000);
-}
-
-static void on_last_retry(struct exchange *x, const struct redisReply *reply, int err, void *arg)
-{
-    (void)x;
-    struct reading *r = arg;
-    int64_t at_ms;
-    if (!err && reply_i64(reply_at(reply, 1), &at_ms) == 0)
-        r->pulse.last_retry_ms = at_ms;
-}
-
-static int ask_pulse(struct exchange *x, struct reading *r)
-{
-    const char *cell = exchange_identity(x)->cell;
-    struct key begins = key_batch_begins(cell, r->batch.id), retries = key_batch_retries(cell, r->batch.id);
-    const struct redis_arg time_args[] = {redis_arg_str("TIME")};
-    const struct redis_arg begins_args[] = {redis_arg_str("LRANGE"), key_arg(&begins), redis_arg_str("0"),
-                                            redis_arg_str("-1")};
-    const struct redis_arg retry_args[] = {redis_arg_str("ZRANGE"), key_arg(&retries), redis_arg_str("-1"),
-                                           redis_arg_str("-1"), redis_arg_str("WITHSCORES")};
-    int err = exchange_command(x, time_args, 1, on_time, r);
-    if (!err)
-        err = exchange_command(x, begins_args, 4, on_begins, r);
-    if (!err)
-        err = exchange_command(x, retry_args, 5, on_last_retry, r);
-    return err;
-}
-
-/* Replies come in order: the hash is asked for last, so that the pulse is known when it is read. */
-static void ask(struct exchange *x, struct reading *r)
-{
-    int err = r->form == FORM_LIVE ? 0 : ask_pulse(x, r);
-    if (err)
-        exchange_fail(x, err);
-    else
-        batch_lookup_ask(&r->batch, x, on_report, r);
-}
-
-/* 1 to 1000; the seed's "all" and "-1" give as many as one answer may hold. */
+/* 1 to 1000; 0 for the seed's "all" and "-1". */
 static bool read_limit(struct exchange *x, uint64_t fallback, uint64_t *ret_limit)
 {
     const char *text = http_request_query(exchange_request(x), "limit");
@@ -163,7 +23,7 @@ static bool read_limit(struct exchange *x, uint64_t fallback, uint64_t *ret_limi
     if (!text)
         return true;
     if (strcmp(text, "all") == 0 || strcmp(text, "-1") == 0) {
-        *ret_limit = CALL_ROWS_MAX;
+        *ret_limit = 0;
         return true;
     }
     if (parse_u64(text, strlen(text), CALL_ROWS_MAX, ret_limit) == 0 && *ret_limit > 0)
@@ -172,36 +32,44 @@ static bool read_limit(struct exchange *x, uint64_t fallback, uint64_t *ret_limi
     return false;
 }
 
-static void start(struct exchange *x, enum form form)
+static void start(struct exchange *x, enum batch_status_form form)
 {
     static const char *const by_path[] = {"limit"};
     static const char *const by_query[] = {"limit", "batchId"};
-    struct reading *r = calloc(1, sizeof *r);
-    if (!r) {
+    char id[LIMIT_BATCH_ID_LEN + 1];
+    uint64_t limit;
+    struct batch_status *status;
+    bool is_by_path = form == BATCH_STATUS_FULL;
+    if (!exchange_knows_query(x, is_by_path ? by_path : by_query, is_by_path ? 1 : 2) || !exchange_batch_id(x, id) ||
+        !read_limit(x, form == BATCH_STATUS_LIVE ? CALL_ROWS_MAX : BATCH_STATUS_RECENT, &limit))
+        return;
+    bool is_all = limit == 0 && form != BATCH_STATUS_LIVE;
+    limit = limit == 0 && !is_all ? CALL_ROWS_MAX : limit;
+    if (batch_status_create(form, id, limit, &status) != 0) {
         exchange_fail(x, ERR_NOMEM);
         return;
     }
-    exchange_keep(x, r, reading_free);
-    r->form = form;
-    bool is_by_path = form == FORM_FULL;
-    if (exchange_knows_query(x, is_by_path ? by_path : by_query, is_by_path ? 1 : 2) &&
-        exchange_batch_id(x, r->batch.id) && read_limit(x, form == FORM_LIVE ? CALL_ROWS_MAX : RECENT_CALLS, &r->limit))
-        ask(x, r);
+    if (is_all) {
+        batch_stream_take(x, status);
+        return;
+    }
+    exchange_keep(x, status, batch_status_free);
+    batch_status_read(status, x, answer, NULL);
 }
 
 static void run_one(struct exchange *x)
 {
-    start(x, FORM_FULL);
+    start(x, BATCH_STATUS_FULL);
 }
 
 static void run_check_status(struct exchange *x)
 {
-    start(x, FORM_CHECK_STATUS);
+    start(x, BATCH_STATUS_SEED);
 }
 
 static void run_live(struct exchange *x)
 {
-    start(x, FORM_LIVE);
+    start(x, BATCH_STATUS_LIVE);
 }
 
 void batch_read_one(struct http_request *req, void *arg)

@@ -30,7 +30,7 @@ static void call_export_free(void *state)
 {
     struct call_export *e = state;
     if (e->api)
-        e->api->exports--;
+        api_give_export(e->api);
     call_rows_free(e->rows);
     contact_free(&e->contact);
     export_columns_free(&e->columns);
@@ -139,7 +139,8 @@ static void on_report(struct exchange *x, const struct batch_report *report, voi
     e->scope = call_scope_of(report);
     (void)snprintf(disposition, sizeof disposition, "attachment; filename=\"%s.%s\"", e->batch.id,
                    e->is_csv ? "csv" : "ndjson");
-    exchange_stream(x, e->is_csv ? "text/csv; charset=utf-8; header=present" : "application/x-ndjson", disposition,
+    const struct http_header header = {"Content-Disposition", disposition};
+    exchange_stream(x, e->is_csv ? "text/csv; charset=utf-8; header=present" : "application/x-ndjson", &header, 1,
                     read_on);
 }
 
@@ -164,13 +165,11 @@ static bool read_query(struct exchange *x, struct call_export *e)
 /* Counts it among the producer's exports. */
 static bool take_place(struct exchange *x, struct call_export *e)
 {
-    struct api *api = exchange_api(x);
-    if (api->exports == LIMIT_EXPORTS) {
-        exchange_error(x, 503, CODE_BUSY, "Too many exports are under way. Ask again after Retry-After seconds.", NULL);
+    if (!api_take_export(exchange_api(x))) {
+        exchange_error(x, 503, CODE_BUSY, EXPORTS_BUSY, NULL);
         return false;
     }
-    api->exports++;
-    e->api = api;
+    e->api = exchange_api(x);
     return true;
 }
 

@@ -389,6 +389,21 @@ cJSON *call_rows_recent_json(struct call_rows *rows)
     return rows_json(rows, true, add_recent);
 }
 
+int call_rows_append_json(const struct call_rows *rows, bool is_first, struct buf *out)
+{
+    int err = 0;
+    for (size_t i = rows->n; i > 0 && !err; i--) {
+        cJSON *object = cJSON_CreateObject();
+        err = object && add_recent(rows, &rows->rows[i - 1], object) ? 0 : ERR_NOMEM;
+        if (!err && !(is_first && i == rows->n))
+            err = buf_append_char(out, ',');
+        if (!err)
+            err = json_print(object, out);
+        cJSON_Delete(object);
+    }
+    return err;
+}
+
 cJSON *call_rows_live_json(const struct call_rows *rows)
 {
     return rows_json(rows, false, add_live);

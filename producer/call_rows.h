@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/base/limits.h"
 #include "common/domain/call_text.h"
@@ -54,6 +55,9 @@ void call_rows_read(struct call_rows *rows, struct exchange *x, enum call_rows_d
 
 /* check-status's recentCalls: the rows whose turn has come, newest begin first. NULL where memory ran out. */
 cJSON *call_rows_recent_json(struct call_rows *rows);
+/* Appends all rows in the same form as JSON, last ordinal first, each with a comma before it unless `is_first`.
+ * ERR_NOMEM. */
+int call_rows_append_json(const struct call_rows *rows, bool is_first, struct buf *out) MUST_CHECK;
 /* status/batch's calls, by ordinal. NULL where memory ran out. */
 cJSON *call_rows_live_json(const struct call_rows *rows);
 

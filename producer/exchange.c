@@ -24,6 +24,8 @@ struct exchange {
     unsigned holds; /* the request, each reply to come, and whoever is on the stack */
     bool is_answered;
     exchange_fn on_room; /* an answer in pieces is under way */
+    exchange_over_fn over; /* of one that no request stands behind; NULL for any other */
+    void *over_arg;
     enum access access;
     exchange_fn run;
     uint8_t key[DIGEST_SHA256_LEN]; /* SHA-256 of the bearer token */
@@ -66,7 +68,7 @@ struct http_request *exchange_request(const struct exchange *x)
 
 bool exchange_is_open(const struct exchange *x)
 {
-    return x->req && !x->is_answered;
+    return (x->req || x->over) && !x->is_answered;
 }
 
 void exchange_keep(struct exchange *x, void *state, void (*free_state)(void *state))
@@ -149,10 +151,28 @@ int exchange_script(struct exchange *x, enum lua_script script, const struct red
 
 /* ---- answering ---- */
 
+/* The end of one that no request stands behind. */
+static void end_own(struct exchange *x, int err)
+{
+    x->is_answered = true;
+    x->over(err, x->over_arg);
+    release(x);
+}
+
+static int refusal_err(int status)
+{
+    bool is_key = status == 401 || status == 403;
+    return is_key ? ERR_DENIED : status == 404 ? ERR_NOT_FOUND : status == 503 ? ERR_UNAVAILABLE : ERR_PROTOCOL;
+}
+
 static bool may_answer(struct exchange *x, int status)
 {
     if (!exchange_is_open(x))
         return false;
+    if (x->over) {
+        end_own(x, refusal_err(status));
+        return false;
+    }
     x->is_answered = true;
     if (x->on_room) {
         http_request_finish(x->req, false);
@@ -186,15 +206,15 @@ static void on_room(struct http_request *req, void *arg)
         x->on_room(x);
 }
 
-void exchange_stream(struct exchange *x, const char *content_type, const char *disposition, exchange_fn fn)
+void exchange_stream(struct exchange *x, const char *content_type, const struct http_header *headers, size_t n_headers,
+                     exchange_fn fn)
 {
-    const struct http_header header = {"Content-Disposition", disposition};
     if (!exchange_is_open(x))
         return;
     x->on_room = fn;
     api_count_answer(x->api, 200);
     /* Where it fails the server closes the connection: there is nothing else to be done about it. */
-    (void)http_request_stream(x->req, 200, content_type, &header, 1, on_room, x);
+    (void)http_request_stream(x->req, 200, content_type, headers, n_headers, on_room, x);
 }
 
 int exchange_write(struct exchange *x, const void *data, size_t len)
@@ -262,7 +282,7 @@ static void refuse_key(struct exchange *x)
 
 static void admit(struct exchange *x)
 {
-    const char *user_id = http_request_query(x->req, "userId");
+    const char *user_id = x->req ? http_request_query(x->req, "userId") : NULL;
     bool is_for_any = x->access == ACCESS_READ_ANY || x->access == ACCESS_WRITE_ANY;
     bool is_write = x->access == ACCESS_WRITE || x->access == ACCESS_WRITE_ANY;
     if (x->who.role == ROLE_OPERATOR && !is_for_any)
@@ -327,10 +347,6 @@ static void ask_key(struct exchange *x)
 
 static void authorize(struct exchange *x)
 {
-    if (bearer_read(http_request_header(x->req, "Authorization"), x->key) != 0) {
-        refuse_key(x);
-        return;
-    }
     if (!redis_is_ready(x->api->redis)) {
         exchange_fail(x, ERR_UNAVAILABLE);
         return;
@@ -361,7 +377,10 @@ struct exchange *exchange_begin(struct api *api, struct http_request *req, enum 
     x->run = run;
     x->holds = 1; /* the request's; given back by exchange_gone() */
     http_request_attach(req, x);
-    authorize(x);
+    if (bearer_read(http_request_header(req, "Authorization"), x->key) != 0)
+        refuse_key(x);
+    else
+        authorize(x);
     return x;
 }
 
@@ -373,6 +392,60 @@ void exchange_gone(struct http_request *req, void *arg)
         return;
     x->req = NULL;
     release(x);
+}
+
+/* ---- the producer's own ---- */
+
+static struct exchange *create_own(struct api *api, exchange_fn run, exchange_over_fn over, void *arg)
+{
+    struct exchange *x = calloc(1, sizeof *x);
+    if (!x)
+        return NULL;
+    x->api = api;
+    x->access = ACCESS_READ;
+    x->run = run;
+    x->over = over;
+    x->over_arg = arg;
+    x->holds = 2; /* end_own()'s, and the caller's */
+    return x;
+}
+
+int exchange_begin_own(struct api *api, const struct identity *who, exchange_fn run, exchange_over_fn over, void *arg)
+{
+    struct exchange *x = create_own(api, run, over, arg);
+    if (!x)
+        return ERR_NOMEM;
+    x->who = *who;
+    run(x);
+    release(x);
+    return 0;
+}
+
+int exchange_ask_key(struct api *api, const uint8_t key[DIGEST_SHA256_LEN], exchange_over_fn over, void *arg)
+{
+    struct exchange *x = create_own(api, exchange_end_own, over, arg);
+    if (!x)
+        return ERR_NOMEM;
+    memcpy(x->key, key, sizeof x->key);
+    authorize(x);
+    release(x);
+    return 0;
+}
+
+void exchange_end_own(struct exchange *x)
+{
+    if (exchange_is_open(x))
+        end_own(x, 0);
+}
+
+void *exchange_own_arg(const struct exchange *x)
+{
+    return x->over_arg;
+}
+
+const uint8_t *exchange_key(const struct exchange *x)
+{
+    return x->key;
 }
 
 /* ---- what many routes read ---- */

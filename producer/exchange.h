@@ -10,7 +10,9 @@
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#include "common/base/digest.h"
 #include "common/domain/faults.h"
 #include "common/http/server.h"
 #include "common/redis/script.h"
@@ -73,7 +75,8 @@ void exchange_answer_page(struct exchange *x, cJSON *body, const char *next_curs
 /* Begins an answer of 200 that comes in pieces (http_request_stream()): `on_room` writes more, or ends it. Until it is
  * ended the exchange stays open; an answer given meanwhile breaks the connection, so that no client takes a part for
  * the whole. */
-void exchange_stream(struct exchange *x, const char *content_type, const char *disposition, exchange_fn on_room);
+void exchange_stream(struct exchange *x, const char *content_type, const struct http_header *headers, size_t n_headers,
+                     exchange_fn on_room);
 /* Adds to it. ERR_NOMEM. */
 int exchange_write(struct exchange *x, const void *data, size_t len) MUST_CHECK;
 /* It is whole. */
@@ -85,6 +88,24 @@ void exchange_bad_argument(struct exchange *x, const char *name, const char *mes
 void exchange_not_found(struct exchange *x);
 /* 503 where `err` says that Redis is away, 500 otherwise. */
 void exchange_fail(struct exchange *x, int err);
+
+/* ---- the producer's own: what it reads without a request, for what many requests share ---- */
+
+/* It is over, and whoever began it may begin another: 0, or what stands for the answer that a request would have had:
+ * ERR_DENIED (401, 403), ERR_NOT_FOUND, ERR_UNAVAILABLE (503), ERR_PROTOCOL (anything else). */
+typedef void (*exchange_over_fn)(int err, void *arg);
+
+/* Calls `run` now, as if a tenant's or viewer's request of `who` had been admitted. It ends with exchange_end_own(), or
+ * with any of the answers above. `over` may be called from inside. ERR_NOMEM: neither is called. */
+int exchange_begin_own(struct api *api, const struct identity *who, exchange_fn run, exchange_over_fn over,
+                       void *arg) MUST_CHECK;
+void exchange_end_own(struct exchange *x);
+void *exchange_own_arg(const struct exchange *x);
+/* Asks whether a key still opens what is a tenant's to read. `over` may be called from inside. ERR_NOMEM. */
+int exchange_ask_key(struct api *api, const uint8_t key[DIGEST_SHA256_LEN], exchange_over_fn over,
+                     void *arg) MUST_CHECK;
+/* The SHA-256 of the request's key. */
+const uint8_t *exchange_key(const struct exchange *x);
 
 /* ---- what many routes read ---- */
 
