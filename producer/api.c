@@ -8,6 +8,7 @@
 #include "common/domain/options.h"
 #include "common/domain/timezone.h"
 #include "common/json/json.h"
+#include "producer/admin_tenants.h"
 #include "producer/answer.h"
 #include "producer/batch_control.h"
 #include "producer/batch_create.h"
@@ -134,6 +135,10 @@ static const struct http_route ROUTES[] = {
     SUPPRESSIONS("DELETE", suppressions_delete),
     SMALL("GET", "/api/v1/webhooks/endpoints", webhooks_list),
     SMALL("PUT", "/api/v1/webhooks/endpoints", webhooks_put),
+    SMALL("GET", "/api/v1/admin/tenants", admin_tenants_list),
+    SMALL("POST", "/api/v1/admin/tenants", admin_tenants_create),
+    SMALL("GET", "/api/v1/admin/tenants/{id}", admin_tenants_show),
+    SMALL("PATCH", "/api/v1/admin/tenants/{id}", admin_tenants_change),
 };
 
 /* ---- the process's life ---- */

@@ -2,6 +2,7 @@
 #include "producer/exchange.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,13 @@ struct api *exchange_api(const struct exchange *x)
 const struct identity *exchange_identity(const struct exchange *x)
 {
     return &x->who;
+}
+
+void exchange_key_id(const struct exchange *x, char ret_id[EXCHANGE_KEY_ID_LEN + 1])
+{
+    char hex[2 * DIGEST_SHA256_LEN + 1];
+    bearer_hex(x->key, hex);
+    (void)snprintf(ret_id, EXCHANGE_KEY_ID_LEN + 1, "key_%.16s", hex);
 }
 
 struct http_request *exchange_request(const struct exchange *x)
@@ -283,9 +291,11 @@ static void refuse_key(struct exchange *x)
 static void admit(struct exchange *x)
 {
     const char *user_id = x->req ? http_request_query(x->req, "userId") : NULL;
-    bool is_for_any = x->access == ACCESS_READ_ANY || x->access == ACCESS_WRITE_ANY;
+    bool is_for_tenants = x->access == ACCESS_READ || x->access == ACCESS_WRITE;
     bool is_write = x->access == ACCESS_WRITE || x->access == ACCESS_WRITE_ANY;
-    if (x->who.role == ROLE_OPERATOR && !is_for_any)
+    if (x->access == ACCESS_OPERATOR && x->who.role != ROLE_OPERATOR)
+        exchange_error(x, 403, CODE_FORBIDDEN, "This route is for operators.", NULL);
+    else if (x->who.role == ROLE_OPERATOR && is_for_tenants)
         exchange_error(x, 403, CODE_FORBIDDEN, "An operator's key belongs to no tenant.", NULL);
     else if (x->who.role == ROLE_VIEWER && is_write)
         exchange_error(x, 403, CODE_FORBIDDEN, "This key may only read.", NULL);

@@ -22,8 +22,8 @@
 struct exchange;
 
 /* What a route does with what is a tenant's. _ANY: an operator is admitted too, whose identity names no tenant, and the
- * first cell that this process serves. */
-enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_READ_ANY, ACCESS_WRITE_ANY };
+ * first cell that this process serves. _OPERATOR: nobody else is. */
+enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_READ_ANY, ACCESS_WRITE_ANY, ACCESS_OPERATOR };
 
 typedef void (*exchange_fn)(struct exchange *x);
 
@@ -38,6 +38,9 @@ void exchange_gone(struct http_request *req, void *arg);
 struct api *exchange_api(const struct exchange *x);
 /* Valid from `run` on. */
 const struct identity *exchange_identity(const struct exchange *x);
+#define EXCHANGE_KEY_ID_LEN 20
+/* The id of the API key that asks, which is the beginning of its hash (common/lua/lib/directory.lua). */
+void exchange_key_id(const struct exchange *x, char ret_id[EXCHANGE_KEY_ID_LEN + 1]);
 /* The request; NULL once it is over. */
 struct http_request *exchange_request(const struct exchange *x);
 /* True as long as an answer can be given and none was. */

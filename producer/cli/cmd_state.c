@@ -19,16 +19,6 @@ static const struct resource_kind *kind_of(const char *word)
     return NULL;
 }
 
-static void put_state(struct resource_change *change, bool is_stop)
-{
-    resource_put_str(change, "state", is_stop ? "stopped" : "active");
-    resource_put_str(change, "reason", is_stop ? "operator" : "");
-    if (is_stop)
-        resource_put_i64(change, "stopped_ms", clock_wall_ms());
-    else
-        resource_put_str(change, "stopped_ms", "");
-}
-
 static enum cli_exit change_state(struct session *s, bool is_stop)
 {
     const struct resource_kind *kind = kind_of(conf_rest(session_conf(s), 0));
@@ -38,7 +28,7 @@ static enum cli_exit change_state(struct session *s, bool is_stop)
         return CLI_USAGE;
     if (resource_change_create(&change) != 0)
         return CLI_FAILED;
-    put_state(change, is_stop);
+    resource_put_stopped(change, is_stop, clock_wall_ms());
     enum cli_exit status = session_open_cell(s, true);
     if (status == CLI_DONE)
         status = resource_apply(s, kind, id, "set", change);

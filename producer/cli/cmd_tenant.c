@@ -4,14 +4,11 @@
  */
 #include <string.h>
 
-#include "common/base/utf8.h"
-#include "common/domain/batch_request.h"
 #include "common/redis/reply.h"
 #include "producer/cli/out.h"
 #include "producer/cli/resource.h"
 #include "producer/cli/verbs.h"
-
-#define TRUNKS_MOST 64
+#include "producer/tenant_settings.h"
 
 static const struct conf_option tenant_options[] = {
     {.name = "cps",
@@ -30,7 +27,7 @@ static const struct conf_option tenant_options[] = {
      .kind = CONF_I64,
      .flags = CONF_FLAG_ONLY,
      .min = 1,
-     .max = 1000,
+     .max = TENANT_WEIGHT_MOST,
      .help = "its share beside other tenants (1)"},
     {.name = "trunk",
      .kind = CONF_STR,
@@ -42,70 +39,37 @@ static const struct conf_option tenant_options[] = {
      .help = "what its clients may also say for userId; --alias= takes it away"},
 };
 
-static const struct resource_field fields[] = {
-    {"state", "state", RESOURCE_TEXT, "STATE"},
-    {"reason", "reason", RESOURCE_TEXT, NULL},
-    {"stopped_ms", "stoppedAt", RESOURCE_INSTANT, NULL},
-    {"alias", "alias", RESOURCE_TEXT, NULL},
-    {"cps", "cps", RESOURCE_NUMBER, "CPS"},
-    {"max_concurrent", "maxConcurrent", RESOURCE_NUMBER, "CONCURRENT"},
-    {"weight", "weight", RESOURCE_NUMBER, "WEIGHT"},
-    {"trunks", "trunks", RESOURCE_LIST, "TRUNKS"},
-    {"created_ms", "createdAt", RESOURCE_INSTANT, NULL},
+static const struct resource_option members[] = {
+    {"cps", "cps", RESOURCE_OPTION_NUMBER, false},
+    {"max-concurrent", "maxConcurrent", RESOURCE_OPTION_NUMBER, true},
+    {"weight", "weight", RESOURCE_OPTION_NUMBER, false},
+    {"trunk", "trunks", RESOURCE_OPTION_LIST, false},
+    {"alias", "alias", RESOURCE_OPTION_TEXT, false},
 };
-#define FIELDS (sizeof fields / sizeof fields[0])
+#define MEMBERS (sizeof members / sizeof members[0])
 
 /* ---- what is given ---- */
 
-static bool alias_is_good(const char *alias)
+/* The options as a body and as a change; complains where they are not as they should be. */
+static enum cli_exit judge(const struct conf *conf, bool is_new, struct resource_change *change, cJSON **ret_body)
 {
-    size_t len = strlen(alias);
-    bool is_good = len <= (size_t)BATCH_REQUEST_USER_BYTES && utf8_is_valid(alias, len);
-    for (size_t i = 0; i < len; i++)
-        is_good = is_good && (unsigned char)alias[i] >= 0x20 && alias[i] != 0x7F;
-    if (!is_good)
-        out_complain("--alias: at most %d bytes of UTF-8 text", BATCH_REQUEST_USER_BYTES);
-    return is_good;
-}
-
-static bool trunks_are_good(const struct conf *conf)
-{
-    size_t n = conf_count(conf, "trunk");
-    bool is_good = n <= TRUNKS_MOST;
-    if (!is_good)
-        out_complain("--trunk: at most %d of them", TRUNKS_MOST);
-    for (size_t i = 0; i < n && is_good; i++)
-        is_good = resource_check_id(conf_str_at(conf, "trunk", i));
-    return is_good;
-}
-
-/* A new one needs a rate and a trunk. */
-static bool is_complete(const struct conf *conf)
-{
-    if (!conf_is_set(conf, "cps"))
-        out_complain("a tenant needs --cps");
-    if (conf_count(conf, "trunk") == 0)
-        out_complain("a tenant needs --trunk");
-    return conf_is_set(conf, "cps") && conf_count(conf, "trunk") > 0;
-}
-
-static struct resource_change *read_change(const struct conf *conf)
-{
-    struct resource_change *change;
-    const char *trunks[TRUNKS_MOST];
-    size_t n_trunks = conf_count(conf, "trunk");
-    if (resource_change_create(&change) != 0)
-        return NULL;
-    resource_put_option(change, conf, "cps", "cps", false);
-    resource_put_option(change, conf, "max-concurrent", "max_concurrent", true);
-    resource_put_option(change, conf, "weight", "weight", false);
-    if (conf_is_set(conf, "alias"))
-        resource_put_str(change, "alias", conf_str(conf, "alias"));
-    for (size_t i = 0; i < n_trunks && i < TRUNKS_MOST; i++)
-        trunks[i] = conf_str_at(conf, "trunk", i);
-    if (n_trunks > 0)
-        resource_put_list(change, "trunks", trunks, n_trunks);
-    return change;
+    struct faults faults;
+    cJSON *body = resource_body(conf, members, MEMBERS);
+    if (!body) {
+        out_complain("out of memory");
+        return CLI_FAILED;
+    }
+    faults_init(&faults, LIMIT_FAULTS);
+    tenant_settings_read(body, is_new, change, &faults);
+    resource_complain(&resource_tenant, members, MEMBERS, &faults);
+    enum cli_exit status = faults_count(&faults) == 0 ? CLI_DONE : CLI_USAGE;
+    faults_free(&faults);
+    if (status == CLI_DONE && resource_change_is_empty(change)) {
+        out_complain("nothing to change: 'carillon tenant set --help' tells what can be");
+        status = CLI_USAGE;
+    }
+    *ret_body = body;
+    return status;
 }
 
 /* ---- what lies in Redis ---- */
@@ -150,75 +114,68 @@ static int claim(struct session *s, const char *tenant)
     return rc;
 }
 
-static int write_alias(struct session *s, const char *tenant)
+static int write_alias(struct session *s, const char *tenant, const char *alias)
 {
-    const struct conf *conf = session_conf(s);
-    if (!conf_is_set(conf, "alias"))
+    if (!alias)
         return 0;
     struct key key = key_dir_tenant(tenant);
-    const char *alias = conf_str(conf, "alias");
     const struct redis_arg args[] = {redis_arg_str(alias[0] ? "HSET" : "HDEL"), key_arg(&key), redis_arg_str("alias"),
                                      redis_arg_str(alias)};
     return session_command(s, args, alias[0] ? 4 : 3, NULL, NULL);
 }
 
-static enum cli_exit write_tenant(struct session *s, const char *id, const char *how,
-                                  const struct resource_change *change)
+static enum cli_exit write_tenant(struct session *s, const char *id, bool is_new, const struct resource_change *change,
+                                  const char *alias)
 {
-    bool is_new = strcmp(how, "create") == 0;
     enum cli_exit status = session_open_cell(s, true);
     if (status != CLI_DONE)
         return status;
     if (!trunks_exist(s) || (is_new && claim(s, id) != 0))
         return CLI_FAILED;
-    status = resource_apply(s, &resource_tenant, id, how, change);
-    if (status == CLI_DONE && (claim(s, id) != 0 || write_alias(s, id) != 0))
+    status = resource_apply(s, &resource_tenant, id, is_new ? "create" : "set", change);
+    if (status == CLI_DONE && (claim(s, id) != 0 || write_alias(s, id, alias) != 0))
         return CLI_FAILED;
     return status == CLI_DONE ? resource_say(s, &resource_tenant, id, is_new ? "created" : "changed") : status;
 }
 
 /* ---- verbs ---- */
 
-static enum cli_exit change_tenant(struct session *s, const char *how)
+static enum cli_exit change_tenant(struct session *s, bool is_new)
 {
     const struct conf *conf = session_conf(s);
     const char *id = conf_rest(conf, 0);
-    bool is_new = strcmp(how, "create") == 0;
-    if (!resource_check_id(id) || (is_new && !is_complete(conf)) || !trunks_are_good(conf) ||
-        (conf_is_set(conf, "alias") && !alias_is_good(conf_str(conf, "alias"))))
+    struct resource_change *change;
+    cJSON *body = NULL;
+    if (!resource_check_id(id))
         return CLI_USAGE;
-    struct resource_change *change = read_change(conf);
-    enum cli_exit status = CLI_FAILED;
-    if (change && resource_change_is_empty(change)) {
-        out_complain("nothing to change: 'carillon tenant set --help' tells what can be");
-        status = CLI_USAGE;
-    } else if (change) {
-        status = write_tenant(s, id, how, change);
-    } else {
-        out_complain("out of memory");
-    }
+    if (resource_change_create(&change) != 0)
+        return CLI_FAILED;
+    enum cli_exit status = judge(conf, is_new, change, &body);
+    if (status == CLI_DONE)
+        status = write_tenant(s, id, is_new, change, tenant_settings_alias(body));
+    cJSON_Delete(body);
     resource_change_free(change);
     return status;
 }
 
 static enum cli_exit run_create(struct session *s)
 {
-    return change_tenant(s, "create");
+    return change_tenant(s, true);
 }
 
 static enum cli_exit run_set(struct session *s)
 {
-    return change_tenant(s, "set");
+    return change_tenant(s, false);
 }
 
 static enum cli_exit run_list(struct session *s)
 {
-    return resource_list(s, &resource_tenant, fields, FIELDS);
+    return resource_list(s, &resource_tenant, tenant_fields, TENANT_FIELDS);
 }
 
 static enum cli_exit run_show(struct session *s)
 {
-    return resource_show(s, &resource_tenant, fields, FIELDS);
+    return resource_show(s, &resource_tenant, tenant_fields, TENANT_FIELDS);
 }
 
 const struct cli_verb *cli_tenant_verbs(size_t *ret_n)

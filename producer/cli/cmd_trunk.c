@@ -4,21 +4,23 @@
  * shown again.
  */
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/file.h"
 #include "common/base/limits.h"
 #include "common/base/seal.h"
-#include "common/domain/phone.h"
+#include "common/json/json.h"
+#include "common/redis/keys.h"
 #include "producer/cli/out.h"
-#include "producer/cli/profile.h"
 #include "producer/cli/resource.h"
-#include "producer/cli/trunk_settings.h"
 #include "producer/cli/verbs.h"
+#include "producer/trunk_settings.h"
 
-#define CREDENTIAL_MOST 4096
+static int check_pair(const char *text, const char **ret_why)
+{
+    *ret_why = "must be NAME=VALUE, the value of at most 1024 bytes of text";
+    return text[0] != '=' && strchr(text, '=') ? 0 : ERR_INVALID;
+}
 
 static const struct conf_option trunk_options[] = {
     {.name = "profile",
@@ -28,7 +30,6 @@ static const struct conf_option trunk_options[] = {
     {.name = "base-url",
      .kind = CONF_STR,
      .flags = CONF_FLAG_ONLY,
-     .check = trunk_check_base_url,
      .help = "where the platform is (default: the profile's); --base-url= goes back to that"},
     {.name = "credential-file",
      .kind = CONF_FILE,
@@ -37,12 +38,11 @@ static const struct conf_option trunk_options[] = {
     {.name = "variable",
      .kind = CONF_STR,
      .flags = CONF_FLAG_ONLY | CONF_REPEATABLE,
-     .check = trunk_check_variable,
+     .check = check_pair,
      .help = "NAME=VALUE, for a profile that has variables; NAME= takes one away"},
     {.name = "caller-id",
      .kind = CONF_STR,
      .flags = CONF_FLAG_ONLY | CONF_REPEATABLE,
-     .check = trunk_check_caller_id,
      .help = "a number to call from, E.164"},
     {.name = "cps",
      .kind = CONF_I64,
@@ -59,58 +59,50 @@ static const struct conf_option trunk_options[] = {
     {.name = "poll-after-ms",
      .kind = CONF_I64,
      .flags = CONF_FLAG_ONLY,
-     .min = 100,
-     .max = 86400000,
+     .min = TRUNK_MS_LEAST,
+     .max = TRUNK_MS_MOST,
      .help = "a silent call is looked up after that"},
     {.name = "lookup-absent-after-ms",
      .kind = CONF_I64,
      .flags = CONF_FLAG_ONLY,
-     .min = 100,
-     .max = 86400000,
+     .min = TRUNK_MS_LEAST,
+     .max = TRUNK_MS_MOST,
      .help = "two lookups that find nothing must lie this far apart (60000)"},
 };
 
-static const struct resource_field fields[] = {
-    {"state", "state", RESOURCE_TEXT, "STATE"},
-    {"reason", "reason", RESOURCE_TEXT, NULL},
-    {"stopped_ms", "stoppedAt", RESOURCE_INSTANT, NULL},
-    {"profile", "profile", RESOURCE_TEXT, "PROFILE"},
-    {"base_url", "baseUrl", RESOURCE_TEXT, "BASE URL"},
-    {"credential", "credential", RESOURCE_SEALED, NULL},
-    {"cps", "cps", RESOURCE_NUMBER, "CPS"},
-    {"max_concurrent", "maxConcurrent", RESOURCE_NUMBER, "CONCURRENT"},
-    {"caller_ids", "callerIds", RESOURCE_LIST, "CALLER IDS"},
-    {"poll_after_ms", "pollAfterMs", RESOURCE_NUMBER, NULL},
-    {"lookup_absent_after_ms", "lookupAbsentAfterMs", RESOURCE_NUMBER, NULL},
-    {"created_ms", "createdAt", RESOURCE_INSTANT, NULL},
+static const struct resource_option members[] = {
+    {"profile", "profile", RESOURCE_OPTION_TEXT, false},
+    {"base-url", "baseUrl", RESOURCE_OPTION_TEXT, false},
+    {"credential-file", "credential", RESOURCE_OPTION_SECRET, false},
+    {"variable", "variables", RESOURCE_OPTION_PAIRS, false},
+    {"caller-id", "callerIds", RESOURCE_OPTION_LIST, false},
+    {"cps", "cps", RESOURCE_OPTION_NUMBER, false},
+    {"max-concurrent", "maxConcurrent", RESOURCE_OPTION_NUMBER, true},
+    {"poll-after-ms", "pollAfterMs", RESOURCE_OPTION_NUMBER, false},
+    {"lookup-absent-after-ms", "lookupAbsentAfterMs", RESOURCE_OPTION_NUMBER, false},
 };
-#define FIELDS (sizeof fields / sizeof fields[0])
+#define MEMBERS (sizeof members / sizeof members[0])
 
 /* ---- the credential ---- */
 
-static bool is_credential(const char *text)
+/* The credential of --credential-file, as the body's member. */
+static int add_credential(const struct conf *conf, cJSON *body)
 {
-    for (const char *at = text; *at; at++) {
-        if (*at < 0x20 || *at > 0x7E)
-            return false;
-    }
-    return true;
-}
-
-static int read_credential(const char *path, char **ret_credential)
-{
+    const char *path = conf_str(conf, "credential-file");
     char *credential = NULL;
-    int rc = file_read_secret(path, CREDENTIAL_MOST, &credential);
-    if (rc == 0 && is_credential(credential)) {
-        *ret_credential = credential;
+    if (!conf_is_set(conf, "credential-file"))
         return 0;
-    }
+    int rc = file_read_secret(path, TRUNK_CREDENTIAL_MOST, &credential);
     if (rc == ERR_IO)
         out_complain("--credential-file: %s: %s", path, strerror(errno));
-    else
+    else if (rc != 0 || !trunk_credential_is_good(credential))
         out_complain("--credential-file: %s does not hold one line of printable ASCII", path);
+    if (rc == 0)
+        rc = trunk_credential_is_good(credential) ? 0 : ERR_INVALID;
+    if (rc == 0)
+        rc = json_add_str(body, "credential", credential) ? 0 : ERR_NOMEM;
     file_free_secret(credential);
-    return ERR_INVALID;
+    return rc;
 }
 
 static int read_keys(const struct conf *conf, struct seal_keys **ret_keys)
@@ -124,108 +116,80 @@ static int read_keys(const struct conf *conf, struct seal_keys **ret_keys)
     return rc;
 }
 
-/* The credential of --credential-file, sealed for this trunk and no other. */
-static int seal_credential(const struct conf *conf, const char *id, char **ret_sealed)
+static int seal_credential(const struct conf *conf, const cJSON *body, const char *id, struct resource_change *change)
 {
     struct seal_keys *keys = NULL;
-    char *credential = NULL;
-    char context[sizeof "trunk/" + LIMIT_ID_LEN];
-    snprintf(context, sizeof context, "trunk/%s", id);
+    if (!conf_is_set(conf, "credential-file"))
+        return 0;
     int rc = read_keys(conf, &keys);
     if (rc == 0)
-        rc = read_credential(conf_str(conf, "credential-file"), &credential);
-    if (rc == 0)
-        rc = seal_secret(keys, context, credential, strlen(credential), ret_sealed);
-    file_free_secret(credential);
+        rc = trunk_settings_seal(body, id, keys, change);
     seal_keys_free(keys);
     return rc;
 }
 
 /* ---- what is given ---- */
 
-/* A new trunk needs all of these; the base URL is the profile's matter. */
-static bool is_complete(const struct conf *conf)
+/* What is wrong with it, together with what is there; complains. */
+static enum cli_exit complain(const struct faults *faults)
 {
-    static const char *const needed[] = {"profile", "credential-file", "cps"};
-    bool is_complete = conf_count(conf, "caller-id") > 0;
-    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
-        if (!conf_is_set(conf, needed[i]))
-            out_complain("a trunk needs --%s", needed[i]);
-        is_complete = is_complete && conf_is_set(conf, needed[i]);
-    }
-    if (conf_count(conf, "caller-id") == 0)
-        out_complain("a trunk needs --caller-id");
-    return is_complete;
+    resource_complain(&resource_trunk, members, MEMBERS, faults);
+    return faults_count(faults) == 0 ? CLI_DONE : CLI_USAGE;
 }
 
-static bool is_usable(const struct conf *conf)
+static enum cli_exit judge(const cJSON *body, bool is_new, struct resource_change *change)
 {
-    bool has_key = !conf_is_set(conf, "credential-file") || conf_is_set(conf, "secrets-key-file");
-    if (!has_key)
-        out_complain("--credential-file needs --secrets-key-file (or CARILLON_SECRETS_KEY_FILE in the environment)");
-    if (conf_count(conf, "caller-id") > LIMIT_CALLER_IDS)
-        out_complain("--caller-id: at most %d of them", LIMIT_CALLER_IDS);
-    if (conf_count(conf, "variable") > LIMIT_TRUNK_VARIABLES)
-        out_complain("--variable: at most %d of them", LIMIT_TRUNK_VARIABLES);
-    return has_key && conf_count(conf, "caller-id") <= LIMIT_CALLER_IDS &&
-           conf_count(conf, "variable") <= LIMIT_TRUNK_VARIABLES;
+    struct trunk_settings none = {.profile = NULL};
+    struct faults faults;
+    faults_init(&faults, LIMIT_FAULTS);
+    trunk_settings_read(body, is_new, change, &faults);
+    int rc = is_new && faults_count(&faults) == 0 ? trunk_settings_judge(&none, body, &faults) : 0;
+    enum cli_exit status = rc == 0 ? complain(&faults) : CLI_FAILED;
+    trunk_settings_clear(&none);
+    faults_free(&faults);
+    if (status == CLI_DONE && resource_change_is_empty(change) &&
+        !cJSON_GetObjectItemCaseSensitive(body, "credential")) {
+        out_complain("nothing to change: 'carillon trunk set --help' tells what can be");
+        status = CLI_USAGE;
+    }
+    return status;
 }
 
-static void put_caller_ids(struct resource_change *change, const struct conf *conf)
+static int take_settings(const struct redisReply *reply, void *arg)
 {
-    char numbers[LIMIT_CALLER_IDS][PHONE_TEXT_LEN + 1];
-    const char *texts[LIMIT_CALLER_IDS];
-    size_t n = conf_count(conf, "caller-id");
-    for (size_t i = 0; i < n && i < LIMIT_CALLER_IDS; i++) {
-        uint64_t digits = 0;
-        const char *text = conf_str_at(conf, "caller-id", i);
-        (void)!phone_parse(text, strlen(text), &digits); /* trunk_check_caller_id() did */
-        phone_format(digits, numbers[i]);
-        texts[i] = numbers[i];
-    }
-    if (n > 0)
-        resource_put_list(change, "caller_ids", texts, n);
+    return trunk_settings_load(reply, arg);
 }
 
-static void put_options(struct resource_change *change, const struct conf *conf)
+/* The same for a trunk that is there: whether the profile can work with what it has and what is given. */
+static enum cli_exit judge_set(struct session *s, const char *id, const cJSON *body, bool *ret_is_stopped)
 {
-    resource_put_option(change, conf, "cps", "cps", false);
-    resource_put_option(change, conf, "max-concurrent", "max_concurrent", true);
-    resource_put_option(change, conf, "poll-after-ms", "poll_after_ms", false);
-    resource_put_option(change, conf, "lookup-absent-after-ms", "lookup_absent_after_ms", false);
-    if (conf_is_set(conf, "profile"))
-        resource_put_str(change, "profile", conf_str(conf, "profile"));
-    if (conf_is_set(conf, "base-url"))
-        resource_put_str(change, "base_url", conf_str(conf, "base-url"));
-    for (size_t i = 0; i < conf_count(conf, "variable"); i++) {
-        struct trunk_variable variable = trunk_variable_of(conf_str_at(conf, "variable", i));
-        resource_put_str(change, variable.field, variable.value);
-    }
-    put_caller_ids(change, conf);
+    struct trunk_settings has = {.profile = NULL};
+    struct faults faults;
+    struct key key = key_trunk(session_cell(s), id);
+    const struct redis_arg args[] = {redis_arg_str("HGETALL"), key_arg(&key)};
+    int rc = session_command(s, args, 2, take_settings, &has);
+    if (rc == ERR_NOT_FOUND)
+        out_complain("there is no trunk %s in cell %s", id, session_cell(s));
+    if (rc != 0)
+        return CLI_FAILED;
+    faults_init(&faults, LIMIT_FAULTS);
+    rc = trunk_settings_judge(&has, body, &faults);
+    enum cli_exit status = rc == 0 ? complain(&faults) : CLI_FAILED;
+    *ret_is_stopped = has.is_stopped;
+    faults_free(&faults);
+    trunk_settings_clear(&has);
+    return status;
 }
 
 /* ---- verbs ---- */
 
-/* Whether the profile can work with what is there and what is given. */
-static enum cli_exit judge(struct session *s, const char *id, bool is_new, bool *ret_is_stopped)
-{
-    struct trunk_settings settings = {.profile = NULL};
-    if (!is_new && trunk_settings_read(s, id, &settings) != 0)
-        return CLI_FAILED;
-    enum cli_exit status = trunk_settings_hold(&settings, session_conf(s)) ? CLI_DONE : CLI_USAGE;
-    *ret_is_stopped = settings.is_stopped;
-    trunk_settings_clear(&settings);
-    return status;
-}
-
-static enum cli_exit write_trunk(struct session *s, const char *id, bool is_new, const struct resource_change *change)
+static enum cli_exit write_trunk(struct session *s, const char *id, bool is_new, const cJSON *body,
+                                 const struct resource_change *change)
 {
     bool is_stopped = false;
-    enum cli_exit status = is_new ? judge(s, id, true, &is_stopped) : CLI_DONE;
-    if (status == CLI_DONE)
-        status = session_open_cell(s, true);
+    enum cli_exit status = session_open_cell(s, true);
     if (status == CLI_DONE && !is_new)
-        status = judge(s, id, false, &is_stopped);
+        status = judge_set(s, id, body, &is_stopped);
     if (status == CLI_DONE)
         status = resource_apply(s, &resource_trunk, id, is_new ? "create" : "set", change);
     if (status == CLI_DONE)
@@ -235,31 +199,33 @@ static enum cli_exit write_trunk(struct session *s, const char *id, bool is_new,
     return status;
 }
 
+static bool has_secrets_key(const struct conf *conf)
+{
+    bool has_key = !conf_is_set(conf, "credential-file") || conf_is_set(conf, "secrets-key-file");
+    if (!has_key)
+        out_complain("--credential-file needs --secrets-key-file (or CARILLON_SECRETS_KEY_FILE in the environment)");
+    return has_key;
+}
+
 static enum cli_exit change_trunk(struct session *s, bool is_new)
 {
     const struct conf *conf = session_conf(s);
     const char *id = conf_rest(conf, 0);
     struct resource_change *change = NULL;
-    char *sealed = NULL;
     enum cli_exit status = CLI_FAILED;
-    if (!resource_check_id(id) || (is_new && !is_complete(conf)) || !is_usable(conf))
+    if (!resource_check_id(id) || !has_secrets_key(conf))
         return CLI_USAGE;
-    if (conf_is_set(conf, "credential-file") && seal_credential(conf, id, &sealed) != 0)
-        return CLI_CONFIGURATION;
-    if (resource_change_create(&change) != 0)
+    cJSON *body = resource_body(conf, members, MEMBERS);
+    if (!body || resource_change_create(&change) != 0)
         goto cleanup;
-    put_options(change, conf);
-    if (sealed)
-        resource_put_str(change, "credential", sealed);
-    if (resource_change_is_empty(change)) {
-        out_complain("nothing to change: 'carillon trunk set --help' tells what can be");
-        status = CLI_USAGE;
-    } else {
-        status = write_trunk(s, id, is_new, change);
-    }
+    status = add_credential(conf, body) == 0 ? judge(body, is_new, change) : CLI_CONFIGURATION;
+    if (status == CLI_DONE && seal_credential(conf, body, id, change) != 0)
+        status = CLI_CONFIGURATION;
+    if (status == CLI_DONE)
+        status = write_trunk(s, id, is_new, body, change);
 cleanup:
     resource_change_free(change);
-    free(sealed);
+    trunk_settings_delete_body(body);
     return status;
 }
 
@@ -275,12 +241,12 @@ static enum cli_exit run_set(struct session *s)
 
 static enum cli_exit run_list(struct session *s)
 {
-    return resource_list(s, &resource_trunk, fields, FIELDS);
+    return resource_list(s, &resource_trunk, trunk_fields, TRUNK_FIELDS);
 }
 
 static enum cli_exit run_show(struct session *s)
 {
-    return resource_show(s, &resource_trunk, fields, FIELDS);
+    return resource_show(s, &resource_trunk, trunk_fields, TRUNK_FIELDS);
 }
 
 const struct cli_verb *cli_trunk_verbs(size_t *ret_n)

@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "producer/cli/resource.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/buf.h"
 #include "common/base/ident.h"
 #include "common/json/json.h"
 #include "common/redis/reply.h"
 #include "producer/cli/out.h"
-
-#define FIELDS_MOST 50 /* of resource_set.lua */
-#define LIST_MOST 16384
-
-const struct resource_kind resource_tenant = {"tenant", "t", key_tenant, key_tenant_index};
-const struct resource_kind resource_trunk = {"trunk", "k", key_trunk, key_trunk_index};
 
 bool resource_check_id(const char *id)
 {
@@ -27,93 +19,117 @@ bool resource_check_id(const char *id)
 
 /* ---- changing ---- */
 
-struct resource_change {
-    char *texts[2 * FIELDS_MOST]; /* field, value, ... */
-    size_t n;
-    bool is_broken; /* memory ran out */
-};
-
-int resource_change_create(struct resource_change **ret_change)
+static bool add_list(const struct conf *conf, const char *option, const char *member, cJSON *body)
 {
-    struct resource_change *c = calloc(1, sizeof *c);
-    if (!c)
-        return ERR_NOMEM;
-    *ret_change = c;
-    return 0;
-}
-
-void resource_change_free(struct resource_change *c)
-{
-    if (!c)
-        return;
-    for (size_t i = 0; i < c->n; i++)
-        free(c->texts[i]);
-    free(c);
-}
-
-bool resource_change_is_empty(const struct resource_change *c)
-{
-    return c->n == 0;
-}
-
-void resource_put_str(struct resource_change *c, const char *field, const char *text)
-{
-    if (c->n + 2 > sizeof c->texts / sizeof c->texts[0]) {
-        c->is_broken = true;
-        return;
+    cJSON *list = cJSON_AddArrayToObject(body, member);
+    bool is_whole = list != NULL;
+    for (size_t i = 0; i < conf_count(conf, option) && is_whole; i++) {
+        cJSON *item = cJSON_CreateString(conf_str_at(conf, option, i));
+        is_whole = cJSON_AddItemToArray(list, item);
+        if (!is_whole)
+            cJSON_Delete(item);
     }
-    c->texts[c->n] = strdup(field);
-    c->texts[c->n + 1] = strdup(text);
-    c->is_broken = c->is_broken || !c->texts[c->n] || !c->texts[c->n + 1];
-    c->n += 2;
+    return is_whole;
 }
 
-void resource_put_i64(struct resource_change *c, const char *field, int64_t value)
+/* One of "NAME=VALUE"; what has no name is left to be refused as such. */
+static bool add_pair(cJSON *object, const char *text)
 {
-    char text[REDIS_I64_LEN];
-    (void)redis_arg_i64(value, text);
-    resource_put_str(c, field, text);
+    size_t len = strcspn(text, "=");
+    char *name = strndup(text, len);
+    const char *value = text[len] == '=' ? text + len + 1 : "";
+    bool is_added = false;
+    if (name) {
+        cJSON_DeleteItemFromObjectCaseSensitive(object, name);
+        is_added = json_add_str(object, name, value[0] ? value : NULL) != NULL;
+    }
+    free(name);
+    return is_added;
 }
 
-void resource_put_list(struct resource_change *c, const char *field, const char *const *texts, size_t n)
+static bool add_pairs(const struct conf *conf, const char *option, const char *member, cJSON *body)
 {
-    struct buf text;
-    cJSON *array = cJSON_CreateArray();
-    buf_init(&text, LIST_MOST);
-    bool is_whole = array != NULL;
-    for (size_t i = 0; i < n && is_whole; i++)
-        is_whole = cJSON_AddItemToArray(array, cJSON_CreateString(texts[i]));
-    if (is_whole && json_print(array, &text) == 0)
-        resource_put_str(c, field, buf_str(&text));
-    else
-        c->is_broken = true;
-    cJSON_Delete(array);
-    buf_free(&text);
+    cJSON *object = cJSON_AddObjectToObject(body, member);
+    bool is_whole = object != NULL;
+    for (size_t i = 0; i < conf_count(conf, option) && is_whole; i++)
+        is_whole = add_pair(object, conf_str_at(conf, option, i));
+    return is_whole;
 }
 
-void resource_put_option(struct resource_change *c, const struct conf *conf, const char *option, const char *field,
-                         bool zero_is_none)
+static bool add_option(const struct conf *conf, const struct resource_option *o, cJSON *body)
 {
-    if (!conf_is_set(conf, option))
-        return;
-    int64_t value = conf_i64(conf, option);
-    if (value == 0 && zero_is_none)
-        resource_put_str(c, field, "");
-    else
-        resource_put_i64(c, field, value);
+    switch (o->form) {
+    case RESOURCE_OPTION_NUMBER: {
+        int64_t value = conf_i64(conf, o->option);
+        bool is_none = value == 0 && o->zero_is_none;
+        return is_none ? cJSON_AddNullToObject(body, o->member) != NULL
+                       : cJSON_AddNumberToObject(body, o->member, (double)value) != NULL;
+    }
+    case RESOURCE_OPTION_TEXT: {
+        const char *text = conf_str(conf, o->option);
+        return json_add_str(body, o->member, text[0] ? text : NULL) != NULL;
+    }
+    case RESOURCE_OPTION_LIST:
+        return add_list(conf, o->option, o->member, body);
+    case RESOURCE_OPTION_PAIRS:
+        return add_pairs(conf, o->option, o->member, body);
+    case RESOURCE_OPTION_SECRET:
+        return true;
+    }
+    return false;
+}
+
+cJSON *resource_body(const struct conf *conf, const struct resource_option *options, size_t n)
+{
+    cJSON *body = cJSON_CreateObject();
+    bool is_whole = body != NULL;
+    for (size_t i = 0; i < n && is_whole; i++) {
+        if (conf_is_set(conf, options[i].option))
+            is_whole = add_option(conf, &options[i], body);
+    }
+    if (is_whole)
+        return body;
+    cJSON_Delete(body);
+    return NULL;
+}
+
+/* The option whose member the path begins with. */
+static const struct resource_option *option_of(const char *path, const struct resource_option *options, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t len = strlen(options[i].member);
+        if (strncmp(path, options[i].member, len) == 0 && strchr(".[", path[len]))
+            return &options[i];
+    }
+    return NULL;
+}
+
+void resource_complain(const struct resource_kind *kind, const struct resource_option *options, size_t n,
+                       const struct faults *faults)
+{
+    for (size_t i = 0; i < faults->n; i++) {
+        const struct fault *fault = &faults->items[i];
+        const struct resource_option *option = option_of(fault->path, options, n);
+        const char *rest = option ? fault->path + strlen(option->member) : "";
+        if (!option)
+            out_complain("%s: %s", fault->path, fault->message);
+        else if (strcmp(fault->code, FAULT_REQUIRED) == 0 && rest[0] == '\0')
+            out_complain("a %s needs --%s", kind->name, option->option);
+        else
+            out_complain("--%s%s%s: %s", option->option, rest[0] == '.' ? " " : "", rest[0] == '.' ? rest + 1 : "",
+                         fault->message);
+    }
 }
 
 enum cli_exit resource_apply(struct session *s, const struct resource_kind *kind, const char *id, const char *how,
                              const struct resource_change *c)
 {
-    struct redis_arg args[3 + 2 * FIELDS_MOST] = {redis_arg_str(kind->letter), redis_arg_str(id), redis_arg_str(how)};
-    size_t n = 3;
-    if (c->is_broken) {
-        out_complain("out of memory, or more than %d fields", FIELDS_MOST);
+    struct redis_arg args[RESOURCE_ARGS_MOST];
+    size_t n;
+    if (resource_change_args(c, kind, id, how, args, &n) != 0) {
+        out_complain("out of memory, or too many fields");
         return CLI_FAILED;
     }
-    for (size_t i = 0; i < c->n; i++)
-        args[n++] = redis_arg_str(c->texts[i]);
     int rc = session_script(s, LUA_RESOURCE_SET, args, n, NULL, NULL);
     if (rc == ERR_EXISTS)
         out_complain("there is a %s %s already: 'carillon %s set %s' changes it", kind->name, id, kind->name, id);

@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
-#include "common/base/parse.h"
-#include "common/base/timestamp.h"
 #include "common/json/json.h"
 #include "common/redis/reply.h"
 #include "producer/cli/out.h"
 #include "producer/cli/resource.h"
 #include "producer/cli/table.h"
 
-#define VARIABLE_PREFIX "var:"
 #define COLUMNS_MOST 12
 
 /* Reading one hash into an object. */
@@ -19,92 +14,10 @@ struct view {
     cJSON *object; /* owned by the caller */
 };
 
-static cJSON *add_number(cJSON *object, const char *name, const char *text, size_t len)
-{
-    int64_t number;
-    if (parse_i64(text, len, INT64_MIN, INT64_MAX, &number) != 0)
-        return json_add_str(object, name, text);
-    return json_add_i64(object, name, number);
-}
-
-static cJSON *add_list(cJSON *object, const char *name, const char *text, size_t len)
-{
-    cJSON *list = NULL;
-    if (json_parse(text, len, &list, NULL) != 0)
-        return json_add_str(object, name, text);
-    if (cJSON_AddItemToObject(object, name, list))
-        return list;
-    cJSON_Delete(list);
-    return NULL;
-}
-
-static cJSON *add_instant(cJSON *object, const char *name, const char *text, size_t len)
-{
-    char instant[TIMESTAMP_LEN + 1];
-    int64_t ms;
-    if (parse_i64(text, len, INT64_MIN, INT64_MAX, &ms) != 0)
-        return json_add_str(object, name, text);
-    timestamp_format(ms, instant);
-    return json_add_str(object, name, instant);
-}
-
-static cJSON *add_field(cJSON *object, const struct resource_field *field, const char *text, size_t len)
-{
-    switch (field->form) {
-    case RESOURCE_TEXT:
-        return json_add_str(object, field->name, text);
-    case RESOURCE_NUMBER:
-        return add_number(object, field->name, text, len);
-    case RESOURCE_LIST:
-        return add_list(object, field->name, text, len);
-    case RESOURCE_INSTANT:
-        return add_instant(object, field->name, text, len);
-    case RESOURCE_SEALED:
-        return json_add_str(object, field->name, "sealed");
-    }
-    return NULL;
-}
-
-/* A profile's variables, where there are any. */
-static int add_variables(const struct redisReply *reply, cJSON *object)
-{
-    cJSON *variables = NULL;
-    for (size_t i = 0; i + 1 < reply_len(reply); i += 2) {
-        const char *name, *value;
-        size_t len;
-        int rc = reply_str(reply_at(reply, i), &name, &len);
-        if (rc == 0)
-            rc = reply_str(reply_at(reply, i + 1), &value, &len);
-        if (rc != 0)
-            return rc;
-        if (strncmp(name, VARIABLE_PREFIX, sizeof VARIABLE_PREFIX - 1) != 0)
-            continue;
-        if (!variables)
-            variables = cJSON_AddObjectToObject(object, "variables");
-        if (!json_add_str(variables, name + sizeof VARIABLE_PREFIX - 1, value))
-            return ERR_NOMEM;
-    }
-    return 0;
-}
-
 static int take_hash(const struct redisReply *reply, void *arg)
 {
     struct view *view = arg;
-    if (reply_len(reply) == 0)
-        return ERR_NOT_FOUND;
-    for (size_t i = 0; i < view->n_fields; i++) {
-        const char *text = "";
-        size_t len = 0;
-        const struct redisReply *value = reply_field(reply, view->fields[i].field);
-        int rc = value ? reply_str(value, &text, &len) : 0;
-        if (rc != 0)
-            return rc;
-        cJSON *added = value ? add_field(view->object, &view->fields[i], text, len)
-                             : json_add_str(view->object, view->fields[i].name, NULL);
-        if (!added)
-            return ERR_NOMEM;
-    }
-    return add_variables(reply, view->object);
+    return resource_view_add(reply, view->fields, view->n_fields, view->object);
 }
 
 /* ERR_NOT_FOUND where there is none. The caller deletes the object. */

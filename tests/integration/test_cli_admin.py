@@ -108,9 +108,9 @@ def test_the_profiles_own_address_stands_in_for_a_base_url(admin: Admin) -> None
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (("--profile", "retel"), "there is no profile 'retel'; there is: "),
-        (("--variable", "sid=1"), "profile retell has no variable 'sid'; it has: none"),
-        (("--profile", "twilio"), "profile twilio needs --variable answer_url=...: what Twilio fetches"),
+        (("--profile", "retel"), "--profile: there is no profile 'retel'; there is: "),
+        (("--variable", "sid=1"), "--variable sid: profile retell has no such variable; it has: none"),
+        (("--profile", "twilio"), "--variable answer_url: profile twilio needs it: what Twilio fetches"),
         (
             ("--profile", "twilio", "--variable", "account_sid=AC1", "--variable", "answer_url=voice.example"),
             "--variable answer_url: must be like https://*, http://*",
@@ -132,7 +132,7 @@ def test_a_trunk_of_twilios_cannot_be_made_without_what_its_profile_needs(admin:
     for given, missing in (((), ("account_sid", "answer_url")), (account, ("answer_url",)), (answer, ("account_sid",))):
         ended = admin.cli(*args, *given, "--credential-file", admin.credential)
         assert (ended.status, ended.out) == (USAGE, ""), ended
-        assert [name for name in ("account_sid", "answer_url") if f"needs --variable {name}=" in ended.err] == list(missing)
+        assert [name for name in ("account_sid", "answer_url") if f"--variable {name}: profile twilio needs it" in ended.err] == list(missing)
         assert admin.client.dbsize() == 0
     assert admin.cli(*args, *account, *answer, "--credential-file", admin.credential).status == DONE
     made = admin.hash("trunk:main")

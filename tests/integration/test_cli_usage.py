@@ -118,7 +118,7 @@ def test_the_version_is_told() -> None:
         ("tenant create acme --cps 1", "a tenant needs --trunk"),
         ("tenant create a.b --cps 1 --trunk main", "'a.b' is no id"),
         ("tenant create acme --cps 0 --trunk main", "--cps: '0' is not a whole number from 1 to"),
-        ("tenant create acme --cps 1 --trunk a/b", "'a/b' is no id"),
+        ("tenant create acme --cps 1 --trunk a/b", "--trunk: must be an id"),
         ("tenant set acme", "nothing to change"),
         ("trunk create main", "a trunk needs --profile"),
         ("trunk set main", "nothing to change"),

@@ -64,7 +64,7 @@ NOBODY = """
     PSUBSCRIBE *
 """
 REFUSED = {
-    # Dials nothing: it cannot claim a call, move one, say how one ended, or change what limits it.
+    # Dials nothing: it cannot claim a call, move one, or say how one ended.
     "carillon-producer": """
         ZADD carillon:{c0}:claimed 1 m
         ZREM carillon:{c0}:claimed m
@@ -75,24 +75,18 @@ REFUSED = {
         HSET carillon:{c0}:batch:{BATCH}:texts:0 0:summary lie
         DEL carillon:{c0}:batch:{BATCH}:state:0
         ZADD carillon:{c0}:batch:{BATCH}:retry:0 1 0
-        HSET carillon:{c0}:trunk:main cps 1000
-        HSET carillon:{c0}:tenant:acme cps 1000
         ZADD carillon:{c0}:flying:t/acme 1 m
         DEL carillon:{c0}:begins:t/acme
         HSET carillon:{c0}:dialing:t/acme 15550001111 m
         ZADD carillon:{c0}:workers 1 w
-        SADD carillon:{c0}:index:trunks t
         ZADD carillon:{c0}:hooks:queue:e 1 m
         HGETALL carillon:{c0}:hooks:delivery:m
         ZRANGE carillon:{c0}:hooks:dead:e 0 -1
         GET carillon:{c0}:hooks:body:m
         XRANGE carillon:{c0}:events:0 - +
         XTRIM carillon:{c0}:events:0 MAXLEN 0
-        HSET carillon:{dir}:key:k role operator
-        DEL carillon:{dir}:key:k
-        HSET carillon:{dir}:tenant:acme cell c1
-        SADD carillon:{dir}:operators k
-        HSET carillon:{dir}:ids k k
+        SADD carillon:{c0}:index:other t
+        HSET carillon:{dir}:other f v
         SCAN 0
         SUBSCRIBE carillon:{c0}:secret
     """,

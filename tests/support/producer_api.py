@@ -99,7 +99,8 @@ class Api:
 
     def key(self, tenant: str, role: str = "tenant") -> str:
         key = "crl_" + os.urandom(16).hex()
-        fields = {"role": role, "id": "key_" + os.urandom(4).hex(), "created_ms": 1, **({"tenant": tenant} if tenant else {})}
+        name = "key_" + hashlib.sha256(key.encode()).hexdigest()[:16]
+        fields = {"role": role, "id": name, "created_ms": 1, **({"tenant": tenant} if tenant else {})}
         self.client.hset(self.key_name(key), mapping=fields)
         return key
 

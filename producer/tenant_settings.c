@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/tenant_settings.h"
+
+#include <string.h>
+
+#include "common/base/ident.h"
+#include "common/base/limits.h"
+#include "common/base/utf8.h"
+#include "common/domain/batch_request.h"
+
+const struct resource_field tenant_fields[TENANT_FIELDS] = {
+    {"state", "state", RESOURCE_TEXT, "STATE"},
+    {"reason", "reason", RESOURCE_TEXT, NULL},
+    {"stopped_ms", "stoppedAt", RESOURCE_INSTANT, NULL},
+    {"alias", "alias", RESOURCE_TEXT, NULL},
+    {"cps", "cps", RESOURCE_NUMBER, "CPS"},
+    {"max_concurrent", "maxConcurrent", RESOURCE_NUMBER, "CONCURRENT"},
+    {"weight", "weight", RESOURCE_NUMBER, "WEIGHT"},
+    {"trunks", "trunks", RESOURCE_JSON, "TRUNKS"},
+    {"created_ms", "createdAt", RESOURCE_INSTANT, NULL},
+};
+
+const char *const tenant_members[TENANT_MEMBERS] = {"cps", "maxConcurrent", "weight", "trunks", "alias"};
+
+static const struct resource_number numbers[] = {
+    {"cps", "cps", 1, RESOURCE_CPS_MOST, false},
+    {"maxConcurrent", "max_concurrent", 1, RESOURCE_CONCURRENT_MOST, true},
+    {"weight", "weight", 1, TENANT_WEIGHT_MOST, false},
+};
+
+static bool is_alias(const char *text)
+{
+    size_t len = strlen(text);
+    if (len == 0 || len > (size_t)BATCH_REQUEST_USER_BYTES || !utf8_is_valid(text, len))
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F)
+            return false;
+    }
+    return true;
+}
+
+static void read_alias(const cJSON *body, struct resource_change *change, struct faults *faults)
+{
+    const cJSON *alias = cJSON_GetObjectItemCaseSensitive(body, "alias");
+    if (!alias)
+        return;
+    if (cJSON_IsNull(alias))
+        resource_put_str(change, "alias", "");
+    else if (!cJSON_IsString(alias))
+        faults_add(faults, "alias", FAULT_TYPE, "must be a string, or null");
+    else if (!is_alias(alias->valuestring))
+        faults_add(faults, "alias", FAULT_LENGTH, "must have 1 to %d bytes of printable UTF-8 text",
+                   BATCH_REQUEST_USER_BYTES);
+    else
+        resource_put_str(change, "alias", alias->valuestring);
+}
+
+static void read_trunks(const cJSON *body, struct resource_change *change, struct faults *faults)
+{
+    const cJSON *trunks = cJSON_GetObjectItemCaseSensitive(body, "trunks"), *trunk;
+    uint64_t before = faults_count(faults);
+    size_t i = 0;
+    if (!trunks)
+        return;
+    if (!cJSON_IsArray(trunks)) {
+        faults_add(faults, "trunks", FAULT_TYPE, "must be a list of ids");
+        return;
+    }
+    if (cJSON_GetArraySize(trunks) < 1 || cJSON_GetArraySize(trunks) > TENANT_TRUNKS_MOST) {
+        faults_add(faults, "trunks", FAULT_LENGTH, "must hold 1 to %d ids", TENANT_TRUNKS_MOST);
+        return;
+    }
+    cJSON_ArrayForEach(trunk, trunks)
+    {
+        if (!cJSON_IsString(trunk) || !ident_is_valid(trunk->valuestring, strlen(trunk->valuestring), LIMIT_ID_LEN))
+            faults_add_path(faults, FAULT_CHARACTERS, "must be an id: 1 to 64 letters, digits, _ and -", "trunks[%zu]",
+                            i);
+        i++;
+    }
+    if (faults_count(faults) == before)
+        resource_put_json(change, "trunks", trunks);
+}
+
+void tenant_settings_read(const cJSON *body, bool is_new, struct resource_change *change, struct faults *faults)
+{
+    static const char *const required[] = {"cps", "trunks"};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        resource_read_number(change, body, &numbers[i], faults);
+    read_trunks(body, change, faults);
+    read_alias(body, change, faults);
+    if (is_new)
+        resource_require(body, required, sizeof required / sizeof required[0], faults);
+}
+
+const char *tenant_settings_alias(const cJSON *body)
+{
+    const cJSON *alias = cJSON_GetObjectItemCaseSensitive(body, "alias");
+    return !alias ? NULL : cJSON_IsString(alias) ? alias->valuestring : "";
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a tenant can be set to, and how it is shown: the rules that the API and the command line tool share.
+ *
+ *   {"cps": 100, "maxConcurrent": 500, "weight": 2, "trunks": ["main"], "alias": "user_456"}
+ */
+#ifndef CARILLON_PRODUCER_TENANT_SETTINGS_H
+#define CARILLON_PRODUCER_TENANT_SETTINGS_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "producer/resource_change.h"
+#include "producer/resource_view.h"
+
+#define TENANT_TRUNKS_MOST 64
+#define TENANT_WEIGHT_MOST 1000
+
+#define TENANT_FIELDS 9
+extern const struct resource_field tenant_fields[TENANT_FIELDS];
+/* The members that a body may have. */
+#define TENANT_MEMBERS 5
+extern const char *const tenant_members[TENANT_MEMBERS];
+
+/* Reads `body` into `change`. A new tenant needs a rate and a trunk; whether the trunks are there is for the caller to
+ * see. Unknown members are the caller's matter too. */
+void tenant_settings_read(const cJSON *body, bool is_new, struct resource_change *change, struct faults *faults);
+/* The alias that the directory is to hold: NULL where it is not told, "" where it is taken away. For a body that
+ * tenant_settings_read() found no fault with. */
+const char *tenant_settings_alias(const cJSON *body);
+
+#endif
