@@ -23,21 +23,14 @@ static const char *status_error(int status)
         int status;
         const char *error;
     } words[] = {
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {408, "Request Timeout"},
-        {409, "Conflict"},
-        {413, "Payload Too Large"},
-        {414, "URI Too Long"},
-        {415, "Unsupported Media Type"},
-        {417, "Expectation Failed"},
-        {429, "Too Many Requests"},
-        {431, "Request Header Fields Too Large"},
-        {501, "Not Implemented"},
-        {503, "Service Unavailable"},
+        {400, "Bad Request"},        {401, "Unauthorized"},
+        {403, "Forbidden"},          {404, "Not Found"},
+        {405, "Method Not Allowed"}, {408, "Request Timeout"},
+        {409, "Conflict"},           {413, "Payload Too Large"},
+        {414, "URI Too Long"},       {415, "Unsupported Media Type"},
+        {417, "Expectation Failed"}, {422, "Unprocessable Content"},
+        {429, "Too Many Requests"},  {431, "Request Header Fields Too Large"},
+        {501, "Not Implemented"},    {503, "Service Unavailable"},
     };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (words[i].status == status)
@@ -83,8 +76,14 @@ void answer_json_with(struct http_request *req, int status, cJSON *body, struct 
     reply_json(req, status, &header, body);
 }
 
-static void reply_error(struct http_request *req, int status, const char *error, const char *code, const char *message,
-                        cJSON *details)
+void answer_text_with(struct http_request *req, int status, const char *json, size_t len, struct http_header header)
+{
+    reply(req, status, &header, json, len);
+}
+
+/* `own` as in reply(). */
+static void reply_error(struct http_request *req, int status, const struct http_header *own, const char *error,
+                        const char *code, const char *message, cJSON *details)
 {
     cJSON *body = cJSON_CreateObject();
     bool is_whole = json_add_str(body, "error", error) && json_add_str(body, "code", code) &&
@@ -98,12 +97,18 @@ static void reply_error(struct http_request *req, int status, const char *error,
         cJSON_Delete(body);
         body = NULL;
     }
-    answer_json(req, status, body);
+    reply_json(req, status, own, body);
 }
 
 void answer_error(struct http_request *req, int status, const char *code, const char *message, cJSON *details)
 {
-    reply_error(req, status, status_error(status), code, message, details);
+    reply_error(req, status, NULL, status_error(status), code, message, details);
+}
+
+void answer_error_again(struct http_request *req, int status, const char *code, const char *message, cJSON *details)
+{
+    const struct http_header again = {"Retry-After", RETRY_AFTER_S};
+    reply_error(req, status, &again, status_error(status), code, message, details);
 }
 
 void answer_faults(struct http_request *req, const struct faults *faults)
@@ -116,7 +121,7 @@ void answer_faults(struct http_request *req, const struct faults *faults)
         answer_internal(req);
         return;
     }
-    reply_error(req, 400, is_past_start ? SCHEDULE_PAST_MESSAGE : "Validation failed", CODE_INVALID_REQUEST,
+    reply_error(req, 400, NULL, is_past_start ? SCHEDULE_PAST_MESSAGE : "Validation failed", CODE_INVALID_REQUEST,
                 "Nothing was kept. details.fieldErrors names each fault by its path.", details);
 }
 

@@ -29,9 +29,15 @@ void answer_json(struct http_request *req, int status, cJSON *body);
 /* The same with a header of the route's own. */
 void answer_json_with(struct http_request *req, int status, cJSON *body, struct http_header header);
 
+/* The same of text that is JSON already. */
+void answer_text_with(struct http_request *req, int status, const char *json, size_t len, struct http_header header);
+
 /* Answers an error. `error` follows from the status; `details` is taken and may be NULL. 429 and 503 carry Retry-After,
  * 401 WWW-Authenticate. */
 void answer_error(struct http_request *req, int status, const char *code, const char *message, cJSON *details);
+
+/* The same of another status with Retry-After: it passes by itself. */
+void answer_error_again(struct http_request *req, int status, const char *code, const char *message, cJSON *details);
 
 /* 400 with every fault by its path. */
 void answer_faults(struct http_request *req, const struct faults *faults);

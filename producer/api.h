@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/log.h"
 #include "common/base/seal.h"
 #include "common/conf/conf.h"
 #include "common/daemon/daemon.h"
@@ -42,6 +43,8 @@ struct api {
 
     /* under way, against LIMIT_EXPORTS */
     unsigned exports;
+
+    struct log_pace failures_told; /* requests that failed because Redis is away */
 
     /* metrics */
     struct metric *answers[4]; /* 2xx, 4xx, 5xx, anything else */

@@ -2,6 +2,7 @@
 #include "producer/batch_create.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #include "producer/batch_settings.h"
 #include "producer/body.h"
 #include "producer/exchange.h"
+#include "producer/idempotency.h"
 #include "producer/ingest_body.h"
 #include "producer/ingest_write.h"
 #include "producer/links.h"
@@ -85,6 +87,8 @@ static void admitted(struct exchange *x)
         refuse_busy(x);
         return;
     }
+    if (!idempotency_begin(x))
+        return;
     int err = creation_make(x);
     if (err)
         exchange_fail(x, err);
@@ -135,6 +139,8 @@ void batch_create_body(struct http_request *req, const char *data, size_t len, v
     }
     c->bytes += len;
     int err = ingest_body_feed(c->body, data, len);
+    if (!err)
+        err = idempotency_feed(x, data, len);
     if (err)
         refuse_body(x, c, err);
 }
@@ -213,6 +219,7 @@ static void start_writing(struct exchange *x, struct creation *c)
         .options = &c->options,
         .settings = &c->settings,
         .warnings = ingest_body_warnings(c->body),
+        .batch_id = idempotency_batch_id(x),
         .on_done = written,
     };
     if (!err)
@@ -288,6 +295,56 @@ static void ask_tenant(struct exchange *x, struct creation *c)
         exchange_fail(x, err);
 }
 
+/* ---- a creation that was begun before, under the same key ---- */
+
+/* {state, sealed, total} of the batch that the earlier try may have made. Sealed, it is what was asked for: its options
+ * are not judged again, whose start may be over by now. */
+static void on_made(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+{
+    struct creation *c = arg;
+    struct ingest_result made = {.err = 0};
+    int64_t is_sealed = 0, total = 0;
+    const char *state = "";
+    size_t len = 0;
+    if (!err && !reply_is_nil(reply_at(reply, 0)))
+        err = reply_str(reply_at(reply, 0), &state, &len);
+    if (!err && len > 0)
+        err = reply_i64(reply_at(reply, 1), &is_sealed);
+    if (!err && len > 0)
+        err = reply_i64(reply_at(reply, 2), &total);
+    if (!err && len > INGEST_STATE_LEN)
+        err = ERR_PROTOCOL;
+    if (!err && strcmp(state, "failed") == 0 && !is_sealed)
+        err = ERR_UNAVAILABLE; /* given up long ago, and just being removed */
+    if (err) {
+        exchange_fail(x, err);
+        return;
+    }
+    if (!is_sealed) {
+        ask_tenant(x, c);
+        return;
+    }
+    snprintf(made.batch_id, sizeof made.batch_id, "%s", idempotency_batch_id(x));
+    snprintf(made.state, sizeof made.state, "%s", state);
+    made.total = (uint64_t)total;
+    exchange_answer(x, 202, created_json(x, c, &made));
+}
+
+static void claimed(struct exchange *x)
+{
+    struct creation *c = exchange_kept(x);
+    if (!idempotency_is_resumed(x)) {
+        ask_tenant(x, c);
+        return;
+    }
+    struct key key = key_batch(exchange_identity(x)->cell, idempotency_batch_id(x));
+    struct redis_arg args[] = {redis_arg_str("HMGET"), key_arg(&key), redis_arg_str("state"), redis_arg_str("sealed"),
+                               redis_arg_str("total")};
+    int err = exchange_command(x, args, 5, on_made, c);
+    if (err)
+        exchange_fail(x, err);
+}
+
 void batch_create_complete(struct http_request *req, void *arg)
 {
     (void)arg;
@@ -302,5 +359,5 @@ void batch_create_complete(struct http_request *req, void *arg)
     else if (request->user_id[0] && !exchange_is_user(x, request->user_id))
         exchange_error(x, 403, CODE_FORBIDDEN, "userId is not the owner of this API key.", NULL);
     else
-        ask_tenant(x, c);
+        idempotency_claim(x, claimed);
 }

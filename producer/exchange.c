@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/base/ident.h"
 #include "common/base/limits.h"
+#include "common/base/log.h"
 #include "common/redis/keys.h"
 #include "common/redis/reply.h"
 #include "producer/answer.h"
@@ -34,6 +35,9 @@ struct exchange {
     struct identity who;
     void *state;
     void (*free_state)(void *state);
+    exchange_guard_fn guard_fn;
+    void *guard;
+    void (*free_guard)(void *guard);
 };
 
 /* One command under way. */
@@ -49,6 +53,8 @@ static void release(struct exchange *x)
         return;
     if (x->free_state)
         x->free_state(x->state);
+    if (x->free_guard)
+        x->free_guard(x->guard);
     free(x);
 }
 
@@ -88,6 +94,18 @@ void exchange_keep(struct exchange *x, void *state, void (*free_state)(void *sta
 void *exchange_kept(const struct exchange *x)
 {
     return x->state;
+}
+
+void exchange_guard(struct exchange *x, exchange_guard_fn fn, void *guard, void (*free_guard)(void *guard))
+{
+    x->guard_fn = fn;
+    x->guard = guard;
+    x->free_guard = free_guard;
+}
+
+void *exchange_guarded(const struct exchange *x)
+{
+    return x->guard;
 }
 
 /* ---- Redis ---- */
@@ -181,6 +199,8 @@ static bool may_answer(struct exchange *x, int status)
         end_own(x, refusal_err(status));
         return false;
     }
+    if (x->guard_fn)
+        (void)x->guard_fn(x, status, NULL, x->guard);
     x->is_answered = true;
     if (x->on_room) {
         http_request_finish(x->req, false);
@@ -192,6 +212,8 @@ static bool may_answer(struct exchange *x, int status)
 
 void exchange_answer(struct exchange *x, int status, cJSON *body)
 {
+    if (body && x->guard_fn && exchange_is_open(x) && x->guard_fn(x, status, body, x->guard))
+        return;
     if (may_answer(x, body ? status : 500))
         answer_json(x->req, status, body);
     else
@@ -238,10 +260,24 @@ void exchange_finish(struct exchange *x)
     http_request_finish(x->req, true);
 }
 
+void exchange_answer_kept(struct exchange *x, int status, const char *json, size_t len)
+{
+    if (may_answer(x, status))
+        answer_text_with(x->req, status, json, len, (struct http_header){"Idempotency-Replayed", "true"});
+}
+
 void exchange_error(struct exchange *x, int status, const char *code, const char *message, cJSON *details)
 {
     if (may_answer(x, status))
         answer_error(x->req, status, code, message, details);
+    else
+        cJSON_Delete(details);
+}
+
+void exchange_error_again(struct exchange *x, int status, const char *code, const char *message, cJSON *details)
+{
+    if (may_answer(x, status))
+        answer_error_again(x->req, status, code, message, details);
     else
         cJSON_Delete(details);
 }
@@ -263,9 +299,22 @@ void exchange_not_found(struct exchange *x)
     exchange_error(x, 404, CODE_BATCH_NOT_FOUND, "There is no such batch.", NULL);
 }
 
+/* For whoever is told of it with the request's id. While Redis is away every request fails: not each has a line. */
+static void tell_failure(struct exchange *x, bool is_away, int err)
+{
+    int64_t passed = 0;
+    if (!x->req || (is_away && !log_pace_permits(&x->api->failures_told, clock_mono_us(), &passed)))
+        return;
+    log_warn("request.failed", log_str("request", http_request_id(x->req)), log_str("tenant", x->who.tenant),
+             log_err(err), log_i64("others", passed));
+}
+
 void exchange_fail(struct exchange *x, int err)
 {
     bool is_away = err_is_retryable(err);
+    if (!exchange_is_open(x))
+        return;
+    tell_failure(x, is_away, err);
     if (!may_answer(x, is_away ? 503 : 500))
         return;
     if (is_away)

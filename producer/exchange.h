@@ -84,8 +84,12 @@ void exchange_stream(struct exchange *x, const char *content_type, const struct 
 int exchange_write(struct exchange *x, const void *data, size_t len) MUST_CHECK;
 /* It is whole. */
 void exchange_finish(struct exchange *x);
+/* What was answered to the same request before: JSON, with the header Idempotency-Replayed. */
+void exchange_answer_kept(struct exchange *x, int status, const char *json, size_t len);
 /* `details` is taken. */
 void exchange_error(struct exchange *x, int status, const char *code, const char *message, cJSON *details);
+/* One that passes by itself, though its status does not say so: with the header Retry-After. */
+void exchange_error_again(struct exchange *x, int status, const char *code, const char *message, cJSON *details);
 void exchange_faults(struct exchange *x, const struct faults *faults);
 void exchange_bad_argument(struct exchange *x, const char *name, const char *message);
 void exchange_not_found(struct exchange *x);
@@ -109,6 +113,16 @@ int exchange_ask_key(struct api *api, const uint8_t key[DIGEST_SHA256_LEN], exch
                      void *arg) MUST_CHECK;
 /* The SHA-256 of the request's key. */
 const uint8_t *exchange_key(const struct exchange *x);
+
+/* ---- before an answer is given (idempotency.h) ---- */
+
+/* Sees the status of every answer before it is given, and the body of what exchange_answer() gives, NULL for any other.
+ * True: it has taken the body, and will answer with it later. */
+typedef bool (*exchange_guard_fn)(struct exchange *x, int status, cJSON *body, void *guard);
+/* At most one for each exchange; `guard` is freed as the handler's own state is. */
+void exchange_guard(struct exchange *x, exchange_guard_fn fn, void *guard, void (*free_guard)(void *guard));
+/* The guard; NULL where there is none. */
+void *exchange_guarded(const struct exchange *x);
 
 /* ---- what many routes read ---- */
 

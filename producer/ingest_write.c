@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "producer/ingest_write.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -326,7 +327,9 @@ int ingest_write_start(const struct ingest_write_config *config, struct ingest_w
     w->config = *config;
     make_progress(w);
     int err = loop_timer_create(exchange_api(config->x)->loop, on_timer, w, &w->timer);
-    if (!err)
+    if (!err && config->batch_id)
+        snprintf(w->result.batch_id, sizeof w->result.batch_id, "%s", config->batch_id);
+    else if (!err)
         err = ident_make_batch(exchange_identity(config->x)->cell, w->result.batch_id);
     if (!err)
         err = make_offers(w);

@@ -40,11 +40,12 @@ struct ingest_write_config {
     struct ingest_pack *pack; /* its chunks are dropped as they are written */
     const struct batch_options *options;
     const struct batch_settings *settings;
+    const char *batch_id; /* NULL: a fresh one is made */
     struct faults *warnings; /* contacts left out as duplicates are added */
     ingest_write_fn on_done; /* once, unless the request is over before; never from inside ingest_write_start() */
 };
 
-/* Makes the writing, with a batch id of its own, and starts it at the end of this turn of the loop. ERR_NOMEM. */
+/* Makes the writing and starts it at the end of this turn of the loop. ERR_NOMEM. */
 int ingest_write_start(const struct ingest_write_config *config, struct ingest_write **ret_write) MUST_CHECK;
 /* Accepts NULL. Only when no reply is to come any more: as part of the exchange's state (exchange_keep). */
 void ingest_write_free(struct ingest_write *w);

@@ -11,6 +11,7 @@
 #include "producer/body.h"
 #include "producer/endpoint_offer.h"
 #include "producer/exchange.h"
+#include "producer/idempotency.h"
 #include "producer/instant.h"
 
 /* ---- GET ---- */
@@ -238,6 +239,11 @@ static void run_put(struct exchange *x)
     cJSON_Delete(object);
 }
 
+static void admitted_put(struct exchange *x)
+{
+    idempotency_claim(x, run_put);
+}
+
 void webhooks_list(struct http_request *req, void *arg)
 {
     (void)exchange_begin(arg, req, ACCESS_READ, run_list);
@@ -245,5 +251,5 @@ void webhooks_list(struct http_request *req, void *arg)
 
 void webhooks_put(struct http_request *req, void *arg)
 {
-    (void)exchange_begin(arg, req, ACCESS_WRITE, run_put);
+    (void)exchange_begin(arg, req, ACCESS_WRITE, admitted_put);
 }

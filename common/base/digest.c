@@ -24,6 +24,50 @@ int digest_sha256_hex(const void *data, size_t len, char ret[2 * DIGEST_SHA256_L
     return 0;
 }
 
+/* ---- in pieces ---- */
+
+struct digest_stream {
+    EVP_MD_CTX *context;
+};
+
+int digest_stream_create(struct digest_stream **ret_stream)
+{
+    struct digest_stream *s = calloc(1, sizeof *s);
+    if (!s)
+        return ERR_NOMEM;
+    s->context = EVP_MD_CTX_new();
+    if (!s->context || EVP_DigestInit_ex(s->context, EVP_sha256(), NULL) != 1) {
+        digest_stream_free(s);
+        return ERR_NOMEM;
+    }
+    *ret_stream = s;
+    return 0;
+}
+
+int digest_stream_add(struct digest_stream *s, const void *data, size_t len)
+{
+    return EVP_DigestUpdate(s->context, data, len) == 1 ? 0 : ERR_NOMEM;
+}
+
+int digest_stream_hex(struct digest_stream *s, char ret[2 * DIGEST_SHA256_LEN + 1])
+{
+    uint8_t digest[DIGEST_SHA256_LEN];
+    if (EVP_DigestFinal_ex(s->context, digest, NULL) != 1)
+        return ERR_NOMEM;
+    encode_hex(digest, sizeof digest, ret);
+    return 0;
+}
+
+void digest_stream_free(struct digest_stream *s)
+{
+    if (!s)
+        return;
+    EVP_MD_CTX_free(s->context);
+    free(s);
+}
+
+/* ---- with a key ---- */
+
 static int hmac(const EVP_MD *kind, const void *key, size_t key_len, const void *data, size_t len, uint8_t *ret)
 {
     unsigned digest_len;

@@ -17,6 +17,15 @@
 int digest_sha256(const void *data, size_t len, uint8_t ret[DIGEST_SHA256_LEN]) MUST_CHECK;
 /* Lower-case hexadecimal SHA-256 with a NUL. */
 int digest_sha256_hex(const void *data, size_t len, char ret[2 * DIGEST_SHA256_LEN + 1]) MUST_CHECK;
+/* SHA-256 of what comes in pieces. */
+struct digest_stream;
+int digest_stream_create(struct digest_stream **ret_stream) MUST_CHECK;
+int digest_stream_add(struct digest_stream *s, const void *data, size_t len) MUST_CHECK;
+/* Ends it: nothing may be added any more. */
+int digest_stream_hex(struct digest_stream *s, char ret[2 * DIGEST_SHA256_LEN + 1]) MUST_CHECK;
+/* Accepts NULL. */
+void digest_stream_free(struct digest_stream *s);
+
 int digest_hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
                        uint8_t ret[DIGEST_SHA256_LEN]) MUST_CHECK;
 /* For platforms that still sign with it. */

@@ -28,6 +28,8 @@
 #define LIMIT_KEY_LABEL_BYTES 64
 #define LIMIT_KEY_LIFE_MS (INT64_C(10) * 366 * 24 * 3600 * 1000)
 #define LIMIT_KEY_OVERLAP_MS (INT64_C(30) * 24 * 3600 * 1000) /* for which a replaced key holds on */
+#define LIMIT_IDEMPOTENCY_KEY_LEN 255
+#define LIMIT_IDEMPOTENCY_ANSWER_BYTES (64u << 10) /* of a kept answer; a longer one loses its warnings */
 #define LIMIT_LIST 1000 /* rows of one answer */
 #define LIMIT_LIST_SCAN 10000 /* rows that a filter looks at for one answer */
 #define LIMIT_INGEST_BYTES_IN_FLIGHT (128u << 20) /* of all creations a producer has under way */

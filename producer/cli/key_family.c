@@ -82,6 +82,8 @@ static const struct key_family FAMILIES[] = {
     {true, "tenant:<tenant>", "hash", NULL, NULL},
     {true, "tenant:<tenant>:keys", "set", "<sha256>", NULL},
     {true, "operators", "set", "<sha256>", NULL},
+    {true, "idempotency:t/<tenant>:<sha256>", "hash", NULL, NULL},
+    {true, "idempotency:operators:<sha256>", "hash", NULL, NULL},
 };
 
 #define PREFIX "carillon:{"

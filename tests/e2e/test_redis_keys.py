@@ -18,6 +18,7 @@ from tests.support.engine import Engine
 from tests.support.http_receiver import Answer, HttpReceiver
 from tests.support.keys_page import KeysPage
 from tests.support.processes import run
+from tests.support.scripts import Scripts
 from tests.support.stack import Stack, phone_numbers
 from tests.support.waiting import wait_until
 
@@ -186,6 +187,11 @@ class FullRun:
         engine.trunk("aside", how="set", **{"var:region": "eu"})
         (endpoint,) = [key for key in client.hgetall(engine.key("hooks:endpoints:t/acme")).values()][:1]
         engine.scripts.run("hook_endpoint", "rotate", "acme", endpoint, "v1.bmV3", 60_000, 3)
+        # Requests with an Idempotency-Key: one that is done, one that is under way.
+        directory = Scripts(client, "dir")
+        for tenant, digit in (("acme", "a"), ("", "b")):
+            directory.run("idempotency_claim", tenant, 64 * digit, "d", "h_test", 60_000, 60_000, batch if tenant else "")
+        directory.run("idempotency_settle", "acme", 64 * "a", "h_test", "keep", 202, "v1.c2VhbGVk")
         self.look()
 
 

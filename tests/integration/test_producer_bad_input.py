@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
-from tests.support.producer_api import Api, batch_body, numbers
+from tests.support.producer_api import Answer, Api, batch_body, numbers
 
 GOOD = batch_body(numbers(1))
 
@@ -95,3 +96,19 @@ def test_every_answer_has_a_request_id(api: Api, acme: str) -> None:
         assert answer.headers["x-request-id"]
     given = api.request("GET", "/api/v1/batch/list", key=acme, headers={"X-Request-Id": "trace-77"})
     assert given.headers["x-request-id"] == "trace-77"
+
+
+def test_what_the_log_says_of_a_request_has_its_id(api: Api, acme: str) -> None:
+    def ask(method: str, path: str, body: Any = None, *, name: str) -> Answer:
+        payload = None if body is None else json.dumps(body).encode()
+        headers = {"X-Request-Id": name, **({"Content-Type": "application/json"} if payload else {})}
+        return api.request(method, path, payload, acme, headers)
+
+    batch = ask("POST", "/api/v1/batch", GOOD, name="trace-created").json()["batchId"]
+    ask("POST", f"/api/v1/batch/{batch}/pause", name="trace-controlled")
+    ask("PUT", "/api/v1/webhooks/endpoints", {"url": "https://traced.example/"}, name="trace-put")
+    ask("PUT", "/api/v1/suppressions", {"phoneNumbers": ["+15550190099"]}, name="trace-changed")
+    for event, name in (("batch.created", "trace-created"), ("batch.controlled", "trace-controlled"),
+                        ("endpoint.put", "trace-put"), ("suppressions.changed", "trace-changed")):  # fmt: skip
+        lines = api.process.log_events(event)
+        assert all(line["request"] for line in lines) and lines[-1]["request"] == name

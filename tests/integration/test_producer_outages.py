@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -43,15 +44,17 @@ def lone(server: RedisServer) -> Iterator[Api]:
 class Creation(threading.Thread):
     """A creation in a thread of its own: its answer, once it has come."""
 
-    def __init__(self, api: Api, key: str, count: int) -> None:
+    def __init__(self, api: Api, key: str, count: int, name: str = "") -> None:
+        """`name`: its Idempotency-Key, where it has one."""
         super().__init__(daemon=True)
         self._api, self._key = api, key
+        self._headers = {"Content-Type": "application/json", **({"Idempotency-Key": name} if name else {})}
         self._body = batch_body(numbers(count, start=15500000000), webhooks={"onCallComplete": "https://crm.example/"})
         self.answer: Answer | None = None
         self.start()
 
     def run(self) -> None:
-        self.answer = self._api.post("/api/v1/batch", self._body, self._key)
+        self.answer = self._api.request("POST", "/api/v1/batch", json.dumps(self._body).encode(), self._key, self._headers)
 
     def result(self, deadline_s: float = 60.0) -> Answer:
         self.join(deadline_s)
@@ -83,6 +86,13 @@ def test_without_redis_every_route_says_come_again_and_then_recovers(lone: Api) 
         assert (answer.status, answer.code) == (503, "UNAVAILABLE"), (path, answer)
         assert int(answer.headers["retry-after"]) > 0
     assert lone.get("/api/v1/health").status == 200
+
+    def told() -> bool:
+        named = lone.request("GET", "/api/v1/batch/list", key=key, headers={"X-Request-Id": "mine_1"})
+        assert (named.status, named.headers["x-request-id"]) == (503, "mine_1")
+        return any(line["request"] == "mine_1" for line in lone.process.log_events("request.failed"))
+
+    wait_until(told, 10.0, "the log tells of it by its id, a line a second")
     lone.server.start()
     wait_until(lambda: is_ready(lone), 15.0, "it recovers")
     assert lone.get(f"/api/v1/batch/{batch}", key).json()["status"] == "pending"
@@ -158,12 +168,17 @@ def test_a_seal_whose_answer_never_comes_is_said_to_be_unknown(proxied: tuple[Ap
     key = api.tenant("acme")
     api.create(key, numbers(1))
     proxy.cut_at(sha("batch_seal"), forward)
-    answer = Creation(api, key, 3).result()
+    answer = Creation(api, key, 3, "order-1").result()
     assert (answer.status, answer.code) == (503, "OUTCOME_UNKNOWN"), answer
     batch = answer.json()["details"]["batchId"]
     proxy.up()
     wait_until(lambda: is_ready(api), 15.0, "it recovers")
     assert api.get(f"/api/v1/batch/{batch}", key).status == (200 if forward else 404)
+    # The same request under its key need not ask: it comes to that batch, once its first try is no longer waited for.
+    tries: list[Answer] = []
+    wait_until(lambda: tries.append(Creation(api, key, 3, "order-1").result()) or tries[-1].status != 409, 20.0, "it is taken")
+    assert (tries[-1].status, tries[-1].json()["batchId"], tries[-1].json()["total"]) == (202, batch, 3)
+    assert len(visible(api, key)) == 2 and api.contacts(batch) == 3
 
 
 def test_a_full_redis_takes_nothing_and_keeps_nothing_visible(lone: Api) -> None:

@@ -22,6 +22,25 @@ static void test_sha256_holds_the_standards_vectors(void **state)
     assert_string_equal(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
+static void test_what_comes_in_pieces_has_the_same_sha256(void **state)
+{
+    static const size_t cuts[] = {0, 1, 63, 64, 65, 200};
+    char text[200], whole[2 * DIGEST_SHA256_LEN + 1], pieces[2 * DIGEST_SHA256_LEN + 1];
+    (void)state;
+    memset(text, 'x', sizeof text);
+    assert_int_equal(digest_sha256_hex(text, sizeof text, whole), 0);
+    for (size_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
+        struct digest_stream *s;
+        assert_int_equal(digest_stream_create(&s), 0);
+        assert_int_equal(digest_stream_add(s, text, cuts[i]), 0);
+        assert_int_equal(digest_stream_add(s, text + cuts[i], sizeof text - cuts[i]), 0);
+        assert_int_equal(digest_stream_hex(s, pieces), 0);
+        assert_string_equal(pieces, whole);
+        digest_stream_free(s);
+    }
+    digest_stream_free(NULL);
+}
+
 /* RFC 4231, test cases 2 and 6 (a key longer than a block). */
 static void test_hmac_sha256_holds_the_standards_vectors(void **state)
 {
@@ -105,6 +124,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sha256_holds_the_standards_vectors),
+        cmocka_unit_test(test_what_comes_in_pieces_has_the_same_sha256),
         cmocka_unit_test(test_hmac_sha256_holds_the_standards_vectors),
         cmocka_unit_test(test_hmac_sha1_holds_the_standards_vectors),
         cmocka_unit_test(test_hmac_sha256_takes_an_empty_key),

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tests.integration.bad_requests.row import CREATE, GOOD, Row, create, get, post, request
+from tests.integration.bad_requests.row import CREATE, GOOD, Row, create, get, options, post, request
 
 LIST = "/api/v1/batch/list"
 
@@ -202,4 +202,21 @@ def of_queries() -> list[Row]:
     return rows
 
 
-ROWS = [*of_keys(), *of_ids(), *of_methods(), *of_paths(), *of_queries()]
+def of_idempotency_keys() -> list[Row]:
+    bad = {"empty": "", "of quotes alone": '""', "of 256 characters": "x" * 256, "with a letter of another alphabet": "\xe9", "with a tab": "a\tb"}
+    rows = [
+        Row(f"an idempotency key {name}", create(None, f"Idempotency-Key: {value}"), 400, "INVALID_REQUEST", ("Idempotency-Key",))
+        for name, value in bad.items()
+    ]
+    good = "Idempotency-Key: order-1"
+    return [
+        *rows,
+        Row("a key for a creation that is refused", create({"agentId": "a"}, good), 400, "INVALID_REQUEST", ("contacts",)),
+        Row("a key for options that are refused", create(options(priority=11), good), 400, "INVALID_REQUEST", ("options.priority",)),
+        Row("a key of nobody's", create(None, good, key=""), 401, "UNAUTHORIZED"),
+        Row("a key in a viewer's hand", create(None, good, key="<viewer>"), 403, "FORBIDDEN"),
+        Row("a key in an operator's hand", create(None, good, key="<operator>"), 403, "FORBIDDEN"),
+    ]
+
+
+ROWS = [*of_keys(), *of_ids(), *of_methods(), *of_paths(), *of_queries(), *of_idempotency_keys()]
