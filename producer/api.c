@@ -14,6 +14,7 @@
 #include "producer/batch_create.h"
 #include "producer/batch_list.h"
 #include "producer/batch_read.h"
+#include "producer/batch_remove.h"
 #include "producer/batch_why.h"
 #include "producer/call_attempts.h"
 #include "producer/call_export.h"
@@ -121,6 +122,7 @@ static const struct http_route ROUTES[] = {
     SMALL("GET", "/api/v1/status/batch", batch_read_live),
     SMALL("POST", "/api/v1/batch/cancel", batch_control_cancel_seed),
     SMALL("GET", "/api/v1/batch/{id}", batch_read_one),
+    SMALL("DELETE", "/api/v1/batch/{id}", batch_remove),
     SMALL("GET", "/api/v1/batch/{id}/status", batch_read_one),
     SMALL("GET", "/api/v1/batch/{id}/why", batch_why),
     SMALL("GET", "/api/v1/batch/{id}/calls", call_list),

@@ -16,16 +16,18 @@ const struct resource_field tenant_fields[TENANT_FIELDS] = {
     {"cps", "cps", RESOURCE_NUMBER, "CPS"},
     {"max_concurrent", "maxConcurrent", RESOURCE_NUMBER, "CONCURRENT"},
     {"weight", "weight", RESOURCE_NUMBER, "WEIGHT"},
+    {"keep_days", "keepDays", RESOURCE_NUMBER, NULL},
     {"trunks", "trunks", RESOURCE_JSON, "TRUNKS"},
     {"created_ms", "createdAt", RESOURCE_INSTANT, NULL},
 };
 
-const char *const tenant_members[TENANT_MEMBERS] = {"cps", "maxConcurrent", "weight", "trunks", "alias"};
+const char *const tenant_members[TENANT_MEMBERS] = {"cps", "maxConcurrent", "weight", "keepDays", "trunks", "alias"};
 
 static const struct resource_number numbers[] = {
     {"cps", "cps", 1, RESOURCE_CPS_MOST, false},
     {"maxConcurrent", "max_concurrent", 1, RESOURCE_CONCURRENT_MOST, true},
     {"weight", "weight", 1, TENANT_WEIGHT_MOST, false},
+    {"keepDays", "keep_days", 1, TENANT_KEEP_DAYS_MOST, false},
 };
 
 static bool is_alias(const char *text)

@@ -2,7 +2,7 @@
  *
  * What a tenant can be set to, and how it is shown: the rules that the API and the command line tool share.
  *
- *   {"cps": 100, "maxConcurrent": 500, "weight": 2, "trunks": ["main"], "alias": "user_456"}
+ *   {"cps": 100, "maxConcurrent": 500, "weight": 2, "keepDays": 30, "trunks": ["main"], "alias": "user_456"}
  */
 #ifndef CARILLON_PRODUCER_TENANT_SETTINGS_H
 #define CARILLON_PRODUCER_TENANT_SETTINGS_H
@@ -16,11 +16,12 @@
 
 #define TENANT_TRUNKS_MOST 64
 #define TENANT_WEIGHT_MOST 1000
+#define TENANT_KEEP_DAYS_MOST 3650
 
-#define TENANT_FIELDS 9
+#define TENANT_FIELDS 10
 extern const struct resource_field tenant_fields[TENANT_FIELDS];
 /* The members that a body may have. */
-#define TENANT_MEMBERS 5
+#define TENANT_MEMBERS 6
 extern const char *const tenant_members[TENANT_MEMBERS];
 
 /* Reads `body` into `change`. A new tenant needs a rate and a trunk; whether the trunks are there is for the caller to

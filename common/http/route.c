@@ -109,18 +109,21 @@ static void add_allowed(char allow[HTTP_ROUTE_ALLOW_LEN], const char *method)
         snprintf(allow + len, HTTP_ROUTE_ALLOW_LEN - len, "%s%s", len > 0 ? ", " : "", name);
 }
 
+/* A path that a row spells out whole is not also one where a pattern has a {name}, whatever the method. */
 static int find_row(struct http_match *m, const struct http_table *tables, const char *method, const struct path *p)
 {
+    bool is_spelled_out = false;
     for (const struct http_table *t = tables; t != NULL; t = t->next) {
         for (size_t i = 0; i < t->n_routes; i++) {
             const struct http_route *row = &t->routes[i];
-            if (!pattern_matches(m, row->pattern, p))
+            if (!pattern_matches(m, row->pattern, p) || (is_spelled_out && m->n_params > 0))
                 continue;
             if (method_matches(row->method, method)) {
                 m->route = row;
                 m->arg = t->arg;
                 return 0;
             }
+            is_spelled_out = is_spelled_out || m->n_params == 0;
             add_allowed(m->allow, row->method);
         }
     }

@@ -37,9 +37,9 @@ struct http_match {
     char *text; /* the decoded path; owned */
 };
 
-/* Looks `path` (as sent, without the query) up. 0; ERR_NOT_FOUND; ERR_DENIED where the path is known under other
- * methods (`allow` names them); ERR_INVALID for an encoding that is no UTF-8 text; ERR_NOMEM. `m` is to be cleared with
- * http_match_clear() in every case. */
+/* Looks `path` (as sent, without the query) up; rows that spell it out come before those with a {name} there. 0;
+ * ERR_NOT_FOUND; ERR_DENIED where the path is known under other methods (`allow` names them); ERR_INVALID for an
+ * encoding that is no UTF-8 text; ERR_NOMEM. `m` is to be cleared with http_match_clear() in every case. */
 int http_match_find(struct http_match *m, const struct http_table *tables, const char *method,
                     const char *path) MUST_CHECK;
 void http_match_clear(struct http_match *m);

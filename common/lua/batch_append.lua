@@ -22,7 +22,7 @@ if lease_ms < 0 or lease_ms > 600000 then
   return redis.error_reply('ERR_INVALID lease')
 end
 local batch = batch_load(id)
-if not batch or batch.tenant ~= tenant then
+if not batch or batch.tenant ~= tenant or batch_is_hidden(batch) then
   return redis.error_reply('ERR_NOT_FOUND batch')
 end
 

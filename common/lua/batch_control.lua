@@ -16,7 +16,7 @@ local id = check_id(ARGV[1], 48, 'batch')
 local tenant = check_id(ARGV[2], 64, 'tenant')
 local verb = ARGV[3]
 local batch = batch_load(id)
-if not batch or batch.tenant ~= tenant then
+if not batch or batch.tenant ~= tenant or batch_is_hidden(batch) then
   return redis.error_reply('ERR_NOT_FOUND batch')
 end
 
@@ -93,7 +93,7 @@ local function fail_batch()
     return false
   end
   batch.completed_ms = NOW_MS
-  redis.call('ZADD', KEY_PURGE, fmt(NOW_MS), 'seen/' .. id)
+  batch_list_removal(batch)
   redis.call('HSET', key_batch(id), 'reason', reason, 'code', code)
   event_write(batch, 'batch.failed', '', { 'error', reason, 'code', code })
   return true

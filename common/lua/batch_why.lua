@@ -18,7 +18,7 @@ local FLYING_SAMPLE = 200
 local ENDED_SAMPLE = 500
 
 local batch = batch_load(check_id(ARGV[1], 48, 'batch'))
-if not batch or batch.tenant ~= check_id(ARGV[2], 64, 'tenant') then
+if not batch or batch.tenant ~= check_id(ARGV[2], 64, 'tenant') or batch_is_hidden(batch) then
   return redis.error_reply('ERR_NOT_FOUND batch')
 end
 

@@ -224,14 +224,9 @@ local function purge_seen(batch_id)
   return false
 end
 
--- A creation that was never sealed: its producer died.
-local function purge_draft(batch_id)
-  local batch = batch_load(batch_id)
-  if not batch or batch.sealed == '1' then
-    return true
-  end
-  batch_move(batch, 'fail') -- what is half removed takes no more contacts, and is not sealed
-  if not purge_seen(batch_id) then
+-- Removes the records of a batch that nobody sees, from its last bucket on, and at last the batch. True when all is gone.
+local function purge_records(batch)
+  if not purge_seen(batch.id) then
     return false
   end
   local bucket = math.ceil(batch.total / BUCKET)
@@ -239,16 +234,43 @@ local function purge_draft(batch_id)
     spend()
     bucket = bucket - 1
     for _, what in ipairs({ 'contacts', 'extra', 'state', 'texts', 'attempts' }) do
-      redis.call('UNLINK', key_bucket(batch_id, what, bucket * BUCKET))
+      redis.call('UNLINK', key_bucket(batch.id, what, bucket * BUCKET))
     end
   end
   batch.total = math.min(batch.total, bucket * BUCKET)
   if bucket > 0 then
     return false
   end
-  batches[batch_id] = false
-  redis.call('UNLINK', key_batch(batch_id))
+  batches[batch.id] = false
+  redis.call('UNLINK', key_batch(batch.id), key_retry(batch.id))
   return true
+end
+
+-- A creation that was never sealed: its producer died.
+local function purge_draft(batch_id)
+  local batch = batch_load(batch_id)
+  if not batch or batch.sealed == '1' then
+    return true
+  end
+  batch_move(batch, 'fail') -- what is half removed takes no more contacts, and is not sealed
+  return purge_records(batch)
+end
+
+-- An ended batch that was kept long enough, or was removed by its tenant (batch_remove.lua).
+local function purge_ended(batch_id)
+  local batch = batch_load(batch_id)
+  if not batch or not ENDED_STATES[batch.state] then
+    return true
+  end
+  if batch.sealed == '1' then
+    local removal_ms = batch_removal_ms(batch)
+    if removal_ms > NOW_MS then -- its tenant keeps longer than when it ended
+      redis.call('ZADD', KEY_PURGE, fmt(removal_ms), 'batch/' .. batch_id)
+      return false
+    end
+    batch_hide(batch)
+  end
+  return purge_records(batch)
 end
 
 local function purge()
@@ -259,6 +281,8 @@ local function purge()
       is_done = purge_seen(batch_id)
     elseif kind == 'draft' then
       is_done = purge_draft(batch_id)
+    elseif kind == 'batch' then
+      is_done = purge_ended(batch_id)
     end
     if is_done then
       redis.call('ZREM', KEY_PURGE, member)

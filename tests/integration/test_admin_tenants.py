@@ -31,7 +31,7 @@ def test_a_tenant_is_made_shown_and_changed(api: Api, operator: str) -> None:
     assert INSTANT.fullmatch(shown["createdAt"])
     assert shown == {
         "id": "globex", "cell": "c0", "state": "active", "reason": None, "stoppedAt": None, "alias": "Globex & Söhne", "cps": 10,
-        "maxConcurrent": 500, "weight": 3, "trunks": ["main", "second"], "createdAt": shown["createdAt"],
+        "maxConcurrent": 500, "weight": 3, "keepDays": None, "trunks": ["main", "second"], "createdAt": shown["createdAt"],
     }  # fmt: skip
     assert api.get(f"{TENANTS}/globex", operator).json() == shown
     assert api.client.hgetall("carillon:{dir}:tenant:globex") == {b"cell": b"c0", b"alias": "Globex & Söhne".encode()}

@@ -179,12 +179,12 @@ def test_a_tenant_is_made_changed_and_shown(admin: Admin) -> None:
     stored = admin.hash("tenant:acme")
     assert (stored["trunks"], stored["weight"], stored["max_concurrent"]) == ('["main","second"]', "3", "500")
     assert admin.hash("tenant:acme", "dir") == {"cell": "c0", "alias": "Acme & Söhne"}
-    assert admin("tenant", "set", "acme", "--cps", "7", "--max-concurrent=0", "--trunk", "second", "--alias=").status == DONE
+    assert admin("tenant", "set", "acme", "--cps", "7", "--max-concurrent=0", "--trunk", "second", "--alias=", "--keep-days", "90").status == DONE
     shown = admin("tenant", "show", "acme", "--json").json()
     assert INSTANT.fullmatch(shown.pop("createdAt"))
     assert shown == {
         "id": "acme", "state": "active", "reason": None, "stoppedAt": None, "alias": None, "cps": 7,
-        "maxConcurrent": None, "weight": 3, "trunks": ["second"],
+        "maxConcurrent": None, "weight": 3, "trunks": ["second"], "keepDays": 90,
     }  # fmt: skip
     assert admin.hash("tenant:acme", "dir") == {"cell": "c0"}
     admin.tenant("aaa")

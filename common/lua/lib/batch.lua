@@ -163,6 +163,39 @@ local function appending_list(batch)
   end
 end
 
+-- ---- what is to be removed, and when ----
+
+local DAY_MS = 86400000
+local KEEP_DAYS = 30 -- where the tenant has no `keep_days`
+
+-- When an ended batch and all that it holds is removed.
+local function batch_removal_ms(batch)
+  local keep_days = tonumber(redis.call('HGET', key_tenant(batch.tenant), 'keep_days') or nil)
+  return batch.completed_ms + (keep_days or KEEP_DAYS) * DAY_MS
+end
+
+-- The batch has ended: its dedupe index goes at once, the rest when it has been kept long enough.
+local function batch_list_removal(batch)
+  redis.call('ZADD', KEY_PURGE, fmt(NOW_MS), 'seen/' .. batch.id)
+  redis.call('ZADD', KEY_PURGE, fmt(batch_removal_ms(batch)), 'batch/' .. batch.id)
+end
+
+-- Out of sight: what is left of it goes in steps of worker_tick.
+local function batch_is_hidden(batch)
+  return batch.sealed ~= '1' and ENDED_STATES[batch.state] ~= nil
+end
+
+-- Takes an ended batch out of sight: no list has it, and nobody is shown it any more.
+local function batch_hide(batch)
+  local tags = redis.call('HGET', key_batch(batch.id), 'tags')
+  redis.call('ZREM', key_tenant(batch.tenant) .. ':batches', batch.id)
+  for _, tag in ipairs(tags and cjson.decode(tags) or {}) do
+    local hex = tag:gsub('.', function(byte) return string.format('%02x', byte:byte()) end)
+    redis.call('ZREM', key_tenant(batch.tenant) .. ':tags:' .. hex, batch.id)
+  end
+  batch.sealed = '0'
+end
+
 -- Ends the batch when its last call is final. Run in every path that ends a call.
 local function batch_check_end(batch)
   if batch.sealed ~= '1' or batch.due + batch.claimed + batch.live + batch.ended > 0 then
@@ -179,6 +212,6 @@ local function batch_check_end(batch)
   redis.call('ZREM', KEY_ENDING, batch.id)
   redis.call('ZREM', KEY_EXPIRIES, batch.id)
   redis.call('ZREM', KEY_HOURS, batch.id)
-  redis.call('ZADD', KEY_PURGE, NOW_MS, 'seen/' .. batch.id)
+  batch_list_removal(batch)
   event_write(batch, 'batch.' .. batch.state, '', {}) -- completed or cancelled
 end

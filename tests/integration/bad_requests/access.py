@@ -47,6 +47,7 @@ def of_keys() -> list[Row]:
     ]
     for verb in ("pause", "resume", "cancel"):
         rows.append(Row(f"{verb} with a viewer's key", post(f"/api/v1/batch/<batch>/{verb}", key="<viewer>"), 403, "FORBIDDEN"))
+    rows.append(Row("a removal with a viewer's key", request("DELETE", "/api/v1/batch/<batch>", key="<viewer>"), 403, "FORBIDDEN"))
     put = create({"url": "https://crm.example/"}, path="/api/v1/webhooks/endpoints", key="<viewer>").replace(b"POST", b"PUT", 1)
     rows.append(Row("an endpoint with a viewer's key", put, 403, "FORBIDDEN"))
     return rows
@@ -84,6 +85,7 @@ def of_ids() -> list[Row]:
         rows.append(Row(f"calls of a batch {name}", get(f"/api/v1/batch/{batch}/calls"), 404, "BATCH_NOT_FOUND"))
         rows.append(Row(f"an export of a batch {name}", get(f"/api/v1/batch/{batch}/calls/export"), 404, "BATCH_NOT_FOUND"))
         rows.append(Row(f"attempts of a call of a batch {name}", get(f"/api/v1/call/{batch}-7/attempts"), 404, "CALL_NOT_FOUND"))
+        rows.append(Row(f"removal of a batch {name}", request("DELETE", f"/api/v1/batch/{batch}"), 404, "BATCH_NOT_FOUND"))
         rows.append(Row(f"cancel of a batch {name}", post(f"/api/v1/batch/{batch}/cancel"), 404, "BATCH_NOT_FOUND"))
     for verb in ("pause", "resume"):
         rows.append(Row(f"{verb} of somebody else's batch", post(f"/api/v1/batch/<theirs>/{verb}"), 404, "BATCH_NOT_FOUND"))
@@ -100,7 +102,7 @@ def of_methods() -> list[Row]:
     allowed = {
         CREATE: "POST",
         LIST: "GET, HEAD",
-        "/api/v1/batch/<batch>": "GET, HEAD",
+        "/api/v1/batch/<batch>": "GET, HEAD, DELETE",
         "/api/v1/batch/<batch>/status": "GET, HEAD",
         "/api/v1/batch/<batch>/why": "GET, HEAD",
         "/api/v1/batch/<batch>/calls": "GET, HEAD",
