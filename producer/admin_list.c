@@ -13,9 +13,12 @@
 #include "common/redis/reply.h"
 #include "producer/admin.h"
 #include "producer/tenant_settings.h"
+#include "producer/trunk_settings.h"
 
 const struct admin_view admin_view_tenants = {
     .kind = &resource_tenant, .member = "tenants", .fields = tenant_fields, .n_fields = TENANT_FIELDS};
+const struct admin_view admin_view_trunks = {
+    .kind = &resource_trunk, .member = "trunks", .fields = trunk_fields, .n_fields = TRUNK_FIELDS};
 
 /* ---- one ---- */
 

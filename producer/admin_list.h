@@ -16,7 +16,7 @@ struct admin_view {
     size_t n_fields;
 };
 
-extern const struct admin_view admin_view_tenants;
+extern const struct admin_view admin_view_tenants, admin_view_trunks;
 
 /* What admin_show() keeps in mind. */
 struct admin_one {

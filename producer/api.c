@@ -8,7 +8,11 @@
 #include "common/domain/options.h"
 #include "common/domain/timezone.h"
 #include "common/json/json.h"
+#include "producer/admin_keys.h"
+#include "producer/admin_providers.h"
+#include "producer/admin_state.h"
 #include "producer/admin_tenants.h"
+#include "producer/admin_trunks.h"
 #include "producer/answer.h"
 #include "producer/batch_control.h"
 #include "producer/batch_create.h"
@@ -141,6 +145,17 @@ static const struct http_route ROUTES[] = {
     SMALL("POST", "/api/v1/admin/tenants", admin_tenants_create),
     SMALL("GET", "/api/v1/admin/tenants/{id}", admin_tenants_show),
     SMALL("PATCH", "/api/v1/admin/tenants/{id}", admin_tenants_change),
+    SMALL("GET", "/api/v1/admin/trunks", admin_trunks_list),
+    SMALL("POST", "/api/v1/admin/trunks", admin_trunks_create),
+    SMALL("GET", "/api/v1/admin/trunks/{id}", admin_trunks_show),
+    SMALL("PATCH", "/api/v1/admin/trunks/{id}", admin_trunks_change),
+    SMALL("GET", "/api/v1/admin/providers", admin_providers_list),
+    SMALL("GET", "/api/v1/admin/keys", admin_keys_list),
+    SMALL("POST", "/api/v1/admin/keys", admin_keys_create),
+    SMALL("POST", "/api/v1/admin/keys/{id}/rotate", admin_keys_rotate),
+    SMALL("DELETE", "/api/v1/admin/keys/{id}", admin_keys_revoke),
+    SMALL("POST", "/api/v1/admin/stop", admin_state_stop),
+    SMALL("POST", "/api/v1/admin/start", admin_state_start),
 };
 
 /* ---- the process's life ---- */

@@ -14,6 +14,8 @@
 static const struct why_row ROWS[] = {
     ROW("CELL_CLOSED", CELL, TIME, NULL,
         "Redis was restarted: nothing is dialed until {until}, while the workers tell what they hold."),
+    ROW("CELL_STOPPED", CELL, SOMEBODY, "an operator starts the cell",
+        "Its cell is stopped until an operator starts it."),
     ROW("NO_WORKER", CELL, SOMEBODY, "a worker runs",
         "No worker has been seen lately: nothing is dialed or settled until one runs."),
     ROW("TRUNK_STOPPED", TRUNK, SOMEBODY, "an operator starts the trunk",

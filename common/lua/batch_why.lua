@@ -58,7 +58,11 @@ local is_eligible = is_due and (batch.tat_us or 0) <= NOW_US
 -- ---- each level ----
 
 local function why_cell()
-  local closed_until = tonumber(redis.call('HGET', P .. 'cell', 'closed_until') or nil)
+  local cell = redis.call('HMGET', P .. 'cell', 'closed_until', 'stopped_ms')
+  local closed_until = tonumber(cell[1] or nil)
+  if cell[2] then
+    reason('CELL_STOPPED', is_dialable, {})
+  end
   if closed_until and closed_until > NOW_MS then
     reason('CELL_CLOSED', is_dialable, { until_ms = closed_until })
   end

@@ -12,7 +12,7 @@
 --          and a lost call is looked up by both numbers; "" otherwise
 -- Returns  {now us, {"begun", begin us, attempt} | {"released", reason} | {"suppressed"} | {"gone", reason}, ...} in the
 --          order asked
---          released: back among the due ones, nothing charged (among the reasons: "closed", the cell is; "doubt",
+--          released: back among the due ones, nothing charged (among the reasons: "closed" and "stopped", the cell is; "doubt",
 --          nobody has asked the platform yet); suppressed: its number is on a do-not-call list, the tenant's or
 --          everybody's: ended, told, nothing charged; gone: this worker's claim does not hold any more
 -- Errors   ERR_INVALID
@@ -35,6 +35,9 @@ end
 local function objection(batch, call, member, lease)
   if epoch_load().closed_until_ms * 1000 > math.max(NOW_US, tonumber(call.q)) then
     return 'closed'
+  end
+  if epoch_load().is_stopped then
+    return 'stopped'
   end
   if call.f then
     return 'doubt'

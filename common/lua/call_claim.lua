@@ -11,7 +11,8 @@
 -- ARGV[7]  the same for a call in doubt, which is looked up before it is begun
 -- Returns  {now us, next ms or "" (when a claim is worth while again), is more work due inside the horizon (0|1),
 --           {batch, ordinal, dial, slot us, attempts charged, contact record, first dial in doubt or "", tail's end ms,
---           tail's start ms (lib/epoch.lua)}, ...}. A closed cell hands out nothing before it opens, and says when that is
+--           tail's start ms (lib/epoch.lua)}, ...}. A closed cell hands out nothing before it opens, and says when that is; one
+--           that an operator stopped hands out nothing
 -- Errors   ERR_INVALID
 -- Bound    O(steps * log n); at most 64 calls
 --
@@ -48,7 +49,7 @@ end
 
 local function next_ms()
   local head = redis.call('ZRANGE', KEY_TRUNKS, 0, 0, 'WITHSCORES')
-  if not head[2] then
+  if not head[2] or epoch_load().is_stopped then
     return '', 0
   end
   local at_ms = math.max(tonumber(head[2]), closed_ms)
@@ -281,7 +282,7 @@ local function serve_trunk(trunk_id)
   redis.call('ZADD', KEY_TRUNKS, fmt(math.ceil(f_us / 1000)), trunk_id)
 end
 
-while closed_ms * 1000 <= limit_us and steps < max_steps and calls < max_calls do
+while not epoch_load().is_stopped and closed_ms * 1000 <= limit_us and steps < max_steps and calls < max_calls do
   local head = redis.call('ZRANGE', KEY_TRUNKS, 0, 0, 'WITHSCORES')
   if not head[1] or tonumber(head[2]) * 1000 > limit_us then
     break

@@ -22,6 +22,7 @@ static const int caught[] = {SIGINT, SIGTERM};
 
 struct session {
     const struct conf *conf; /* borrowed */
+    const char *cell; /* borrowed; NULL: --cell */
     struct loop *loop;
     struct loop_signal *signals[CAUGHT];
     int signo; /* that came */
@@ -71,7 +72,12 @@ bool session_is_json(const struct session *s)
 
 const char *session_cell(const struct session *s)
 {
-    return conf_str(s->conf, "cell");
+    return s->cell ? s->cell : conf_str(s->conf, "cell");
+}
+
+void session_enter(struct session *s, const char *cell)
+{
+    s->cell = cell;
 }
 
 /* ---- waiting ---- */

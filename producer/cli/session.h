@@ -25,8 +25,10 @@ void session_free(struct session *s);
 const struct conf *session_conf(const struct session *s);
 /* --json: answers are JSON. */
 bool session_is_json(const struct session *s);
-/* --cell */
+/* --cell, or the one that session_enter() chose. */
 const char *session_cell(const struct session *s);
+/* Another cell than --cell from now on; borrowed. */
+void session_enter(struct session *s, const char *cell);
 
 /* ---- waiting ---- */
 

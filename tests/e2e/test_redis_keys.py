@@ -183,6 +183,10 @@ class FullRun:
         engine.open("another")
         client.hset(engine.key("cell"), "closed_until", engine.now_ms())
         wait_until(lambda: any(slot.doubt for slot in engine.claim("w_test").slots), 10.0, "a call in doubt is claimed")
+        # An operator stops the cell.
+        engine.scripts.run("cell_stop", "stop")
+        self.look()
+        engine.scripts.run("cell_stop", "start")
         # What no platform, route or process of today writes.
         engine.trunk("aside", how="set", **{"var:region": "eu"})
         (endpoint,) = [key for key in client.hgetall(engine.key("hooks:endpoints:t/acme")).values()][:1]

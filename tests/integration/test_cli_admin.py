@@ -245,6 +245,18 @@ def test_stop_and_start(admin: Admin, kind: str) -> None:
     assert (ended.status, ended.err) == (FAILED, f"carillon: there is no {kind} nobody in cell c0\n")
 
 
+def test_a_cell_is_stopped_and_started(admin: Admin) -> None:
+    """By its own id, whatever --cell says."""
+    admin.trunk("main")
+    for cell in ("c0", "c1"):
+        assert admin("stop", "cell", cell).out == f"cell {cell} stopped\n"
+        assert int(admin.hash("cell", cell)["stopped_ms"]) > 0
+        assert admin("start", "cell", cell, "--json").json() == {"cell": cell, "done": "started"}
+        assert "stopped_ms" not in admin.hash("cell", cell)
+    ended = admin("stop", "cell", "no/cell")
+    assert (ended.status, ended.out) == (USAGE, "") and "'no/cell' is no cell" in ended.err
+
+
 # ---- keys ----
 
 

@@ -87,6 +87,14 @@ def test_a_cell_that_is_closed_says_until_when(cell: Engine) -> None:
     assert "CELL_CLOSED" not in Why(cell, batch).reasons
 
 
+def test_a_cell_that_an_operator_stopped(cell: Engine) -> None:
+    batch = cell.batch("acme", "main", 5)
+    cell.scripts.run("cell_stop", "stop")
+    assert Why(cell, batch)["CELL_STOPPED"] == Reason(True, None, None, None, None, None, "")
+    cell.scripts.run("cell_stop", "start")
+    assert "CELL_STOPPED" not in Why(cell, batch).reasons
+
+
 def test_no_worker_was_ever_seen(engine: Engine) -> None:
     engine.trunk("main")
     engine.tenant("acme")

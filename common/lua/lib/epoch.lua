@@ -14,15 +14,15 @@ local TAIL_AHEAD_MS = 200 -- a claim hands out slots that far ahead
 
 local epoch_known
 
--- number: of this epoch. closed_until_ms: 0 where the cell is open. tail: the epoch whose closing lost a tail, which was
+-- number: of this epoch. is_stopped: by an operator (cell_stop). closed_until_ms: 0 where the cell is open. tail: the epoch whose closing lost a tail, which was
 -- written between tail_from_ms, the last time that Redis remembers, and tail_ms, the closing; 0 where none was ever lost.
 local function epoch_load()
   if not epoch_known then
     local values = redis.call('HMGET', KEY_CELL, 'epoch', 'closed_ms', 'closed_until', 'tail_epoch', 'tail_ms',
-      'tail_from_ms')
+      'tail_from_ms', 'stopped_ms')
     local closed_ms = tonumber(values[2]) or 0
     epoch_known = {
-      number = tonumber(values[1]) or 1, closed_ms = closed_ms,
+      number = tonumber(values[1]) or 1, closed_ms = closed_ms, is_stopped = values[7] ~= false,
       -- A clock that was set back below the closing must not keep the cell closed for as long as it was set back.
       closed_until_ms = closed_ms <= NOW_MS and tonumber(values[3]) or 0,
       tail = tonumber(values[4]) or 0, tail_ms = tonumber(values[5]) or 0,

@@ -26,17 +26,26 @@ def without(whole: dict[str, Any], member: str) -> dict[str, Any]:
     return {name: value for name, value in whole.items() if name != member}
 
 
+ROUTES = (
+    ("GET", "/tenants"), ("POST", "/tenants"), ("GET", "/tenants/acme"), ("PATCH", "/tenants/acme"),
+    ("GET", "/trunks"), ("POST", "/trunks"), ("GET", "/trunks/main"), ("PATCH", "/trunks/main"),
+    ("POST", "/stop"), ("POST", "/start"),
+    ("GET", "/keys"), ("POST", "/keys"), ("DELETE", "/keys/key_1"), ("POST", "/keys/key_1/rotate"), ("GET", "/providers"),
+)  # fmt: skip
+OF_NO_CELL = ("/keys", "/providers")
+
+
 def of_routes() -> list[Row]:
     """Each of them, by those who are no operators."""
     rows = []
-    for method, path in (("GET", "/tenants"), ("POST", "/tenants"), ("GET", "/tenants/acme"), ("PATCH", "/tenants/acme")):
+    for method, path in ROUTES:
         body = b"{}" if method in ("POST", "PATCH", "PUT") else b""
         for who in ("<acme>", "<viewer>"):
             rows.append(Row(f"admin: {method} {path} by {who}", send(method, path, body, who), 403, "FORBIDDEN"))
         rows.append(Row(f"admin: {method} {path} by nobody", send(method, path, body, ""), 401, "UNAUTHORIZED"))
         rows.append(bad(f"{method} {path} with an unknown argument", send(method, f"{path}?x=1", body), "x"))
-        rows.append(bad(f"{method} {path} in a cell that is none", send(method, f"{path}?cell=C%200", body), "cell"))
-        rows.append(bad(f"{method} {path} in a cell of another server", send(method, f"{path}?cell=c9", body), "cell"))
+        for cell in () if path.startswith(OF_NO_CELL) else ("C%200", "c9", ""):
+            rows.append(bad(f"{method} {path} in the cell {cell!r}", send(method, f"{path}?cell={cell}", body), "cell"))
     rows.append(Row("admin: a user in the query", get(f"{ADMIN}/tenants?userId=acme", key="<operator>"), 403, "FORBIDDEN"))
     return rows
 
@@ -77,4 +86,75 @@ def of_tenants() -> list[Row]:
     return rows
 
 
-ROWS: list[Row] = [*of_routes(), *of_tenants()]
+TRUNK = {"id": "t1", "profile": "retell", "credential": "c", "callerIds": ["+15550001111"], "cps": 10}
+
+
+def of_trunks() -> list[Row]:
+    rows = [
+        bad("a trunk of nothing", send("POST", "/trunks", {}), "id", "profile", "credential", "callerIds", "cps"),
+        bad("a trunk with a typo", send("POST", "/trunks", {**TRUNK, "base_url": "x", "callerId": "y"}), "base_url", "callerId"),
+        bad("a trunk of no caller ids", send("POST", "/trunks", {**TRUNK, "callerIds": []}), "callerIds"),
+        bad("a trunk of 65 caller ids", send("POST", "/trunks", {**TRUNK, "callerIds": ["+15550001111"] * 65}), "callerIds"),
+        bad("a trunk of odd caller ids", send("POST", "/trunks", {**TRUNK, "callerIds": ["x", 5, None, "+15550001111"]}), *(f"callerIds[{i}]" for i in range(3))),
+        bad("a trunk of another platform's variables", send("POST", "/trunks", {**TRUNK, "variables": {"account_sid": "AC1"}}), "variables.account_sid"),
+        bad("a trunk of odd variables", send("POST", "/trunks", {**TRUNK, "variables": {"a b": "x", "sid": 5, "n": ""}}), "variables.a b", "variables.sid", "variables.n"),
+        bad("a trunk of 33 variables", send("POST", "/trunks", {**TRUNK, "variables": {f"v{i}": "x" for i in range(33)}}), "variables"),
+        bad("a trunk turns to twilio", send("PATCH", "/trunks/main", {"profile": "twilio"}), "variables.account_sid", "variables.answer_url"),
+        bad("a trunk is renamed", send("PATCH", "/trunks/main", {"id": "other"}), "id"),
+        bad("a trunk is stopped by a change", send("PATCH", "/trunks/main", {"state": "stopped"}), "state"),
+        Row("admin: a trunk that is there", send("POST", "/trunks", {**TRUNK, "id": "main"}), 409, "TRUNK_EXISTS"),
+        Row("admin: a trunk that is not there", send("GET", "/trunks/nobody"), 404, "TRUNK_NOT_FOUND"),
+        Row("admin: a change of a trunk that is not there", send("PATCH", "/trunks/nobody", {"cps": 5}), 404, "TRUNK_NOT_FOUND"),
+    ]  # fmt: skip
+    for member, values in {
+        "id": ("", "a/b", None),
+        "profile": ("Retell", "", "../retell", None, 5),
+        "baseUrl": ("", "ftp://x", "http://u:p@x", "http://x?y", "http://x/ y", "x" * 2000, 5),
+        "credential": ("", "a\nb", "caf\u00e9", "x" * 4097, None, 5),
+        "callerIds": ("+15550001111", None, 5),
+        "cps": (0, 100_001, "5", None),
+        "maxConcurrent": (0, 10_000_001, "5"),
+        "pollAfterMs": (99, 86_400_001, "5"),
+        "lookupAbsentAfterMs": (99, 86_400_001, "5"),
+        "variables": ("x", None, 5, []),
+    }.items():
+        for value in values:
+            rows.append(bad(f"a trunk's {member} is {str(value)[:20]!r} ({type(value).__name__})", send("POST", "/trunks", {**TRUNK, member: value}), member))
+    return rows
+
+
+def of_states() -> list[Row]:
+    rows = []
+    for verb in ("/stop", "/start"):
+        for name, body, paths in (
+            ("nothing", {}, ("body",)), ("two things", {"trunk": "main", "tenant": "acme"}, ("body",)), ("all batches", {"batch": "b"}, ("batch",)),
+            ("a list", {"trunk": ["main"]}, ("trunk",)), ("an odd id", {"tenant": "a/b"}, ("tenant",)), ("a cell elsewhere", {"cell": "c9"}, ("cell",)),
+            ("a cell that is none", {"cell": "C 0"}, ("cell",)), ("no text", {"cell": None}, ("cell",)),
+        ):  # fmt: skip
+            rows.append(bad(f"{verb} of {name}", send("POST", verb, body), *paths))
+        rows.append(Row(f"admin: {verb} of a trunk that is not there", send("POST", verb, {"trunk": "nobody"}), 404, "TRUNK_NOT_FOUND"))
+        rows.append(Row(f"admin: {verb} of a tenant that is not there", send("POST", verb, {"tenant": "nobody"}), 404, "TENANT_NOT_FOUND"))
+    return rows
+
+
+def of_keys() -> list[Row]:
+    key = {"role": "tenant", "tenant": "acme"}
+    return [
+        bad("a key of nothing", send("POST", "/keys", {}), "role"),
+        bad("a key of no tenant", send("POST", "/keys", {"role": "viewer"}), "tenant"),
+        bad("an operator's key of a tenant", send("POST", "/keys", {**key, "role": "operator"}), "tenant"),
+        bad("a key of another role", send("POST", "/keys", {**key, "role": "root"}), "role"),
+        bad("a key of an odd tenant", send("POST", "/keys", {**key, "tenant": "a/b"}), "tenant"),
+        bad("a key of one's own choice", send("POST", "/keys", {**key, "key": "crl_x", "id": "key_1"}), "key", "id"),
+        bad("a key with odd texts", send("POST", "/keys", {**key, "label": "a\nb", "expiresInMs": 0}), "label", "expiresInMs"),
+        bad("a key for ever and a day", send("POST", "/keys", {**key, "label": "x" * 65, "expiresInMs": 10**15}), "label", "expiresInMs"),
+        bad("a replacement with odd numbers", send("POST", "/keys/key_1/rotate", {"overlapMs": -1, "expiresInMs": "1h"}), "overlapMs", "expiresInMs"),
+        bad("a replacement for another tenant", send("POST", "/keys/key_1/rotate", {"tenant": "globex"}), "tenant"),
+        bad("the keys of an odd tenant", send("GET", "/keys?tenant=a%2Fb"), "tenant"),
+        Row("admin: a key of a tenant that is not there", send("POST", "/keys", {**key, "tenant": "nobody"}), 404, "TENANT_NOT_FOUND"),
+        Row("admin: a key that is not there", send("DELETE", "/keys/key_0000000000000000"), 404, "KEY_NOT_FOUND"),
+        Row("admin: a key that cannot be", send("DELETE", "/keys/a%2Fb"), 404, "KEY_NOT_FOUND"),
+    ]  # fmt: skip
+
+
+ROWS: list[Row] = [*of_routes(), *of_tenants(), *of_trunks(), *of_states(), *of_keys()]
