@@ -17,6 +17,7 @@
 #include "producer/batch_control.h"
 #include "producer/batch_create.h"
 #include "producer/batch_list.h"
+#include "producer/batch_patch.h"
 #include "producer/batch_read.h"
 #include "producer/batch_remove.h"
 #include "producer/batch_why.h"
@@ -127,6 +128,7 @@ static const struct http_route ROUTES[] = {
     SMALL("POST", "/api/v1/batch/cancel", batch_control_cancel_seed),
     SMALL("GET", "/api/v1/batch/{id}", batch_read_one),
     SMALL("DELETE", "/api/v1/batch/{id}", batch_remove),
+    SMALL("PATCH", "/api/v1/batch/{id}", batch_patch),
     SMALL("GET", "/api/v1/batch/{id}/status", batch_read_one),
     SMALL("GET", "/api/v1/batch/{id}/why", batch_why),
     SMALL("GET", "/api/v1/batch/{id}/calls", call_list),

@@ -8,6 +8,7 @@
 #include "common/domain/batch_state.h"
 #include "common/json/json.h"
 #include "common/redis/reply.h"
+#include "producer/batch_refusal.h"
 #include "producer/body.h"
 #include "producer/exchange.h"
 
@@ -66,34 +67,13 @@ static bool allows(const struct verb *verb, enum batch_state from)
     return false;
 }
 
-static cJSON *allowed_states(const struct verb *verb)
-{
-    cJSON *list = cJSON_CreateArray();
-    for (int state = 0; list && state < BATCH_STATE_COUNT; state++) {
-        if (!allows(verb, (enum batch_state)state))
-            continue;
-        cJSON *name = cJSON_CreateString(batch_state_name((enum batch_state)state));
-        if (!cJSON_AddItemToArray(list, name)) {
-            cJSON_Delete(name);
-            cJSON_Delete(list);
-            list = NULL;
-        }
-    }
-    return list;
-}
-
-/* "ERR_STATE <state>" */
 static void refuse_state(struct exchange *x, const struct control *c, const struct redisReply *reply)
 {
-    const char *text = reply_error(reply);
-    const char *state = text ? strchr(text, ' ') : NULL;
-    cJSON *details = cJSON_CreateObject();
-    (void)json_add_str(details, "status", state ? state + 1 : NULL);
-    cJSON *states = allowed_states(c->verb);
-    if (!cJSON_AddItemToObject(details, "allowedStates", states))
-        cJSON_Delete(states);
-    exchange_error(x, 409, "BATCH_STATE",
-                   "The batch's state does not allow this; details.allowedStates lists those that do.", details);
+    uint32_t allowed = 0;
+    for (int state = 0; state < BATCH_STATE_COUNT; state++)
+        allowed |= allows(c->verb, (enum batch_state)state) ? BATCH_STATE_BIT(state) : 0;
+    batch_refuse_state(x, batch_refused_state(reply), allowed,
+                       "The batch's state does not allow this; details.allowedStates lists those that do.");
 }
 
 static cJSON *done_json(const struct control *c, const char *state, int64_t taken)

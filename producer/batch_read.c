@@ -7,12 +7,21 @@
 #include "common/base/parse.h"
 #include "producer/batch_status.h"
 #include "producer/batch_stream.h"
+#include "producer/etag.h"
 #include "producer/exchange.h"
 
 static void answer(struct exchange *x, struct batch_status *status, void *arg)
 {
     (void)arg;
     exchange_answer(x, 200, batch_status_take_body(status));
+}
+
+static void answer_full(struct exchange *x, struct batch_status *status, void *arg)
+{
+    (void)arg;
+    char etag[ETAG_LEN + 1];
+    etag_format(batch_status_revision(status), etag);
+    exchange_answer_with(x, 200, batch_status_take_body(status), (struct http_header){"ETag", etag});
 }
 
 /* 1 to 1000; 0 for the seed's "all" and "-1". */
@@ -54,7 +63,7 @@ static void start(struct exchange *x, enum batch_status_form form)
         return;
     }
     exchange_keep(x, status, batch_status_free);
-    batch_status_read(status, x, answer, NULL);
+    batch_status_read(status, x, form == BATCH_STATUS_FULL ? answer_full : answer, NULL);
 }
 
 static void run_one(struct exchange *x)

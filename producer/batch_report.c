@@ -91,6 +91,8 @@ static void read_texts(struct batch_report *r, const struct redisReply *hash, in
 
 static void read_numbers(struct batch_report *r, const struct redisReply *hash, int *err)
 {
+    r->revision = count_field(hash, "revision", err);
+    r->revision += r->revision == 0;
     r->priority = count_field(hash, "priority", err);
     r->cps = count_field(hash, "cps", err);
     r->max_concurrent = count_field(hash, "max_concurrent", err);

@@ -35,6 +35,7 @@ struct batch_report {
     const char *on_batch_complete;
     const char *on_batch_failed;
     const char *on_event;
+    int64_t revision; /* of its settings, from 1 */
     int64_t priority;
     int64_t cps;
     int64_t max_concurrent; /* 0: none */

@@ -126,7 +126,8 @@ static void put_times(struct writer *w, const struct batch_options *o, int64_t n
         put_i64(w, "life_ms", LIMIT_BATCH_LIFE_MS);
     put(w, "timezone", o->timezone);
     if (o->has_window)
-        put_window(w, &o->window, start_ms, o->has_expiry ? o->expires_ms : start_ms + LIMIT_BATCH_LIFE_MS);
+        put_window(w, &o->window, start_ms > now_ms ? start_ms : now_ms,
+                   o->has_expiry ? o->expires_ms : start_ms + LIMIT_BATCH_LIFE_MS);
 }
 
 static void put_retry(struct writer *w, const struct retry_rules *rules)
@@ -179,6 +180,52 @@ void batch_settings_free(struct batch_settings *s)
 {
     buf_free(&s->text);
     s->n = 0;
+}
+
+/* Field `i`'s name where `is_value` is 0, its value where it is 1. */
+static struct redis_arg piece(const struct batch_settings *s, size_t i, size_t is_value)
+{
+    size_t at = 2 * i + is_value;
+    size_t start = at > 0 ? s->ends[at - 1] : 0;
+    return redis_arg_mem(buf_str(&s->text) + start, s->ends[at] - start);
+}
+
+static bool is_same(struct redis_arg a, struct redis_arg b)
+{
+    return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+}
+
+/* Its index, or s->n. */
+static size_t find(const struct batch_settings *s, struct redis_arg name)
+{
+    size_t i = 0;
+    while (i < s->n && !is_same(piece(s, i, 0), name))
+        i++;
+    return i;
+}
+
+size_t batch_settings_diff(const struct batch_settings *before, const struct batch_settings *after,
+                           struct redis_arg args[BATCH_SETTINGS_DIFF_ARGS])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < after->n; i++) {
+        struct redis_arg name = piece(after, i, 0), value = piece(after, i, 1);
+        size_t was = find(before, name);
+        if (was < before->n && is_same(piece(before, was, 1), value))
+            continue;
+        args[n++] = redis_arg_str("set");
+        args[n++] = name;
+        args[n++] = value;
+    }
+    for (size_t i = 0; i < before->n; i++) {
+        struct redis_arg name = piece(before, i, 0);
+        if (find(after, name) < after->n)
+            continue;
+        args[n++] = redis_arg_str("drop");
+        args[n++] = name;
+        args[n++] = redis_arg_str("");
+    }
+    return n;
 }
 
 void batch_settings_args(const struct batch_settings *s, struct redis_arg *args)

@@ -33,6 +33,12 @@ void batch_settings_free(struct batch_settings *s);
 /* Writes 2 * s->n arguments, borrowed from `s`. */
 void batch_settings_args(const struct batch_settings *s, struct redis_arg *args);
 
+/* What turns `before` into `after`: "set", field, value or "drop", field, "" of each field that differs, borrowed from
+ * both. How many arguments. */
+#define BATCH_SETTINGS_DIFF_ARGS (2 * 3 * BATCH_SETTINGS_MAX)
+size_t batch_settings_diff(const struct batch_settings *before, const struct batch_settings *after,
+                           struct redis_arg args[BATCH_SETTINGS_DIFF_ARGS]);
+
 /* How many sets the batch's seen numbers and ids are spread over: a power of two about contacts / 256, from 1 to 4096,
  * so that each stays in Redis's compact encoding. */
 uint32_t batch_settings_seen_shards(uint64_t contacts);

@@ -8,6 +8,7 @@
 #include "common/redis/reply.h"
 #include "producer/batch_lookup.h"
 #include "producer/batch_report.h"
+#include "producer/batch_settings_read.h"
 #include "producer/batch_version.h"
 
 struct batch_status {
@@ -18,6 +19,7 @@ struct batch_status {
     struct call_scope scope;
     uint64_t reached;
     uint64_t version;
+    int64_t revision;
     bool has_ended;
     cJSON *body;
     struct call_rows *rows;
@@ -82,6 +84,19 @@ static int make_rows(struct batch_status *s)
 
 /* ---- the batch ---- */
 
+/* Its options as they stand: what a PATCH changes. */
+static int add_options(struct batch_status *s, const struct batch_report *report)
+{
+    struct batch_options options;
+    int err = batch_settings_read(report->fields, &options);
+    if (err)
+        return err;
+    cJSON *object = cJSON_AddObjectToObject(s->body, OPTIONS_PATH);
+    err = object ? options_add_json(&options, object) : ERR_NOMEM;
+    batch_options_free(&options);
+    return err;
+}
+
 static int make_body(struct batch_status *s, const struct batch_report *report)
 {
     if (s->form == BATCH_STATUS_LIVE) {
@@ -91,7 +106,10 @@ static int make_body(struct batch_status *s, const struct batch_report *report)
     s->body = batch_report_status_json(report, &s->pulse);
     if (!s->body)
         return ERR_NOMEM;
-    return s->form == BATCH_STATUS_FULL ? batch_report_add_more(report, s->body) : 0;
+    if (s->form != BATCH_STATUS_FULL)
+        return 0;
+    int err = batch_report_add_more(report, s->body);
+    return err ? err : add_options(s, report);
 }
 
 static void on_report(struct exchange *x, const struct batch_report *report, void *arg)
@@ -104,6 +122,7 @@ static void on_report(struct exchange *x, const struct batch_report *report, voi
     s->scope = call_scope_of(report);
     s->reached = (uint64_t)report->cursor;
     s->version = batch_version_of(report->fields);
+    s->revision = report->revision;
     s->has_ended = batch_state_is_end(report->state);
     int err = make_body(s, report);
     if (!err && s->limit > 0)
@@ -190,6 +209,11 @@ const struct call_scope *batch_status_scope(const struct batch_status *s)
 uint64_t batch_status_version(const struct batch_status *s)
 {
     return s->version;
+}
+
+int64_t batch_status_revision(const struct batch_status *s)
+{
+    return s->revision;
 }
 
 bool batch_status_has_ended(const struct batch_status *s)

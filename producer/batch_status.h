@@ -42,6 +42,8 @@ cJSON *batch_status_take_body(struct batch_status *status);
 const struct call_scope *batch_status_scope(const struct batch_status *status);
 /* batch_version.h */
 uint64_t batch_status_version(const struct batch_status *status);
+/* Of its settings (etag.h). */
+int64_t batch_status_revision(const struct batch_status *status);
 bool batch_status_has_ended(const struct batch_status *status);
 /* Calls were begun in the last seconds: its rate changes without any change of its hash. */
 bool batch_status_has_pulse(const struct batch_status *status);

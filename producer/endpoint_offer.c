@@ -45,3 +45,52 @@ void endpoint_offer_args(const struct endpoint_offer *offer, struct redis_arg ar
     args[1] = redis_arg_str(offer->id);
     args[2] = redis_arg_str(offer->sealed);
 }
+
+/* ---- a batch's ---- */
+
+static int offer(const struct seal_keys *keys, const char *tenant, const char *text, struct endpoint_offers *offers)
+{
+    struct webhook_url url;
+    if (!text)
+        return 0;
+    int err = webhook_url_parse(text, strlen(text), &url, NULL);
+    if (err)
+        return err;
+    for (size_t i = 0; i < offers->n; i++) {
+        if (strcmp(offers->items[i].origin, url.origin) == 0)
+            return 0;
+    }
+    err = endpoint_offer_make(keys, tenant, url.origin, NULL, &offers->items[offers->n]);
+    if (!err)
+        offers->n++;
+    return err;
+}
+
+int endpoint_offers_make(const struct seal_keys *keys, const char *tenant, const struct batch_options *o,
+                         struct endpoint_offers *offers)
+{
+    const char *const urls[ENDPOINT_OFFERS_MAX] = {o->on_call_complete, o->on_call_attempt, o->on_batch_complete,
+                                                   o->on_batch_failed, o->on_event};
+    int err = 0;
+    for (size_t i = 0; !err && i < ENDPOINT_OFFERS_MAX; i++)
+        err = offer(keys, tenant, urls[i], offers);
+    return err;
+}
+
+void endpoint_offers_free(struct endpoint_offers *offers)
+{
+    for (size_t i = 0; i < offers->n; i++)
+        endpoint_offer_free(&offers->items[i]);
+    offers->n = 0;
+}
+
+size_t endpoint_offers_args(struct endpoint_offers *offers, const char *tenant,
+                            struct redis_arg args[ENDPOINT_OFFERS_ARGS])
+{
+    args[0] = redis_arg_str("create");
+    args[1] = redis_arg_str(tenant);
+    args[2] = redis_arg_i64(LIMIT_ENDPOINTS_PER_TENANT, offers->most);
+    for (size_t i = 0; i < offers->n; i++)
+        endpoint_offer_args(&offers->items[i], args + 3 + 3 * i);
+    return 3 + 3 * offers->n;
+}

@@ -6,8 +6,10 @@
 #define CARILLON_PRODUCER_ENDPOINT_OFFER_H
 
 #include "common/base/err.h"
+#include "common/base/limits.h"
 #include "common/base/seal.h"
 #include "common/domain/endpoint.h"
+#include "common/domain/options.h"
 #include "common/domain/webhook_url.h"
 #include "common/redis/redis.h"
 
@@ -26,5 +28,24 @@ void endpoint_offer_free(struct endpoint_offer *offer);
 
 /* The three arguments of "create", borrowed from `offer`. */
 void endpoint_offer_args(const struct endpoint_offer *offer, struct redis_arg args[3]);
+
+/* Those of a batch's URLs, one for each origin. */
+#define ENDPOINT_OFFERS_MAX 5
+#define ENDPOINT_OFFERS_ARGS (3 + 3 * ENDPOINT_OFFERS_MAX)
+
+struct endpoint_offers {
+    struct endpoint_offer items[ENDPOINT_OFFERS_MAX];
+    size_t n;
+    char most[REDIS_I64_LEN]; /* LIMIT_ENDPOINTS_PER_TENANT, as an argument */
+};
+
+/* Adds to `offers`, all zeros at first, which the caller frees whatever comes of it. ERR_NOMEM, ERR_INVALID. */
+int endpoint_offers_make(const struct seal_keys *keys, const char *tenant, const struct batch_options *o,
+                         struct endpoint_offers *offers) MUST_CHECK;
+void endpoint_offers_free(struct endpoint_offers *offers);
+
+/* All arguments of hook_endpoint.lua's "create", borrowed from `offers` and `tenant`. How many. */
+size_t endpoint_offers_args(struct endpoint_offers *offers, const char *tenant,
+                            struct redis_arg args[ENDPOINT_OFFERS_ARGS]);
 
 #endif

@@ -220,12 +220,17 @@ void exchange_answer(struct exchange *x, int status, cJSON *body)
         cJSON_Delete(body);
 }
 
-void exchange_answer_page(struct exchange *x, cJSON *body, const char *next_cursor)
+void exchange_answer_with(struct exchange *x, int status, cJSON *body, struct http_header header)
 {
-    if (may_answer(x, body ? 200 : 500))
-        answer_json_with(x->req, 200, body, (struct http_header){"X-Next-Cursor", next_cursor});
+    if (may_answer(x, body ? status : 500))
+        answer_json_with(x->req, status, body, header);
     else
         cJSON_Delete(body);
+}
+
+void exchange_answer_page(struct exchange *x, cJSON *body, const char *next_cursor)
+{
+    exchange_answer_with(x, 200, body, (struct http_header){"X-Next-Cursor", next_cursor});
 }
 
 static void on_room(struct http_request *req, void *arg)

@@ -73,6 +73,8 @@ int exchange_script_dir(struct exchange *x, enum lua_script script, const struct
 
 /* `body` is taken. */
 void exchange_answer(struct exchange *x, int status, cJSON *body);
+/* The same with a header of the route's own. */
+void exchange_answer_with(struct exchange *x, int status, cJSON *body, struct http_header header);
 /* A page of a list: 200, with the header X-Next-Cursor. */
 void exchange_answer_page(struct exchange *x, cJSON *body, const char *next_cursor);
 /* Begins an answer of 200 that comes in pieces (http_request_stream()): `on_room` writes more, or ends it. Until it is

@@ -19,7 +19,6 @@
 /* After an interruption: how often to look whether it can go on, and for how long without any progress. */
 #define AGAIN_US 200000
 #define GIVE_UP_US 10000000
-#define URLS 5
 
 enum step { STEP_CREATE, STEP_CHUNKS, STEP_ENDPOINTS, STEP_SEAL };
 
@@ -27,8 +26,7 @@ struct ingest_write {
     struct ingest_write_config config;
     struct loop_timer *timer; /* the start, and trying again */
     struct ingest_result result;
-    struct endpoint_offer offers[URLS];
-    size_t n_offers;
+    struct endpoint_offers offers;
     enum step step;
     size_t confirmed; /* chunks known to be written */
     size_t next; /* the next chunk to send */
@@ -189,41 +187,6 @@ static void send_chunks(struct ingest_write *w)
 
 /* ---- the endpoints of its URLs ---- */
 
-static int offer(struct ingest_write *w, const char *text)
-{
-    struct webhook_url url;
-    if (!text)
-        return 0;
-    int err = webhook_url_parse(text, strlen(text), &url, NULL);
-    if (err)
-        return err;
-    for (size_t i = 0; i < w->n_offers; i++) {
-        if (strcmp(w->offers[i].origin, url.origin) == 0)
-            return 0;
-    }
-    const struct api *api = exchange_api(w->config.x);
-    err = endpoint_offer_make(api->keys, exchange_identity(w->config.x)->tenant, url.origin, NULL,
-                              &w->offers[w->n_offers]);
-    if (!err)
-        w->n_offers++;
-    return err;
-}
-
-static int make_offers(struct ingest_write *w)
-{
-    const struct batch_options *o = w->config.options;
-    int err = offer(w, o->on_call_complete);
-    if (!err)
-        err = offer(w, o->on_call_attempt);
-    if (!err)
-        err = offer(w, o->on_batch_complete);
-    if (!err)
-        err = offer(w, o->on_batch_failed);
-    if (!err)
-        err = offer(w, o->on_event);
-    return err;
-}
-
 static void on_endpoints(struct exchange *x, const struct redisReply *reply, int err, void *arg)
 {
     (void)x;
@@ -236,19 +199,14 @@ static void on_endpoints(struct exchange *x, const struct redisReply *reply, int
 
 static void send_endpoints(struct ingest_write *w)
 {
-    struct redis_arg args[3 + 3 * URLS];
-    char limit[REDIS_I64_LEN];
-    if (w->n_offers == 0) {
+    struct redis_arg args[ENDPOINT_OFFERS_ARGS];
+    if (w->offers.n == 0) {
         w->step = STEP_SEAL;
         send_more(w);
         return;
     }
-    args[0] = redis_arg_str("create");
-    args[1] = redis_arg_str(exchange_identity(w->config.x)->tenant);
-    args[2] = redis_arg_i64(LIMIT_ENDPOINTS_PER_TENANT, limit);
-    for (size_t i = 0; i < w->n_offers; i++)
-        endpoint_offer_args(&w->offers[i], args + 3 + 3 * i);
-    take_sending(w, exchange_script(w->config.x, LUA_HOOK_ENDPOINT, args, 3 + 3 * w->n_offers, on_endpoints, w));
+    size_t n = endpoint_offers_args(&w->offers, exchange_identity(w->config.x)->tenant, args);
+    take_sending(w, exchange_script(w->config.x, LUA_HOOK_ENDPOINT, args, n, on_endpoints, w));
 }
 
 /* ---- the seal ---- */
@@ -332,7 +290,8 @@ int ingest_write_start(const struct ingest_write_config *config, struct ingest_w
     else if (!err)
         err = ident_make_batch(exchange_identity(config->x)->cell, w->result.batch_id);
     if (!err)
-        err = make_offers(w);
+        err = endpoint_offers_make(exchange_api(config->x)->keys, exchange_identity(config->x)->tenant, config->options,
+                                   &w->offers);
     if (err) {
         ingest_write_free(w);
         return err;
@@ -347,7 +306,6 @@ void ingest_write_free(struct ingest_write *w)
     if (!w)
         return;
     loop_timer_free(w->timer);
-    for (size_t i = 0; i < w->n_offers; i++)
-        endpoint_offer_free(&w->offers[i]);
+    endpoint_offers_free(&w->offers);
     free(w);
 }

@@ -12,7 +12,7 @@
 #include "common/domain/timezone.h"
 #include "common/domain/webhook_url.h"
 
-#define WINDOW_PATH "options.callingWindow"
+#define WINDOW_PATH "callingWindow"
 #define EXACT_INTEGER_MAX 9007199254740992.0 /* 2^53: up to here a JSON number is exact as a double */
 
 /* One reading of the options. */
@@ -27,15 +27,19 @@ struct reading {
     const cJSON *window;
     bool is_zone_given;
     bool is_zone_good;
-    bool has_failed_delay;
+    bool is_change; /* of options that stand: what may be taken away is, by null */
+    bool is_time_dropped; /* the start or the expiry was */
+    bool failed_follows; /* failedDelay is what noAnswerDelay is */
     bool is_out_of_memory;
 };
 
-/* One member of an object: its name, where it is in the body, and who reads it. */
+/* One member of an object: its name, where it is in the options, who reads it, and who takes it away from those that
+ * stand (NULL: it can only be changed). */
 struct member {
     const char *name;
     const char *path;
     void (*read)(struct reading *r, const char *path, const cJSON *value);
+    void (*drop)(struct reading *r);
 };
 
 static void read_members(struct reading *r, const char *path, const cJSON *object, const struct member *members,
@@ -51,10 +55,13 @@ static void read_members(struct reading *r, const char *path, const cJSON *objec
         size_t i = 0;
         while (i < n && strcmp(members[i].name, value->string) != 0)
             i++;
-        if (i < n)
-            members[i].read(r, members[i].path, value);
+        if (i == n)
+            faults_add_path(r->faults, FAULT_UNKNOWN_FIELD, "is not an option", "%s%s%s", path, path[0] ? "." : "",
+                            value->string);
+        else if (r->is_change && cJSON_IsNull(value) && members[i].drop)
+            members[i].drop(r);
         else
-            faults_add_path(r->faults, FAULT_UNKNOWN_FIELD, "is not an option", "%s.%s", path, value->string);
+            members[i].read(r, members[i].path, value);
     }
 }
 
@@ -101,6 +108,11 @@ static void read_concurrent_calls(struct reading *r, const char *path, const cJS
     read_int32(r, path, value, 1, OPTIONS_MAX_CONCURRENT_CALLS, &r->o->max_concurrent_calls);
 }
 
+static void drop_concurrent_calls(struct reading *r)
+{
+    r->o->max_concurrent_calls = 0;
+}
+
 static void read_ring_timeout(struct reading *r, const char *path, const cJSON *value)
 {
     read_int32(r, path, value, 5, 120, &r->o->ring_timeout_s);
@@ -145,18 +157,28 @@ static void read_voicemail_delay(struct reading *r, const char *path, const cJSO
 
 static void read_failed_delay(struct reading *r, const char *path, const cJSON *value)
 {
-    r->has_failed_delay = true;
+    r->failed_follows = false;
     read_delay(r, path, value, &r->o->retry.failed_delay_ms);
+}
+
+static void drop_voicemail_delay(struct reading *r)
+{
+    r->o->retry.voicemail_delay_ms = 0;
+}
+
+static void drop_failed_delay(struct reading *r)
+{
+    r->failed_follows = true;
 }
 
 static void read_retry(struct reading *r, const char *path, const cJSON *value)
 {
     static const struct member members[] = {
-        {"maxAttempts", "options.retryStrategy.maxAttempts", read_max_attempts},
-        {"noAnswerDelay", "options.retryStrategy.noAnswerDelay", read_no_answer_delay},
-        {"busyDelay", "options.retryStrategy.busyDelay", read_busy_delay},
-        {"voicemailDelay", "options.retryStrategy.voicemailDelay", read_voicemail_delay},
-        {"failedDelay", "options.retryStrategy.failedDelay", read_failed_delay},
+        {"maxAttempts", "retryStrategy.maxAttempts", read_max_attempts, NULL},
+        {"noAnswerDelay", "retryStrategy.noAnswerDelay", read_no_answer_delay, NULL},
+        {"busyDelay", "retryStrategy.busyDelay", read_busy_delay, NULL},
+        {"voicemailDelay", "retryStrategy.voicemailDelay", read_voicemail_delay, drop_voicemail_delay},
+        {"failedDelay", "retryStrategy.failedDelay", read_failed_delay, drop_failed_delay},
     };
     read_members(r, path, value, members, sizeof members / sizeof members[0]);
 }
@@ -179,8 +201,15 @@ static void read_url(struct reading *r, const char *path, const cJSON *value, ch
         faults_add(r->faults, path, FAULT_URL_REFUSED, "%s", why);
         return;
     }
+    free(*ret_url);
     *ret_url = strdup(value->valuestring);
     r->is_out_of_memory |= !*ret_url;
+}
+
+static void drop_url(char **url)
+{
+    free(*url);
+    *url = NULL;
 }
 
 static void read_on_batch_complete(struct reading *r, const char *path, const cJSON *value)
@@ -188,9 +217,19 @@ static void read_on_batch_complete(struct reading *r, const char *path, const cJ
     read_url(r, path, value, &r->o->on_batch_complete);
 }
 
+static void drop_on_batch_complete(struct reading *r)
+{
+    drop_url(&r->o->on_batch_complete);
+}
+
 static void read_on_call_complete(struct reading *r, const char *path, const cJSON *value)
 {
     read_url(r, path, value, &r->o->on_call_complete);
+}
+
+static void drop_on_call_complete(struct reading *r)
+{
+    drop_url(&r->o->on_call_complete);
 }
 
 static void read_on_call_attempt(struct reading *r, const char *path, const cJSON *value)
@@ -198,9 +237,19 @@ static void read_on_call_attempt(struct reading *r, const char *path, const cJSO
     read_url(r, path, value, &r->o->on_call_attempt);
 }
 
+static void drop_on_call_attempt(struct reading *r)
+{
+    drop_url(&r->o->on_call_attempt);
+}
+
 static void read_on_batch_failed(struct reading *r, const char *path, const cJSON *value)
 {
     read_url(r, path, value, &r->o->on_batch_failed);
+}
+
+static void drop_on_batch_failed(struct reading *r)
+{
+    drop_url(&r->o->on_batch_failed);
 }
 
 static void read_on_event(struct reading *r, const char *path, const cJSON *value)
@@ -208,14 +257,19 @@ static void read_on_event(struct reading *r, const char *path, const cJSON *valu
     read_url(r, path, value, &r->o->on_event);
 }
 
+static void drop_on_event(struct reading *r)
+{
+    drop_url(&r->o->on_event);
+}
+
 static void read_webhooks(struct reading *r, const char *path, const cJSON *value)
 {
     static const struct member members[] = {
-        {"onBatchComplete", "options.webhooks.onBatchComplete", read_on_batch_complete},
-        {"onCallComplete", "options.webhooks.onCallComplete", read_on_call_complete},
-        {"onCallAttempt", "options.webhooks.onCallAttempt", read_on_call_attempt},
-        {"onBatchFailed", "options.webhooks.onBatchFailed", read_on_batch_failed},
-        {"onEvent", "options.webhooks.onEvent", read_on_event},
+        {"onBatchComplete", "webhooks.onBatchComplete", read_on_batch_complete, drop_on_batch_complete},
+        {"onCallComplete", "webhooks.onCallComplete", read_on_call_complete, drop_on_call_complete},
+        {"onCallAttempt", "webhooks.onCallAttempt", read_on_call_attempt, drop_on_call_attempt},
+        {"onBatchFailed", "webhooks.onBatchFailed", read_on_batch_failed, drop_on_batch_failed},
+        {"onEvent", "webhooks.onEvent", read_on_event, drop_on_event},
     };
     read_members(r, path, value, members, sizeof members / sizeof members[0]);
 }
@@ -259,13 +313,13 @@ static void read_tag(struct reading *r, size_t i, const cJSON *item)
     const char *tag = cJSON_IsString(item) ? item->valuestring : NULL;
     size_t chars = tag ? utf8_count(tag, strlen(tag)) : 0;
     if (!tag) {
-        faults_add_path(r->faults, FAULT_TYPE, "must be a string", "options.tags[%zu]", i);
+        faults_add_path(r->faults, FAULT_TYPE, "must be a string", "tags[%zu]", i);
     } else if (chars < 1 || chars > LIMIT_TAG_LEN) {
-        faults_add_path(r->faults, FAULT_LENGTH, "must have 1 to 64 characters", "options.tags[%zu]", i);
+        faults_add_path(r->faults, FAULT_LENGTH, "must have 1 to 64 characters", "tags[%zu]", i);
     } else if (has_control(tag)) {
-        faults_add_path(r->faults, FAULT_CHARACTERS, "must not hold control characters", "options.tags[%zu]", i);
+        faults_add_path(r->faults, FAULT_CHARACTERS, "must not hold control characters", "tags[%zu]", i);
     } else if (has_tag(r->o, tag)) {
-        faults_add_path(r->warnings, FAULT_DUPLICATE, "was given before: it counts once", "options.tags[%zu]", i);
+        faults_add_path(r->warnings, FAULT_DUPLICATE, "was given before: it counts once", "tags[%zu]", i);
     } else {
         r->o->tags[r->o->n_tags] = strdup(tag);
         if (r->o->tags[r->o->n_tags])
@@ -279,6 +333,8 @@ static void read_tags(struct reading *r, const char *path, const cJSON *value)
 {
     if (!check_list(r, path, value, LIMIT_TAGS))
         return;
+    for (; r->o->n_tags > 0; r->o->n_tags--)
+        free(r->o->tags[r->o->n_tags - 1]);
     size_t i = 0;
     const cJSON *item;
     cJSON_ArrayForEach(item, value)
@@ -302,9 +358,9 @@ static void read_caller_id(struct reading *r, size_t i, const cJSON *item)
     if (!cJSON_IsString(item) || phone_parse(item->valuestring, strlen(item->valuestring), &number) < 0)
         faults_add_path(r->faults, FAULT_NUMBER,
                         "must be an international number like +15550001111: a plus sign and 7 to 15 digits",
-                        "options.callerIds[%zu]", i);
+                        "callerIds[%zu]", i);
     else if (has_caller_id(r->o, number))
-        faults_add_path(r->warnings, FAULT_DUPLICATE, "was given before: it counts once", "options.callerIds[%zu]", i);
+        faults_add_path(r->warnings, FAULT_DUPLICATE, "was given before: it counts once", "callerIds[%zu]", i);
     else
         r->o->caller_ids[r->o->n_caller_ids++] = number;
 }
@@ -313,6 +369,7 @@ static void read_caller_ids(struct reading *r, const char *path, const cJSON *va
 {
     if (!check_list(r, path, value, LIMIT_CALLER_IDS))
         return;
+    r->o->n_caller_ids = 0;
     size_t i = 0;
     const cJSON *item;
     cJSON_ArrayForEach(item, value)
@@ -337,6 +394,23 @@ static void read_expiry(struct reading *r, const char *path, const cJSON *value)
         r->expiry = value;
     else
         faults_add(r->faults, path, FAULT_TYPE, "must be a date and time like 2025-11-16T17:00:00.000Z");
+}
+
+static void drop_start(struct reading *r)
+{
+    r->o->has_start = false;
+    r->is_time_dropped = true;
+}
+
+static void drop_expiry(struct reading *r)
+{
+    r->o->has_expiry = false;
+    r->is_time_dropped = true;
+}
+
+static void drop_window(struct reading *r)
+{
+    r->o->has_window = false;
 }
 
 static void read_window(struct reading *r, const char *path, const cJSON *value)
@@ -381,26 +455,28 @@ static void read_trunk(struct reading *r, const char *path, const cJSON *value)
             return;
         }
     }
-    faults_add(r->faults, path, FAULT_NOT_ALLOWED, "must be a trunk that this tenant may use");
+    faults_add(r->faults, path, FAULT_NOT_ALLOWED,
+               r->policy->keeps_trunk ? "cannot be changed: calls of the batch may be on their way through its trunk"
+                                      : "must be a trunk that this tenant may use");
 }
 
 static const struct member MEMBERS[] = {
-    {"priority", "options.priority", read_priority},
-    {"maxCallsPerSecond", "options.maxCallsPerSecond", read_calls_per_second},
-    {"maxConcurrentCalls", "options.maxConcurrentCalls", read_concurrent_calls},
-    {"scheduledStartTime", "options.scheduledStartTime", read_start},
-    {"expiresAt", "options.expiresAt", read_expiry},
-    {"callingWindow", WINDOW_PATH, read_window},
-    {"timezone", "options.timezone", read_zone},
-    {"retryStrategy", "options.retryStrategy", read_retry},
-    {"onUnknown", "options.onUnknown", read_on_unknown},
-    {"ringTimeout", "options.ringTimeout", read_ring_timeout},
-    {"maxCallDuration", "options.maxCallDuration", read_max_call_duration},
-    {"summaryWait", "options.summaryWait", read_summary_wait},
-    {"webhooks", "options.webhooks", read_webhooks},
-    {"tags", "options.tags", read_tags},
-    {"callerIds", "options.callerIds", read_caller_ids},
-    {"trunk", "options.trunk", read_trunk},
+    {"priority", "priority", read_priority, NULL},
+    {"maxCallsPerSecond", "maxCallsPerSecond", read_calls_per_second, NULL},
+    {"maxConcurrentCalls", "maxConcurrentCalls", read_concurrent_calls, drop_concurrent_calls},
+    {"scheduledStartTime", "scheduledStartTime", read_start, drop_start},
+    {"expiresAt", "expiresAt", read_expiry, drop_expiry},
+    {"callingWindow", WINDOW_PATH, read_window, drop_window},
+    {"timezone", "timezone", read_zone, NULL},
+    {"retryStrategy", "retryStrategy", read_retry, NULL},
+    {"onUnknown", "onUnknown", read_on_unknown, NULL},
+    {"ringTimeout", "ringTimeout", read_ring_timeout, NULL},
+    {"maxCallDuration", "maxCallDuration", read_max_call_duration, NULL},
+    {"summaryWait", "summaryWait", read_summary_wait, NULL},
+    {"webhooks", "webhooks", read_webhooks, NULL},
+    {"tags", "tags", read_tags, NULL},
+    {"callerIds", "callerIds", read_caller_ids, NULL},
+    {"trunk", "trunk", read_trunk, NULL},
 };
 
 static void set_defaults(struct reading *r)
@@ -422,14 +498,24 @@ static void set_defaults(struct reading *r)
         r->o->max_calls_per_second = cap;
 }
 
+/* Up to when it lives, and from when on it can dial. */
+static int64_t life_begin_ms(const struct reading *r)
+{
+    return r->o->has_start && r->o->start_ms > r->now_ms ? r->o->start_ms : r->now_ms;
+}
+
+static int64_t life_end_ms(const struct reading *r)
+{
+    const struct batch_options *o = r->o;
+    return o->has_expiry ? o->expires_ms : (o->has_start ? o->start_ms : r->now_ms) + LIMIT_BATCH_LIFE_MS;
+}
+
 /* A window that will not open while the batch lives is a mistake that only the tenant can mend. */
 static void check_window_opens(struct reading *r)
 {
-    const struct batch_options *o = r->o;
     struct calling_hours first;
-    int64_t from_ms = o->has_start ? o->start_ms : r->now_ms;
-    int64_t until_ms = o->has_expiry ? o->expires_ms : from_ms + LIMIT_BATCH_LIFE_MS;
-    if (calling_window_next(&o->window, from_ms, until_ms, &first) != ERR_NOT_FOUND)
+    int64_t from_ms = life_begin_ms(r), until_ms = life_end_ms(r);
+    if (calling_window_next(&r->o->window, from_ms, until_ms, &first) != ERR_NOT_FOUND)
         return;
     char from[TIMESTAMP_LEN + 1], until[TIMESTAMP_LEN + 1];
     timestamp_format(from_ms, from);
@@ -438,31 +524,57 @@ static void check_window_opens(struct reading *r)
                from, until);
 }
 
+/* A start that was moved behind an expiry that was not. */
+static bool check_expiry_stands(struct reading *r)
+{
+    bool stands = !r->o->has_expiry || r->o->expires_ms > life_begin_ms(r);
+    if (!stands)
+        faults_add(r->faults, "expiresAt", FAULT_EXPIRY_EARLY, "must lie after the batch's start");
+    return stands;
+}
+
 /* Start, expiry and window: each is held against those before it, as far as they are sound. */
 static void complete_times(struct reading *r)
 {
     struct batch_options *o = r->o;
-    if (r->start && r->is_zone_good)
+    bool is_sound = r->is_zone_good;
+    if (r->start && r->is_zone_good) {
         o->has_start = schedule_read_start(r->start->valuestring, strlen(r->start->valuestring), o->timezone,
                                            r->is_zone_given, r->now_ms, &o->start_ms, r->faults, r->warnings) == 0;
-    if (r->expiry && r->is_zone_good)
-        o->has_expiry = schedule_read_expiry(r->expiry->valuestring, strlen(r->expiry->valuestring), o->timezone,
-                                             r->is_zone_given, r->now_ms, o->has_start ? o->start_ms : r->now_ms,
-                                             &o->expires_ms, r->faults, r->warnings) == 0;
-    if (r->window)
-        o->has_window =
-            calling_window_read(r->window, WINDOW_PATH, o->timezone, &o->window, r->faults, r->warnings) == 0;
-    if (o->has_window && r->is_zone_good && !r->start == !o->has_start && !r->expiry == !o->has_expiry)
+        is_sound = o->has_start;
+    }
+    if (r->expiry && r->is_zone_good) {
+        o->has_expiry =
+            schedule_read_expiry(r->expiry->valuestring, strlen(r->expiry->valuestring), o->timezone, r->is_zone_given,
+                                 r->now_ms, life_begin_ms(r), &o->expires_ms, r->faults, r->warnings) == 0;
+        is_sound = is_sound && o->has_expiry;
+    } else if (r->start && is_sound) {
+        is_sound = check_expiry_stands(r);
+    }
+    if (r->window) {
+        struct calling_window window;
+        int rc = calling_window_read(r->window, WINDOW_PATH, o->timezone, &window, r->faults, r->warnings);
+        is_sound = is_sound && rc == 0;
+        if (rc == 0)
+            o->window = window;
+        o->has_window = rc == 0;
+    }
+    if (o->has_window && is_sound && (r->window || r->start || r->expiry || r->is_time_dropped))
         check_window_opens(r);
 }
 
 /* What can only be told once every member was read. */
-static void complete(struct reading *r, const cJSON *json)
+static void complete(struct reading *r)
 {
     struct batch_options *o = r->o;
-    if (!r->has_failed_delay)
+    if (r->failed_follows)
         o->retry.failed_delay_ms = o->retry.no_answer_delay_ms;
     complete_times(r);
+}
+
+static void choose_trunk(struct reading *r, const cJSON *json)
+{
+    struct batch_options *o = r->o;
     if (json && cJSON_GetObjectItemCaseSensitive(json, "trunk"))
         return;
     const char *trunk = r->policy->n_trunks > 0 ? r->policy->trunks[0] : "";
@@ -470,7 +582,15 @@ static void complete(struct reading *r, const cJSON *json)
     if (len > 0 && len < sizeof o->trunk)
         memcpy(o->trunk, trunk, len + 1);
     else
-        faults_add(r->faults, "options.trunk", FAULT_NOT_ALLOWED, "cannot be chosen: this tenant may use no trunk");
+        faults_add(r->faults, "trunk", FAULT_NOT_ALLOWED, "cannot be chosen: this tenant may use no trunk");
+}
+
+/* 0 where no fault was added to the `n` that there were. */
+static int verdict(const struct reading *r, uint64_t n)
+{
+    if (r->is_out_of_memory)
+        return ERR_NOMEM;
+    return faults_count(r->faults) > n ? ERR_INVALID : 0;
 }
 
 int options_read(const cJSON *json, const struct options_policy *policy, int64_t now_ms, struct batch_options *ret,
@@ -484,18 +604,47 @@ int options_read(const cJSON *json, const struct options_policy *policy, int64_t
         .faults = faults,
         .warnings = warnings,
         .is_zone_good = true,
+        .failed_follows = true,
     };
     uint64_t faults_before = faults_count(faults);
+    faults_at(faults, OPTIONS_PATH);
+    faults_at(warnings, OPTIONS_PATH);
     set_defaults(&r);
     if (json)
-        read_members(&r, "options", json, MEMBERS, sizeof MEMBERS / sizeof MEMBERS[0]);
-    complete(&r, json);
-    if (r.is_out_of_memory || faults_count(faults) > faults_before) {
+        read_members(&r, "", json, MEMBERS, sizeof MEMBERS / sizeof MEMBERS[0]);
+    complete(&r);
+    choose_trunk(&r, json);
+    faults_at(faults, "%s", "");
+    faults_at(warnings, "%s", "");
+    int rc = verdict(&r, faults_before);
+    if (rc == 0)
+        *ret = o;
+    else
         batch_options_free(&o);
-        return r.is_out_of_memory ? ERR_NOMEM : ERR_INVALID;
-    }
-    *ret = o;
-    return 0;
+    return rc;
+}
+
+int options_change(struct batch_options *o, const cJSON *json, const char *path, const struct options_policy *policy,
+                   int64_t now_ms, struct faults *faults, struct faults *warnings)
+{
+    struct reading r = {
+        .policy = policy,
+        .now_ms = now_ms,
+        .o = o,
+        .faults = faults,
+        .warnings = warnings,
+        .is_zone_good = true,
+        .is_change = true,
+        .failed_follows = o->retry.failed_delay_ms == o->retry.no_answer_delay_ms,
+    };
+    uint64_t faults_before = faults_count(faults);
+    faults_at(faults, "%s", path);
+    faults_at(warnings, "%s", path);
+    read_members(&r, "", json, MEMBERS, sizeof MEMBERS / sizeof MEMBERS[0]);
+    complete(&r);
+    faults_at(faults, "%s", "");
+    faults_at(warnings, "%s", "");
+    return verdict(&r, faults_before);
 }
 
 void batch_options_free(struct batch_options *o)

@@ -19,6 +19,7 @@
 #include "common/domain/faults.h"
 #include "common/domain/retry.h"
 
+#define OPTIONS_PATH "options" /* where they stand in a creation's body */
 #define OPTIONS_DEFAULT_PRIORITY 5
 #define OPTIONS_DEFAULT_CALLS_PER_SECOND 10
 #define OPTIONS_MAX_CALLS_PER_SECOND 30 /* an operator may raise it */
@@ -39,6 +40,7 @@ struct options_policy {
     int32_t max_calls_per_second; /* 0: OPTIONS_MAX_CALLS_PER_SECOND */
     const char *const *trunks; /* those the tenant may use; the first is its default */
     size_t n_trunks;
+    bool keeps_trunk; /* the batch is on its trunk already, the only one of `trunks` */
     const struct cidr_list *private_webhooks; /* --allow-private-webhooks; may be NULL */
 };
 
@@ -70,11 +72,18 @@ struct batch_options {
     size_t n_caller_ids;
 };
 
-/* Reads `json`, the value of the body's "options" (NULL where there is none). Faults go under "options"; anything but
- * 0 leaves `ret` alone. ERR_INVALID where a fault was added; ERR_NOMEM. `now_ms` is what a scheduled start must lie
+/* Reads `json`, the value of the body's "options" (NULL where there is none). Faults go under OPTIONS_PATH; anything
+ * but 0 leaves `ret` alone. ERR_INVALID where a fault was added; ERR_NOMEM. `now_ms` is what a scheduled start must lie
  * after, and what a batch without one starts at: a window that does not open between start and expiry is a fault. */
 int options_read(const cJSON *json, const struct options_policy *policy, int64_t now_ms, struct batch_options *ret,
                  struct faults *faults, struct faults *warnings) MUST_CHECK;
+/* Changes `o`, the options of a batch as they stand, by what `json` names; the rest stays. null takes away what may be
+ * absent: maxConcurrentCalls, scheduledStartTime (it starts now), expiresAt, callingWindow, voicemailDelay, failedDelay
+ * (it is noAnswerDelay again), a webhook. failedDelay follows noAnswerDelay as long as they are the same. Where
+ * o->has_start, start_ms may lie in the past: the batch has started. Faults and warnings go under `path` ("" or
+ * OPTIONS_PATH). Where anything but 0 is returned, `o` is in part changed, and good for batch_options_free() only. */
+int options_change(struct batch_options *o, const cJSON *json, const char *path, const struct options_policy *policy,
+                   int64_t now_ms, struct faults *faults, struct faults *warnings) MUST_CHECK;
 /* Frees what the pointers hold; `o` is all zeros after it. */
 void batch_options_free(struct batch_options *o);
 

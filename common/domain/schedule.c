@@ -77,7 +77,7 @@ static int read_instant(struct instant *at, const char *text, size_t len, struct
     if (at->parts.has_offset) {
         at->ms = at->parts.wall_ms - (int64_t)at->parts.offset_s * MS_PER_S;
     } else if (timezone_resolve_wall(at->zone, at->parts.wall_ms, &at->ms, &at->reading) < 0) {
-        faults_add(faults, "options.timezone", FAULT_TIMEZONE, "must be an IANA time zone such as America/New_York");
+        faults_add(faults, "timezone", FAULT_TIMEZONE, "must be an IANA time zone such as America/New_York");
         return ERR_INVALID;
     }
     return 0;
@@ -102,7 +102,7 @@ static void warn(const struct instant *at, struct faults *warnings)
 int schedule_read_start(const char *text, size_t len, const char *zone, bool zone_given, int64_t now_ms,
                         int64_t *ret_start_ms, struct faults *faults, struct faults *warnings)
 {
-    struct instant at = {.path = "options.scheduledStartTime", .zone = zone, .zone_given = zone_given};
+    struct instant at = {.path = "scheduledStartTime", .zone = zone, .zone_given = zone_given};
     int err = read_instant(&at, text, len, faults);
     if (!err && at.ms <= now_ms) {
         faults_add(faults, at.path, FAULT_START_PAST, SCHEDULE_PAST_MESSAGE);
@@ -120,7 +120,7 @@ int schedule_read_start(const char *text, size_t len, const char *zone, bool zon
 int schedule_read_expiry(const char *text, size_t len, const char *zone, bool zone_given, int64_t now_ms,
                          int64_t start_ms, int64_t *ret_expires_ms, struct faults *faults, struct faults *warnings)
 {
-    struct instant at = {.path = "options.expiresAt", .zone = zone, .zone_given = zone_given};
+    struct instant at = {.path = "expiresAt", .zone = zone, .zone_given = zone_given};
     int err = read_instant(&at, text, len, faults);
     if (!err && at.ms <= start_ms) {
         faults_add(faults, at.path, FAULT_EXPIRY_EARLY, "must lie after the batch's start");

@@ -4,9 +4,9 @@
 -- KEYS[1]  cell prefix
 -- ARGV[1]  batch id
 -- ARGV[2]  tenant
--- ARGV[3]  verb: "pause" | "resume" | "cancel" | "fail" | "limits"
--- ARGV[4]  reason of a pause or failure; calls per second, for "limits" ("" keeps it)
--- ARGV[5]  most concurrent calls, for "limits" ("" keeps it, 0 takes the limit away); error code, for "fail"
+-- ARGV[3]  verb: "pause" | "resume" | "cancel" | "fail"
+-- ARGV[4]  reason of a pause or failure
+-- ARGV[5]  error code, for "fail"
 -- Returns  {state, calls taken off the queue (cancel)}
 -- Errors   ERR_INVALID, ERR_NOT_FOUND (no such batch of this tenant), ERR_STATE <state> (not permitted in it)
 -- Bound    O(log n)
@@ -99,30 +99,7 @@ local function fail_batch()
   return true
 end
 
-local function limits()
-  if ENDED_STATES[batch.state] or batch.state == 'cancelling' then
-    return false
-  end
-  if ARGV[4] and ARGV[4] ~= '' then
-    local cps = check_number(ARGV[4], 'calls per second')
-    batch.cps, batch.interval_us = cps, math.ceil(1005000 / cps)
-    if batch.tat_us then
-      batch.tat_us = math.min(batch.tat_us, NOW_US + batch.interval_us)
-    end
-  end
-  if ARGV[5] and ARGV[5] ~= '' then
-    local most = check_number(ARGV[5], 'concurrency')
-    batch.max_concurrent = most > 0 and most or nil
-  end
-  batch.room = nil
-  if not wake_batch(batch) then
-    touch_lane(batch)
-    wake_workers()
-  end
-  return true
-end
-
-local VERBS = { pause = pause, resume = resume, cancel = cancel, fail = fail_batch, limits = limits }
+local VERBS = { pause = pause, resume = resume, cancel = cancel, fail = fail_batch }
 if not VERBS[verb] then
   return redis.error_reply('ERR_INVALID verb')
 end

@@ -98,7 +98,7 @@ local function promote_lanes(trunk, tenant, f_ms)
     local batch = batch_load(lane:match('^([^/]+)/'))
     if batch then
       batch.tat_us = pace_wake(batch.tat_us, at_ms * 1000, batch.interval_us)
-      redis.call('ZADD', ready, fmt((10 - batch.priority) * 8796093022208 + batch.start_ms), lane)
+      redis.call('ZADD', ready, lane_score(batch), lane)
     end
     redis.call('ZREM', waiting, lane)
     steps = steps + 1

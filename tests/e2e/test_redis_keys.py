@@ -110,6 +110,7 @@ class FullRun:
         ]  # fmt: skip
         waiting = self.submit("acme", phone_numbers(2, 15550130000), scheduledStartTime="2035-01-01T00:00:00Z", trunk="main",
                               callingWindow={"start": "09:00", "end": "17:00"})  # fmt: skip
+        self.stack.api("PATCH", f"/api/v1/batch/{waiting}", {"priority": 2})
         paused = self.submit("tight", phone_numbers(2, 15550140000))
         self.stack.api("POST", f"/api/v1/batch/{paused}/pause", key=self.keys["tight"])
         states: dict[str, str] = {}

@@ -252,7 +252,7 @@ def test_an_unsealed_batch_can_be_cancelled(empty: Engine) -> None:
 # ---- who may, and when ----
 
 
-@pytest.mark.parametrize("verb", ("pause", "resume", "cancel", "limits"))
+@pytest.mark.parametrize("verb", ("pause", "resume", "cancel"))
 def test_another_tenants_batch_is_not_found(empty: Engine, verb: str) -> None:
     empty.tenant("other")
     batch = empty.batch("acme", "main", 1)
@@ -262,7 +262,7 @@ def test_another_tenants_batch_is_not_found(empty: Engine, verb: str) -> None:
         empty.control("batch_c0_nothing", "acme", verb)
 
 
-@pytest.mark.parametrize("verb", ("pause", "resume", "cancel", "limits"))
+@pytest.mark.parametrize("verb", ("pause", "resume", "cancel"))
 def test_an_ended_batch_says_its_state(empty: Engine, verb: str) -> None:
     batch = empty.batch("acme", "main", 1)
     empty.finish(begin_one(empty))

@@ -92,7 +92,7 @@ def test_retries_that_were_due_before_are_in_doubt_and_later_ones_are_not(cell: 
     cell.finish(later, how="retry", outcome="BUSY", next_in_ms=600_000)
     lose_tail(cell)
     cell.client.zadd(cell.key(f"batch:{later.batch}:retry:0"), {str(later.ordinal): cell.now_ms() + 250})
-    cell.scripts.run("batch_control", later.batch, "acme", "limits", "", "")  # the lane looks anew at what it has
+    cell.change(later.batch, "acme", priority=5)  # the lane looks anew at what it has
     first, second = claim_some(cell, 2)
     assert (first.ordinal, first.dial, first.doubt) == (due.ordinal, 2, 2)
     assert (second.ordinal, second.doubt) == (later.ordinal, 0)

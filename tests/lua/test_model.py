@@ -25,6 +25,7 @@ STEPS = 60
 # What the sequences must have come to, or they prove little.
 REACHED = {
     "batch_append": {"ERR_STATE", "ERR_NOT_FOUND"},
+    "batch_change": {"done", "raced", "ERR_STATE", "ERR_NOT_FOUND"},
     "batch_control": {"ERR_STATE", "ERR_NOT_FOUND"},
     "batch_ingest": {"ERR_STATE", "ERR_EXISTS"},
     "batch_seal": {"ERR_STATE"},

@@ -88,7 +88,7 @@ def test_room_wakes_who_was_parked(engine: Engine, scope: str, way: str) -> None
 def test_a_raised_limit_wakes_who_was_parked(engine: Engine, scope: str) -> None:
     slot = full(engine, scope)
     if scope == "batch":
-        engine.control(slot.batch, "acme", "limits", "", 2)
+        engine.change(slot.batch, "acme", max_concurrent=2)
     elif scope == "tenant":
         engine.tenant("acme", how="set", max_concurrent=2)
     else:
@@ -100,7 +100,7 @@ def test_a_raised_limit_wakes_who_was_parked(engine: Engine, scope: str) -> None
 def test_a_limit_taken_away_wakes_who_was_parked(engine: Engine, scope: str) -> None:
     slot = full(engine, scope)
     if scope == "batch":
-        engine.control(slot.batch, "acme", "limits", "", 0)
+        engine.change(slot.batch, "acme", max_concurrent=None)
     elif scope == "tenant":
         engine.tenant("acme", how="set", max_concurrent="")
     else:

@@ -70,7 +70,7 @@ def test_a_lowered_limit_holds_from_its_change_on(engine: Engine) -> None:
     batch = engine.batch("acme", "main", 300, cps=30)
     fleet = Fleet(engine, workers=WORKERS)
     fleet.run(1.5)
-    engine.control(batch, "acme", "limits", 5)
+    engine.change(batch, "acme", cps=5)
     changed_us = engine.now_ms() * 1000
     fleet.run(3.0)
     after = [begin.begin_us for begin in fleet.begins if begin.begin_us >= changed_us + 1_000_000]

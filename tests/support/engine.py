@@ -200,6 +200,18 @@ class Engine:
         state, taken = self.scripts.run("batch_control", batch, tenant, verb, *args)
         return state.decode(), int(taken)
 
+    def change(
+        self, batch: str, tenant: str, revision: int = 1, /, *, is_of_schedule: bool = False, gets: tuple[str, ...] = (),
+        loses: tuple[str, ...] = (), **fields: Any,
+    ) -> tuple[str, str, int]:
+        """Changes settings; None takes one away. cps brings its interval. Answers what came of it, state and revision."""
+        if "cps" in fields:
+            fields["interval_us"] = -(-1_005_000 // fields["cps"])
+        flat = [word for name, value in fields.items() for word in (("drop", name, "") if value is None else ("set", name, value))]
+        tags = [" ".join(tag.encode().hex() for tag in tags) for tags in (gets, loses)]
+        reply = self.scripts.run("batch_change", batch, tenant, revision, int(is_of_schedule), *tags, *flat)
+        return reply[0].decode(), reply[1].decode(), int(reply[2])
+
     def counters(self, batch: str) -> dict[str, int]:
         values = self.hash(f"batch:{batch}")
         names = ("total", "due", "claimed", "live", "ended", "succeeded", "failed", "attempts", "dials")

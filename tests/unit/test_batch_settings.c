@@ -122,6 +122,53 @@ static void test_every_option_has_its_field(void **state)
     free(text);
 }
 
+/* What leads from the one to the other, as "set name=value\n" and "drop name\n" lines. */
+static char *diff_text(const char *before_json, const char *after_json)
+{
+    struct batch_options before = read_options(before_json), after = read_options(after_json);
+    struct batch_settings from, to;
+    struct redis_arg args[BATCH_SETTINGS_DIFF_ARGS];
+    struct buf text;
+    buf_init(&text, 1 << 20);
+    assert_int_equal(batch_settings_make(&before, "a", "u", 1, NOW, &from), 0);
+    assert_int_equal(batch_settings_make(&after, "a", "u", 1, NOW, &to), 0);
+    size_t n = batch_settings_diff(&from, &to, args);
+    for (size_t i = 0; i < n; i += 3) {
+        bool is_set = args[i].len == 3;
+        assert_int_equal(buf_printf(&text, "%s %.*s%s%.*s\n", is_set ? "set" : "drop", (int)args[i + 1].len,
+                                    args[i + 1].data, is_set ? "=" : "", (int)args[i + 2].len, args[i + 2].data),
+                         0);
+    }
+    batch_settings_free(&from);
+    batch_settings_free(&to);
+    batch_options_free(&before);
+    batch_options_free(&after);
+    char *taken = buf_take(&text, NULL);
+    return taken ? taken : strdup("");
+}
+
+static void test_a_difference_names_what_differs_and_nothing_else(void **state)
+{
+    (void)state;
+    static const char *const window = "{\"callingWindow\":{\"start\":\"08:00\",\"end\":\"10:00\",\"days\":[\"mon\"]},"
+                                      "\"expiresAt\":\"2025-11-17T09:30:00Z\"}";
+    static const struct {
+        const char *before, *after, *diff;
+    } cases[] = {
+        {"{}", "{}", ""},
+        {"{}", "{\"maxCallsPerSecond\":30}", "set cps=30\nset interval_us=33500\n"},
+        {"{\"maxConcurrentCalls\":4,\"tags\":[\"a\"]}", "{}", "drop max_concurrent\ndrop tags\n"},
+        {"{}", "{\"expiresAt\":\"2025-11-17T09:30:00Z\"}", "set expires_ms=1763371800000\ndrop life_ms\n"},
+        {NULL, NULL, ""},
+        {NULL, "{\"expiresAt\":\"2025-11-17T09:30:00Z\"}", "drop window\ndrop hours\ndrop hours_until_ms\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *text = diff_text(cases[i].before ? cases[i].before : window, cases[i].after ? cases[i].after : window);
+        assert_string_equal(text, cases[i].diff);
+        free(text);
+    }
+}
+
 static void test_seen_shards_are_a_power_of_two_about_a_shard_for_256_contacts(void **state)
 {
     static const struct {
@@ -139,6 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults_leave_out_what_has_no_value),
         cmocka_unit_test(test_every_option_has_its_field),
+        cmocka_unit_test(test_a_difference_names_what_differs_and_nothing_else),
         cmocka_unit_test(test_seen_shards_are_a_power_of_two_about_a_shard_for_256_contacts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -456,6 +456,122 @@ static void test_what_is_written_reads_the_same(void **state)
     assert_int_equal(options.retry.voicemail_delay_ms, 2000);
 }
 
+/* ---- options that stand, changed ---- */
+
+#define STANDING                                                                                                       \
+    "{\"priority\":7,\"maxConcurrentCalls\":3,\"scheduledStartTime\":\"2025-12-01T09:00:00Z\",\"expiresAt\":"          \
+    "\"2025-12-20T09:00:00Z\",\"callingWindow\":{\"start\":\"09:00\",\"end\":\"17:00\"},\"retryStrategy\":"            \
+    "{\"voicemailDelay\":2000},\"webhooks\":{\"onCallComplete\":\"https://x.example/a\",\"onEvent\":"                  \
+    "\"https://x.example/b\"},\"tags\":[\"one\",\"two\"],\"callerIds\":[\"+15550001111\"]}"
+
+static int change(const char *path, const char *json)
+{
+    static const char *const trunks[] = {"main"};
+    const struct options_policy policy = {.trunks = trunks, .n_trunks = 1, .keeps_trunk = true};
+    cJSON *tree = NULL;
+    assert_int_equal(read_options(STANDING), 0);
+    assert_int_equal(json_parse(json, strlen(json), &tree, NULL), 0);
+    int rc = options_change(&options, tree, path, &policy, NOW, &faults, &warnings);
+    cJSON_Delete(tree);
+    return rc;
+}
+
+static void test_a_change_leaves_what_it_does_not_name(void **state)
+{
+    (void)state;
+    assert_int_equal(change("", "{\"priority\":2,\"tags\":[\"three\"],\"webhooks\":{\"onEvent\":"
+                                "\"https://x.example/c\"}}"),
+                     0);
+    assert_int_equal(options.priority, 2);
+    assert_int_equal(options.max_concurrent_calls, 3);
+    assert_int_equal(options.n_tags, 1);
+    assert_string_equal(options.tags[0], "three");
+    assert_string_equal(options.on_call_complete, "https://x.example/a");
+    assert_string_equal(options.on_event, "https://x.example/c");
+    assert_int_equal(options.retry.voicemail_delay_ms, 2000);
+    assert_true(options.has_start && options.has_expiry && options.has_window);
+    assert_int_equal(options.n_caller_ids, 1);
+}
+
+static void test_null_takes_away_what_may_be_absent_and_nothing_else(void **state)
+{
+    (void)state;
+    assert_int_equal(change("", "{\"maxConcurrentCalls\":null,\"scheduledStartTime\":null,\"expiresAt\":null,"
+                                "\"callingWindow\":null,\"retryStrategy\":{\"voicemailDelay\":null},"
+                                "\"webhooks\":{\"onEvent\":null},\"callerIds\":[]}"),
+                     0);
+    assert_int_equal(options.max_concurrent_calls, 0);
+    assert_false(options.has_start || options.has_expiry || options.has_window);
+    assert_int_equal(options.retry.voicemail_delay_ms, 0);
+    assert_null(options.on_event);
+    assert_int_equal(options.n_caller_ids, 0);
+    static const char *const fixed[] = {"priority", "maxCallsPerSecond", "timezone",  "onUnknown", "ringTimeout",
+                                        "tags",     "retryStrategy",     "callerIds", "webhooks"};
+    for (size_t i = 0; i < COUNT(fixed); i++) {
+        char json[64];
+        (void)snprintf(json, sizeof json, "{\"%s\":null}", fixed[i]);
+        assert_int_equal(change("", json), ERR_INVALID);
+        assert_string_equal(faults.items[0].path, fixed[i]);
+    }
+}
+
+static void test_the_delay_after_a_failure_follows_until_it_has_its_own(void **state)
+{
+    (void)state;
+    assert_int_equal(change("", "{\"retryStrategy\":{\"noAnswerDelay\":5000}}"), 0);
+    assert_int_equal(options.retry.failed_delay_ms, 5000);
+    assert_int_equal(change("", "{\"retryStrategy\":{\"noAnswerDelay\":5000,\"failedDelay\":7000}}"), 0);
+    assert_int_equal(options.retry.failed_delay_ms, 7000);
+    options.retry.no_answer_delay_ms = 5000;
+    assert_int_equal(change("", "{\"retryStrategy\":{\"failedDelay\":null}}"), 0);
+    assert_int_equal(options.retry.failed_delay_ms, 3600000);
+}
+
+static void test_the_faults_of_a_change_are_all_told_where_they_stand(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *path, *code;
+    } cases[] = {
+        {"{\"priority\":11}", "priority", FAULT_RANGE},
+        {"{\"novel\":1}", "novel", FAULT_UNKNOWN_FIELD},
+        {"{\"retryStrategy\":{\"novel\":1}}", "retryStrategy.novel", FAULT_UNKNOWN_FIELD},
+        {"{\"trunk\":\"spare\"}", "trunk", FAULT_NOT_ALLOWED},
+        {"{\"scheduledStartTime\":\"2025-12-21T09:00:00Z\"}", "expiresAt", FAULT_EXPIRY_EARLY},
+        {"{\"scheduledStartTime\":\"2024-01-01T09:00:00Z\"}", "scheduledStartTime", FAULT_START_PAST},
+        {"{\"expiresAt\":\"2025-11-30T09:00:00Z\"}", "expiresAt", FAULT_EXPIRY_EARLY},
+        {"{\"expiresAt\":\"2025-12-01T09:00:00.001Z\",\"callingWindow\":{\"start\":\"10:00\",\"end\":\"11:00\"}}",
+         "callingWindow", FAULT_NEVER_OPEN},
+        {"{\"scheduledStartTime\":\"2025-12-20T08:00:00Z\",\"callingWindow\":{\"start\":\"10:00\",\"end\":\"11:00\"}}",
+         "callingWindow", FAULT_NEVER_OPEN},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(change("", cases[i].json), ERR_INVALID);
+        assert_int_equal(faults_count(&faults), 1);
+        assert_string_equal(faults.items[0].path, cases[i].path);
+        assert_string_equal(faults.items[0].code, cases[i].code);
+    }
+    assert_int_equal(change(OPTIONS_PATH, "{\"priority\":0,\"tags\":[7],\"expiresAt\":\"soon\"}"), ERR_INVALID);
+    assert_int_equal(faults_count(&faults), 3);
+    assert_string_equal(faults.items[0].path, "options.priority");
+    assert_string_equal(faults.items[1].path, "options.tags[0]");
+    assert_string_equal(faults.items[2].path, "options.expiresAt");
+}
+
+static void test_a_batch_that_has_started_lives_from_now(void **state)
+{
+    (void)state;
+    static const char *const trunks[] = {"main"};
+    const struct options_policy policy = {.trunks = trunks, .n_trunks = 1, .keeps_trunk = true};
+    cJSON *tree = cJSON_Parse("{\"expiresAt\":\"2024-12-31T23:00:00Z\"}");
+    assert_int_equal(read_options("{}"), 0);
+    options.has_start = true;
+    options.start_ms = NOW - 86400000;
+    assert_int_equal(options_change(&options, tree, "", &policy, NOW, &faults, &warnings), ERR_INVALID);
+    assert_string_equal(faults.items[0].code, FAULT_EXPIRY_EARLY);
+    cJSON_Delete(tree);
+}
+
 static void test_wherever_memory_runs_out_options_are_not_half_written(void **state)
 {
     int rc = ERR_NOMEM;
@@ -499,6 +615,11 @@ int main(void)
         CASE(test_private_webhooks_pass_where_the_operator_permits_them),
         CASE(test_a_tenant_without_a_trunk_can_run_nothing),
         CASE(test_what_is_written_reads_the_same),
+        CASE(test_a_change_leaves_what_it_does_not_name),
+        CASE(test_null_takes_away_what_may_be_absent_and_nothing_else),
+        CASE(test_the_delay_after_a_failure_follows_until_it_has_its_own),
+        CASE(test_the_faults_of_a_change_are_all_told_where_they_stand),
+        CASE(test_a_batch_that_has_started_lives_from_now),
         CASE(test_wherever_memory_runs_out_options_are_not_half_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

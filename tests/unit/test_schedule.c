@@ -77,7 +77,7 @@ static void test_a_warning_names_both_readings(void **state)
     (void)state;
     assert_int_equal(read_start("2025-11-16T09:00:00.000Z", "America/New_York", true, &ms), 0);
     assert_int_equal(warnings.n, 1);
-    assert_string_equal(warnings.items[0].path, "options.scheduledStartTime");
+    assert_string_equal(warnings.items[0].path, "scheduledStartTime");
     assert_string_equal(warnings.items[0].code, WARNING_TWO_READINGS);
     assert_string_equal(warnings.items[0].message,
                         "is taken with its own offset +00:00, as 2025-11-16T09:00:00.000Z; read as a clock in "
@@ -129,7 +129,7 @@ static void test_what_is_no_time_is_a_fault(void **state)
         assert_int_equal(read_start(cases[i], "UTC", true, &ms), ERR_INVALID);
         assert_int_equal(faults_count(&faults), i + 1);
         assert_string_equal(faults.items[i].code, FAULT_TIME);
-        assert_string_equal(faults.items[i].path, "options.scheduledStartTime");
+        assert_string_equal(faults.items[i].path, "scheduledStartTime");
     }
 }
 
@@ -150,7 +150,7 @@ static void test_an_expiry_is_read_like_a_start_and_lies_after_it(void **state)
     assert_int_equal(faults_count(&warnings), 0);
     assert_int_equal(read_expiry("2025-11-02T01:30:00", "America/New_York", start, &ms), 0);
     assert_int_equal(ms, INT64_C(1762061400000));
-    assert_string_equal(warnings.items[0].path, "options.expiresAt");
+    assert_string_equal(warnings.items[0].path, "expiresAt");
     assert_string_equal(warnings.items[0].code, WARNING_TWO_READINGS);
     assert_int_equal(faults_count(&faults), 0);
 
@@ -165,7 +165,7 @@ static void test_an_expiry_is_read_like_a_start_and_lies_after_it(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         assert_int_equal(read_expiry(cases[i].text, "UTC", start, &ms), ERR_INVALID);
         assert_string_equal(faults.items[i].code, cases[i].code);
-        assert_string_equal(faults.items[i].path, "options.expiresAt");
+        assert_string_equal(faults.items[i].path, "expiresAt");
     }
     assert_int_equal(ms, 42);
 }

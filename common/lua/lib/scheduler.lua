@@ -138,6 +138,11 @@ local function lane_opening_ms(batch, from_ms)
   return window_opening(batch, at, from_ms)
 end
 
+-- Among ready lanes the least is served first: the highest priority, then the earliest start.
+local function lane_score(batch)
+  return fmt((10 - batch.priority) * 8796093022208 + batch.start_ms)
+end
+
 local function lane_park(batch, lane)
   redis.call('ZADD', key_parked_lanes(batch.id), NOW_MS, lane)
   redis.call('ZADD', KEY_PARKED, NOW_MS, 'b/' .. batch.id)
@@ -155,9 +160,12 @@ local function touch_lane(batch)
     redis.call('ZREM', key_parked_lanes(batch.id), lane)
     redis.call('ZREM', KEY_PARKED, 'b/' .. batch.id)
     if at then
-      if at > NOW_MS or not redis.call('ZSCORE', ready, lane) then
+      local score = redis.call('ZSCORE', ready, lane)
+      if at > NOW_MS or not score then
         redis.call('ZADD', waiting, fmt(at), lane)
         redis.call('ZREM', ready, lane)
+      elseif fmt(tonumber(score)) ~= lane_score(batch) then
+        redis.call('ZADD', ready, lane_score(batch), lane)
       end
       touch_flow(batch.trunk, batch.tenant, at)
       return

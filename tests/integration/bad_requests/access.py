@@ -102,7 +102,7 @@ def of_methods() -> list[Row]:
     allowed = {
         CREATE: "POST",
         LIST: "GET, HEAD",
-        "/api/v1/batch/<batch>": "GET, HEAD, DELETE",
+        "/api/v1/batch/<batch>": "GET, HEAD, DELETE, PATCH",
         "/api/v1/batch/<batch>/status": "GET, HEAD",
         "/api/v1/batch/<batch>/why": "GET, HEAD",
         "/api/v1/batch/<batch>/calls": "GET, HEAD",

@@ -117,7 +117,7 @@ def of_names() -> list[Row]:
     near = ("maxCallPerSecond", "maxcallspersecond", "MaxCallsPerSecond", "max_calls_per_second", "maxCallsPerSecond ", "cps",
             "Priority", "scheduledStarttime", "startTime", "timeZone", "retry", "webhook", "tag", "callerId", "ringtimeout", "",
             "__proto__", "constructor", "priority\u200b", "\u0440riority")
-    rows = [faulty(f"the option {name!r}", options(**{name: 1}), f"options.{name}") for name in near]
+    rows = [faulty(f"the option {name!r}", options(**{name: 1}), f"options.{name}".rstrip(".")) for name in near]
     rows += [
         faulty(f"the option {path} that is none", with_option(path, 2), f"options.{path}")
         for path in ("retryStrategy.attempts", "retryStrategy.maxattempts", "retryStrategy.busy_delay", "webhooks.onCall",

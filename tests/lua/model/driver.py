@@ -124,14 +124,11 @@ class Driver:
         )
         if period_ms:
             batch.publish(self.picture.now_ms)
-            settings |= {"window": "window", "hours": self._hours(batch), "hours_until_ms": batch.hours_until_ms}
+            settings |= batch.settings_of_window()
         flat = [item for pair in settings.items() for item in pair]
         reply = self._run("batch_create", name, tenant, trunk, DRAFT_LIFE_MS, *flat)
         self._expect(b"exists" if name in self.picture.batches else b"created", reply, "batch_create")
         self.picture.batches.setdefault(name, batch)
-
-    def _hours(self, batch: Batch) -> str:
-        return " ".join(f"{open_ms}-{close_ms}" for open_ms, close_ms in batch.hours)
 
     def _ingest(self, batch: str, chunk: int, digest: str, numbers: tuple[int, ...]) -> None:
         args = [item for number in numbers for item in (number, "", contact_record(number), "")]
@@ -153,6 +150,22 @@ class Driver:
     def _control(self, batch: str, tenant: str, verb: str, *args: Any) -> None:
         predict = lambda: self.rules.control(batch, tenant, verb, *args)  # noqa: E731
         self._say("batch_control", predict, batch, tenant, verb, *args)
+
+    def _change(self, batch_name: str, tenant: str, revision: int, given: dict[str, Any]) -> None:
+        fields = {name: value for name, value in given.items() if name != "period_ms"}
+        if "cps" in fields:
+            fields["interval_us"] = -(-1_005_000 // fields["cps"])
+        if "period_ms" in given:
+            as_changed = Batch("b", batch_name, 1, period_ms=given["period_ms"])
+            as_changed.publish(self.picture.now_ms)
+            fields |= as_changed.settings_of_window()
+        flat = [word for name, value in fields.items() for word in (("drop", name, "") if value is None else ("set", name, value))]
+        predict = lambda: self.rules.change(batch_name, tenant, revision, given)  # noqa: E731
+        answers = self._or_refused("batch_change", predict, batch_name, tenant, revision, 0, "", "", *flat)
+        if answers:
+            expected, (what, state, number) = answers
+            self.answers[f"batch_change {what.decode()}"] += 1
+            self._expect(expected, (what.decode(), state.decode(), int(number)), f"batch_change {given}")
 
     def _say(self, name: str, predict: Any, *args: Any) -> None:
         answers = self._or_refused(name, predict, *args)
@@ -277,7 +290,7 @@ class Driver:
             batch = self.picture.batches[name]
             assert batch.hours[0][0] <= self.picture.now_ms and not batch.is_cut, f"{name} wants hours too early"
             batch.publish(self.picture.now_ms)
-            reply = self._run("batch_hours", name, "window", self._hours(batch), batch.hours_until_ms)
+            reply = self._run("batch_hours", name, "window", batch.settings_of_window()["hours"], batch.hours_until_ms)
             self._expect(b"published", reply, "batch_hours")
 
     def _see_tick(self, call: Call, phase: str, did: dict[str, int]) -> None:

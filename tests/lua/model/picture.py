@@ -5,6 +5,7 @@ holds what, and what each limit admits. What the scripts answer and leave in Red
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 SECOND_US = 1_000_000
 SCHEDULABLE = ("scheduled", "pending", "processing")
@@ -47,6 +48,7 @@ class Batch(Resource):
     trunk: Resource = None  # type: ignore[assignment]
     state: str = "ingesting"
     is_sealed: bool = False
+    revision: int = 1  # of its settings
     is_begun: bool = False
     start_ms: int | None = None
     life_ms: int = 0  # at which it goes unless it is sealed
@@ -75,11 +77,18 @@ class Batch(Resource):
         return self.is_sealed and self.state in APPENDABLE and not self.is_expired
 
     def publish(self, from_ms: int) -> None:
-        """The hours of the next few periods."""
-        first = from_ms - from_ms % self.period_ms
-        opens = [first + i * self.period_ms for i in range(PUBLISHED)]
+        """The hours of the next few periods; none where it has no window."""
+        first = from_ms - from_ms % self.period_ms if self.period_ms else 0
+        opens = [first + i * self.period_ms for i in range(PUBLISHED if self.period_ms else 0)]
         self.hours = [(open_ms, open_ms + WINDOW_OPEN_MS) for open_ms in opens]
         self.hours_until_ms = first + PUBLISHED * self.period_ms
+
+    def settings_of_window(self) -> dict[str, Any]:
+        """As its hash holds them; None: not at all."""
+        if not self.period_ms:
+            return {"window": None, "hours": None, "hours_until_ms": None}
+        hours = " ".join(f"{open_ms}-{close_ms}" for open_ms, close_ms in self.hours)
+        return {"window": "window", "hours": hours, "hours_until_ms": self.hours_until_ms}
 
     def opening_ms(self, at_ms: int) -> int | None:
         """From `at_ms` on, when a call may begin; None where that is not known, or never."""

@@ -306,11 +306,24 @@ class Rules:
             if not call.is_passed and not call.is_cut:
                 call.phase, call.outcome, call.is_cut = "final", outcome, True
 
-    def _limits(self, batch: Batch, cps: Any, most: Any) -> int:
+    def change(self, batch_name: str, tenant: str, revision: int, given: dict[str, Any]) -> tuple[str, str, int]:
+        """What came of it, the state and the revision. What is claimed keeps its slot."""
+        batch = self.picture.batches.get(batch_name)
+        if batch is None or batch.tenant.name != tenant:
+            raise Refused("ERR_NOT_FOUND")
         self._allow(batch, "ingesting", *APPENDABLE)
-        batch.cps = batch.cps if cps == "" else int(cps)
-        batch.most = batch.most if most == "" else int(most) or None
-        return 0
+        if batch.is_expired:
+            raise Refused(f"ERR_STATE {batch.state}")
+        if revision != batch.revision:
+            return "raced", batch.state, batch.revision
+        batch.cps = given.get("cps", batch.cps)
+        batch.most = given.get("max_concurrent", batch.most)
+        batch.expires_ms = given.get("expires_ms", batch.expires_ms)
+        if "period_ms" in given:
+            batch.period_ms = given["period_ms"]
+            batch.publish(self.picture.now_ms)
+        batch.revision += bool(given)
+        return "done", batch.state, batch.revision
 
     # ---- filling a batch ----
 

@@ -53,7 +53,14 @@ STEPS: dict[str, tuple[int, dict[str, st.SearchStrategy[Any]]]] = {
     "append_and_ingest": (2, {"index": INDEX, "numbers": st.lists(st.sampled_from(NUMBERS), min_size=1, max_size=3)}),
     "control": (3, {"index": INDEX, "is_own": st.sampled_from((True, True, True, False)),
                     "verb": st.sampled_from(("pause", "pause", "resume", "resume", "resume", "cancel", "cancel", "fail"))}),
-    "limit": (2, {"index": INDEX, "cps": st.just("") | CPS, "most": st.sampled_from(("", 0, 1, 2))}),
+    "change": (4, {
+        "index": INDEX, "is_own": st.sampled_from((True, True, True, False)), "miss": st.sampled_from((0, 0, 0, 0, 1)),
+        "given": st.fixed_dictionaries({}, optional={
+            "cps": CPS, "max_concurrent": st.sampled_from((None, 1, 2)), "priority": st.sampled_from((1, 5, 9)),
+            "period_ms": st.sampled_from((0, 5_000, 4_000)),
+        }),
+        "expires_in_ms": st.sampled_from(("", "", "", "", None, 2_500, 20_000)),
+    }),
     "change_resource": (3, {"kind": st.sampled_from("kt"), "index": INDEX, "cps": st.none() | CPS, "most": MOST,
                             "is_active": st.sampled_from((True, True, True, False))}),
     "suppress": (2, {"owner": st.sampled_from(("", *TENANTS)), "verb": st.sampled_from(("add", "remove", "remove")),
@@ -193,9 +200,12 @@ class _Actor:
             words = {"pause": ("user",), "fail": ("reason", "CODE")}.get(verb, ())
             self.driver.send("control", batch.name, self._tenant(batch, is_own), verb, *words)
 
-    def limit(self, index: int, cps: Any, most: Any) -> None:
+    def change(self, index: int, is_own: bool, miss: int, given: dict[str, Any], expires_in_ms: Any) -> None:
         if batch := self._batch(index):
-            self.driver.send("control", batch.name, batch.tenant.name, "limits", cps, most)
+            given = dict(given)
+            if expires_in_ms != "":
+                given["expires_ms"] = None if expires_in_ms is None else self.now_ms + expires_in_ms
+            self.driver.send("change", batch.name, self._tenant(batch, is_own), batch.revision + miss, given)
 
     def suppress(self, owner: str, verb: str, numbers: list[int]) -> None:
         self.driver.send("suppress", owner, verb, tuple(numbers))

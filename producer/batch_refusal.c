@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "producer/batch_refusal.h"
+
+#include <string.h>
+
+#include "common/json/json.h"
+#include "common/redis/reply.h"
+
+static cJSON *state_names(uint32_t states)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (int state = 0; list && state < BATCH_STATE_COUNT; state++) {
+        if (!(states & BATCH_STATE_BIT(state)))
+            continue;
+        cJSON *name = cJSON_CreateString(batch_state_name((enum batch_state)state));
+        if (!cJSON_AddItemToArray(list, name)) {
+            cJSON_Delete(name);
+            cJSON_Delete(list);
+            list = NULL;
+        }
+    }
+    return list;
+}
+
+void batch_refuse_state(struct exchange *x, const char *state, uint32_t allowed, const char *message)
+{
+    cJSON *details = cJSON_CreateObject();
+    (void)json_add_str(details, "status", state);
+    cJSON *states = state_names(allowed);
+    if (!cJSON_AddItemToObject(details, "allowedStates", states))
+        cJSON_Delete(states);
+    exchange_error(x, 409, "BATCH_STATE", message, details);
+}
+
+const char *batch_refused_state(const struct redisReply *reply)
+{
+    const char *text = reply_error(reply);
+    const char *state = text ? strchr(text, ' ') : NULL;
+    return state ? state + 1 : NULL;
+}

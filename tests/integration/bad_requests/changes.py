@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Changes of a batch that cannot be, all of them sent to a batch that could be changed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.integration.bad_requests.row import Row, request
+
+PATH = "/api/v1/batch/<batch>"
+
+
+def send(body: Any, *headers: str, path: str = PATH, content_type: str = "application/json", **how: Any) -> bytes:
+    text = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return request("PATCH", path, f"Content-Length: {len(text)}", f"Content-Type: {content_type}", *headers, body=text, **how)
+
+
+def bad(name: str, body: Any, *paths: str) -> Row:
+    return Row(f"a change with {name}", send(body), 400, "INVALID_REQUEST", paths)
+
+
+def of_bodies() -> list[Row]:
+    good = {"priority": 5}
+    return [
+        bad("no body", b"", "body"),
+        bad("a list", [good], "body"),
+        bad("half a body", b'{"priority":', "priority"),
+        bad("one name twice", b'{"priority":5,"priority":6}', "priority"),
+        bad("an unknown field", {"novel": 1, "prioritY": 2}, "novel", "prioritY"),
+        bad("what is counted", {"status": "paused", "total": 9, "revision": 3}, "status", "total", "revision"),
+        bad("another agent", {"agentId": "a"}, "agentId"),
+        bad("contacts", {"contacts": [{"phoneNumber": "+15550100001"}]}, "contacts"),
+        bad("options and one beside them", {"options": good, "priority": 5}, "priority"),
+        bad("options as a text", {"options": "priority=5"}, "options"),
+        bad("options as null", {"options": None}, "options"),
+        bad("an unknown field among options", {"options": {"novel": 1}}, "options.novel"),
+        bad("nulls where something must be", {"priority": None, "maxCallsPerSecond": None, "tags": None, "retryStrategy": {"maxAttempts": None}},
+            "priority", "maxCallsPerSecond", "tags", "retryStrategy.maxAttempts"),
+        bad("numbers out of range", {"priority": 0, "maxCallsPerSecond": 31, "maxConcurrentCalls": 10001, "ringTimeout": 4, "summaryWait": 601},
+            "priority", "maxCallsPerSecond", "maxConcurrentCalls", "ringTimeout", "summaryWait"),
+        bad("another trunk", {"trunk": "second"}, "trunk"),
+        bad("a window of contacts", {"callingWindow": {"start": "09:00", "end": "17:00", "timezone": "contact"}}, "callingWindow.timezone"),
+        bad("a private URL", {"webhooks": {"onEvent": "http://127.0.0.1/x"}}, "webhooks.onEvent"),
+        bad("an expiry in the past", {"expiresAt": "2024-01-01T00:00:00Z"}, "expiresAt"),
+        bad("a start in the past", {"scheduledStartTime": "2024-01-01T00:00:00Z"}, "scheduledStartTime"),
+        bad("a user that is none", {"userId": 7, "priority": 5}, "userId"),
+        Row("a change by the query", send(good, path=f"{PATH}?priority=5"), 400, "INVALID_REQUEST", ("priority",)),
+        Row("a change of text", send(b"priority=5", content_type="text/plain"), 415, "UNSUPPORTED_MEDIA_TYPE"),
+        Row("a change that is too long", send(b'{"tags":["' + b"x" * 70_000 + b'"]}'), 413, "BODY_TOO_LARGE"),
+    ]
+
+
+def of_access() -> list[Row]:
+    good = {"priority": 5}
+    return [
+        Row("a change without a key", send(good, key=""), 401, "UNAUTHORIZED"),
+        Row("a change with a viewer's key", send(good, key="<viewer>"), 403, "FORBIDDEN"),
+        Row("a change with an operator's key", send(good, key="<operator>"), 403, "FORBIDDEN"),
+        Row("a change for another user", send({**good, "userId": "globex"}), 403, "FORBIDDEN"),
+        Row("a change of somebody else's", send(good, path="/api/v1/batch/<theirs>"), 404, "BATCH_NOT_FOUND"),
+        Row("a change of nothing", send(good, path="/api/v1/batch/batch_c0_00000000000000000000"), 404, "BATCH_NOT_FOUND"),
+        Row("a change of a status", send(good, path=f"{PATH}/status"), 405, "METHOD_NOT_ALLOWED", allow="GET, HEAD"),
+        *(Row(f"a change if it is {tag}", send(good, f"If-Match: {tag}"), 412, "PRECONDITION_FAILED")
+          for tag in ('"2"', 'W/"1"', "1", '"1', '"1" x', "")),
+    ]
+
+
+ROWS = [*of_bodies(), *of_access()]
