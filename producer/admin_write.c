@@ -93,6 +93,9 @@ static void on_written(struct exchange *x, const struct redisReply *reply, int e
         admin_answer_exists(x, w->view->kind->exists_code);
     else if (err == ERR_NOT_FOUND)
         admin_answer_missing(x, w->view->kind->missing_code);
+    else if (err == ERR_STATE)
+        exchange_error(x, 409, "NO_CREDIT_LIMIT", "The tenant has no limit of credits to add to: credits sets one.",
+                       NULL);
     else if (err)
         admin_write_fail(x, w, err);
     else if (w->on_written)

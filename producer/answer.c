@@ -25,6 +25,7 @@ static const char *status_error(int status)
     } words[] = {
         {400, "Bad Request"},
         {401, "Unauthorized"},
+        {402, "Insufficient call minutes"},
         {403, "Forbidden"},
         {404, "Not Found"},
         {405, "Method Not Allowed"},

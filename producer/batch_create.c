@@ -14,6 +14,7 @@
 #include "producer/answer.h"
 #include "producer/batch_settings.h"
 #include "producer/body.h"
+#include "producer/credit.h"
 #include "producer/exchange.h"
 #include "producer/idempotency.h"
 #include "producer/ingest_body.h"
@@ -277,20 +278,21 @@ static void on_tenant(struct exchange *x, const struct redisReply *reply, int er
 {
     struct creation *c = arg;
     if (!err)
-        err = judge_options(c, reply);
+        err = judge_options(c, reply_at(reply, 0));
     if (err && err != ERR_INVALID)
         exchange_fail(x, err);
     else if (faults_count(ingest_body_faults(c->body)) > 0)
         exchange_faults(x, ingest_body_faults(c->body));
-    else
+    else if (credit_covers(x, reply_at(reply, 1), ingest_body_contacts(c->body)))
         start_writing(x, c);
 }
 
 static void ask_tenant(struct exchange *x, struct creation *c)
 {
     struct key key = key_tenant(exchange_identity(x)->cell, exchange_identity(x)->tenant);
-    struct redis_arg args[] = {redis_arg_str("HGET"), key_arg(&key), redis_arg_str("trunks")};
-    int err = exchange_command(x, args, 3, on_tenant, c);
+    struct redis_arg args[] = {redis_arg_str("HMGET"), key_arg(&key), redis_arg_str("trunks"),
+                               redis_arg_str(CREDIT_FIELD)};
+    int err = exchange_command(x, args, 4, on_tenant, c);
     if (err)
         exchange_fail(x, err);
 }

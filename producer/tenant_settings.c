@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "producer/tenant_settings.h"
 
+#include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "common/base/ident.h"
 #include "common/base/limits.h"
 #include "common/base/utf8.h"
 #include "common/domain/batch_request.h"
+
+#define CREDITS "available_s" /* the field that holds them */
 
 const struct resource_field tenant_fields[TENANT_FIELDS] = {
     {"state", "state", RESOURCE_TEXT, "STATE"},
@@ -17,17 +21,21 @@ const struct resource_field tenant_fields[TENANT_FIELDS] = {
     {"max_concurrent", "maxConcurrent", RESOURCE_NUMBER, "CONCURRENT"},
     {"weight", "weight", RESOURCE_NUMBER, "WEIGHT"},
     {"keep_days", "keepDays", RESOURCE_NUMBER, NULL},
+    {CREDITS, "credits", RESOURCE_NUMBER, "CREDITS"},
+    {"reserved_s", "reservedCredits", RESOURCE_NUMBER, NULL},
     {"trunks", "trunks", RESOURCE_JSON, "TRUNKS"},
     {"created_ms", "createdAt", RESOURCE_INSTANT, NULL},
 };
 
-const char *const tenant_members[TENANT_MEMBERS] = {"cps", "maxConcurrent", "weight", "keepDays", "trunks", "alias"};
+const char *const tenant_members[TENANT_MEMBERS] = {"cps",    "maxConcurrent", "weight",  "keepDays",
+                                                    "trunks", "alias",         "credits", "addCredits"};
 
 static const struct resource_number numbers[] = {
     {"cps", "cps", 1, RESOURCE_CPS_MOST, false},
     {"maxConcurrent", "max_concurrent", 1, RESOURCE_CONCURRENT_MOST, true},
     {"weight", "weight", 1, TENANT_WEIGHT_MOST, false},
     {"keepDays", "keep_days", 1, TENANT_KEEP_DAYS_MOST, false},
+    {"credits", CREDITS, 0, TENANT_CREDITS_MOST_S, true},
 };
 
 static bool is_alias(const char *text)
@@ -84,6 +92,28 @@ static void read_trunks(const cJSON *body, struct resource_change *change, struc
         resource_put_json(change, "trunks", trunks);
 }
 
+void tenant_settings_add_credits(struct resource_change *change, int64_t seconds)
+{
+    char text[1 + REDIS_I64_LEN] = "+";
+    (void)redis_arg_i64(seconds, text + 1);
+    resource_put_str(change, CREDITS, text);
+}
+
+static void read_added_credits(const cJSON *body, bool is_new, struct resource_change *change, struct faults *faults)
+{
+    const cJSON *added = cJSON_GetObjectItemCaseSensitive(body, "addCredits");
+    if (!added)
+        return;
+    if (is_new || cJSON_GetObjectItemCaseSensitive(body, "credits"))
+        faults_add(faults, "addCredits", FAULT_NOT_ALLOWED, "adds to what a tenant has left: not beside credits");
+    else if (!cJSON_IsNumber(added) || added->valuedouble != floor(added->valuedouble))
+        faults_add(faults, "addCredits", FAULT_TYPE, "must be an integer");
+    else if (added->valuedouble < 1 || added->valuedouble > (double)TENANT_CREDITS_MOST_S)
+        faults_add(faults, "addCredits", FAULT_RANGE, "must be an integer from 1 to %" PRId64, TENANT_CREDITS_MOST_S);
+    else
+        tenant_settings_add_credits(change, (int64_t)added->valuedouble);
+}
+
 void tenant_settings_read(const cJSON *body, bool is_new, struct resource_change *change, struct faults *faults)
 {
     static const char *const required[] = {"cps", "trunks"};
@@ -91,6 +121,7 @@ void tenant_settings_read(const cJSON *body, bool is_new, struct resource_change
         resource_read_number(change, body, &numbers[i], faults);
     read_trunks(body, change, faults);
     read_alias(body, change, faults);
+    read_added_credits(body, is_new, change, faults);
     if (is_new)
         resource_require(body, required, sizeof required / sizeof required[0], faults);
 }

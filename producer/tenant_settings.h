@@ -2,7 +2,10 @@
  *
  * What a tenant can be set to, and how it is shown: the rules that the API and the command line tool share.
  *
- *   {"cps": 100, "maxConcurrent": 500, "weight": 2, "keepDays": 30, "trunks": ["main"], "alias": "user_456"}
+ *   {"cps": 100, "maxConcurrent": 500, "weight": 2, "keepDays": 30, "trunks": ["main"], "alias": "user_456",
+ *    "credits": 36000}
+ *
+ * Credits are seconds of talk; null: no limit. "addCredits" adds to what is left.
  */
 #ifndef CARILLON_PRODUCER_TENANT_SETTINGS_H
 #define CARILLON_PRODUCER_TENANT_SETTINGS_H
@@ -18,10 +21,12 @@
 #define TENANT_WEIGHT_MOST 1000
 #define TENANT_KEEP_DAYS_MOST 3650
 
-#define TENANT_FIELDS 10
+#define TENANT_CREDITS_MOST_S INT64_C(1000000000000) /* of resource_set.lua */
+
+#define TENANT_FIELDS 12
 extern const struct resource_field tenant_fields[TENANT_FIELDS];
 /* The members that a body may have. */
-#define TENANT_MEMBERS 6
+#define TENANT_MEMBERS 8
 extern const char *const tenant_members[TENANT_MEMBERS];
 
 /* Reads `body` into `change`. A new tenant needs a rate and a trunk; whether the trunks are there is for the caller to
@@ -30,5 +35,7 @@ void tenant_settings_read(const cJSON *body, bool is_new, struct resource_change
 /* The alias that the directory is to hold: NULL where it is not told, "" where it is taken away. For a body that
  * tenant_settings_read() found no fault with. */
 const char *tenant_settings_alias(const cJSON *body);
+/* Adds credits to what is left when the change is made; resource_set gives ERR_STATE where the tenant has no limit. */
+void tenant_settings_add_credits(struct resource_change *change, int64_t seconds);
 
 #endif

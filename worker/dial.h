@@ -49,6 +49,7 @@ struct dial {
     uint64_t ordinal;
     uint32_t number; /* this dial, per contact */
     int32_t attempts; /* charged before it; from BEGUN on, with it */
+    int credit_s; /* from BEGUN on: how long its tenant's credit lets it talk; INT_MAX where that has no limit */
     struct doubt_state doubt;
     int64_t slot_us; /* monotonic */
     int64_t asked_us; /* monotonic: when the begin was asked for */

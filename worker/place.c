@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/place.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -228,7 +229,8 @@ static int start_request(struct place *p, struct dial *dial)
         .metadata = dial->contact.metadata_len > 0 ? dial->contact.metadata : NULL,
         .metadata_len = dial->contact.metadata_len,
         .ring_timeout_s = batch->ring_timeout_s,
-        .max_call_duration_s = batch->max_call_duration_s,
+        .max_call_duration_s =
+            dial->credit_s < batch->max_call_duration_s ? dial->credit_s : batch->max_call_duration_s,
     };
     return provider_http_start(p->worker->provider, batch->trunk->profile, &batch->trunk->provider, &request,
                                on_started, dial, NULL);
@@ -295,6 +297,14 @@ static void remember(struct place *p, const struct dial *dial)
     reassert_note_begun(p->cell->reassert, &begun);
 }
 
+/* The platform hangs up when its tenant's credit is used up, if its profile can tell it so. */
+static int credit_of(const struct redisReply *begun)
+{
+    int64_t credit_s;
+    bool has_limit = reply_len(begun) > 3 && reply_i64(reply_at(begun, 3), &credit_s) == 0;
+    return has_limit && credit_s >= 0 && credit_s < INT_MAX ? (int)credit_s : INT_MAX;
+}
+
 static void begun(struct place *p, struct dial *dial, const struct redisReply *reply, const struct redisReply *whole)
 {
     int64_t begin_us, now_us, attempt, mono_us = clock_mono_us();
@@ -311,6 +321,7 @@ static void begun(struct place *p, struct dial *dial, const struct redisReply *r
     dial->begin_us = mono_us + (begin_us - now_us);
     dial->send_by_us = dial->asked_us + (begin_us - now_us) + LIMIT_SLOT_LATE_MS * INT64_C(1000);
     dial->attempts = (int32_t)attempt;
+    dial->credit_s = credit_of(reply);
     remember(p, dial);
     dial_set_state(dial, DIAL_BEGUN);
     metric_add(p->worker->metrics.begun, 1);

@@ -24,7 +24,7 @@ static const struct type_row TYPES[EVENT_TYPE_COUNT] = {
     [EVENT_BATCH_PAUSED] = {"batch.paused", "batch_paused", 1},
     [EVENT_BATCH_CANCELLED] = {"batch.cancelled", "batch_cancelled", 0},
     [EVENT_BATCH_COMPLETED] = {"batch.completed", "batch_completed", 0},
-    [EVENT_BATCH_FAILED] = {"batch.failed", "batch_failed", 0},
+    [EVENT_BATCH_FAILED] = {"batch.failed", "batch_failed", 1},
 };
 
 const char *event_type_name(enum event_type type)

@@ -21,7 +21,7 @@ enum event_type {
     EVENT_BATCH_PAUSED,
     EVENT_BATCH_CANCELLED, /* the end of a cancel */
     EVENT_BATCH_COMPLETED,
-    EVENT_BATCH_FAILED,
+    EVENT_BATCH_FAILED, /* it can never run, or is paused because its tenant's credit is used up */
 };
 #define EVENT_TYPE_COUNT 7
 
@@ -32,7 +32,8 @@ struct event_ref {
     char batch[LIMIT_BATCH_ID_LEN + 1];
     uint64_t ordinal; /* of a call's event; 0 otherwise */
     uint32_t attempt; /* of a call's event: charged attempts; 0 where it never had one */
-    uint32_t nth; /* of batch.paused: which of the batch's pauses, from 1; 0 otherwise */
+    uint32_t nth; /* of batch.paused, and of batch.failed for want of credit: which of the batch's pauses, from 1; of a
+                     batch that can never run, and otherwise: 0 */
 };
 
 const char *event_type_name(enum event_type type); /* "call.completed" */

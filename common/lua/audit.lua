@@ -7,7 +7,8 @@
 --          "claimed" | "live" | "ended", offset, most       members against the calls they name
 --          "appending", offset, most                        batches that are appended to
 --          "trunk", id                                      the trunk's flows (at most 5,000)
---          "tenant", id, offset, most                       numbers on a call, and calls held for them
+--          "tenant", id, offset, most                       numbers on a call, calls held for them, and its credit
+--                                                           where at most 5,000 are on their way
 --          "flying", "k"|"t"|"b", id, offset, most          who holds concurrency
 --          "batch", id                                      sums, lane, pace
 --          "calls", batch, first bucket, buckets            each call's phase against where it lies
@@ -174,6 +175,28 @@ local function check_held(tenant_id, offset, most)
   return #members == most
 end
 
+-- What is reserved is what the live calls hold.
+local function check_credit(tenant)
+  local key = key_flying('t', tenant.id)
+  if (not tenant.available_s and tenant.reserved_s == 0) or redis.call('ZCARD', key) > MOST then
+    return
+  end
+  local held_s = 0
+  for _, member in ipairs(redis.call('ZRANGE', key, 0, -1)) do
+    local batch, call = named_call('flying', member)
+    if batch and call.phase == 'live' then
+      held_s = held_s + (tonumber(call.r) or 0)
+    end
+  end
+  if held_s ~= tenant.reserved_s then
+    fault('reserved_credit_is_held', tenant.id .. ' reserves ' .. fmt(tenant.reserved_s) .. ' s, its live calls hold ' ..
+      fmt(held_s))
+  end
+  if tenant.available_s and tenant.available_s < 0 then
+    fault('credit_is_not_negative', tenant.id .. ' has ' .. fmt(tenant.available_s) .. ' s')
+  end
+end
+
 local function check_tenant(id, offset, most)
   local tenant = resource_load('t', id)
   if not tenant then
@@ -182,6 +205,9 @@ local function check_tenant(id, offset, most)
   check_pace('tenant ' .. id, tenant)
   if redis.call('ZCARD', key_parked_flows(id)) > 0 and not redis.call('ZSCORE', KEY_PARKED, 't/' .. id) then
     fault('parked_flow_is_reconciled', id)
+  end
+  if offset == 0 then
+    check_credit(tenant)
   end
   local more_dialing = check_dialing(id, offset, most)
   local more_held = check_held(id, offset, most)
@@ -266,6 +292,15 @@ local function check_leases(batch)
   return is_listed
 end
 
+-- What waits for credit is found when credit comes.
+local function check_pause(batch)
+  local wants_credit = batch.state == 'paused' and redis.call('HGET', key_batch(batch.id), 'reason') == 'credits'
+  local is_listed = redis.call('ZSCORE', key_unfunded(batch.tenant), batch.id)
+  if wants_credit ~= (is_listed and true or false) then
+    fault('unfunded_is_listed', batch.id .. ' is ' .. batch.state .. (is_listed and ', and listed' or ', and not listed'))
+  end
+end
+
 local function check_batch(id)
   local batch = batch_load(id)
   if not batch then
@@ -293,6 +328,7 @@ local function check_batch(id)
   check_pace('batch ' .. id, batch)
   check_lane(batch)
   check_times(batch)
+  check_pause(batch)
   local counts = {}
   for _, field in ipairs({ 'total', 'cursor', 'due', 'claimed', 'live', 'ended', 'succeeded', 'failed', 'cancelled', 'expired',
     'attempts', 'dials' }) do

@@ -12,6 +12,7 @@
 -- Bound    O(log n)
 -- Again    pause, resume and cancel answer the state they made
 -- @include lib/call.lua
+-- @include lib/pause.lua
 local id = check_id(ARGV[1], 48, 'batch')
 local tenant = check_id(ARGV[2], 64, 'tenant')
 local verb = ARGV[3]
@@ -25,33 +26,11 @@ local function refuse()
 end
 
 local function pause()
-  if batch.state == 'paused' then
-    return true
-  end
-  if not batch_move(batch, 'pause') then
-    return false
-  end
-  local reason = ARGV[4] or 'user'
-  redis.call('HSET', key_batch(id), 'reason', reason, 'paused_ms', fmt(NOW_MS))
-  batch.pauses = batch.pauses + 1
-  event_write(batch, 'batch.paused', fmt(batch.pauses) .. '-', { 'reason', reason })
-  touch_lane(batch)
-  return true
+  return batch_pause(batch, ARGV[4] or 'user')
 end
 
 local function resume()
-  if SCHEDULABLE[batch.state] then
-    return true
-  end
-  local event = batch.started_ms and 'resume_started' or ((batch.start_ms or 0) > NOW_MS and 'resume_future' or 'resume')
-  if not batch_move(batch, event) then
-    return false
-  end
-  redis.call('HDEL', key_batch(id), 'reason', 'paused_ms')
-  touch_lane(batch)
-  batch_check_end(batch)
-  wake_workers()
-  return true
+  return batch_resume(batch)
 end
 
 -- Contacts that were never begun end by arithmetic; those that wait for a retry end in worker_tick, with their events.
@@ -95,7 +74,7 @@ local function fail_batch()
   batch.completed_ms = NOW_MS
   batch_list_removal(batch)
   redis.call('HSET', key_batch(id), 'reason', reason, 'code', code)
-  event_write(batch, 'batch.failed', '', { 'error', reason, 'code', code })
+  event_write(batch, 'batch.failed', '0-', { 'error', reason, 'code', code })
   return true
 end
 

@@ -13,6 +13,7 @@
 -- Errors   ERR_INVALID, ERR_NOT_FOUND (no such batch of this tenant)
 -- Bound    O(log n): at most 200 calls on their way and 500 that wait for a summary are looked at
 -- @include lib/call.lua
+-- @include lib/credit.lua
 local WORKER_SEEN_MS = 10000 -- a worker ticks every one or two seconds
 local FLYING_SAMPLE = 200
 local ENDED_SAMPLE = 500
@@ -126,11 +127,20 @@ local function why_times()
   end
 end
 
-local function why_batch()
+local function why_paused(tenant)
+  local word = redis.call('HGET', key_batch(batch.id), 'reason') or ''
+  if word == CREDITS and tenant and tenant.available_s then
+    reason('BATCH_UNFUNDED', is_dialable, { count = tenant.available_s, of = credit.LEAST_S })
+  else
+    reason('BATCH_PAUSED', is_dialable, { word = word })
+  end
+end
+
+local function why_batch(tenant)
   if batch.state == 'ingesting' or batch.state == 'draft' then
     reason('BATCH_' .. batch.state:upper(), true, { count = batch.total })
   elseif batch.state == 'paused' then
-    reason('BATCH_PAUSED', is_dialable, { word = redis.call('HGET', key_batch(batch.id), 'reason') or '' })
+    why_paused(tenant)
   elseif batch.state == 'cancelling' then
     reason('BATCH_CANCELLING', true, { count = batch.due + batch.claimed + batch.live + batch.ended })
   end
@@ -208,6 +218,6 @@ local trunk, tenant = resource_load('k', batch.trunk), resource_load('t', batch.
 why_resource('TRUNK', 'k', trunk)
 why_resource('TENANT', 't', tenant)
 why_flow(tenant)
-why_batch()
+why_batch(tenant)
 why_calls()
 return reply

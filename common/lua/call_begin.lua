@@ -10,15 +10,19 @@
 --          begin to the hard deadline, at which a call that nothing was heard of ends as UNKNOWN (ring and talk as the
 --          platform will hold them, and a margin). caller: the digits it is called from, where the platform keeps no token
 --          and a lost call is looked up by both numbers; "" otherwise
--- Returns  {now us, {"begun", begin us, attempt} | {"released", reason} | {"suppressed"} | {"gone", reason}, ...} in the
---          order asked
+-- Returns  {now us, {"begun", begin us, attempt, credit s} | {"released", reason} | {"suppressed"} | {"gone", reason}, ...}
+--          in the order asked
+--          credit: how long its tenant's credit lets it talk, which may be less than its batch does; not there where the
+--          tenant has no limit
 --          released: back among the due ones, nothing charged (among the reasons: "closed" and "stopped", the cell is; "doubt",
---          nobody has asked the platform yet); suppressed: its number is on a do-not-call list, the tenant's or
+--          nobody has asked the platform yet; "credits", the tenant has too little left: its batch is paused until there
+--          is more, and told so); suppressed: its number is on a do-not-call list, the tenant's or
 --          everybody's: ended, told, nothing charged; gone: this worker's claim does not hold any more
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n)
 -- Again    the same dial by the same worker answers the same begin, rounded up to a millisecond, or "suppressed"
 -- @include lib/pace.lua
+-- @include lib/credit.lua
 local worker = check_id(ARGV[1], 64, 'worker')
 local late_ms = check_number(ARGV[2], 'late')
 local post_ms = check_number(ARGV[3], 'post deadline')
@@ -131,6 +135,7 @@ local function begin(batch, call, member, begin_us, life_ms, caller)
   call.l, call.s, call.e, call.u, call.g = call.d, nil, nil, nil, nil
   call.m, call.k, call.y = caller ~= '' and caller or nil, nil, nil
   placed_note(batch, call, nil)
+  credit.reserve(batch, call)
   call_move(batch, call, 'begin')
   call_write(batch, call)
   attempt_log(batch, call, table.concat({ 'd=' .. fmt(call.d), 'a=' .. fmt(call.a), 'q=' .. call.q, 'b=' .. fmt(begin_us),
@@ -138,6 +143,10 @@ local function begin(batch, call, member, begin_us, life_ms, caller)
   redis.call('ZREM', KEY_CLAIMED, member .. '/' .. worker)
   batch.attempts = batch.attempts + 1
   batch_note_begun(batch)
+end
+
+local function answer_begun(begin_us, call)
+  return { 'begun', fmt(begin_us), fmt(call.a), call.r and fmt(call.r) }
 end
 
 local function begin_one(batch_id, ordinal, dial, life_ms, caller)
@@ -154,7 +163,7 @@ local function begin_one(batch_id, ordinal, dial, life_ms, caller)
     return { 'gone', 'claim' }
   end
   if call.phase == 'live' then
-    return { 'begun', fmt((tonumber(call.b) + 1) * 1000), fmt(call.a) } -- never before what was reserved
+    return answer_begun((tonumber(call.b) + 1) * 1000, call) -- never before what was reserved
   end
   if call.phase ~= 'claimed' then
     return { 'gone', call.phase }
@@ -167,6 +176,11 @@ local function begin_one(batch_id, ordinal, dial, life_ms, caller)
   if is_suppressed(batch, call.t) then
     return suppress(batch, call, member)
   end
+  if credit.is_short(batch) then
+    local answer = refuse(batch, call, 'credits')
+    credit.pause(batch)
+    return answer
+  end
   local slot_us = tonumber(call.q)
   local begin_us, why_not, again_ms = reserve(batch, slot_us)
   if not begin_us then
@@ -175,7 +189,7 @@ local function begin_one(batch_id, ordinal, dial, life_ms, caller)
     return answer
   end
   begin(batch, call, member, begin_us, life_ms, caller)
-  return { 'begun', fmt(begin_us), fmt(call.a) }
+  return answer_begun(begin_us, call)
 end
 
 if (#ARGV - 3) % FIELDS ~= 0 or #ARGV > 3 + FIELDS * 64 then

@@ -13,6 +13,7 @@
 -- Bound    O(calls * log n), and the calls held for a number that becomes free
 -- Again    answers "recorded" and changes nothing
 -- @include lib/pace.lua
+-- @include lib/credit.lua
 local FIELDS = 16
 local OUTCOMES = { COMPLETED = 1, BUSY = 1, NO_ANSWER = 1, VOICEMAIL = 1, FAILED = 1, UNKNOWN = 1, INVALID_NUMBER = 1,
   BLOCKED = 1, REJECTED = 1, SUPPRESSED = 1, EXPIRED = 1, CANCELLED = 1 }
@@ -104,6 +105,7 @@ end
 local function finish_live(batch, call, result)
   local member, how = call_member(batch, call), effective_how(batch, call, result)
   take_facts(batch, call, result)
+  credit.settle(batch, call)
   log_result(batch, call, result, how)
   call.w, call.q, call.h, call.z = nil, nil, nil, nil
   call_let_go(batch, call)
@@ -127,6 +129,7 @@ local function finish_ended(batch, call, result)
     return 'recorded'
   end
   take_facts(batch, call, result)
+  credit.settle(batch, call)
   log_result(batch, call, result, how)
   if how == 'retry' then
     retry_later(batch, call, result.next_ms)
@@ -140,7 +143,7 @@ end
 -- The truth about a dial that was given up as UNKNOWN or given back, before another has begun. The attempt of an UNKNOWN
 -- was told of then; one that was given back becomes an attempt now.
 local function settle_due(batch, call, result)
-  local was_told = not call.g
+  local was_told, was_given_back = not call.g, call.g ~= nil
   if call.phase == 'claimed' then
     call_release(batch, call, NOW_MS)
   end
@@ -150,6 +153,7 @@ local function settle_due(batch, call, result)
   end
   local how = effective_how(batch, call, result)
   take_facts(batch, call, result)
+  credit.settle(batch, call, was_given_back)
   log_result(batch, call, result, how)
   if how == 'retry' then
     call.n = result.next_ms
@@ -175,6 +179,7 @@ local function settle_final(batch, call, result)
     batch.failed, batch.succeeded = batch.failed - 1, batch.succeeded + 1
   end
   take_facts(batch, call, result)
+  credit.settle(batch, call)
   log_result(batch, call, result, 'settled')
   call_write(batch, call)
   return 'settled'

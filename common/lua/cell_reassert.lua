@@ -14,6 +14,7 @@
 -- Bound    O(dials * log n), and the contacts that the cursors are moved over: at most 4,096 in all
 -- Again    answers "known" and changes nothing
 -- @include lib/pace.lua
+-- @include lib/credit.lua
 local FIELDS = 10
 local SKIPS = 4096
 local worker = check_id(ARGV[1], 64, 'worker')
@@ -85,6 +86,9 @@ local function restore(batch, call, dial)
   end
   batch.attempts = batch.attempts + dial.attempt - call.a
   batch.dials = batch.dials + math.max(0, dial.number - call.d)
+  if call.phase == 'live' then
+    credit.refund(batch, call) -- of an older dial: what it came to is lost with the tail, most likely no talk
+  end
   call.a, call.d, call.l = dial.attempt, dial.number, dial.number
   call.w, call.q, call.t, call.b, call.h = worker, dial.begin_ms * 1000, dial.phone, dial.begin_ms, dial.hard_ms
   call.p = dial.provider_id ~= '' and dial.provider_id or nil
@@ -98,6 +102,7 @@ local function restore(batch, call, dial)
   flying_set(batch, member, dial.hard_ms)
   take_number(batch, member, dial.phone)
   placed_note(batch, call, call.p)
+  credit.reserve(batch, call)
   call_move(batch, call, 'reassert')
   call_write(batch, call)
   attempt_log(batch, call, table.concat({ 'd=' .. fmt(dial.number), 'a=' .. fmt(dial.attempt), 'q=' .. fmt(call.q),

@@ -7,11 +7,13 @@
 -- ARGV[2]  id
 -- ARGV[3]  "create" (ERR_EXISTS where it is there) | "set" (ERR_NOT_FOUND where it is not) | "put" (either)
 -- ARGV[4..] field, value, ... at most 50 pairs; an empty value removes the field. cps gives interval_us; state is "active" or
---          "stopped"
+--          "stopped"; available_s, of a tenant, is its credit in seconds ("": no limit), and "+<seconds>" adds to what is left
 -- Returns  "created" | "changed"
--- Errors   ERR_INVALID, ERR_EXISTS, ERR_NOT_FOUND
+-- Errors   ERR_INVALID, ERR_EXISTS, ERR_NOT_FOUND, ERR_STATE (credit is added where there is no limit)
 -- Bound    O(fields + trunks of the cell)
+-- Again    leaves the same, but for credit that is added: that is added again
 -- @include lib/scheduler.lua
+local CREDIT_MOST_S = 1000000000000
 local kind, id, how = ARGV[1], check_id(ARGV[2], 64, 'id'), ARGV[3]
 if (kind ~= 'k' and kind ~= 't') or (#ARGV - 3) % 2 ~= 0 or #ARGV > 3 + 100 then
   return redis.error_reply('ERR_INVALID resource')
@@ -24,7 +26,19 @@ elseif how == 'set' and not is_there then
   return redis.error_reply('ERR_NOT_FOUND ' .. id)
 end
 
-local set, gone = {}, {}
+-- The tenant's credit after it is set, or "+<seconds>" is added to what is left.
+local function credit_after(text)
+  local is_added = text:sub(1, 1) == '+'
+  local seconds = check_number(text:match('^%+?(%d+)$'), 'credit')
+  local left_s = is_added and redis.call('HGET', key, 'available_s') or nil
+  if is_added and not left_s then
+    fail('ERR_STATE the tenant has no limit')
+  end
+  seconds = seconds + (tonumber(left_s) or 0)
+  return seconds <= CREDIT_MOST_S and fmt(seconds) or fail('ERR_INVALID credit')
+end
+
+local set, gone, is_funded = {}, {}, false
 local function put(field, value)
   if value == '' then
     gone[#gone + 1] = field
@@ -34,7 +48,12 @@ local function put(field, value)
   end
 end
 for i = 4, #ARGV, 2 do
-  put(ARGV[i], ARGV[i + 1])
+  if ARGV[i] == 'available_s' and kind == 't' and ARGV[i + 1] ~= '' then
+    put(ARGV[i], credit_after(ARGV[i + 1]))
+  else
+    put(ARGV[i], ARGV[i + 1])
+  end
+  is_funded = is_funded or ARGV[i] == 'available_s'
   if ARGV[i] == 'cps' then
     local cps = check_number(ARGV[i + 1], 'cps')
     if cps < 1 or cps ~= math.floor(cps) then
@@ -55,6 +74,12 @@ if #set > 0 then
 end
 if #gone > 0 then
   redis.call('HDEL', key, unpack(gone))
+end
+
+-- Batches that are paused for want of credit go on in worker_tick, in bounded steps, if it suffices now.
+if is_funded and kind == 't' and redis.call('EXISTS', key_unfunded(id)) == 1 then
+  redis.call('ZADD', KEY_FUNDED, fmt(NOW_MS), id)
+  wake_workers()
 end
 
 local resource = resource_load(kind, id)

@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- A worker's heartbeat, and its share of what time alone brings about: claims whose lease has passed, calls that waited
 -- long enough for a summary, batches that expire, the retries of those and of cancelled ones, leases to append that nobody
--- renewed, lost wakes, calling windows of which more hours are to be published, and things to remove. At most one a second.
+-- renewed, batches that waited for credit which has come, lost wakes, calling windows of which more hours are to be
+-- published, and things to remove. At most one a second.
 --
 -- KEYS[1]  cell prefix
 -- ARGV[1]  worker id
@@ -13,6 +14,7 @@
 -- Errors   ERR_INVALID
 -- Bound    O(items * log n)
 -- @include lib/pace.lua
+-- @include lib/credit.lua
 local worker = check_id(ARGV[1], 64, 'worker')
 local budget = math.min(check_number(ARGV[2], 'items'), 200)
 local PRESENCE_MS = 60000
@@ -146,6 +148,14 @@ local function end_appending()
       batch_check_end(batch)
     else
       redis.call('ZREM', KEY_APPENDING, batch_id)
+    end
+  end
+end
+
+local function resume_funded()
+  for _, tenant_id in ipairs(due_members(KEY_FUNDED)) do
+    if budget > 0 then
+      budget = budget - 1 - credit.resume(tenant_id, budget)
     end
   end
 end
@@ -312,6 +322,7 @@ if budget > 0 then
 end
 end_cut_batches()
 end_appending()
+resume_funded()
 if budget > 0 then
   reconcile()
 end
@@ -321,7 +332,8 @@ end
 batches_flush()
 resources_flush()
 local hours = hours_wanted()
-local next_ms = earliest(KEY_CLAIMED, KEY_ENDED, KEY_ENDING, KEY_APPENDING, KEY_PURGE, KEY_EXPIRIES, KEY_HOURS)
+local next_ms = earliest(KEY_CLAIMED, KEY_ENDED, KEY_ENDING, KEY_APPENDING, KEY_FUNDED, KEY_PURGE, KEY_EXPIRIES,
+  KEY_HOURS)
 return { fmt(NOW_US), next_ms, earliest(KEY_LIVE), budget <= 0 and 1 or 0, counts.reclaimed,
   counts.summaries, counts.cut, counts.lost, counts.expired, hours,
   fmt(epoch_load().number), epoch_load().closed_until_ms > 0 and fmt(epoch_load().closed_until_ms) or '' }

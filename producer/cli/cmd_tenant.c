@@ -43,6 +43,22 @@ static const struct conf_option tenant_options[] = {
      .kind = CONF_STR,
      .flags = CONF_FLAG_ONLY,
      .help = "what its clients may also say for userId; --alias= takes it away"},
+    {.name = "credits",
+     .kind = CONF_I64,
+     .flags = CONF_FLAG_ONLY,
+     .min = 0,
+     .max = TENANT_CREDITS_MOST_S,
+     .help = "seconds of talk that it has left; a new one that is given none has no limit"},
+    {.name = "no-credit-limit", .kind = CONF_BOOL, .flags = CONF_FLAG_ONLY, .help = "take its limit of credits away"},
+};
+
+static const struct conf_option credit_options[] = {
+    {.name = "add",
+     .kind = CONF_I64,
+     .flags = CONF_FLAG_ONLY | CONF_REQUIRED,
+     .min = 1,
+     .max = TENANT_CREDITS_MOST_S,
+     .help = "seconds of talk to add to what it has left"},
 };
 
 static const struct resource_option members[] = {
@@ -52,10 +68,25 @@ static const struct resource_option members[] = {
     {"keep-days", "keepDays", RESOURCE_OPTION_NUMBER, false},
     {"trunk", "trunks", RESOURCE_OPTION_LIST, false},
     {"alias", "alias", RESOURCE_OPTION_TEXT, false},
+    {"credits", "credits", RESOURCE_OPTION_NUMBER, false},
 };
 #define MEMBERS (sizeof members / sizeof members[0])
 
 /* ---- what is given ---- */
+
+/* No limit is null in a body. */
+static bool lift_credit_limit(const struct conf *conf, cJSON *body)
+{
+    if (!conf_is_set(conf, "no-credit-limit") || !conf_bool(conf, "no-credit-limit"))
+        return true;
+    if (conf_is_set(conf, "credits"))
+        out_complain("--credits and --no-credit-limit exclude each other");
+    else if (!cJSON_AddNullToObject(body, "credits"))
+        out_complain("out of memory");
+    else
+        return true;
+    return false;
+}
 
 /* The options as a body and as a change; complains where they are not as they should be. */
 static enum cli_exit judge(const struct conf *conf, bool is_new, struct resource_change *change, cJSON **ret_body)
@@ -66,6 +97,9 @@ static enum cli_exit judge(const struct conf *conf, bool is_new, struct resource
         out_complain("out of memory");
         return CLI_FAILED;
     }
+    *ret_body = body;
+    if (!lift_credit_limit(conf, body))
+        return CLI_USAGE;
     faults_init(&faults, LIMIT_FAULTS);
     tenant_settings_read(body, is_new, change, &faults);
     resource_complain(&resource_tenant, members, MEMBERS, &faults);
@@ -75,7 +109,6 @@ static enum cli_exit judge(const struct conf *conf, bool is_new, struct resource
         out_complain("nothing to change: 'carillon tenant set --help' tells what can be");
         status = CLI_USAGE;
     }
-    *ret_body = body;
     return status;
 }
 
@@ -175,6 +208,22 @@ static enum cli_exit run_set(struct session *s)
     return change_tenant(s, false);
 }
 
+/* Adds to what is left at that moment, whoever uses it up meanwhile. */
+static enum cli_exit run_credit(struct session *s)
+{
+    struct resource_change *change;
+    const char *id = conf_rest(session_conf(s), 0);
+    if (!resource_check_id(id))
+        return CLI_USAGE;
+    enum cli_exit status = session_open_cell(s, true);
+    if (status != CLI_DONE || resource_change_create(&change) != 0)
+        return status != CLI_DONE ? status : CLI_FAILED;
+    tenant_settings_add_credits(change, conf_i64(session_conf(s), "add"));
+    status = resource_apply(s, &resource_tenant, id, "set", change);
+    resource_change_free(change);
+    return status == CLI_DONE ? resource_say(s, &resource_tenant, id, "credited") : status;
+}
+
 static enum cli_exit run_list(struct session *s)
 {
     return resource_list(s, &resource_tenant, tenant_fields, TENANT_FIELDS);
@@ -205,8 +254,19 @@ const struct cli_verb *cli_tenant_verbs(size_t *ret_n)
             .options = tenant_options,
             .n_options = sizeof tenant_options / sizeof tenant_options[0],
             .help = "change a tenant",
-            .about = "What is not given stays as it is; the trunks are given all together. A new rate holds at once.",
+            .about = "What is not given stays as it is; the trunks are given all together. A new rate holds at once.\n"
+                     "--credits says what is left from now on; 'carillon tenant credit' adds to it.",
             .run = run_set,
+        },
+        {
+            .words = "tenant credit",
+            .subjects = "ID",
+            .n_subjects = 1,
+            .options = credit_options,
+            .n_options = sizeof credit_options / sizeof credit_options[0],
+            .help = "add to a tenant's credit",
+            .about = "Batches that are paused because its credit was used up go on within seconds.",
+            .run = run_credit,
         },
         {.words = "tenant list", .subjects = "", .help = "list the tenants of a cell", .run = run_list},
         {.words = "tenant show",

@@ -31,6 +31,8 @@ static const struct key_family FAMILIES[] = {
     {false, "parked", "zset", "<kind>/<id>", "ms"},
     {false, "parked:t/<tenant>", "zset", "<trunk>", "ms"},
     {false, "parked:b/<batch>", "zset", LANE, "ms"},
+    {false, "unfunded:t/<tenant>", "zset", "<batch>", "ms"},
+    {false, "funded", "zset", "<tenant>", "ms"},
     {false, "expiries", "zset", "<batch>", "ms"},
     {false, "hours", "zset", "<batch>", "ms"},
     {false, "ending", "zset", "<batch>", "ms"},

@@ -135,6 +135,9 @@ enum cli_exit resource_apply(struct session *s, const struct resource_kind *kind
         out_complain("there is a %s %s already: 'carillon %s set %s' changes it", kind->name, id, kind->name, id);
     else if (rc == ERR_NOT_FOUND)
         out_complain("there is no %s %s in cell %s", kind->name, id, session_cell(s));
+    else if (rc == ERR_STATE)
+        out_complain("%s %s has no limit of credits to add to: 'carillon tenant set %s --credits N' sets one",
+                     kind->name, id, id);
     return rc == 0 ? CLI_DONE : CLI_FAILED;
 }
 

@@ -179,6 +179,13 @@ class FullRun:
         client.zadd(engine.key("parked"), {"k/idle": engine.now_ms() - 10_000})
         engine.tick("w_test")
         assert engine.hash(f"batch:{expired}")["state"] == "completed"
+        # Credit that is used up, and more of it.
+        engine.tenant("thin", available_s=60)
+        thin = engine.batch("thin", "aside", 2, cps=30, **fields)
+        engine.begin_next(thin, "w_test")
+        engine.control(thin, "thin", "pause", "credits")
+        engine.tenant("thin", how="set", available_s="+60")
+        self.look()
         # Another Redis than before, which may have lost its tail.
         engine.batch("acme", "aside", 2, cps=30, **fields)
         engine.open("another")

@@ -31,7 +31,8 @@ def test_a_tenant_is_made_shown_and_changed(api: Api, operator: str) -> None:
     assert INSTANT.fullmatch(shown["createdAt"])
     assert shown == {
         "id": "globex", "cell": "c0", "state": "active", "reason": None, "stoppedAt": None, "alias": "Globex & Söhne", "cps": 10,
-        "maxConcurrent": 500, "weight": 3, "keepDays": None, "trunks": ["main", "second"], "createdAt": shown["createdAt"],
+        "maxConcurrent": 500, "weight": 3, "keepDays": None, "credits": None, "reservedCredits": None, "trunks": ["main", "second"],
+        "createdAt": shown["createdAt"],
     }  # fmt: skip
     assert api.get(f"{TENANTS}/globex", operator).json() == shown
     assert api.client.hgetall("carillon:{dir}:tenant:globex") == {b"cell": b"c0", b"alias": "Globex & Söhne".encode()}
@@ -48,6 +49,32 @@ def test_a_tenant_made_by_http_is_one_that_can_call(api: Api, operator: str) -> 
     key = api.key("initech")
     batch = api.create(key, numbers(1))
     assert api.get(f"/api/v1/batch/{batch}?userId=user_9", key).status == 200
+
+
+def test_credit_is_given_set_added_to_and_made_unlimited(api: Api, operator: str) -> None:
+    path = f"{TENANTS}/hooli"
+    assert api.post(TENANTS, whole("hooli", credits=0), operator).json()["credits"] == 0
+    for change, credits in (({"addCredits": 60}, 60), ({"addCredits": 60}, 120), ({"credits": 30}, 30), ({"credits": None}, None)):
+        answer = api.send("PATCH", path, change, operator)
+        assert (answer.status, answer.json()["credits"]) == (200, credits), answer
+    refused = api.send("PATCH", path, {"addCredits": 60}, operator)
+    assert (refused.status, refused.code) == (409, "NO_CREDIT_LIMIT")
+    before = api.snapshot()
+    for bad in ({"credits": -1}, {"credits": 10**13}, {"credits": "60"}):
+        assert set(api.send("PATCH", path, bad, operator).field_errors) == {"credits"}
+    for bad in ({"addCredits": 0}, {"addCredits": 1.5}, {"addCredits": None}, {"addCredits": 1, "credits": 1}):
+        assert set(api.send("PATCH", path, bad, operator).field_errors) == {"addCredits"}
+    assert set(api.post(TENANTS, whole("hooli2", addCredits=1), operator).field_errors) == {"addCredits"}
+    assert api.snapshot() == before
+
+
+def test_an_operators_credit_resumes_who_waits_for_it(api: Api, operator: str) -> None:
+    assert api.post(TENANTS, whole("dunder", credits=120), operator).status == 201
+    batch = api.create(api.key("dunder"), api.fresh_numbers(1))
+    api.engine.control(batch, "dunder", "pause", "credits")
+    assert api.send("PATCH", f"{TENANTS}/dunder", {"addCredits": 1}, operator).status == 200
+    api.engine.tick()
+    assert api.batch(batch)["state"] == "pending"
 
 
 def test_an_id_is_taken_once_and_a_broken_creation_can_be_repeated(api: Api, operator: str) -> None:

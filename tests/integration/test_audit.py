@@ -24,7 +24,7 @@ class Cell:
         self.engine = engine
         self.server = server
         engine.trunk("main", cps=1000)
-        engine.tenant("acme", cps=1000)
+        engine.tenant("acme", cps=1000, available_s=100_000)
         engine.tenant("lone", cps=1000)
         now, hour = engine.now_ms(), 3_600_000
         self.batch = engine.batch(
@@ -270,6 +270,27 @@ def expired_uncounted(cell: Cell) -> None:
     cell.engine.client.hset(cell.key(f"batch:{cell.batch}"), mapping={"expired_ms": cell.engine.now_ms(), "expired": 1})
 
 
+def credit_lost(cell: Cell) -> None:
+    cell.engine.client.hincrby(cell.key("tenant:acme"), "reserved_s", -60)
+
+
+def credit_of_no_call(cell: Cell) -> None:
+    cell.engine.client.hset(cell.key("tenant:lone"), "reserved_s", 60)
+
+
+def credit_below_nothing(cell: Cell) -> None:
+    cell.engine.client.hset(cell.key("tenant:acme"), "available_s", -1)
+
+
+def pause_for_credit_unlisted(cell: Cell) -> None:
+    cell.engine.control(cell.batch, "acme", "pause", "credits")
+    cell.engine.client.delete(cell.key("unfunded:t/acme"))
+
+
+def running_and_listed_as_unfunded(cell: Cell) -> None:
+    cell.engine.client.zadd(cell.key("unfunded:t/acme"), {cell.batch: 1})
+
+
 PLANTED: dict[str, Callable[[Cell], None]] = {
     "lane_in_one_place": lane_lost,
     "lane_in_one_place ": lane_twice,
@@ -312,6 +333,11 @@ PLANTED: dict[str, Callable[[Cell], None]] = {
     "hours_are_apart": hours_that_overlap,
     "begun_before_expiry": begun_too_late,
     "counters_match_calls ": expired_uncounted,
+    "reserved_credit_is_held": credit_lost,
+    "reserved_credit_is_held ": credit_of_no_call,
+    "credit_is_not_negative": credit_below_nothing,
+    "unfunded_is_listed": pause_for_credit_unlisted,
+    "unfunded_is_listed ": running_and_listed_as_unfunded,
 }
 
 

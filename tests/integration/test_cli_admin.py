@@ -184,12 +184,32 @@ def test_a_tenant_is_made_changed_and_shown(admin: Admin) -> None:
     assert INSTANT.fullmatch(shown.pop("createdAt"))
     assert shown == {
         "id": "acme", "state": "active", "reason": None, "stoppedAt": None, "alias": None, "cps": 7,
-        "maxConcurrent": None, "weight": 3, "trunks": ["second"], "keepDays": 90,
+        "maxConcurrent": None, "weight": 3, "trunks": ["second"], "keepDays": 90, "credits": None, "reservedCredits": None,
     }  # fmt: skip
     assert admin.hash("tenant:acme", "dir") == {"cell": "c0"}
     admin.tenant("aaa")
     assert [tenant["id"] for tenant in admin("tenant", "list", "--json").json()] == ["aaa", "acme"]
-    assert admin("tenant", "list").out.splitlines()[2].split() == ["acme", "active", "7", "-", "3", "second"]
+    assert admin("tenant", "list").out.splitlines()[2].split() == ["acme", "active", "7", "-", "3", "-", "second"]
+
+
+def test_credit_is_given_set_added_to_and_made_unlimited(admin: Admin) -> None:
+    admin.trunk("main")
+    admin.tenant("acme", "--credits", "600")
+    assert admin.hash("tenant:acme")["available_s"] == "600"
+    added = admin("tenant", "credit", "acme", "--add", "60")
+    assert (added.status, added.out) == (DONE, "tenant acme credited\n")
+    assert admin("tenant", "show", "acme", "--json").json()["credits"] == 660
+    assert admin("tenant", "set", "acme", "--credits", "0").status == DONE
+    assert admin.hash("tenant:acme")["available_s"] == "0", "none is not the same as no limit"
+    assert admin("tenant", "set", "acme", "--no-credit-limit").status == DONE
+    assert "available_s" not in admin.hash("tenant:acme")
+    refused = admin("tenant", "credit", "acme", "--add", "60")
+    assert refused.status == FAILED and "has no limit of credits" in refused.err
+    unknown = admin("tenant", "credit", "none", "--add", "60")
+    assert unknown.status == FAILED and "there is no tenant none" in unknown.err
+    for bad in (("set", "acme", "--credits", "-1"), ("set", "acme", "--credits=1", "--no-credit-limit"), ("credit", "acme"),
+                ("credit", "acme", "--add", "0"), ("credit", "a/b", "--add", "1")):  # fmt: skip
+        assert admin("tenant", *bad).status == USAGE, bad
 
 
 def test_a_tenant_needs_trunks_that_exist(admin: Admin) -> None:

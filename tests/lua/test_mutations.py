@@ -76,6 +76,86 @@ class Mutation:
         return sound.replace(self.old, self.new)
 
 
+# ---- credit ----
+
+
+def spend(cell: Cell, credit: int, contacts: int = 1) -> Slot:
+    cell.tenant("acme", available_s=credit)
+    cell.fill(contacts, talk_s=100, on_event="http://127.0.0.1/all")
+    return cell.begin_one()
+
+
+def credit_is(cell: Cell, left: int, reserved: int) -> None:
+    cell.audit()
+    fields = cell.hash("tenant:acme")
+    assert (int(fields["available_s"]), int(fields.get("reserved_s", 0))) == (left, reserved)
+
+
+def what_calls_may_talk_is_reserved(cell: Cell) -> None:
+    spend(cell, 200)
+    credit_is(cell, 100, 100)
+
+
+def nobody_is_called_on_less_than_a_minute(cell: Cell) -> None:
+    slot = spend(cell, 159, contacts=2)
+    assert cell.begin([cell.claim_one()])[0] == ("released", "credits")
+    assert cell.hash(f"batch:{slot.batch}")["state"] == "paused"
+    credit_is(cell, 59, 100)
+
+
+def nobody_talks_for_longer_than_was_reserved(cell: Cell) -> None:
+    spend(cell, 170, contacts=2)
+    assert cell.begin([cell.claim_one()])[0][3] == "70"
+
+
+def a_dial_that_was_not_placed_costs_no_credit(cell: Cell) -> None:
+    cell.abort(spend(cell, 200))
+    credit_is(cell, 200, 0)
+
+
+def a_call_is_charged_what_it_talked_and_no_more(cell: Cell) -> None:
+    slot = spend(cell, 200)
+    cell.finish(slot, how="ended", duration="30")
+    credit_is(cell, 170, 0)
+    for _ in range(2):
+        cell.finish(slot, duration="30")
+        credit_is(cell, 170, 0)
+
+
+def an_unknown_end_is_charged_until_the_truth_comes(cell: Cell) -> None:
+    slot = spend(cell, 200)
+    cell.finish(slot, outcome="UNKNOWN", duration="")
+    credit_is(cell, 100, 0)
+    for _ in range(2):
+        cell.finish(slot, duration="30")
+        credit_is(cell, 170, 0)
+
+
+def a_restored_dial_reserves_again(cell: Cell) -> None:
+    cell.tenant("acme", available_s=200)
+    cell.fill(1, talk_s=100)
+    assert cell.reassert([cell.claim_one()]) == ["restored"]
+    credit_is(cell, 100, 100)
+
+
+def being_out_of_credit_is_told(cell: Cell) -> None:
+    spend(cell, 100, contacts=2)
+    cell.begin([cell.claim_one()])
+    assert [event["code"] for event in cell.events() if event["type"] == "batch.failed"] == ["INSUFFICIENT_CREDITS"]
+
+
+def more_credit_resumes_who_waits_for_it_and_nobody_else(cell: Cell) -> None:
+    slot = spend(cell, 100, contacts=2)
+    cell.begin([cell.claim_one()])
+    other = cell.fill(1)
+    cell.control(other, "acme", "pause", "credits")
+    cell.control(other, "acme", "pause", "user")
+    cell.tenant("acme", "set", available_s="+100")
+    cell.tick()
+    assert [cell.hash(f"batch:{batch}")["state"] for batch in (slot.batch, other)] == ["processing", "paused"]
+    cell.audit()
+
+
 # ---- no dial is placed twice ----
 
 
@@ -508,7 +588,8 @@ MUTATIONS = (
              "  call.phase = 'claimed'\n  call_write(batch, call)\n  batch.attempts", a_begun_call_is_never_handed_out_again),
     Mutation("no intent: not charged", "call_begin", "call.a, call.b, call.h = call.a + 1, begin_ms, hard_ms",
              "call.a, call.b, call.h = call.a, begin_ms, hard_ms", a_begin_is_charged),
-    Mutation("begin is not idempotent", "call_begin", "if call.phase == 'live' then", "if false then", a_begin_again_is_the_same_begin),
+    Mutation("begin is not idempotent", "call_begin", "if call.phase == 'live' then\n    return answer_begun", "if false then\n    return answer_begun",
+             a_begin_again_is_the_same_begin),
     Mutation("anybody begins", "call_begin", "if call.d ~= dial or call.w ~= worker then", "worker = call.w\n  if call.d ~= dial then",
              only_its_worker_begins_a_claim),
     Mutation("anybody aborts", "call_abort", " and (call.w == worker or worker == '-')", "", only_its_worker_takes_a_dial_back),
@@ -589,6 +670,32 @@ MUTATIONS = (
     Mutation("started at each begin", "call_begin", "  if batch_move(batch, 'begin') then\n", "  if batch_move(batch, 'begin') or true then\n",
              a_batch_is_started_and_paused_as_often_as_it_was),
     Mutation("the start not told", "call_begin", "    event_write(batch, 'batch.started', '', {})\n", "", a_batch_is_started_and_paused_as_often_as_it_was),
+    Mutation("credit not reserved", "call_begin", "  credit.reserve(batch, call)\n", "", what_calls_may_talk_is_reserved),
+    Mutation("credit not kept apart", "call_begin", "    tenant.reserved_s = tenant.reserved_s + call.r\n", "", what_calls_may_talk_is_reserved),
+    Mutation("begun on less credit than a minute", "call_begin", "tenant.available_s < credit.LEAST_S", "tenant.available_s < 1",
+             nobody_is_called_on_less_than_a_minute),
+    Mutation("more reserved than there is", "call_begin", "math.min(credit.wanted(batch), tenant.available_s)", "credit.wanted(batch)",
+             nobody_talks_for_longer_than_was_reserved),
+    Mutation("credit of an aborted dial not refunded", "call_abort", "  credit.refund(batch, call)\n", "",
+             a_dial_that_was_not_placed_costs_no_credit),
+    Mutation("an ended call not settled", "call_finish", "  credit.settle(batch, call)\n  log_result(batch, call, result, how)\n  call.w", "  call.w",
+             a_call_is_charged_what_it_talked_and_no_more),
+    Mutation("settled twice", "call_finish", "local tenant, has_s = resource_load('t', batch.tenant), tonumber(call.r) or 0",
+             "local tenant, has_s = resource_load('t', batch.tenant), call.phase == 'live' and tonumber(call.r) or 0",
+             a_call_is_charged_what_it_talked_and_no_more),
+    Mutation("a late truth corrects no credit", "call_finish", "  credit.settle(batch, call)\n  log_result(batch, call, result, 'settled')", "",
+             an_unknown_end_is_charged_until_the_truth_comes),
+    Mutation("an unknown end costs nothing", "call_finish", "(credit.TALKED[call.x] and tonumber(call.r))", "nil",
+             an_unknown_end_is_charged_until_the_truth_comes),
+    Mutation("a restored dial reserves nothing", "cell_reassert", "  credit.reserve(batch, call)\n", "", a_restored_dial_reserves_again),
+    Mutation("out of credit and not told", "call_begin", "{ 'error', 'Insufficient call minutes', 'code', 'INSUFFICIENT_CREDITS' }",
+             "{ 'code', '' }", being_out_of_credit_is_told),
+    Mutation("not found when credit comes", "call_begin", "    redis.call('ZADD', key_unfunded(batch.tenant), NOW_MS, batch.id)\n", "",
+             more_credit_resumes_who_waits_for_it_and_nobody_else),
+    Mutation("added credit resumes nobody", "resource_set", "  redis.call('ZADD', KEY_FUNDED, fmt(NOW_MS), id)\n", "",
+             more_credit_resumes_who_waits_for_it_and_nobody_else),
+    Mutation("resumed although its user paused it", "batch_control", "redis.call('ZREM', key_unfunded(batch.tenant), batch.id) == 0", "false",
+             more_credit_resumes_who_waits_for_it_and_nobody_else),
     Mutation("one id for two pauses", "batch_control", "  batch.pauses = batch.pauses + 1\n", "", a_batch_is_started_and_paused_as_often_as_it_was),
 )
 

@@ -66,7 +66,7 @@ def write_batch(scripts: Scripts, batch: str, tenant: str, url: str, **fields: A
 
 
 def event_id(batch: str, kind: str, ordinal: int | None = None, attempt: int = 1) -> str:
-    middle = "" if ordinal is None else f"-{ordinal}-{attempt}"
+    middle = f"-{ordinal}-{attempt}" if ordinal is not None else "-0" if kind == "batch.failed" else ""
     return f"evt_{batch}{middle}-{kind.replace('.', '_')}"
 
 

@@ -25,7 +25,8 @@ static void test_an_id_tells_what_it_was_made_of_and_holds_no_dot(void **state)
         {{EVENT_BATCH_PAUSED, "b-1-2", 0, 0, 3}, "evt_b-1-2-3-batch_paused"},
         {{EVENT_BATCH_CANCELLED, "batch_c0_abc", 0, 0, 0}, "evt_batch_c0_abc-batch_cancelled"},
         {{EVENT_BATCH_COMPLETED, "batch_c0_abc", 0, 0, 0}, "evt_batch_c0_abc-batch_completed"},
-        {{EVENT_BATCH_FAILED, "b-1-2", 0, 0, 0}, "evt_b-1-2-batch_failed"},
+        {{EVENT_BATCH_FAILED, "b-1-2", 0, 0, 0}, "evt_b-1-2-0-batch_failed"},
+        {{EVENT_BATCH_FAILED, "b-1-2", 0, 0, 3}, "evt_b-1-2-3-batch_failed"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -75,6 +76,7 @@ static void test_other_spellings_are_no_ids(void **state)
         "evt_a-18446744073709551616-1-call_completed",
         "evt_-1-1-call_completed",
         "evt_a-batch_paused",
+        "evt_a-batch_failed",
         "evt_a-x-batch_paused",
         "evt_-1-batch_paused",
         "evt_a-4294967296-batch_paused",
@@ -98,9 +100,9 @@ static void test_other_spellings_are_no_ids(void **state)
 static void test_a_delivery_to_the_url_of_all_events_bears_the_events_id_and_a_mark(void **state)
 {
     (void)state;
-    assert_int_equal(event_id_len("evt_a-batch_failed"), strlen("evt_a-batch_failed"));
-    assert_int_equal(event_id_len("evt_a-batch_failed" EVENT_DELIVERY_MARK), strlen("evt_a-batch_failed"));
-    assert_int_equal(event_id_len("evt_b-all-batch_failed"), strlen("evt_b-all-batch_failed"));
+    assert_int_equal(event_id_len("evt_a-0-batch_failed"), strlen("evt_a-0-batch_failed"));
+    assert_int_equal(event_id_len("evt_a-0-batch_failed" EVENT_DELIVERY_MARK), strlen("evt_a-0-batch_failed"));
+    assert_int_equal(event_id_len("evt_b-all-0-batch_failed"), strlen("evt_b-all-0-batch_failed"));
     assert_int_equal(event_id_len(""), 0);
 }
 

@@ -82,6 +82,9 @@ local function batch_move(batch, event)
   if not to then
     return false
   end
+  if batch.state == 'paused' then
+    redis.call('ZREM', key_unfunded(batch.tenant), batch.id)
+  end
   batch.state = to
   return true
 end

@@ -11,8 +11,9 @@
 --   placed:<number>
 --   k queued at the platform (ms)  y 1: to be stopped, because it would ring outside its batch's hours
 --   f first dial in doubt  c tail epoch of the last claim (lib/epoch.lua)
+--   r credit of the last dial begun (s): reserved while live, charged after it (lib/credit.lua)
 local CALL_FIELDS = { 'phase', 'a', 'd', 'l', 'w', 'q', 't', 'b', 'h', 'p', 'z', 's', 'e', 'u', 'x', 'n', 'g', 'm', 'k',
-  'y', 'f', 'c' }
+  'y', 'f', 'c', 'r' }
 
 local function call_read(batch, ordinal)
   local text = redis.call('HGET', key_bucket(batch.id, 'state', ordinal), fmt(ordinal))

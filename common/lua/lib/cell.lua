@@ -58,6 +58,7 @@ local KEY_PURGE = P .. 'purge'
 local KEY_EXPIRIES = P .. 'expiries'
 local KEY_HOURS = P .. 'hours'
 local KEY_APPENDING = P .. 'appending'
+local KEY_FUNDED = P .. 'funded'
 local KEY_WORKERS = P .. 'workers'
 local KEY_WAKE = P .. 'wake'
 local KEY_WAKE_EVENTS = P .. 'wake:events'
@@ -69,6 +70,7 @@ local function key_lanes_waiting(trunk, tenant) return P .. 'waiting:f/' .. trun
 local function key_lanes_ready(trunk, tenant) return P .. 'ready:f/' .. trunk .. '/' .. tenant end
 local function key_parked_flows(tenant) return P .. 'parked:t/' .. tenant end
 local function key_parked_lanes(batch) return P .. 'parked:b/' .. batch end
+local function key_unfunded(tenant) return P .. 'unfunded:t/' .. tenant end
 local function key_dialing(tenant) return P .. 'dialing:t/' .. tenant end
 local function key_held(tenant) return P .. 'held:t/' .. tenant end
 local function key_placed(number) return P .. 'placed:' .. number end

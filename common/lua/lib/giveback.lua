@@ -1,10 +1,12 @@
 -- @include pace.lua
+-- @include credit.lua
 -- live -> due for a dial that was certainly not placed: the attempt is not charged, the next try gets a new dial number.
 -- The rates' places stay used: the provider saw the request, or could have.
 local function call_giveback(batch, call, at_ms, verdict)
   local member = call_member(batch, call)
   attempt_log(batch, call, 'd=' .. fmt(call.d) .. ' v=' .. verdict .. ' n=' .. fmt(at_ms))
   placed_forget(batch, call)
+  credit.refund(batch, call)
   call.a = call.a - 1
   batch.attempts = batch.attempts - 1
   call.w, call.q, call.h, call.z, call.p = nil, nil, nil, nil, nil

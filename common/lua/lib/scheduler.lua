@@ -7,7 +7,7 @@ local VT_UNIT = 1000000
 
 -- A tenant or a trunk, loaded once; `room` is what its concurrency leaves, counted when first asked for.
 local RESOURCE_FIELDS = { 'state', 'cps', 'interval_us', 'max_concurrent', 'tat_us', 'weight', 'vfloor', 'held',
-  'hold_until_ms' }
+  'hold_until_ms', 'available_s', 'reserved_s' }
 local resources = {}
 
 local function resource_load(kind, id)
@@ -26,8 +26,10 @@ local function resource_load(kind, id)
     kind = kind, id = id, key = key, state = values[1], cps = tonumber(values[2]), interval_us = tonumber(values[3]),
     max_concurrent = tonumber(values[4]), tat_us = tonumber(values[5]), weight = tonumber(values[6]) or 1,
     vfloor = tonumber(values[7]) or 0, held = values[8] or nil, hold_until_ms = tonumber(values[9]) or 0,
+    available_s = tonumber(values[10]), reserved_s = tonumber(values[11]) or 0,
   }
   resource.was_tat_us, resource.was_vfloor = resource.tat_us, resource.vfloor
+  resource.was_available_s, resource.was_reserved_s = resource.available_s, resource.reserved_s
   resources[name] = resource
   return resource
 end
@@ -56,6 +58,13 @@ local function resources_flush()
       if resource.vfloor ~= resource.was_vfloor then
         redis.call('HSET', resource.key, 'vfloor', fmt(resource.vfloor))
         resource.was_vfloor = resource.vfloor
+      end
+      if resource.available_s ~= resource.was_available_s or resource.reserved_s ~= resource.was_reserved_s then
+        redis.call('HSET', resource.key, 'reserved_s', fmt(resource.reserved_s))
+        if resource.available_s then
+          redis.call('HSET', resource.key, 'available_s', fmt(resource.available_s))
+        end
+        resource.was_available_s, resource.was_reserved_s = resource.available_s, resource.reserved_s
       end
     end
   end

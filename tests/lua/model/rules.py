@@ -291,7 +291,7 @@ class Rules:
             return 0
         taken = self._cut(batch, "failed")
         if batch.is_told_of:
-            batch.events.append(f"evt_{batch.name}-batch_failed")
+            batch.events.append(f"evt_{batch.name}-0-batch_failed")
         return taken
 
     def _cut(self, batch: Batch, state: str) -> int:
