@@ -17,6 +17,7 @@ static const struct key_family FAMILIES[] = {
     {false, "tenant:<tenant>", "hash", NULL, NULL},
     {false, "tenant:<tenant>:batches", "zset", "<batch>", "ms"},
     {false, "tenant:<tenant>:tags:<hex>", "zset", "<batch>", "ms"},
+    {false, "requests:t/<tenant>", "string", "<begin_us>", NULL},
     {false, "suppressed", "set", "<number>", NULL},
     {false, "suppressed:t/<tenant>", "set", "<number>", NULL},
     {false, "workers", "zset", "<worker>", "ms"},

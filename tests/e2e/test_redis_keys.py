@@ -41,7 +41,8 @@ class FullRun:
             outcomes="completed=55,busy=15,no_answer=15,failed=15",
             talk_ms=400,
             faults=("throttle=0.2", "callback_never=0.1"),
-            tenant_options=("--alias", "user_456", "--weight", "2", "--keep-days", "7"),
+            tenant_options=("--alias", "user_456", "--weight", "2", "--keep-days", "7",
+                            "--max-requests-per-second", "5000"),
         )
         self.keys: dict[str, str] = {}
 

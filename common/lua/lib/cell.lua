@@ -41,6 +41,7 @@ local LANE = '0' -- one lane a batch until contact-local calling windows come
 
 local function key_trunk(trunk) return P .. 'trunk:' .. trunk end
 local function key_tenant(tenant) return P .. 'tenant:' .. tenant end
+local function key_requests(tenant) return P .. 'requests:t/' .. tenant end
 local function key_batch(batch) return P .. 'batch:' .. batch end
 local function key_bucket(batch, what, ordinal)
   return P .. 'batch:' .. batch .. ':' .. what .. ':' .. fmt(math.floor(ordinal / BUCKET))
