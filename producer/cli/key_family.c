@@ -37,6 +37,7 @@ static const struct key_family FAMILIES[] = {
     {false, "expiries", "zset", "<batch>", "ms"},
     {false, "hours", "zset", "<batch>", "ms"},
     {false, "ending", "zset", "<batch>", "ms"},
+    {false, "stopping", "zset", "<batch>", "score"},
     {false, "appending", "zset", "<batch>", "ms"},
     {false, "purge", "zset", "<kind>/<batch>", "ms"},
     /* a batch's data */

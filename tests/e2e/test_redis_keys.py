@@ -169,8 +169,8 @@ class FullRun:
             engine.batch(tenant, "aside", 3, cps=30, **fields)
         engine.claim("w_test")
         self.look()
-        # A cancel whose retries are still to be ended; a failure; a draft that nobody sealed; a lost wake.
-        engine.control(batch, "acme", "cancel")
+        # A cancel whose retries are still to be ended, and whose calls are hung up; a failure; a draft that nobody sealed; a lost wake.
+        engine.control(batch, "acme", "cancel", "in-flight")
         engine.control(engine.batch("acme", "aside", 1, **fields), "acme", "fail", "no such agent", "AGENT_NOT_FOUND")
         engine.batch("acme", "aside", 1, seal=False, **fields)
         expired = engine.batch("acme", "aside", 1, expires_ms=engine.now_ms() - 1, **fields)
