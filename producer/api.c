@@ -14,6 +14,7 @@
 #include "producer/admin_tenants.h"
 #include "producer/admin_trunks.h"
 #include "producer/answer.h"
+#include "producer/api_pages.h"
 #include "producer/batch_control.h"
 #include "producer/batch_create.h"
 #include "producer/batch_list.h"
@@ -59,13 +60,6 @@ const struct conf_option api_options[] = {
      .min = 1,
      .max = 1000,
      .help = "the most that a batch may ask for as maxCallsPerSecond"},
-    {.name = "max-requests-per-second",
-     .kind = CONF_I64,
-     .flags = CONF_RELOADABLE,
-     .default_text = "1000",
-     .min = 1,
-     .max = LIMIT_TENANT_REQUEST_RATE,
-     .help = "requests a second that a tenant may make which has no quota of its own"},
     {.name = "public-url",
      .kind = CONF_STR,
      .help = "what links in answers begin with, such as https://calls.example (default: the address listened on)",
@@ -92,7 +86,6 @@ static void read_settings(struct api *api)
     }
     api->private_webhooks = ranges;
     api->max_calls_per_second = (int32_t)conf_i64(conf, "max-calls-per-second");
-    api->requests_per_second = conf_i64(conf, "max-requests-per-second");
 }
 
 /* ---- routes ---- */
@@ -123,6 +116,8 @@ static void health(struct http_request *req, void *arg)
 
 static const struct http_route ROUTES[] = {
     {.method = "GET", .pattern = "/api/v1/health", .on_complete = health},
+    {.method = "GET", .pattern = "/openapi.yaml", .on_complete = api_pages_yaml},
+    {.method = "GET", .pattern = "/docs", .on_complete = api_pages_html},
     {.method = "POST",
      .pattern = "/api/v1/batch",
      .max_body_bytes = LIMIT_BODY_BYTES,
@@ -177,8 +172,6 @@ static void make_metrics(struct api *api)
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
         api->answers[i] =
             metrics_counter(m, "carillon_api_answers_total", "Answers of the API by class.", "class", classes[i]);
-    api->over_quota = metrics_counter(m, "carillon_api_over_quota_total",
-                                      "Requests refused because their tenant was at a quota.", NULL, NULL);
     api->contacts = metrics_counter(m, "carillon_contacts_total", "Contacts taken into batches.", NULL, NULL);
     api->ingest_gauge =
         metrics_gauge(m, "carillon_ingest_bytes", "Bytes of the creations that are under way.", NULL, NULL);
@@ -219,8 +212,6 @@ int api_start(struct daemon *d, void **ret_state)
     make_metrics(api);
     int err = key_cache_create(&api->key_cache);
     if (!err)
-        err = quotas_create(&api->quotas);
-    if (!err)
         err = add_routes(api);
     if (err) {
         api_stop(api);
@@ -241,7 +232,6 @@ void api_stop(void *state)
     struct api *api = state;
     if (!api)
         return;
-    quotas_free(api->quotas);
     key_cache_free(api->key_cache);
     free(api->routes);
     free(api);
