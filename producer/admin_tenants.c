@@ -16,6 +16,7 @@ struct writing {
     struct admin_write write;
     const cJSON *trunk; /* the next of those that the body names to be looked for */
     size_t trunk_index;
+    size_t place; /* the next of what the directory is to hold */
 };
 
 static void writing_free(void *state)
@@ -31,31 +32,35 @@ static void fail(struct exchange *x, const struct writing *w, int err)
     admin_write_fail(x, &w->write, err);
 }
 
-/* ---- the alias ---- */
+/* ---- what the directory holds too: it is what a key's tenant is read from ---- */
 
-static void on_alias(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+static void write_places(struct exchange *x);
+
+static void on_place(struct exchange *x, const struct redisReply *reply, int err, void *arg)
 {
-    struct writing *w = arg;
     (void)reply;
     if (err)
-        fail(x, w, err);
+        fail(x, arg, err);
     else
-        admin_write_finish(x, &w->write);
+        write_places(x);
 }
 
-/* The directory holds the alias too: it is what a key's tenant is read from. */
-static void write_alias(struct exchange *x)
+static void write_places(struct exchange *x)
 {
     struct writing *w = exchange_kept(x);
-    const char *alias = tenant_settings_alias(w->write.body);
-    if (!alias) {
+    const char *field;
+    char value[TENANT_PLACE_CAP];
+    while (w->place < TENANT_PLACES && !tenant_settings_place(w->write.body, w->place, &field, value))
+        w->place++;
+    if (w->place >= TENANT_PLACES) {
         admin_write_finish(x, &w->write);
         return;
     }
+    w->place++;
     struct key key = key_dir_tenant(w->write.id);
-    const struct redis_arg args[] = {redis_arg_str(alias[0] ? "HSET" : "HDEL"), key_arg(&key), redis_arg_str("alias"),
-                                     redis_arg_str(alias)};
-    int err = exchange_command(x, args, alias[0] ? 4 : 3, on_alias, w);
+    const struct redis_arg args[] = {redis_arg_str(value[0] ? "HSET" : "HDEL"), key_arg(&key), redis_arg_str(field),
+                                     redis_arg_str(value)};
+    int err = exchange_command(x, args, value[0] ? 4 : 3, on_place, w);
     if (err)
         fail(x, w, err);
 }
@@ -150,7 +155,7 @@ static void run_writing(struct exchange *x, bool is_new)
         return;
     }
     exchange_keep(x, w, writing_free);
-    w->write.on_written = write_alias;
+    w->write.on_written = write_places;
     if (!admin_write_begin(x, &w->write, &admin_view_tenants, is_new, tenant_members, TENANT_MEMBERS))
         return;
     tenant_settings_read(w->write.body, is_new, w->write.change, &w->write.faults);

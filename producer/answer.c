@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "producer/answer.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/buf.h"
@@ -10,6 +12,7 @@
 #include "common/domain/schedule.h"
 #include "common/json/json.h"
 
+#define RETRY_AFTER "Retry-After"
 #define RETRY_AFTER_S "2"
 #define CONTENT_JSON "application/json"
 
@@ -56,8 +59,9 @@ static void reply(struct http_request *req, int status, const struct http_header
     size_t n = 0;
     if (own)
         headers[n++] = *own;
-    if (status == 429 || status == 503)
-        headers[n++] = (struct http_header){"Retry-After", RETRY_AFTER_S};
+    bool knows_when = own && strcmp(own->name, RETRY_AFTER) == 0;
+    if ((status == 429 || status == 503) && !knows_when)
+        headers[n++] = (struct http_header){RETRY_AFTER, RETRY_AFTER_S};
     if (status == 401)
         headers[n++] = (struct http_header){"WWW-Authenticate", "Bearer"};
     /* Where it fails the server closes the connection: there is nothing else to be done about it. */
@@ -91,7 +95,7 @@ void answer_text_with(struct http_request *req, int status, const char *json, si
     reply(req, status, &header, json, len);
 }
 
-/* `own` as in reply(). */
+/* `own` as in reply(). `details` is taken. */
 static void reply_error(struct http_request *req, int status, const struct http_header *own, const char *error,
                         const char *code, const char *message, cJSON *details)
 {
@@ -119,6 +123,14 @@ void answer_error_again(struct http_request *req, int status, const char *code, 
 {
     const struct http_header again = {"Retry-After", RETRY_AFTER_S};
     reply_error(req, status, &again, status_error(status), code, message, details);
+}
+
+void answer_too_many(struct http_request *req, const char *code, const char *message, cJSON *details,
+                     int64_t retry_after_s)
+{
+    char seconds[24];
+    snprintf(seconds, sizeof seconds, "%" PRId64, retry_after_s);
+    reply_error(req, 429, &(struct http_header){RETRY_AFTER, seconds}, status_error(429), code, message, details);
 }
 
 void answer_faults(struct http_request *req, const struct faults *faults)

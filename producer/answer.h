@@ -8,6 +8,7 @@
 
 #include <cjson/cJSON.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/domain/faults.h"
 #include "common/http/server.h"
@@ -22,6 +23,8 @@
 #define CODE_TRUNK_NOT_FOUND "TRUNK_NOT_FOUND"
 #define CODE_UNAVAILABLE "UNAVAILABLE"
 #define CODE_BUSY "BUSY"
+#define CODE_RATE_LIMITED "RATE_LIMITED"
+#define CODE_QUOTA_EXCEEDED "QUOTA_EXCEEDED"
 #define CODE_INTERNAL "INTERNAL"
 
 /* Answers with `body`, which is taken; NULL (memory ran out while it was built) answers 500. */
@@ -35,6 +38,9 @@ void answer_text_with(struct http_request *req, int status, const char *json, si
 /* Answers an error. `error` follows from the status; `details` is taken and may be NULL. 429 and 503 carry Retry-After,
  * 401 WWW-Authenticate. */
 void answer_error(struct http_request *req, int status, const char *code, const char *message, cJSON *details);
+/* 429, with the seconds after which it is worth asking again. */
+void answer_too_many(struct http_request *req, const char *code, const char *message, cJSON *details,
+                     int64_t retry_after_s);
 
 /* The same of another status with Retry-After: it passes by itself. */
 void answer_error_again(struct http_request *req, int status, const char *code, const char *message, cJSON *details);

@@ -60,6 +60,13 @@ const struct conf_option api_options[] = {
      .min = 1,
      .max = 1000,
      .help = "the most that a batch may ask for as maxCallsPerSecond"},
+    {.name = "max-requests-per-second",
+     .kind = CONF_I64,
+     .flags = CONF_RELOADABLE,
+     .default_text = "1000",
+     .min = 1,
+     .max = LIMIT_TENANT_REQUEST_RATE,
+     .help = "requests a second that a tenant may make which has no quota of its own"},
     {.name = "public-url",
      .kind = CONF_STR,
      .help = "what links in answers begin with, such as https://calls.example (default: the address listened on)",
@@ -86,6 +93,7 @@ static void read_settings(struct api *api)
     }
     api->private_webhooks = ranges;
     api->max_calls_per_second = (int32_t)conf_i64(conf, "max-calls-per-second");
+    api->requests_per_second = conf_i64(conf, "max-requests-per-second");
 }
 
 /* ---- routes ---- */
@@ -172,6 +180,8 @@ static void make_metrics(struct api *api)
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
         api->answers[i] =
             metrics_counter(m, "carillon_api_answers_total", "Answers of the API by class.", "class", classes[i]);
+    api->over_quota = metrics_counter(m, "carillon_api_over_quota_total",
+                                      "Requests refused because their tenant was at a quota.", NULL, NULL);
     api->contacts = metrics_counter(m, "carillon_contacts_total", "Contacts taken into batches.", NULL, NULL);
     api->ingest_gauge =
         metrics_gauge(m, "carillon_ingest_bytes", "Bytes of the creations that are under way.", NULL, NULL);
@@ -212,6 +222,8 @@ int api_start(struct daemon *d, void **ret_state)
     make_metrics(api);
     int err = key_cache_create(&api->key_cache);
     if (!err)
+        err = quotas_create(&api->quotas);
+    if (!err)
         err = add_routes(api);
     if (err) {
         api_stop(api);
@@ -232,6 +244,7 @@ void api_stop(void *state)
     struct api *api = state;
     if (!api)
         return;
+    quotas_free(api->quotas);
     key_cache_free(api->key_cache);
     free(api->routes);
     free(api);

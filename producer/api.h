@@ -18,6 +18,7 @@
 #include "common/metrics/metrics.h"
 #include "common/redis/redis.h"
 #include "producer/key_cache.h"
+#include "producer/quota.h"
 
 /* Every command's deadline. */
 #define API_REDIS_MS 5000
@@ -32,11 +33,13 @@ struct api {
 
     /* owned */
     struct key_cache *key_cache;
+    struct quotas *quotas;
     struct http_route *routes;
 
     /* settings */
     struct cidr_list private_webhooks;
     int32_t max_calls_per_second;
+    int64_t requests_per_second; /* of a tenant that has no quota of its own */
 
     /* the bytes of all creations under way, against LIMIT_INGEST_BYTES_IN_FLIGHT */
     size_t ingest_bytes;
@@ -48,6 +51,7 @@ struct api {
 
     /* metrics */
     struct metric *answers[4]; /* 2xx, 4xx, 5xx, anything else */
+    struct metric *over_quota; /* requests refused */
     struct metric *contacts; /* taken into batches */
     struct metric *ingest_gauge;
 };

@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/domain/batch_state.h"
 #include "common/json/json.h"
+#include "common/provider/provider.h"
 #include "common/redis/reply.h"
 #include "producer/batch_refusal.h"
 #include "producer/body.h"
@@ -50,9 +51,21 @@ static const struct verb CANCEL_SEED = {
     .counts_calls = true,
 };
 
+#define IN_FLIGHT "cancelInFlight"
+
 struct control {
     const struct verb *verb;
     char id[LIMIT_BATCH_ID_LEN + 1];
+    bool is_in_flight; /* what is on the line is to be hung up */
+};
+
+/* What the script answered. */
+struct controlled {
+    const char *state;
+    size_t state_len;
+    int64_t taken; /* off the queue */
+    int64_t live; /* on the line */
+    const char *profile; /* of its trunk */
 };
 
 /* ---- answers ---- */
@@ -76,25 +89,60 @@ static void refuse_state(struct exchange *x, const struct control *c, const stru
                        "The batch's state does not allow this; details.allowedStates lists those that do.");
 }
 
-static cJSON *done_json(const struct control *c, const char *state, int64_t taken)
+static bool can_hang_up(const char *profile_name)
+{
+    struct provider_profile *profile;
+    if (provider_profile_builtin(profile_name, &profile) != 0)
+        return false;
+    bool can = provider_profile_can_hang_up(profile);
+    provider_profile_free(profile);
+    return can;
+}
+
+/* How many calls are hung up; where their platform can hang up none, a warning says that they go on. */
+static bool add_in_flight(cJSON *body, const struct controlled *done)
+{
+    struct faults warnings;
+    faults_init(&warnings, 1);
+    if (done->live > 0 && !can_hang_up(done->profile))
+        faults_add(&warnings, IN_FLIGHT, "NOT_SUPPORTED",
+                   "the trunk's platform cannot hang up a call: those on the line come to their end");
+    cJSON *list = cJSON_AddArrayToObject(body, "warnings");
+    bool is_whole = list && json_add_i64(body, "inFlightCalls", done->live) && faults_append_list(&warnings, list) == 0;
+    faults_free(&warnings);
+    return is_whole;
+}
+
+static cJSON *done_json(const struct control *c, const struct controlled *done)
 {
     cJSON *body = cJSON_CreateObject();
     bool is_whole = cJSON_AddTrueToObject(body, "success") && json_add_str(body, "batchId", c->id) &&
-                    json_add_str(body, "status", c->verb->status ? c->verb->status : state) &&
-                    (!c->verb->counts_calls || json_add_i64(body, "cancelledJobs", taken)) &&
-                    json_add_str(body, "message", c->verb->message);
+                    json_add_str(body, "status", c->verb->status ? c->verb->status : done->state) &&
+                    (!c->verb->counts_calls || json_add_i64(body, "cancelledJobs", done->taken)) &&
+                    json_add_str(body, "message", c->verb->message) && (!c->is_in_flight || add_in_flight(body, done));
     if (is_whole)
         return body;
     cJSON_Delete(body);
     return NULL;
 }
 
+static int read_done(const struct redisReply *reply, struct controlled *ret_done)
+{
+    size_t len;
+    int err = reply_str(reply_at(reply, 0), &ret_done->state, &ret_done->state_len);
+    if (!err)
+        err = reply_i64(reply_at(reply, 1), &ret_done->taken);
+    if (!err)
+        err = reply_i64(reply_at(reply, 2), &ret_done->live);
+    if (!err)
+        err = reply_str(reply_at(reply, 3), &ret_done->profile, &len);
+    return err;
+}
+
 static void on_done(struct exchange *x, const struct redisReply *reply, int err, void *arg)
 {
     const struct control *c = arg;
-    const char *state;
-    size_t len;
-    int64_t taken;
+    struct controlled done;
     if (err == ERR_NOT_FOUND) {
         exchange_not_found(x);
         return;
@@ -104,32 +152,34 @@ static void on_done(struct exchange *x, const struct redisReply *reply, int err,
         return;
     }
     if (!err)
-        err = reply_str(reply_at(reply, 0), &state, &len);
-    if (!err)
-        err = reply_i64(reply_at(reply, 1), &taken);
+        err = read_done(reply, &done);
     if (err) {
         exchange_fail(x, err);
         return;
     }
     log_info("batch.controlled", log_str("request", http_request_id(exchange_request(x))),
              log_str("tenant", exchange_identity(x)->tenant), log_str("batch", c->id), log_str("verb", c->verb->name),
-             log_strn("state", state, len));
-    exchange_answer(x, 200, done_json(c, state, taken));
+             log_strn("state", done.state, done.state_len), log_bool("in_flight", c->is_in_flight));
+    exchange_answer(x, 200, done_json(c, &done));
 }
 
 /* ---- what is asked ---- */
 
-/* The body is optional and can hold nothing but userId. */
-static bool check_body(struct exchange *x)
+/* The body is optional and can hold nothing but userId, and for a cancel whether calls on the line are hung up. */
+static bool check_body(struct exchange *x, struct control *c)
 {
-    static const char *const known[] = {"userId"};
+    static const char *const known[] = {"userId", IN_FLIGHT};
     struct faults faults;
     cJSON *object = body_read_object(x, true);
     if (!object)
         return false;
     faults_init(&faults, LIMIT_FAULTS);
-    body_check_names(object, known, 1, &faults);
+    body_check_names(object, known, c->verb->counts_calls ? 2 : 1, &faults);
     (void)body_str(object, "userId", LIMIT_SMALL_BODY_BYTES, &faults);
+    const cJSON *in_flight = cJSON_GetObjectItemCaseSensitive(object, IN_FLIGHT);
+    c->is_in_flight = cJSON_IsTrue(in_flight);
+    if (c->verb->counts_calls && in_flight && !cJSON_IsBool(in_flight))
+        faults_add(&faults, IN_FLIGHT, FAULT_TYPE, "must be true or false");
     bool is_good = faults_count(&faults) == 0;
     if (!is_good)
         exchange_faults(x, &faults);
@@ -142,7 +192,8 @@ static bool check_body(struct exchange *x)
 static void ask(struct exchange *x, struct control *c)
 {
     const struct redis_arg args[] = {redis_arg_str(c->id), redis_arg_str(exchange_identity(x)->tenant),
-                                     redis_arg_str(c->verb->name), redis_arg_str("user")};
+                                     redis_arg_str(c->verb->name),
+                                     redis_arg_str(c->is_in_flight ? "in-flight" : "user")};
     int err = exchange_script(x, LUA_BATCH_CONTROL, args, 4, on_done, c);
     if (err)
         exchange_fail(x, err);
@@ -158,7 +209,7 @@ static void start(struct exchange *x, const struct verb *verb)
     }
     exchange_keep(x, c, free);
     c->verb = verb;
-    if (exchange_knows_query(x, &by_query, verb == &CANCEL_SEED) && exchange_batch_id(x, c->id) && check_body(x))
+    if (exchange_knows_query(x, &by_query, verb == &CANCEL_SEED) && exchange_batch_id(x, c->id) && check_body(x, c))
         ask(x, c);
 }
 

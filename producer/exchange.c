@@ -10,6 +10,7 @@
 #include "common/base/ident.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
+#include "common/json/json.h"
 #include "common/redis/keys.h"
 #include "common/redis/reply.h"
 #include "producer/answer.h"
@@ -33,6 +34,7 @@ struct exchange {
     uint8_t key[DIGEST_SHA256_LEN]; /* SHA-256 of the bearer token */
     int64_t asked_us;
     struct identity who;
+    struct quota *quota; /* its tenant's; NULL before the admission, and for an operator */
     void *state;
     void (*free_state)(void *state);
     exchange_guard_fn guard_fn;
@@ -55,6 +57,8 @@ static void release(struct exchange *x)
         x->free_state(x->state);
     if (x->free_guard)
         x->free_guard(x->guard);
+    if (x->quota)
+        quota_leave(x->quota);
     free(x);
 }
 
@@ -287,6 +291,14 @@ void exchange_error_again(struct exchange *x, int status, const char *code, cons
         cJSON_Delete(details);
 }
 
+void exchange_too_many(struct exchange *x, const char *code, const char *message, cJSON *details, int64_t retry_after_s)
+{
+    if (may_answer(x, 429))
+        answer_too_many(x->req, code, message, details, retry_after_s);
+    else
+        cJSON_Delete(details);
+}
+
 void exchange_faults(struct exchange *x, const struct faults *faults)
 {
     if (may_answer(x, 400))
@@ -342,8 +354,69 @@ static void refuse_key(struct exchange *x)
     exchange_error(x, 401, CODE_UNAUTHORIZED, "Invalid or missing API key.", NULL);
 }
 
+static int64_t requests_per_second(const struct exchange *x)
+{
+    return x->who.requests_per_second ? x->who.requests_per_second : x->api->requests_per_second;
+}
+
+static void refuse_over_quota(struct exchange *x, enum quota_verdict verdict, int64_t wait_us)
+{
+    bool is_rate = verdict == QUOTA_TOO_FAST;
+    cJSON *details = cJSON_CreateObject();
+    (void)json_add_str(details, "quota", is_rate ? "requestsPerSecond" : "requestsAtOnce");
+    (void)json_add_i64(details, "limit", is_rate ? requests_per_second(x) : LIMIT_TENANT_REQUESTS);
+    metric_add(x->api->over_quota, 1);
+    exchange_too_many(x, CODE_RATE_LIMITED,
+                      is_rate ? "The tenant's requests come faster than its quota allows."
+                              : "Too many of the tenant's requests are under way at once.",
+                      details, is_rate ? (wait_us + 999999) / 1000000 : 1);
+}
+
+static void on_charged(const struct redisReply *reply, int err, void *arg)
+{
+    int64_t wait_us;
+    if (err || reply_i64(reply, &wait_us) != 0)
+        wait_us = 0; /* this process's own count holds all the same */
+    quota_charged(arg, clock_mono_us(), wait_us);
+}
+
+/* Tells Redis what the tenant has taken here lately; the request does not wait for it. */
+static void charge(struct exchange *x)
+{
+    char requests[REDIS_I64_LEN], rate[REDIS_I64_LEN];
+    int64_t n = quota_begin_charge(x->quota, clock_mono_us());
+    if (n == 0)
+        return;
+    const struct redis_arg args[] = {redis_arg_str(x->who.tenant), redis_arg_i64(n, requests),
+                                     redis_arg_i64(requests_per_second(x), rate)};
+    struct key prefix = key_cell_prefix(x->who.cell);
+    if (script_run(x->api->redis, LUA_QUOTA_CHARGE, prefix.text, args, 3, API_REDIS_MS, on_charged, x->quota) != 0)
+        quota_charged(x->quota, clock_mono_us(), 0);
+}
+
+/* Whether the tenant's quotas leave room for the request; answers 429 where they do not, and asks nobody. */
+static bool fits_quota(struct exchange *x)
+{
+    int64_t wait_us = 0;
+    if (!x->who.tenant[0])
+        return true;
+    enum quota_verdict verdict =
+        quota_enter(x->api->quotas, x->who.tenant, requests_per_second(x), clock_mono_us(), &x->quota, &wait_us);
+    if (verdict == QUOTA_FITS)
+        charge(x);
+    else
+        refuse_over_quota(x, verdict, wait_us);
+    return verdict == QUOTA_FITS;
+}
+
 static void admit(struct exchange *x)
 {
+    if (!api_serves_cell(x->api, x->who.cell)) {
+        exchange_error(x, 503, CODE_UNAVAILABLE, "This server does not serve the tenant's cell.", NULL);
+        return;
+    }
+    if (!fits_quota(x))
+        return;
     const char *user_id = x->req ? http_request_query(x->req, "userId") : NULL;
     bool is_for_tenants = x->access == ACCESS_READ || x->access == ACCESS_WRITE;
     bool is_write = x->access == ACCESS_WRITE || x->access == ACCESS_WRITE_ANY;
@@ -355,8 +428,6 @@ static void admit(struct exchange *x)
         exchange_error(x, 403, CODE_FORBIDDEN, "This key may only read.", NULL);
     else if (user_id && !exchange_is_user(x, user_id))
         exchange_error(x, 403, CODE_FORBIDDEN, "userId is not the owner of this API key.", NULL);
-    else if (!api_serves_cell(x->api, x->who.cell))
-        exchange_error(x, 503, CODE_UNAVAILABLE, "This server does not serve the tenant's cell.", NULL);
     else
         x->run(x);
 }

@@ -92,6 +92,9 @@ void exchange_answer_kept(struct exchange *x, int status, const char *json, size
 void exchange_error(struct exchange *x, int status, const char *code, const char *message, cJSON *details);
 /* One that passes by itself, though its status does not say so: with the header Retry-After. */
 void exchange_error_again(struct exchange *x, int status, const char *code, const char *message, cJSON *details);
+/* 429, worth asking again after so many seconds. */
+void exchange_too_many(struct exchange *x, const char *code, const char *message, cJSON *details,
+                       int64_t retry_after_s);
 void exchange_faults(struct exchange *x, const struct faults *faults);
 void exchange_bad_argument(struct exchange *x, const char *name, const char *message);
 void exchange_not_found(struct exchange *x);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/ident.h"
+#include "common/base/parse.h"
 #include "common/redis/reply.h"
 
 static int read_text(const struct redisReply *reply, char *ret, size_t cap)
@@ -50,6 +51,18 @@ static int read_ms(const struct redisReply *reply, int64_t *ret_us)
     return 0;
 }
 
+/* "": none of its own. */
+static int read_rate(const struct redisReply *reply, int64_t *ret_rate)
+{
+    const char *text;
+    size_t len;
+    int err = reply_str(reply, &text, &len);
+    *ret_rate = 0;
+    if (!err && len > 0)
+        err = parse_i64(text, len, 1, LIMIT_TENANT_REQUEST_RATE, ret_rate);
+    return err ? ERR_PROTOCOL : 0;
+}
+
 int identity_read(const struct redisReply *reply, struct key_said *ret_said)
 {
     struct key_said said = {.who.role = ROLE_VIEWER};
@@ -65,6 +78,8 @@ int identity_read(const struct redisReply *reply, struct key_said *ret_said)
         err = read_text(reply_at(reply, 4), who->cell, sizeof who->cell);
     if (!err)
         err = read_text(reply_at(reply, 5), who->alias, sizeof who->alias);
+    if (!err)
+        err = read_rate(reply_at(reply, 6), &who->requests_per_second);
     if (!err && who->role != ROLE_OPERATOR &&
         (!ident_is_valid(who->tenant, strlen(who->tenant), LIMIT_ID_LEN) ||
          !ident_is_cell(who->cell, strlen(who->cell))))

@@ -24,6 +24,7 @@ struct identity {
     char tenant[LIMIT_ID_LEN + 1]; /* "" for an operator */
     char alias[BATCH_REQUEST_USER_BYTES + 1]; /* another name that a userId may give; "" where there is none */
     char cell[LIMIT_CELL_ID_LEN + 1]; /* "" for an operator */
+    int64_t requests_per_second; /* of the tenant; 0: as many as the process gives those without a quota of their own */
 };
 
 /* What key_read.lua says of a key. */

@@ -3,12 +3,12 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/ident.h"
 #include "common/base/limits.h"
 #include "common/base/utf8.h"
-#include "common/domain/batch_request.h"
 
 #define CREDITS "available_s" /* the field that holds them */
 
@@ -24,11 +24,12 @@ const struct resource_field tenant_fields[TENANT_FIELDS] = {
     {CREDITS, "credits", RESOURCE_NUMBER, "CREDITS"},
     {"reserved_s", "reservedCredits", RESOURCE_NUMBER, NULL},
     {"trunks", "trunks", RESOURCE_JSON, "TRUNKS"},
+    {"max_requests_per_second", "maxRequestsPerSecond", RESOURCE_NUMBER, NULL},
     {"created_ms", "createdAt", RESOURCE_INSTANT, NULL},
 };
 
-const char *const tenant_members[TENANT_MEMBERS] = {"cps",    "maxConcurrent", "weight",  "keepDays",
-                                                    "trunks", "alias",         "credits", "addCredits"};
+const char *const tenant_members[TENANT_MEMBERS] = {
+    "cps", "maxConcurrent", "weight", "keepDays", "trunks", "alias", "credits", "addCredits", "maxRequestsPerSecond"};
 
 static const struct resource_number numbers[] = {
     {"cps", "cps", 1, RESOURCE_CPS_MOST, false},
@@ -36,6 +37,7 @@ static const struct resource_number numbers[] = {
     {"weight", "weight", 1, TENANT_WEIGHT_MOST, false},
     {"keepDays", "keep_days", 1, TENANT_KEEP_DAYS_MOST, false},
     {"credits", CREDITS, 0, TENANT_CREDITS_MOST_S, true},
+    {"maxRequestsPerSecond", "max_requests_per_second", 1, LIMIT_TENANT_REQUEST_RATE, true},
 };
 
 static bool is_alias(const char *text)
@@ -126,8 +128,19 @@ void tenant_settings_read(const cJSON *body, bool is_new, struct resource_change
         resource_require(body, required, sizeof required / sizeof required[0], faults);
 }
 
-const char *tenant_settings_alias(const cJSON *body)
+bool tenant_settings_place(const cJSON *body, size_t index, const char **ret_field, char ret_value[TENANT_PLACE_CAP])
 {
-    const cJSON *alias = cJSON_GetObjectItemCaseSensitive(body, "alias");
-    return !alias ? NULL : cJSON_IsString(alias) ? alias->valuestring : "";
+    static const struct {
+        const char *member, *field;
+    } places[TENANT_PLACES] = {{"alias", "alias"}, {"maxRequestsPerSecond", "max_requests_per_second"}};
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(body, places[index].member);
+    if (!item)
+        return false;
+    *ret_field = places[index].field;
+    ret_value[0] = '\0';
+    if (cJSON_IsString(item))
+        snprintf(ret_value, TENANT_PLACE_CAP, "%s", item->valuestring);
+    else if (cJSON_IsNumber(item))
+        snprintf(ret_value, TENANT_PLACE_CAP, "%" PRId64, (int64_t)item->valuedouble);
+    return true;
 }

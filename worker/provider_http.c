@@ -10,7 +10,7 @@ struct provider_http {
     size_t n_exchanges;
 };
 
-enum exchange_kind { EXCHANGE_START, EXCHANGE_POLL, EXCHANGE_LOOKUP, EXCHANGE_CANCEL };
+enum exchange_kind { EXCHANGE_START, EXCHANGE_POLL, EXCHANGE_LOOKUP, EXCHANGE_CANCEL, EXCHANGE_HANG_UP };
 
 struct provider_exchange {
     enum exchange_kind kind;
@@ -160,6 +160,9 @@ static void judge(const struct provider_exchange *x, const struct provider_reply
     case EXCHANGE_LOOKUP:
         provider_judge_lookup(x->profile, &x->lookup, reply, answer);
         return;
+    case EXCHANGE_HANG_UP:
+        provider_judge_hang_up(x->profile, reply, answer);
+        return;
     case EXCHANGE_CANCEL:
     case EXCHANGE_START: /* has a function of its own */
         provider_judge_cancel(x->profile, reply, answer);
@@ -273,5 +276,15 @@ int provider_http_cancel(struct provider_http *p, const struct provider_profile 
     const struct provider_exchange wanted = {.kind = EXCHANGE_CANCEL, .profile = profile, .answer_fn = fn, .arg = arg};
     struct provider_request request;
     int rc = provider_render_cancel(profile, trunk, provider_id, &request);
+    return rc != 0 ? rc : exchange_begin(p, &wanted, NULL, &request, ret_exchange);
+}
+
+int provider_http_hang_up(struct provider_http *p, const struct provider_profile *profile,
+                          const struct provider_trunk *trunk, const char *provider_id, provider_answer_fn fn, void *arg,
+                          struct provider_exchange **ret_exchange)
+{
+    const struct provider_exchange wanted = {.kind = EXCHANGE_HANG_UP, .profile = profile, .answer_fn = fn, .arg = arg};
+    struct provider_request request;
+    int rc = provider_render_hang_up(profile, trunk, provider_id, &request);
     return rc != 0 ? rc : exchange_begin(p, &wanted, NULL, &request, ret_exchange);
 }

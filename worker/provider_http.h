@@ -45,6 +45,9 @@ int provider_http_lookup(struct provider_http *p, const struct provider_profile 
 int provider_http_cancel(struct provider_http *p, const struct provider_profile *profile,
                          const struct provider_trunk *trunk, const char *provider_id, provider_answer_fn fn, void *arg,
                          struct provider_exchange **ret_exchange) MUST_CHECK;
+int provider_http_hang_up(struct provider_http *p, const struct provider_profile *profile,
+                          const struct provider_trunk *trunk, const char *provider_id, provider_answer_fn fn, void *arg,
+                          struct provider_exchange **ret_exchange) MUST_CHECK;
 
 /* Ends an exchange without a call of its function. A create that is cut off here counts as UNKNOWN. */
 void provider_exchange_cancel(struct provider_exchange *exchange);

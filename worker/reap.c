@@ -21,6 +21,7 @@
 #define TICK_LEAST_US 1000000 /* between two ticks of one cell */
 #define CHECK_LEASE_MS 15000 /* longer than one lookup may take */
 #define CHECK_LEAST_MS 1000 /* between two looks at one call */
+#define HANG_UP_AGAIN_MS 5000 /* between two requests to hang a call up */
 #define DOUBT_MOST_MS 60000 /* between two looks at a call that no platform has confirmed */
 
 struct reap {
@@ -181,12 +182,21 @@ static bool is_to_be_stopped(const struct check *check)
            provider_profile_can_cancel(check->batch->trunk->profile);
 }
 
+/* A call on the line of a batch that was cancelled with all of its calls. */
+static bool is_to_be_hung_up(const struct check *check)
+{
+    return check->call.must_hang_up && check->call.provider_id[0] != '\0' &&
+           provider_profile_can_hang_up(check->batch->trunk->profile);
+}
+
 /* The platform did not say that the call is over. */
 static void look_again(struct check *check, enum provider_found found, const struct provider_result *result,
                        int64_t retry_after_ms)
 {
     struct reap *r = check->reap;
     int64_t again_ms = is_to_be_stopped(check) ? CHECK_LEAST_MS : next_look_ms(r, check);
+    if (is_to_be_hung_up(check))
+        again_ms = clamp(again_ms, CHECK_LEAST_MS, HANG_UP_AGAIN_MS);
     const char *provider_id = result->provider_id[0] != '\0' ? result->provider_id : check->call.provider_id;
     switch (found) {
     case PROVIDER_FOUND:
@@ -355,10 +365,19 @@ static int ask_to_stop(struct check *check)
                                 check->call.provider_id, on_stopped, check, NULL);
 }
 
+static int ask_to_hang_up(struct check *check)
+{
+    const struct trunk_settings *trunk = check->batch->trunk;
+    return provider_http_hang_up(check->reap->worker->provider, trunk->profile, &trunk->provider,
+                                 check->call.provider_id, on_stopped, check, NULL);
+}
+
 static int look(struct check *check)
 {
     const struct trunk_settings *trunk = check->batch->trunk;
     metric_add(check->reap->worker->metrics.lookups, 1);
+    if (is_to_be_hung_up(check))
+        return ask_to_hang_up(check);
     if (is_to_be_stopped(check))
         return ask_to_stop(check);
     if (check->call.provider_id[0] != '\0')

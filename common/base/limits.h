@@ -32,6 +32,9 @@
 #define LIMIT_IDEMPOTENCY_ANSWER_BYTES (64u << 10) /* of a kept answer; a longer one loses its warnings */
 #define LIMIT_LIST 1000 /* rows of one answer */
 #define LIMIT_LIST_SCAN 10000 /* rows that a filter looks at for one answer */
+#define LIMIT_TENANT_REQUEST_RATE 100000 /* requests a second that a tenant can be allowed */
+#define LIMIT_TENANT_REQUESTS 512 /* of one tenant under way in one producer: half of its connections */
+#define LIMIT_TENANTS_SEEN 4096 /* whose use of its quotas a producer remembers */
 #define LIMIT_INGEST_BYTES_IN_FLIGHT (128u << 20) /* of all creations a producer has under way */
 #define LIMIT_CONTACT_JSON_BYTES (16u << 10) /* one element of contacts[] */
 #define LIMIT_METADATA_BYTES 4096u

@@ -49,7 +49,8 @@ static int read_field(char name, const char *value, size_t len, struct call_text
         t->was_given_back = true;
         return 0;
     case 'y':
-        t->must_stop = true;
+        t->must_hang_up = len == 1 && *value == '2';
+        t->must_stop = !t->must_hang_up;
         return 0;
     case 'x':
         return read_outcome(value, len, t);

@@ -22,6 +22,8 @@ struct call_text {
     uint32_t dials; /* numbered */
     uint32_t last_begun; /* the last dial that was begun; 0: none */
     bool must_stop; /* while live: it would ring outside its batch's hours */
+    bool must_hang_up; /* while live: to be ended whatever it is doing; not in Redis, only in what call_checks hands out
+                        */
     bool was_given_back; /* that dial's attempt is not charged */
     bool has_outcome; /* an attempt has ended */
     enum outcome outcome; /* of the last one */

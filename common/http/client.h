@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/socket.h>
 
 #include "common/base/err.h"
@@ -31,6 +32,12 @@ typedef bool (*http_address_fn)(const struct sockaddr *address, void *arg);
 /* Takes a piece of an answer's body; false ends the transfer (HTTP_FAIL_LOCAL). */
 typedef bool (*http_data_fn)(const char *data, size_t len, void *arg);
 
+/* Signs a request with AWS Signature Version 4. The body's hash is the caller's to give, as x-amz-content-sha256. */
+struct http_sigv4 {
+    const char *scope; /* "aws:amz:eu-central-1:s3" */
+    const char *credentials; /* "ID:SECRET" */
+};
+
 struct http_outgoing {
     const char *method; /* capital letters */
     const char *url; /* http or https */
@@ -38,6 +45,10 @@ struct http_outgoing {
     size_t n_headers;
     const void *body;
     size_t body_len;
+    FILE *body_file; /* of a PUT, in place of `body`: borrowed until `fn` is called, and read from where it stands; its
+                        disk holds the loop up, which only a command line tool may allow. NULL: none */
+    int64_t body_file_len;
+    const struct http_sigv4 *sigv4; /* NULL: not signed */
     unsigned flags;
     int64_t timeout_ms; /* absolute, for the whole exchange */
     int64_t connect_timeout_ms; /* 0: 5000 */

@@ -129,6 +129,11 @@ static bool set_callbacks(struct http_transfer *t, CURLSH *share)
 static bool set_request(struct http_transfer *t, const struct http_outgoing *out)
 {
     bool ok = SET(CURLOPT_URL, out->url) && SET(CURLOPT_HTTPHEADER, t->headers);
+    if (out->sigv4 != NULL)
+        ok = ok && SET(CURLOPT_AWS_SIGV4, out->sigv4->scope) && SET(CURLOPT_USERPWD, out->sigv4->credentials);
+    if (out->body_file != NULL)
+        return ok && SET(CURLOPT_UPLOAD, 1L) && SET(CURLOPT_READDATA, out->body_file) &&
+               SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)out->body_file_len);
     bool is_post = strcmp(out->method, "POST") == 0;
     if (strcmp(out->method, "HEAD") == 0)
         return ok && SET(CURLOPT_NOBODY, 1L);
@@ -188,9 +193,10 @@ static int add_headers(struct http_transfer *t, const struct http_outgoing *out)
             err = append_header(t, buf_str(&line));
     }
     buf_free(&line);
-    if (err == 0)
+    /* libcurl would sign what is left out. */
+    if (err == 0 && out->sigv4 == NULL)
         err = append_header(t, "Expect:"); /* no waiting for a 100, no second try after a 417 */
-    if (err == 0 && !has_type)
+    if (err == 0 && out->sigv4 == NULL && !has_type)
         err = append_header(t, "Content-Type:"); /* not the form's that libcurl adds */
     return err;
 }
@@ -203,7 +209,8 @@ static bool method_is_sound(const char *method)
 
 int transfer_create(const struct http_outgoing *out, CURLSH *share, struct http_transfer **ret_transfer)
 {
-    if (!method_is_sound(out->method) || out->timeout_ms <= 0)
+    if (!method_is_sound(out->method) || out->timeout_ms <= 0 ||
+        (out->body_file != NULL && strcmp(out->method, "PUT") != 0))
         return ERR_INVALID;
     struct http_transfer *t = calloc(1, sizeof *t);
     if (t == NULL)

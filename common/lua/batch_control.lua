@@ -5,9 +5,10 @@
 -- ARGV[1]  batch id
 -- ARGV[2]  tenant
 -- ARGV[3]  verb: "pause" | "resume" | "cancel" | "fail"
--- ARGV[4]  reason of a pause or failure
+-- ARGV[4]  reason of a pause or failure; "in-flight" for a cancel that hangs up the calls on the line too, in worker_tick
+--          and call_checks
 -- ARGV[5]  error code, for "fail"
--- Returns  {state, calls taken off the queue (cancel)}
+-- Returns  {state, calls taken off the queue (cancel), calls on the line, its trunk's profile}
 -- Errors   ERR_INVALID, ERR_NOT_FOUND (no such batch of this tenant), ERR_STATE <state> (not permitted in it)
 -- Bound    O(log n)
 -- Again    pause, resume and cancel answer the state they made
@@ -51,11 +52,17 @@ local function cut(event, outcome)
 end
 
 local function cancel()
-  if batch.state == 'cancelling' or batch.state == 'cancelled' then
-    return true
-  end
-  if not cut('cancel', 'CANCELLED') then
+  local is_known = batch.state == 'cancelling' or batch.state == 'cancelled'
+  if not is_known and not cut('cancel', 'CANCELLED') then
     return false
+  end
+  if ARGV[4] == 'in-flight' and batch.state == 'cancelling' and not batch.stops_live then
+    batch.stops_live = '1'
+    redis.call('ZADD', KEY_STOPPING, 0, id)
+    wake_workers()
+  end
+  if is_known then
+    return true
   end
   batch_check_end(batch)
   wake_workers()
@@ -87,4 +94,4 @@ if not VERBS[verb]() then
 end
 batches_flush()
 resources_flush()
-return { batch.state, taken }
+return { batch.state, taken, batch.live, redis.call('HGET', key_trunk(batch.trunk), 'profile') or '' }

@@ -6,7 +6,7 @@
 --          platform says that the call will wait before it rings: its hard deadline moves by that, and its trunk is
 --          silent for so long, so that no queue grows at the platform
 -- Returns  {"accepted" | "stop" | "over" | "gone", ...} in the order asked; stop: it would ring outside its batch's hours or
---          behind its expiry, so its check is due now, to stop it; over: the dial has ended already (its callback
+--          behind its expiry, or its batch hangs up what is on the line, so its check is due now, to stop it; over: the dial has ended already (its callback
 --          overtook the answer); gone: another dial, or none
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n)
@@ -51,9 +51,10 @@ for i = 1, #ARGV, FIELDS do
     take_queue(batch, call, tonumber(ARGV[i + 5]))
     placed_note(batch, call, call.p)
     call_write(batch, call)
-    local check = call.y and NOW_MS or math.min(tonumber(ARGV[i + 4]), tonumber(call.h))
+    local is_to_stop = call.y or batch.stops_live
+    local check = is_to_stop and NOW_MS or math.min(tonumber(ARGV[i + 4]), tonumber(call.h))
     redis.call('ZADD', KEY_LIVE, fmt(check), call_member(batch, call))
-    reply[#reply + 1] = call.y and 'stop' or 'accepted'
+    reply[#reply + 1] = is_to_stop and 'stop' or 'accepted'
   end
 end
 return reply

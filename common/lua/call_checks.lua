@@ -5,7 +5,8 @@
 -- KEYS[1]  cell prefix
 -- ARGV[1]  most calls (1..64)
 -- ARGV[2]  lease, ms
--- Returns  {now us, next check ms or "", {batch, ordinal, dial, state text, trunk, tenant}, ...}
+-- Returns  {now us, next check ms or "", {batch, ordinal, dial, state text, trunk, tenant}, ...}; the text has "y=2" where
+--          the call is to be hung up (a cancel that wanted that)
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n)
 -- @include lib/call.lua
@@ -16,6 +17,9 @@ for _, member in ipairs(redis.call('ZRANGE', KEY_LIVE, '-inf', fmt(NOW_MS), 'BYS
   local batch_id, ordinal, dial = member:match('^([^/]+)/(%d+)/(%d+)$')
   local batch = batch_id and batch_load(batch_id)
   local text = batch and redis.call('HGET', key_bucket(batch_id, 'state', tonumber(ordinal)), ordinal)
+  if text and batch.stops_live then
+    text = text:gsub(' y=1', '') .. ' y=2'
+  end
   if text then
     redis.call('ZADD', KEY_LIVE, fmt(NOW_MS + lease_ms), member)
     reply[#reply + 1] = { batch_id, ordinal, dial, text, batch.trunk, batch.tenant }

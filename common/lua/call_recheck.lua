@@ -23,8 +23,13 @@ for at = 1, #ARGV, FIELDS do
   check_number(ARGV[at + 6], 'absent after')
 end
 
+local HANG_UP_AGAIN_MS = 5000
+
 local function keep(batch, call, check_ms)
   call_write(batch, call)
+  if batch.stops_live and call.p then
+    check_ms = math.min(check_ms, NOW_MS + HANG_UP_AGAIN_MS)
+  end
   redis.call('ZADD', KEY_LIVE, fmt(math.min(check_ms, tonumber(call.h))), call_member(batch, call))
   return 'kept'
 end

@@ -20,7 +20,7 @@ local idle = used_ms and fmt(math.max(NOW_MS - used_ms, 0)) or '-1'
 if key.role == 'operator' then
   return { key.role, left, idle, '', '', '', '' }
 end
-local place = redis.call('HMGET', key_tenant(check_id(key.tenant, 64, 'tenant')), 'cell', 'alias', 'requests_per_second')
+local place = redis.call('HMGET', key_tenant(check_id(key.tenant, 64, 'tenant')), 'cell', 'alias', 'max_requests_per_second')
 if not place[1] then
   return false
 end

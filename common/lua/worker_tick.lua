@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- A worker's heartbeat, and its share of what time alone brings about: claims whose lease has passed, calls that waited
--- long enough for a summary, batches that expire, the retries of those and of cancelled ones, leases to append that nobody
--- renewed, batches that waited for credit which has come, lost wakes, calling windows of which more hours are to be
--- published, and things to remove. At most one a second.
+-- long enough for a summary, batches that expire, the retries of those and of cancelled ones, calls on the line that a cancel
+-- wants hung up, leases to append that nobody renewed, batches that waited for credit which has come, lost wakes, calling
+-- windows of which more hours are to be published, and things to remove. At most one a second.
 --
 -- KEYS[1]  cell prefix
 -- ARGV[1]  worker id
@@ -118,6 +118,41 @@ local function end_cut_batches()
     if budget > 0 then
       spend()
       end_cut(batch_id)
+    end
+  end
+end
+
+-- The calls on the line of a batch that hangs them up become due to be checked (call_checks), a share at a time: the batch's
+-- score is the hard deadline up to which its calls were. Those that begin no more are none of them, and a call whose
+-- deadline moves up is only checked twice.
+local function stop_live(batch_id, from)
+  local batch = batch_load(batch_id)
+  if not batch or batch.state ~= 'cancelling' then
+    redis.call('ZREM', KEY_STOPPING, batch_id)
+    return
+  end
+  local share = budget
+  local due = redis.call('ZRANGE', key_flying('b', batch_id), '(' .. from, '+inf', 'BYSCORE', 'LIMIT', 0, share, 'WITHSCORES')
+  local last = due[#due]
+  for i = 1, #due, 2 do
+    spend()
+    redis.call('ZADD', KEY_LIVE, 'XX', 'LT', NOW_MS, due[i])
+  end
+  if #due / 2 < share then
+    redis.call('ZREM', KEY_STOPPING, batch_id)
+    return
+  end
+  for _, member in ipairs(redis.call('ZRANGE', key_flying('b', batch_id), last, last, 'BYSCORE', 'LIMIT', 0, share)) do
+    redis.call('ZADD', KEY_LIVE, 'XX', 'LT', NOW_MS, member)
+  end
+  redis.call('ZADD', KEY_STOPPING, last, batch_id)
+end
+
+local function stop_live_of_batches()
+  local stopping = redis.call('ZRANGE', KEY_STOPPING, 0, ENDING_BATCHES - 1, 'WITHSCORES')
+  for i = 1, #stopping, 2 do
+    if budget > 0 then
+      stop_live(stopping[i], stopping[i + 1])
     end
   end
 end
@@ -321,6 +356,7 @@ if budget > 0 then
   expire_batches()
 end
 end_cut_batches()
+stop_live_of_batches()
 end_appending()
 resume_funded()
 if budget > 0 then
@@ -332,8 +368,8 @@ end
 batches_flush()
 resources_flush()
 local hours = hours_wanted()
-local next_ms = earliest(KEY_CLAIMED, KEY_ENDED, KEY_ENDING, KEY_APPENDING, KEY_FUNDED, KEY_PURGE, KEY_EXPIRIES,
-  KEY_HOURS)
+local next_ms = earliest(KEY_CLAIMED, KEY_ENDED, KEY_ENDING, KEY_STOPPING, KEY_APPENDING, KEY_FUNDED, KEY_PURGE,
+  KEY_EXPIRIES, KEY_HOURS)
 return { fmt(NOW_US), next_ms, earliest(KEY_LIVE), budget <= 0 and 1 or 0, counts.reclaimed,
   counts.summaries, counts.cut, counts.lost, counts.expired, hours,
   fmt(epoch_load().number), epoch_load().closed_until_ms > 0 and fmt(epoch_load().closed_until_ms) or '' }

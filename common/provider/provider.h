@@ -72,7 +72,10 @@ bool provider_profile_can_lookup(const struct provider_profile *profile);
  * one number must lie so that no call can be taken for the other's. A lookup then has to know which calls belong to the
  * other dials (struct provider_lookup). 0: it is asked by our token, or not at all. */
 int64_t provider_profile_lookup_span_ms(const struct provider_profile *profile);
+/* Whether a call that rings or waits can be kept from being answered: one that somebody has answered goes on. */
 bool provider_profile_can_cancel(const struct provider_profile *profile);
+/* Whether a call can be ended whatever it is doing. */
+bool provider_profile_can_hang_up(const struct provider_profile *profile);
 /* True where a summary follows the end of a call, in a callback or poll of its own (PROVIDER_ANALYZED). */
 bool provider_profile_can_summarise(const struct provider_profile *profile);
 /* How long the platform drops a second create with the same token, in ms; 0: it does not. Only inside that window
@@ -168,6 +171,8 @@ int provider_render_lookup(const struct provider_profile *profile, const struct 
                            const struct provider_lookup *lookup, struct provider_request *ret_request) MUST_CHECK;
 int provider_render_cancel(const struct provider_profile *profile, const struct provider_trunk *trunk,
                            const char *provider_id, struct provider_request *ret_request) MUST_CHECK;
+int provider_render_hang_up(const struct provider_profile *profile, const struct provider_trunk *trunk,
+                            const char *provider_id, struct provider_request *ret_request) MUST_CHECK;
 void provider_request_clear(struct provider_request *request);
 
 /* ---- what comes back ---- */
@@ -249,12 +254,12 @@ int provider_read_lookup(const struct provider_profile *profile, const struct pr
                          size_t len, size_t *ret_matches, struct provider_result *ret_result) MUST_CHECK;
 
 enum provider_found {
-    PROVIDER_FOUND, /* poll, lookup: `result` says more; cancel: done */
-    PROVIDER_ABSENT, /* the platform says it has no such call; cancel: none that could be stopped */
+    PROVIDER_FOUND, /* poll, lookup: `result` says more; cancel, hang_up: done */
+    PROVIDER_ABSENT, /* the platform says it has no such call; cancel, hang_up: none that could be stopped */
     PROVIDER_FAILED, /* no usable answer; ask again later */
 };
 
-/* What a poll, lookup or cancel came to. */
+/* What a poll, lookup, cancel or hang-up came to. */
 struct provider_answer {
     enum provider_found found;
     size_t matches; /* lookup: how many calls carry the token; more than one is a broken promise somewhere */
@@ -271,6 +276,8 @@ void provider_judge_lookup(const struct provider_profile *profile, const struct 
                            const struct provider_reply *reply, struct provider_answer *ret_answer);
 void provider_judge_cancel(const struct provider_profile *profile, const struct provider_reply *reply,
                            struct provider_answer *ret_answer);
+void provider_judge_hang_up(const struct provider_profile *profile, const struct provider_reply *reply,
+                            struct provider_answer *ret_answer);
 
 /* A callback as it arrived; all borrowed. */
 struct provider_callback {

@@ -97,7 +97,8 @@ struct profile_call {
     const cJSON *success; /* where */
 };
 
-/* A poll, a lookup, a cancel: the request, where the call is in the answer, which statuses say that there is none. */
+/* A poll, a lookup, a cancel, a hang-up: the request, where the call is in the answer, which statuses say that there is
+ * none. */
 struct profile_ask {
     struct profile_request request;
     const cJSON *call; /* where */
@@ -138,6 +139,7 @@ struct provider_profile {
     struct profile_ask poll;
     struct profile_lookup lookup;
     struct profile_ask cancel;
+    struct profile_ask hang_up;
     bool has_callback;
     struct profile_callback callback;
 };

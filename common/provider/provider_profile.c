@@ -121,9 +121,10 @@ static void read_sections(struct lint *l, const cJSON *tree, struct provider_pro
         enum lint_need need;
         void (*read)(struct lint *l, const cJSON *object, struct provider_profile *profile);
     } sections[] = {
-        {"start", LINT_REQUIRED, section_start},   {"call", LINT_REQUIRED, section_call},
-        {"poll", LINT_OPTIONAL, section_poll},     {"lookup", LINT_OPTIONAL, section_lookup},
-        {"cancel", LINT_OPTIONAL, section_cancel}, {"callback", LINT_OPTIONAL, section_callback},
+        {"start", LINT_REQUIRED, section_start},       {"call", LINT_REQUIRED, section_call},
+        {"poll", LINT_OPTIONAL, section_poll},         {"lookup", LINT_OPTIONAL, section_lookup},
+        {"cancel", LINT_OPTIONAL, section_cancel},     {"hang_up", LINT_OPTIONAL, section_hang_up},
+        {"callback", LINT_OPTIONAL, section_callback},
     };
     for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
         const cJSON *section = lint_object(l, tree, sections[i].name, sections[i].need);
@@ -139,8 +140,9 @@ static void read_sections(struct lint *l, const cJSON *tree, struct provider_pro
 
 static void read_profile(struct lint *l, struct provider_profile *profile)
 {
-    static const char *const names[] = {"format", "name", "about", "base_url", "limits", "auth",     "variables",
-                                        "start",  "call", "poll",  "lookup",   "cancel", "callback", NULL};
+    static const char *const names[] = {"format", "name",      "about",   "base_url", "limits",
+                                        "auth",   "variables", "start",   "call",     "poll",
+                                        "lookup", "cancel",    "hang_up", "callback", NULL};
     const cJSON *tree = profile->tree;
     if (!cJSON_IsObject(tree)) {
         lint_fault(l, FAULT_TYPE, "must be an object");
@@ -266,6 +268,11 @@ int64_t provider_profile_lookup_span_ms(const struct provider_profile *profile)
 bool provider_profile_can_cancel(const struct provider_profile *profile)
 {
     return profile->cancel.request.method != NULL;
+}
+
+bool provider_profile_can_hang_up(const struct provider_profile *profile)
+{
+    return profile->hang_up.request.method != NULL;
 }
 
 bool provider_profile_can_summarise(const struct provider_profile *profile)

@@ -547,6 +547,13 @@ int provider_render_cancel(const struct provider_profile *profile, const struct 
     return render(&profile->cancel.request, &source, ret_request);
 }
 
+int provider_render_hang_up(const struct provider_profile *profile, const struct provider_trunk *trunk,
+                            const char *provider_id, struct provider_request *ret_request)
+{
+    struct value_source source = {.profile = profile, .trunk = trunk, .provider_id = provider_id};
+    return render(&profile->hang_up.request, &source, ret_request);
+}
+
 void provider_request_clear(struct provider_request *request)
 {
     for (size_t i = 0; i < request->n_headers; i++) {

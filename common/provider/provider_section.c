@@ -204,7 +204,7 @@ void section_call(struct lint *l, const cJSON *object, struct provider_profile *
     call->success = lint_pointers(l, object, "success", LINT_OPTIONAL);
 }
 
-/* ---- poll, cancel, lookup ---- */
+/* ---- poll, cancel, hang_up, lookup ---- */
 
 static void read_ask(struct lint *l, const cJSON *object, unsigned request, const cJSON *variables,
                      struct profile_ask *ret_ask)
@@ -232,6 +232,13 @@ void section_cancel(struct lint *l, const cJSON *object, struct provider_profile
     static const char *const names[] = {"request", "absent", NULL};
     lint_members(l, object, names);
     read_ask(l, object, REQUEST_CANCEL, profile->variables, &profile->cancel);
+}
+
+void section_hang_up(struct lint *l, const cJSON *object, struct provider_profile *profile)
+{
+    static const char *const names[] = {"request", "absent", NULL};
+    lint_members(l, object, names);
+    read_ask(l, object, REQUEST_CANCEL, profile->variables, &profile->hang_up);
 }
 
 /* What a call must say: values of the dial alone, since no trunk is there when an answer is read. */

@@ -21,6 +21,7 @@ void section_start(struct lint *l, const cJSON *object, struct provider_profile 
 void section_call(struct lint *l, const cJSON *object, struct provider_profile *profile);
 void section_poll(struct lint *l, const cJSON *object, struct provider_profile *profile);
 void section_cancel(struct lint *l, const cJSON *object, struct provider_profile *profile);
+void section_hang_up(struct lint *l, const cJSON *object, struct provider_profile *profile);
 void section_lookup(struct lint *l, const cJSON *object, struct provider_profile *profile);
 void section_callback(struct lint *l, const cJSON *object, struct provider_profile *profile);
 

@@ -176,3 +176,10 @@ void provider_judge_cancel(const struct provider_profile *profile, const struct 
     if (begin_answer(&profile->cancel, reply, ret_answer))
         ret_answer->found = PROVIDER_FOUND;
 }
+
+void provider_judge_hang_up(const struct provider_profile *profile, const struct provider_reply *reply,
+                            struct provider_answer *ret_answer)
+{
+    if (begin_answer(&profile->hang_up, reply, ret_answer))
+        ret_answer->found = PROVIDER_FOUND;
+}

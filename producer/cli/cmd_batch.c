@@ -38,6 +38,7 @@ static const char *text_of(const cJSON *object, const char *name)
     return cJSON_IsString(item) ? item->valuestring : "";
 }
 
+/* `submission`: what their paths lead into; NULL: they say it themselves. */
 static void tell_warnings(const cJSON *body, struct submission *submission)
 {
     const cJSON *warnings = cJSON_GetObjectItemCaseSensitive(body, "warnings"), *warning;
@@ -49,7 +50,10 @@ static void tell_warnings(const cJSON *body, struct submission *submission)
             out_note("and %d warnings more", total - WARNINGS_TOLD);
             break;
         }
-        submission_place(text_of(warning, "path"), place, sizeof place, submission);
+        if (submission)
+            submission_place(text_of(warning, "path"), place, sizeof place, submission);
+        else
+            snprintf(place, sizeof place, "%s", text_of(warning, "path"));
         out_note("warning: %s%s%s", place, place[0] ? " " : "", text_of(warning, "message"));
     }
 }
@@ -125,15 +129,29 @@ static enum cli_exit run_submit(struct session *s)
 
 /* ---- control ---- */
 
-/* `arg`: the verb, as the route has it. */
+static const struct conf_option cancel_options[] = {
+    {.name = "in-flight",
+     .kind = CONF_BOOL,
+     .flags = CONF_FLAG_ONLY,
+     .default_text = "false",
+     .help = "hang up the calls on the line too"},
+};
+
+/* What is asked for: the route's verb, and a body (NULL: none). */
+struct control {
+    const char *verb;
+    const char *body;
+};
+
+/* `arg`: a struct control. */
 static enum cli_exit send_control(struct session *s, struct api_client *api, const char *id, const void *arg)
 {
-    const char *verb = arg;
+    const struct control *c = arg;
     char path[LIMIT_BATCH_ID_LEN + 64];
     struct api_answer answer;
     enum cli_exit status = CLI_FAILED;
-    snprintf(path, sizeof path, "/api/v1/batch/%s/%s", id, verb);
-    if (api_client_ask(api, "POST", path, NULL, 0, CONTROL_TIMEOUT_MS, &answer) != 0) {
+    snprintf(path, sizeof path, "/api/v1/batch/%s/%s", id, c->verb);
+    if (api_client_ask(api, "POST", path, c->body, c->body ? strlen(c->body) : 0, CONTROL_TIMEOUT_MS, &answer) != 0) {
         api_client_complain(api);
         return CLI_FAILED;
     }
@@ -142,6 +160,7 @@ static enum cli_exit send_control(struct session *s, struct api_client *api, con
     } else if (session_is_json(s)) {
         status = out_json(answer.body);
     } else {
+        tell_warnings(answer.body, NULL);
         out_line("%s %s", id, api_answer_text(&answer, "status"));
         status = CLI_DONE;
     }
@@ -151,17 +170,19 @@ static enum cli_exit send_control(struct session *s, struct api_client *api, con
 
 static enum cli_exit run_pause(struct session *s)
 {
-    return batch_verb_run(s, send_control, "pause");
+    return batch_verb_run(s, send_control, &(const struct control){.verb = "pause"});
 }
 
 static enum cli_exit run_resume(struct session *s)
 {
-    return batch_verb_run(s, send_control, "resume");
+    return batch_verb_run(s, send_control, &(const struct control){.verb = "resume"});
 }
 
 static enum cli_exit run_cancel(struct session *s)
 {
-    return batch_verb_run(s, send_control, "cancel");
+    bool is_in_flight = conf_bool(session_conf(s), "in-flight");
+    const struct control control = {.verb = "cancel", .body = is_in_flight ? "{\"cancelInFlight\":true}" : NULL};
+    return batch_verb_run(s, send_control, &control);
 }
 
 const struct cli_verb *cli_batch_verbs(size_t *ret_n)
@@ -200,8 +221,12 @@ const struct cli_verb *cli_batch_verbs(size_t *ret_n)
             .words = "cancel",
             .subjects = "BATCH",
             .n_subjects = 1,
+            .options = cancel_options,
+            .n_options = sizeof cancel_options / sizeof cancel_options[0],
             .help = "end a batch",
-            .about = "Calls under way come to their end; contacts not called yet count as CANCELLED.",
+            .about = "Calls under way come to their end, unless --in-flight has them hung up; contacts not called yet "
+                     "count\n"
+                     "as CANCELLED.",
             .run = run_cancel,
         },
     };

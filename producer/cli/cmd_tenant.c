@@ -50,6 +50,12 @@ static const struct conf_option tenant_options[] = {
      .max = TENANT_CREDITS_MOST_S,
      .help = "seconds of talk that it has left; a new one that is given none has no limit"},
     {.name = "no-credit-limit", .kind = CONF_BOOL, .flags = CONF_FLAG_ONLY, .help = "take its limit of credits away"},
+    {.name = "max-requests-per-second",
+     .kind = CONF_I64,
+     .flags = CONF_FLAG_ONLY,
+     .min = 0,
+     .max = LIMIT_TENANT_REQUEST_RATE,
+     .help = "requests to the API a second; 0: as many as the producers allow by default"},
 };
 
 static const struct conf_option credit_options[] = {
@@ -69,6 +75,7 @@ static const struct resource_option members[] = {
     {"trunk", "trunks", RESOURCE_OPTION_LIST, false},
     {"alias", "alias", RESOURCE_OPTION_TEXT, false},
     {"credits", "credits", RESOURCE_OPTION_NUMBER, false},
+    {"max-requests-per-second", "maxRequestsPerSecond", RESOURCE_OPTION_NUMBER, true},
 };
 #define MEMBERS (sizeof members / sizeof members[0])
 
@@ -154,18 +161,24 @@ static int claim(struct session *s, const char *tenant)
     return rc;
 }
 
-static int write_alias(struct session *s, const char *tenant, const char *alias)
+static int write_places(struct session *s, const char *tenant, const cJSON *body)
 {
-    if (!alias)
-        return 0;
     struct key key = key_dir_tenant(tenant);
-    const struct redis_arg args[] = {redis_arg_str(alias[0] ? "HSET" : "HDEL"), key_arg(&key), redis_arg_str("alias"),
-                                     redis_arg_str(alias)};
-    return session_command(s, args, alias[0] ? 4 : 3, NULL, NULL);
+    int rc = 0;
+    for (size_t i = 0; i < TENANT_PLACES && rc == 0; i++) {
+        const char *field;
+        char value[TENANT_PLACE_CAP];
+        if (!tenant_settings_place(body, i, &field, value))
+            continue;
+        const struct redis_arg args[] = {redis_arg_str(value[0] ? "HSET" : "HDEL"), key_arg(&key), redis_arg_str(field),
+                                         redis_arg_str(value)};
+        rc = session_command(s, args, value[0] ? 4 : 3, NULL, NULL);
+    }
+    return rc;
 }
 
 static enum cli_exit write_tenant(struct session *s, const char *id, bool is_new, const struct resource_change *change,
-                                  const char *alias)
+                                  const cJSON *body)
 {
     enum cli_exit status = session_open_cell(s, true);
     if (status != CLI_DONE)
@@ -173,7 +186,7 @@ static enum cli_exit write_tenant(struct session *s, const char *id, bool is_new
     if (!trunks_exist(s) || (is_new && claim(s, id) != 0))
         return CLI_FAILED;
     status = resource_apply(s, &resource_tenant, id, is_new ? "create" : "set", change);
-    if (status == CLI_DONE && (claim(s, id) != 0 || write_alias(s, id, alias) != 0))
+    if (status == CLI_DONE && (claim(s, id) != 0 || write_places(s, id, body) != 0))
         return CLI_FAILED;
     return status == CLI_DONE ? resource_say(s, &resource_tenant, id, is_new ? "created" : "changed") : status;
 }
@@ -192,7 +205,7 @@ static enum cli_exit change_tenant(struct session *s, bool is_new)
         return CLI_FAILED;
     enum cli_exit status = judge(conf, is_new, change, &body);
     if (status == CLI_DONE)
-        status = write_tenant(s, id, is_new, change, tenant_settings_alias(body));
+        status = write_tenant(s, id, is_new, change, body);
     cJSON_Delete(body);
     resource_change_free(change);
     return status;

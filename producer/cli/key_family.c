@@ -17,6 +17,7 @@ static const struct key_family FAMILIES[] = {
     {false, "tenant:<tenant>", "hash", NULL, NULL},
     {false, "tenant:<tenant>:batches", "zset", "<batch>", "ms"},
     {false, "tenant:<tenant>:tags:<hex>", "zset", "<batch>", "ms"},
+    {false, "requests:t/<tenant>", "string", "<begin_us>", NULL},
     {false, "suppressed", "set", "<number>", NULL},
     {false, "suppressed:t/<tenant>", "set", "<number>", NULL},
     {false, "workers", "zset", "<worker>", "ms"},
@@ -36,6 +37,7 @@ static const struct key_family FAMILIES[] = {
     {false, "expiries", "zset", "<batch>", "ms"},
     {false, "hours", "zset", "<batch>", "ms"},
     {false, "ending", "zset", "<batch>", "ms"},
+    {false, "stopping", "zset", "<batch>", "score"},
     {false, "appending", "zset", "<batch>", "ms"},
     {false, "purge", "zset", "<kind>/<batch>", "ms"},
     /* a batch's data */

@@ -26,6 +26,7 @@ const struct cli_verb *cli_batch_verbs(size_t *ret_n); /* submit, pause, resume,
 const struct cli_verb *cli_watch_verbs(size_t *ret_n);
 const struct cli_verb *cli_why_verbs(size_t *ret_n);
 const struct cli_verb *cli_calls_verbs(size_t *ret_n); /* calls, export */
+const struct cli_verb *cli_archive_verbs(size_t *ret_n);
 const struct cli_verb *cli_suppress_verbs(size_t *ret_n);
 const struct cli_verb *cli_tenant_verbs(size_t *ret_n);
 const struct cli_verb *cli_trunk_verbs(size_t *ret_n);

@@ -25,20 +25,22 @@ def whole(name: str, **members: Any) -> dict[str, Any]:
 
 
 def test_a_tenant_is_made_shown_and_changed(api: Api, operator: str) -> None:
-    made = api.post(TENANTS, whole("globex", maxConcurrent=500, weight=3, trunks=["main", "second"], alias="Globex & Söhne"), operator)
+    made = api.post(TENANTS, whole("globex", maxConcurrent=500, weight=3, trunks=["main", "second"], alias="Globex & Söhne", maxRequestsPerSecond=50),
+                    operator)  # fmt: skip
     assert made.status == 201, made
     shown = made.json()
     assert INSTANT.fullmatch(shown["createdAt"])
     assert shown == {
         "id": "globex", "cell": "c0", "state": "active", "reason": None, "stoppedAt": None, "alias": "Globex & Söhne", "cps": 10,
         "maxConcurrent": 500, "weight": 3, "keepDays": None, "credits": None, "reservedCredits": None, "trunks": ["main", "second"],
-        "createdAt": shown["createdAt"],
+        "maxRequestsPerSecond": 50, "createdAt": shown["createdAt"],
     }  # fmt: skip
     assert api.get(f"{TENANTS}/globex", operator).json() == shown
-    assert api.client.hgetall("carillon:{dir}:tenant:globex") == {b"cell": b"c0", b"alias": "Globex & Söhne".encode()}
-    changed = api.send("PATCH", f"{TENANTS}/globex", {"cps": 7, "maxConcurrent": None, "trunks": ["second"], "alias": None}, operator)
+    assert api.client.hgetall("carillon:{dir}:tenant:globex") == {b"cell": b"c0", b"alias": "Globex & Söhne".encode(), b"max_requests_per_second": b"50"}
+    change = {"cps": 7, "maxConcurrent": None, "trunks": ["second"], "alias": None, "maxRequestsPerSecond": None}
+    changed = api.send("PATCH", f"{TENANTS}/globex", change, operator)
     assert changed.status == 200, changed
-    assert changed.json() == {**shown, "cps": 7, "maxConcurrent": None, "trunks": ["second"], "alias": None}
+    assert changed.json() == {**shown, **change}
     assert api.client.hgetall("carillon:{dir}:tenant:globex") == {b"cell": b"c0"}
     assert api.engine.hash("tenant:globex")["interval_us"] == "143572", "a new rate holds at once"
     assert api.send("PATCH", f"{TENANTS}/globex", {}, operator).json() == changed.json()

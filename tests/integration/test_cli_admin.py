@@ -175,9 +175,12 @@ def test_a_trunk_is_made_once_and_only_changed_where_it_is(admin: Admin) -> None
 def test_a_tenant_is_made_changed_and_shown(admin: Admin) -> None:
     admin.trunk("main")
     admin.trunk("second")
-    admin.tenant("acme", "--trunk", "second", "--weight", "3", "--max-concurrent", "500", "--alias", "Acme & Söhne")
+    admin.tenant("acme", "--trunk", "second", "--weight", "3", "--max-concurrent", "500", "--alias", "Acme & Söhne",
+                 "--max-requests-per-second", "50")  # fmt: skip
     stored = admin.hash("tenant:acme")
     assert (stored["trunks"], stored["weight"], stored["max_concurrent"]) == ('["main","second"]', "3", "500")
+    assert admin.hash("tenant:acme", "dir") == {"cell": "c0", "alias": "Acme & Söhne", "max_requests_per_second": "50"}
+    assert admin("tenant", "set", "acme", "--max-requests-per-second", "0").status == DONE
     assert admin.hash("tenant:acme", "dir") == {"cell": "c0", "alias": "Acme & Söhne"}
     assert admin("tenant", "set", "acme", "--cps", "7", "--max-concurrent=0", "--trunk", "second", "--alias=", "--keep-days", "90").status == DONE
     shown = admin("tenant", "show", "acme", "--json").json()
@@ -185,6 +188,7 @@ def test_a_tenant_is_made_changed_and_shown(admin: Admin) -> None:
     assert shown == {
         "id": "acme", "state": "active", "reason": None, "stoppedAt": None, "alias": None, "cps": 7,
         "maxConcurrent": None, "weight": 3, "trunks": ["second"], "keepDays": 90, "credits": None, "reservedCredits": None,
+        "maxRequestsPerSecond": None,
     }  # fmt: skip
     assert admin.hash("tenant:acme", "dir") == {"cell": "c0"}
     admin.tenant("aaa")

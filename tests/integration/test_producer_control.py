@@ -96,6 +96,32 @@ def test_a_completed_batch_cannot_be_cancelled(api: Api, acme: str) -> None:
     assert "processing" in answer.json()["details"]["allowedStates"]
 
 
+@pytest.mark.parametrize("path", ["/api/v1/batch/{id}/cancel", "/api/v1/batch/cancel?batchId={id}"])
+@pytest.mark.parametrize(("trunk", "warned"), (("main", []), ("second", ["NOT_SUPPORTED"])))
+def test_a_cancel_of_calls_in_flight_says_how_many_and_whether_they_can_be(
+    api: Api, acme: str, path: str, trunk: str, warned: list[str]
+) -> None:
+    api.engine.trunk("second", how="set", profile="of_another_version")
+    batch = api.create(acme, api.fresh_numbers(5), maxCallsPerSecond=30, trunk=trunk)
+    api.engine.begin_next(batch)
+    api.engine.begin_next(batch)
+    said = api.post(path.format(id=batch), {"cancelInFlight": True}, acme).json()
+    assert (said["inFlightCalls"], said["cancelledJobs"]) == (2, 3)
+    assert [(warning["path"], warning["code"]) for warning in said["warnings"]] == [("cancelInFlight", code) for code in warned]
+    assert api.batch(batch)["stops_live"] == "1" and api.client.zscore(api.engine.key("stopping"), batch) == 0
+    plain = api.post(path.format(id=batch), {"cancelInFlight": False}, acme).json()
+    assert "inFlightCalls" not in plain and "warnings" not in plain
+
+
+@pytest.mark.parametrize("wrong", ("yes", 1, None, [True]))
+def test_in_flight_is_true_or_false(api: Api, acme: str, wrong: object) -> None:
+    batch = api.create(acme, numbers(1))
+    before = api.snapshot()
+    answer = api.post(f"/api/v1/batch/{batch}/cancel", {"cancelInFlight": wrong}, acme)
+    assert (answer.status, list(answer.field_errors)) == (400, ["cancelInFlight"])
+    assert api.snapshot() == before
+
+
 @pytest.mark.parametrize("body", [{"cancelInFlight": True}, {"userId": 7}, [], "text"])
 def test_a_body_that_means_nothing_is_refused(api: Api, acme: str, body: object) -> None:
     batch = api.create(acme, numbers(1))

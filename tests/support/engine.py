@@ -197,7 +197,7 @@ class Engine:
         return self.scripts.run("batch_append", batch, tenant, holder, lease_ms)[0].decode()
 
     def control(self, batch: str, tenant: str, verb: str, *args: Any) -> tuple[str, int]:
-        state, taken = self.scripts.run("batch_control", batch, tenant, verb, *args)
+        state, taken = self.scripts.run("batch_control", batch, tenant, verb, *args)[:2]
         return state.decode(), int(taken)
 
     def change(

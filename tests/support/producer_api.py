@@ -16,6 +16,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import tempfile
 from types import TracebackType
 from typing import Any, Iterable, Mapping
@@ -28,6 +29,7 @@ from tests.support.redis_server import RedisServer
 
 CELL = "c0"
 LOOPBACK = "127.0.0.0/8"
+ASKED = re.compile(rb"carillon:{dir}:used|carillon:{\w+}:requests:t/.*")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +54,8 @@ class Answer:
 
 class Api:
     """One producer on `server`, which must be running; its Redis is emptied at the start. `redis_url`: where the producer
-    is to find it, where that is another place. `env`: added to its environment."""
+    is to find it, where that is another place. Its tenants have no quota of requests that a
+    fast machine could meet, unless `args` give them one. `env`: added to its environment."""
 
     def __init__(
         self, server: RedisServer, *args: str, redis_url: str | None = None, env: Mapping[str, str] | None = None
@@ -69,6 +72,7 @@ class Api:
             "carillon-producer",
             *server.flags("carillon-producer", **({"redis_url": redis_url} if redis_url else {})),
             *("--listen", "127.0.0.1:0", "--secrets-key-file", str(self.secrets_key)),
+            *(() if "--max-requests-per-second" in args else ("--max-requests-per-second", "100000")),
             *args,
             env=env,
         )
@@ -155,8 +159,10 @@ class Api:
     # ---- looking ----
 
     def snapshot(self) -> dict[bytes, bytes | None]:
-        """Everything that lies in Redis, as DUMP shows it, but for when keys were last used: asking changes that."""
-        return {name: self.client.dump(name) for name in self.client.scan_iter(count=1000) if name != b"carillon:{dir}:used"}
+        """Everything that lies in Redis, as DUMP shows it, but for what asking changes: when keys were last used, and how much
+        was asked."""
+        names = (name for name in self.client.scan_iter(count=1000) if not ASKED.fullmatch(name))
+        return {name: self.client.dump(name) for name in names}
 
     def batch(self, batch: str) -> dict[str, str]:
         return self.engine.hash(f"batch:{batch}")

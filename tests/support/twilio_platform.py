@@ -79,6 +79,7 @@ class Twilio:
         self.lookups: list[dict[str, str]] = []  # queries of lists
         self.polls: list[str] = []  # sids asked for
         self.cancels: list[str] = []  # sids to be stopped
+        self.hang_ups: list[str] = []  # sids to be ended, whatever they are doing
         self.queue_time_ms = 0
         # What a create request gets; None: 201, and the call is placed. See also place().
         self.on_create: Callable[[Received], Answer | None] = lambda request: None
@@ -167,14 +168,17 @@ class Twilio:
             return answer_json(200, call) if call else refuse(404, 20404)
 
     def _update(self, sid: str, request: Received) -> Answer:
-        """Status=canceled stops a call that was not answered, and does nothing to one that was."""
-        assert urllib.parse.parse_qs(request.body.decode()) == {"Status": ["canceled"]}, request.body
+        """Status=canceled stops a call that was not answered, and does nothing to one that was; completed ends either."""
+        (wanted,) = urllib.parse.parse_qs(request.body.decode())["Status"]
+        assert wanted in ("canceled", "completed"), request.body
         with self._lock:
-            self.cancels.append(sid)
+            (self.cancels if wanted == "canceled" else self.hang_ups).append(sid)
             if sid not in self.calls:
                 return refuse(404, 20404)
             if self.calls[sid]["status"] in ("queued", "ringing"):
                 self.end(sid, "canceled")
+            elif wanted == "completed" and self.calls[sid]["status"] == "in-progress":
+                self.end(sid, "completed")
             return answer_json(200, self.calls[sid])
 
     def _list(self, query: dict[str, str]) -> Answer:

@@ -61,6 +61,9 @@ static void test_a_call_that_must_be_stopped_says_so(void **state)
 {
     (void)state;
     assert_true(parsed("phase=live p=CA1 m=15550009999 k=5000 y=1").must_stop);
+    assert_false(parsed("phase=live p=CA1 y=1").must_hang_up);
+    assert_true(parsed("phase=live p=CA1 y=2").must_hang_up);
+    assert_false(parsed("phase=live p=CA1 y=2").must_stop);
     assert_false(parsed("phase=live p=CA1 m=15550009999 k=5000").must_stop);
     assert_int_equal(parsed("phase=live p=CA1 m=15550009999").caller, 15550009999);
 }

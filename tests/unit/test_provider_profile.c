@@ -90,12 +90,14 @@ static void test_what_the_profiles_can(void **state)
     assert_true(provider_profile_can_poll(retell));
     assert_true(provider_profile_can_lookup(retell));
     assert_true(provider_profile_can_cancel(retell));
+    assert_true(provider_profile_can_hang_up(retell));
     assert_true(provider_profile_can_summarise(retell));
     assert_int_equal(provider_profile_dedup_window_ms(retell), 0);
     struct provider_profile *form = fixture_form();
     assert_false(provider_profile_can_poll(form));
     assert_true(provider_profile_can_lookup(form));
     assert_false(provider_profile_can_cancel(form));
+    assert_false(provider_profile_can_hang_up(form));
     assert_false(provider_profile_can_summarise(form));
     assert_int_equal(provider_profile_dedup_window_ms(form), 60000);
     provider_profile_free(retell);

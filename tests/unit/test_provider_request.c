@@ -150,6 +150,10 @@ static void test_retell_polls_lookups_and_cancels(void **state)
     assert_string_equal(header_of(&request, "Authorization"), "Bearer key_3f9c1b2a7d");
     provider_request_clear(&request);
 
+    assert_int_equal(provider_render_hang_up(profile, &trunk, "call_1", &request), 0);
+    assert_string_equal(request.method, "POST");
+    assert_string_equal(request.url + strlen(request.url) - strlen("/v2/stop-call/call_1"), "/v2/stop-call/call_1");
+    provider_request_clear(&request);
     assert_int_equal(provider_render_cancel(profile, &trunk, "call_1", &request), 0);
     assert_string_equal(request.method, "POST");
     assert_string_equal(request.url, "https://api.retellai.com/v2/stop-call/call_1");
@@ -444,6 +448,7 @@ static void test_a_lookup_by_query(void **state)
     provider_request_clear(&request);
     assert_int_equal(provider_render_poll(profile, &trunk, "CA1", &request), ERR_STATE);
     assert_int_equal(provider_render_cancel(profile, &trunk, "CA1", &request), ERR_STATE);
+    assert_int_equal(provider_render_hang_up(profile, &trunk, "CA1", &request), ERR_STATE);
     provider_profile_free(profile);
 }
 

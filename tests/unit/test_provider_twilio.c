@@ -102,6 +102,9 @@ static void test_the_other_requests(void **state)
     assert_string_equal(request.url, "http://127.0.0.1:9000/2010-04-01/Accounts/AC0042/Calls/CA17.json");
     assert_string_equal(request.body, "Status=canceled");
     provider_request_clear(&request);
+    assert_int_equal(provider_render_hang_up(profile, &used, "CA17", &request), 0);
+    assert_string_equal(request.body, "Status=completed");
+    provider_request_clear(&request);
     assert_int_equal(provider_profile_lookup_span_ms(profile), 65001);
     provider_profile_free(profile);
 }

@@ -3,7 +3,7 @@
 -- Batches as a script sees them: loaded once, changed in memory, written back by batches_flush(). A script that returns
 -- without it has changed nothing of a batch's own hash.
 local BATCH_TEXTS = { 'state', 'tenant', 'trunk', 'on_call_complete', 'on_call_attempt', 'on_batch_complete',
-  'on_batch_failed', 'on_event', 'sealed', 'hours' }
+  'on_batch_failed', 'on_event', 'sealed', 'hours', 'stops_live' }
 local BATCH_NUMBERS = {
   'priority', 'cps', 'interval_us', 'max_concurrent', 'start_ms', 'started_ms', 'completed_ms', 'total', 'cursor',
   'tat_us', 'due', 'claimed', 'live', 'ended', 'succeeded', 'failed', 'cancelled', 'attempts', 'dials', 'seq', 'ring_s',

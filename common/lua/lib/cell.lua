@@ -41,6 +41,7 @@ local LANE = '0' -- one lane a batch until contact-local calling windows come
 
 local function key_trunk(trunk) return P .. 'trunk:' .. trunk end
 local function key_tenant(tenant) return P .. 'tenant:' .. tenant end
+local function key_requests(tenant) return P .. 'requests:t/' .. tenant end
 local function key_batch(batch) return P .. 'batch:' .. batch end
 local function key_bucket(batch, what, ordinal)
   return P .. 'batch:' .. batch .. ':' .. what .. ':' .. fmt(math.floor(ordinal / BUCKET))
@@ -54,6 +55,7 @@ local KEY_LIVE = P .. 'live'
 local KEY_ENDED = P .. 'ended'
 local KEY_PARKED = P .. 'parked'
 local KEY_ENDING = P .. 'ending'
+local KEY_STOPPING = P .. 'stopping'
 local KEY_PURGE = P .. 'purge'
 local KEY_EXPIRIES = P .. 'expiries'
 local KEY_HOURS = P .. 'hours'

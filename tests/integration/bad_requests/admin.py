@@ -75,6 +75,7 @@ def of_tenants() -> list[Row]:
         "cps": (0, -1, 1.5, 100_001, 1e300, "5", None),
         "maxConcurrent": (0, -1, 10_000_001, "5"),
         "weight": (0, 1001, 0.5, None),
+        "maxRequestsPerSecond": (0, -1, 100_001, 0.5, "5"),
         "alias": ("", "a\nb", "a\u007fb", "x" * 513, 5),
         "trunks": ("main", None, 5),
     }.items():

@@ -170,7 +170,7 @@ class Driver:
     def _say(self, name: str, predict: Any, *args: Any) -> None:
         answers = self._or_refused(name, predict, *args)
         if answers:
-            expected, (state, number) = answers
+            expected, (state, number, *_) = answers
             self._expect(expected, (state.decode(), str(int(number))), f"{name} {args[2:]}")
 
     # ---- calls ----
