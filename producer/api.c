@@ -17,6 +17,7 @@
 #include "producer/api_pages.h"
 #include "producer/batch_control.h"
 #include "producer/batch_create.h"
+#include "producer/batch_events.h"
 #include "producer/batch_list.h"
 #include "producer/batch_patch.h"
 #include "producer/batch_read.h"
@@ -25,6 +26,7 @@
 #include "producer/call_attempts.h"
 #include "producer/call_export.h"
 #include "producer/call_list.h"
+#include "producer/event_hub.h"
 #include "producer/exchange.h"
 #include "producer/suppressions.h"
 #include "producer/webhooks.h"
@@ -53,6 +55,12 @@ const struct conf_option api_options[] = {
      .flags = CONF_REPEATABLE | CONF_RELOADABLE,
      .help = "an address range (CIDR) where webhooks may lead although it is private, also by http",
      .check = check_range},
+    {.name = "event-heartbeat-ms",
+     .kind = CONF_I64,
+     .default_text = "15000",
+     .min = 100,
+     .max = 30000,
+     .help = "how long an event stream may be quiet before a comment shows that it lives"},
     {.name = "max-calls-per-second",
      .kind = CONF_I64,
      .flags = CONF_RELOADABLE,
@@ -60,6 +68,12 @@ const struct conf_option api_options[] = {
      .min = 1,
      .max = 1000,
      .help = "the most that a batch may ask for as maxCallsPerSecond"},
+    {.name = "max-event-listeners",
+     .kind = CONF_I64,
+     .default_text = "768",
+     .min = 1,
+     .max = LIMIT_HTTP_CONNECTIONS,
+     .help = "how many event streams may be open; each takes one of the server's 1,024 connections"},
     {.name = "max-requests-per-second",
      .kind = CONF_I64,
      .flags = CONF_RELOADABLE,
@@ -79,6 +93,7 @@ const struct conf_option api_options[] = {
      .help = "how long a client may take to send the body of a creation before it gets a 408"},
 };
 _Static_assert(LIMIT_HTTP_BODY_MS == 120000, "the default of upload-timeout-ms");
+_Static_assert(LIMIT_LISTENERS == 768 && LIMIT_HTTP_CONNECTIONS == 1024, "max-event-listeners");
 const size_t api_option_count = sizeof api_options / sizeof api_options[0];
 
 static void read_settings(struct api *api)
@@ -141,6 +156,7 @@ static const struct http_route ROUTES[] = {
     SMALL("DELETE", "/api/v1/batch/{id}", batch_remove),
     SMALL("PATCH", "/api/v1/batch/{id}", batch_patch),
     SMALL("GET", "/api/v1/batch/{id}/status", batch_read_one),
+    SMALL("GET", "/api/v1/batch/{id}/events", batch_events),
     SMALL("GET", "/api/v1/batch/{id}/why", batch_why),
     SMALL("GET", "/api/v1/batch/{id}/calls", call_list),
     SMALL("GET", "/api/v1/batch/{id}/calls/export", call_export),
@@ -185,6 +201,13 @@ static void make_metrics(struct api *api)
     api->contacts = metrics_counter(m, "carillon_contacts_total", "Contacts taken into batches.", NULL, NULL);
     api->ingest_gauge =
         metrics_gauge(m, "carillon_ingest_bytes", "Bytes of the creations that are under way.", NULL, NULL);
+    api->event_listeners = metrics_gauge(m, "carillon_event_listeners", "Event streams that are open.", NULL, NULL);
+    api->event_batches = metrics_gauge(m, "carillon_event_batches", "Batches that somebody listens to.", NULL, NULL);
+    api->events_reads = metrics_counter(m, "carillon_event_reads_total",
+                                        "Times that a batch was read for all its listeners together.", NULL, NULL);
+    api->events_skipped =
+        metrics_counter(m, "carillon_events_skipped_total",
+                        "Statuses kept from listeners who were behind; they got a newer one.", NULL, NULL);
 }
 
 /* The table, with the deadline that the operator gives to bodies that are read while they arrive. */
@@ -224,6 +247,9 @@ int api_start(struct daemon *d, void **ret_state)
     if (!err)
         err = quotas_create(&api->quotas);
     if (!err)
+        err = event_hub_create(api, (unsigned)conf_i64(daemon_conf(d), "max-event-listeners"),
+                               conf_i64(daemon_conf(d), "event-heartbeat-ms"), &api->events);
+    if (!err)
         err = add_routes(api);
     if (err) {
         api_stop(api);
@@ -232,6 +258,14 @@ int api_start(struct daemon *d, void **ret_state)
     http_server_on_refuse(daemon_http(d), answer_refusal, NULL);
     *ret_state = api;
     return 0;
+}
+
+/* Streams would hold the process up for ever; all other requests come to their end by themselves. */
+void api_drain(void *state)
+{
+    struct api *api = state;
+    event_hub_drain(api->events);
+    daemon_drained(api->daemon);
 }
 
 void api_reload(void *state)
@@ -245,6 +279,7 @@ void api_stop(void *state)
     if (!api)
         return;
     quotas_free(api->quotas);
+    event_hub_free(api->events);
     key_cache_free(api->key_cache);
     free(api->routes);
     free(api);

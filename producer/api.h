@@ -35,6 +35,7 @@ struct api {
     struct key_cache *key_cache;
     struct quotas *quotas;
     struct http_route *routes;
+    struct event_hub *events;
 
     /* settings */
     struct cidr_list private_webhooks;
@@ -54,6 +55,10 @@ struct api {
     struct metric *over_quota; /* requests refused */
     struct metric *contacts; /* taken into batches */
     struct metric *ingest_gauge;
+    struct metric *event_listeners;
+    struct metric *event_batches;
+    struct metric *events_reads;
+    struct metric *events_skipped;
 };
 
 extern const struct conf_option api_options[];
@@ -61,6 +66,7 @@ extern const size_t api_option_count;
 
 /* The daemon's hooks (daemon.h). */
 int api_start(struct daemon *d, void **ret_state) MUST_CHECK;
+void api_drain(void *state);
 void api_reload(void *state);
 void api_stop(void *state);
 

@@ -15,6 +15,7 @@
 #include "common/redis/reply.h"
 #include "producer/answer.h"
 #include "producer/bearer.h"
+#include "producer/event_hub.h"
 
 /* Arguments of a query that are looked at: no route has near as many. */
 #define QUERY_ARGS_MAX 64
@@ -30,6 +31,7 @@ struct exchange {
     exchange_over_fn over; /* of one that no request stands behind; NULL for any other */
     void *over_arg;
     enum access access;
+    char batch_id[LIMIT_BATCH_ID_LEN + 1]; /* that the request is about; "" for none */
     exchange_fn run;
     uint8_t key[DIGEST_SHA256_LEN]; /* SHA-256 of the bearer token */
     int64_t asked_us;
@@ -91,6 +93,8 @@ bool exchange_is_open(const struct exchange *x)
 
 void exchange_keep(struct exchange *x, void *state, void (*free_state)(void *state))
 {
+    if (x->free_state)
+        x->free_state(x->state);
     x->state = state;
     x->free_state = free_state;
 }
@@ -211,6 +215,8 @@ static bool may_answer(struct exchange *x, int status)
         return false;
     }
     api_count_answer(x->api, status);
+    if (status / 100 == 2 && x->access == ACCESS_WRITE && x->batch_id[0])
+        event_hub_changed(x->api->events, x->batch_id); /* before the client knows, and can change it again */
     return true;
 }
 
@@ -222,6 +228,13 @@ void exchange_answer(struct exchange *x, int status, cJSON *body)
         answer_json(x->req, status, body);
     else
         cJSON_Delete(body);
+}
+
+void exchange_answer_nothing(struct exchange *x)
+{
+    /* Where it fails the server closes the connection: there is nothing else to be done about it. */
+    if (may_answer(x, 204))
+        (void)http_request_reply(x->req, 204, NULL, NULL, 0, NULL, 0);
 }
 
 void exchange_answer_with(struct exchange *x, int status, cJSON *body, struct http_header header)
@@ -601,6 +614,7 @@ bool exchange_batch_id(struct exchange *x, char ret_id[LIMIT_BATCH_ID_LEN + 1])
         return false;
     }
     memcpy(ret_id, id, len + 1);
+    memcpy(x->batch_id, id, len + 1);
     return true;
 }
 

@@ -46,7 +46,8 @@ struct http_request *exchange_request(const struct exchange *x);
 /* True as long as an answer can be given and none was. */
 bool exchange_is_open(const struct exchange *x);
 
-/* The handler's own state. `free_state` is called when the last reply is in and the request is over. */
+/* The handler's own state. `free_state` is called when the last reply is in and the request is over, or when another
+ * state takes its place. */
 void exchange_keep(struct exchange *x, void *state, void (*free_state)(void *state));
 void *exchange_kept(const struct exchange *x);
 
@@ -75,6 +76,8 @@ int exchange_script_dir(struct exchange *x, enum lua_script script, const struct
 void exchange_answer(struct exchange *x, int status, cJSON *body);
 /* The same with a header of the route's own. */
 void exchange_answer_with(struct exchange *x, int status, cJSON *body, struct http_header header);
+/* 204. */
+void exchange_answer_nothing(struct exchange *x);
 /* A page of a list: 200, with the header X-Next-Cursor. */
 void exchange_answer_page(struct exchange *x, cJSON *body, const char *next_cursor);
 /* Begins an answer of 200 that comes in pieces (http_request_stream()): `on_room` writes more, or ends it. Until it is

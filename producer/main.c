@@ -11,6 +11,7 @@ int main(int argc, char **argv)
         .default_listen = "127.0.0.1:8080",
         .wants_redis = true,
         .start = api_start,
+        .drain = api_drain,
         .reload = api_reload,
         .stop = api_stop,
     };

@@ -22,6 +22,8 @@
 #define LIMIT_ANSWER_BYTES (16u << 20) /* of an API answer */
 #define LIMIT_EXPORTS 16 /* that a producer has under way */
 #define LIMIT_EXPORT_ROWS 128 /* read and written at a time */
+#define LIMIT_LISTENERS 768 /* event streams of a producer; a connection each, of LIMIT_HTTP_CONNECTIONS */
+#define LIMIT_LISTENER_BYTES (64u << 10) /* one that is so far behind is told the newest status only */
 #define LIMIT_EXPORT_COLUMNS 64 /* of metadata, in a CSV file */
 #define LIMIT_API_KEY_LEN 256
 #define LIMIT_KEYS_PER_OWNER 1000 /* API keys of one tenant, and of the operators */

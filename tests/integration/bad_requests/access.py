@@ -41,6 +41,10 @@ def of_keys() -> list[Row]:
         Row("an operator's key", get(LIST, key="<operator>"), 403, "FORBIDDEN"),
         Row("a creation with an operator's key", create(key="<operator>"), 403, "FORBIDDEN"),
         Row("a creation with a viewer's key", create(key="<viewer>"), 403, "FORBIDDEN"),
+        Row("events with an operator's key", get("/api/v1/batch/<batch>/events", key="<operator>"), 403, "FORBIDDEN"),
+        Row("events without a key", get("/api/v1/batch/<batch>/events", key=""), 401, "UNAUTHORIZED"),
+        Row("events with a limit", get("/api/v1/batch/<batch>/events?limit=10"), 400, "INVALID_REQUEST", ("limit",)),
+        Row("events of two users", get("/api/v1/batch/<batch>/events?userId=acme&userId=acme"), 400, "INVALID_REQUEST", ("userId",)),
         Row("somebody else's user in a list", get(f"{LIST}?userId=globex"), 403, "FORBIDDEN"),
         Row("an empty user in a list", get(f"{LIST}?userId="), 403, "FORBIDDEN"),
         Row("a user with a NUL", get(f"{LIST}?userId=acme%00"), 400, "INVALID_REQUEST"),
@@ -82,6 +86,7 @@ def of_ids() -> list[Row]:
         rows.append(Row(f"a batch {name}", get(f"/api/v1/batch/{batch}"), 404, "BATCH_NOT_FOUND"))
         rows.append(Row(f"check-status of a batch {name}", get(f"/api/v1/batch/check-status?batchId={batch}"), 404, "BATCH_NOT_FOUND"))
         rows.append(Row(f"why of a batch {name}", get(f"/api/v1/batch/{batch}/why"), 404, "BATCH_NOT_FOUND"))
+        rows.append(Row(f"events of a batch {name}", get(f"/api/v1/batch/{batch}/events"), 404, "BATCH_NOT_FOUND"))
         rows.append(Row(f"calls of a batch {name}", get(f"/api/v1/batch/{batch}/calls"), 404, "BATCH_NOT_FOUND"))
         rows.append(Row(f"an export of a batch {name}", get(f"/api/v1/batch/{batch}/calls/export"), 404, "BATCH_NOT_FOUND"))
         rows.append(Row(f"attempts of a call of a batch {name}", get(f"/api/v1/call/{batch}-7/attempts"), 404, "CALL_NOT_FOUND"))
@@ -106,6 +111,7 @@ def of_methods() -> list[Row]:
         "/api/v1/batch/<batch>/status": "GET, HEAD",
         "/api/v1/batch/<batch>/why": "GET, HEAD",
         "/api/v1/batch/<batch>/calls": "GET, HEAD",
+        "/api/v1/batch/<batch>/events": "GET, HEAD",
         "/api/v1/batch/<batch>/pause": "POST",
         "/api/v1/batch/<batch>/cancel": "POST",
         "/api/v1/batch/<batch>/calls/export": "GET, HEAD",
