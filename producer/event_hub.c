@@ -244,6 +244,7 @@ void event_hub_join(struct event_hub *hub, struct exchange *x, const char *batch
     l->key = key;
     hub->n++;
     exchange_keep(x, l, leave);
+    exchange_leave_quota(x);
     exchange_stream(x, "text/event-stream", headers, sizeof headers / sizeof headers[0], listener_on_room);
     feed_join(f, l, version, last_event_id);
     show(hub);

@@ -89,6 +89,8 @@ void exchange_stream(struct exchange *x, const char *content_type, const struct 
 int exchange_write(struct exchange *x, const void *data, size_t len) MUST_CHECK;
 /* It is whole. */
 void exchange_finish(struct exchange *x);
+/* From now on it does not count among the tenant's requests under way: for an answer that has a bound of its own. */
+void exchange_leave_quota(struct exchange *x);
 /* What was answered to the same request before: JSON, with the header Idempotency-Replayed. */
 void exchange_answer_kept(struct exchange *x, int status, const char *json, size_t len);
 /* `details` is taken. */

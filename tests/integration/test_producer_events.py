@@ -175,10 +175,10 @@ def test_a_batch_that_has_ended_says_so_once(api: Api, acme: str, listeners: Lis
 
 def test_five_hundred_listeners_each_see_every_change(api: Api, acme: str, listeners: Listeners) -> None:
     batches = [api.create(acme, numbers(3)) for _ in range(4)]
-    streams = {batch: [listeners.open(path(batch), acme) for _ in range(125)] for batch in batches}
+    streams = {batch: [listeners.open(path(batch), acme) for _ in range(128)] for batch in batches}
     everyone = [stream for some in streams.values() for stream in some]
     listeners.wait(lambda: all(stream.events for stream in everyone), what="everyone's first event")
-    assert metric(api, "carillon_event_listeners") == 500 and metric(api, "carillon_event_batches") == 4
+    assert metric(api, "carillon_event_listeners") == 512 and metric(api, "carillon_event_batches") == 4
     for _ in range(5):
         for verb in ("pause", "resume"):
             for batch in batches:
