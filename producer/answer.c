@@ -133,6 +133,11 @@ void answer_too_many(struct http_request *req, const char *code, const char *mes
     reply_error(req, 429, &(struct http_header){RETRY_AFTER, seconds}, status_error(429), code, message, details);
 }
 
+void answer_error_named(struct http_request *req, int status, const char *error, const char *code, const char *message)
+{
+    reply_error(req, status, NULL, error, code, message, NULL);
+}
+
 void answer_faults(struct http_request *req, const struct faults *faults)
 {
     const char *only = faults_only_code(faults);

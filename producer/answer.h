@@ -45,6 +45,9 @@ void answer_too_many(struct http_request *req, const char *code, const char *mes
 /* The same of another status with Retry-After: it passes by itself. */
 void answer_error_again(struct http_request *req, int status, const char *code, const char *message, cJSON *details);
 
+/* The same with words of its own for `error`, without details. */
+void answer_error_named(struct http_request *req, int status, const char *error, const char *code, const char *message);
+
 /* 400 with every fault by its path. */
 void answer_faults(struct http_request *req, const struct faults *faults);
 /* 400 for one fault of a query argument. */

@@ -8,6 +8,7 @@
 #include "common/domain/options.h"
 #include "common/domain/timezone.h"
 #include "common/json/json.h"
+#include "producer/admin_agents.h"
 #include "producer/admin_keys.h"
 #include "producer/admin_providers.h"
 #include "producer/admin_state.h"
@@ -137,6 +138,12 @@ static void health(struct http_request *req, void *arg)
         .on_complete = (fn_), .on_gone = exchange_gone                                                                 \
     }
 
+#define AGENTS(method_, fn_)                                                                                           \
+    {                                                                                                                  \
+        .method = (method_), .pattern = "/api/v1/admin/agents", .max_body_bytes = LIMIT_AGENTS_BODY_BYTES,             \
+        .on_complete = (fn_), .on_gone = exchange_gone                                                                 \
+    }
+
 static const struct http_route ROUTES[] = {
     {.method = "GET", .pattern = "/api/v1/health", .on_complete = health},
     {.method = "GET", .pattern = "/openapi.yaml", .on_complete = api_pages_yaml},
@@ -183,6 +190,9 @@ static const struct http_route ROUTES[] = {
     SMALL("POST", "/api/v1/admin/keys", admin_keys_create),
     SMALL("POST", "/api/v1/admin/keys/{id}/rotate", admin_keys_rotate),
     SMALL("DELETE", "/api/v1/admin/keys/{id}", admin_keys_revoke),
+    SMALL("GET", "/api/v1/admin/agents", admin_agents_list),
+    AGENTS("PUT", admin_agents_put),
+    AGENTS("DELETE", admin_agents_delete),
     SMALL("POST", "/api/v1/admin/stop", admin_state_stop),
     SMALL("POST", "/api/v1/admin/start", admin_state_start),
 };

@@ -20,8 +20,7 @@
 #include "producer/ingest_body.h"
 #include "producer/ingest_write.h"
 #include "producer/links.h"
-
-#define TRUNKS_JSON_MAX 64
+#include "producer/tenant_policy.h"
 
 /* What a creation holds, from its admission to the last reply. */
 struct creation {
@@ -229,70 +228,38 @@ static void start_writing(struct exchange *x, struct creation *c)
         exchange_fail(x, err);
 }
 
-/* The tenant's trunks, a JSON array in its hash. `ret_list` owns what `trunks` shows; NULL where it has none. */
-static int read_trunks(const struct redisReply *reply, const char *trunks[TRUNKS_JSON_MAX], size_t *ret_n,
-                       cJSON **ret_list)
+static int judge_options(struct creation *c, const struct tenant_policy *policy)
 {
-    const char *text;
-    size_t len, n = 0;
-    cJSON *list = NULL;
-    if (reply_is_nil(reply)) {
-        *ret_n = 0;
-        *ret_list = NULL;
-        return 0;
-    }
-    int err = reply_str(reply, &text, &len);
-    if (!err)
-        err = json_parse(text, len, &list, NULL);
-    if (err)
-        return err == ERR_NOMEM ? err : ERR_PROTOCOL;
-    const cJSON *item;
-    cJSON_ArrayForEach(item, list)
-    {
-        if (cJSON_IsString(item) && n < TRUNKS_JSON_MAX)
-            trunks[n++] = item->valuestring;
-    }
-    *ret_n = n;
-    *ret_list = list;
-    return 0;
+    return options_read(ingest_body_request(c->body)->options, &policy->options, clock_wall_ms(), &c->options,
+                        ingest_body_faults(c->body), ingest_body_warnings(c->body));
 }
 
-static int judge_options(struct creation *c, const struct redisReply *trunks_reply)
-{
-    const char *trunks[TRUNKS_JSON_MAX];
-    cJSON *list = NULL;
-    struct options_policy policy = {
-        .max_calls_per_second = c->api->max_calls_per_second,
-        .trunks = trunks,
-        .private_webhooks = &c->api->private_webhooks,
-    };
-    int err = read_trunks(trunks_reply, trunks, &policy.n_trunks, &list);
-    if (!err)
-        err = options_read(ingest_body_request(c->body)->options, &policy, clock_wall_ms(), &c->options,
-                           ingest_body_faults(c->body), ingest_body_warnings(c->body));
-    cJSON_Delete(list);
-    return err;
-}
-
-static void on_tenant(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+static void on_policy(struct exchange *x, const struct redisReply *reply, int err, void *arg)
 {
     struct creation *c = arg;
+    struct tenant_policy policy;
     if (!err)
-        err = judge_options(c, reply_at(reply, 0));
+        err = tenant_policy_read(x, reply, &policy);
+    if (err) {
+        exchange_fail(x, err);
+        return;
+    }
+    err = judge_options(c, &policy);
     if (err && err != ERR_INVALID)
         exchange_fail(x, err);
     else if (faults_count(ingest_body_faults(c->body)) > 0)
         exchange_faults(x, ingest_body_faults(c->body));
-    else if (credit_covers(x, reply_at(reply, 1), ingest_body_contacts(c->body)))
+    else if (!policy.is_agent_known)
+        tenant_policy_refuse_agent(x);
+    else if (credit_covers(x, reply_at(reply, TENANT_POLICY_CREDIT), ingest_body_contacts(c->body)))
         start_writing(x, c);
+    tenant_policy_clear(&policy);
 }
 
 static void ask_tenant(struct exchange *x, struct creation *c)
 {
-    struct key key = key_tenant(exchange_identity(x)->cell, exchange_identity(x)->tenant);
-    struct redis_arg args[] = {redis_arg_str("HMGET"), key_arg(&key), redis_arg_str("trunks"),
-                               redis_arg_str(CREDIT_FIELD)};
-    int err = exchange_command(x, args, 4, on_tenant, c);
+    const struct batch_request *request = ingest_body_request(c->body);
+    int err = tenant_policy_ask(x, request->agent_id, request->options, on_policy, c);
     if (err)
         exchange_fail(x, err);
 }

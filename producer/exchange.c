@@ -312,6 +312,12 @@ void exchange_too_many(struct exchange *x, const char *code, const char *message
         cJSON_Delete(details);
 }
 
+void exchange_error_named(struct exchange *x, int status, const char *error, const char *code, const char *message)
+{
+    if (may_answer(x, status))
+        answer_error_named(x->req, status, error, code, message);
+}
+
 void exchange_faults(struct exchange *x, const struct faults *faults)
 {
     if (may_answer(x, 400))

@@ -100,6 +100,8 @@ void exchange_error_again(struct exchange *x, int status, const char *code, cons
 /* 429, worth asking again after so many seconds. */
 void exchange_too_many(struct exchange *x, const char *code, const char *message, cJSON *details,
                        int64_t retry_after_s);
+/* With words of its own for `error`. */
+void exchange_error_named(struct exchange *x, int status, const char *error, const char *code, const char *message);
 void exchange_faults(struct exchange *x, const struct faults *faults);
 void exchange_bad_argument(struct exchange *x, const char *name, const char *message);
 void exchange_not_found(struct exchange *x);

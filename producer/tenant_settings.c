@@ -9,6 +9,9 @@
 #include "common/base/ident.h"
 #include "common/base/limits.h"
 #include "common/base/utf8.h"
+#include "common/domain/calling_window.h"
+#include "common/domain/options.h"
+#include "common/domain/timezone.h"
 
 #define CREDITS "available_s" /* the field that holds them */
 
@@ -25,11 +28,14 @@ const struct resource_field tenant_fields[TENANT_FIELDS] = {
     {"reserved_s", "reservedCredits", RESOURCE_NUMBER, NULL},
     {"trunks", "trunks", RESOURCE_JSON, "TRUNKS"},
     {"max_requests_per_second", "maxRequestsPerSecond", RESOURCE_NUMBER, NULL},
+    {"timezone", "timezone", RESOURCE_TEXT, NULL},
+    {"window", "callingWindow", RESOURCE_JSON, NULL},
     {"created_ms", "createdAt", RESOURCE_INSTANT, NULL},
 };
 
 const char *const tenant_members[TENANT_MEMBERS] = {
-    "cps", "maxConcurrent", "weight", "keepDays", "trunks", "alias", "credits", "addCredits", "maxRequestsPerSecond"};
+    "cps",        "maxConcurrent",        "weight",   "keepDays",     "trunks", "alias", "credits",
+    "addCredits", "maxRequestsPerSecond", "timezone", "callingWindow"};
 
 static const struct resource_number numbers[] = {
     {"cps", "cps", 1, RESOURCE_CPS_MOST, false},
@@ -116,6 +122,32 @@ static void read_added_credits(const cJSON *body, bool is_new, struct resource_c
         tenant_settings_add_credits(change, (int64_t)added->valuedouble);
 }
 
+static void read_timezone(const cJSON *body, struct resource_change *change, struct faults *faults)
+{
+    const cJSON *zone = cJSON_GetObjectItemCaseSensitive(body, "timezone");
+    if (!zone)
+        return;
+    if (cJSON_IsNull(zone))
+        resource_put_str(change, "timezone", "");
+    else if (!cJSON_IsString(zone) || !timezone_is_valid(zone->valuestring, strlen(zone->valuestring)))
+        faults_add(faults, "timezone", FAULT_TIMEZONE, "must be an IANA time zone such as America/New_York, or null");
+    else
+        resource_put_str(change, "timezone", zone->valuestring);
+}
+
+/* Kept as it is given: a batch that gives none reads it as its own, in its own zone where the window names none. */
+static void read_window(const cJSON *body, struct resource_change *change, struct faults *faults)
+{
+    const cJSON *window = cJSON_GetObjectItemCaseSensitive(body, "callingWindow");
+    struct calling_window read;
+    if (!window)
+        return;
+    if (cJSON_IsNull(window))
+        resource_put_str(change, "window", "");
+    else if (calling_window_read(window, "callingWindow", OPTIONS_DEFAULT_TIMEZONE, &read, faults, NULL) == 0)
+        resource_put_json(change, "window", window);
+}
+
 void tenant_settings_read(const cJSON *body, bool is_new, struct resource_change *change, struct faults *faults)
 {
     static const char *const required[] = {"cps", "trunks"};
@@ -124,6 +156,8 @@ void tenant_settings_read(const cJSON *body, bool is_new, struct resource_change
     read_trunks(body, change, faults);
     read_alias(body, change, faults);
     read_added_credits(body, is_new, change, faults);
+    read_timezone(body, change, faults);
+    read_window(body, change, faults);
     if (is_new)
         resource_require(body, required, sizeof required / sizeof required[0], faults);
 }

@@ -42,6 +42,9 @@
 #define LIMIT_METADATA_BYTES 4096u
 #define LIMIT_CONTACT_ID_LEN 128
 #define LIMIT_AGENT_ID_LEN 128
+#define LIMIT_AGENTS 10000 /* that are listed for a tenant */
+#define LIMIT_AGENTS_CHANGED 500 /* in one request, which is one script */
+#define LIMIT_AGENTS_BODY_BYTES (512u << 10)
 #define LIMIT_NAME_LEN 200
 #define LIMIT_EMAIL_LEN 254
 #define LIMIT_COMPANY_LEN 200

@@ -352,6 +352,16 @@ static bool has_caller_id(const struct batch_options *o, uint64_t number)
     return false;
 }
 
+/* A platform refuses a number that is not the account's, and a caller must not show somebody else's. */
+static bool is_of_trunk(const struct options_policy *policy, uint64_t number)
+{
+    for (size_t i = 0; i < policy->n_caller_ids; i++) {
+        if (policy->caller_ids[i] == number)
+            return true;
+    }
+    return !policy->caller_ids;
+}
+
 static void read_caller_id(struct reading *r, size_t i, const cJSON *item)
 {
     uint64_t number;
@@ -359,6 +369,8 @@ static void read_caller_id(struct reading *r, size_t i, const cJSON *item)
         faults_add_path(r->faults, FAULT_NUMBER,
                         "must be an international number like +15550001111: a plus sign and 7 to 15 digits",
                         "callerIds[%zu]", i);
+    else if (!is_of_trunk(r->policy, number))
+        faults_add_path(r->faults, FAULT_NOT_ALLOWED, "must be one of the trunk's caller ids", "callerIds[%zu]", i);
     else if (has_caller_id(r->o, number))
         faults_add_path(r->warnings, FAULT_DUPLICATE, "was given before: it counts once", "callerIds[%zu]", i);
     else
@@ -493,6 +505,9 @@ static void set_defaults(struct reading *r)
         .max_call_duration_s = OPTIONS_DEFAULT_MAX_CALL_DURATION_S,
         .summary_wait_s = OPTIONS_DEFAULT_SUMMARY_WAIT_S,
     };
+    if (r->policy->timezone && timezone_is_valid(r->policy->timezone, strlen(r->policy->timezone)))
+        memcpy(r->o->timezone, r->policy->timezone, strlen(r->policy->timezone) + 1);
+    r->window = r->policy->window;
     int32_t cap = r->policy->max_calls_per_second;
     if (cap > 0 && cap < r->o->max_calls_per_second)
         r->o->max_calls_per_second = cap;

@@ -42,6 +42,10 @@ struct options_policy {
     size_t n_trunks;
     bool keeps_trunk; /* the batch is on its trunk already, the only one of `trunks` */
     const struct cidr_list *private_webhooks; /* --allow-private-webhooks; may be NULL */
+    const char *timezone; /* where the batch names none; NULL: OPTIONS_DEFAULT_TIMEZONE */
+    const cJSON *window; /* a calling window, read as if the batch had given it, where it gives none; may be NULL */
+    const uint64_t *caller_ids; /* of the batch's trunk: it may name no others; NULL: they are not known */
+    size_t n_caller_ids;
 };
 
 /* The strings behind pointers are owned: batch_options_free(). */

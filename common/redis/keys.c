@@ -73,6 +73,11 @@ struct key key_tenant_index(const char *cell)
     return make("carillon:{%s}:index:tenants", cell);
 }
 
+struct key key_tenant_agents(const char *cell, const char *tenant)
+{
+    return make("carillon:{%s}:tenant:%s:agents", cell, tenant);
+}
+
 struct key key_tenant_batches(const char *cell, const char *tenant)
 {
     return make("carillon:{%s}:tenant:%s:batches", cell, tenant);

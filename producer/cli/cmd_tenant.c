@@ -56,6 +56,14 @@ static const struct conf_option tenant_options[] = {
      .min = 0,
      .max = LIMIT_TENANT_REQUEST_RATE,
      .help = "requests to the API a second; 0: as many as the producers allow by default"},
+    {.name = "timezone",
+     .kind = CONF_STR,
+     .flags = CONF_FLAG_ONLY,
+     .help = "the zone of batches that name none (UTC); --timezone= takes it away"},
+    {.name = "calling-window",
+     .kind = CONF_STR,
+     .flags = CONF_FLAG_ONLY,
+     .help = "when its batches may call that say nothing, as JSON; --calling-window= takes it away"},
 };
 
 static const struct conf_option credit_options[] = {
@@ -76,6 +84,8 @@ static const struct resource_option members[] = {
     {"alias", "alias", RESOURCE_OPTION_TEXT, false},
     {"credits", "credits", RESOURCE_OPTION_NUMBER, false},
     {"max-requests-per-second", "maxRequestsPerSecond", RESOURCE_OPTION_NUMBER, true},
+    {"timezone", "timezone", RESOURCE_OPTION_TEXT, false},
+    {"calling-window", "callingWindow", RESOURCE_OPTION_JSON, false},
 };
 #define MEMBERS (sizeof members / sizeof members[0])
 

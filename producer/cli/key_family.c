@@ -15,6 +15,7 @@ static const struct key_family FAMILIES[] = {
     {false, "index:tenants", "set", "<tenant>", NULL},
     {false, "trunk:<trunk>", "hash", NULL, NULL},
     {false, "tenant:<tenant>", "hash", NULL, NULL},
+    {false, "tenant:<tenant>:agents", "hash", "<agent>", "<any>"},
     {false, "tenant:<tenant>:batches", "zset", "<batch>", "ms"},
     {false, "tenant:<tenant>:tags:<hex>", "zset", "<batch>", "ms"},
     {false, "requests:t/<tenant>", "string", "<begin_us>", NULL},

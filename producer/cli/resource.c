@@ -56,6 +56,17 @@ static bool add_pairs(const struct conf *conf, const char *option, const char *m
     return is_whole;
 }
 
+static bool add_json(const char *text, const char *member, cJSON *body)
+{
+    cJSON *value = NULL;
+    if (text[0] == '\0' || json_parse(text, strlen(text), &value, NULL) != 0)
+        return json_add_str(body, member, text[0] ? text : NULL) != NULL;
+    if (cJSON_AddItemToObject(body, member, value))
+        return true;
+    cJSON_Delete(value);
+    return false;
+}
+
 static bool add_option(const struct conf *conf, const struct resource_option *o, cJSON *body)
 {
     switch (o->form) {
@@ -69,6 +80,8 @@ static bool add_option(const struct conf *conf, const struct resource_option *o,
         const char *text = conf_str(conf, o->option);
         return json_add_str(body, o->member, text[0] ? text : NULL) != NULL;
     }
+    case RESOURCE_OPTION_JSON:
+        return add_json(conf_str(conf, o->option), o->member, body);
     case RESOURCE_OPTION_LIST:
         return add_list(conf, o->option, o->member, body);
     case RESOURCE_OPTION_PAIRS:

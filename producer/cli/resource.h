@@ -23,6 +23,7 @@ bool resource_check_id(const char *id);
 enum resource_option_form {
     RESOURCE_OPTION_NUMBER,
     RESOURCE_OPTION_TEXT, /* "": null */
+    RESOURCE_OPTION_JSON, /* "": null; what is none is left as a text */
     RESOURCE_OPTION_LIST,
     RESOURCE_OPTION_PAIRS, /* NAME=VALUE: members of an object; "NAME=": null */
     RESOURCE_OPTION_SECRET, /* the caller puts it in */

@@ -29,6 +29,7 @@ const struct cli_verb *cli_calls_verbs(size_t *ret_n); /* calls, export */
 const struct cli_verb *cli_archive_verbs(size_t *ret_n);
 const struct cli_verb *cli_suppress_verbs(size_t *ret_n);
 const struct cli_verb *cli_tenant_verbs(size_t *ret_n);
+const struct cli_verb *cli_agents_verbs(size_t *ret_n); /* tenant agents */
 const struct cli_verb *cli_trunk_verbs(size_t *ret_n);
 const struct cli_verb *cli_state_verbs(size_t *ret_n); /* stop, start */
 const struct cli_verb *cli_key_verbs(size_t *ret_n);

@@ -19,7 +19,7 @@ from tests.support.http_receiver import Answer, HttpReceiver
 from tests.support.keys_page import KeysPage
 from tests.support.processes import run
 from tests.support.scripts import Scripts
-from tests.support.stack import Stack, phone_numbers
+from tests.support.stack import CALLER_ID, Stack, phone_numbers
 from tests.support.waiting import wait_until
 
 SHORT = {"maxAttempts": 2, "noAnswerDelay": 1000, "busyDelay": 1000, "failedDelay": 1000, "voicemailDelay": 1000}
@@ -99,7 +99,7 @@ class FullRun:
 
     def campaigns(self) -> None:
         numbers = phone_numbers(16)
-        same = self.submit("acme", numbers, tags=["q4"], maxConcurrentCalls=2, callerIds=["+15550003333"])
+        same = self.submit("acme", numbers, tags=["q4"], maxConcurrentCalls=2, callerIds=[CALLER_ID])
         batches = [
             *(same, self.submit("acme", numbers, maxCallsPerSecond=30)),
             self.submit("acme", phone_numbers(2, 15550190001)),
@@ -192,7 +192,9 @@ class FullRun:
         engine.open("another")
         client.hset(engine.key("cell"), "closed_until", engine.now_ms())
         wait_until(lambda: any(slot.doubt for slot in engine.claim("w_test").slots), 10.0, "a call in doubt is claimed")
-        # An operator stops the cell.
+        # An operator lists agents, and stops the cell.
+        engine.tenant("acme", how="set", timezone="Europe/Paris", window='{"start":"00:00","end":"24:00"}')
+        engine.scripts.run("agent_set", "acme", 10, "agent_123", "active")
         engine.scripts.run("cell_stop", "stop")
         self.look()
         engine.scripts.run("cell_stop", "start")

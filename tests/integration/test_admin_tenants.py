@@ -33,7 +33,7 @@ def test_a_tenant_is_made_shown_and_changed(api: Api, operator: str) -> None:
     assert shown == {
         "id": "globex", "cell": "c0", "state": "active", "reason": None, "stoppedAt": None, "alias": "Globex & Söhne", "cps": 10,
         "maxConcurrent": 500, "weight": 3, "keepDays": None, "credits": None, "reservedCredits": None, "trunks": ["main", "second"],
-        "maxRequestsPerSecond": 50, "createdAt": shown["createdAt"],
+        "maxRequestsPerSecond": 50, "timezone": None, "callingWindow": None, "createdAt": shown["createdAt"],
     }  # fmt: skip
     assert api.get(f"{TENANTS}/globex", operator).json() == shown
     assert api.client.hgetall("carillon:{dir}:tenant:globex") == {b"cell": b"c0", b"alias": "Globex & Söhne".encode(), b"max_requests_per_second": b"50"}

@@ -188,7 +188,7 @@ def test_a_tenant_is_made_changed_and_shown(admin: Admin) -> None:
     assert shown == {
         "id": "acme", "state": "active", "reason": None, "stoppedAt": None, "alias": None, "cps": 7,
         "maxConcurrent": None, "weight": 3, "trunks": ["second"], "keepDays": 90, "credits": None, "reservedCredits": None,
-        "maxRequestsPerSecond": None,
+        "maxRequestsPerSecond": None, "timezone": None, "callingWindow": None,
     }  # fmt: skip
     assert admin.hash("tenant:acme", "dir") == {"cell": "c0"}
     admin.tenant("aaa")
@@ -246,6 +246,35 @@ def test_a_creation_that_broke_off_can_be_repeated(admin: Admin) -> None:
 def test_an_alias_is_a_bounded_text(admin: Admin, alias: str) -> None:
     ended = admin("tenant", "set", "acme", "--alias", alias)
     assert (ended.status, ended.out) == (USAGE, "") and "--alias" in ended.err, ended
+
+
+def test_a_tenants_zone_and_window_are_set_shown_and_taken_away(admin: Admin) -> None:
+    admin.trunk("main")
+    admin.tenant("acme", "--timezone", "America/New_York", "--calling-window", '{"start":"09:00","end":"17:30","days":["mon"]}')
+    shown = admin("tenant", "show", "acme", "--json").json()
+    assert shown["timezone"] == "America/New_York" and shown["callingWindow"] == {"start": "09:00", "end": "17:30", "days": ["mon"]}
+    for args, said in (
+        (("--timezone", "Mars/Base"), "--timezone: must be an IANA time zone"),
+        (("--calling-window", '{"start":"09:00"}'), "--calling-window end: "), (("--calling-window", "nine to five"), "--calling-window: "),
+    ):  # fmt: skip
+        ended = admin("tenant", "set", "acme", *args)
+        assert (ended.status, ended.out) == (USAGE, "") and said in ended.err, ended
+    assert admin("tenant", "set", "acme", "--timezone=", "--calling-window=").status == DONE
+    shown = admin("tenant", "show", "acme", "--json").json()
+    assert (shown["timezone"], shown["callingWindow"]) == (None, None)
+
+
+def test_a_tenants_agents_are_listed_and_changed(admin: Admin) -> None:
+    admin.trunk("main")
+    admin.tenant("acme")
+    assert admin("tenant", "agents", "acme", "--json").json() == []
+    ended = admin("tenant", "agents", "acme", "--add", "agent_2", "--add", "agent 1", "--deactivate", "agent_3", "--json")
+    assert ended.json() == [{"id": "agent 1", "active": True}, {"id": "agent_2", "active": True}, {"id": "agent_3", "active": False}]
+    assert admin.hash("tenant:acme:agents") == {"agent 1": "active", "agent_2": "active", "agent_3": "inactive"}
+    assert admin("tenant", "agents", "acme", "--remove", "agent 1", "--add", "agent_3").out.split() == ["ID", "ACTIVE", "agent_2", "true", "agent_3", "true"]
+    ended = admin("tenant", "agents", "nobody", "--add", "x")
+    assert (ended.status, ended.err) == (FAILED, "carillon: there is no tenant nobody in cell c0\n")
+    assert admin("tenant", "agents", "acme", "--add", "x" * 129).status == USAGE
 
 
 # ---- stop and start ----

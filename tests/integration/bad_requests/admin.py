@@ -29,7 +29,7 @@ def without(whole: dict[str, Any], member: str) -> dict[str, Any]:
 ROUTES = (
     ("GET", "/tenants"), ("POST", "/tenants"), ("GET", "/tenants/acme"), ("PATCH", "/tenants/acme"),
     ("GET", "/trunks"), ("POST", "/trunks"), ("GET", "/trunks/main"), ("PATCH", "/trunks/main"),
-    ("POST", "/stop"), ("POST", "/start"),
+    ("POST", "/stop"), ("POST", "/start"), ("GET", "/agents"), ("PUT", "/agents"), ("DELETE", "/agents"),
     ("GET", "/keys"), ("POST", "/keys"), ("DELETE", "/keys/key_1"), ("POST", "/keys/key_1/rotate"), ("GET", "/providers"),
 )  # fmt: skip
 OF_NO_CELL = ("/keys", "/providers")
@@ -78,9 +78,15 @@ def of_tenants() -> list[Row]:
         "maxRequestsPerSecond": (0, -1, 100_001, 0.5, "5"),
         "alias": ("", "a\nb", "a\u007fb", "x" * 513, 5),
         "trunks": ("main", None, 5),
+        "timezone": ("", "Mars/Base", "+02:00", "../UTC", 5),
     }.items():
         for value in (*values, *(wrong for name, wrong in WRONG.items() if (member, name) != ("trunks", "a list"))):
             rows.append(bad(f"a tenant's {member} is {str(value)[:20]!r} ({type(value).__name__})", send("POST", "/tenants", {**TENANT, member: value}), member))
+    for window, path in (
+        ("always", "callingWindow"), ({"start": "09:00"}, "callingWindow.end"), ({"start": "9", "end": "17:00"}, "callingWindow.start"),
+        ({"start": "09:00", "end": "17:00", "timezone": "contact"}, "callingWindow.timezone"), ({"start": "09:00", "end": "17:00", "x": 1}, "callingWindow.x"),
+    ):  # fmt: skip
+        rows.append(bad(f"a tenant's window {window}", send("PATCH", "/tenants/acme", {"callingWindow": window}), path))
     for query, path in {"limit=0": "limit", "limit=1001": "limit", "limit=x": "limit", "cursor=": "cursor", "cursor=zz": "cursor",
                         "cursor=" + "61" * 65: "cursor", "cursor=2f": "cursor"}.items():
         rows.append(bad(f"tenants by {query[:20]}", send("GET", f"/tenants?{query}"), path))
@@ -138,6 +144,26 @@ def of_states() -> list[Row]:
     return rows
 
 
+def of_agents() -> list[Row]:
+    one = [{"id": "a"}]
+    return [
+        bad("the agents of nobody", send("GET", "/agents"), "tenant"),
+        bad("the agents of an odd tenant", send("GET", "/agents?tenant=a%2Fb&limit=0&cursor=zz"), "tenant", "limit", "cursor"),
+        bad("agents of nothing", send("PUT", "/agents", {}), "tenant", "agents"),
+        bad("no agents", send("PUT", "/agents", {"tenant": "acme", "agents": []}), "agents"),
+        bad("501 agents", send("PUT", "/agents", {"tenant": "acme", "agents": one * 501}), "agents"),
+        bad("agents by name alone", send("PUT", "/agents", {"tenant": "acme", "agents": ["a"]}), "agents[0]"),
+        bad("odd agents", send("PUT", "/agents", {"tenant": "acme", "agents": [{"id": ""}, {"id": "a\nb"}, {"id": "x" * 129}, {"active": True}, {"id": "a", "active": 1}]}),
+            "agents[0].id", "agents[1].id", "agents[2].id", "agents[3].id", "agents[4].active"),
+        bad("agents with a typo", send("PUT", "/agents", {"tenant": "acme", "agents": [{"id": "a", "activ": False}], "agentIds": []}), "agents[0].activ", "agentIds"),
+        bad("agents taken off as objects", send("DELETE", "/agents", {"tenant": "acme", "agentIds": [{"id": "a"}, ""]}), "agentIds[0]", "agentIds[1]"),
+        bad("agents taken off by another name", send("DELETE", "/agents", {"tenant": "acme", "agents": one}), "agents", "agentIds"),
+        Row("admin: agents of a tenant that is not there", send("PUT", "/agents", {"tenant": "nobody", "agents": one}), 404, "TENANT_NOT_FOUND"),
+        Row("admin: agents taken off a tenant that is not there", send("DELETE", "/agents", {"tenant": "nobody", "agentIds": ["a"]}), 404, "TENANT_NOT_FOUND"),
+        Row("admin: agents over 512 KiB", send("PUT", "/agents", b" " * (600 << 10)), 413, "BODY_TOO_LARGE"),
+    ]  # fmt: skip
+
+
 def of_keys() -> list[Row]:
     key = {"role": "tenant", "tenant": "acme"}
     return [
@@ -158,4 +184,4 @@ def of_keys() -> list[Row]:
     ]  # fmt: skip
 
 
-ROWS: list[Row] = [*of_routes(), *of_tenants(), *of_trunks(), *of_states(), *of_keys()]
+ROWS: list[Row] = [*of_routes(), *of_tenants(), *of_trunks(), *of_states(), *of_agents(), *of_keys()]

@@ -76,6 +76,7 @@ def of_lists() -> list[Row]:
         faulty("a tag with a line break", options(tags=["a\nb"]), "options.tags[0]"),
         faulty("a tag with an escape sequence", options(tags=["\x1b[31m"]), "options.tags[0]"),
         faulty("tags of other types", options(tags=[2025, None, ["x"], {}]), *(f"options.tags[{i}]" for i in range(4))),
+        faulty("caller ids of another account", options(callerIds=["+15550001111", "+15550002222", "+15550003333"]), "options.callerIds[1]", "options.callerIds[2]"),
         faulty("caller ids that are none", options(callerIds=["5550001111", 5, "+1"]), *(f"options.callerIds[{i}]" for i in range(3))),
     ]
     return rows

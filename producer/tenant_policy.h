@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What an operator's settings say about a batch that a tenant asks for: its trunks and their caller ids, its default
+ * calling window and zone, and whether it has that agent.
+ *
+ *     tenant_policy_ask(x, agent_id, options, on_policy, arg)  ->  on_policy(): tenant_policy_read(), options_read()
+ */
+#ifndef CARILLON_PRODUCER_TENANT_POLICY_H
+#define CARILLON_PRODUCER_TENANT_POLICY_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+
+#include "common/domain/options.h"
+#include "producer/exchange.h"
+#include "producer/tenant_settings.h"
+
+/* Freed by tenant_policy_clear(). */
+struct tenant_policy {
+    struct options_policy options; /* borrows from what stands below, and from the api */
+    bool is_agent_known; /* listed and active; or none are listed, so that any may be named */
+    cJSON *trunks;
+    cJSON *window;
+    const char *trunk_names[TENANT_TRUNKS_MOST];
+    char timezone[LIMIT_TIMEZONE_LEN + 1];
+    uint64_t caller_ids[LIMIT_CALLER_IDS];
+};
+
+/* Where the answer holds the tenant's credit, for credit_covers(). */
+#define TENANT_POLICY_CREDIT 5
+
+/* Asks for it, for the tenant of the exchange. `options`: the body's, or NULL; what they hold need not be sound. */
+int tenant_policy_ask(struct exchange *x, const char *agent_id, const cJSON *options, exchange_reply_fn fn,
+                      void *arg) MUST_CHECK;
+/* From the answer. `ret` stays where it is until it is cleared. ERR_PROTOCOL, ERR_NOMEM: nothing is to be cleared. */
+int tenant_policy_read(const struct exchange *x, const struct redisReply *reply, struct tenant_policy *ret) MUST_CHECK;
+void tenant_policy_clear(struct tenant_policy *p);
+
+/* Answers 404 AGENT_NOT_FOUND, in the seed's words. */
+void tenant_policy_refuse_agent(struct exchange *x);
+
+#endif
