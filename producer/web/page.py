@@ -15,6 +15,7 @@ import markdown
 STYLE = pathlib.Path(__file__).with_name("page.css")
 METHODS = ("get", "put", "post", "patch", "delete")
 LINES = "x-each-line"
+EVENTS = "x-each-event"
 BOUNDS = (  # keyword, how it is told
     ("minLength", "at least {} characters"), ("maxLength", "at most {} characters"), ("minimum", "from {}"), ("maximum", "to {}"),
     ("minItems", "at least {}"), ("maxItems", "at most {}"), ("pattern", "matches {}"), ("default", "default {}"),
@@ -142,6 +143,8 @@ class Page:
             schema = media["schema"]
             told += f"<p>{code(kind)}: {self.kind(schema)}"
             told += f", each line {self.kind(schema[LINES])}" if LINES in schema else ""
+            for event, data in schema.get(EVENTS, {}).get("properties", {}).items():
+                told += f", {code(event)} with {self.kind(data)}"
             told += "</p>"
             if "example" in media:
                 told += sample(media["example"])

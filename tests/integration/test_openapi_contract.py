@@ -37,8 +37,10 @@ NOT_SHOWN = {
     r"WhyReason\.(of|nextCheckAt|latest|reason)": "the same",
     r"WhyVerdict\.untilEvent (null|value)|WhyVerdict\.level .*": "the same",
     r"Error(Busy|OutcomeUnknown)\b.*|createBatch 503 or [12]": "tests/integration/test_producer_outages.py",
+    r"ErrorTooManyListeners\b.*|streamBatch (429 or 1|503 or 1)": "tests/integration/test_producer_events.py",
     r"(exportCalls|changeBatch) 503 or 1": "tests/integration/test_producer_export.py",
     r"ErrorIdempotencyInProgress\b.*|(createBatch|putEndpoint|createTenant|createTrunk|createKey|rotateKey) 409 (or 0|retry-after)": "tests/integration/test_producer_idempotency.py",
+    r'ErrorRateLimited\.details\.quota "requestsAtOnce"': "512 requests under way: tests/integration/test_producer_quota.py",
     r"ErrorTooManySuppressions\b.*|putSuppressions 409.*": "a million numbers: tests/integration/test_suppressions.py",
     r"ErrorTooManyKeys\b.*|createKey 409.*": "a thousand keys: tests/integration/test_admin_keys.py",
     r"ErrorInvalidRequest\.details\.more": "a thousand faults: tests/integration/test_producer_bad_input.py",
@@ -197,6 +199,16 @@ def refuse_strays(world: World) -> None:
         world.contract.judge("POST", "/stray", Answer(raw.status, raw.headers, raw.body))
 
 
+def refuse_rates(world: World) -> None:
+    """One request a second is one too few."""
+    hasty = world.tenant("hasty", max_requests_per_second=1)
+    world.client.hset("carillon:{dir}:tenant:hasty", "max_requests_per_second", 1)
+    for operation in OPERATIONS.values():
+        if "tenant" in operation.roles:
+            codes: list[int] = []
+            wait_until(lambda: codes.append(world.ask(operation, hasty).status) or codes[-1] == 429, what="the quota is used up", poll_s=0)
+
+
 # ---- batches, calls ----
 
 
@@ -244,7 +256,12 @@ def show_states(world: World) -> None:
     world.look(live)
     assert world.post(f"/api/v1/batch/{live}/pause?userId=acme", key=key).status == 200
     assert world.post(f"/api/v1/batch/{live}/resume", key=key).json()["status"] == "processing"
-    assert world.post(f"/api/v1/batch/{live}/cancel?userId=acme", key=key).json()["status"] == "cancelling"
+    for path in (f"/api/v1/batch/{live}/cancel?userId=acme", f"/api/v1/batch/cancel?batchId={live}"):
+        assert world.post(path, key=key).json()["status"] in ("cancelling", "cancelled")
+        assert world.post(path, {"cancelInFlight": True}, key).json()["inFlightCalls"] == 1
+    world.client.hset(world.engine.key("trunk:main"), "profile", "older")
+    assert world.post(f"/api/v1/batch/{live}/cancel", {"cancelInFlight": True}, key).json()["warnings"][0]["code"] == "NOT_SUPPORTED"
+    world.client.hset(world.engine.key("trunk:main"), "profile", "retell")
     world.look(live)
     world.engine.finish(slot)
     world.look(live)
@@ -279,6 +296,17 @@ def show_calls(world: World) -> None:
                  "/api/v1/batch/check-status?batchId={id}&limit=-1&userId=acme", "/api/v1/status/batch?batchId={id}&limit=1&userId=acme",
                  "/api/v1/call/{id}-0/attempts?userId=acme"):  # fmt: skip
         assert world.get(path.format(id=retried), key).status == 200
+
+
+def follow_a_batch(world: World) -> None:
+    """To its end, and once more after it."""
+    for outcome in ("COMPLETED", "CANCELLED", "FAILED"):
+        batch = world.batch_with("COMPLETED")
+        world.client.hset(world.engine.key(f"batch:{batch}"), "state", outcome.lower())
+        path, key = f"/api/v1/batch/{batch}/events", world.keys["tenant"]
+        stream = world.get(f"{path}?userId=acme", key).body.decode()
+        last = re.findall(r"^id: (.*)$", stream, re.MULTILINE)[-1]
+        assert world.request("GET", path, key=key, headers={"Last-Event-ID": last}).status == 204
 
 
 def show_dials(world: World) -> None:
@@ -357,7 +385,7 @@ def keep_endpoints(world: World) -> None:
 
 def administer_tenants(world: World) -> None:
     tenants, key = "/api/v1/admin/tenants", world.keys["operator"]
-    new = {"id": "globex", "cps": 10, "trunks": ["main"], "alias": "user_9", "maxConcurrent": 7, "credits": 600, "keepDays": 5}
+    new = {"id": "globex", "cps": 10, "trunks": ["main"], "alias": "user_9", "maxConcurrent": 7, "credits": 600, "keepDays": 5, "maxRequestsPerSecond": 99}
     make_once(world, f"{tenants}?cell=c0", new)
     assert world.post(tenants, new, key).code == "TENANT_EXISTS"
     assert world.get(f"{tenants}/globex?cell=c0", key).status == 200
@@ -365,7 +393,7 @@ def administer_tenants(world: World) -> None:
     assert world.send("PATCH", f"{tenants}/globex?cell=c0", {"addCredits": 60}, key).json()["credits"] == 660
     refused = world.post("/api/v1/batch", batch_body(world.fresh_numbers(6)), world.key("globex"))
     assert (refused.status, refused.code) == (402, "INSUFFICIENT_CREDITS")
-    assert world.send("PATCH", f"{tenants}/globex", {"maxConcurrent": None, "alias": None, "weight": 2, "credits": None}, key).status == 200
+    assert world.send("PATCH", f"{tenants}/globex", {"maxConcurrent": None, "alias": None, "weight": 2, "credits": None, "maxRequestsPerSecond": None}, key).status == 200
     assert world.send("PATCH", f"{tenants}/globex", {"addCredits": 60}, key).code == "NO_CREDIT_LIMIT"
     cursor = world.get(f"{tenants}?limit=1&cell=c0", key).json()["nextCursor"]
     assert world.get(f"{tenants}?cursor={cursor}", key).status == 200
@@ -491,9 +519,10 @@ def lose_redis(world: World) -> None:
 
 
 STEPS = [
-    create_batches, show_states, show_calls, show_dials, list_batches, keep_numbers, keep_endpoints, change_batches, administer_tenants,
+    create_batches, show_states, show_calls, follow_a_batch, show_dials, list_batches, keep_numbers, keep_endpoints, change_batches, administer_tenants,
     administer_trunks, administer_keys, ask_the_service,
-    tell_of_everything, refuse_keys, refuse_arguments, refuse_ids, refuse_bodies, refuse_states, refuse_strays, lose_redis,
+    tell_of_everything, refuse_keys, refuse_arguments, refuse_ids, refuse_bodies, refuse_states, refuse_rates,
+    refuse_strays, lose_redis,
 ]  # fmt: skip
 
 

@@ -26,7 +26,7 @@ STRUCTURE = ROOT / "tests" / "lint" / "openapi_structure.yaml"
 # What a schema object may say: the keywords of JSON Schema that this API needs, and one of our own.
 KEYWORDS = {
     "$ref", "description", "type", "enum", "const", "default", "examples", "format", "pattern", "minLength", "maxLength", "minimum",
-    "maximum", "items", "minItems", "maxItems", "properties", "required", "additionalProperties", "oneOf", openapi.LINES,
+    "maximum", "items", "minItems", "maxItems", "properties", "required", "additionalProperties", "oneOf", openapi.LINES, openapi.EVENTS,
 }
 # Whose members are the tenant's to name: {schema or property: why additionalProperties may be true}.
 OPEN = {"Contact": "unknown members become metadata", "metadata": "the tenant's own"}
@@ -35,7 +35,7 @@ TABLE = re.compile(r"static const struct http_route \w+\[\] = \{(.*?)^\};", re.D
 MACRO = re.compile(r"#define (\w+)\([^)]*\)((?:[^\n]*\\\n)*[^\n]*)")
 ROUTE = re.compile(r'\.method = "(\w+)",\s*\.pattern = "([^"]+)"')
 ERROR = re.compile(r"\b(?:exchange_error(?:_again)?|answer_error|reply_error)\((.*?)\);", re.DOTALL)
-NAMED_CODE = re.compile(r'#define (CODE_\w+) "(\w+)"')
+NAMED_CODE = re.compile(r'#define (\w+) "([A-Z_]+)"')
 SPELLED = re.compile(r'"([A-Z]+(?:_[A-Z]+)*)"')
 TABLED = re.compile(r'"([A-Z_]+_(?:NOT_FOUND|EXISTS))"')  # codes that stand in tables of resources
 WORDS = {  # schema: where the sources spell its words, and those that no answer shows
@@ -66,7 +66,7 @@ def parts_of(schema: Node, where: str) -> Iterator[tuple[str, Node]]:
     """The schema and every one inside it."""
     yield where, schema
     inside = {f"properties/{name}": value for name, value in schema.get("properties", {}).items()}
-    inside |= {key: schema[key] for key in ("items", "additionalProperties", openapi.LINES) if isinstance(schema.get(key), dict)}
+    inside |= {key: schema[key] for key in ("items", "additionalProperties", openapi.LINES, openapi.EVENTS) if isinstance(schema.get(key), dict)}
     inside |= {f"oneOf/{i}": value for i, value in enumerate(schema.get("oneOf", []))}
     for key, value in inside.items():
         yield from parts_of(value, f"{where}/{key}")
@@ -190,6 +190,8 @@ def check_words(operation: Operation, tags: set[str]) -> Iterator[str]:
 
 def check_answers(operation: Operation) -> Iterator[str]:
     wanted = {"default"} | ({"400", "401", "403", "503"} if operation.roles else set())
+    if {"tenant", "viewer"} & set(operation.roles):
+        wanted.add("429")
     if operation.named("path") or "batchId" in operation.named("query"):
         wanted.add("404")
     if operation.body:
@@ -219,11 +221,6 @@ def check_operations(api: Description) -> Iterator[str]:
 # ---- examples ----
 
 
-def lines_fit(api: Description, schema: Node, text: str) -> bool:
-    lines = [line for line in text.split("\n") if line]
-    return all(api.fits(schema[openapi.LINES], openapi.load(line)) for line in lines)
-
-
 def check_example(api: Description, where: str, holder: Node) -> Iterator[str]:
     schema = holder["schema"]
     values = openapi.examples(holder)
@@ -232,8 +229,8 @@ def check_example(api: Description, where: str, holder: Node) -> Iterator[str]:
         yield f"{where}: has no example"
     for name, value in values.items():
         yield from (f"{where}: example {name}: {fault}" for fault in api.faults(schema, value))
-        if openapi.LINES in schema and not lines_fit(api, schema, value):
-            yield f"{where}: example {name}: a line does not fit"
+        for part, told in openapi.parts_told(schema, value) if isinstance(value, str) else []:
+            yield from (f"{where}: example {name}: {fault}" for fault in api.faults(part, told))
 
 
 def check_examples(api: Description) -> Iterator[str]:
@@ -285,12 +282,12 @@ def spelled_errors() -> tuple[set[tuple[str, str]], set[str]]:
     word in capitals that they spell at all."""
     text = "\n".join(text for path, text in sources().items() if path.startswith("producer/"))
     names = dict(NAMED_CODE.findall(text))
-    found = {("", code) for code in (*names.values(), *TABLED.findall(text))}
+    used = [code for name, code in names.items() if name.startswith("CODE_") and len(re.findall(rf"\b{name}\b", text)) > 1]
+    found = {("", code) for code in (*used, *TABLED.findall(text))}
     for arguments in ERROR.findall(text):
         status = re.search(r"\b([45]\d\d)\b", arguments)
-        code = re.search(r'(CODE_\w+)|"([A-Z][A-Z_]+)"', arguments)
-        if code:
-            found.add((status[1] if status else "", names[code[1]] if code[1] else code[2]))
+        words = [quoted or names.get(name) for quoted, name in re.findall(r'"([A-Z][A-Z_]+)"|\b([A-Z]\w+)\b', arguments)]
+        found |= {(status[1] if status else "", word) for word in words[:1] if word}
     return found, set(SPELLED.findall(text))
 
 

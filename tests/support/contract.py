@@ -23,7 +23,7 @@ import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
-from tests.support.openapi import LINES, Description, Node, Operation, Response
+from tests.support.openapi import EVENTS, LINES, Description, Node, Operation, Response, parts_told
 from tests.support.producer_api import Answer
 
 # Headers of HTTP itself, of which the description says nothing.
@@ -85,11 +85,9 @@ class Contract:
         kind = answer.headers["content-type"].split(";")[0]
         assert kind in response.media, f"{where}: {kind} is not described: {answer}"
         self._see(f"{where} {kind}")
-        schema = response.media[kind]["schema"]
-        texts = answer.body.decode().splitlines() if LINES in schema else [answer.body.decode()]
-        for text in texts:
-            if kind == "application/json" or LINES in schema:
-                self.judge_value(schema.get(LINES, schema), json.loads(text), where)
+        schema, text = response.media[kind]["schema"], answer.body.decode()
+        for part, value in [(schema, json.loads(text))] if kind == "application/json" else parts_told(schema, text):
+            self.judge_value(part, value, where)
 
     def judge_value(self, schema: Node, value: Any, where: str) -> None:
         faults = self.api.faults(schema, value)
@@ -163,7 +161,7 @@ class Contract:
             found |= {f"{name} {status} {header}" for header in response.headers}
         for media in response.media.values():
             schema = media["schema"]
-            found |= set(self._showable(schema.get(LINES, schema), f"{name} {status}", known))
+            found |= set(self._showable(schema.get(LINES) or schema.get(EVENTS) or schema, f"{name} {status}", known))
         return found
 
     def unseen(self) -> set[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 import pathlib
 import warnings
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ PATH = pathlib.Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
 METHODS = ("get", "put", "post", "patch", "delete")
 ROLES = ("tenant", "viewer", "operator")
 LINES = "x-each-line"  # the schema of each line of a text
+EVENTS = "x-each-event"  # the schema of {event: data} of each event of a stream
 
 Node = dict[str, Any]
 
@@ -162,6 +164,25 @@ class Description:
 
     def fits(self, schema: Node, instance: Any) -> bool:
         return jsonschema.Draft202012Validator(schema, resolver=self._resolver).is_valid(instance)
+
+
+def events_of(text: str) -> list[Node]:
+    """{event: data} of each event of a text/event-stream."""
+    found = []
+    for block in text.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.split("\n") if line[:1] not in ("", ":"))
+        if "data" in fields:
+            found.append({fields["event"]: json.loads(fields["data"])})
+    return found
+
+
+def parts_told(schema: Node, text: str) -> list[tuple[Node, Any]]:
+    """The JSON values that a text is made of, each with its schema; none where it is text and nothing else."""
+    if LINES in schema:
+        return [(schema[LINES], json.loads(line)) for line in text.splitlines() if line]
+    if EVENTS in schema:
+        return [(schema[EVENTS], event) for event in events_of(text)]
+    return []
 
 
 def _fits(pattern: list[str], path: list[str]) -> bool:
