@@ -39,6 +39,23 @@ def test_the_request_says_what_the_batch_the_trunk_and_the_contact_say(fleet: Fl
     assert create.body["metadata"]["call_id"] == f"{batch}-0"
 
 
+def test_the_platform_hangs_up_when_the_tenants_credit_is_used_up(fleet: Fleet, platform: Platform) -> None:
+    worker = fleet.worker()
+    fleet.engine().tenant(TENANT, "set", available_s=170)
+    batch = fleet.batch(3, talk_s=100)
+    creates = platform.wait_creates(2)
+    limits = [create.body["agent_override"]["agent"]["max_call_duration_ms"] for create in creates]
+    assert sorted(limits) == [70_000, 100_000]
+    wait_until(lambda: fleet.engine().hash(f"batch:{batch}")["state"] == "paused", what="it waits for credit")
+    fleet.engine().tenant(TENANT, "set", available_s="")
+    create = platform.wait_creates(3)[2]
+    assert create.body["agent_override"]["agent"]["max_call_duration_ms"] == 100_000
+    for create in platform.creates:
+        platform.hang_up(create.call_id, worker.url)
+    fleet.wait_final(batch)
+    assert fleet.engine().hash(f"tenant:{TENANT}")["reserved_s"] == "0"
+
+
 def test_a_contact_keeps_one_of_its_batchs_caller_ids_in_all_its_attempts(fleet: Fleet, platform: Platform) -> None:
     worker = fleet.worker()
     callers = ["+15550008881", "+15550008882"]

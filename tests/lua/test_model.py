@@ -31,11 +31,11 @@ REACHED = {
     "batch_seal": {"ERR_STATE"},
     "call_abort": {"aborted", "gone"},
     "call_accept": {"accepted", "stop", "over", "gone"},
-    "call_begin": {"begun", "released", "suppressed", "gone"},
+    "call_begin": {"begun", "released", "suppressed", "gone", "out of credit", "less credit"},
     "call_finish": {"ended", "final", "due", "settled", "recorded", "stale", "changed", "gone"},
     "call_recheck": {"kept", "givenback", "over", "gone"},
     "call_release": {"released", "gone"},
-    "worker_tick": {"reclaimed", "summaries", "cut", "expired"},
+    "worker_tick": {"reclaimed", "summaries", "cut", "expired", "resumed"},
 }
 
 

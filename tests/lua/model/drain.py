@@ -14,8 +14,8 @@ ROUNDS_MOST = 2000
 TICK_US = 1_000_000
 LATER_US = 70_000_000  # a trunk stays listed up to when its last retry was due
 VERIFIED_EACH = 16
-LEFT_BEHIND = ("claimed", "live", "ended", "appending", "ending", "trunks", "expiries", "hours")
-LEFT_BEHIND_PATTERNS = ("dialing:*", "held:*", "retry:*", "waiting:*", "ready:*", "turn:*", "parked:*", "*:seen:*", "*:retry:*")
+LEFT_BEHIND = ("claimed", "live", "ended", "appending", "ending", "trunks", "expiries", "hours", "funded")
+LEFT_BEHIND_PATTERNS = ("dialing:*", "held:*", "retry:*", "waiting:*", "ready:*", "turn:*", "parked:*", "unfunded:*", "*:seen:*", "*:retry:*")
 
 
 def drain(driver: Driver) -> None:
@@ -45,6 +45,8 @@ def _open_everything(driver: Driver) -> None:
     picture = driver.picture
     for resource in (*picture.trunks.values(), *picture.tenants.values()):
         driver.send("resource", resource.kind, resource.name, None, resource.most, True)
+    for tenant in picture.tenants:
+        driver.send("credit", tenant, "")
     for batch in list(picture.batches.values()):
         if not batch.is_sealed and batch.calls:
             driver.send("seal", batch.name, len(batch.calls))

@@ -10,7 +10,7 @@ from typing import Any
 import redis
 
 from tests.lua.model.picture import ENDED, Batch, Call, Picture, Resource
-from tests.lua.model.rules import Refused, Result, Rules
+from tests.lua.model.rules import CREDIT_LEAST_S, TALK_S, Refused, Result, Rules
 from tests.support.auditor import Auditor
 from tests.support.engine import DOUBT_LEASE_MS, HORIZON_US, LATE_MS, LEASE_MS, POST_MS, Engine, Slot, contact_record
 from tests.support.redis_clock import RedisClock
@@ -19,7 +19,7 @@ START_US = 1_763_283_600_000_000
 REPLAY_MS = 60_000
 DRAFT_LIFE_MS = 60_000
 KEPT = 16
-STATE_FIELDS = ("phase", "a", "d", "l", "w", "t", "x", "p", "g")
+STATE_FIELDS = ("phase", "a", "d", "l", "w", "t", "x", "p", "g", "r")
 TICKED = ("reclaimed", "summaries", "cut", "lost", "expired")
 COUNTERS = ("total", "due", "claimed", "live", "ended", "succeeded", "failed", "cancelled", "expired", "attempts", "dials")
 
@@ -96,6 +96,20 @@ class Driver:
         fields: list[Any] = ["max_concurrent", most or "", "state", "active" if is_active else "stopped"]
         self._run("resource_set", kind, name, "put", *fields, *(("cps", cps) if cps else ()))
 
+    def _credit(self, tenant: str, text: str) -> None:
+        """Set, added to or made unlimited. Who waits for it is resumed by a tick."""
+        answers = self._or_refused(
+            "resource_set", lambda: self.rules.change_credit(tenant, text), "t", tenant, "set", "available_s", text
+        )
+        if answers:
+            self._each("resource_set", [answers[0]], [answers[1]])
+            are_waiting = any(batch.wants_credit and batch.tenant.name == tenant for batch in self.picture.batches.values())
+            assert not are_waiting or tenant in self._funded(), f"{tenant} got credit, and is not listed"
+
+    def _funded(self) -> list[str]:
+        """Tenants that got credit, by the tick's list, as far as it reaches by now."""
+        return [name.decode() for name in self.engine.client.zrangebyscore(self.engine.key("funded"), "-inf", self.picture.now_ms)]
+
     def _close(self, seen_ms: int, for_ms: int) -> None:
         self.rules.close(seen_ms, for_ms)
         reply = self._run("cell_close", seen_ms, for_ms)
@@ -110,7 +124,7 @@ class Driver:
     def _create(self, name: str, tenant: str, trunk: str, start_ms: int | None, is_told_of: bool, fields: dict[str, int],
                 period_ms: int) -> None:
         settings: dict[str, Any] = {
-            **fields, "interval_us": -(-1_005_000 // fields["cps"]), "seen_shards": 2, "ring_s": 30, "talk_s": 60,
+            **fields, "interval_us": -(-1_005_000 // fields["cps"]), "seen_shards": 2, "ring_s": 30, "talk_s": TALK_S,
         }
         if start_ms is not None:
             settings["start_ms"] = start_ms
@@ -219,6 +233,8 @@ class Driver:
         expected = [self.rules.begin(slot, worker, life_ms) for slot in slots]
         reply = self._run("call_begin", worker, LATE_MS, POST_MS, *args)
         self._each("call_begin", expected, reply[1:])
+        self.answers["call_begin out of credit"] += sum(row[1:] == [b"credits"] for row in reply[1:])
+        self.answers["call_begin less credit"] += sum(row[0] == "begun" and row[3:] not in ((), (str(TALK_S),)) for row in expected)
         return expected
 
     def _release(self, worker: str, slots: tuple[Slot, ...]) -> None:
@@ -258,6 +274,7 @@ class Driver:
     # ---- the tick: what it did is seen, and judged call by call ----
 
     def _tick(self, worker: str, items: int) -> None:
+        funded = self._funded()
         reply = self._run("worker_tick", worker, items)
         did = {"claimed": 0, "ended": 0, "due": 0}
         expired = 0
@@ -274,6 +291,10 @@ class Driver:
                 self._see_tick(call, texts.get(call.ordinal, {}).get("phase", "due"), did)
             if batch.state in ENDED and not self.engine.client.exists(self.engine.key(f"batch:{batch.name}:chunks")):
                 batch.chunks.clear()
+            if batch.wants_credit and values["state"] not in ("paused", *ENDED):
+                assert batch.tenant.name in funded, f"{batch.name} was resumed although no credit came"
+                self.rules.credit_came(batch)
+                self.answers["worker_tick resumed"] += 1
             if values["state"] != batch.state:
                 self.rules.end_leases(batch)
         counted = [did["claimed"], did["ended"], did["due"], expired]
@@ -281,7 +302,7 @@ class Driver:
         self._see_lost_wakes(int(reply[7]))
         self.answers.update(f"worker_tick {name}" for name, n in zip(TICKED, reply[4:9]) if int(n) > 0)
         if int(reply[3]) == 0:
-            self._see_nothing_left()
+            self._see_nothing_left(funded)
         self._publish_hours([row[0].decode() for row in reply[9]])
 
     def _publish_hours(self, wanted: list[str]) -> None:
@@ -313,8 +334,11 @@ class Driver:
         is_outlived = any(call.phase == "live" and call.until_ms <= self.picture.now_ms for call in self.picture.calls())
         assert lost == 0 or is_outlived, f"{lost} wakes were lost"
 
-    def _see_nothing_left(self) -> None:
+    def _see_nothing_left(self, funded: list[str]) -> None:
         now_ms = self.picture.now_ms
+        for batch in self.picture.batches.values():
+            is_short = batch.tenant.credit_s is not None and batch.tenant.credit_s < CREDIT_LEAST_S
+            assert not (batch.wants_credit and batch.tenant.name in funded) or is_short, f"{batch.name} was not resumed"
         for call in self.picture.calls():
             assert not (call.phase == "claimed" and call.until_ms <= now_ms), f"{call.name} was not taken back"
             is_due = call.batch.expiry_ms is not None and call.batch.expiry_ms <= now_ms and call.batch.is_sealed
@@ -356,19 +380,30 @@ class Driver:
         shards = sorted({shard(tenant) for tenant in picture.tenants})
         for index in shards:
             pipe.xrange(key(f"events:{index}"), b"(" + self._last_event.get(index, b"0-0"))
+        for tenant in picture.tenants:
+            pipe.hmget(key(f"tenant:{tenant}"), "available_s", "reserved_s")
         self._queue_batches(pipe, batches)
         replies = pipe.execute(raise_on_error=False)
-        looks = len(replies) - len(shards) - 2 * len(batches)
+        looks = len(replies) - len(shards) - len(picture.tenants) - 2 * len(batches)
         faults = auditor.faults(replies[:looks])
         assert not faults, "\n".join(faults)
         self._take_events(shards, replies[looks : looks + len(shards)])
-        for batch, values, texts in self._read_batches(batches, replies[looks + len(shards) :]):
+        rest = replies[looks + len(shards) :]
+        for tenant, credit in zip(picture.tenants.values(), rest):
+            self._compare_credit(tenant, credit)
+        for batch, values, texts in self._read_batches(batches, rest[len(picture.tenants) :]):
             self._compare_batch(batch, values)
             self._compare_calls(batch, texts)
             self._compare_events(batch)
 
+    def _compare_credit(self, tenant: Resource, credit: list[bytes | None]) -> None:
+        wanted = tenant.credit_s, tenant.reserved_s
+        got = None if credit[0] is None else int(credit[0]), int(credit[1] or 0)
+        assert got == wanted, f"{tenant.name} has, and reserves, {got} s of credit, not {wanted}"
+
     def _compare_batch(self, batch: Batch, values: dict[str, str]) -> None:
         assert values.get("state") == batch.state, f"{batch.name} is {values.get('state')}, not {batch.state}"
+        assert batch.state != "paused" or values.get("reason") == batch.reason, f"{batch.name} is paused for {values.get('reason')}"
         if not batch.is_sealed and batch.state == "failed":
             return  # half removed
         wanted = self.picture.counters(batch) if batch.is_sealed else {"total": len(batch.calls)}

@@ -27,6 +27,8 @@ class Resource:
     most: int | None = None
     is_active: bool = True
     hold_until_ms: int = 0
+    credit_s: int | None = None  # of a tenant, what is left; None: no limit
+    reserved_s: int = 0
     begins_us: list[int] = dataclasses.field(default_factory=list)
 
     def earliest_us(self, at_us: int) -> int:
@@ -50,6 +52,8 @@ class Batch(Resource):
     is_sealed: bool = False
     revision: int = 1  # of its settings
     is_begun: bool = False
+    reason: str = ""  # of its pause
+    pauses: int = 0
     start_ms: int | None = None
     life_ms: int = 0  # at which it goes unless it is sealed
     period_ms: int = 0  # its window opens so often, for WINDOW_OPEN_MS; 0: always open
@@ -71,6 +75,10 @@ class Batch(Resource):
     @property
     def is_cut(self) -> bool:
         return self.state in CUT or self.is_expired
+
+    @property
+    def wants_credit(self) -> bool:
+        return self.state == "paused" and self.reason == "credits"
 
     @property
     def takes_more(self) -> bool:
@@ -127,6 +135,8 @@ class Call:
     outcome: str = ""
     provider_id: str = ""
     is_given_back: bool = False
+    credit_s: int | None = None  # what its last dial holds of its tenant's credit, or was charged
+    talked_s: int | None = None  # of its last dial, as far as it is known
     is_passed: bool = False  # the lane's cursor is behind it
     is_cut: bool = False  # ended by arithmetic, without a word of its own
 
@@ -151,6 +161,8 @@ class Call:
         for name, value in (("l", self.begun), ("x", self.outcome), ("p", self.provider_id), ("g", int(self.is_given_back))):
             if value:
                 said[name] = str(value)
+        if self.credit_s is not None:
+            said["r"] = str(self.credit_s)
         if self.phase in ON_THE_WAY:
             said |= {"w": self.worker, "t": str(self.number)}
         return said

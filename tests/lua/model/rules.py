@@ -12,6 +12,9 @@ from tests.support.engine import HORIZON_US, LATE_MS, LEASE_MS, POST_MS, Slot
 
 HOLD_MOST_MS = 60_000
 HOLDERS_MOST = 16
+CREDIT_LEAST_S = 60
+TALK_S = 100
+MAY_HAVE_TALKED = ("COMPLETED", "VOICEMAIL", "UNKNOWN")
 Answer = tuple[str, ...]
 
 
@@ -31,11 +34,12 @@ class Result:
     outcome: str
     next_ms: int | None = None
     provider_id: str = ""
+    duration: str = "1"
 
     def args(self, now_ms: int) -> list[Any]:
         next_ms = "" if self.next_ms is None else self.next_ms
         head = [self.batch, self.ordinal, self.dial, self.attempts, self.how, self.outcome, next_ms]
-        return [*head, "", now_ms, 1, self.provider_id, "", "hangup", "", "", "callback"]
+        return [*head, "", now_ms, self.duration, self.provider_id, "", "hangup", "", "", "callback"]
 
 
 class Rules:
@@ -88,12 +92,16 @@ class Rules:
         if call is None or call.dial != slot.dial or call.phase not in ON_THE_WAY or call.worker != worker:
             return ("gone",)
         if call.phase == "live":
-            return "begun", str((call.begin_ms + 1) * 1000), str(call.attempts)
+            return self._begun(call, (call.begin_ms + 1) * 1000)
         may_begin = self._may_begin(call)
         if may_begin and self.picture.is_suppressed(call):
             call.outcome = "SUPPRESSED"
             self.picture.finalize(call)
             return ("suppressed",)
+        if may_begin and not self._has_credit(call.batch.tenant):
+            self.picture.put_back(call, self.picture.now_ms)
+            self._run_out_of_credit(call.batch)
+            return ("released",)
         at_us, again_ms = self._begin_at(call) if may_begin else (None, self.picture.now_ms)
         if at_us is None:
             self.picture.put_back(call, again_ms)
@@ -103,13 +111,66 @@ class Rules:
             assert resource.in_second_before(at_us) <= resource.cps, f"{resource.name} is dialed too fast"
         call.phase, call.begun, call.begin_ms, call.is_given_back = "live", call.dial, at_us // 1000, False
         call.is_queued = call.is_to_stop = False
+        self._reserve(call)
         call.attempts += 1
         assert call.attempts <= call.batch.max_attempts, f"{call.name} is tried too often"
         call.until_ms = call.begin_ms + life_ms
         call.check_ms = min(call.begin_ms + POST_MS, call.until_ms)
         call.batch.is_begun = True
         call.batch.state = "processing"
-        return "begun", str(at_us), str(call.attempts)
+        return self._begun(call, at_us)
+
+    def _begun(self, call: Call, at_us: int) -> Answer:
+        limit = () if call.credit_s is None else (str(call.credit_s),)
+        return "begun", str(at_us), str(call.attempts), *limit
+
+    # ---- credit ----
+
+    def _has_credit(self, tenant: Resource) -> bool:
+        return tenant.credit_s is None or tenant.credit_s >= CREDIT_LEAST_S
+
+    def _reserve(self, call: Call) -> None:
+        tenant, call.credit_s, call.talked_s = call.batch.tenant, None, None
+        if tenant.credit_s is not None:
+            call.credit_s = min(TALK_S, tenant.credit_s)
+            tenant.credit_s -= call.credit_s
+            tenant.reserved_s += call.credit_s
+
+    def _charge(self, call: Call, used_s: int, was_live: bool) -> None:
+        """Instead of what its last dial held, or was charged before."""
+        tenant, held_s = call.batch.tenant, call.credit_s or 0
+        tenant.reserved_s -= held_s if was_live else 0
+        call.credit_s = used_s
+        if tenant.credit_s is not None:
+            call.credit_s = min(used_s, tenant.credit_s + held_s)
+            tenant.credit_s += held_s - call.credit_s
+
+    def _settle(self, call: Call, was_live: bool = False, was_given_back: bool = False) -> None:
+        held_s = call.credit_s
+        if held_s is None and not (was_given_back and call.batch.tenant.credit_s is not None):
+            return
+        unknown_s = (held_s or 0) if call.outcome in MAY_HAVE_TALKED else 0
+        self._charge(call, unknown_s if call.talked_s is None else call.talked_s, was_live)
+
+    def _run_out_of_credit(self, batch: Batch) -> None:
+        self._enter_pause(batch, "credits")
+        if batch.is_told_of:
+            batch.events.append(f"evt_{batch.name}-{batch.pauses}-batch_failed")
+
+    def change_credit(self, tenant: str, text: str) -> Answer:
+        resource = self.picture.tenants[tenant]
+        if text.startswith("+"):
+            if resource.credit_s is None:
+                raise Refused("ERR_STATE")
+            resource.credit_s += int(text)
+        else:
+            resource.credit_s = int(text) if text else None
+        return ("changed",)
+
+    def credit_came(self, batch: Batch) -> None:
+        assert self._has_credit(batch.tenant), f"{batch.name} was resumed without credit"
+        assert batch.wants_credit, f"{batch.name} was resumed although it was paused for another reason"
+        self._leave_pause(batch)
 
     def _may_begin(self, call: Call) -> bool:
         """But for its number, its window and its rates."""
@@ -192,6 +253,9 @@ class Rules:
 
     def _give_back(self, call: Call, due_ms: int) -> None:
         self.picture.put_back(call, due_ms)
+        if call.credit_s is not None:
+            self._charge(call, 0, was_live=True)
+            call.credit_s = None
         call.attempts -= 1
         call.is_given_back, call.provider_id, call.absent_ms = True, "", 0
 
@@ -213,6 +277,7 @@ class Rules:
             return self._settle_due(call, result)
         if call.phase == "final" and call.outcome == "UNKNOWN" and result.outcome != "UNKNOWN" and not call.is_cut:
             self._take_facts(call, result)
+            self._settle(call)
             return ("settled",)
         return ("recorded",)
 
@@ -223,12 +288,14 @@ class Rules:
     def _take_facts(self, call: Call, result: Result) -> None:
         call.outcome = result.outcome
         call.provider_id = result.provider_id or call.provider_id
+        call.talked_s = int(result.duration) if result.duration else call.talked_s
 
     def _end(self, call: Call, result: Result) -> Answer:
         how = self._how(call, result)
         if call.phase == "ended" and how == "ended":
             return ("recorded",)
         self._take_facts(call, result)
+        self._settle(call, was_live=call.phase == "live")
         if how == "ended":
             call.phase, call.summary_ms = "ended", self.picture.now_ms + call.batch.summary_wait_ms
             return ("ended",)
@@ -237,10 +304,12 @@ class Rules:
     def _settle_due(self, call: Call, result: Result) -> Answer:
         if call.phase == "claimed":
             self.picture.put_back(call, self.picture.now_ms)
-        if call.is_given_back:
+        was_given_back = call.is_given_back
+        if was_given_back:
             call.attempts, call.is_given_back = call.attempts + 1, False
         how = self._how(call, result)
         self._take_facts(call, result)
+        self._settle(call, was_given_back=was_given_back)
         return self._retry_or_finalize(call, result, how, "settled")
 
     def _retry_or_finalize(self, call: Call, result: Result, how: str, answer: str) -> Answer:
@@ -264,18 +333,27 @@ class Rules:
         if batch.state not in states:
             raise Refused(f"ERR_STATE {batch.state}")
 
-    def _pause(self, batch: Batch, _reason: str) -> int:
+    def _pause(self, batch: Batch, reason: str) -> int:
         self._allow(batch, *APPENDABLE)
-        batch.state = "paused"
+        if batch.wants_credit:
+            batch.reason = reason
+        elif batch.state != "paused":
+            self._enter_pause(batch, reason)
         return 0
+
+    def _enter_pause(self, batch: Batch, reason: str) -> None:
+        batch.state, batch.reason, batch.pauses = "paused", reason, batch.pauses + 1
 
     def _resume(self, batch: Batch) -> int:
         self._allow(batch, *APPENDABLE)
         if batch.state == "paused":
-            is_ahead = (batch.start_ms or 0) > self.picture.now_ms
-            batch.state = "processing" if batch.is_begun else "scheduled" if is_ahead else "pending"
-            self.picture.check_end(batch)
+            self._leave_pause(batch)
         return 0
+
+    def _leave_pause(self, batch: Batch) -> None:
+        is_ahead = (batch.start_ms or 0) > self.picture.now_ms
+        batch.state = "processing" if batch.is_begun else "scheduled" if is_ahead else "pending"
+        self.picture.check_end(batch)
 
     def _cancel(self, batch: Batch) -> int:
         self._allow(batch, "ingesting", *APPENDABLE, "cancelling", "cancelled")

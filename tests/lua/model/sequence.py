@@ -63,6 +63,9 @@ STEPS: dict[str, tuple[int, dict[str, st.SearchStrategy[Any]]]] = {
     }),
     "change_resource": (3, {"kind": st.sampled_from("kt"), "index": INDEX, "cps": st.none() | CPS, "most": MOST,
                             "is_active": st.sampled_from((True, True, True, False))}),
+    "change_credit": (3, {"owner": st.sampled_from(TENANTS),
+                          "text": st.sampled_from(("60", "150", "150", "310", "59", "0", "+60", "+100", "+300", "+1", ""))}),
+    "refill": (3, {"index": INDEX, "text": st.sampled_from(("+300", "310", "")), "items": st.sampled_from((200, 200, 2))}),
     "suppress": (2, {"owner": st.sampled_from(("", *TENANTS)), "verb": st.sampled_from(("add", "remove", "remove")),
                      "numbers": st.lists(st.sampled_from(NUMBERS), min_size=1, max_size=2)}),
     "close": (1, {"seen_ago_ms": st.sampled_from((0, 1, 5_000)), "for_ms": st.sampled_from((1_500, 14_000))}),
@@ -81,7 +84,7 @@ STEPS: dict[str, tuple[int, dict[str, st.SearchStrategy[Any]]]] = {
     "find_absent": (2, {"pick": INDEX, "absent_after_ms": st.sampled_from((0, 1000)), "wait_ms": st.sampled_from((999, 1000))}),
     "checks": (2, {"calls": st.sampled_from((32, 1)), "lease_ms": st.sampled_from((100, 10_000))}),
     "finish": (18, {"results": st.lists(st.tuples(INDEX, HOW, OUTCOME, LATER_MS, st.sampled_from((0, 0, 0, 0, 0, 1, -1)),
-                                                  st.sampled_from(("", "p1"))), min_size=1, max_size=3)}),
+                                                  st.sampled_from(("", "p1")), st.sampled_from(("1", "30", "", "0", "150"))), min_size=1, max_size=3)}),
     "finish_old": (3, {"pick": INDEX, "how": HOW, "outcome": OUTCOME}),
     "tick": (5, {"worker": st.sampled_from(WORKERS), "items": st.sampled_from((200, 200, 1, 2))}),
     "wait_and_tick": (4, {"by_us": st.sampled_from((1_000_000, 2_500_000, 5_000_000))}),
@@ -207,6 +210,17 @@ class _Actor:
                 given["expires_ms"] = None if expires_in_ms is None else self.now_ms + expires_in_ms
             self.driver.send("change", batch.name, self._tenant(batch, is_own), batch.revision + miss, given)
 
+    def change_credit(self, owner: str, text: str) -> None:
+        self.driver.send("credit", owner, text)
+
+    def refill(self, index: int, text: str, items: int) -> None:
+        """Credit for somebody who waits for it, and the tick that follows."""
+        if waiting := [batch.tenant.name for batch in self.picture.batches.values() if batch.wants_credit]:
+            owner = waiting[index % len(waiting)]
+            self.driver.send("credit", owner, text if self.picture.tenants[owner].credit_s is not None else "310")
+            self._wait_until(self.picture.now_us + 1_000_000)
+            self.tick("w1", items)
+
     def suppress(self, owner: str, verb: str, numbers: list[int]) -> None:
         self.driver.send("suppress", owner, verb, tuple(numbers))
 
@@ -270,7 +284,7 @@ class _Actor:
     def checks(self, calls: int, lease_ms: int) -> None:
         self.driver.send("checks", calls, lease_ms)
 
-    def finish(self, results: list[tuple[int, str, str, int, int, str]]) -> None:
+    def finish(self, results: list[tuple[int, str, str, int, int, str, str]]) -> None:
         if self.driver.issued:
             self.driver.send("finish", tuple(self._result(*result) for result in results))
 
@@ -287,12 +301,12 @@ class _Actor:
         call = self.picture.call(slot.batch, slot.ordinal)
         return call is not None and slot.dial < call.begun
 
-    def _result(self, pick: int, how: str, outcome: str, next_in_ms: int, miss: int, provider_id: str) -> Result:
+    def _result(self, pick: int, how: str, outcome: str, next_in_ms: int, miss: int, provider_id: str, duration: str) -> Result:
         slot, _ = self._slots([pick])[0]
         call = self.picture.call(slot.batch, slot.ordinal)
         attempts = (call.attempts if call else 1) + miss
         next_ms = self.now_ms + next_in_ms if how == "retry" else None
-        return Result(*slot.ref, attempts, how, outcome, next_ms, provider_id)
+        return Result(*slot.ref, attempts, how, outcome, next_ms, provider_id, duration)
 
     def tick(self, worker: str, items: int) -> None:
         self.driver.send("tick", worker, items)
