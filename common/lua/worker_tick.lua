@@ -24,24 +24,27 @@ local ENDING_BATCHES = 16
 local HOURS_BATCHES = 8
 local HOURS_LEASE_MS = 10000
 
+-- Lua has room for 200 locals in a script, those of its libraries included: what a tick does takes none of it.
+local jobs = {}
+
 local counts = { reclaimed = 0, summaries = 0, cut = 0, lost = 0, expired = 0 }
 
-local function spend()
+function jobs.spend()
   budget = budget - 1
 end
 
-local function due_members(key)
+function jobs.due_members(key)
   return redis.call('ZRANGE', key, '-inf', fmt(NOW_MS), 'BYSCORE', 'LIMIT', 0, math.max(0, budget))
 end
 
-local function present()
+function jobs.present()
   redis.call('ZADD', KEY_WORKERS, fmt(NOW_MS), worker)
   redis.call('ZREMRANGEBYSCORE', KEY_WORKERS, '-inf', fmt(NOW_MS - PRESENCE_MS))
 end
 
-local function reclaim()
-  for _, member in ipairs(due_members(KEY_CLAIMED)) do
-    spend()
+function jobs.reclaim()
+  for _, member in ipairs(jobs.due_members(KEY_CLAIMED)) do
+    jobs.spend()
     local batch_id, ordinal, dial, owner = member:match('^([^/]+)/(%d+)/(%d+)/(.+)$')
     local batch = batch_id and batch_load(batch_id)
     local call = batch and call_read(batch, tonumber(ordinal))
@@ -54,9 +57,9 @@ local function reclaim()
   end
 end
 
-local function give_up_summaries()
-  for _, member in ipairs(due_members(KEY_ENDED)) do
-    spend()
+function jobs.give_up_summaries()
+  for _, member in ipairs(jobs.due_members(KEY_ENDED)) do
+    jobs.spend()
     local batch_id, ordinal, dial = member:match('^([^/]+)/(%d+)/(%d+)$')
     local batch = batch_id and batch_load(batch_id)
     local call = batch and call_read(batch, tonumber(ordinal))
@@ -69,9 +72,9 @@ local function give_up_summaries()
 end
 
 -- What is not begun by its expiry never is. Nothing cancelled the batch: it completes, at once where nothing is on its way.
-local function expire_batches()
-  for _, batch_id in ipairs(due_members(KEY_EXPIRIES)) do
-    spend()
+function jobs.expire_batches()
+  for _, batch_id in ipairs(jobs.due_members(KEY_EXPIRIES)) do
+    jobs.spend()
     local batch = batch_load(batch_id)
     if batch and batch_awaits_time(batch) and (batch_expiry_ms(batch) or math.huge) <= NOW_MS then
       batch_move(batch, 'start')
@@ -91,7 +94,7 @@ end
 
 -- Contacts of a cut batch that wait for a retry end with the outcome of their last attempt and their event; those that were
 -- never dialed were counted when it was cut, or are counted here and told of by the batch's event alone.
-local function end_cut(batch_id)
+function jobs.end_cut(batch_id)
   local batch = batch_load(batch_id)
   if not batch or not batch_is_cut(batch) then
     redis.call('ZREM', KEY_ENDING, batch_id)
@@ -99,7 +102,7 @@ local function end_cut(batch_id)
   end
   local ordinals = redis.call('ZRANGE', key_retry(batch_id), 0, math.max(0, budget - 1))
   for _, ordinal in ipairs(ordinals) do
-    spend()
+    jobs.spend()
     local call = call_read(batch, tonumber(ordinal))
     local was_dialed = call.a > 0 and call.x ~= nil
     call.x = was_dialed and call.x or (batch.expired_ms and 'EXPIRED' or 'CANCELLED')
@@ -113,11 +116,11 @@ local function end_cut(batch_id)
   end
 end
 
-local function end_cut_batches()
+function jobs.end_cut_batches()
   for _, batch_id in ipairs(redis.call('ZRANGE', KEY_ENDING, 0, ENDING_BATCHES - 1)) do
     if budget > 0 then
-      spend()
-      end_cut(batch_id)
+      jobs.spend()
+      jobs.end_cut(batch_id)
     end
   end
 end
@@ -125,7 +128,7 @@ end
 -- The calls on the line of a batch that hangs them up become due to be checked (call_checks), a share at a time: the batch's
 -- score is the hard deadline up to which its calls were. Those that begin no more are none of them, and a call whose
 -- deadline moves up is only checked twice.
-local function stop_live(batch_id, from)
+function jobs.stop_live(batch_id, from)
   local batch = batch_load(batch_id)
   if not batch or batch.state ~= 'cancelling' then
     redis.call('ZREM', KEY_STOPPING, batch_id)
@@ -135,7 +138,7 @@ local function stop_live(batch_id, from)
   local due = redis.call('ZRANGE', key_flying('b', batch_id), '(' .. from, '+inf', 'BYSCORE', 'LIMIT', 0, share, 'WITHSCORES')
   local last = due[#due]
   for i = 1, #due, 2 do
-    spend()
+    jobs.spend()
     redis.call('ZADD', KEY_LIVE, 'XX', 'LT', NOW_MS, due[i])
   end
   if #due / 2 < share then
@@ -148,17 +151,17 @@ local function stop_live(batch_id, from)
   redis.call('ZADD', KEY_STOPPING, last, batch_id)
 end
 
-local function stop_live_of_batches()
+function jobs.stop_live_of_batches()
   local stopping = redis.call('ZRANGE', KEY_STOPPING, 0, ENDING_BATCHES - 1, 'WITHSCORES')
   for i = 1, #stopping, 2 do
     if budget > 0 then
-      stop_live(stopping[i], stopping[i + 1])
+      jobs.stop_live(stopping[i], stopping[i + 1])
     end
   end
 end
 
 -- Batches whose published hours run out are handed to this worker, which reckons the next ones; for a while to no other.
-local function hours_wanted()
+function jobs.hours_wanted()
   local wanted = {}
   local due = redis.call('ZRANGE', KEY_HOURS, '-inf', fmt(NOW_MS), 'BYSCORE', 'LIMIT', 0, HOURS_BATCHES)
   for _, batch_id in ipairs(due) do
@@ -174,9 +177,9 @@ local function hours_wanted()
   return wanted
 end
 
-local function end_appending()
-  for _, batch_id in ipairs(due_members(KEY_APPENDING)) do
-    spend()
+function jobs.end_appending()
+  for _, batch_id in ipairs(jobs.due_members(KEY_APPENDING)) do
+    jobs.spend()
     local batch = batch_load(batch_id)
     if batch then
       appending_list(batch)
@@ -187,8 +190,8 @@ local function end_appending()
   end
 end
 
-local function resume_funded()
-  for _, tenant_id in ipairs(due_members(KEY_FUNDED)) do
+function jobs.resume_funded()
+  for _, tenant_id in ipairs(jobs.due_members(KEY_FUNDED)) do
     if budget > 0 then
       budget = budget - 1 - credit.resume(tenant_id, budget)
     end
@@ -197,7 +200,7 @@ end
 
 -- ---- lost wakes: whoever is parked although there is room ----
 
-local function reconcile_held(tenant_id)
+function jobs.reconcile_held(tenant_id)
   if redis.call('ZCARD', key_held(tenant_id)) == 0 then
     redis.call('ZREM', KEY_PARKED, 'h/' .. tenant_id)
     return false
@@ -212,9 +215,9 @@ local function reconcile_held(tenant_id)
   return woken
 end
 
-local function reconcile_one(kind, id)
+function jobs.reconcile_one(kind, id)
   if kind == 'h' then
-    return reconcile_held(id)
+    return jobs.reconcile_held(id)
   elseif kind == 'b' then
     local batch = batch_load(id)
     return batch and room('b', batch) > 0 and wake_batch(batch)
@@ -229,15 +232,15 @@ local function reconcile_one(kind, id)
   return wake_tenant(id)
 end
 
-local function reconcile()
+function jobs.reconcile()
   local parked = redis.call('ZRANGE', KEY_PARKED, '-inf', fmt(NOW_MS - RECONCILE_MS), 'BYSCORE', 'LIMIT', 0,
     math.max(0, budget))
   for _, member in ipairs(parked) do
-    spend()
+    jobs.spend()
     local kind, id = member:match('^([ktbh])/(.+)$')
     if kind then
       redis.call('ZADD', KEY_PARKED, 'XX', fmt(NOW_MS), member)
-      if reconcile_one(kind, id) then
+      if jobs.reconcile_one(kind, id) then
         counts.lost = counts.lost + 1
       end
     else
@@ -251,11 +254,11 @@ end
 
 -- ---- what is to be removed ----
 
-local function purge_seen(batch_id)
+function jobs.purge_seen(batch_id)
   local shards = tonumber(redis.call('HGET', key_batch(batch_id), 'seen_shards') or 0)
   local done = tonumber(redis.call('HGET', key_batch(batch_id), 'seen_purged') or 0)
   while done < shards and budget > 0 do
-    spend()
+    jobs.spend()
     redis.call('UNLINK', key_batch(batch_id) .. ':seen:n:' .. fmt(done), key_batch(batch_id) .. ':seen:i:' .. fmt(done))
     done = done + 1
   end
@@ -270,13 +273,13 @@ local function purge_seen(batch_id)
 end
 
 -- Removes the records of a batch that nobody sees, from its last bucket on, and at last the batch. True when all is gone.
-local function purge_records(batch)
-  if not purge_seen(batch.id) then
+function jobs.purge_records(batch)
+  if not jobs.purge_seen(batch.id) then
     return false
   end
   local bucket = math.ceil(batch.total / BUCKET)
   while bucket > 0 and budget > 0 do
-    spend()
+    jobs.spend()
     bucket = bucket - 1
     for _, what in ipairs({ 'contacts', 'extra', 'state', 'texts', 'attempts' }) do
       redis.call('UNLINK', key_bucket(batch.id, what, bucket * BUCKET))
@@ -292,17 +295,17 @@ local function purge_records(batch)
 end
 
 -- A creation that was never sealed: its producer died.
-local function purge_draft(batch_id)
+function jobs.purge_draft(batch_id)
   local batch = batch_load(batch_id)
   if not batch or batch.sealed == '1' then
     return true
   end
   batch_move(batch, 'fail') -- what is half removed takes no more contacts, and is not sealed
-  return purge_records(batch)
+  return jobs.purge_records(batch)
 end
 
 -- An ended batch that was kept long enough, or was removed by its tenant (batch_remove.lua).
-local function purge_ended(batch_id)
+function jobs.purge_ended(batch_id)
   local batch = batch_load(batch_id)
   if not batch or not ENDED_STATES[batch.state] then
     return true
@@ -315,19 +318,19 @@ local function purge_ended(batch_id)
     end
     batch_hide(batch)
   end
-  return purge_records(batch)
+  return jobs.purge_records(batch)
 end
 
-local function purge()
-  for _, member in ipairs(due_members(KEY_PURGE)) do
+function jobs.purge()
+  for _, member in ipairs(jobs.due_members(KEY_PURGE)) do
     local kind, batch_id = member:match('^(%a+)/(.+)$')
     local is_done = true
     if kind == 'seen' then
-      is_done = purge_seen(batch_id)
+      is_done = jobs.purge_seen(batch_id)
     elseif kind == 'draft' then
-      is_done = purge_draft(batch_id)
+      is_done = jobs.purge_draft(batch_id)
     elseif kind == 'batch' then
-      is_done = purge_ended(batch_id)
+      is_done = jobs.purge_ended(batch_id)
     end
     if is_done then
       redis.call('ZREM', KEY_PURGE, member)
@@ -338,7 +341,7 @@ local function purge()
   end
 end
 
-local function earliest(...)
+function jobs.earliest(...)
   local least
   for _, key in ipairs({ ... }) do
     local at = tonumber(redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2])
@@ -349,27 +352,27 @@ local function earliest(...)
   return least and fmt(least) or ''
 end
 
-present()
-reclaim()
-give_up_summaries()
+jobs.present()
+jobs.reclaim()
+jobs.give_up_summaries()
 if budget > 0 then
-  expire_batches()
+  jobs.expire_batches()
 end
-end_cut_batches()
-stop_live_of_batches()
-end_appending()
-resume_funded()
+jobs.end_cut_batches()
+jobs.stop_live_of_batches()
+jobs.end_appending()
+jobs.resume_funded()
 if budget > 0 then
-  reconcile()
+  jobs.reconcile()
 end
 if budget > 0 then
-  purge()
+  jobs.purge()
 end
 batches_flush()
 resources_flush()
-local hours = hours_wanted()
-local next_ms = earliest(KEY_CLAIMED, KEY_ENDED, KEY_ENDING, KEY_STOPPING, KEY_APPENDING, KEY_FUNDED, KEY_PURGE,
+local hours = jobs.hours_wanted()
+local next_ms = jobs.earliest(KEY_CLAIMED, KEY_ENDED, KEY_ENDING, KEY_STOPPING, KEY_APPENDING, KEY_FUNDED, KEY_PURGE,
   KEY_EXPIRIES, KEY_HOURS)
-return { fmt(NOW_US), next_ms, earliest(KEY_LIVE), budget <= 0 and 1 or 0, counts.reclaimed,
+return { fmt(NOW_US), next_ms, jobs.earliest(KEY_LIVE), budget <= 0 and 1 or 0, counts.reclaimed,
   counts.summaries, counts.cut, counts.lost, counts.expired, hours,
   fmt(epoch_load().number), epoch_load().closed_until_ms > 0 and fmt(epoch_load().closed_until_ms) or '' }
