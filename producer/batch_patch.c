@@ -9,6 +9,7 @@
 #include "common/base/encode.h"
 #include "common/base/log.h"
 #include "common/json/json.h"
+#include "common/redis/keys.h"
 #include "common/redis/reply.h"
 #include "producer/answer.h"
 #include "producer/batch_lookup.h"
@@ -19,6 +20,7 @@
 #include "producer/endpoint_offer.h"
 #include "producer/etag.h"
 #include "producer/exchange.h"
+#include "producer/tenant_policy.h"
 
 /* How often it is reckoned again because somebody else changed the batch meanwhile. */
 #define TRIES_MOST 5
@@ -45,6 +47,10 @@ struct patch {
     const cJSON *named; /* the options that the body names, borrowed from it */
     const char *path; /* of them */
     bool is_of_schedule;
+    bool has_trunk; /* its caller ids were read, since the body names some */
+    bool are_listed;
+    size_t n_caller_ids;
+    uint64_t caller_ids[LIMIT_CALLER_IDS];
     struct faults faults, warnings;
     struct change change;
     unsigned tries;
@@ -261,6 +267,31 @@ static int make_settings(const struct batch_report *report, struct change *c)
     return err;
 }
 
+/* ---- the caller ids of its trunk, which the batch may not go beyond ---- */
+
+static void on_caller_ids(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+{
+    struct patch *p = arg;
+    if (!err)
+        err = tenant_policy_caller_ids(reply, p->caller_ids, &p->n_caller_ids, &p->are_listed);
+    p->has_trunk = true;
+    if (err)
+        exchange_fail(x, err);
+    else
+        start(x, p);
+}
+
+static void ask_caller_ids(struct exchange *x, struct patch *p, const char *trunk)
+{
+    struct key key = key_trunk(exchange_identity(x)->cell, trunk);
+    const struct redis_arg args[] = {redis_arg_str("HGET"), key_arg(&key), redis_arg_str("caller_ids")};
+    int err = exchange_command(x, args, 3, on_caller_ids, p);
+    if (err)
+        exchange_fail(x, err);
+}
+
+/* ---- reckoning ---- */
+
 static int reckon(const struct exchange *x, struct patch *p, const struct batch_report *report)
 {
     struct change *c = &p->change;
@@ -275,6 +306,8 @@ static int reckon(const struct exchange *x, struct patch *p, const struct batch_
         .n_trunks = 1,
         .keeps_trunk = true,
         .private_webhooks = &api->private_webhooks,
+        .caller_ids = p->are_listed ? p->caller_ids : NULL,
+        .n_caller_ids = p->n_caller_ids,
     };
     if (!err)
         err = options_change(&c->after, p->named, p->path, &policy, clock_wall_ms(), &p->faults, &p->warnings);
@@ -296,6 +329,10 @@ static void on_report(struct exchange *x, const struct batch_report *report, voi
     }
     if (!(STATES_OPEN & BATCH_STATE_BIT(report->state)) || report->expired_ms) {
         refuse_over(x, batch_state_name(report->state));
+        return;
+    }
+    if (!p->has_trunk && report->trunk && cJSON_GetObjectItemCaseSensitive(p->named, "callerIds")) {
+        ask_caller_ids(x, p, report->trunk);
         return;
     }
     change_clear(&p->change);

@@ -40,21 +40,32 @@ static void take_trunks(struct tenant_policy *p)
     p->options.trunks = p->trunk_names;
 }
 
-/* A trunk that is not there has none: what names it is refused for that. */
-static int take_caller_ids(struct tenant_policy *p, const struct redisReply *reply)
+int tenant_policy_caller_ids(const struct redisReply *reply, uint64_t ret_numbers[LIMIT_CALLER_IDS], size_t *ret_n,
+                             bool *ret_are_listed)
 {
-    cJSON *list;
+    cJSON *list = NULL;
     const cJSON *item;
-    int err = read_json(reply, &list);
+    size_t n = 0;
+    int err = reply_is_nil(reply) ? 0 : read_json(reply, &list);
     cJSON_ArrayForEach(item, list)
     {
         uint64_t number;
-        if (cJSON_IsString(item) && p->options.n_caller_ids < LIMIT_CALLER_IDS &&
+        if (cJSON_IsString(item) && n < LIMIT_CALLER_IDS &&
             phone_parse(item->valuestring, strlen(item->valuestring), &number) == 0)
-            p->caller_ids[p->options.n_caller_ids++] = number;
+            ret_numbers[n++] = number;
     }
-    p->options.caller_ids = list ? p->caller_ids : NULL;
+    *ret_n = n;
+    *ret_are_listed = list != NULL;
     cJSON_Delete(list);
+    return err;
+}
+
+/* A trunk that is not there has none: what names it is refused for that. */
+static int take_caller_ids(struct tenant_policy *p, const struct redisReply *reply)
+{
+    bool are_listed;
+    int err = tenant_policy_caller_ids(reply, p->caller_ids, &p->options.n_caller_ids, &are_listed);
+    p->options.caller_ids = are_listed ? p->caller_ids : NULL;
     return err;
 }
 

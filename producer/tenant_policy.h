@@ -26,6 +26,11 @@ struct tenant_policy {
     uint64_t caller_ids[LIMIT_CALLER_IDS];
 };
 
+/* A trunk's caller ids, a JSON list of which the first LIMIT_CALLER_IDS are read; "" is none. ERR_PROTOCOL, ERR_NOMEM.
+ */
+int tenant_policy_caller_ids(const struct redisReply *reply, uint64_t ret_numbers[LIMIT_CALLER_IDS], size_t *ret_n,
+                             bool *ret_are_listed) MUST_CHECK;
+
 /* Where the answer holds the tenant's credit, for credit_covers(). */
 #define TENANT_POLICY_CREDIT 5
 

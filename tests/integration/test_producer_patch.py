@@ -41,7 +41,7 @@ def etag(api: Api, batch: str, key: str) -> str:
 
 EVERYTHING: dict[str, Any] = {
     "priority": 9, "maxCallsPerSecond": 3, "maxConcurrentCalls": 7, "onUnknown": "hold", "ringTimeout": 20,
-    "maxCallDuration": 60, "summaryWait": 5, "tags": ["late", "kept"], "callerIds": ["+15550002222"],
+    "maxCallDuration": 60, "summaryWait": 5, "tags": ["late", "kept"], "callerIds": ["+15550001111"],
     "callingWindow": {"start": "00:00", "end": "24:00", "days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
                       "timezone": "UTC", "closedDates": []},
     "retryStrategy": {"maxAttempts": 2, "noAnswerDelay": 2000, "busyDelay": 3000, "voicemailDelay": 4000, "failedDelay": 5000},

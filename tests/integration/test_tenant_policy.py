@@ -127,5 +127,10 @@ def test_a_batch_calls_from_its_trunks_numbers_and_no_others(api: Api) -> None:
     refused = submit(api, key, callerIds=["+15550001111", "+15550003333", "+15550009999"])
     assert set(refused.field_errors) == {"options.callerIds[1]", "options.callerIds[2]"}
     assert set(submit(api, key, callerIds=["+15550003333"], trunk="nowhere").field_errors) == {"options.trunk"}
+    batch = submit(api, key, callerIds=["+15550001111"]).json()["batchId"]
+    changed = api.send("PATCH", f"/api/v1/batch/{batch}", {"callerIds": ["+15550002222"]}, key)
+    assert changed.status == 200 and api.batch(batch)["caller_ids"] == '["+15550002222"]'
+    refused = api.send("PATCH", f"/api/v1/batch/{batch}", {"callerIds": ["+15550002222", "+15550003333"]}, key)
+    assert set(refused.field_errors) == {"callerIds[1]"}
     api.client.hdel("carillon:{c0}:trunk:numbers2", "caller_ids")
     assert submit(api, key, callerIds=["+15550004444"], trunk="numbers2").status == 202, "a trunk that lists none lets any pass"

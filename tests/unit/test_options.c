@@ -598,6 +598,34 @@ static void test_wherever_memory_runs_out_options_are_not_half_written(void **st
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+static void test_what_an_operator_set_for_the_tenant_stands_where_a_batch_says_nothing(void **state)
+{
+    static const uint64_t numbers[] = {15550001111u, 15550002222u};
+    struct options_policy policy = POLICY;
+    cJSON *window = cJSON_Parse("{\"start\":\"09:00\",\"end\":\"17:30\"}");
+    (void)state;
+    policy.timezone = "Asia/Tokyo";
+    policy.window = window;
+    policy.caller_ids = numbers;
+    policy.n_caller_ids = 2;
+    assert_int_equal(read_with(&policy, NULL), 0);
+    assert_string_equal(options.timezone, "Asia/Tokyo");
+    assert_true(options.has_window && options.window.start_min == 540);
+    assert_string_equal(options.window.timezone, "Asia/Tokyo");
+    assert_int_equal(options.n_caller_ids, 0);
+    assert_int_equal(
+        read_with(&policy, "{\"timezone\":\"UTC\",\"callingWindow\":{\"start\":\"00:00\",\"end\":\"24:00\"}}"), 0);
+    assert_true(options.has_window && options.window.end_min == 1440);
+    assert_string_equal(options.window.timezone, "UTC");
+    assert_int_equal(read_with(&policy, "{\"callerIds\":[\"+15550002222\",\"+15550003333\"]}"), ERR_INVALID);
+    assert_int_equal(faults.n, 1);
+    assert_string_equal(faults.items[0].path, "options.callerIds[1]");
+    policy.timezone = "Mars/Base"; /* a zone that this machine lost */
+    assert_int_equal(read_with(&policy, NULL), 0);
+    assert_string_equal(options.timezone, "UTC");
+    cJSON_Delete(window);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -620,6 +648,7 @@ int main(void)
         CASE(test_the_delay_after_a_failure_follows_until_it_has_its_own),
         CASE(test_the_faults_of_a_change_are_all_told_where_they_stand),
         CASE(test_a_batch_that_has_started_lives_from_now),
+        CASE(test_what_an_operator_set_for_the_tenant_stands_where_a_batch_says_nothing),
         CASE(test_wherever_memory_runs_out_options_are_not_half_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
