@@ -15,6 +15,7 @@ import redis
 from tests.support.cli import CONFIGURATION, FAILED, Cli
 from tests.support.engine import Engine
 from tests.support.processes import Process, run
+from tests.support.producer_api import Api, numbers
 from tests.support.redis_server import RedisServer
 from tests.support.redis_users import MAKE_USERS, Users
 from tests.support.waiting import wait_until
@@ -329,6 +330,34 @@ def test_the_tool_tells_what_its_user_lacks(as_written: RedisServer) -> None:
     ended = cli("tenant", "list")
     assert ended.status == CONFIGURATION
     assert "the user carillon-operator lacks a permission for ROLE" in ended.err
+
+
+def without_admin(page: str) -> list[str]:
+    """The patterns of carillon-producer as deploy/users.acl says for whom the command line is enough."""
+    (user,) = [block for block in page.split("\nuser ") if block.startswith("carillon-producer ")]
+    keys = [line.split() for line in user.splitlines() if line.lstrip().startswith(("~", "%"))]
+    *others, first, second = keys
+    assert first[0].endswith(":trunk:*") and second[0].endswith(":index:trunks"), "the last two lines are those of /api/v1/admin"
+    return [*(word for line in others for word in line), *(f"%R{word}" for word in first)]
+
+
+def test_a_producer_that_need_not_administer_is_denied_it_and_does_all_else(as_written: RedisServer) -> None:
+    with Api(as_written) as api:
+        api.trunk("main")
+        key, operator = api.tenant("acme", max_requests_per_second=1000, available_s=60_000), api.key("", "operator")
+        page = (pathlib.Path(__file__).resolve().parents[2] / "deploy" / "users.acl").read_text(encoding="utf-8")
+        as_written.client().execute_command("ACL", "SETUSER", "carillon-producer", "resetkeys", *without_admin(page))
+        batch = api.create(key, numbers(3), tags=["t"])
+        for verb in ("pause", "resume", "cancel"):
+            assert api.post(f"/api/v1/batch/{batch}/{verb}", None, key).status == 200
+        assert api.send("PATCH", f"/api/v1/batch/{api.create(key, numbers(1))}", {"priority": 9}, key).status == 200
+        assert api.get("/api/v1/admin/tenants/acme", operator).status == 200
+        before = as_written.client().execute_command("DEBUG", "DIGEST")
+        for path, body in (("tenants", {"id": "t", "cps": 5, "trunks": ["main"]}), ("keys", {"role": "operator"}), ("stop", {"tenant": "acme"})):
+            assert api.post(f"/api/v1/admin/{path}", body, operator).status == 500
+        assert as_written.client().execute_command("DEBUG", "DIGEST") == before
+        assert api.process.log_events("redis.not_permitted")
+    as_written.client().flushall()
 
 
 def test_an_inspector_audits_and_changes_nothing(as_written: RedisServer) -> None:
