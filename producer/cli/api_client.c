@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/base/buf.h"
+#include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/limits.h"
 #include "common/http/client.h"
@@ -15,6 +16,7 @@
 
 #define KEY_MOST 512
 #define ANSWER_MOST (8u << 20)
+#define FOLLOW_MS INT64_C(86400000) /* then it is asked anew */
 #define SETTLE_MS 5000 /* beyond a request's own deadline, which comes first */
 
 struct api_client {
@@ -108,6 +110,9 @@ struct exchange {
     bool is_creating; /* what it asked for may have been done without an answer */
     int rc;
     struct api_answer answer;
+    int64_t heard_us; /* of one that is followed: when something came last */
+    http_data_fn fn; /* which takes it */
+    void *arg;
 };
 
 static void on_answer(const struct http_result *result, void *arg)
@@ -127,6 +132,7 @@ static void on_answer(const struct http_result *result, void *arg)
         x->answer.body = NULL;
 }
 
+/* A header that is given goes with our own. */
 static int send_request(struct exchange *x, const struct http_outgoing *given, const char *path)
 {
     struct api_client *c = x->client;
@@ -141,10 +147,14 @@ static int send_request(struct exchange *x, const struct http_outgoing *given, c
     int rc = buf_printf(&url, "%.*s%s", (int)base_len, base, path);
     if (rc == 0)
         rc = buf_printf(&bearer, "Bearer %s", c->key);
-    const struct http_header headers[] = {{"Authorization", buf_str(&bearer)}, {"Content-Type", "application/json"}};
+    struct http_header headers[3] = {{"Authorization", buf_str(&bearer)}};
     out.url = buf_str(&url);
     out.headers = headers;
-    out.n_headers = out.body ? 2 : 1;
+    out.n_headers = 1;
+    if (out.body)
+        headers[out.n_headers++] = (struct http_header){"Content-Type", "application/json"};
+    if (given->n_headers > 0)
+        headers[out.n_headers++] = given->headers[0];
     if (rc == 0)
         rc = http_client_send(c->http, &out, on_answer, x, NULL);
     if (bearer.data)
@@ -201,6 +211,54 @@ int api_client_fetch(struct api_client *c, const char *path, int64_t timeout_ms,
         .data_arg = arg,
     };
     return ask(c, &out, path, ret_answer);
+}
+
+static bool on_piece(const char *data, size_t len, void *arg)
+{
+    struct exchange *x = arg;
+    x->heard_us = clock_mono_us();
+    return x->fn(data, len, x->arg);
+}
+
+/* ERR_UNAVAILABLE where too long a time passed without a byte. */
+static int wait_for_end(struct exchange *x, int64_t quiet_ms)
+{
+    struct api_client *c = x->client;
+    for (;;) {
+        int64_t left_ms = quiet_ms - (clock_mono_us() - x->heard_us) / 1000;
+        if (left_ms <= 0) {
+            snprintf(c->problem, sizeof c->problem, "nothing came for %lld s", (long long)(quiet_ms / 1000));
+            return ERR_UNAVAILABLE;
+        }
+        int rc = session_wait(c->session, &x->is_done, left_ms);
+        if (rc != ERR_TIMEOUT || session_signal(c->session) != 0)
+            return rc;
+    }
+}
+
+int api_client_follow(struct api_client *c, const char *path, const char *last_event_id, int64_t quiet_ms,
+                      http_data_fn fn, void *arg, struct api_answer *ret_answer)
+{
+    struct exchange x = {.client = c, .heard_us = clock_mono_us(), .fn = fn, .arg = arg};
+    const struct http_header header = {"Last-Event-ID", last_event_id};
+    const struct http_outgoing out = {
+        .method = "GET",
+        .headers = &header,
+        .n_headers = last_event_id[0] ? 1 : 0,
+        .timeout_ms = FOLLOW_MS,
+        .max_body_bytes = ANSWER_MOST,
+        .data_fn = on_piece,
+        .data_arg = &x,
+    };
+    snprintf(c->problem, sizeof c->problem, "the request cannot be sent");
+    int rc = c->http ? send_request(&x, &out, path) : ERR_NOMEM;
+    if (rc == 0)
+        rc = wait_for_end(&x, quiet_ms);
+    if (rc != 0)
+        return drop(c) != 0 ? ERR_NOMEM : rc;
+    if (x.rc == 0)
+        *ret_answer = x.answer;
+    return x.rc;
 }
 
 const char *api_client_problem(const struct api_client *c)

@@ -40,6 +40,11 @@ int api_client_ask(struct api_client *c, const char *method, const char *path, c
  * Otherwise the same; ERR_UNAVAILABLE also where the body broke off. */
 int api_client_fetch(struct api_client *c, const char *path, int64_t timeout_ms, http_data_fn fn, void *arg,
                      struct api_answer *ret_answer) MUST_CHECK;
+/* A GET whose answer goes on for as long as there is something to tell, piece by piece like api_client_fetch()'s; with
+ * the header Last-Event-ID unless `last_event_id` is "". ERR_UNAVAILABLE also after `quiet_ms` without a byte, and
+ * where `fn` ended it. */
+int api_client_follow(struct api_client *c, const char *path, const char *last_event_id, int64_t quiet_ms,
+                      http_data_fn fn, void *arg, struct api_answer *ret_answer) MUST_CHECK;
 /* Why the last one had no answer: words for people, borrowed. */
 const char *api_client_problem(const struct api_client *c);
 /* Complains that the last one had no answer. */

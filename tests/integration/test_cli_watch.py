@@ -16,6 +16,7 @@ from typing import IO, Any
 import pytest
 
 from tests.support.cli import DONE, FAILED, Cli
+from tests.support.engine import Fleet
 from tests.support.http_receiver import Answer, HttpReceiver, Received
 from tests.support.processes import SANITIZER, program
 from tests.support.producer_api import Api
@@ -42,8 +43,14 @@ def status(state: str = "processing", done: int = 330, **more: Any) -> dict[str,
     }
 
 
+def stream(*said: dict[str, Any], first_id: int = 0, retry_ms: int = 300) -> Answer:
+    """An event stream that tells these, and ends without the end of the batch unless one of them is."""
+    events = [f"event: status\nid: {first_id + i}\ndata: {json.dumps(one)}\n\n" for i, one in enumerate(said)]
+    return Answer(200, f"retry: {retry_ms}\n\n{''.join(events)}".encode(), {"Content-Type": "text/event-stream"})
+
+
 class Story:
-    """A producer that tells one status after the other, and the last one for ever."""
+    """A producer that tells one status after the other, each in a stream of its own, and the last one for ever."""
 
     def __init__(self) -> None:
         self.said: list[dict[str, Any]] = [status()]
@@ -56,10 +63,10 @@ class Story:
     def answer(self, request: Received) -> Answer:
         if request.method == "POST":
             return Answer(202, json.dumps(MADE).encode())
-        assert request.path == f"/api/v1/batch/{BATCH}", request
+        assert request.path == f"/api/v1/batch/{BATCH}/events", request
         said = self.said[min(self.looks, len(self.said) - 1)]
         self.looks += 1
-        return Answer(200, json.dumps(said).encode())
+        return stream(said, first_id=self.looks)
 
 
 @dataclasses.dataclass
@@ -186,7 +193,7 @@ def test_a_producer_that_restarts_is_waited_for(cli: Cli, story: Story, receiver
 @pytest.mark.parametrize("code", [503, 500, 429])
 def test_a_producer_without_redis_is_waited_for(cli: Cli, story: Story, receiver: HttpReceiver, code: int) -> None:
     body = json.dumps({"error": "Service Unavailable", "code": "UNAVAILABLE", "message": "Redis is away."}).encode()
-    answers = [Answer(200, json.dumps(status()).encode()), Answer(code, body), Answer(code, body)]
+    answers = [stream(status()), Answer(code, body), Answer(code, body)]
     receiver.answer = lambda request: answers[request.index] if request.index < 3 else story.answer(request)
     story.tell(status("completed", 500))
     ended = cli("watch", BATCH)
@@ -215,6 +222,86 @@ def test_a_real_producer_may_be_killed_and_started_again(redis_server: RedisServ
         assert api.post(f"/api/v1/batch/{batch}/cancel", key=key).status == 200
         code, out, _ = running.end()
         assert code == FAILED and out.splitlines()[-1].startswith("cancelled in ")
+
+
+def test_a_whole_story_may_come_in_one_stream(cli: Cli, receiver: HttpReceiver) -> None:
+    receiver.answer = stream(status("pending", 0), *(status(done=i) for i in range(30)), status("completed", 500, ongoing=0))
+    ended = cli("watch", BATCH)
+    assert (ended.status, ended.err, len(receiver.snapshot())) == (DONE, "", 1), ended
+    lines = ended.out.splitlines()
+    assert [line.split(":")[0] for line in lines[:-1]] == ["pending", *["processing"] * 4, "completed"], lines
+
+
+def test_a_stream_that_breaks_is_taken_up_where_it_broke(cli: Cli, receiver: HttpReceiver) -> None:
+    whole = stream(status(done=1), status(done=2), first_id=7)
+    cut = Answer(200, whole.body[: -len(whole.body) // 4], {**whole.headers, "Content-Length": "100000"})
+    answers = [stream(status(done=0), first_id=6), cut, stream(status("completed", 500), first_id=9)]
+    receiver.answer = lambda request: answers[request.index]
+    ended = cli("watch", BATCH)
+    assert ended.status == DONE and "the producer answers again" in ended.err, ended
+    assert [request.headers.get("last-event-id") for request in receiver.snapshot()] == [None, "6", "7"]
+
+
+@pytest.mark.parametrize(("code", "name"), [(404, "ROUTE_NOT_FOUND"), (429, "TOO_MANY_LISTENERS"), (503, "BUSY")])
+def test_where_there_is_no_stream_it_asks(cli: Cli, receiver: HttpReceiver, code: int, name: str) -> None:
+    refusal = Answer(code, json.dumps({"error": "No", "code": name, "message": "No stream."}).encode())
+    said = [status("pending", 0), status("completed", 500)]
+    asked: list[str] = []
+
+    def answer(request: Received) -> Answer:
+        if request.path.endswith("/events"):
+            return refusal
+        asked.append(request.path)
+        return Answer(200, json.dumps(said[len(asked) - 1]).encode())
+
+    receiver.answer = answer
+    ended = cli("watch", BATCH)
+    assert (ended.status, ended.err, asked) == (DONE, "", [f"/api/v1/batch/{BATCH}"] * 2), ended
+
+
+@pytest.mark.parametrize("body", [b"event: status\ndata: {}\n\n", b"event: status\ndata: nonsense\n\n"])
+def test_a_stream_that_makes_no_sense_ends_it(cli: Cli, receiver: HttpReceiver, body: bytes) -> None:
+    receiver.answer = Answer(200, body, {"Content-Type": "text/event-stream"})
+    ended = cli("watch", BATCH)
+    assert ended.status == FAILED and "makes no sense" in ended.err, ended
+
+
+def test_a_batch_that_is_not_there_ends_it(cli: Cli, receiver: HttpReceiver) -> None:
+    receiver.answer = Answer(404, json.dumps({"error": "Not Found", "code": "BATCH_NOT_FOUND", "message": "No."}).encode())
+    ended = cli("watch", BATCH)
+    assert (ended.status, ended.out) == (FAILED, "") and "BATCH_NOT_FOUND" in ended.err, ended
+
+
+def test_a_real_batch_is_followed_by_one_stream_to_its_end(redis_server: RedisServer, tmp_path: pathlib.Path) -> None:
+    with Api(redis_server) as api:
+        api.trunk("main")
+        key = api.tenant("acme")
+        key_file = tmp_path / "api.key"
+        key_file.write_text(key, encoding="ascii")
+        batch = api.create(key, api.fresh_numbers(20), maxCallsPerSecond=30)
+        running = start(Cli(url=api.process.url, api_key_file=key_file), "watch", batch, "--json")
+        assert json.loads(running.stdout.readline())["status"] == "pending"
+        api.post(f"/api/v1/batch/{batch}/pause", key=key)
+        assert json.loads(running.stdout.readline())["status"] == "paused"
+        api.post(f"/api/v1/batch/{batch}/resume", key=key)
+        Fleet(api.engine).run(30.0, until=lambda: api.batch(batch)["state"] == "completed")
+        code, out, err = running.end()
+        last = json.loads(out.splitlines()[-1])
+        assert (code, err, last["status"], last["statistics"]["processed"]) == (DONE, "", "completed", 20)
+
+
+def test_a_signal_ends_an_open_stream(redis_server: RedisServer, tmp_path: pathlib.Path) -> None:
+    with Api(redis_server) as api:
+        api.trunk("main")
+        key = api.tenant("acme")
+        key_file = tmp_path / "api.key"
+        key_file.write_text(key, encoding="ascii")
+        batch = api.create(key, ["+15550001111"])
+        running = start(Cli(url=api.process.url, api_key_file=key_file), "watch", batch)
+        assert running.stdout.readline().startswith("pending: 0/1")
+        running.process.send_signal(signal.SIGINT)
+        code, _, err = running.end()
+        assert code == -signal.SIGINT and "is left alone" in err
 
 
 # ---- signals ----

@@ -158,7 +158,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
-        if answer.status != 204:
+        if "Content-Length" in answer.headers:  # another one than its body has: the answer breaks off
+            self.close_connection = True
+        elif answer.status != 204:
             self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         if answer.status != 204 and self.command != "HEAD":
