@@ -10,12 +10,15 @@ set -euo pipefail
 
 build_packages=(
   gcc make pkg-config
-  libhiredis-dev libevent-dev libcjson-dev libcurl4-openssl-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler
+  libhiredis-dev libevent-dev libcjson-dev libcurl4-openssl-dev libc-ares-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler
   libyajl-dev libmicrohttpd-dev libglib2.0-dev libssl-dev
   python3-yaml python3-markdown
 )
 run_packages=(redis-server python3 tzdata ca-certificates)
-test_packages=(libcmocka-dev python3-pytest python3-pytest-timeout python3-pytest-xdist python3-redis python3-hypothesis python3-jsonschema lua5.1)
+test_packages=(
+  iproute2 lua5.1 libcmocka-dev python3-pytest python3-pytest-timeout python3-pytest-xdist python3-redis python3-hypothesis
+  python3-jsonschema
+)
 fuzz_packages=(clang libclang-rt-14-dev)
 valgrind_packages=(valgrind)
 lint_packages=(clang clang-format clang-tidy cppcheck shellcheck lua-check)

@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/redis/reply.h"
 #include "notifier/claim.h"
+#include "notifier/deliver.h"
 #include "notifier/expand.h"
 #include "notifier/notifier.h"
 #include "notifier/report.h"
@@ -247,7 +248,7 @@ static void free_list(struct delivery_list *list)
     struct delivery *delivery;
     while ((delivery = TAILQ_FIRST(list))) {
         TAILQ_REMOVE(list, delivery, link);
-        free(delivery);
+        deliver_drop(delivery);
     }
 }
 

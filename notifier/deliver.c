@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/digest.h"
@@ -87,25 +89,74 @@ static enum http_fail fail_of(int err)
     return err == ERR_INVALID ? HTTP_FAIL_URL : HTTP_FAIL_LOCAL;
 }
 
-static int send_request(struct delivery *d, const struct deliver_content *content, const char *webhook_id,
-                        const char *signature, int64_t timestamp_s)
+/* What is to be sent, while the name of its receiver is looked up. */
+struct parcel {
+    struct resolver_query *query; /* NULL before and after it */
+    char *url;
+    char *body;
+    size_t body_len;
+    char *signature;
+    char webhook_id[EVENT_DELIVERY_ID_LEN + 1];
+    int64_t timestamp_s;
+};
+
+static void parcel_free(struct parcel *p)
+{
+    if (!p)
+        return;
+    if (p->query)
+        resolver_cancel(p->query);
+    free(p->url);
+    free(p->body);
+    free(p->signature);
+    free(p);
+}
+
+static int parcel_create(const struct deliver_content *content, const struct parcel *labels, const char *signature,
+                         struct parcel **ret_parcel)
+{
+    struct parcel *p = calloc(1, sizeof *p);
+    if (!p)
+        return ERR_NOMEM;
+    *p = *labels;
+    p->url = strdup(content->url.data);
+    p->body = malloc(content->body.len + 1);
+    p->body_len = content->body.len;
+    p->signature = strdup(signature);
+    if (!p->url || !p->body || !p->signature) {
+        parcel_free(p);
+        return ERR_NOMEM;
+    }
+    memcpy(p->body, content->body.data, content->body.len);
+    *ret_parcel = p;
+    return 0;
+}
+
+/* `answer` NULL: the URL names an address. */
+static int send_request(struct delivery *d, const struct parcel *p, const struct resolver_answer *answer)
 {
     struct notifier *n = d->cell->notifier;
     char timestamp[TIMESTAMP_TEXT];
-    snprintf(timestamp, sizeof timestamp, "%" PRId64, timestamp_s);
+    snprintf(timestamp, sizeof timestamp, "%" PRId64, p->timestamp_s);
     const struct http_header headers[] = {
         {"content-type", "application/json"}, {"user-agent", "Carillon/" CARILLON_VERSION},
-        {"webhook-id", webhook_id},           {"webhook-timestamp", timestamp},
-        {"webhook-signature", signature},
+        {"webhook-id", p->webhook_id},        {"webhook-timestamp", timestamp},
+        {"webhook-signature", p->signature},
     };
+    const struct http_pin pin = {.host = d->rule.host,
+                                 .port = d->rule.port,
+                                 .addresses = answer ? answer->addresses : NULL,
+                                 .n_addresses = answer ? answer->n : 0};
     const struct http_outgoing out = {
         .method = "POST",
-        .url = content->url.data,
+        .url = p->url,
         .headers = headers,
         .n_headers = sizeof headers / sizeof headers[0],
-        .body = content->body.data,
-        .body_len = content->body.len,
-        .timeout_ms = LIMIT_WEBHOOK_TIMEOUT_MS,
+        .body = p->body,
+        .body_len = p->body_len,
+        .flags = HTTP_SHARED,
+        .pin = answer ? &pin : NULL,
+        .timeout_ms = LIMIT_WEBHOOK_TIMEOUT_MS - d->looked_up_us / 1000,
         .connect_timeout_ms = LIMIT_WEBHOOK_CONNECT_MS,
         .max_body_bytes = LIMIT_WEBHOOK_ANSWER_BYTES,
         .ca_file = n->ca_file,
@@ -115,11 +166,77 @@ static int send_request(struct delivery *d, const struct deliver_content *conten
     return http_client_send(n->http, &out, on_done, d, &d->transfer);
 }
 
+/* ---- the receiver's name ---- */
+
+static enum http_fail fail_of_lookup(const struct delivery *d, const struct resolver_answer *answer)
+{
+    switch (answer->result) {
+    case RESOLVER_OK:
+        return egress_judge_addresses(&d->rule, answer);
+    case RESOLVER_NO_NAME:
+        return HTTP_FAIL_NO_NAME;
+    case RESOLVER_NO_ANSWER:
+        /* Where nobody's name is answered, that is no fault of this one. */
+        return resolver_is_ailing(d->cell->notifier->resolver) ? HTTP_FAIL_LOCAL : HTTP_FAIL_RESOLVE;
+    case RESOLVER_OURS:
+        break;
+    }
+    return HTTP_FAIL_LOCAL;
+}
+
+/* Sends it to where its name leads, or fails it. The delivery is in its cell's list by now. */
+static void send_there(struct delivery *d, const struct parcel *p, const struct resolver_answer *answer)
+{
+    enum http_fail fail = answer ? fail_of_lookup(d, answer) : HTTP_FAIL_NONE;
+    int err = fail == HTTP_FAIL_NONE ? send_request(d, p, answer) : 0;
+    if (err)
+        fail = fail_of(err);
+    if (fail == HTTP_FAIL_NONE)
+        return;
+    TAILQ_REMOVE(&d->cell->under_way, d, link);
+    fail_unsent(d, fail);
+}
+
+static void on_name(const struct resolver_answer *answer, void *arg)
+{
+    struct delivery *d = arg;
+    struct parcel *p = d->parcel;
+    d->parcel = NULL;
+    p->query = NULL;
+    d->looked_up_us = clock_mono_us() - d->began_us;
+    send_there(d, p, answer);
+    parcel_free(p);
+}
+
+/* Keeps a copy of what is to be sent until the name is known. */
+static void wait_for_name(struct delivery *d, const struct deliver_content *content, const struct parcel *labels)
+{
+    struct notifier *n = d->cell->notifier;
+    int err = parcel_create(content, labels, labels->signature, &d->parcel);
+    if (!err)
+        err = resolver_ask(n->resolver, d->rule.host, on_name, d, &d->parcel->query);
+    if (!err)
+        return;
+    parcel_free(d->parcel);
+    d->parcel = NULL;
+    TAILQ_REMOVE(&d->cell->under_way, d, link);
+    fail_unsent(d, HTTP_FAIL_LOCAL);
+}
+
+static void dispatch(struct delivery *d, const struct deliver_content *content, const struct parcel *labels)
+{
+    const struct resolver_answer *known =
+        d->rule.is_literal ? NULL : resolver_known(d->cell->notifier->resolver, d->rule.host);
+    TAILQ_INSERT_TAIL(&d->cell->under_way, d, link);
+    if (known || d->rule.is_literal)
+        send_there(d, labels, known);
+    else
+        wait_for_name(d, content, labels);
+}
+
 void deliver_start(struct delivery *d, const struct deliver_content *content)
 {
     struct notifier *n = d->cell->notifier;
-    int64_t timestamp_s = clock_wall_ms() / 1000;
-    char webhook_id[EVENT_DELIVERY_ID_LEN + 1];
     struct buf signature;
     d->began_us = clock_mono_us();
     if (content->n_keys == 0) {
@@ -130,20 +247,29 @@ void deliver_start(struct delivery *d, const struct deliver_content *content)
         fail_unsent(d, HTTP_FAIL_LOCAL);
         return;
     }
-    enum http_fail fail = egress_judge_url(content->url.data, content->url.len, &n->allowed, &d->rule);
+    enum http_fail fail = egress_judge_url(content->url.data, content->url.len, &n->egress, &d->rule);
     if (fail != HTTP_FAIL_NONE) {
         fail_unsent(d, fail);
         return;
     }
-    (void)snprintf(webhook_id, sizeof webhook_id, "%.*s", (int)event_id_len(d->event), d->event);
+    struct parcel labels = {.url = (char *)content->url.data,
+                            .body = (char *)content->body.data,
+                            .body_len = content->body.len,
+                            .timestamp_s = clock_wall_ms() / 1000}; /* borrowed all */
+    (void)snprintf(labels.webhook_id, sizeof labels.webhook_id, "%.*s", (int)event_id_len(d->event), d->event);
     buf_init(&signature, SIGNATURE_MAX);
-    int err = sign_webhook(content->keys, content->n_keys, webhook_id, timestamp_s, content->body.data,
+    int err = sign_webhook(content->keys, content->n_keys, labels.webhook_id, labels.timestamp_s, content->body.data,
                            content->body.len, &signature);
-    if (!err)
-        err = send_request(d, content, webhook_id, buf_str(&signature), timestamp_s);
-    buf_free(&signature);
+    labels.signature = (char *)buf_str(&signature);
     if (err)
         fail_unsent(d, fail_of(err));
     else
-        TAILQ_INSERT_TAIL(&d->cell->under_way, d, link);
+        dispatch(d, content, &labels);
+    buf_free(&signature);
+}
+
+void deliver_drop(struct delivery *d)
+{
+    parcel_free(d->parcel);
+    free(d);
 }

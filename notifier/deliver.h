@@ -24,5 +24,7 @@ struct deliver_content {
 void deliver_start(struct delivery *delivery, const struct deliver_content *content);
 /* Gives the delivery back unsent: this process is about to end. */
 void deliver_return(struct delivery *delivery);
+/* Frees one that is dropped with its cell, without a word to anybody. */
+void deliver_drop(struct delivery *delivery);
 
 #endif

@@ -20,12 +20,22 @@ static int check_range(const char *text, const char **ret_why)
     return err;
 }
 
+static int check_server(const char *text, const char **ret_why)
+{
+    *ret_why = "is no ADDRESS:PORT of a DNS server, such as 10.0.0.2:53 or [fd00::2]:53";
+    return resolver_check_server(text);
+}
+
 static const struct conf_option OPTIONS[] = {
     {.name = "allow-private-webhooks",
      .kind = CONF_STR,
      .flags = CONF_REPEATABLE,
      .check = check_range,
      .help = "address range to which webhooks may lead although it is private, also over plain http"},
+    {.name = "dns-server",
+     .kind = CONF_STR,
+     .check = check_server,
+     .help = "ADDRESS:PORT that is asked for receivers' names, and nobody else (default: as the system is configured)"},
     {.name = "ca-file",
      .kind = CONF_FILE,
      .help = "certificates that webhook receivers are checked against (default: the system's)"},

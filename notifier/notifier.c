@@ -28,10 +28,10 @@ static int read_options(struct notifier *n)
         return invalid_option("ca-file", n->ca_file);
     for (size_t i = 0; i < conf_count(conf, "allow-private-webhooks"); i++) {
         const char *range = conf_str_at(conf, "allow-private-webhooks", i);
-        if (cidr_list_add(&n->allowed, range, strlen(range)) < 0)
+        if (cidr_list_add(&n->egress.allowed, range, strlen(range)) < 0)
             return invalid_option("allow-private-webhooks", range);
     }
-    return 0;
+    return egress_policy_add_own(&n->egress);
 }
 
 static void on_drain_deadline(void *arg)
@@ -71,6 +71,8 @@ int notifier_create(struct daemon *d, struct notifier **ret_notifier)
     if (!err)
         err = ident_make_random("notifier_", ID_RANDOM, n->id, sizeof n->id);
     if (!err)
+        err = resolver_create(n->loop, conf_str(daemon_conf(d), "dns-server"), &n->resolver);
+    if (!err)
         err = http_client_create(n->loop, LIMIT_WEBHOOK_IN_FLIGHT, &n->http);
     if (!err)
         err = loop_timer_create(n->loop, on_drain_deadline, n, &n->drain_timer);
@@ -92,6 +94,7 @@ void notifier_free(struct notifier *n)
     http_client_free(n->http); /* before the deliveries that its transfers belong to */
     for (size_t i = 0; i < n->n_cells; i++)
         cell_clear(&n->cells[i]);
+    resolver_free(n->resolver); /* after the deliveries that wait for it */
     loop_timer_free(n->drain_timer);
     contact_free(&n->contact);
     free(n);

@@ -50,8 +50,10 @@ struct delivery {
     int32_t attempt; /* from 1 */
     bool is_call_event;
     struct egress_rule rule;
+    struct parcel *parcel; /* while its name is looked up */
     struct http_transfer *transfer; /* NULL before and after the request */
     int64_t began_us; /* of clock_mono_us() */
+    int64_t looked_up_us; /* how long its name took; 0: it was known */
     int64_t took_ms;
     struct verdict verdict;
 };
@@ -100,8 +102,9 @@ struct notifier {
     struct redis *redis;
     const struct seal_keys *keys;
     const char *ca_file; /* borrowed; NULL: the system's */
-    struct cidr_list allowed; /* private ranges that webhooks may lead to */
+    struct egress_policy egress;
     struct http_client *http;
+    struct resolver *resolver;
     struct stats stats;
     char id[LIMIT_ID_LEN + 1];
     size_t in_flight; /* deliveries claimed and not reported */

@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "common/redis/reply.h"
 #include "notifier/cell.h"
+#include "notifier/deliver.h"
 #include "notifier/notifier.h"
 
 /* The places in hook_finish's reply: now, then a pair for each attempt. */
@@ -37,7 +38,7 @@ static void forget_reported(struct cell *cell)
     struct delivery *delivery;
     while ((delivery = TAILQ_FIRST(&cell->reporting))) {
         TAILQ_REMOVE(&cell->reporting, delivery, link);
-        free(delivery);
+        deliver_drop(delivery);
         n->in_flight--;
     }
     metric_set(n->stats.in_flight, (double)n->in_flight);

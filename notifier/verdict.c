@@ -68,6 +68,8 @@ struct verdict verdict_of(const struct http_result *result, const struct verdict
         return of_answer(result, attempt);
     case HTTP_FAIL_URL:
         return hopeless("bad_url", 0);
+    case HTTP_FAIL_NO_NAME:
+        return failed("dns_nxdomain", 0, WEBHOOK_PACE_NORMAL, attempt);
     case HTTP_FAIL_RESOLVE:
         return failed("dns_error", 0, WEBHOOK_PACE_NORMAL, attempt);
     case HTTP_FAIL_ADDRESS:

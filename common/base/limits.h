@@ -150,6 +150,8 @@
 #define LIMIT_PLACED 128 /* dials to one number that a lookup by number is held against; Redis keeps 64 */
 
 /* ---- webhooks ---- */
+#define LIMIT_RESOLVER_NAMES 20000 /* known or asked for in one process */
+#define LIMIT_RESOLVER_QUERIES 8192 /* that wait for a name */
 #define LIMIT_WEBHOOK_TIMEOUT_MS 15000
 #define LIMIT_WEBHOOK_CONNECT_MS 5000
 #define LIMIT_WEBHOOK_ANSWER_BYTES 65536

@@ -108,7 +108,7 @@ static bool set_up(struct http_client *c)
 {
     return SET(CURLMOPT_SOCKETFUNCTION, want_socket) && SET(CURLMOPT_SOCKETDATA, c) &&
            SET(CURLMOPT_TIMERFUNCTION, want_timer) && SET(CURLMOPT_TIMERDATA, c) &&
-           SET(CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) && SET(CURLMOPT_MAXCONNECTS, (long)c->max_in_flight) &&
+           SET(CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX) && SET(CURLMOPT_MAXCONNECTS, (long)c->max_in_flight) &&
            curl_share_setopt(c->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK;
 }
 

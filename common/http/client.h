@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 
 #include "common/base/err.h"
+#include "common/http/resolver.h"
 #include "common/http/server.h" /* struct http_header */
 #include "common/loop/loop.h"
 
@@ -24,6 +25,7 @@ struct http_client;
 struct http_transfer;
 
 #define HTTP_ONCE 1u /* this request reaches the wire at most once */
+#define HTTP_SHARED 2u /* over TLS, HTTP/2 where the other side speaks it: requests share a connection */
 
 /* Judges an address just before a socket to it is made; false refuses (HTTP_FAIL_ADDRESS where no other address is
  * left). A kept connection was judged when it was made: transfers of one client must share their judgement. */
@@ -31,6 +33,14 @@ typedef bool (*http_address_fn)(const struct sockaddr *address, void *arg);
 
 /* Takes a piece of an answer's body; false ends the transfer (HTTP_FAIL_LOCAL). */
 typedef bool (*http_data_fn)(const char *data, size_t len, void *arg);
+
+/* Where a URL's host is, so that nobody else is asked: the only addresses that are tried. */
+struct http_pin {
+    const char *host; /* as in the URL */
+    uint16_t port;
+    const union resolver_address *addresses;
+    size_t n_addresses; /* 1 to RESOLVER_ADDRESSES */
+};
 
 /* Signs a request with AWS Signature Version 4. The body's hash is the caller's to give, as x-amz-content-sha256. */
 struct http_sigv4 {
@@ -49,6 +59,7 @@ struct http_outgoing {
                         disk holds the loop up, which only a command line tool may allow. NULL: none */
     int64_t body_file_len;
     const struct http_sigv4 *sigv4; /* NULL: not signed */
+    const struct http_pin *pin; /* NULL: the name is looked up by libcurl, in a thread */
     unsigned flags;
     int64_t timeout_ms; /* absolute, for the whole exchange */
     int64_t connect_timeout_ms; /* 0: 5000 */
@@ -63,7 +74,8 @@ struct http_outgoing {
 enum http_fail {
     HTTP_FAIL_NONE,
     HTTP_FAIL_URL, /* malformed, or neither http nor https */
-    HTTP_FAIL_RESOLVE,
+    HTTP_FAIL_NO_NAME, /* there is no such name; only where a caller looks names up by itself */
+    HTTP_FAIL_RESOLVE, /* its name could not be looked up */
     HTTP_FAIL_ADDRESS, /* refused by address_fn */
     HTTP_FAIL_CONNECT,
     HTTP_FAIL_TLS,
@@ -82,7 +94,10 @@ struct http_result {
     size_t body_len;
     bool body_cut;
     int64_t retry_after_ms; /* of the answer's Retry-After in seconds or as a date, 0 to 24 hours; -1 without one */
-    int64_t total_us;
+    /* From its beginning: the connection stood, TLS was agreed on, the first byte of the answer came, the end; 0 where
+     * it did not come to that, or the connection stood already. */
+    int64_t connect_us, tls_us, first_byte_us, total_us;
+    int http_version; /* 10, 11, 20; 0: none */
     bool connection_reused;
     const char *detail; /* libcurl's words for a failure; never holds headers or body; NULL with HTTP_FAIL_NONE */
 };

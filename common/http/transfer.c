@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/http/transfer.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -14,6 +15,10 @@
 #define RETRY_AFTER_MAX_S INT64_C(86400)
 #define RETRY_AFTER_TEXT_MAX 64
 #define METHOD_MAX 16
+/* Many servers close what was idle for a minute; a connection that lives for ever misses that its name moved. */
+#define IDLE_MOST_S 50L
+#define CONNECTION_MOST_S 300L
+#define PINNED_MOST 1500 /* host, port, and as many addresses as there may be */
 
 /* ---- libcurl's callbacks ---- */
 
@@ -106,8 +111,12 @@ static bool set_policy(struct http_transfer *t, const struct http_outgoing *out)
     long is_once = (out->flags & HTTP_ONCE) != 0 ? 1 : 0;
     bool ok = SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_PROTOCOLS_STR, "http,https") &&
               SET(CURLOPT_FOLLOWLOCATION, 0L) && SET(CURLOPT_PROXY, "") && SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-    ok = ok && SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) && SET(CURLOPT_TCP_NODELAY, 1L) &&
-         SET(CURLOPT_FRESH_CONNECT, is_once) && SET(CURLOPT_FORBID_REUSE, is_once);
+    /* Without TLS nothing would ever tell a request that waits to share a connection that it cannot. */
+    long is_shared = (out->flags & HTTP_SHARED) != 0 && strncasecmp(out->url, "https:", 6) == 0 ? 1 : 0;
+    long version = is_shared ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1;
+    ok = ok && SET(CURLOPT_HTTP_VERSION, version) && SET(CURLOPT_PIPEWAIT, is_shared) && SET(CURLOPT_TCP_NODELAY, 1L) &&
+         SET(CURLOPT_FRESH_CONNECT, is_once) && SET(CURLOPT_FORBID_REUSE, is_once) &&
+         SET(CURLOPT_MAXAGE_CONN, IDLE_MOST_S) && SET(CURLOPT_MAXLIFETIME_CONN, CONNECTION_MOST_S);
     ok = ok && SET(CURLOPT_TIMEOUT_MS, (long)out->timeout_ms) && SET(CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
     ok = ok && SET(CURLOPT_SSL_VERIFYPEER, 1L) && SET(CURLOPT_SSL_VERIFYHOST, 2L) &&
          SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -129,6 +138,8 @@ static bool set_callbacks(struct http_transfer *t, CURLSH *share)
 static bool set_request(struct http_transfer *t, const struct http_outgoing *out)
 {
     bool ok = SET(CURLOPT_URL, out->url) && SET(CURLOPT_HTTPHEADER, t->headers);
+    if (t->pinned != NULL)
+        ok = ok && SET(CURLOPT_RESOLVE, t->pinned);
     if (out->sigv4 != NULL)
         ok = ok && SET(CURLOPT_AWS_SIGV4, out->sigv4->scope) && SET(CURLOPT_USERPWD, out->sigv4->credentials);
     if (out->body_file != NULL)
@@ -201,6 +212,32 @@ static int add_headers(struct http_transfer *t, const struct http_outgoing *out)
     return err;
 }
 
+static int add_address(struct buf *line, const union resolver_address *address, bool is_first)
+{
+    char text[INET6_ADDRSTRLEN];
+    bool is_v6 = address->any.sa_family == AF_INET6;
+    const void *bytes = is_v6 ? (const void *)&address->v6.sin6_addr : (const void *)&address->v4.sin_addr;
+    if (inet_ntop(address->any.sa_family, bytes, text, sizeof text) == NULL)
+        return ERR_INVALID;
+    return buf_printf(line, is_v6 ? "%s[%s]" : "%s%s", is_first ? "" : ",", text);
+}
+
+/* "+host:port:address,address": '+' lets it grow old like an answer of the DNS. */
+static int add_pin(struct http_transfer *t, const struct http_pin *pin)
+{
+    struct buf line;
+    buf_init(&line, PINNED_MOST);
+    int err = buf_printf(&line, "+%s:%u:", pin->host, pin->port);
+    for (size_t i = 0; err == 0 && i < pin->n_addresses; i++)
+        err = add_address(&line, &pin->addresses[i], i == 0);
+    if (err == 0) {
+        t->pinned = curl_slist_append(NULL, buf_str(&line));
+        err = t->pinned != NULL ? 0 : ERR_NOMEM;
+    }
+    buf_free(&line);
+    return err;
+}
+
 static bool method_is_sound(const char *method)
 {
     size_t len = strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
@@ -223,6 +260,8 @@ int transfer_create(const struct http_outgoing *out, CURLSH *share, struct http_
     t->retry_after_ms = -1;
     t->easy = curl_easy_init();
     int err = t->easy != NULL ? add_headers(t, out) : ERR_NOMEM;
+    if (err == 0 && out->pin != NULL)
+        err = add_pin(t, out->pin);
     if (err == 0 && !(set_policy(t, out) && set_callbacks(t, share) && set_request(t, out)))
         err = ERR_NOMEM;
     if (err < 0) {
@@ -240,6 +279,7 @@ void transfer_free(struct http_transfer *t)
     if (t->easy != NULL)
         curl_easy_cleanup(t->easy);
     curl_slist_free_all(t->headers);
+    curl_slist_free_all(t->pinned);
     buf_free(&t->body);
     free(t);
 }
@@ -303,14 +343,29 @@ static enum http_fail transfer_fail(const struct http_transfer *t, CURLcode code
     return fail_of(code);
 }
 
+static int64_t instant_us(const struct http_transfer *t, CURLINFO info)
+{
+    curl_off_t us = 0;
+    curl_easy_getinfo(t->easy, info, &us);
+    return us;
+}
+
+static int version_of(const struct http_transfer *t)
+{
+    long version = CURL_HTTP_VERSION_NONE;
+    curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
+    return version == CURL_HTTP_VERSION_1_0   ? 10
+           : version == CURL_HTTP_VERSION_1_1 ? 11
+           : version == CURL_HTTP_VERSION_2_0 ? 20
+                                              : 0;
+}
+
 struct http_result transfer_conclude(const struct http_transfer *t, CURLcode code)
 {
     long status = 0;
     long connects = 0;
-    curl_off_t total_us = 0;
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connects);
-    curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &total_us);
     bool is_sent = was_sent(t, code);
     enum http_fail fail = transfer_fail(t, code, is_sent);
     const char *detail = t->error[0] != '\0' ? t->error : curl_easy_strerror(code);
@@ -326,7 +381,11 @@ struct http_result transfer_conclude(const struct http_transfer *t, CURLcode cod
         .body_len = buf_len(&t->body),
         .body_cut = t->is_body_cut,
         .retry_after_ms = t->retry_after_ms,
-        .total_us = total_us,
+        .connect_us = connects > 0 ? instant_us(t, CURLINFO_CONNECT_TIME_T) : 0,
+        .tls_us = connects > 0 ? instant_us(t, CURLINFO_APPCONNECT_TIME_T) : 0,
+        .first_byte_us = instant_us(t, CURLINFO_STARTTRANSFER_TIME_T),
+        .total_us = instant_us(t, CURLINFO_TOTAL_TIME_T),
+        .http_version = version_of(t),
         .connection_reused = is_sent && connects == 0,
         .detail = fail != HTTP_FAIL_NONE ? detail : NULL,
     };

@@ -21,6 +21,7 @@ struct http_transfer {
     struct http_transfer *next;
     CURL *easy;
     struct curl_slist *headers;
+    struct curl_slist *pinned; /* of CURLOPT_RESOLVE */
     http_data_fn data_fn;
     void *data_arg;
     http_address_fn address_fn;

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.fleet import PLATFORM_KEY, Fleet
+from tests.support.notifier_world import World
 from tests.support.platform import Platform
 from tests.support.producer_api import Api
 from tests.support.redis_server import RedisServer
@@ -44,3 +45,14 @@ def fleet(redis_server: RedisServer, platform: Platform, tmp_path: pathlib.Path)
     made.trunk(platform.url)
     yield made
     made.close()
+
+
+@pytest.fixture
+def world(tmp_path: pathlib.Path) -> Iterator[World]:
+    """Notifiers on demand, with a Redis and a receiver of their own. At the end each must drain."""
+    made = World(tmp_path)
+    try:
+        made.open()
+        yield made
+    finally:
+        made.close()

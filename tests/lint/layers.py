@@ -29,6 +29,7 @@ LIBRARIES = {
     r"<hiredis/|<hiredis\.h": {"common/redis"},
     r"<event2/|<event\.h": {"common/loop", "common/redis"},
     r"<curl/": {"common/http"},
+    r"<ares\.h": {"common/http"},
     r"<microhttpd\.h": {"common/http"},
     r"<yajl/": {"common/json"},
     r"<openssl/": {"common/base"},

@@ -54,14 +54,16 @@ class Answer:
 
 
 class HttpReceiver:
-    """Listens on 127.0.0.1 from its making until close()."""
+    """Listens on 127.0.0.1, or where `host` says, from its making until close()."""
 
-    def __init__(self, answer: Answer | Callable[[Received], Answer] | None = None, port: int = 0) -> None:
+    def __init__(
+        self, answer: Answer | Callable[[Received], Answer] | None = None, port: int = 0, host: str = "127.0.0.1"
+    ) -> None:
         self.answer = answer or Answer()
         self.requests: list[Received] = []
         self._changed = threading.Condition()
         self._closing = threading.Event()
-        self._server = _Server(("127.0.0.1", port), _Handler)
+        self._server = _Server((host, port), _Handler)
         self._server.receiver = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()

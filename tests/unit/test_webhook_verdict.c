@@ -54,6 +54,7 @@ static void test_each_failure_has_its_verdict(void **state)
         const char *code;
     } cases[] = {
         {HTTP_FAIL_URL, VERDICT_DEAD, "bad_url"},
+        {HTTP_FAIL_NO_NAME, VERDICT_RETRY, "dns_nxdomain"},
         {HTTP_FAIL_RESOLVE, VERDICT_RETRY, "dns_error"},
         {HTTP_FAIL_ADDRESS, VERDICT_RETRY, "address_blocked"},
         {HTTP_FAIL_CONNECT, VERDICT_RETRY, "connect_failed"},
