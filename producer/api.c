@@ -22,6 +22,7 @@
 #include "producer/batch_list.h"
 #include "producer/batch_patch.h"
 #include "producer/batch_read.h"
+#include "producer/batch_redial.h"
 #include "producer/batch_remove.h"
 #include "producer/batch_why.h"
 #include "producer/call_attempts.h"
@@ -172,6 +173,7 @@ static const struct http_route ROUTES[] = {
     SMALL("POST", "/api/v1/batch/{id}/pause", batch_control_pause),
     SMALL("POST", "/api/v1/batch/{id}/resume", batch_control_resume),
     SMALL("POST", "/api/v1/batch/{id}/cancel", batch_control_cancel),
+    SMALL("POST", "/api/v1/batch/{id}/redial", batch_redial),
     SMALL("GET", "/api/v1/suppressions", suppressions_list),
     SUPPRESSIONS("PUT", suppressions_put),
     SUPPRESSIONS("DELETE", suppressions_delete),

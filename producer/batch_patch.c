@@ -9,7 +9,6 @@
 #include "common/base/encode.h"
 #include "common/base/log.h"
 #include "common/json/json.h"
-#include "common/redis/keys.h"
 #include "common/redis/reply.h"
 #include "producer/answer.h"
 #include "producer/batch_lookup.h"
@@ -47,11 +46,9 @@ struct patch {
     const cJSON *named; /* the options that the body names, borrowed from it */
     const char *path; /* of them */
     bool is_of_schedule;
-    bool has_trunk; /* its caller ids were read, since the body names some */
-    bool are_listed;
-    size_t n_caller_ids;
-    uint64_t caller_ids[LIMIT_CALLER_IDS];
     struct faults faults, warnings;
+    bool has_policy;
+    struct tenant_policy policy;
     struct change change;
     unsigned tries;
 };
@@ -72,6 +69,7 @@ static void patch_free(void *state)
 {
     struct patch *p = state;
     change_clear(&p->change);
+    tenant_policy_clear(&p->policy);
     faults_free(&p->faults);
     faults_free(&p->warnings);
     cJSON_Delete(p->body);
@@ -267,31 +265,6 @@ static int make_settings(const struct batch_report *report, struct change *c)
     return err;
 }
 
-/* ---- the caller ids of its trunk, which the batch may not go beyond ---- */
-
-static void on_caller_ids(struct exchange *x, const struct redisReply *reply, int err, void *arg)
-{
-    struct patch *p = arg;
-    if (!err)
-        err = tenant_policy_caller_ids(reply, p->caller_ids, &p->n_caller_ids, &p->are_listed);
-    p->has_trunk = true;
-    if (err)
-        exchange_fail(x, err);
-    else
-        start(x, p);
-}
-
-static void ask_caller_ids(struct exchange *x, struct patch *p, const char *trunk)
-{
-    struct key key = key_trunk(exchange_identity(x)->cell, trunk);
-    const struct redis_arg args[] = {redis_arg_str("HGET"), key_arg(&key), redis_arg_str("caller_ids")};
-    int err = exchange_command(x, args, 3, on_caller_ids, p);
-    if (err)
-        exchange_fail(x, err);
-}
-
-/* ---- reckoning ---- */
-
 static int reckon(const struct exchange *x, struct patch *p, const struct batch_report *report)
 {
     struct change *c = &p->change;
@@ -300,15 +273,10 @@ static int reckon(const struct exchange *x, struct patch *p, const struct batch_
     if (!err)
         err = batch_settings_read(report->fields, &c->after);
     const char *trunk = c->before.trunk;
-    const struct options_policy policy = {
-        .max_calls_per_second = api->max_calls_per_second,
-        .trunks = &trunk,
-        .n_trunks = 1,
-        .keeps_trunk = true,
-        .private_webhooks = &api->private_webhooks,
-        .caller_ids = p->are_listed ? p->caller_ids : NULL,
-        .n_caller_ids = p->n_caller_ids,
-    };
+    struct options_policy policy = p->policy.options;
+    policy.trunks = &trunk;
+    policy.n_trunks = 1;
+    policy.keeps_trunk = true;
     if (!err)
         err = options_change(&c->after, p->named, p->path, &policy, clock_wall_ms(), &p->faults, &p->warnings);
     if (!err)
@@ -316,6 +284,27 @@ static int reckon(const struct exchange *x, struct patch *p, const struct batch_
     if (!err && cJSON_GetObjectItemCaseSensitive(p->named, "webhooks"))
         err = endpoint_offers_make(api->keys, exchange_identity(x)->tenant, &c->after, &c->offers);
     return err;
+}
+
+static void on_policy(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+{
+    struct patch *p = arg;
+    if (!err)
+        err = tenant_policy_read(x, reply, &p->policy);
+    p->has_policy = err == 0;
+    if (err)
+        exchange_fail(x, err);
+    else
+        start(x, p);
+}
+
+/* What the operator permits on the batch's trunk, which only the batch tells: it is read again afterwards. */
+static void ask_policy(struct exchange *x, struct patch *p, const struct batch_report *report)
+{
+    int err = tenant_policy_ask_for(x, report->agent_id ? report->agent_id : "", report->trunk ? report->trunk : "",
+                                    on_policy, p);
+    if (err)
+        exchange_fail(x, err);
 }
 
 /* A state that allows nothing is told before faults are, and both before a failed If-Match (RFC 9110 section 13.2.1).
@@ -331,8 +320,8 @@ static void on_report(struct exchange *x, const struct batch_report *report, voi
         refuse_over(x, batch_state_name(report->state));
         return;
     }
-    if (!p->has_trunk && report->trunk && cJSON_GetObjectItemCaseSensitive(p->named, "callerIds")) {
-        ask_caller_ids(x, p, report->trunk);
+    if (!p->has_policy) {
+        ask_policy(x, p, report);
         return;
     }
     change_clear(&p->change);

@@ -26,6 +26,7 @@ struct batch_report {
     const char *agent_id;
     const char *user_id;
     const char *reason; /* of a pause or a failure */
+    const char *redial_of; /* the batch whose contacts these are */
     const char *tags; /* a JSON array */
     const char *trunk;
     const char *timezone;

@@ -8,13 +8,18 @@
 #include "common/json/json.h"
 #include "common/redis/reply.h"
 
+int tenant_policy_ask_for(struct exchange *x, const char *agent_id, const char *trunk, exchange_reply_fn fn, void *arg)
+{
+    const struct redis_arg args[] = {redis_arg_str(exchange_identity(x)->tenant), redis_arg_str(agent_id),
+                                     redis_arg_str(trunk)};
+    return exchange_script(x, LUA_TENANT_POLICY, args, 3, fn, arg);
+}
+
 int tenant_policy_ask(struct exchange *x, const char *agent_id, const cJSON *options, exchange_reply_fn fn, void *arg)
 {
     const cJSON *trunk = cJSON_GetObjectItemCaseSensitive(options, "trunk");
     const char *name = cJSON_IsString(trunk) && strlen(trunk->valuestring) <= LIMIT_ID_LEN ? trunk->valuestring : "";
-    const struct redis_arg args[] = {redis_arg_str(exchange_identity(x)->tenant), redis_arg_str(agent_id),
-                                     redis_arg_str(name)};
-    return exchange_script(x, LUA_TENANT_POLICY, args, 3, fn, arg);
+    return tenant_policy_ask_for(x, agent_id, name, fn, arg);
 }
 
 /* A text that is JSON; NULL where there is none. */
@@ -40,8 +45,8 @@ static void take_trunks(struct tenant_policy *p)
     p->options.trunks = p->trunk_names;
 }
 
-int tenant_policy_caller_ids(const struct redisReply *reply, uint64_t ret_numbers[LIMIT_CALLER_IDS], size_t *ret_n,
-                             bool *ret_are_listed)
+static int read_caller_ids(const struct redisReply *reply, uint64_t ret_numbers[LIMIT_CALLER_IDS], size_t *ret_n,
+                           bool *ret_are_listed)
 {
     cJSON *list = NULL;
     const cJSON *item;
@@ -64,7 +69,7 @@ int tenant_policy_caller_ids(const struct redisReply *reply, uint64_t ret_number
 static int take_caller_ids(struct tenant_policy *p, const struct redisReply *reply)
 {
     bool are_listed;
-    int err = tenant_policy_caller_ids(reply, p->caller_ids, &p->options.n_caller_ids, &are_listed);
+    int err = read_caller_ids(reply, p->caller_ids, &p->options.n_caller_ids, &are_listed);
     p->options.caller_ids = are_listed ? p->caller_ids : NULL;
     return err;
 }

@@ -26,17 +26,15 @@ struct tenant_policy {
     uint64_t caller_ids[LIMIT_CALLER_IDS];
 };
 
-/* A trunk's caller ids, a JSON list of which the first LIMIT_CALLER_IDS are read; "" is none. ERR_PROTOCOL, ERR_NOMEM.
- */
-int tenant_policy_caller_ids(const struct redisReply *reply, uint64_t ret_numbers[LIMIT_CALLER_IDS], size_t *ret_n,
-                             bool *ret_are_listed) MUST_CHECK;
-
 /* Where the answer holds the tenant's credit, for credit_covers(). */
 #define TENANT_POLICY_CREDIT 5
 
 /* Asks for it, for the tenant of the exchange. `options`: the body's, or NULL; what they hold need not be sound. */
 int tenant_policy_ask(struct exchange *x, const char *agent_id, const cJSON *options, exchange_reply_fn fn,
                       void *arg) MUST_CHECK;
+/* The same for a trunk by its name; "": the tenant's first. */
+int tenant_policy_ask_for(struct exchange *x, const char *agent_id, const char *trunk, exchange_reply_fn fn,
+                          void *arg) MUST_CHECK;
 /* From the answer. `ret` stays where it is until it is cleared. ERR_PROTOCOL, ERR_NOMEM: nothing is to be cleared. */
 int tenant_policy_read(const struct exchange *x, const struct redisReply *reply, struct tenant_policy *ret) MUST_CHECK;
 void tenant_policy_clear(struct tenant_policy *p);

@@ -420,9 +420,11 @@ static void drop_expiry(struct reading *r)
     r->is_time_dropped = true;
 }
 
+/* As where a creation names none. */
 static void drop_window(struct reading *r)
 {
     r->o->has_window = false;
+    r->window = r->policy->window;
 }
 
 static void read_window(struct reading *r, const char *path, const cJSON *value)

@@ -82,10 +82,11 @@ struct batch_options {
 int options_read(const cJSON *json, const struct options_policy *policy, int64_t now_ms, struct batch_options *ret,
                  struct faults *faults, struct faults *warnings) MUST_CHECK;
 /* Changes `o`, the options of a batch as they stand, by what `json` names; the rest stays. null takes away what may be
- * absent: maxConcurrentCalls, scheduledStartTime (it starts now), expiresAt, callingWindow, voicemailDelay, failedDelay
- * (it is noAnswerDelay again), a webhook. failedDelay follows noAnswerDelay as long as they are the same. Where
- * o->has_start, start_ms may lie in the past: the batch has started. Faults and warnings go under `path` ("" or
- * OPTIONS_PATH). Where anything but 0 is returned, `o` is in part changed, and good for batch_options_free() only. */
+ * absent: maxConcurrentCalls, scheduledStartTime (it starts now), expiresAt, callingWindow (the policy's holds, if
+ * any), voicemailDelay, failedDelay (it is noAnswerDelay again), a webhook. failedDelay follows noAnswerDelay as long
+ * as they are the same. Where o->has_start, start_ms may lie in the past: the batch has started. Faults and warnings go
+ * under `path` ("" or OPTIONS_PATH). Where anything but 0 is returned, `o` is in part changed, and good for
+ * batch_options_free() only. */
 int options_change(struct batch_options *o, const cJSON *json, const char *path, const struct options_policy *policy,
                    int64_t now_ms, struct faults *faults, struct faults *warnings) MUST_CHECK;
 /* Frees what the pointers hold; `o` is all zeros after it. */

@@ -124,6 +124,7 @@ class FullRun:
 
         wait_until(all_ended, CAMPAIGN_S, "every campaign has completed")
         self.stack.api("POST", f"/api/v1/batch/{waiting}/cancel")
+        self.stack.api("POST", f"/api/v1/batch/{waiting}/redial", {"outcomes": ["CANCELLED"], "options": {"scheduledStartTime": "2035-01-01T00:00:00Z"}})
         self.stack.command("stop", "trunk", "narrow")
         self.stack.command("stop", "tenant", "solo")
         wait_until(lambda: self.look() or self.is_delivered(), 30.0, "the receiver that takes has got everything")

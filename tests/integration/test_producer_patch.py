@@ -131,6 +131,16 @@ def test_all_faults_are_told_at_once_and_nothing_changes(api: Api, acme: str) ->
     assert api.snapshot() == before
 
 
+def test_a_batch_keeps_to_its_trunks_numbers_and_its_tenants_window(api: Api, acme: str) -> None:
+    window = {**EVERYTHING["callingWindow"], "closedDates": ["2035-01-01"]}
+    key = api.tenant("keeper", window=json.dumps(window))
+    batch = api.create(key, numbers(1), callingWindow=EVERYTHING["callingWindow"])
+    answer = patch(api, batch, key, {"callerIds": ["+15550002222"]})
+    assert (answer.status, list(answer.field_errors)) == (400, ["callerIds[0]"])
+    assert patch(api, batch, key, {"callingWindow": None}).status == 200
+    assert told(api, batch, key)["callingWindow"] == window
+
+
 def test_the_schedule_changes_until_the_start_and_not_after(api: Api, acme: str) -> None:
     batch = api.create(acme, numbers(1))
     before = api.snapshot()

@@ -114,6 +114,7 @@ def of_methods() -> list[Row]:
         "/api/v1/batch/<batch>/events": "GET, HEAD",
         "/api/v1/batch/<batch>/pause": "POST",
         "/api/v1/batch/<batch>/cancel": "POST",
+        "/api/v1/batch/<batch>/redial": "POST",
         "/api/v1/batch/<batch>/calls/export": "GET, HEAD",
         "/api/v1/call/<batch>-0/attempts": "GET, HEAD",
         "/api/v1/reports/tags": "GET, HEAD",

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Changes of a batch that cannot be, all of them sent to a batch that could be changed."""
+"""Changes and redials of a batch that cannot be. The batch that they are sent to could be changed; it has not ended."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from tests.integration.bad_requests.row import Row, request
+from tests.integration.bad_requests.row import Row, post, request
 
 PATH = "/api/v1/batch/<batch>"
 
@@ -66,4 +66,30 @@ def of_access() -> list[Row]:
     ]
 
 
-ROWS = [*of_bodies(), *of_access()]
+def of_redials() -> list[Row]:
+    path = f"{PATH}/redial"
+    bodies: dict[str, tuple[Any, tuple[str, ...]]] = {
+        "a list": ([], ("body",)),
+        "an unknown field": ({"outcome": ["BUSY"]}, ("outcome",)),
+        "no outcome": ({"outcomes": []}, ("outcomes",)),
+        "one outcome as a text": ({"outcomes": "BUSY"}, ("outcomes",)),
+        "13 outcomes": ({"outcomes": ["BUSY"] * 13}, ("outcomes",)),
+        "outcomes that are none": ({"outcomes": ["busy", "MISSED", 7, None]}, tuple(f"outcomes[{i}]" for i in range(4))),
+        "whom somebody spoke to": ({"outcomes": ["BUSY", "COMPLETED"]}, ("outcomes[1]",)),
+        "options as a text": ({"options": "all"}, ("options",)),
+        "contacts": ({"contacts": []}, ("contacts",)),
+        "a user that is none": ({"userId": 7}, ("userId",)),
+    }
+    rows = [Row(f"a redial with {name}", post(path, body), 400, "INVALID_REQUEST", paths) for name, (body, paths) in bodies.items()]
+    return [
+        *rows,
+        Row("a redial by the query", post(f"{path}?outcome=BUSY"), 400, "INVALID_REQUEST", ("outcome",)),
+        Row("a redial of what runs", post(path), 409, "BATCH_STATE"),
+        Row("a redial of somebody else's", post("/api/v1/batch/<theirs>/redial"), 404, "BATCH_NOT_FOUND"),
+        Row("a redial with a viewer's key", post(path, key="<viewer>"), 403, "FORBIDDEN"),
+        Row("a redial without a key", post(path, key=""), 401, "UNAUTHORIZED"),
+        Row("a redial for another user", post(path, {"userId": "globex"}), 403, "FORBIDDEN"),
+    ]
+
+
+ROWS = [*of_bodies(), *of_access(), *of_redials()]
