@@ -42,6 +42,7 @@ NOT_SHOWN = {
     r"ErrorIdempotencyInProgress\b.*|(createBatch|putEndpoint|createTenant|createTrunk|createKey|rotateKey) 409 (or 0|retry-after)": "tests/integration/test_producer_idempotency.py",
     r'ErrorRateLimited\.details\.quota "requestsAtOnce"': "512 requests under way: tests/integration/test_producer_quota.py",
     r"ErrorTooManySuppressions\b.*|putSuppressions 409.*": "a million numbers: tests/integration/test_suppressions.py",
+    r"ErrorTooManyAgents\b.*|putAgents 409.*": "ten thousand agents: tests/integration/test_tenant_policy.py",
     r"ErrorTooManyKeys\b.*|createKey 409.*": "a thousand keys: tests/integration/test_admin_keys.py",
     r"ErrorInvalidRequest\.details\.more": "a thousand faults: tests/integration/test_producer_bad_input.py",
     r'Warning\.code "MORE"': "a thousand warnings: the same",
@@ -385,7 +386,8 @@ def keep_endpoints(world: World) -> None:
 
 def administer_tenants(world: World) -> None:
     tenants, key = "/api/v1/admin/tenants", world.keys["operator"]
-    new = {"id": "globex", "cps": 10, "trunks": ["main"], "alias": "user_9", "maxConcurrent": 7, "credits": 600, "keepDays": 5, "maxRequestsPerSecond": 99}
+    new = {"id": "globex", "cps": 10, "trunks": ["main"], "alias": "user_9", "maxConcurrent": 7, "credits": 600, "keepDays": 5, "maxRequestsPerSecond": 99,
+           "timezone": "Europe/Paris", "callingWindow": {"start": "09:00", "end": "17:00", "days": API.schema("CallingWindow")["properties"]["days"]["items"]["enum"], "timezone": "UTC", "closedDates": ["2031-12-24"]}}  # fmt: skip
     make_once(world, f"{tenants}?cell=c0", new)
     assert world.post(tenants, new, key).code == "TENANT_EXISTS"
     assert world.get(f"{tenants}/globex?cell=c0", key).status == 200
@@ -393,7 +395,9 @@ def administer_tenants(world: World) -> None:
     assert world.send("PATCH", f"{tenants}/globex?cell=c0", {"addCredits": 60}, key).json()["credits"] == 660
     refused = world.post("/api/v1/batch", batch_body(world.fresh_numbers(6)), world.key("globex"))
     assert (refused.status, refused.code) == (402, "INSUFFICIENT_CREDITS")
-    assert world.send("PATCH", f"{tenants}/globex", {"maxConcurrent": None, "alias": None, "weight": 2, "credits": None, "maxRequestsPerSecond": None}, key).status == 200
+    cleared = {"maxConcurrent": None, "alias": None, "weight": 2, "credits": None, "maxRequestsPerSecond": None, "timezone": None,
+               "callingWindow": None}  # fmt: skip
+    assert world.send("PATCH", f"{tenants}/globex", cleared, key).status == 200
     assert world.send("PATCH", f"{tenants}/globex", {"addCredits": 60}, key).code == "NO_CREDIT_LIMIT"
     cursor = world.get(f"{tenants}?limit=1&cell=c0", key).json()["nextCursor"]
     assert world.get(f"{tenants}?cursor={cursor}", key).status == 200
@@ -419,6 +423,19 @@ def administer_trunks(world: World) -> None:
         assert {world.post(f"/api/v1/admin/{word}", missing, key).status for word in ("stop", "start")} == {404}
     for word in ("tenant", "trunk"):
         assert world.post("/api/v1/admin/stop", {word: {"tenant": "globex", "trunk": "north"}[word]}, key).json()["reason"] == "operator"
+
+
+def administer_agents(world: World) -> None:
+    agents, key = "/api/v1/admin/agents", world.keys["operator"]
+    owner = world.tenant("choosy")
+    listed = {"tenant": "choosy", "agents": [{"id": "agent_1"}, {"id": "agent_2", "active": False}]}
+    assert world.send("PUT", f"{agents}?cell=c0", listed, key).json()["total"] == 2
+    assert world.post("/api/v1/batch", batch_body(world.fresh_numbers(1)), owner).code == "AGENT_NOT_FOUND"
+    cursor = world.get(f"{agents}?tenant=choosy&limit=1&cell=c0", key).json()["nextCursor"]
+    assert world.get(f"{agents}?tenant=choosy&cursor={cursor}", key).json()["nextCursor"] is None
+    assert world.send("DELETE", f"{agents}?cell=c0", {"tenant": "choosy", "agentIds": ["agent_2"]}, key).json()["total"] == 1
+    for method, body in (("PUT", listed), ("DELETE", {"agentIds": ["agent_2"]})):
+        assert world.send(method, agents, {**body, "tenant": "nobody"}, key).code == "TENANT_NOT_FOUND"
 
 
 def administer_keys(world: World) -> None:
@@ -520,7 +537,7 @@ def lose_redis(world: World) -> None:
 
 STEPS = [
     create_batches, show_states, show_calls, follow_a_batch, show_dials, list_batches, keep_numbers, keep_endpoints, change_batches, administer_tenants,
-    administer_trunks, administer_keys, ask_the_service,
+    administer_trunks, administer_agents, administer_keys, ask_the_service,
     tell_of_everything, refuse_keys, refuse_arguments, refuse_ids, refuse_bodies, refuse_states, refuse_rates,
     refuse_strays, lose_redis,
 ]  # fmt: skip

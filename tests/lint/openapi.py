@@ -34,7 +34,7 @@ OPEN = {"Contact": "unknown members become metadata", "metadata": "the tenant's 
 TABLE = re.compile(r"static const struct http_route \w+\[\] = \{(.*?)^\};", re.DOTALL | re.MULTILINE)
 MACRO = re.compile(r"#define (\w+)\([^)]*\)((?:[^\n]*\\\n)*[^\n]*)")
 ROUTE = re.compile(r'\.method = "(\w+)",\s*\.pattern = "([^"]+)"')
-ERROR = re.compile(r"\b(?:exchange_error(?:_again)?|answer_error|reply_error)\((.*?)\);", re.DOTALL)
+ERROR = re.compile(r"\b(?:exchange_error\w*|exchange_too_many|answer_error\w*|reply_error)\((.*?)\);", re.DOTALL)
 NAMED_CODE = re.compile(r'#define (\w+) "([A-Z_]+)"')
 SPELLED = re.compile(r'"([A-Z]+(?:_[A-Z]+)*)"')
 TABLED = re.compile(r'"([A-Z_]+_(?:NOT_FOUND|EXISTS))"')  # codes that stand in tables of resources

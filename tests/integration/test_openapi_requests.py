@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requests as docs/openapi.yaml describes them: every example is accepted; a body that fits its schema is accepted or
+refused in a way that is described; one that does not fit is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.support.contract import Contract
+from tests.support.openapi import Description, Node, Operation, examples
+from tests.support.openapi_bodies import Bodies
+from tests.support.producer_api import Answer, Api
+from tests.support.redis_server import RedisServer
+
+API = Description.read()
+BODIES = Bodies(API)
+WITH_BODY = [operation for operation in API.operations if "application/json" in operation.body_media]
+LATE = "2031-11-16T09:00:00.000Z"
+TRIES = settings(max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+
+
+class Scene(Api):
+    """A producer all of whose answers are judged, with one of everything that a path may name."""
+
+    def __init__(self, server: RedisServer) -> None:
+        super().__init__(server, "--allow-private-webhooks", "127.0.0.0/8")
+        self.contract = Contract(API)
+
+    def request(self, method: str, path: str, *args: Any, **options: Any) -> Answer:
+        answer = super().request(method, path, *args, **options)
+        self.contract.judge(method, path, answer)
+        return answer
+
+    def populate(self) -> None:
+        for trunk in ("main", "second"):
+            self.trunk(trunk)
+        fast = {"max_requests_per_second": 100_000}
+        acme = self.tenant("acme", alias="user_456", trunks=("main", "second"), **fast)
+        self.client.hset("carillon:{dir}:tenant:acme", mapping=fast)
+        self.keys = {"tenant": acme, "operator": self.key("", "operator")}
+
+    def ask(self, operation: Operation, body: Any) -> Answer:
+        """About something that is as new as it can be."""
+        key = self.keys[operation.roles[0]]
+        path = operation.path
+        if "/batch/{id}" in path or "batchId" in operation.named("query"):
+            batch = self.create(self.keys["tenant"], self.fresh_numbers(1), scheduledStartTime=LATE)
+            if operation.id == "resumeBatch":
+                self.post(f"/api/v1/batch/{batch}/pause", key=key)
+            path = path.replace("{id}", batch) + (f"?batchId={batch}" if "batchId" in operation.named("query") else "")
+        if "/keys/{id}" in path:
+            made = self.post("/api/v1/admin/keys", {"role": "operator"}, key)
+            path = path.replace("{id}", made.json()["id"])
+        path = path.replace("/tenants/{id}", "/tenants/acme").replace("/trunks/{id}", "/trunks/main")
+        return self.request(operation.method, path, json.dumps(body).encode(), key, {"Content-Type": "application/json"})
+
+
+def schema_of(operation: Operation) -> Node:
+    return operation.body_media["application/json"]["schema"]
+
+
+@pytest.fixture(scope="module")
+def scene(redis_server: RedisServer) -> Iterator[Scene]:
+    with Scene(redis_server) as running:
+        running.populate()
+        yield running
+
+
+@pytest.mark.parametrize("operation", WITH_BODY, ids=lambda operation: operation.id)
+def test_every_example_is_accepted(scene: Scene, operation: Operation) -> None:
+    told = examples(operation.body_media["application/json"])
+    answers = [scene.ask(operation, body) for body in told.values()]
+    assert answers and [answer for answer in answers if answer.status not in (200, 201, 202)] == []
+
+
+@pytest.mark.parametrize("operation", WITH_BODY, ids=lambda operation: operation.id)
+def test_a_body_that_fits_is_accepted_or_refused_as_it_is_described(scene: Scene, operation: Operation) -> None:
+    @TRIES
+    @given(BODIES.fitting(schema_of(operation)))
+    def ask(body: Any) -> None:
+        assert scene.ask(operation, body).status < 500
+
+    ask()
+
+
+@pytest.mark.parametrize("operation", WITH_BODY, ids=lambda operation: operation.id)
+def test_a_body_that_does_not_fit_is_refused(scene: Scene, operation: Operation) -> None:
+    @TRIES
+    @given(BODIES.failing(schema_of(operation)))
+    def ask(body: Any) -> None:
+        assert 400 <= scene.ask(operation, body).status < 500
+
+    ask()
+
+
+def test_the_bodies_that_are_tried_are_good_and_bad() -> None:
+    """The test's own tools: what fits does, and what does not does not."""
+    schema = schema_of(API.by_id("createBatch"))
+
+    @TRIES
+    @given(st.data())
+    def draw(data: Any) -> None:
+        assert API.fits(schema, data.draw(BODIES.fitting(schema)))
+        assert not API.fits(schema, data.draw(BODIES.failing(schema)))
+
+    draw()
