@@ -16,14 +16,17 @@
 #include "producer/admin_trunks.h"
 #include "producer/answer.h"
 #include "producer/api_pages.h"
+#include "producer/batch_contacts.h"
 #include "producer/batch_control.h"
 #include "producer/batch_create.h"
+#include "producer/batch_errors.h"
 #include "producer/batch_events.h"
 #include "producer/batch_list.h"
 #include "producer/batch_patch.h"
 #include "producer/batch_read.h"
 #include "producer/batch_redial.h"
 #include "producer/batch_remove.h"
+#include "producer/batch_start.h"
 #include "producer/batch_why.h"
 #include "producer/call_attempts.h"
 #include "producer/call_export.h"
@@ -92,7 +95,9 @@ const struct conf_option api_options[] = {
      .default_text = "120000",
      .min = 100,
      .max = 3600000,
-     .help = "how long a client may take to send the body of a creation before it gets a 408"},
+     .help =
+         "how long a client may take to send the body of a creation, or each 512 KiB of a chunk of contacts, before "
+         "it gets a 408"},
 };
 _Static_assert(LIMIT_HTTP_BODY_MS == 120000, "the default of upload-timeout-ms");
 _Static_assert(LIMIT_LISTENERS == 768 && LIMIT_HTTP_CONNECTIONS == 1024, "max-event-listeners");
@@ -156,6 +161,16 @@ static const struct http_route ROUTES[] = {
      .on_body = batch_create_body,
      .on_complete = batch_create_complete,
      .on_gone = exchange_gone},
+    {.method = "POST",
+     .pattern = "/api/v1/batch/{id}/contacts",
+     .max_body_bytes = LIMIT_CHUNK_BYTES,
+     .deadline_bytes = LIMIT_CHUNK_PROGRESS_BYTES,
+     .on_headers = batch_contacts_headers,
+     .on_body = batch_contacts_body,
+     .on_complete = batch_contacts_complete,
+     .on_gone = batch_contacts_gone},
+    SMALL("POST", "/api/v1/batch/{id}/start", batch_start),
+    SMALL("GET", "/api/v1/batch/{id}/errors", batch_errors),
     SMALL("GET", "/api/v1/batch/list", batch_list),
     SMALL("GET", "/api/v1/batch/check-status", batch_read_check_status),
     SMALL("GET", "/api/v1/status/batch", batch_read_live),
@@ -211,8 +226,8 @@ static void make_metrics(struct api *api)
     api->over_quota = metrics_counter(m, "carillon_api_over_quota_total",
                                       "Requests refused because their tenant was at a quota.", NULL, NULL);
     api->contacts = metrics_counter(m, "carillon_contacts_total", "Contacts taken into batches.", NULL, NULL);
-    api->ingest_gauge =
-        metrics_gauge(m, "carillon_ingest_bytes", "Bytes of the creations that are under way.", NULL, NULL);
+    api->rows_rejected = metrics_counter(m, "carillon_contact_rows_rejected_total",
+                                         "Rows of contacts that were no contacts.", NULL, NULL);
     api->event_listeners = metrics_gauge(m, "carillon_event_listeners", "Event streams that are open.", NULL, NULL);
     api->event_batches = metrics_gauge(m, "carillon_event_batches", "Batches that somebody listens to.", NULL, NULL);
     api->events_reads = metrics_counter(m, "carillon_event_reads_total",
@@ -262,6 +277,8 @@ int api_start(struct daemon *d, void **ret_state)
         err = event_hub_create(api, (unsigned)conf_i64(daemon_conf(d), "max-event-listeners"),
                                conf_i64(daemon_conf(d), "event-heartbeat-ms"), &api->events);
     if (!err)
+        err = ingest_room_create(daemon_metrics(d), &api->ingest_room);
+    if (!err)
         err = add_routes(api);
     if (err) {
         api_stop(api);
@@ -292,6 +309,7 @@ void api_stop(void *state)
         return;
     quotas_free(api->quotas);
     event_hub_free(api->events);
+    ingest_room_free(api->ingest_room);
     key_cache_free(api->key_cache);
     free(api->routes);
     free(api);
@@ -314,15 +332,6 @@ void api_count_answer(const struct api *api, int status)
     metric_add(api->answers[class], 1);
 }
 
-bool api_take_ingest_bytes(struct api *api, size_t len)
-{
-    if (len > LIMIT_INGEST_BYTES_IN_FLIGHT - api->ingest_bytes)
-        return false;
-    api->ingest_bytes += len;
-    metric_set(api->ingest_gauge, (double)api->ingest_bytes);
-    return true;
-}
-
 bool api_take_export(struct api *api)
 {
     if (api->exports == LIMIT_EXPORTS)
@@ -334,10 +343,4 @@ bool api_take_export(struct api *api)
 void api_give_export(struct api *api)
 {
     api->exports--;
-}
-
-void api_give_ingest_bytes(struct api *api, size_t len)
-{
-    api->ingest_bytes -= len;
-    metric_set(api->ingest_gauge, (double)api->ingest_bytes);
 }

@@ -17,6 +17,7 @@
 #include "common/loop/loop.h"
 #include "common/metrics/metrics.h"
 #include "common/redis/redis.h"
+#include "producer/ingest_room.h"
 #include "producer/key_cache.h"
 #include "producer/quota.h"
 
@@ -42,8 +43,7 @@ struct api {
     int32_t max_calls_per_second;
     int64_t requests_per_second; /* of a tenant that has no quota of its own */
 
-    /* the bytes of all creations under way, against LIMIT_INGEST_BYTES_IN_FLIGHT */
-    size_t ingest_bytes;
+    struct ingest_room *ingest_room;
 
     /* under way, against LIMIT_EXPORTS */
     unsigned exports;
@@ -54,7 +54,7 @@ struct api {
     struct metric *answers[4]; /* 2xx, 4xx, 5xx, anything else */
     struct metric *over_quota; /* requests refused */
     struct metric *contacts; /* taken into batches */
-    struct metric *ingest_gauge;
+    struct metric *rows_rejected; /* of chunks */
     struct metric *event_listeners;
     struct metric *event_batches;
     struct metric *events_reads;
@@ -74,9 +74,6 @@ void api_stop(void *state);
 bool api_serves_cell(const struct api *api, const char *cell);
 /* Counts an answer. */
 void api_count_answer(const struct api *api, int status);
-/* Takes `len` bytes from the bound of all creations; false where it is met. */
-bool api_take_ingest_bytes(struct api *api, size_t len);
-void api_give_ingest_bytes(struct api *api, size_t len);
 #define EXPORTS_BUSY "Too many exports are under way. Ask again after Retry-After seconds."
 /* Takes one of the places for answers that run through a whole batch; false where all are taken. */
 bool api_take_export(struct api *api);

@@ -18,6 +18,7 @@
 #include "producer/exchange.h"
 #include "producer/idempotency.h"
 #include "producer/ingest_body.h"
+#include "producer/ingest_room.h"
 #include "producer/ingest_write.h"
 #include "producer/links.h"
 #include "producer/tenant_policy.h"
@@ -25,8 +26,9 @@
 /* What a creation holds, from its admission to the last reply. */
 struct creation {
     struct api *api;
-    size_t bytes; /* taken from the bound of all creations */
+    struct ingest_stay *room; /* of the bytes of all creations */
     int64_t began_us;
+    bool is_draft;
     struct ingest_body *body;
     struct batch_options options;
     struct batch_settings settings;
@@ -40,7 +42,7 @@ static void creation_free(void *state)
     batch_settings_free(&c->settings);
     batch_options_free(&c->options);
     ingest_body_free(c->body);
-    api_give_ingest_bytes(c->api, c->bytes);
+    ingest_room_leave(c->room);
     free(c);
 }
 
@@ -49,25 +51,30 @@ static void creation_free(void *state)
 static void refuse_busy(struct exchange *x)
 {
     exchange_error(x, 503, CODE_BUSY,
-                   "Too many bytes of other creations are under way. Ask again after Retry-After seconds.", NULL);
+                   "Too many bytes of creations and contacts are under way. Ask again after Retry-After seconds.",
+                   NULL);
 }
 
-static bool has_room(const struct api *api, const struct http_request *req)
+/* Told before the body is sent, as far as its length is declared. */
+static bool has_room(const struct exchange *x)
 {
-    int64_t declared = http_request_content_length(req);
-    return declared < 0 || api->ingest_bytes + (size_t)declared <= LIMIT_INGEST_BYTES_IN_FLIGHT;
+    int64_t declared = http_request_content_length(exchange_request(x));
+    return declared < 0 ||
+           ingest_room_has(exchange_api(x)->ingest_room, exchange_identity(x)->tenant, (size_t)declared);
 }
 
-static int creation_make(struct exchange *x)
+static int creation_make(struct exchange *x, bool is_draft)
 {
     struct creation *c = calloc(1, sizeof *c);
     if (!c)
         return ERR_NOMEM;
     c->api = exchange_api(x);
+    c->room = ingest_room_enter(c->api->ingest_room, exchange_identity(x)->tenant);
     c->began_us = clock_mono_us();
-    int err = ingest_body_create(&c->body);
+    c->is_draft = is_draft;
+    int err = c->room ? ingest_body_create(is_draft, &c->body) : ERR_NOMEM;
     if (err) {
-        free(c);
+        creation_free(c);
         return err;
     }
     exchange_keep(x, c, creation_free);
@@ -76,20 +83,22 @@ static int creation_make(struct exchange *x)
 
 static void admitted(struct exchange *x)
 {
+    static const char *const known[] = {"draft"};
     struct http_request *req = exchange_request(x);
-    if (!exchange_knows_query(x, NULL, 0))
+    bool is_draft;
+    if (!exchange_knows_query(x, known, 1) || !exchange_flag(x, "draft", &is_draft))
         return;
     if (!body_is_json(req)) {
         body_refuse_type(x);
         return;
     }
-    if (!has_room(exchange_api(x), req)) {
+    if (!has_room(x)) {
         refuse_busy(x);
         return;
     }
     if (!idempotency_begin(x))
         return;
-    int err = creation_make(x);
+    int err = creation_make(x, is_draft);
     if (err)
         exchange_fail(x, err);
     else
@@ -133,11 +142,10 @@ void batch_create_body(struct http_request *req, const char *data, size_t len, v
     struct creation *c = x ? exchange_kept(x) : NULL;
     if (!c || !exchange_is_open(x))
         return;
-    if (!api_take_ingest_bytes(c->api, len)) {
+    if (!ingest_room_take(c->room, len)) {
         refuse_busy(x);
         return;
     }
-    c->bytes += len;
     int err = ingest_body_feed(c->body, data, len);
     if (!err)
         err = idempotency_feed(x, data, len);
@@ -147,15 +155,21 @@ void batch_create_body(struct http_request *req, const char *data, size_t len, v
 
 /* ---- the answer ---- */
 
+static const char *message_of(const char *state)
+{
+    if (strcmp(state, "draft") == 0)
+        return "Draft made. Send its contacts to POST /api/v1/batch/{id}/contacts, then start it.";
+    if (strcmp(state, "scheduled") == 0)
+        return "Batch accepted. It starts at its scheduled time.";
+    return "Batch accepted. Its calls are placed as their turn comes.";
+}
+
 static cJSON *created_json(const struct exchange *x, const struct creation *c, const struct ingest_result *result)
 {
     cJSON *body = cJSON_CreateObject();
-    bool is_scheduled = strcmp(result->state, "scheduled") == 0;
     bool is_whole = cJSON_AddTrueToObject(body, "success") && json_add_str(body, "batchId", result->batch_id) &&
                     json_add_str(body, "status", result->state) &&
-                    json_add_str(body, "message",
-                                 is_scheduled ? "Batch accepted. It starts at its scheduled time."
-                                              : "Batch accepted. Its calls are placed as their turn comes.") &&
+                    json_add_str(body, "message", message_of(result->state)) &&
                     json_add_i64(body, "total", (int64_t)result->total) &&
                     links_add(body, exchange_api(x)->public_url, result->batch_id) == 0;
     cJSON *warnings = cJSON_AddArrayToObject(body, "warnings");
@@ -219,6 +233,7 @@ static void start_writing(struct exchange *x, struct creation *c)
         .options = &c->options,
         .settings = &c->settings,
         .warnings = ingest_body_warnings(c->body),
+        .is_draft = c->is_draft,
         .batch_id = idempotency_batch_id(x),
         .on_done = written,
     };
@@ -289,7 +304,7 @@ static void on_made(struct exchange *x, const struct redisReply *reply, int err,
         exchange_fail(x, err);
         return;
     }
-    if (!is_sealed) {
+    if (!is_sealed && strcmp(state, "draft") != 0) {
         ask_tenant(x, c);
         return;
     }

@@ -28,8 +28,9 @@ void batch_filter_read(const struct http_request *req, struct batch_filter *ret_
     if (status) {
         filter.has_state = batch_state_from_name(status, strlen(status), &filter.state) == 0;
         if (!filter.has_state)
-            faults_add(faults, "status", FAULT_NOT_ALLOWED,
-                       "must be scheduled, pending, processing, paused, cancelling, completed, cancelled or failed");
+            faults_add(
+                faults, "status", FAULT_NOT_ALLOWED,
+                "must be draft, scheduled, pending, processing, paused, cancelling, completed, cancelled or failed");
     }
     *ret_filter = filter;
 }

@@ -15,7 +15,8 @@ static void on_hash(struct exchange *x, const struct redisReply *reply, int err,
         exchange_fail(x, err);
         return;
     }
-    bool is_theirs = !err && report.is_sealed && strcmp(report.tenant, exchange_identity(x)->tenant) == 0;
+    bool is_visible = !err && (report.is_sealed || report.state == BATCH_STATE_DRAFT);
+    bool is_theirs = is_visible && strcmp(report.tenant, exchange_identity(x)->tenant) == 0;
     lookup->fn(x, is_theirs ? &report : NULL, lookup->arg);
 }
 

@@ -6,6 +6,8 @@
 #include "common/json/json.h"
 #include "common/redis/reply.h"
 
+#define STATE_LEN 31
+
 static cJSON *state_names(uint32_t states)
 {
     cJSON *list = cJSON_CreateArray();
@@ -22,14 +24,26 @@ static cJSON *state_names(uint32_t states)
     return list;
 }
 
-void batch_refuse_state(struct exchange *x, const char *state, uint32_t allowed, const char *message)
+cJSON *batch_refusal_details(const char *state, uint32_t allowed)
 {
+    char word[STATE_LEN + 1];
+    size_t len = state ? strcspn(state, ",") : 0;
     cJSON *details = cJSON_CreateObject();
-    (void)json_add_str(details, "status", state);
+    if (len > STATE_LEN)
+        len = STATE_LEN;
+    if (state)
+        memcpy(word, state, len);
+    word[len] = '\0';
+    (void)json_add_str(details, "status", state ? word : NULL);
     cJSON *states = state_names(allowed);
     if (!cJSON_AddItemToObject(details, "allowedStates", states))
         cJSON_Delete(states);
-    exchange_error(x, 409, "BATCH_STATE", message, details);
+    return details;
+}
+
+void batch_refuse_state(struct exchange *x, const char *state, uint32_t allowed, const char *message)
+{
+    exchange_error(x, 409, "BATCH_STATE", message, batch_refusal_details(state, allowed));
 }
 
 const char *batch_refused_state(const struct redisReply *reply)

@@ -104,6 +104,8 @@ static void read_numbers(struct batch_report *r, const struct redisReply *hash, 
     r->succeeded = count_field(hash, "succeeded", err);
     r->failed = count_field(hash, "failed", err);
     r->attempts = count_field(hash, "attempts", err);
+    r->rejected = count_field(hash, "rejected", err);
+    r->duplicates = count_field(hash, "duplicates", err);
     r->talked_s = count_field(hash, "talked_s", err);
     r->start_ms = instant_field(hash, "start_ms", err);
     r->created_ms = instant_field(hash, "created_ms", err);
@@ -290,7 +292,8 @@ int batch_report_add_more(const struct batch_report *r, cJSON *object)
     bool is_whole = json_add_str(object, "reason", r->reason) && json_add_str(object, "redialOf", r->redial_of) &&
                     json_add_raw(object, "tags", tags, strlen(tags)) && json_add_str(object, "trunk", r->trunk) &&
                     add_limits(r, object) && add_times(r, object) && json_add_i64(object, "attempts", r->attempts) &&
-                    json_add_i64(object, "ongoing", r->live + r->ended) && add_outcomes(r, object);
+                    json_add_i64(object, "ongoing", r->live + r->ended) && add_outcomes(r, object) &&
+                    json_add_i64(object, "rejected", r->rejected) && json_add_i64(object, "duplicates", r->duplicates);
     return is_whole ? 0 : ERR_NOMEM;
 }
 

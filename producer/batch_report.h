@@ -21,7 +21,7 @@ struct redisReply;
 struct batch_report {
     const char *id; /* the caller's */
     enum batch_state state;
-    bool is_sealed; /* what is not, is nobody's to see */
+    bool is_sealed; /* what is not, and no draft, is nobody's to see */
     const char *tenant;
     const char *agent_id;
     const char *user_id;
@@ -47,6 +47,8 @@ struct batch_report {
     int64_t succeeded;
     int64_t failed;
     int64_t attempts;
+    int64_t rejected; /* rows of its chunks that were no contacts */
+    int64_t duplicates; /* contacts left out */
     int64_t talked_s; /* of all dials whose platform said how long */
     int64_t start_ms;
     int64_t created_ms;
@@ -74,7 +76,8 @@ double batch_report_rate(const struct redisReply *begins, int64_t now_us);
 /* The answer of check-status but for its recentCalls, which are added to it afterwards (they come before "webhooks" in
  * no particular order). NULL where memory ran out. */
 cJSON *batch_report_status_json(const struct batch_report *r, const struct batch_pulse *pulse);
-/* Adds what the seed's answer does not have: reason, tags, trunk, limits, window, expiry, attempts, outcomes. */
+/* Adds what the seed's answer does not have: reason, tags, trunk, limits, window, expiry, attempts, outcomes, and what
+ * was not taken. */
 int batch_report_add_more(const struct batch_report *r, cJSON *object) MUST_CHECK;
 /* An entry of the list. NULL where memory ran out. */
 cJSON *batch_report_summary_json(const struct batch_report *r);

@@ -14,17 +14,15 @@
 #include "common/domain/retry.h"
 #include "common/json/json.h"
 
-#define SEEN_PER_SHARD 256u
-#define SEEN_SHARDS_MAX 4096u
+#define SEEN_PER_SHARD 192u /* as in common/lua/lib/seen.lua */
+#define SEEN_SHARDS_MAX 65536u
 #define WINDOW_FIELD "window"
 #define TEXT_MAX ((size_t)4 * LIMIT_OPTIONS_JSON_BYTES)
 
 uint32_t batch_settings_seen_shards(uint64_t contacts)
 {
-    uint32_t shards = 1;
-    while (shards < SEEN_SHARDS_MAX && (uint64_t)shards * SEEN_PER_SHARD < contacts)
-        shards *= 2;
-    return shards;
+    uint64_t shards = contacts / SEEN_PER_SHARD + 1;
+    return shards < SEEN_SHARDS_MAX ? (uint32_t)shards : SEEN_SHARDS_MAX;
 }
 
 /* The fields are written one behind the other; the first error is kept and the rest is skipped. */

@@ -39,8 +39,8 @@ void batch_settings_args(const struct batch_settings *s, struct redis_arg *args)
 size_t batch_settings_diff(const struct batch_settings *before, const struct batch_settings *after,
                            struct redis_arg args[BATCH_SETTINGS_DIFF_ARGS]);
 
-/* How many sets the batch's seen numbers and ids are spread over: a power of two about contacts / 256, from 1 to 4096,
- * so that each stays in Redis's compact encoding. */
+/* How many shards the batch's seen numbers and ids begin with, so that each stays in Redis's compact encoding: what
+ * holds more contacts than it began with gets more of them by itself (common/lua/lib/seen.lua). */
 uint32_t batch_settings_seen_shards(uint64_t contacts);
 
 #endif

@@ -29,18 +29,24 @@ static bool permits_utf8(const char *parameters)
     return *at == '\0';
 }
 
-static bool names_json(const char *type)
+static bool is_plain(const struct http_request *req)
 {
-    static const char wanted[] = "application/json";
-    size_t len = sizeof wanted - 1;
-    return strncasecmp(type, wanted, len) == 0 && permits_utf8(type + len);
+    const char *encoding = http_request_header(req, "Content-Encoding");
+    return !encoding || strcasecmp(encoding, "identity") == 0;
+}
+
+bool body_is_type(const struct http_request *req, const char *type)
+{
+    const char *given = http_request_header(req, "Content-Type");
+    size_t len = strlen(type);
+    return given && strncasecmp(given, type, len) == 0 && permits_utf8(given + len) && is_plain(req);
 }
 
 bool body_is_json(const struct http_request *req)
 {
-    const char *type = http_request_header(req, "Content-Type");
-    const char *encoding = http_request_header(req, "Content-Encoding");
-    return (!type || names_json(type)) && (!encoding || strcasecmp(encoding, "identity") == 0);
+    if (!http_request_header(req, "Content-Type"))
+        return is_plain(req);
+    return body_is_type(req, "application/json");
 }
 
 void body_refuse_type(struct exchange *x)
@@ -128,4 +134,23 @@ bool body_check_user(struct exchange *x, const cJSON *object)
         return true;
     exchange_error(x, 403, CODE_FORBIDDEN, "userId is not the owner of this API key.", NULL);
     return false;
+}
+
+bool body_check_user_only(struct exchange *x)
+{
+    static const char *const known[] = {"userId"};
+    struct faults faults;
+    cJSON *object = body_read_object(x, true);
+    if (!object)
+        return false;
+    faults_init(&faults, LIMIT_FAULTS);
+    body_check_names(object, known, 1, &faults);
+    (void)body_str(object, "userId", LIMIT_SMALL_BODY_BYTES, &faults);
+    bool is_good = faults_count(&faults) == 0;
+    if (!is_good)
+        exchange_faults(x, &faults);
+    faults_free(&faults);
+    is_good = is_good && body_check_user(x, object);
+    cJSON_Delete(object);
+    return is_good;
 }

@@ -16,6 +16,8 @@
 /* False where the headers say that the body is something else than JSON, or compressed. Without a Content-Type it is
  * taken for JSON. */
 bool body_is_json(const struct http_request *req);
+/* Whether the headers say that the body is of that type, in UTF-8, and not compressed. */
+bool body_is_type(const struct http_request *req, const char *type);
 /* Answers 415. */
 void body_refuse_type(struct exchange *x);
 
@@ -28,6 +30,8 @@ void body_check_names(const cJSON *object, const char *const *known, size_t n, s
 /* A member that must be a string of 1 to `max_bytes` bytes: NULL where absent, and, with a fault, where it is not. */
 const char *body_str(const cJSON *object, const char *name, size_t max_bytes, struct faults *faults);
 
+/* The body is optional and can hold nothing but userId. Answers 400, 403 or 415 and gives false where it holds more. */
+bool body_check_user_only(struct exchange *x);
 /* Where the object's userId is there and not the tenant's: answers 403 and gives false. */
 bool body_check_user(struct exchange *x, const cJSON *object);
 

@@ -669,3 +669,13 @@ bool exchange_knows_query(struct exchange *x, const char *const *names, size_t n
     faults_free(&faults);
     return is_known;
 }
+
+bool exchange_flag(struct exchange *x, const char *name, bool *ret_flag)
+{
+    const char *text = http_request_query(x->req, name);
+    *ret_flag = text && strcmp(text, "true") == 0;
+    if (!text || *ret_flag || strcmp(text, "false") == 0)
+        return true;
+    exchange_bad_argument(x, name, "must be true or false");
+    return false;
+}

@@ -144,6 +144,8 @@ bool exchange_batch_id(struct exchange *x, char ret_id[LIMIT_BATCH_ID_LEN + 1]);
 /* Answers 400 and gives false where the query holds an argument that is neither userId nor one of `names`, or one
  * twice: a misspelt argument must not be passed over as if it had been heeded. */
 bool exchange_knows_query(struct exchange *x, const char *const *names, size_t n);
+/* An argument that is "true" or "false"; false where absent. Answers 400 and gives false where it is anything else. */
+bool exchange_flag(struct exchange *x, const char *name, bool *ret_flag);
 /* Whether `user_id` names the tenant. */
 bool exchange_is_user(const struct exchange *x, const char *user_id);
 

@@ -15,6 +15,7 @@ struct ingest_body {
     struct faults faults;
     struct faults warnings;
     uint64_t n_contacts;
+    bool is_draft;
 };
 
 static int on_member(const char *key, const char *value, size_t len, void *arg)
@@ -44,15 +45,16 @@ static int on_element(size_t index, const char *value, size_t len, void *arg)
     if (err == ERR_INVALID)
         return 0;
     if (!err && faults_count(&b->faults) == 0)
-        err = ingest_pack_add(b->pack, &b->contact);
+        err = ingest_pack_add(b->pack, &b->contact, index + 1);
     return err;
 }
 
-int ingest_body_create(struct ingest_body **ret_body)
+int ingest_body_create(bool is_draft, struct ingest_body **ret_body)
 {
     struct ingest_body *b = calloc(1, sizeof *b);
     if (!b)
         return ERR_NOMEM;
+    b->is_draft = is_draft;
     faults_init(&b->faults, LIMIT_FAULTS);
     faults_init(&b->warnings, LIMIT_WARNINGS);
     const struct json_cutter_config config = {
@@ -122,7 +124,7 @@ int ingest_body_finish(struct ingest_body *b)
     int err = cut(b, json_cutter_finish(b->cutter, &fault), &fault);
     if (err)
         return err;
-    batch_request_finish(&b->request, b->n_contacts, &b->faults);
+    batch_request_finish(&b->request, b->n_contacts, b->is_draft, &b->faults);
     drop_useless(b);
     return 0;
 }

@@ -6,6 +6,7 @@
 #ifndef CARILLON_PRODUCER_INGEST_BODY_H
 #define CARILLON_PRODUCER_INGEST_BODY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,7 +17,8 @@
 
 struct ingest_body;
 
-int ingest_body_create(struct ingest_body **ret_body) MUST_CHECK;
+/* A draft need not have contacts. */
+int ingest_body_create(bool is_draft, struct ingest_body **ret_body) MUST_CHECK;
 /* Accepts NULL. */
 void ingest_body_free(struct ingest_body *b);
 

@@ -2,29 +2,41 @@
 #include "producer/ingest_pack.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/buf.h"
 #include "common/domain/contact_record.h"
 
-#define CHUNKS_MAX ((LIMIT_INLINE_CONTACTS + LIMIT_INGEST_CHUNK - 1) / LIMIT_INGEST_CHUNK)
 #define ID_HASH_BITS 53
+/* The last contact, or line, may go beyond what makes a part whole. */
+#define PART_BYTES_MAX ((size_t)LIMIT_INGEST_PART_BYTES + 4 * LIMIT_CONTACT_JSON_BYTES)
 
-/* A contact's arguments lie one behind the other in its chunk's bytes. */
-struct lengths {
-    uint32_t of[INGEST_PACK_ARGS];
+/* A contact's arguments lie one behind the other in its part's bytes: record, hash of the id, extra metadata. */
+struct packed {
+    uint64_t row;
+    uint32_t lengths[INGEST_PART_WIDTH];
 };
 
-struct chunk {
-    struct buf bytes;
+struct part {
+    struct buf bytes; /* of the contacts */
+    struct buf lines;
     size_t n;
-    struct lengths contacts[LIMIT_INGEST_CHUNK];
+    size_t n_lines;
+    size_t n_rejected;
+    bool is_wide; /* a contact has more than its record */
+    struct packed contacts[LIMIT_INGEST_PART];
+    uint32_t line_lengths[LIMIT_INGEST_PART];
 };
 
 struct ingest_pack {
     struct buf record; /* of the contact that is being added */
-    size_t n_chunks;
-    struct chunk *chunks[CHUNKS_MAX]; /* NULL: dropped */
+    size_t n;
+    size_t cap;
+    struct part **parts; /* NULL: dropped */
+    size_t bytes;
+    bool is_ended;
 };
 
 int ingest_pack_create(struct ingest_pack **ret_pack)
@@ -43,41 +55,77 @@ void ingest_pack_free(struct ingest_pack *p)
         return;
     ingest_pack_clear(p);
     buf_free(&p->record);
+    free(p->parts);
     free(p);
 }
 
 void ingest_pack_clear(struct ingest_pack *p)
 {
-    for (size_t i = 0; i < p->n_chunks; i++)
-        ingest_pack_chunk_drop(p, i);
-    p->n_chunks = 0;
+    for (size_t i = 0; i < p->n; i++)
+        ingest_part_drop(p, i);
+    p->n = 0;
 }
 
-void ingest_pack_chunk_drop(struct ingest_pack *p, size_t index)
+static size_t part_bytes(const struct part *part)
 {
-    struct chunk *chunk = p->chunks[index];
-    if (!chunk)
+    return buf_len(&part->bytes) + buf_len(&part->lines);
+}
+
+void ingest_part_drop(struct ingest_pack *p, size_t index)
+{
+    struct part *part = p->parts[index];
+    if (!part)
         return;
-    buf_free(&chunk->bytes);
-    free(chunk);
-    p->chunks[index] = NULL;
+    p->bytes -= part_bytes(part);
+    buf_free(&part->bytes);
+    buf_free(&part->lines);
+    free(part);
+    p->parts[index] = NULL;
 }
 
-/* The chunk that takes the next contact. */
-static int open_chunk(struct ingest_pack *p, struct chunk **ret_chunk)
+/* ---- adding ---- */
+
+static bool is_full(const struct part *part)
 {
-    if (p->n_chunks > 0 && p->chunks[p->n_chunks - 1]->n < LIMIT_INGEST_CHUNK) {
-        *ret_chunk = p->chunks[p->n_chunks - 1];
+    return part->n == LIMIT_INGEST_PART || part->n_lines == LIMIT_INGEST_PART ||
+           part_bytes(part) >= LIMIT_INGEST_PART_BYTES;
+}
+
+static bool is_last_open(const struct ingest_pack *p)
+{
+    return p->n > 0 && p->parts[p->n - 1] && !is_full(p->parts[p->n - 1]) && !p->is_ended;
+}
+
+static int make_space(struct ingest_pack *p)
+{
+    if (p->n < p->cap)
+        return 0;
+    size_t cap = p->cap ? 2 * p->cap : 16;
+    struct part **grown = realloc(p->parts, cap * sizeof(struct part *));
+    if (!grown)
+        return ERR_NOMEM;
+    p->parts = grown;
+    p->cap = cap;
+    return 0;
+}
+
+/* The part that takes what comes next. */
+static int open_part(struct ingest_pack *p, struct part **ret_part)
+{
+    if (is_last_open(p)) {
+        *ret_part = p->parts[p->n - 1];
         return 0;
     }
-    if (p->n_chunks == CHUNKS_MAX)
+    int err = make_space(p);
+    if (err)
+        return err;
+    struct part *part = calloc(1, sizeof *part);
+    if (!part)
         return ERR_NOMEM;
-    struct chunk *chunk = calloc(1, sizeof *chunk);
-    if (!chunk)
-        return ERR_NOMEM;
-    buf_init(&chunk->bytes, (size_t)LIMIT_INGEST_CHUNK * 2 * LIMIT_CONTACT_JSON_BYTES);
-    p->chunks[p->n_chunks++] = chunk;
-    *ret_chunk = chunk;
+    buf_init(&part->bytes, PART_BYTES_MAX);
+    buf_init(&part->lines, PART_BYTES_MAX);
+    p->parts[p->n++] = part;
+    *ret_part = part;
     return 0;
 }
 
@@ -94,13 +142,13 @@ int ingest_id_hash(const char *id, size_t len, uint64_t *ret_hash)
     return 0;
 }
 
-/* Appends the four arguments; what they are long is the difference. */
+/* Appends the three arguments; what they are long is the difference. */
 static int append(struct buf *bytes, const struct contact *c, const struct buf *record, bool is_metadata_elsewhere,
-                  struct lengths *lengths)
+                  struct packed *packed)
 {
-    size_t ends[INGEST_PACK_ARGS];
+    size_t ends[INGEST_PART_WIDTH];
     size_t start = buf_len(bytes);
-    int err = buf_printf(bytes, "%" PRIu64, c->phone);
+    int err = buf_append(bytes, buf_str(record), buf_len(record));
     ends[0] = buf_len(bytes);
     if (!err && c->id[0]) {
         uint64_t hash;
@@ -109,64 +157,147 @@ static int append(struct buf *bytes, const struct contact *c, const struct buf *
             err = buf_printf(bytes, "%" PRIu64, hash);
     }
     ends[1] = buf_len(bytes);
-    if (!err)
-        err = buf_append(bytes, buf_str(record), buf_len(record));
-    ends[2] = buf_len(bytes);
     if (!err && is_metadata_elsewhere)
         err = buf_append(bytes, c->metadata, c->metadata_len);
-    ends[3] = buf_len(bytes);
-    for (size_t i = 0; i < INGEST_PACK_ARGS; i++)
-        lengths->of[i] = (uint32_t)(ends[i] - (i ? ends[i - 1] : start));
+    ends[2] = buf_len(bytes);
+    for (size_t i = 0; i < INGEST_PART_WIDTH; i++)
+        packed->lengths[i] = (uint32_t)(ends[i] - (i ? ends[i - 1] : start));
     return err;
 }
 
-int ingest_pack_add(struct ingest_pack *p, const struct contact *c)
+int ingest_pack_add(struct ingest_pack *p, const struct contact *c, uint64_t row)
 {
-    struct chunk *chunk;
+    struct part *part;
     bool is_metadata_elsewhere;
     int err = contact_record_pack(c, &p->record, &is_metadata_elsewhere);
-    if (err)
-        return err;
-    err = open_chunk(p, &chunk);
-    if (err)
-        return err;
-    err = append(&chunk->bytes, c, &p->record, is_metadata_elsewhere, &chunk->contacts[chunk->n]);
     if (!err)
-        chunk->n++;
+        err = open_part(p, &part);
+    if (err)
+        return err;
+    struct packed *packed = &part->contacts[part->n];
+    size_t before = buf_len(&part->bytes);
+    packed->row = row;
+    err = append(&part->bytes, c, &p->record, is_metadata_elsewhere, packed);
+    p->bytes += buf_len(&part->bytes) - before;
+    if (err)
+        return err;
+    part->is_wide = part->is_wide || packed->lengths[1] > 0 || packed->lengths[2] > 0;
+    part->n++;
+    return 0;
+}
+
+int ingest_pack_add_rejected(struct ingest_pack *p)
+{
+    struct part *part;
+    int err = open_part(p, &part);
+    if (!err)
+        part->n_rejected++;
     return err;
 }
 
-size_t ingest_pack_chunk_count(const struct ingest_pack *p)
+int ingest_pack_add_line(struct ingest_pack *p, const char *line, size_t len)
 {
-    return p->n_chunks;
+    struct part *part;
+    int err = open_part(p, &part);
+    if (!err)
+        err = buf_append(&part->lines, line, len);
+    if (err)
+        return err;
+    part->line_lengths[part->n_lines++] = (uint32_t)len;
+    p->bytes += len;
+    return 0;
 }
 
-size_t ingest_pack_chunk_len(const struct ingest_pack *p, size_t index)
+void ingest_pack_end(struct ingest_pack *p)
 {
-    return p->chunks[index]->n;
+    p->is_ended = true;
 }
 
-void ingest_pack_chunk_args(const struct ingest_pack *p, size_t index,
-                            struct redis_arg args[LIMIT_INGEST_CHUNK * INGEST_PACK_ARGS])
+size_t ingest_pack_whole(const struct ingest_pack *p)
 {
-    const struct chunk *chunk = p->chunks[index];
-    const char *at = buf_str(&chunk->bytes);
-    for (size_t i = 0; i < chunk->n; i++) {
-        for (size_t k = 0; k < INGEST_PACK_ARGS; k++) {
-            uint32_t len = chunk->contacts[i].of[k];
-            *args++ = redis_arg_mem(at, len);
+    return p->n - is_last_open(p);
+}
+
+size_t ingest_pack_bytes(const struct ingest_pack *p)
+{
+    return p->bytes;
+}
+
+/* ---- a part ---- */
+
+size_t ingest_part_contacts(const struct ingest_pack *p, size_t index)
+{
+    return p->parts[index]->n;
+}
+
+uint64_t ingest_part_row(const struct ingest_pack *p, size_t index, size_t contact)
+{
+    return p->parts[index]->contacts[contact].row;
+}
+
+size_t ingest_part_rejected(const struct ingest_pack *p, size_t index)
+{
+    return p->parts[index]->n_rejected;
+}
+
+static const char *format_runs(const struct part *part, char runs[LIMIT_INGEST_PART * INGEST_RUN_LEN])
+{
+    size_t at = 0;
+    runs[0] = '\0';
+    for (size_t i = 0, next; i < part->n; i = next) {
+        uint64_t first = part->contacts[i].row;
+        for (next = i + 1; next < part->n && part->contacts[next].row == first + (next - i); next++)
+            ;
+        at += (size_t)snprintf(runs + at, INGEST_RUN_LEN, "%s%" PRIu64 ":%zu", i ? " " : "", first, next - i);
+    }
+    return runs;
+}
+
+void ingest_part_args(const struct ingest_pack *p, size_t index, struct ingest_part_args *ret)
+{
+    const struct part *part = p->parts[index];
+    const char *at = buf_str(&part->bytes);
+    size_t width = part->is_wide ? INGEST_PART_WIDTH : 1;
+    struct redis_arg *arg = ret->args;
+    *arg++ = redis_arg_i64((int64_t)part->n, ret->numbers[0]);
+    *arg++ = redis_arg_i64((int64_t)width, ret->numbers[1]);
+    *arg++ = redis_arg_str(format_runs(part, ret->runs));
+    *arg++ = redis_arg_i64((int64_t)part->n_rejected, ret->numbers[2]);
+    for (size_t i = 0; i < part->n; i++) {
+        for (size_t k = 0; k < width; k++) {
+            uint32_t len = part->contacts[i].lengths[k];
+            *arg++ = redis_arg_mem(at, len);
             at += len;
         }
     }
+    at = buf_str(&part->lines);
+    for (size_t i = 0; i < part->n_lines; i++) {
+        *arg++ = redis_arg_mem(at, part->line_lengths[i]);
+        at += part->line_lengths[i];
+    }
+    ret->n = (size_t)(arg - ret->args);
 }
 
-/* Of the lengths too: where one argument ends is part of what a chunk says. */
-int ingest_pack_chunk_digest(const struct ingest_pack *p, size_t index, char ret_hex[2 * DIGEST_SHA256_LEN + 1])
+/* Of the lengths too: where one argument ends is part of what it says. */
+int ingest_part_digest(const struct ingest_pack *p, size_t index, char ret_hex[2 * DIGEST_SHA256_LEN + 1])
 {
-    const struct chunk *chunk = p->chunks[index];
-    uint8_t both[2 * DIGEST_SHA256_LEN];
-    int err = digest_sha256(buf_str(&chunk->bytes), buf_len(&chunk->bytes), both);
+    const struct part *part = p->parts[index];
+    struct digest_stream *stream;
+    const uint64_t counts[] = {part->n, part->n_lines, part->n_rejected};
+    int err = digest_stream_create(&stream);
+    if (err)
+        return err;
+    err = digest_stream_add(stream, counts, sizeof counts);
     if (!err)
-        err = digest_sha256(chunk->contacts, chunk->n * sizeof chunk->contacts[0], both + DIGEST_SHA256_LEN);
-    return err ? err : digest_sha256_hex(both, sizeof both, ret_hex);
+        err = digest_stream_add(stream, part->contacts, part->n * sizeof part->contacts[0]);
+    if (!err)
+        err = digest_stream_add(stream, buf_str(&part->bytes), buf_len(&part->bytes));
+    if (!err)
+        err = digest_stream_add(stream, part->line_lengths, part->n_lines * sizeof part->line_lengths[0]);
+    if (!err)
+        err = digest_stream_add(stream, buf_str(&part->lines), buf_len(&part->lines));
+    if (!err)
+        err = digest_stream_hex(stream, ret_hex);
+    digest_stream_free(stream);
+    return err;
 }

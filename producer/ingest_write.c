@@ -1,95 +1,56 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "producer/ingest_write.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/clock.h"
 #include "common/base/encode.h"
 #include "common/base/ident.h"
-#include "common/base/parse.h"
 #include "common/redis/reply.h"
 #include "producer/endpoint_offer.h"
+#include "producer/ingest_send.h"
+#include "producer/ingest_steps.h"
 
-/* Enough to keep Redis busy over a network, few enough that claims come in between. */
-#define CHUNKS_IN_FLIGHT 4
 /* A creation that is not sealed by then is purged; far longer than any writing takes. */
 #define UNSEALED_LIFE_MS "600000"
-/* After an interruption: how often to look whether it can go on, and for how long without any progress. */
-#define AGAIN_US 200000
-#define GIVE_UP_US 10000000
 
-enum step { STEP_CREATE, STEP_CHUNKS, STEP_ENDPOINTS, STEP_SEAL };
+enum step { STEP_CREATE, STEP_CONTACTS, STEP_ENDPOINTS, STEP_SEAL };
 
 struct ingest_write {
     struct ingest_write_config config;
-    struct loop_timer *timer; /* the start, and trying again */
+    struct ingest_steps steps;
+    struct ingest_send send;
     struct ingest_result result;
     struct endpoint_offers offers;
     enum step step;
-    size_t confirmed; /* chunks known to be written */
-    size_t next; /* the next chunk to send */
-    size_t in_flight; /* commands */
-    bool is_interrupted; /* a command's outcome is not known: nothing is sent until all are answered */
     bool is_seal_sent;
-    int64_t progress_us;
 };
 
 static void finish(struct ingest_write *w, int err)
 {
-    loop_timer_disarm(w->timer);
     w->result.err = err;
+    w->result.total = w->send.total;
     w->config.on_done(w->config.x, &w->result);
 }
 
-/* ---- interruptions ---- */
-
-static void wait_a_while(struct ingest_write *w)
+static void fail(int err, const struct redisReply *reply, void *arg)
 {
-    if (clock_mono_us() - w->progress_us > GIVE_UP_US)
-        finish(w, w->is_seal_sent ? ERR_TIMEOUT : ERR_UNAVAILABLE);
-    else
-        loop_timer_arm_us(w->timer, AGAIN_US);
-}
-
-static void make_progress(struct ingest_write *w)
-{
-    w->progress_us = clock_mono_us();
+    (void)reply;
+    struct ingest_write *w = arg;
+    finish(w, err == ERR_UNAVAILABLE && w->is_seal_sent ? ERR_TIMEOUT : err);
 }
 
 static void send_more(struct ingest_write *w);
 
-/* Counts the reply. True where it may be read; otherwise it has been dealt with. */
+/* True where the reply may be read; otherwise it has been dealt with. */
 static bool take_reply(struct ingest_write *w, const struct redisReply *reply, int err)
 {
-    w->in_flight--;
-    if (!reply || (w->is_seal_sent && err_is_retryable(err)))
-        w->is_interrupted = true;
+    bool is_unknown = w->is_seal_sent && err_is_retryable(err);
     if (err == ERR_NOT_FOUND && w->step != STEP_CREATE)
         err = ERR_UNAVAILABLE; /* Redis came back without what was written */
-    if (w->is_interrupted) {
-        if (w->in_flight == 0)
-            wait_a_while(w);
-        return false;
-    }
-    if (err) {
-        finish(w, err);
-        return false;
-    }
-    make_progress(w);
-    return true;
-}
-
-/* What could not be sent is tried again once the replies under way are in, or after a while. */
-static void take_sending(struct ingest_write *w, int err)
-{
-    if (!err)
-        w->in_flight++;
-    else if (!err_is_retryable(err))
-        finish(w, err);
-    else if (w->in_flight == 0)
-        wait_a_while(w);
+    return ingest_steps_take(&w->steps, reply, err, is_unknown);
 }
 
 /* ---- the batch ---- */
@@ -100,7 +61,7 @@ static void on_created(struct exchange *x, const struct redisReply *reply, int e
     struct ingest_write *w = arg;
     if (!take_reply(w, reply, err))
         return;
-    w->step = STEP_CHUNKS;
+    w->step = STEP_CONTACTS;
     send_more(w);
 }
 
@@ -112,77 +73,33 @@ static void send_create(struct ingest_write *w)
     args[2] = redis_arg_str(w->config.options->trunk);
     args[3] = redis_arg_str(UNSEALED_LIFE_MS);
     batch_settings_args(w->config.settings, args + 4);
-    take_sending(w, exchange_script(w->config.x, LUA_BATCH_CREATE, args, 4 + 2 * w->config.settings->n, on_created, w));
+    ingest_steps_sent(
+        &w->steps, exchange_script(w->config.x, LUA_BATCH_CREATE, args, 4 + 2 * w->config.settings->n, on_created, w));
 }
 
 /* ---- its contacts ---- */
 
-/* {total, repeated, index, "phone" | "id", ...} */
-static int read_chunk_reply(struct ingest_write *w, const struct redisReply *reply, size_t chunk)
+static void on_left_out(size_t part, size_t contact, bool is_id, void *arg)
 {
-    int64_t total, index;
-    int err = reply_i64(reply_at(reply, 0), &total);
-    for (size_t i = 2; !err && i + 1 < reply_len(reply); i += 2) {
-        const char *why;
-        size_t why_len;
-        err = reply_i64(reply_at(reply, i), &index);
-        if (!err)
-            err = reply_str(reply_at(reply, i + 1), &why, &why_len);
-        if (err)
-            break;
-        bool is_id = why_len == 2 && memcmp(why, "id", 2) == 0;
-        faults_add_path(w->config.warnings, FAULT_DUPLICATE, "an earlier contact has the same: this one is left out",
-                        "contacts[%zu].%s", chunk * LIMIT_INGEST_CHUNK + (size_t)index, is_id ? "id" : "phoneNumber");
-    }
-    if (!err)
-        w->result.total = (uint64_t)total;
-    return err;
-}
-
-static void on_chunk(struct exchange *x, const struct redisReply *reply, int err, void *arg)
-{
-    (void)x;
     struct ingest_write *w = arg;
-    if (!take_reply(w, reply, err))
-        return;
-    err = read_chunk_reply(w, reply, w->confirmed); /* replies come in order */
-    if (err) {
-        finish(w, err);
+    faults_add_path(w->config.warnings, FAULT_DUPLICATE, "an earlier contact has the same: this one is left out",
+                    "contacts[%" PRIu64 "].%s", ingest_part_row(w->config.pack, part, contact) - 1,
+                    is_id ? "id" : "phoneNumber");
+}
+
+static void on_written(void *arg)
+{
+    send_more(arg);
+}
+
+static void send_contacts(struct ingest_write *w)
+{
+    if (ingest_send_backlog(&w->send) > 0) {
+        ingest_send_more(&w->send);
         return;
     }
-    ingest_pack_chunk_drop(w->config.pack, w->confirmed++);
-    if (w->confirmed == ingest_pack_chunk_count(w->config.pack))
-        w->step = STEP_ENDPOINTS;
+    w->step = STEP_ENDPOINTS;
     send_more(w);
-}
-
-static int send_chunk(struct ingest_write *w, size_t chunk)
-{
-    struct redis_arg args[3 + LIMIT_INGEST_CHUNK * INGEST_PACK_ARGS];
-    char number[REDIS_I64_LEN];
-    char digest[2 * DIGEST_SHA256_LEN + 1];
-    int err = ingest_pack_chunk_digest(w->config.pack, chunk, digest);
-    if (err)
-        return err;
-    args[0] = redis_arg_str(w->result.batch_id);
-    args[1] = redis_arg_i64((int64_t)chunk + 1, number);
-    args[2] = redis_arg_str(digest);
-    ingest_pack_chunk_args(w->config.pack, chunk, args + 3);
-    size_t n = 3 + ingest_pack_chunk_len(w->config.pack, chunk) * INGEST_PACK_ARGS;
-    return exchange_script(w->config.x, LUA_BATCH_INGEST, args, n, on_chunk, w);
-}
-
-static void send_chunks(struct ingest_write *w)
-{
-    size_t count = ingest_pack_chunk_count(w->config.pack);
-    while (w->next < count && w->in_flight < CHUNKS_IN_FLIGHT && exchange_is_open(w->config.x)) {
-        int err = send_chunk(w, w->next);
-        if (!err)
-            w->next++;
-        take_sending(w, err);
-        if (err)
-            return;
-    }
 }
 
 /* ---- the endpoints of its URLs ---- */
@@ -206,7 +123,7 @@ static void send_endpoints(struct ingest_write *w)
         return;
     }
     size_t n = endpoint_offers_args(&w->offers, exchange_identity(w->config.x)->tenant, args);
-    take_sending(w, exchange_script(w->config.x, LUA_HOOK_ENDPOINT, args, n, on_endpoints, w));
+    ingest_steps_sent(&w->steps, exchange_script(w->config.x, LUA_HOOK_ENDPOINT, args, n, on_endpoints, w));
 }
 
 /* ---- the seal ---- */
@@ -229,22 +146,27 @@ static void on_sealed(struct exchange *x, const struct redisReply *reply, int er
     finish(w, err);
 }
 
+/* The last step: the seal, or what makes a draft of it. */
 static void send_seal(struct ingest_write *w)
 {
     const struct batch_options *o = w->config.options;
-    struct redis_arg args[2 + LIMIT_TAGS];
-    char total[REDIS_I64_LEN];
+    struct redis_arg args[3 + LIMIT_TAGS];
+    char total[REDIS_I64_LEN], life[REDIS_I64_LEN];
     char hex[LIMIT_TAGS][2 * 4 * LIMIT_TAG_LEN + 1];
-    args[0] = redis_arg_str(w->result.batch_id);
-    args[1] = redis_arg_i64((int64_t)w->result.total, total);
+    size_t n = 0;
+    args[n++] = redis_arg_str(w->result.batch_id);
+    args[n++] = redis_arg_i64((int64_t)w->send.total, total);
+    if (w->config.is_draft)
+        args[n++] = redis_arg_i64(LIMIT_DRAFT_LIFE_MS, life);
     for (size_t i = 0; i < o->n_tags; i++) {
         encode_hex(o->tags[i], strlen(o->tags[i]), hex[i]);
-        args[2 + i] = redis_arg_str(hex[i]);
+        args[n++] = redis_arg_str(hex[i]);
     }
-    int err = exchange_script(w->config.x, LUA_BATCH_SEAL, args, 2 + o->n_tags, on_sealed, w);
+    int err =
+        exchange_script(w->config.x, w->config.is_draft ? LUA_BATCH_DRAFT : LUA_BATCH_SEAL, args, n, on_sealed, w);
     if (!err)
         w->is_seal_sent = true;
-    take_sending(w, err);
+    ingest_steps_sent(&w->steps, err);
 }
 
 /* ---- from step to step ---- */
@@ -255,8 +177,8 @@ static void send_more(struct ingest_write *w)
     case STEP_CREATE:
         send_create(w);
         break;
-    case STEP_CHUNKS:
-        send_chunks(w);
+    case STEP_CONTACTS:
+        send_contacts(w);
         break;
     case STEP_ENDPOINTS:
         send_endpoints(w);
@@ -267,13 +189,10 @@ static void send_more(struct ingest_write *w)
     }
 }
 
-static void on_timer(void *arg)
+static void go_on(void *arg)
 {
     struct ingest_write *w = arg;
-    if (!exchange_is_open(w->config.x))
-        return;
-    w->is_interrupted = false;
-    w->next = w->confirmed;
+    ingest_send_again(&w->send);
     send_more(w);
 }
 
@@ -283,8 +202,12 @@ int ingest_write_start(const struct ingest_write_config *config, struct ingest_w
     if (!w)
         return ERR_NOMEM;
     w->config = *config;
-    make_progress(w);
-    int err = loop_timer_create(exchange_api(config->x)->loop, on_timer, w, &w->timer);
+    const struct ingest_steps_config steps = {.x = config->x, .go_on = go_on, .fail = fail, .arg = w};
+    w->send = (struct ingest_send){
+        .config = {&w->steps, config->pack, w->result.batch_id, on_left_out, on_written, w},
+        .chunk = "0",
+    };
+    int err = ingest_steps_init(&w->steps, &steps);
     if (!err && config->batch_id)
         snprintf(w->result.batch_id, sizeof w->result.batch_id, "%s", config->batch_id);
     else if (!err)
@@ -296,7 +219,8 @@ int ingest_write_start(const struct ingest_write_config *config, struct ingest_w
         ingest_write_free(w);
         return err;
     }
-    loop_timer_arm_us(w->timer, 0);
+    ingest_pack_end(config->pack);
+    ingest_steps_start(&w->steps);
     *ret_write = w;
     return 0;
 }
@@ -305,7 +229,7 @@ void ingest_write_free(struct ingest_write *w)
 {
     if (!w)
         return;
-    loop_timer_free(w->timer);
+    ingest_steps_free(&w->steps);
     endpoint_offers_free(&w->offers);
     free(w);
 }

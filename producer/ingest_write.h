@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writes a judged creation into Redis: the batch, its contacts in chunks (a few under way at a time, in order), the
- * webhook endpoints that its URLs need, and last the seal, which alone makes it visible and lets it dial. Every step
- * may be sent again: where the connection breaks, it goes on from the last step that is known to be done, for a while.
+ * Writes a judged creation into Redis: the batch, its contacts in parts (a few under way at a time, in order), the
+ * webhook endpoints that its URLs need, and last the seal, which alone makes it visible and lets it dial, or what makes
+ * it a draft, which is visible and does not. Every step may be sent again: where the connection breaks, it goes on from the last step that is known to be done, for a while.
  * A creation that is given up stays unsealed: nobody sees it, and it is purged by itself.
  */
 #ifndef CARILLON_PRODUCER_INGEST_WRITE_H
 #define CARILLON_PRODUCER_INGEST_WRITE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/err.h"
@@ -23,13 +24,13 @@ struct ingest_write;
 #define INGEST_STATE_LEN 15
 
 struct ingest_result {
-    /* 0: sealed. ERR_UNAVAILABLE: given up, nothing visible. ERR_TIMEOUT: the seal was sent and its answer never came:
+    /* 0: sealed, or a draft. ERR_UNAVAILABLE: given up, nothing visible. ERR_TIMEOUT: the seal was sent and its answer never came:
      * not known. ERR_TOO_LARGE: the tenant would have too many endpoints. ERR_NOT_FOUND: its trunk is gone. Anything
      * else: memory ran out, or Redis holds what makes no sense; nothing visible. */
     int err;
     char batch_id[LIMIT_BATCH_ID_LEN + 1];
-    char state[INGEST_STATE_LEN + 1]; /* where sealed: "pending" or "scheduled" */
-    uint64_t total; /* where sealed: contacts taken */
+    char state[INGEST_STATE_LEN + 1]; /* where err is 0: "pending", "scheduled" or "draft" */
+    uint64_t total; /* where err is 0: contacts taken */
 };
 
 typedef void (*ingest_write_fn)(struct exchange *x, const struct ingest_result *result);
@@ -37,7 +38,8 @@ typedef void (*ingest_write_fn)(struct exchange *x, const struct ingest_result *
 /* All borrowed for the life of the writing. */
 struct ingest_write_config {
     struct exchange *x;
-    struct ingest_pack *pack; /* its chunks are dropped as they are written */
+    struct ingest_pack *pack; /* its parts are dropped as they are written */
+    bool is_draft;
     const struct batch_options *options;
     const struct batch_settings *settings;
     const char *batch_id; /* NULL: a fresh one is made */

@@ -37,7 +37,17 @@
 #define LIMIT_TENANT_REQUEST_RATE 100000 /* requests a second that a tenant can be allowed */
 #define LIMIT_TENANT_REQUESTS 512 /* of one tenant under way in one producer: half of its connections */
 #define LIMIT_TENANTS_SEEN 4096 /* whose use of its quotas a producer remembers */
-#define LIMIT_INGEST_BYTES_IN_FLIGHT (128u << 20) /* of all creations a producer has under way */
+#define LIMIT_INGEST_BYTES_IN_FLIGHT (128u << 20) /* of all creations and chunks a producer has under way */
+#define LIMIT_INGEST_BYTES_TENANT (64u << 20) /* of one tenant's */
+#define LIMIT_CHUNK_BYTES (1u << 30) /* POST /api/v1/batch/{id}/contacts, where it is written as it comes */
+#define LIMIT_CHUNK_ROOM_BYTES (2u << 20) /* what such a chunk holds at a time */
+#define LIMIT_CHUNK 1000000 /* the highest number of a chunk */
+#define LIMIT_CHUNK_PROGRESS_BYTES (512u << 10) /* of it in each upload-timeout-ms, at least */
+#define LIMIT_CHUNK_ANSWER_BYTES (16u << 10)
+#define LIMIT_DRAFT_LIFE_MS (INT64_C(24) * 3600 * 1000) /* of a draft that nobody fills or starts */
+#define LIMIT_APPEND_LEASE_MS 60000 /* for which whoever appends keeps a batch from ending, unless renewed */
+#define LIMIT_ROW_FAULTS 16 /* told of one row */
+#define LIMIT_ROW_VALUE_BYTES 200 /* of a rejected value that is kept */
 #define LIMIT_CONTACT_JSON_BYTES (16u << 10) /* one element of contacts[] */
 #define LIMIT_METADATA_BYTES 4096u
 #define LIMIT_CONTACT_ID_LEN 128
@@ -81,7 +91,8 @@
 #define LIMIT_JSON_NUMBER_LEN 63 /* cJSON reads no longer one */
 
 /* ---- state in Redis ---- */
-#define LIMIT_INGEST_CHUNK 200 /* contacts in one batch_ingest, so that it stays under 5 ms; it takes up to 500 */
+#define LIMIT_INGEST_PART 256 /* contacts, or lines about rejected ones, in one batch_ingest: it stays under 5 ms */
+#define LIMIT_INGEST_PART_BYTES (128u << 10) /* of them, but for the last */
 #define LIMIT_BUCKET 64 /* contacts in one bucket hash */
 #define LIMIT_RECORD_INLINE_BYTES 512 /* a longer contact record keeps its metadata in :extra */
 #define LIMIT_CLAIM_CALLS 64

@@ -78,11 +78,11 @@ void batch_request_contacts_begin(struct batch_request *r)
     r->has_contact_list = true;
 }
 
-void batch_request_finish(const struct batch_request *r, uint64_t n_contacts, struct faults *faults)
+void batch_request_finish(const struct batch_request *r, uint64_t n_contacts, bool is_draft, struct faults *faults)
 {
     if (!r->has_agent_id)
         faults_add(faults, "agentId", FAULT_REQUIRED, AGENT_REQUIRED);
-    if (!r->has_contacts || (r->has_contact_list && n_contacts == 0))
+    if (!is_draft && (!r->has_contacts || (r->has_contact_list && n_contacts == 0)))
         faults_add(faults, "contacts", FAULT_REQUIRED, CONTACTS_REQUIRED);
     if (n_contacts > LIMIT_INLINE_CONTACTS)
         faults_add(faults, "contacts", FAULT_TOO_MANY, "must not hold more than %d contacts", LIMIT_INLINE_CONTACTS);

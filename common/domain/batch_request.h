@@ -35,8 +35,9 @@ int batch_request_member(struct batch_request *r, const char *key, const char *v
                          struct faults *faults) MUST_CHECK;
 /* The contacts array begins. */
 void batch_request_contacts_begin(struct batch_request *r);
-/* The body is complete and held `n_contacts` contacts: adds the faults of what is missing, and of too many contacts. */
-void batch_request_finish(const struct batch_request *r, uint64_t n_contacts, struct faults *faults);
+/* The body is complete and held `n_contacts` contacts: adds the faults of what is missing, and of too many contacts. A
+ * draft need not have any. */
+void batch_request_finish(const struct batch_request *r, uint64_t n_contacts, bool is_draft, struct faults *faults);
 /* Frees what it holds; `r` is empty after it. */
 void batch_request_free(struct batch_request *r);
 

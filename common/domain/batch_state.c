@@ -4,6 +4,7 @@
 #include <string.h>
 
 static const struct batch_transition TRANSITIONS[] = {
+    {BATCH_STATE_INGESTING, BATCH_EVENT_DRAFT, BATCH_STATE_DRAFT},
     {BATCH_STATE_INGESTING, BATCH_EVENT_SEAL_FUTURE, BATCH_STATE_SCHEDULED},
     {BATCH_STATE_INGESTING, BATCH_EVENT_SEAL, BATCH_STATE_PENDING},
     {BATCH_STATE_DRAFT, BATCH_EVENT_SEAL_FUTURE, BATCH_STATE_SCHEDULED},
@@ -55,6 +56,7 @@ static const struct words STATES[BATCH_STATE_COUNT] = {
 };
 
 static const struct words EVENTS[BATCH_EVENT_COUNT] = {
+    [BATCH_EVENT_DRAFT] = {"draft", "a creation that is to be filled in pieces is written as far as it goes"},
     [BATCH_EVENT_SEAL] = {"seal", "all contacts are in, or a draft is started: it may dial"},
     [BATCH_EVENT_SEAL_FUTURE] = {"seal_future", "the same, and its start lies ahead"},
     [BATCH_EVENT_START] = {"start", "the scheduled start has come"},

@@ -26,6 +26,7 @@ enum batch_state {
 #define BATCH_STATE_COUNT 10
 
 enum batch_event {
+    BATCH_EVENT_DRAFT, /* a creation that is to be filled in pieces is written as far as it goes */
     BATCH_EVENT_SEAL, /* all contacts are in, or a draft is started: it may dial */
     BATCH_EVENT_SEAL_FUTURE, /* the same, and its start lies ahead */
     BATCH_EVENT_START, /* the scheduled start has come */
@@ -38,7 +39,7 @@ enum batch_event {
     BATCH_EVENT_CANCEL,
     BATCH_EVENT_FAIL,
 };
-#define BATCH_EVENT_COUNT 11
+#define BATCH_EVENT_COUNT 12
 
 enum batch_pause { BATCH_PAUSE_USER, BATCH_PAUSE_CREDITS, BATCH_PAUSE_POISON };
 

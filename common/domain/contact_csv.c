@@ -136,6 +136,15 @@ size_t contact_columns_count(const struct contact_columns *columns)
     return columns->n;
 }
 
+size_t contact_columns_find(const struct contact_columns *columns, const char *field)
+{
+    enum contact_column kind = column_kind(field);
+    size_t i = 0;
+    while (i < columns->n && (columns->items[i].kind != kind || kind == CONTACT_COLUMN_METADATA))
+        i++;
+    return i;
+}
+
 static int read_field(struct contact_draft *d, const struct column *column, const struct csv_field *field,
                       cJSON *metadata)
 {

@@ -34,6 +34,9 @@ int contact_columns_create(const struct csv_field *header, size_t n, struct faul
 /* Accepts NULL. */
 void contact_columns_free(struct contact_columns *columns);
 size_t contact_columns_count(const struct contact_columns *columns);
+/* The column of a contact's field, by the name that faults give it ("phoneNumber"), as far as they have a column of
+ * their own; contact_columns_count() where none has it. */
+size_t contact_columns_find(const struct contact_columns *columns, const char *field);
 
 /* Reads one row. Known fields are trimmed of spaces; an empty one is absent; other columns become strings of the
  * metadata as they are. ERR_INVALID where a fault was added. The row has as many fields as the header

@@ -178,6 +178,14 @@ static void hand_over(struct http_request *req, const char *data, size_t len)
         req->state = REQUEST_BROKEN;
 }
 
+/* A body that comes along is given more time. */
+static void note_progress(struct http_request *req, size_t len)
+{
+    size_t step = req->match.route->deadline_bytes;
+    if (step > 0 && req->received / step > (req->received - len) / step && !req->connection->is_cut)
+        connection_expect_body(req->connection);
+}
+
 /* The client has closed its side. libmicrohttpd, told of the last bytes and of the close by one event, looks at the
  * socket again only at the next one, which never comes. */
 bool request_peer_has_ended(const struct http_request *req)
@@ -212,6 +220,7 @@ void request_take(struct http_request *req, const char *data, size_t *len)
     }
     if (req->state == REQUEST_READING) {
         hand_over(req, data, *len);
+        note_progress(req, *len);
     } else {
         req->dropped += *len;
         if (req->dropped > LIMIT_HTTP_DROPPED_BYTES)
@@ -351,6 +360,8 @@ void http_request_resume(struct http_request *req)
     if (!req->is_paused)
         return;
     req->is_paused = false;
+    if (req->match.route->deadline_bytes > 0 && !req->connection->is_cut)
+        connection_expect_body(req->connection);
     connection_wake(req->connection);
 }
 

@@ -129,6 +129,8 @@ int request_answer_take(struct http_request *req, int status, const char *conten
 /* Keeps libmicrohttpd off the connection until connection_wake(). Only from inside its callbacks. */
 void connection_sleep(struct connection *c);
 void connection_wake(struct connection *c);
+/* Begins the deadline of the body anew. */
+void connection_expect_body(struct connection *c);
 /* Gives the client time to take what is sent from now on; or all the time there is, while nothing is there to take. */
 void connection_expect_taken(struct connection *c, bool has_something);
 /* While libmicrohttpd is kept off the connection: notices a client that closes its side, which then counts as gone. */

@@ -77,6 +77,13 @@ void connection_ignore_peer(struct connection *c)
     c->peer = NULL;
 }
 
+void connection_expect_body(struct connection *c)
+{
+    const struct http_route *row = c->request->match.route;
+    int64_t deadline_ms = row != NULL && row->deadline_ms > 0 ? row->deadline_ms : c->server->bounds.body_ms;
+    loop_timer_arm_us(c->deadline, deadline_ms * 1000);
+}
+
 void connection_expect_taken(struct connection *c, bool has_something)
 {
     if (has_something)
@@ -212,9 +219,7 @@ static enum MHD_Result on_head(struct connection *c, const char *url, const char
     if (request_begin(c, url, method, version, &c->request) < 0)
         return MHD_NO;
     struct http_request *req = c->request;
-    const struct http_route *row = req->match.route;
-    int64_t deadline_ms = row != NULL && row->deadline_ms > 0 ? row->deadline_ms : c->server->bounds.body_ms;
-    loop_timer_arm_us(c->deadline, deadline_ms * 1000);
+    connection_expect_body(c);
     if (req->state == REQUEST_BROKEN)
         return MHD_NO;
     if (request_answers_now(req))

@@ -29,6 +29,8 @@ struct http_route {
     const char *pattern; /* "/api/v1/batch/{id}/pause": {name} matches one segment; a final "{name...}" the rest */
     size_t max_body_bytes;
     int64_t deadline_ms; /* from the headers to the complete body; 0: the server's body_ms */
+    size_t deadline_bytes; /* not 0: the deadline begins anew with each so many bytes of the body, and where the handler
+                            * reads on after a pause */
 
     /* Optional: the headers are in, the body is not. May answer already (401, 413): then the rest of the body is
      * dropped and no further callback but on_gone comes. The same holds for an answer from on_body, or from any other

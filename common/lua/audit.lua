@@ -329,6 +329,9 @@ local function check_batch(id)
   check_lane(batch)
   check_times(batch)
   check_pause(batch)
+  if batch.sealed ~= '1' then
+    batch.due = batch.total -- a draft's contacts, which are counted when it is started
+  end
   local counts = {}
   for _, field in ipairs({ 'total', 'cursor', 'due', 'claimed', 'live', 'ended', 'succeeded', 'failed', 'cancelled', 'expired',
     'attempts', 'dials' }) do

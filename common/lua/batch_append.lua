@@ -17,7 +17,6 @@ local id = check_id(ARGV[1], 48, 'batch')
 local tenant = check_id(ARGV[2], 64, 'tenant')
 local holder = check_id(ARGV[3], 64, 'holder')
 local lease_ms = check_number(ARGV[4], 'lease')
-local HOLDERS_MOST = 16
 if lease_ms < 0 or lease_ms > 600000 then
   return redis.error_reply('ERR_INVALID lease')
 end
@@ -30,13 +29,9 @@ if lease_ms > 0 then
   if not takes_more(batch) then
     return redis.error_reply('ERR_STATE ' .. batch.state)
   end
-  appending_list(batch)
-  local key = key_appending(id)
-  if not redis.call('ZSCORE', key, holder) and redis.call('ZCARD', key) >= HOLDERS_MOST then
+  if not appending_take(batch, holder, lease_ms) then
     return redis.error_reply('ERR_STATE ' .. batch.state .. ', and too many append to it')
   end
-  redis.call('ZADD', key, fmt(NOW_MS + lease_ms), holder)
-  appending_list(batch)
 elseif redis.call('ZREM', key_appending(id), holder) == 1 then
   appending_list(batch)
   batch_check_end(batch)

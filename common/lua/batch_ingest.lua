@@ -1,26 +1,39 @@
 #!lua
--- Writes one chunk of contacts into a batch that is not sealed, or is appended to (batch_append.lua). A number or contact
--- id that the batch has already is left out and reported; the others get the next ordinals.
+-- Writes a part of a batch's contacts, where the batch is not sealed, or is appended to (batch_append.lua). A number or
+-- contact id that the batch has already is left out and reported; the others get the next ordinals.
 --
 -- KEYS[1]  cell prefix
 -- ARGV[1]  batch id
--- ARGV[2]  chunk number, from 1
--- ARGV[3]  digest of the chunk
--- ARGV[4..] 4 for each contact, at most 500: phone digits, 62-bit hash of the contact id (decimal) or "", record, extra
---          metadata or ""
--- Returns  {total after it, 0|1 (1: this chunk was there already), index of a left-out contact, "phone"|"id", ...}
--- Errors   ERR_INVALID, ERR_NOT_FOUND, ERR_STATE (sealed, and nobody holds the lease to append), ERR_EXISTS (the chunk
---          number was used with another digest)
+-- ARGV[2]  part: "<chunk>.<n>", both from 0; a plain number is a chunk of one part
+-- ARGV[3]  digest of the part
+-- ARGV[4]  contacts, at most 500
+-- ARGV[5]  arguments for each: 1, or 3 where one has an id or extra metadata
+-- ARGV[6]  their rows, in runs: "<first>:<how many> ..."
+-- ARGV[7]  rows rejected before they came here
+-- ARGV[8..] for each contact: record[, 53-bit hash of the contact id (decimal) or "", extra metadata or ""]; then, at most
+--          500, what was rejected (lib/rows.lua)
+-- Returns  {total after it, 0|1 (1: this part was there already), index of a left-out contact, "phone"|"id", ...}
+-- Errors   ERR_INVALID, ERR_NOT_FOUND, ERR_STATE <state> (sealed, and nobody holds the lease to append), ERR_EXISTS (the
+--          part was written with another digest)
 -- Bound    O(contacts)
--- Again    the same number and digest answers the first answer
+-- Again    the same part and digest answers the first answer
 -- @include lib/scheduler.lua
--- @include lib/contact.lua
+-- @include lib/seen.lua
+-- @include lib/rows.lua
 local id = check_id(ARGV[1], 48, 'batch')
-local chunk = check_number(ARGV[2], 'chunk')
+local part = ARGV[2] or ''
 local digest = check_id(ARGV[3], 64, 'digest')
-local FIELDS, MOST = 4, 500
-local PROBES = 16
-if (#ARGV - 3) % FIELDS ~= 0 or #ARGV > 3 + FIELDS * MOST then
+local n = check_number(ARGV[4], 'contacts')
+local width = check_number(ARGV[5], 'arguments')
+local runs = ARGV[6] or ''
+local rejected = check_number(ARGV[7], 'rejected')
+local FIRST, MOST = 8, 500
+local lines_at = FIRST + n * width
+if #part > 24 or not (part:match('^%d+%.%d+$') or part:match('^%d+$')) then
+  return redis.error_reply('ERR_INVALID part')
+end
+if n < 0 or n > MOST or n % 1 ~= 0 or (width ~= 1 and width ~= 3) or #ARGV < lines_at - 1 or #ARGV >= lines_at + MOST
+  or rejected < 0 then
   return redis.error_reply('ERR_INVALID contacts')
 end
 local batch = batch_load(id)
@@ -29,11 +42,12 @@ if not batch then
 end
 
 local chunks_key = key_batch(id) .. ':chunks'
-local stored = redis.call('HGET', chunks_key, fmt(chunk))
+local chunk = part:match('^%d+')
+local stored = redis.call('HGET', chunks_key, part)
 if stored then
   local known_digest, total, rest = stored:match('^(%S+) (%d+)(.*)$')
   if known_digest ~= digest then
-    return redis.error_reply('ERR_EXISTS chunk ' .. fmt(chunk) .. ' with other contents')
+    return redis.error_reply('ERR_EXISTS part ' .. part .. ' with other contents')
   end
   local reply = { total, 1 }
   for word in rest:gmatch('%S+') do
@@ -43,77 +57,96 @@ if stored then
 end
 local is_running = batch.sealed == '1'
 if is_running and not is_appended_to(batch) then
-  return redis.error_reply('ERR_STATE batch is sealed, and ' .. batch.state)
+  return redis.error_reply('ERR_STATE ' .. batch.state .. ', and nobody appends to it')
 elseif not is_running and not FILLABLE[batch.state] then
-  return redis.error_reply('ERR_STATE batch is ' .. batch.state)
+  return redis.error_reply('ERR_STATE ' .. batch.state)
 end
-local shards = tonumber(redis.call('HGET', key_batch(id), 'seen_shards') or 1)
 
-for at = 4, #ARGV, FIELDS do
-  if not ARGV[at]:match('^[1-9]%d+$') or #ARGV[at] > 15 or contact_phone(ARGV[at + 2]) ~= ARGV[at]
-    or not ARGV[at + 1]:match('^%d*$') then
+local numbers = {}
+for i = 1, n do
+  local at = FIRST + (i - 1) * width
+  local number, after = contact_number(ARGV[at])
+  local has_id = after == 0x12
+  if not number or has_id ~= (width == 3 and ARGV[at + 1] ~= '')
+    or (has_id and not (ARGV[at + 1]:match('^%d+$') and #ARGV[at + 1] <= 16)) then
     return redis.error_reply('ERR_INVALID contact')
   end
+  numbers[i] = number
 end
 
--- The place of a contact id among those seen: its ordinal where it is there, else the free field to use. Different ids
--- with one hash sit in the fields behind it, told apart by the stored contacts.
-local function find_id(hash, contact)
-  local wanted = contact_id(contact)
-  for probe = 0, PROBES - 1 do
-    local field = fmt(tonumber(hash) + probe)
-    local key = key_batch(id) .. ':seen:i:' .. fmt(tonumber(hash) % shards)
-    local ordinal = redis.call('HGET', key, field)
-    if not ordinal then
-      return nil, key, field
-    end
-    local record = redis.call('HGET', key_bucket(id, 'contacts', tonumber(ordinal)), ordinal)
-    if contact_id(record) == wanted then
-      return ordinal, key, field
-    end
-  end
-  fail('ERR_STATE contact id hashes collide')
-end
-
-local reply = { '', 0 }
 local left_out = {}
-local function leave_out(index, why)
-  left_out[#left_out + 1] = fmt(index)
-  left_out[#left_out + 1] = why
+local seen = seen_load(id)
+local fresh = {} -- ordinal -> record, of this part
+local fields, n_fields, extras = {}, 0, {}
+
+local function write_bucket()
+  if n_fields > 0 then
+    redis.call('HSET', key_bucket(id, 'contacts', batch.total - 1), unpack(fields, 1, n_fields))
+    n_fields = 0
+  end
 end
 
-for at = 4, #ARGV, FIELDS do
-  local phone, hash, record, extra = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-  local index = (at - 4) / FIELDS
-  local seen_ordinal, id_key, id_field
-  if hash ~= '' then
-    seen_ordinal, id_key, id_field = find_id(hash, record)
+local function take(record, extra)
+  local ordinal = batch.total
+  fresh[ordinal] = record
+  fields[n_fields + 1] = ordinal
+  fields[n_fields + 2] = record
+  n_fields = n_fields + 2
+  if extra and extra ~= '' then
+    extras[#extras + 1] = { ordinal, extra }
   end
-  if seen_ordinal then
-    leave_out(index, 'id')
-  elseif redis.call('SADD', key_batch(id) .. ':seen:n:' .. fmt(tonumber(phone) % shards), phone) == 0 then
-    leave_out(index, 'phone')
+  batch.total = ordinal + 1
+  if batch.total % BUCKET == 0 then
+    write_bucket()
+  end
+end
+
+for i = 1, n do
+  local at = FIRST + (i - 1) * width
+  local record, hash = ARGV[at], width == 3 and ARGV[at + 1] or ''
+  local why = hash ~= '' and seen_has_id(seen, hash, record, fresh) and 'id'
+    or not seen_add_number(seen, numbers[i]) and 'phone'
+  if why then
+    left_out[#left_out + 1] = fmt(i - 1)
+    left_out[#left_out + 1] = why
   else
-    local ordinal = fmt(batch.total)
-    redis.call('HSET', key_bucket(id, 'contacts', batch.total), ordinal, record)
-    if extra ~= '' then
-      redis.call('HSET', key_bucket(id, 'extra', batch.total), ordinal, extra)
+    if hash ~= '' then
+      seen_add_id(seen, hash, batch.total)
     end
-    if id_key then
-      redis.call('HSET', id_key, id_field, ordinal)
-    end
-    batch.total = batch.total + 1
+    take(record, width == 3 and ARGV[at + 2])
   end
 end
-reply[1] = fmt(batch.total)
-for _, word in ipairs(left_out) do
-  reply[#reply + 1] = word
+write_bucket()
+for _, extra in ipairs(extras) do
+  redis.call('HSET', key_bucket(id, 'extra', extra[1]), extra[1], extra[2])
 end
+seen_grow(seen, batch.total)
+
+-- What was not taken, in words.
+local lines = {}
+for i = lines_at, #ARGV do
+  lines[#lines + 1] = chunk .. ' ' .. ARGV[i]
+end
+for i = 1, #left_out, 2 do
+  local index = tonumber(left_out[i])
+  local is_id = left_out[i + 1] == 'id'
+  local value = is_id and contact_id(ARGV[FIRST + index * width]) or '+' .. fmt(numbers[index + 1])
+  lines[#lines + 1] = rows_duplicate(chunk, rows_number(runs, index), is_id and 'id' or 'phoneNumber', value)
+end
+rows_add(batch, lines)
+batch.rejected = batch.rejected + rejected
+batch.duplicates = batch.duplicates + #left_out / 2
+
 if is_running then
   batch.due = batch.due + batch.total - batch.was.total
   touch_lane(batch)
   wake_workers()
 end
-redis.call('HSET', chunks_key, fmt(chunk), digest .. ' ' .. fmt(batch.total) .. ' ' .. table.concat(left_out, ' '))
+redis.call('HSET', chunks_key, part, digest .. ' ' .. fmt(batch.total) .. ' ' .. table.concat(left_out, ' '))
+redis.call('HINCRBY', chunks_key, chunk .. '.n', 1)
 batches_flush()
+local reply = { fmt(batch.total), 0 }
+for _, word in ipairs(left_out) do
+  reply[#reply + 1] = word
+end
 return reply

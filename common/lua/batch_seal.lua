@@ -1,25 +1,21 @@
 #!lua
--- Closes ingestion: from here the batch is listed, counted and, at its start, dialed.
+-- Closes ingestion: from here the batch is listed, counted and, at its start, dialed. A draft is started by it.
 --
 -- KEYS[1]  cell prefix
 -- ARGV[1]  batch id
--- ARGV[2]  contacts it must hold
--- ARGV[3..] tags in hexadecimal, at most 32
+-- ARGV[2]  contacts it must hold; "" for a draft: what it holds
+-- ARGV[3..] tags in hexadecimal, at most 32; a draft is found by its own already
 -- Returns  {state, total}
--- Errors   ERR_INVALID, ERR_NOT_FOUND, ERR_STATE (its total is another, none, or it is no longer being ingested)
+-- Errors   ERR_INVALID, ERR_NOT_FOUND, ERR_STATE <state> (it is no longer filled), ERR_STATE <state>, holding <n> (its total
+--          is another, or none), ERR_STATE <state>, unfinished <chunk> ... (a draft's chunks, begun and not whole)
 -- Bound    O(tags * log n)
 -- Again    answers the same
 -- @include lib/scheduler.lua
+-- @include lib/index.lua
+-- @include lib/chunk.lua
 local id = check_id(ARGV[1], 48, 'batch')
-local expected = check_number(ARGV[2], 'total')
-if #ARGV > 2 + 32 then
-  return redis.error_reply('ERR_INVALID tags')
-end
-for i = 3, #ARGV do
-  if not ARGV[i]:match('^[0-9a-f]+$') or #ARGV[i] > 512 then
-    return redis.error_reply('ERR_INVALID tag')
-  end
-end
+local expected = ARGV[2] ~= '' and check_number(ARGV[2], 'total') or nil
+local tags = index_tags(3)
 local batch = batch_load(id)
 if not batch then
   return redis.error_reply('ERR_NOT_FOUND batch')
@@ -27,21 +23,24 @@ end
 if batch.sealed == '1' then
   return { batch.state, fmt(batch.total) }
 end
-if batch.total ~= expected or batch.total == 0 then
-  return redis.error_reply('ERR_STATE batch holds ' .. fmt(batch.total) .. ' contacts')
+if not FILLABLE[batch.state] or (not expected and batch.state ~= 'draft') then
+  return redis.error_reply('ERR_STATE ' .. batch.state)
+end
+local unfinished = chunks_unfinished(id)
+if #unfinished > 0 then
+  return redis.error_reply('ERR_STATE ' .. batch.state .. ', unfinished ' .. table.concat(unfinished, ' '))
+end
+if batch.total == 0 or (expected and batch.total ~= expected) then
+  return redis.error_reply('ERR_STATE ' .. batch.state .. ', holding ' .. fmt(batch.total))
 end
 batch.start_ms = batch.start_ms or NOW_MS
 if not batch_move(batch, batch.start_ms > NOW_MS and 'seal_future' or 'seal') then
-  return redis.error_reply('ERR_STATE batch is ' .. batch.state)
+  return redis.error_reply('ERR_STATE ' .. batch.state)
 end
 batch.sealed, batch.due = '1', batch.total
 local life_ms = tonumber(redis.call('HGET', key_batch(id), 'life_ms') or nil)
 batch.expires_ms = batch.expires_ms or (life_ms and batch.start_ms + life_ms)
-local created = tonumber(redis.call('HGET', key_batch(id), 'created_ms') or NOW_MS)
-redis.call('ZADD', key_tenant(batch.tenant) .. ':batches', fmt(created), id)
-for i = 3, #ARGV do
-  redis.call('ZADD', key_tenant(batch.tenant) .. ':tags:' .. ARGV[i], fmt(created), id)
-end
+index_add(batch, tags)
 touch_lane(batch)
 batch_list_times(batch)
 redis.call('ZREM', KEY_PURGE, 'draft/' .. id)

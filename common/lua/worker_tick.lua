@@ -290,17 +290,18 @@ function jobs.purge_records(batch)
     return false
   end
   batches[batch.id] = false
-  redis.call('UNLINK', key_batch(batch.id), key_retry(batch.id))
+  redis.call('UNLINK', key_batch(batch.id), key_retry(batch.id), key_batch(batch.id) .. ':rows')
   return true
 end
 
--- A creation that was never sealed: its producer died.
+-- A creation that was never sealed: its producer died; or a draft that nobody fills or starts any more.
 function jobs.purge_draft(batch_id)
   local batch = batch_load(batch_id)
   if not batch or batch.sealed == '1' then
     return true
   end
   batch_move(batch, 'fail') -- what is half removed takes no more contacts, and is not sealed
+  batch_hide(batch)
   return jobs.purge_records(batch)
 end
 

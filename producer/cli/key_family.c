@@ -50,9 +50,10 @@ static const struct key_family FAMILIES[] = {
     {false, "batch:<batch>:texts:<bucket>", "hash", "<ordinal>:<what>", NULL},
     {false, "batch:<batch>:retry:<lane>", "zset", "<ordinal>", "ms"},
     {false, "batch:<batch>:appending", "zset", "<holder>", "ms"},
-    {false, "batch:<batch>:chunks", "hash", "<chunk>", NULL},
+    {false, "batch:<batch>:chunks", "hash", "<part>", NULL},
+    {false, "batch:<batch>:rows", "list", "<any>", NULL},
     {false, "batch:<batch>:seen:n:<shard>", "set", "<number>", NULL},
-    {false, "batch:<batch>:seen:i:<shard>", "hash", "<hash>", "<ordinal>"},
+    {false, "batch:<batch>:seen:i:<shard>", "hash", "<hash>", NULL},
     /* calls on their way */
     {false, "claimed", "zset", CALL "/<worker>", "ms"},
     {false, "live", "zset", CALL, "ms"},

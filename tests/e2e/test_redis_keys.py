@@ -112,6 +112,7 @@ class FullRun:
         waiting = self.submit("acme", phone_numbers(2, 15550130000), scheduledStartTime="2035-01-01T00:00:00Z", trunk="main",
                               callingWindow={"start": "09:00", "end": "17:00"})  # fmt: skip
         self.stack.api("PATCH", f"/api/v1/batch/{waiting}", {"priority": 2})
+        self.draft()
         paused = self.submit("tight", phone_numbers(2, 15550140000))
         self.stack.api("POST", f"/api/v1/batch/{paused}/pause", key=self.keys["tight"])
         states: dict[str, str] = {}
@@ -130,6 +131,13 @@ class FullRun:
         wait_until(lambda: self.look() or self.is_delivered(), 30.0, "the receiver that takes has got everything")
         is_clean, printed = self.stack.audit()
         assert is_clean, printed
+
+    def draft(self) -> None:
+        """Filled in two chunks, one of them cut short, with what is no contact and what was there before."""
+        batch = self.stack.api("POST", "/api/v1/batch?draft=true", {"agentId": "agent_123"})["batchId"]
+        rows = [{"phoneNumber": "nobody"}, *({"phoneNumber": number} for number in phone_numbers(2, 15550150000) * 2)]
+        self.stack.api("POST", f"/api/v1/batch/{batch}/contacts?chunk=1", rows)
+        self.engine.scripts.run("chunk_open", batch, "acme", 2, "look", 60_000, "producer", 60_000)
 
     def is_delivered(self) -> bool:
         return bool(self.stack.delivered("batch.completed")) and len(self.stack.delivered("call.completed")) >= 32

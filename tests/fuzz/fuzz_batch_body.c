@@ -23,7 +23,7 @@ static struct ingest_body *read_in_pieces(const char *text, size_t len, size_t p
 {
     struct ingest_body *body = NULL;
     int err = 0;
-    demand(ingest_body_create(&body) == 0);
+    demand(ingest_body_create(false, &body) == 0);
     for (size_t at = 0; !err && at < len; at += piece)
         err = ingest_body_feed(body, text + at, len - at < piece ? len - at : piece);
     if (!err)
@@ -38,20 +38,21 @@ static struct ingest_body *read_in_pieces(const char *text, size_t len, size_t p
 static uint64_t count_packed(const struct ingest_pack *pack)
 {
     uint64_t n = 0;
-    for (size_t i = 0; i < ingest_pack_chunk_count(pack); i++)
-        n += ingest_pack_chunk_len(pack, i);
+    for (size_t i = 0; i < ingest_pack_whole(pack); i++)
+        n += ingest_part_contacts(pack, i);
     return n;
 }
 
 static void check_pack(struct ingest_body *body)
 {
-    struct redis_arg args[LIMIT_INGEST_CHUNK * INGEST_PACK_ARGS];
-    const struct ingest_pack *pack = ingest_body_pack(body);
+    struct ingest_part_args part;
+    struct ingest_pack *pack = ingest_body_pack(body);
+    ingest_pack_end(pack);
     bool is_good = faults_count(ingest_body_faults(body)) == 0;
     demand(count_packed(pack) == (is_good ? ingest_body_contacts(body) : 0));
-    for (size_t i = 0; i < ingest_pack_chunk_count(pack); i++) {
-        ingest_pack_chunk_args(pack, i, args);
-        demand(args[0].len >= 7 && args[0].len <= LIMIT_PHONE_DIGITS);
+    for (size_t i = 0; i < ingest_pack_whole(pack); i++) {
+        ingest_part_args(pack, i, &part);
+        demand(part.args[INGEST_PART_FIRST_ARGS].len >= 4 && part.args[INGEST_PART_FIRST_ARGS].data[0] == 0x08);
     }
 }
 
@@ -61,10 +62,10 @@ static void check_same(struct ingest_body *a, struct ingest_body *b)
     demand(faults_count(ingest_body_warnings(a)) == faults_count(ingest_body_warnings(b)));
     demand(strcmp(ingest_body_request(a)->agent_id, ingest_body_request(b)->agent_id) == 0);
     demand(ingest_body_contacts(a) == ingest_body_contacts(b));
-    for (size_t i = 0; i < ingest_pack_chunk_count(ingest_body_pack(a)); i++) {
+    for (size_t i = 0; i < ingest_pack_whole(ingest_body_pack(a)); i++) {
         char one[2 * DIGEST_SHA256_LEN + 1], two[2 * DIGEST_SHA256_LEN + 1];
-        demand(ingest_pack_chunk_digest(ingest_body_pack(a), i, one) == 0);
-        demand(ingest_pack_chunk_digest(ingest_body_pack(b), i, two) == 0);
+        demand(ingest_part_digest(ingest_body_pack(a), i, one) == 0);
+        demand(ingest_part_digest(ingest_body_pack(b), i, two) == 0);
         demand(strcmp(one, two) == 0);
     }
 }

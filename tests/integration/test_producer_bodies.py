@@ -97,13 +97,14 @@ def test_creations_beyond_the_bound_are_told_to_come_again(api: Api, acme: str) 
     piece = b'{"agentId":"a","contacts":[' + b" " * (31 * 1024 * 1024)
     length = 31 * 1024 * 1024 + 4096
     held: list[socket.socket] = []
+    other = api.tenant("other")
     try:
-        for _ in range(4):
+        for key in (acme, acme, other, other):
             sock = connect(api)
             held.append(sock)
-            sock.sendall(head(acme, f"Content-Length: {length}") + piece)
+            sock.sendall(head(key, f"Content-Length: {length}") + piece)
         wait_until(lambda: ingest_bytes(api) >= 4 * len(piece), 60.0, "four bodies are held")
-        answer = api.request("POST", "/api/v1/batch", piece.ljust(length), acme, {"Content-Type": "application/json"})
+        answer = api.request("POST", "/api/v1/batch", piece.ljust(length), api.tenant("third"), {"Content-Type": "application/json"})
         assert (answer.status, answer.code) == (503, "BUSY")
         assert answer.headers["retry-after"]
         assert api.get("/api/v1/batch/list", acme).status == 200
@@ -112,6 +113,24 @@ def test_creations_beyond_the_bound_are_told_to_come_again(api: Api, acme: str) 
             sock.close()
     wait_until(lambda: ingest_bytes(api) == 0, 10.0, "what was read is given back")
     assert api.post("/api/v1/batch", batch_body(numbers(1)), acme).status == 202
+
+
+def test_one_tenant_does_not_use_up_what_all_have(api: Api, acme: str) -> None:
+    """Half of the bound is the most that one tenant's bodies may hold."""
+    piece = b'{"agentId":"a","contacts":[' + b" " * (31 * 1024 * 1024)
+    length = 31 * 1024 * 1024 + 4096
+    held = [connect(api) for _ in range(2)]
+    try:
+        for sock in held:
+            sock.sendall(head(acme, f"Content-Length: {length}") + piece)
+        wait_until(lambda: ingest_bytes(api) >= 2 * len(piece), 60.0, "two bodies are held")
+        refused = api.request("POST", "/api/v1/batch", piece.ljust(length), acme, {"Content-Type": "application/json"})
+        assert (refused.status, refused.code) == (503, "BUSY")
+        assert api.post("/api/v1/batch", batch_body(numbers(1)), api.tenant("patient")).status == 202
+    finally:
+        for sock in held:
+            sock.close()
+    wait_until(lambda: ingest_bytes(api) == 0, 10.0, "what was read is given back")
 
 
 def test_creations_side_by_side_keep_to_themselves(api: Api, acme: str) -> None:

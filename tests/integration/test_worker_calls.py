@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from tests.support.engine import contact_record
+from tests.support.engine import contact_record, id_hash, part
 from tests.support.fleet import CALLER_ID, TENANT, Fleet
 from tests.support.platform import Platform, answer_json, refuse
 from tests.support.waiting import wait_until
@@ -316,7 +316,7 @@ def test_metadata_that_lies_outside_of_the_record_reaches_the_platform(fleet: Fl
     batch = fleet.batch(0, seal=False)
     metadata = '{"note": "' + "n" * 600 + '", "level": 3}'
     record = contact_record(15551230002, "c1") + b"\x40\x01"  # metadata_elsewhere
-    engine.scripts.run("batch_ingest", batch, 1, "d" * 64, "15551230002", "", record, metadata)
+    engine.scripts.run("batch_ingest", batch, 1, "d" * 64, *part([(record, id_hash("c1"), metadata)]))
     engine.seal(batch, 1)
     create = platform.wait_creates(1)[0]
     assert create.body["metadata"]["contact_metadata"] == {"note": "n" * 600, "level": 3}

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 import redis
 
-from tests.support.engine import Engine, Slot, contact_record
+from tests.support.engine import Engine, Slot, contact_record, part
 from tests.support.waiting import wait_until
 
 
@@ -83,20 +83,30 @@ def test_ids_whose_hashes_collide_are_both_taken(empty: Engine) -> None:
     batch = empty.batch("acme", "main", 0, seal=False)
 
     def chunk(number: int, *contacts: tuple[int, str]) -> list[bytes]:
-        args: list[object] = []
-        for phone, contact_id in contacts:
-            args += [str(phone), "4611686018427387", contact_record(phone, contact_id), ""]
+        args = part((contact_record(phone, contact_id), "4611686018427387", "") for phone, contact_id in contacts)
         return empty.scripts.run("batch_ingest", batch, number, f"digest{number}", *args)
 
     assert chunk(1, (15551230001, "one"), (15551230002, "two")) == [b"2", 0]
     assert chunk(2, (15551230003, "two"), (15551230004, "three")) == [b"3", 0, b"0", b"id"]
 
 
-def test_a_record_that_does_not_hold_its_number_is_refused_whole(empty: Engine) -> None:
+NO_CONTACTS = {
+    "no record": b"",
+    "no number": b"\x12\x01a",
+    "cut short": contact_record(15551230009)[:-1],
+    "too short a number": contact_record(999_999),
+    "too long a number": contact_record(1_000_000_000_000_000),
+    "longer than any": b"\x08" + b"\xff" * 12,
+    "an id without its hash": contact_record(15551230009, "a"),
+}
+
+
+@pytest.mark.parametrize("bad", NO_CONTACTS)
+def test_a_record_that_is_no_contacts_is_refused_with_all_its_part(empty: Engine, bad: str) -> None:
     batch = empty.batch("acme", "main", 0, seal=False)
-    good, bad = contact_record(15551230001), contact_record(15551230009)
+    records = [(contact_record(15551230001), "", ""), (NO_CONTACTS[bad], "", "")]
     with pytest.raises(redis.ResponseError, match="ERR_INVALID contact"):
-        empty.scripts.run("batch_ingest", batch, 1, "d", "15551230001", "", good, "", "15551230002", "", bad, "")
+        empty.scripts.run("batch_ingest", batch, 1, "d", *part(records))
     assert empty.counters(batch)["total"] == 0
     assert not empty.client.keys("*contacts*") and not empty.client.keys("*seen*")
 

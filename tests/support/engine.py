@@ -74,6 +74,14 @@ def id_hash(contact_id: str) -> str:
     return str(int.from_bytes(hashlib.sha256(contact_id.encode()).digest()[:8], "big") >> 11)
 
 
+def part(contacts: Iterable[tuple[bytes, str, str]], rejected: int = 0, lines: Iterable[str] = (), row: int = 1) -> list[Any]:
+    """The arguments of batch_ingest behind the digest: contacts as record, hash of the id, extra metadata."""
+    listed = list(contacts)
+    is_short = not any(hashed or extra for _, hashed, extra in listed)
+    args = [item for contact in listed for item in (contact[:1] if is_short else contact)]
+    return [len(listed), 1 if is_short else 3, f"{row}:{len(listed)}" if listed else "", rejected, *args, *lines]
+
+
 @dataclasses.dataclass(frozen=True)
 class Slot:
     """A claimed call."""
@@ -179,13 +187,11 @@ class Engine:
             self.seal(batch, total)
         return batch
 
-    def ingest(self, batch: str, chunk: int, contacts: list[tuple[int, str]], digest: str | None = None) -> list[Any]:
+    def ingest(self, batch: str, chunk: int | str, contacts: list[tuple[int, str]], digest: str | None = None) -> list[Any]:
         """Total after it, whether it was a repetition, then (index, why) of what was left out."""
-        args: list[Any] = []
-        for number, contact_id in contacts:
-            args += [str(number), id_hash(contact_id), contact_record(number, contact_id), ""]
+        records = [(contact_record(number, contact_id), id_hash(contact_id), "") for number, contact_id in contacts]
         digest = digest or hashlib.sha256(repr(contacts).encode()).hexdigest()
-        reply = self.scripts.run("batch_ingest", batch, chunk, digest, *args)
+        reply = self.scripts.run("batch_ingest", batch, chunk, digest, *part(records))
         left_out = [(int(reply[i]), reply[i + 1].decode()) for i in range(2, len(reply), 2)]
         return [int(reply[0]), int(reply[1]), left_out]
 

@@ -50,7 +50,7 @@ static void test_a_body_is_read_in_whatever_order_it_comes(void **state)
     batch_request_contacts_begin(&request);
     member("userId", "\"user_456\"");
     member("agentId", "\"agent_123\"");
-    batch_request_finish(&request, 1, &faults);
+    batch_request_finish(&request, 1, false, &faults);
     assert_int_equal(faults_count(&faults), 0);
     assert_string_equal(request.agent_id, "agent_123");
     assert_string_equal(request.user_id, "user_456");
@@ -60,7 +60,7 @@ static void test_a_body_is_read_in_whatever_order_it_comes(void **state)
 static void test_what_is_missing_is_told_in_the_seeds_words(void **state)
 {
     (void)state;
-    batch_request_finish(&request, 0, &faults);
+    batch_request_finish(&request, 0, false, &faults);
     assert_int_equal(faults.n, 2);
     assert_fault(0, "agentId", FAULT_REQUIRED);
     assert_string_equal(faults.items[0].message, "Agent ID is required");
@@ -73,7 +73,7 @@ static void test_an_empty_list_of_contacts_is_none_and_another_type_is_told_once
     (void)state;
     member("agentId", "\"a\"");
     batch_request_contacts_begin(&request);
-    batch_request_finish(&request, 0, &faults);
+    batch_request_finish(&request, 0, false, &faults);
     assert_int_equal(faults.n, 1);
     assert_fault(0, "contacts", FAULT_REQUIRED);
 
@@ -81,7 +81,7 @@ static void test_an_empty_list_of_contacts_is_none_and_another_type_is_told_once
     setup(NULL);
     member("agentId", "\"a\"");
     member("contacts", "{}");
-    batch_request_finish(&request, 0, &faults);
+    batch_request_finish(&request, 0, false, &faults);
     assert_int_equal(faults.n, 1);
     assert_fault(0, "contacts", FAULT_TYPE);
 }
@@ -91,9 +91,9 @@ static void test_contacts_have_a_bound(void **state)
     (void)state;
     member("agentId", "\"a\"");
     batch_request_contacts_begin(&request);
-    batch_request_finish(&request, LIMIT_INLINE_CONTACTS, &faults);
+    batch_request_finish(&request, LIMIT_INLINE_CONTACTS, false, &faults);
     assert_int_equal(faults.n, 0);
-    batch_request_finish(&request, LIMIT_INLINE_CONTACTS + 1, &faults);
+    batch_request_finish(&request, LIMIT_INLINE_CONTACTS + 1, false, &faults);
     assert_int_equal(faults.n, 1);
     assert_fault(0, "contacts", FAULT_TOO_MANY);
 }

@@ -10,9 +10,7 @@
 
 #include <cmocka.h>
 
-#include "common/domain/contact_record.h"
-
-static void add(struct ingest_pack *pack, uint64_t phone, const char *id, const char *metadata)
+static void add(struct ingest_pack *pack, uint64_t phone, const char *id, const char *metadata, uint64_t row)
 {
     struct contact contact = {.phone = phone,
                               .id = id,
@@ -22,7 +20,7 @@ static void add(struct ingest_pack *pack, uint64_t phone, const char *id, const 
                               .timezone = "",
                               .metadata = metadata,
                               .metadata_len = strlen(metadata)};
-    assert_int_equal(ingest_pack_add(pack, &contact), 0);
+    assert_int_equal(ingest_pack_add(pack, &contact, row), 0);
 }
 
 static struct ingest_pack *make_pack(void)
@@ -38,105 +36,131 @@ static void assert_arg(const struct redis_arg *arg, const char *text)
     assert_memory_equal(arg->data, text, arg->len);
 }
 
-static void assert_number(const struct redis_arg *arg, uint64_t number)
+static void test_a_contact_is_one_argument_and_three_where_one_has_more(void **state)
 {
-    char text[24];
-    (void)snprintf(text, sizeof text, "%" PRIu64, number);
-    assert_arg(arg, text);
-}
-
-static void test_contacts_become_four_arguments_each(void **state)
-{
-    struct redis_arg args[LIMIT_INGEST_CHUNK * INGEST_PACK_ARGS];
+    struct ingest_part_args part;
     char metadata[1000] = "{\"k\":\"";
     struct ingest_pack *pack = make_pack();
     (void)state;
     memset(metadata + 6, 'x', 900);
     memcpy(metadata + 906, "\"}", 3);
-    add(pack, 15550001111, "", "");
-    add(pack, 15550002222, "lead-1", metadata);
-    assert_int_equal(ingest_pack_chunk_count(pack), 1);
-    assert_int_equal(ingest_pack_chunk_len(pack, 0), 2);
-    ingest_pack_chunk_args(pack, 0, args);
-    assert_arg(&args[0], "15550001111");
-    assert_arg(&args[1], "");
-    assert_arg(&args[2], "\x08\xd7\xdf\xe8\xf6\x39"); /* the varint of the number */
-    assert_arg(&args[3], "");
-    assert_arg(&args[4], "15550002222");
+    add(pack, 15550001111, "", "", 1);
+    ingest_part_args(pack, 0, &part);
+    assert_int_equal(part.n, 5);
+    assert_arg(&part.args[0], "1");
+    assert_arg(&part.args[1], "1");
+    assert_arg(&part.args[2], "1:1");
+    assert_arg(&part.args[3], "0");
+    assert_arg(&part.args[4], "\x08\xd7\xdf\xe8\xf6\x39"); /* the varint of the number */
+    add(pack, 15550002222, "lead-1", metadata, 2);
+    ingest_part_args(pack, 0, &part);
+    assert_int_equal(part.n, 10);
+    assert_arg(&part.args[1], "3");
+    assert_arg(&part.args[4], "\x08\xd7\xdf\xe8\xf6\x39");
+    assert_arg(&part.args[5], "");
+    assert_arg(&part.args[6], "");
+    assert_true(part.args[7].len < 40); /* the long metadata is elsewhere: */
     /* python3 -c 'import hashlib; print(int.from_bytes(hashlib.sha256(b"lead-1").digest()[:8], "big") >> 11)' */
-    assert_arg(&args[5], "8541431405961011");
-    assert_true(args[6].len < 40); /* the long metadata is elsewhere: */
-    assert_arg(&args[7], metadata);
+    assert_arg(&part.args[8], "8541431405961011");
+    assert_arg(&part.args[9], metadata);
     ingest_pack_free(pack);
 }
 
-static void test_chunks_are_full_but_for_the_last(void **state)
+static void test_rows_are_told_in_runs_and_what_was_rejected_stands_behind(void **state)
 {
-    struct redis_arg args[LIMIT_INGEST_CHUNK * INGEST_PACK_ARGS];
+    struct ingest_part_args part;
     struct ingest_pack *pack = make_pack();
     (void)state;
-    for (uint64_t i = 0; i < 2 * LIMIT_INGEST_CHUNK + 1; i++)
-        add(pack, 15550000000 + i, "", "");
-    assert_int_equal(ingest_pack_chunk_count(pack), 3);
-    assert_int_equal(ingest_pack_chunk_len(pack, 0), LIMIT_INGEST_CHUNK);
-    assert_int_equal(ingest_pack_chunk_len(pack, 1), LIMIT_INGEST_CHUNK);
-    assert_int_equal(ingest_pack_chunk_len(pack, 2), 1);
-    ingest_pack_chunk_args(pack, 1, args);
-    assert_number(&args[0], 15550000000 + LIMIT_INGEST_CHUNK);
-    ingest_pack_chunk_drop(pack, 0);
-    ingest_pack_chunk_drop(pack, 0);
-    ingest_pack_chunk_args(pack, 2, args);
-    assert_number(&args[0], 15550000000 + UINT64_C(2) * LIMIT_INGEST_CHUNK);
+    add(pack, 15550001111, "", "", 2);
+    add(pack, 15550001112, "", "", 3);
+    assert_int_equal(ingest_pack_add_rejected(pack), 0);
+    assert_int_equal(ingest_pack_add_line(pack, "4 INVALID_NUMBER phoneNumber 1", 30), 0);
+    assert_int_equal(ingest_pack_add_line(pack, "4 INVALID_EMAIL email x", 23), 0);
+    add(pack, 15550001113, "", "", 5);
+    ingest_part_args(pack, 0, &part);
+    assert_arg(&part.args[2], "2:2 5:1");
+    assert_arg(&part.args[3], "1");
+    assert_int_equal(part.n, 9);
+    assert_arg(&part.args[7], "4 INVALID_NUMBER phoneNumber 1");
+    assert_arg(&part.args[8], "4 INVALID_EMAIL email x");
+    assert_int_equal(ingest_part_row(pack, 0, 2), 5);
+    ingest_pack_free(pack);
+}
+
+static void test_parts_are_full_but_for_the_last_which_is_whole_at_the_end(void **state)
+{
+    struct ingest_pack *pack = make_pack();
+    (void)state;
+    for (uint64_t i = 0; i < 2 * LIMIT_INGEST_PART + 1; i++)
+        add(pack, 15550000000 + i, "", "", i + 1);
+    assert_int_equal(ingest_pack_whole(pack), 2);
+    ingest_pack_end(pack);
+    assert_int_equal(ingest_pack_whole(pack), 3);
+    assert_int_equal(ingest_part_contacts(pack, 0), LIMIT_INGEST_PART);
+    assert_int_equal(ingest_part_contacts(pack, 2), 1);
+    assert_int_equal(ingest_part_row(pack, 2, 0), 2 * LIMIT_INGEST_PART + 1);
+    ingest_part_drop(pack, 0);
+    ingest_part_drop(pack, 0);
+    ingest_part_drop(pack, 1);
+    assert_int_equal(ingest_pack_whole(pack), 3);
+    ingest_part_drop(pack, 2);
+    assert_int_equal(ingest_pack_bytes(pack), 0);
+    ingest_pack_free(pack);
+}
+
+static void test_long_contacts_and_many_faults_make_a_part_whole_too(void **state)
+{
+    char metadata[4000];
+    struct ingest_pack *pack = make_pack();
+    (void)state;
+    memset(metadata, 'x', sizeof metadata - 1);
+    metadata[sizeof metadata - 1] = '\0';
+    while (ingest_pack_whole(pack) == 0)
+        add(pack, 15550001111, "", metadata, 1);
+    assert_in_range(ingest_pack_bytes(pack), LIMIT_INGEST_PART_BYTES, LIMIT_INGEST_PART_BYTES + sizeof metadata);
     ingest_pack_clear(pack);
-    assert_int_equal(ingest_pack_chunk_count(pack), 0);
+    for (size_t i = 0; i <= LIMIT_INGEST_PART; i++)
+        assert_int_equal(ingest_pack_add_line(pack, "1 A - ", 6), 0);
+    assert_int_equal(ingest_pack_whole(pack), 1);
     ingest_pack_free(pack);
 }
 
 static void digest(struct ingest_pack *pack, char hex[2 * DIGEST_SHA256_LEN + 1])
 {
-    assert_int_equal(ingest_pack_chunk_digest(pack, 0, hex), 0);
+    assert_int_equal(ingest_part_digest(pack, 0, hex), 0);
     ingest_pack_free(pack);
 }
 
-static void test_a_digest_tells_other_contacts(void **state)
+static void test_a_digest_tells_other_contents(void **state)
 {
-    char hexes[4][2 * DIGEST_SHA256_LEN + 1];
-    struct ingest_pack *packs[4];
+    char hexes[6][2 * DIGEST_SHA256_LEN + 1];
+    struct ingest_pack *packs[6];
     (void)state;
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 6; i++)
         packs[i] = make_pack();
-    add(packs[0], 15550001111, "a", "");
-    add(packs[1], 15550001111, "a", "");
-    add(packs[2], 15550001111, "b", "");
-    add(packs[3], 15550001111, "a", "");
-    add(packs[3], 15550001112, "", "");
-    for (size_t i = 0; i < 4; i++)
+    add(packs[0], 15550001111, "a", "", 1);
+    add(packs[1], 15550001111, "a", "", 1);
+    add(packs[2], 15550001111, "b", "", 1);
+    add(packs[3], 15550001111, "a", "", 1);
+    add(packs[3], 15550001112, "", "", 2);
+    add(packs[4], 15550001111, "a", "", 2);
+    add(packs[5], 15550001111, "a", "", 1);
+    assert_int_equal(ingest_pack_add_line(packs[5], "2 A - ", 6), 0);
+    for (size_t i = 0; i < 6; i++)
         digest(packs[i], hexes[i]);
     assert_string_equal(hexes[0], hexes[1]);
-    assert_string_not_equal(hexes[0], hexes[2]);
-    assert_string_not_equal(hexes[0], hexes[3]);
-}
-
-static void test_a_body_of_all_contacts_fits(void **state)
-{
-    struct contact contact = {
-        .phone = 15550001111, .id = "", .name = "", .email = "", .company = "", .timezone = "", .metadata = ""};
-    struct ingest_pack *pack = make_pack();
-    (void)state;
-    for (size_t i = 0; i < LIMIT_INLINE_CONTACTS; i++)
-        assert_int_equal(ingest_pack_add(pack, &contact), 0);
-    assert_int_equal(ingest_pack_chunk_count(pack), LIMIT_INLINE_CONTACTS / LIMIT_INGEST_CHUNK);
-    assert_int_equal(ingest_pack_add(pack, &contact), ERR_NOMEM);
-    ingest_pack_free(pack);
+    for (size_t i = 2; i < 6; i++)
+        assert_string_not_equal(hexes[0], hexes[i]);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_contacts_become_four_arguments_each),
-        cmocka_unit_test(test_chunks_are_full_but_for_the_last),
-        cmocka_unit_test(test_a_digest_tells_other_contacts),
-        cmocka_unit_test(test_a_body_of_all_contacts_fits),
+        cmocka_unit_test(test_a_contact_is_one_argument_and_three_where_one_has_more),
+        cmocka_unit_test(test_rows_are_told_in_runs_and_what_was_rejected_stands_behind),
+        cmocka_unit_test(test_parts_are_full_but_for_the_last_which_is_whole_at_the_end),
+        cmocka_unit_test(test_long_contacts_and_many_faults_make_a_part_whole_too),
+        cmocka_unit_test(test_a_digest_tells_other_contents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,7 +8,7 @@ local BATCH_NUMBERS = {
   'priority', 'cps', 'interval_us', 'max_concurrent', 'start_ms', 'started_ms', 'completed_ms', 'total', 'cursor',
   'tat_us', 'due', 'claimed', 'live', 'ended', 'succeeded', 'failed', 'cancelled', 'attempts', 'dials', 'seq', 'ring_s',
   'talk_s', 'max_attempts', 'summary_wait_ms', 'expires_ms', 'expired_ms', 'expired', 'hours_until_ms',
-  'tail_epoch', 'tail_cursor', 'tail_due', 'pauses', 'talked_s', 'revision',
+  'tail_epoch', 'tail_cursor', 'tail_due', 'pauses', 'talked_s', 'revision', 'rejected', 'duplicates',
 }
 local BATCH_FIELDS = {}
 for _, field in ipairs(BATCH_TEXTS) do BATCH_FIELDS[#BATCH_FIELDS + 1] = field end
@@ -35,7 +35,7 @@ local function batch_load(id)
     end
   end
   for _, counter in ipairs({ 'total', 'cursor', 'due', 'claimed', 'live', 'ended', 'succeeded', 'failed', 'cancelled',
-    'expired', 'attempts', 'dials', 'seq', 'pauses' }) do
+    'expired', 'attempts', 'dials', 'seq', 'pauses', 'rejected', 'duplicates' }) do
     batch[counter] = batch[counter] or 0
   end
   batch.revision = batch.revision or 1
@@ -165,6 +165,19 @@ local function appending_list(batch)
   else
     redis.call('ZREM', KEY_APPENDING, batch.id)
   end
+end
+
+-- Takes or renews a lease. False where too many others hold one.
+local HOLDERS_MOST = 16
+local function appending_take(batch, holder, lease_ms)
+  local key = key_appending(batch.id)
+  appending_list(batch)
+  if not redis.call('ZSCORE', key, holder) and redis.call('ZCARD', key) >= HOLDERS_MOST then
+    return false
+  end
+  redis.call('ZADD', key, fmt(NOW_MS + lease_ms), holder)
+  appending_list(batch)
+  return true
 end
 
 -- ---- what is to be removed, and when ----

@@ -20,6 +20,7 @@ local CALL_TRANSITIONS = {
 }
 
 local BATCH_TRANSITIONS = {
+  { 'ingesting', 'draft', 'draft' },
   { 'ingesting', 'seal_future', 'scheduled' },
   { 'ingesting', 'seal', 'pending' },
   { 'draft', 'seal_future', 'scheduled' },

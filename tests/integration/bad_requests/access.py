@@ -111,6 +111,9 @@ def of_methods() -> list[Row]:
         "/api/v1/batch/<batch>/status": "GET, HEAD",
         "/api/v1/batch/<batch>/why": "GET, HEAD",
         "/api/v1/batch/<batch>/calls": "GET, HEAD",
+        "/api/v1/batch/<batch>/contacts": "POST",
+        "/api/v1/batch/<batch>/start": "POST",
+        "/api/v1/batch/<batch>/errors": "GET, HEAD",
         "/api/v1/batch/<batch>/events": "GET, HEAD",
         "/api/v1/batch/<batch>/pause": "POST",
         "/api/v1/batch/<batch>/cancel": "POST",
@@ -193,7 +196,6 @@ def of_queries() -> list[Row]:
         bad("no id of calls", get("/api/v1/status/batch?limit=5"), "batchId"),
         bad("a dry run of this version", create(path=f"{CREATE}?dryRun=true"), "dryRun"),
         bad("a dry run misspelt", create(path=f"{CREATE}?dryrun=true"), "dryrun"),
-        bad("a draft of this version", create(path=f"{CREATE}?draft=true"), "draft"),
         bad("options in the query", create(GOOD, path=f"{CREATE}?priority=5"), "priority"),
         bad("why with an argument", get("/api/v1/batch/<batch>/why?limit=5"), "limit"),
         *(bad(f"an export with format={value}", get(f"{calls}/export?format={value}"), "format")

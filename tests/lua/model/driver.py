@@ -12,7 +12,7 @@ import redis
 from tests.lua.model.picture import ENDED, Batch, Call, Picture, Resource
 from tests.lua.model.rules import CREDIT_LEAST_S, TALK_S, Refused, Result, Rules
 from tests.support.auditor import Auditor
-from tests.support.engine import DOUBT_LEASE_MS, HORIZON_US, LATE_MS, LEASE_MS, POST_MS, Engine, Slot, contact_record
+from tests.support.engine import DOUBT_LEASE_MS, HORIZON_US, LATE_MS, LEASE_MS, POST_MS, Engine, Slot, contact_record, part
 from tests.support.redis_clock import RedisClock
 
 START_US = 1_763_283_600_000_000
@@ -145,7 +145,7 @@ class Driver:
         self.picture.batches.setdefault(name, batch)
 
     def _ingest(self, batch: str, chunk: int, digest: str, numbers: tuple[int, ...]) -> None:
-        args = [item for number in numbers for item in (number, "", contact_record(number), "")]
+        args = part((contact_record(number), "", "") for number in numbers)
         answers = self._or_refused(
             "batch_ingest", lambda: self.rules.ingest(batch, chunk, digest, list(numbers)), batch, chunk, digest, *args
         )

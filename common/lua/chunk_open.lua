@@ -1,0 +1,80 @@
+#!lua
+-- Begins a chunk of contacts of a draft, whose life it renews, or of a running batch, which it keeps from ending meanwhile
+-- (batch_append.lua). A chunk begun is open until it is whole (chunk_close): a draft is not started before.
+--
+-- KEYS[1]  cell prefix
+-- ARGV[1]  batch id
+-- ARGV[2]  tenant
+-- ARGV[3]  chunk, from 1 to 1000000; "" : the next that was never begun
+-- ARGV[4]  "look": is to come, piece by piece; "write": is there as a whole
+-- ARGV[5]  life of a draft from now, ms
+-- ARGV[6]  holder of the lease to append
+-- ARGV[7]  that lease, ms
+-- Returns  {chunk or "" (it has none yet), "piecewise" (its parts may be written as they come) | "whole" (only when all of it
+--           is there, with "write") | "done", state, total, digest and answer of what is done}
+-- Errors   ERR_INVALID, ERR_NOT_FOUND (no such batch of this tenant), ERR_STATE <state> (it takes no more; or too many
+--          append), ERR_TOO_LARGE (64 chunks are open)
+-- Bound    O(log n)
+-- Again    the same, but that "" may give another chunk
+-- @include lib/batch.lua
+-- @include lib/chunk.lua
+local id = check_id(ARGV[1], 48, 'batch')
+local tenant = check_id(ARGV[2], 64, 'tenant')
+local chunk = ARGV[3] ~= '' and fmt(check_number(ARGV[3], 'chunk')) or nil
+local is_write = ARGV[4] == 'write'
+local life_ms = check_number(ARGV[5], 'life')
+local holder = check_id(ARGV[6], 64, 'holder')
+local lease_ms = check_number(ARGV[7], 'lease')
+local CHUNK_LAST, OPEN_MOST = 1000000, 64
+if chunk and (tonumber(chunk) < 1 or tonumber(chunk) > CHUNK_LAST) then
+  return redis.error_reply('ERR_INVALID chunk')
+end
+if lease_ms < 1 or lease_ms > 600000 then
+  return redis.error_reply('ERR_INVALID lease')
+end
+local batch = batch_load(id)
+if not batch or batch.tenant ~= tenant or batch.state == 'ingesting' then
+  return redis.error_reply('ERR_NOT_FOUND batch')
+end
+
+local digest, answer
+if chunk then
+  digest, answer = chunk_read(id, chunk)
+end
+if digest then
+  return { chunk, 'done', batch.state, fmt(batch.total), digest, answer }
+end
+local is_draft = batch.state == 'draft'
+if not is_draft and not takes_more(batch) then
+  return redis.error_reply('ERR_STATE ' .. batch.state)
+end
+if not is_draft and not appending_take(batch, holder, lease_ms) then
+  return redis.error_reply('ERR_STATE ' .. batch.state .. ', and too many append to it')
+end
+if is_draft then
+  redis.call('ZADD', KEY_PURGE, fmt(NOW_MS + life_ms), 'draft/' .. id)
+end
+
+local function mark_open()
+  local last = tonumber(redis.call('HGET', key_batch(id), 'last_chunk') or 0)
+  chunk = chunk or fmt(last + 1)
+  local open = chunks_unfinished(id)
+  for _, other in ipairs(open) do
+    if other == chunk then
+      return true
+    end
+  end
+  if #open >= OPEN_MOST or tonumber(chunk) > CHUNK_LAST then
+    return false
+  end
+  open[#open + 1] = chunk
+  redis.call('HSET', key_batch(id), 'last_chunk', fmt(math.max(last, tonumber(chunk))))
+  chunks_leave_open(id, open)
+  return true
+end
+
+local is_piecewise = is_draft and chunk ~= nil
+if (is_piecewise or is_write) and not mark_open() then
+  return redis.error_reply('ERR_TOO_LARGE chunks are open')
+end
+return { chunk or '', is_piecewise and 'piecewise' or 'whole', batch.state, fmt(batch.total) }
