@@ -12,7 +12,7 @@
 --          ended; or too many append)
 -- Bound    O(log n)
 -- Again    a lease taken again is renewed; one given back again changes nothing
--- @include lib/batch.lua
+-- @include lib/appending.lua
 local id = check_id(ARGV[1], 48, 'batch')
 local tenant = check_id(ARGV[2], 64, 'tenant')
 local holder = check_id(ARGV[3], 64, 'holder')

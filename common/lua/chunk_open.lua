@@ -16,7 +16,7 @@
 --          append), ERR_TOO_LARGE (64 chunks are open)
 -- Bound    O(log n)
 -- Again    the same, but that "" may give another chunk
--- @include lib/batch.lua
+-- @include lib/appending.lua
 -- @include lib/chunk.lua
 local id = check_id(ARGV[1], 48, 'batch')
 local tenant = check_id(ARGV[2], 64, 'tenant')

@@ -19,46 +19,6 @@ local function contact_phone(record)
   return nil
 end
 
--- The number as a number, and the first byte behind it; nil where the record does not begin with one of 7 to 15 digits. Of
--- every contact that is written: spelled out, since one call of byte() costs a third of five.
-local function contact_number(record)
-  local tag, a, b, c, d, e, f, g, h, i = record:byte(1, 10)
-  if tag ~= 0x08 or not c or a < 128 or b < 128 then
-    return nil
-  end
-  local value, after = a - 128 + (b - 128) * 128, d
-  if c < 128 then
-    value = value + c * 16384
-  elseif not d then
-    return nil
-  elseif d < 128 then
-    value, after = value + (c - 128) * 16384 + d * 2097152, e
-  elseif not e then
-    return nil
-  elseif e < 128 then
-    value, after = value + (c - 128) * 16384 + (d - 128) * 2097152 + e * 268435456, f
-  else
-    value = value + (c - 128) * 16384 + (d - 128) * 2097152 + (e - 128) * 268435456
-    if not f then
-      return nil
-    elseif f < 128 then
-      value, after = value + f * 34359738368, g
-    elseif not g then
-      return nil
-    elseif g < 128 then
-      value, after = value + (f - 128) * 34359738368 + g * 4398046511104, h
-    elseif not h or h > 127 then
-      return nil
-    else
-      value, after = value + (f - 128) * 34359738368 + (g - 128) * 4398046511104 + h * 562949953421312, i
-    end
-  end
-  if value < 1000000 or value > 999999999999999 then
-    return nil
-  end
-  return value, after
-end
-
 local function contact_id(record)
   local phone, at = contact_phone(record)
   if not phone or record:byte(at) ~= 0x12 then
