@@ -14,13 +14,13 @@
 #include "producer/endpoint_offer.h"
 #include "producer/ingest_pack.h"
 
-#define PAGE ((uint64_t)LIMIT_INGEST_CHUNK / LIMIT_BUCKET * LIMIT_BUCKET) /* whole buckets, no more than a chunk */
+#define PAGE ((uint64_t)LIMIT_INGEST_PART / LIMIT_BUCKET * LIMIT_BUCKET) /* whole buckets, no more than a part */
+#define FIRST_ARGS (3 + INGEST_PART_FIRST_ARGS)
 #define UNSEALED_LIFE_MS "600000"
 #define ORIGIN_FIELD "redial_of"
 
 /* A contact of the page that is written; the rest of it lies in the page's rows. */
 struct taken {
-    char phone[24];
     char id_hash[24];
     struct call_view call;
     enum outcome outcome;
@@ -31,7 +31,7 @@ struct redial_copy {
     struct redial_result result;
     struct endpoint_offers offers;
     uint64_t next; /* ordinal of the source */
-    int64_t chunk; /* the number of the last one that was sent */
+    int64_t part; /* the number of the last one that was sent */
     struct call_rows *rows; /* the page */
     struct contact contact; /* of one row after the other */
     struct taken taken[PAGE];
@@ -119,7 +119,7 @@ static void send_endpoints(struct redial_copy *c)
 
 static void read_on(struct redial_copy *c);
 
-static void on_chunk(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+static void on_part(struct exchange *x, const struct redisReply *reply, int err, void *arg)
 {
     (void)x;
     struct redial_copy *c = arg;
@@ -137,7 +137,7 @@ static void on_chunk(struct exchange *x, const struct redisReply *reply, int err
     read_on(c);
 }
 
-static int chunk_digest(const struct redis_arg *args, size_t n, char ret_hex[2 * DIGEST_SHA256_LEN + 1])
+static int part_digest(const struct redis_arg *args, size_t n, char ret_hex[2 * DIGEST_SHA256_LEN + 1])
 {
     struct digest_stream *digest;
     int err = digest_stream_create(&digest);
@@ -154,26 +154,31 @@ static int chunk_digest(const struct redis_arg *args, size_t n, char ret_hex[2 *
     return err;
 }
 
-static void send_chunk(struct redial_copy *c)
+static void send_part(struct redial_copy *c)
 {
-    struct redis_arg args[3 + PAGE * INGEST_PACK_ARGS];
-    char number[REDIS_I64_LEN];
+    struct redis_arg args[FIRST_ARGS + PAGE * INGEST_PART_WIDTH];
+    char name[32], contacts[REDIS_I64_LEN], runs[32];
     char digest[2 * DIGEST_SHA256_LEN + 1];
-    size_t n = 3;
+    size_t n = FIRST_ARGS;
+    (void)snprintf(name, sizeof name, "0.%" PRId64, ++c->part);
+    (void)snprintf(runs, sizeof runs, "1:%zu", c->n_taken);
     for (size_t i = 0; i < c->n_taken; i++) {
         const struct taken *taken = &c->taken[i];
         const struct call_bytes *extra = taken->call.extra;
-        args[n++] = redis_arg_str(taken->phone);
-        args[n++] = redis_arg_str(taken->id_hash);
         args[n++] = redis_arg_mem(taken->call.record->text, taken->call.record->len);
+        args[n++] = redis_arg_str(taken->id_hash);
         args[n++] = extra->text ? redis_arg_mem(extra->text, extra->len) : redis_arg_str("");
     }
-    int err = chunk_digest(args + 3, n - 3, digest);
+    int err = part_digest(args + FIRST_ARGS, n - FIRST_ARGS, digest);
     args[0] = redis_arg_str(c->result.batch_id);
-    args[1] = redis_arg_i64(++c->chunk, number);
+    args[1] = redis_arg_str(name);
     args[2] = redis_arg_str(digest);
+    args[3] = redis_arg_i64((int64_t)c->n_taken, contacts);
+    args[4] = redis_arg_str("3"); /* INGEST_PART_WIDTH */
+    args[5] = redis_arg_str(runs);
+    args[6] = redis_arg_str("0");
     if (!err)
-        err = exchange_script(c->config.x, LUA_BATCH_INGEST, args, n, on_chunk, c);
+        err = exchange_script(c->config.x, LUA_BATCH_INGEST, args, n, on_part, c);
     sent(c, err);
 }
 
@@ -192,7 +197,6 @@ static int take(struct redial_copy *c, const struct call_view *call)
         return err == ERR_INVALID ? ERR_PROTOCOL : err;
     taken->call = *call;
     taken->id_hash[0] = '\0';
-    (void)snprintf(taken->phone, sizeof taken->phone, "%" PRIu64, c->contact.phone);
     if (c->contact.id[0]) {
         err = ingest_id_hash(c->contact.id, strlen(c->contact.id), &hash);
         (void)snprintf(taken->id_hash, sizeof taken->id_hash, "%" PRIu64, err ? 0 : hash);
@@ -218,7 +222,7 @@ static void on_rows(struct exchange *x, int err, void *arg)
     if (err)
         finish(c, err);
     else if (c->n_taken > 0)
-        send_chunk(c);
+        send_part(c);
     else
         read_on(c);
 }
