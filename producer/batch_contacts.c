@@ -91,10 +91,15 @@ static void refuse_busy(struct exchange *x)
                    NULL);
 }
 
+static bool add_number(cJSON *object, const struct chunk *c)
+{
+    return json_add_raw(object, "chunk", c->number, strlen(c->number)) != NULL;
+}
+
 static void refuse_conflict(struct exchange *x, const struct chunk *c)
 {
     cJSON *details = cJSON_CreateObject();
-    (void)json_add_i64(details, "chunk", atol(c->number));
+    (void)add_number(details, c);
     exchange_error(x, 409, "CHUNK_CONFLICT",
                    "A chunk of this number was sent with other contents. Send the same bytes again, or another number.",
                    details);
@@ -171,7 +176,7 @@ static cJSON *answer_make(const struct chunk *c)
 {
     cJSON *body = cJSON_CreateObject();
     bool is_whole = cJSON_AddTrueToObject(body, "success") && json_add_str(body, "batchId", c->batch_id) &&
-                    json_add_i64(body, "chunk", atol(c->number)) &&
+                    add_number(body, c) &&
                     json_add_i64(body, "accepted", (int64_t)c->send.accepted) &&
                     json_add_i64(body, "rejected", (int64_t)ingest_rows_rejected(c->rows)) &&
                     json_add_i64(body, "duplicates", (int64_t)c->send.duplicates) &&
