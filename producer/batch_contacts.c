@@ -176,8 +176,7 @@ static cJSON *answer_make(const struct chunk *c)
 {
     cJSON *body = cJSON_CreateObject();
     bool is_whole = cJSON_AddTrueToObject(body, "success") && json_add_str(body, "batchId", c->batch_id) &&
-                    add_number(body, c) &&
-                    json_add_i64(body, "accepted", (int64_t)c->send.accepted) &&
+                    add_number(body, c) && json_add_i64(body, "accepted", (int64_t)c->send.accepted) &&
                     json_add_i64(body, "rejected", (int64_t)ingest_rows_rejected(c->rows)) &&
                     json_add_i64(body, "duplicates", (int64_t)c->send.duplicates) &&
                     json_add_i64(body, "total", (int64_t)c->send.total);
