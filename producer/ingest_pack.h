@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Contacts judged and packed, in the parts in which they are written (batch_ingest.lua), with what was rejected between
- * them. How they are parted follows from the rows alone: the same rows give the same parts, however they arrived, so that
- * what was written before a connection broke is known again.
+ * them. How they are parted follows from the rows alone: the same rows give the same parts, however they arrived, so
+ * that what was written before a connection broke is known again.
  */
 #ifndef CARILLON_PRODUCER_INGEST_PACK_H
 #define CARILLON_PRODUCER_INGEST_PACK_H
@@ -45,8 +45,7 @@ size_t ingest_part_contacts(const struct ingest_pack *p, size_t index);
 uint64_t ingest_part_row(const struct ingest_pack *p, size_t index, size_t contact);
 size_t ingest_part_rejected(const struct ingest_pack *p, size_t index);
 /* What tells it from one with other contents, in hexadecimal. */
-int ingest_part_digest(const struct ingest_pack *p, size_t index,
-                       char ret_hex[2 * DIGEST_SHA256_LEN + 1]) MUST_CHECK;
+int ingest_part_digest(const struct ingest_pack *p, size_t index, char ret_hex[2 * DIGEST_SHA256_LEN + 1]) MUST_CHECK;
 /* Frees its memory: it was written. */
 void ingest_part_drop(struct ingest_pack *p, size_t index);
 

@@ -2,8 +2,9 @@
  *
  * Writes a judged creation into Redis: the batch, its contacts in parts (a few under way at a time, in order), the
  * webhook endpoints that its URLs need, and last the seal, which alone makes it visible and lets it dial, or what makes
- * it a draft, which is visible and does not. Every step may be sent again: where the connection breaks, it goes on from the last step that is known to be done, for a while.
- * A creation that is given up stays unsealed: nobody sees it, and it is purged by itself.
+ * it a draft, which is visible and does not. Every step may be sent again: where the connection breaks, it goes on from
+ * the last step that is known to be done, for a while. A creation that is given up stays unsealed: nobody sees it, and
+ * it is purged by itself.
  */
 #ifndef CARILLON_PRODUCER_INGEST_WRITE_H
 #define CARILLON_PRODUCER_INGEST_WRITE_H
@@ -24,9 +25,9 @@ struct ingest_write;
 #define INGEST_STATE_LEN 15
 
 struct ingest_result {
-    /* 0: sealed, or a draft. ERR_UNAVAILABLE: given up, nothing visible. ERR_TIMEOUT: the seal was sent and its answer never came:
-     * not known. ERR_TOO_LARGE: the tenant would have too many endpoints. ERR_NOT_FOUND: its trunk is gone. Anything
-     * else: memory ran out, or Redis holds what makes no sense; nothing visible. */
+    /* 0: sealed, or a draft. ERR_UNAVAILABLE: given up, nothing visible. ERR_TIMEOUT: the seal was sent and its answer
+     * never came: not known. ERR_TOO_LARGE: the tenant would have too many endpoints. ERR_NOT_FOUND: its trunk is gone.
+     * Anything else: memory ran out, or Redis holds what makes no sense; nothing visible. */
     int err;
     char batch_id[LIMIT_BATCH_ID_LEN + 1];
     char state[INGEST_STATE_LEN + 1]; /* where err is 0: "pending", "scheduled" or "draft" */
