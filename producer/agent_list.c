@@ -54,7 +54,7 @@ void agent_list_clear(struct agent_list *list)
 bool agent_id_is_good(const char *id)
 {
     size_t len = strlen(id);
-    if (len == 0 || len > BATCH_REQUEST_AGENT_BYTES || !utf8_is_valid(id, len) ||
+    if (len == 0 || len > (size_t)BATCH_REQUEST_AGENT_BYTES || !utf8_is_valid(id, len) ||
         utf8_count(id, len) > LIMIT_AGENT_ID_LEN)
         return false;
     for (size_t i = 0; i < len; i++) {
