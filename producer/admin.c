@@ -72,20 +72,41 @@ static int add_names(struct buf *names, const cJSON *body)
     return err;
 }
 
+/* What each line tells, and the room that it is put together in. */
+struct line {
+    char key[EXCHANGE_KEY_ID_LEN + 1];
+    const char *request;
+    struct buf names;
+};
+
+static void line_make(const struct exchange *x, const cJSON *body, struct line *ret)
+{
+    exchange_key_id(x, ret->key);
+    ret->request = exchange_request(x) ? http_request_id(exchange_request(x)) : "";
+    buf_init(&ret->names, NAMES_LEN);
+    (void)!add_names(&ret->names, body); /* what is too long is cut */
+}
+
+#define LINE(l, action, id, cell)                                                                                      \
+    log_str("request", (l).request), log_str("key", (l).key), log_str("action", action), log_str("id", id),            \
+        log_str("cell", cell), log_str("members", buf_str(&(l).names))
+
+void admin_log_asked(const struct exchange *x, const char *action, const char *id, const char *cell, const cJSON *body)
+{
+    struct line line;
+    line_make(x, body, &line);
+    log_info("admin.asked", LINE(line, action, id, cell));
+    buf_free(&line.names);
+}
+
 void admin_log(const struct exchange *x, const char *action, const char *id, const char *cell, const cJSON *body,
                int err)
 {
-    struct buf names;
-    buf_init(&names, NAMES_LEN);
-    (void)!add_names(&names, body); /* what is too long is cut */
-    const char *request = exchange_request(x) ? http_request_id(exchange_request(x)) : "";
-    char key[EXCHANGE_KEY_ID_LEN + 1];
-    exchange_key_id(x, key);
+    struct line line;
+    line_make(x, body, &line);
     if (err)
-        log_warn("admin.not_done", log_str("request", request), log_str("key", key), log_str("action", action),
-                 log_str("id", id), log_str("cell", cell), log_str("members", buf_str(&names)), log_err(err));
+        log_warn("admin.not_done", LINE(line, action, id, cell), log_err(err));
     else
-        log_info("admin.done", log_str("request", request), log_str("key", key), log_str("action", action),
-                 log_str("id", id), log_str("cell", cell), log_str("members", buf_str(&names)));
-    buf_free(&names);
+        log_info("admin.done", LINE(line, action, id, cell));
+    buf_free(&line.names);
 }

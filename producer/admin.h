@@ -26,9 +26,10 @@ bool admin_read_id(const cJSON *body, const char *member, struct faults *faults)
 void admin_answer_missing(struct exchange *x, const char *code);
 void admin_answer_exists(struct exchange *x, const char *code);
 
-/* Writes down in the log what an operator did: who (the id of the key), what ("tenant.create"), to what, where. The
- * names of `body`'s members are written too (NULL: none), never what they say. `err`: 0 where it was done; other than
- * that it was not, or is not known. */
+/* The log of what operators do: who (the id of the key), what ("tenant.create"), to what, where. The names of `body`'s
+ * members are written too (NULL: none), never what they say. Each action is told twice: before anything of it is sent,
+ * since whoever asked may be gone before it is done; and once it is (`err` 0), or is not, or nobody knows. */
+void admin_log_asked(const struct exchange *x, const char *action, const char *id, const char *cell, const cJSON *body);
 void admin_log(const struct exchange *x, const char *action, const char *id, const char *cell, const cJSON *body,
                int err);
 

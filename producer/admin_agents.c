@@ -144,9 +144,14 @@ static void change_free(void *state)
     free(change);
 }
 
+static const char *action_of(const struct change *change)
+{
+    return change->is_put ? "agents.put" : "agents.delete";
+}
+
 static void log_change(const struct exchange *x, const struct change *change, int err)
 {
-    admin_log(x, change->is_put ? "agents.put" : "agents.delete", change->tenant, change->cell, NULL, err);
+    admin_log(x, action_of(change), change->tenant, change->cell, NULL, err);
 }
 
 static void on_changed(struct exchange *x, const struct redisReply *reply, int err, void *arg)
@@ -242,6 +247,7 @@ static void judge(struct change *change)
 static void send_change(struct exchange *x, struct change *change)
 {
     char most[REDIS_I64_LEN];
+    admin_log_asked(x, action_of(change), change->tenant, change->cell, NULL);
     change->args[0] = redis_arg_str(change->tenant);
     change->args[1] = redis_arg_i64(LIMIT_AGENTS, most);
     int err = exchange_script_in(x, change->cell, LUA_AGENT_SET, change->args, change->n, on_changed, change);

@@ -142,6 +142,7 @@ _Static_assert(LIMIT_KEYS_PER_OWNER == 1000, "what on_made() says");
 /* The secret's hash goes first; nothing else of it leaves this process but in the answer. */
 static void send_script(struct exchange *x, struct making *m, enum lua_script script, struct redis_arg *args, size_t n)
 {
+    admin_log_asked(x, m->action, m->replaced ? m->replaced : text_of(m, "tenant"), "dir", m->body);
     int err = key_secret_make(&m->secret);
     args[0] = redis_arg_str(m->secret.sha);
     if (!err)
@@ -279,6 +280,7 @@ static void run_revoke(struct exchange *x)
     if (!id)
         return;
     const struct redis_arg args[] = {redis_arg_str(id)};
+    admin_log_asked(x, "key.revoke", id, "dir", NULL);
     int err = exchange_script_dir(x, LUA_KEY_REVOKE, args, 1, on_revoked, (void *)id);
     if (err)
         exchange_fail(x, err);

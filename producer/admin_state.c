@@ -40,11 +40,18 @@ static const struct admin_view *view_of(const struct changing *c)
     return c->kind == 1 ? &admin_view_tenants : &admin_view_trunks;
 }
 
+#define ACTION_CAP 32
+
+static const char *action_of(const struct changing *c, char buffer[ACTION_CAP])
+{
+    (void)snprintf(buffer, ACTION_CAP, "%s.%s", names[c->kind], c->is_stop ? "stop" : "start");
+    return buffer;
+}
+
 static void log_change(const struct exchange *x, const struct changing *c, int err)
 {
-    char action[32];
-    (void)snprintf(action, sizeof action, "%s.%s", names[c->kind], c->is_stop ? "stop" : "start");
-    admin_log(x, action, c->id, c->cell, NULL, err);
+    char action[ACTION_CAP];
+    admin_log(x, action_of(c, action), c->id, c->cell, NULL, err);
 }
 
 static void answer_cell(struct exchange *x, const struct changing *c)
@@ -141,6 +148,8 @@ static void run(struct exchange *x, bool is_stop)
         return;
     if (c->kind == 0)
         c->cell = c->id;
+    char action[ACTION_CAP];
+    admin_log_asked(x, action_of(c, action), c->id, c->cell, NULL);
     int err = send_change(x, c);
     if (err) {
         log_change(x, c, err);

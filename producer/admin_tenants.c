@@ -132,6 +132,8 @@ static void look_for_trunks(struct exchange *x, struct writing *w)
 {
     if (!w->trunk && admin_write_is_refused(x, &w->write))
         return;
+    if (!w->trunk)
+        admin_write_note_asked(x, &w->write);
     if (!w->trunk && w->write.is_new) {
         claim(x, w);
     } else if (!w->trunk) {

@@ -31,6 +31,7 @@ static void judge(struct exchange *x, struct writing *w)
     int err = trunk_settings_judge(&w->has, w->write.body, &w->write.faults);
     if (!err && admin_write_is_refused(x, &w->write))
         return;
+    admin_write_note_asked(x, &w->write);
     if (!err)
         err = trunk_settings_seal(w->write.body, w->write.id, exchange_api(x)->keys, w->write.change);
     if (err)

@@ -9,11 +9,24 @@
 #include "producer/body.h"
 #include "producer/idempotency.h"
 
+#define ACTION_CAP 32
+
+static const char *action_of(const struct admin_write *w, char buffer[ACTION_CAP])
+{
+    (void)snprintf(buffer, ACTION_CAP, "%s.%s", w->view->kind->name, w->is_new ? "create" : "change");
+    return buffer;
+}
+
 static void note(const struct exchange *x, const struct admin_write *w, int err)
 {
-    char action[32];
-    (void)snprintf(action, sizeof action, "%s.%s", w->view->kind->name, w->is_new ? "create" : "change");
-    admin_log(x, action, w->id, w->cell, w->body, err);
+    char action[ACTION_CAP];
+    admin_log(x, action_of(w, action), w->id, w->cell, w->body, err);
+}
+
+void admin_write_note_asked(const struct exchange *x, const struct admin_write *w)
+{
+    char action[ACTION_CAP];
+    admin_log_asked(x, action_of(w, action), w->id, w->cell, w->body);
 }
 
 void admin_write_fail(struct exchange *x, const struct admin_write *w, int err)

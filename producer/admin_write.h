@@ -32,6 +32,8 @@ void admin_write_clear(struct admin_write *w);
 
 /* Where there are faults: answers 400 and gives true. */
 bool admin_write_is_refused(struct exchange *x, const struct admin_write *w);
+/* Nothing is wrong with it, and writing begins: to be called before anything is sent that writes. */
+void admin_write_note_asked(const struct exchange *x, const struct admin_write *w);
 /* Runs resource_set with w->change, then w->on_written. */
 void admin_write_apply(struct exchange *x, struct admin_write *w);
 /* It is done: logs it, and answers with how it stands now. */
