@@ -36,10 +36,10 @@ NOT_SHOWN = {
     r'WhyCode "\w+"': "tests/lua/test_batch_why.py brings each reason about, and holds the table of codes against the script",
     r"WhyReason\.(of|nextCheckAt|latest|reason)": "the same",
     r"WhyVerdict\.untilEvent (null|value)|WhyVerdict\.level .*": "the same",
-    r"Error(Busy|OutcomeUnknown)\b.*|createBatch 503 or [12]": "tests/integration/test_producer_outages.py",
+    r"Error(Busy|OutcomeUnknown)\b.*|(createBatch|redialBatch) 503 or [12]": "tests/integration/test_producer_outages.py",
     r"ErrorTooManyListeners\b.*|streamBatch (429 or 1|503 or 1)": "tests/integration/test_producer_events.py",
     r"(exportCalls|changeBatch) 503 or 1": "tests/integration/test_producer_export.py",
-    r"ErrorIdempotencyInProgress\b.*|(createBatch|putEndpoint|createTenant|createTrunk|createKey|rotateKey) 409 (or 0|retry-after)": "tests/integration/test_producer_idempotency.py",
+    r"ErrorIdempotencyInProgress\b.*|(createBatch|putEndpoint|createTenant|createTrunk|createKey|rotateKey|redialBatch) 409 (or 0|retry-after)": "tests/integration/test_producer_idempotency.py",
     r'ErrorRateLimited\.details\.quota "requestsAtOnce"': "512 requests under way: tests/integration/test_producer_quota.py",
     r"ErrorTooManySuppressions\b.*|putSuppressions 409.*": "a million numbers: tests/integration/test_suppressions.py",
     r"ErrorTooManyAgents\b.*|putAgents 409.*": "ten thousand agents: tests/integration/test_tenant_policy.py",
@@ -102,9 +102,9 @@ class World(Api):
     def scheduled(self, *contacts: Any, **options: Any) -> str:
         return self.create(self.keys["tenant"], list(contacts) or self.fresh_numbers(1), scheduledStartTime=LATE, **options)
 
-    def batch_with(self, outcome: str) -> str:
+    def batch_with(self, outcome: str, tenant: str = "acme") -> str:
         """A batch whose one call ended so."""
-        batch = self.engine.batch("acme", "main", 1, max_attempts=1, agent_id="agent_123", user_id="acme", on_call_complete=None,
+        batch = self.engine.batch(tenant, "main", 1, max_attempts=1, agent_id="agent_123", user_id=tenant, on_call_complete=None,
                                   on_batch_complete=None, timezone="UTC", tags='["Q4"]')  # fmt: skip
         slot = self.engine.begin_next(batch)
         self.engine.accept(slot, "call_9f3")
@@ -227,10 +227,9 @@ def create_batches(world: World) -> None:
     assert world.request("POST", "/api/v1/batch", many, key, {"Content-Type": "application/json"}).code == "TOO_MANY_CONTACTS"
     world.client.delete(world.engine.key("trunk:gone"))
     assert world.post("/api/v1/batch", batch_body([one], trunk="gone"), key).code == "TRUNK_NOT_FOUND"
-    hosts = [f"https://host{i}.example" for i in range(25)]
     crowded = world.tenant("crowded")
-    codes = {world.send("PUT", "/api/v1/webhooks/endpoints", {"origin": host}, crowded).status for host in hosts}
-    assert codes == {201, 409}
+    fill_endpoints(world, crowded)
+    assert world.send("PUT", "/api/v1/webhooks/endpoints", {"origin": "https://one-more.example"}, crowded).code == "TOO_MANY_ENDPOINTS"
     named = batch_body([one], webhooks={"onEvent": "https://one-more.example/"})
     assert world.post("/api/v1/batch", named, crowded).code == "TOO_MANY_ENDPOINTS"
     for body, status in ((batch_body([one]), 202), (batch_body([one]), 202), (batch_body([two]), 422)):
@@ -335,12 +334,45 @@ def change_batches(world: World) -> None:
     assert world.send("PATCH", path, {"timezone": "Europe/Paris", "scheduledStartTime": "2031-11-16T09:00:00.000Z"}, key).json()["warnings"]
     assert world.send("PATCH", path, {"webhooks": {"onEvent": "https://another.example/"}}, key).status == 200
     crowded = world.tenant("crowded-too")
-    for i in range(20):
-        world.send("PUT", "/api/v1/webhooks/endpoints", {"origin": f"https://host{i}.example"}, crowded)
+    fill_endpoints(world, crowded)
     theirs = f"/api/v1/batch/{world.create(crowded, world.fresh_numbers(1), scheduledStartTime=LATE)}"
     assert world.send("PATCH", theirs, {"webhooks": {"onEvent": "https://one-more.example/"}}, crowded).code == "TOO_MANY_ENDPOINTS"
     over = world.batch_with("COMPLETED")
     assert world.send("DELETE", f"/api/v1/batch/{over}?userId=acme", None, key).status == 200
+
+
+def redial_batches(world: World) -> None:
+    key, sent = world.keys["tenant"], {"Content-Type": "application/json", "Idempotency-Key": "redial-1"}
+    for outcome in (outcome for outcome in OUTCOMES if outcome != "COMPLETED"):
+        batch = world.batch_with(outcome)
+        again = f"/api/v1/batch/{batch}/redial"
+        made = world.post(f"{again}?userId=acme", {"outcomes": [outcome]}, key)
+        assert made.json()["outcomes"] == {outcome: 1}, made
+    world.look(made.json()["batchId"])
+    assert world.post(again, {"outcomes": ["BUSY"]}, key).code == "NOTHING_TO_REDIAL"
+    path = f"/api/v1/batch/{world.batch_with('BUSY')}/redial"
+    for body, status in ((b"{}", 202), (b"{}", 202), (b"{ }", 422)):
+        answer = world.request("POST", path, body, key, sent)
+        assert answer.status == status, answer
+    world.client.delete(world.engine.key("trunk:gone"))
+    named = {"outcomes": ["BUSY"], "options": {"trunk": "gone"}}
+    assert world.post(path, named, key).code == "TRUNK_NOT_FOUND"
+    for name, code in (("poor", "INSUFFICIENT_CREDITS"), ("choosy-too", "AGENT_NOT_FOUND"), ("crowded-three", "TOO_MANY_ENDPOINTS")):
+        owner, over = world.tenant(name), world.batch_with("BUSY", name)
+        if name == "poor":
+            world.client.hset(world.engine.key(f"tenant:{name}"), "available_s", 1)
+        elif name == "choosy-too":
+            listed = {"tenant": name, "agents": [{"id": "agent_1"}]}
+            assert world.send("PUT", "/api/v1/admin/agents", listed, world.keys["operator"]).status == 200
+        else:
+            fill_endpoints(world, owner)
+        options = {"webhooks": {"onEvent": "https://one-more.example/"}}
+        assert world.post(f"/api/v1/batch/{over}/redial", {"options": options}, owner).code == code
+
+
+def fill_endpoints(world: World, key: str) -> None:
+    for i in range(20):
+        assert world.send("PUT", "/api/v1/webhooks/endpoints", {"origin": f"https://host{i}.example"}, key).status == 201
 
 
 def list_batches(world: World) -> None:
@@ -536,7 +568,7 @@ def lose_redis(world: World) -> None:
 
 
 STEPS = [
-    create_batches, show_states, show_calls, follow_a_batch, show_dials, list_batches, keep_numbers, keep_endpoints, change_batches, administer_tenants,
+    create_batches, show_states, show_calls, follow_a_batch, show_dials, redial_batches, list_batches, keep_numbers, keep_endpoints, change_batches, administer_tenants,
     administer_trunks, administer_agents, administer_keys, ask_the_service,
     tell_of_everything, refuse_keys, refuse_arguments, refuse_ids, refuse_bodies, refuse_states, refuse_rates,
     refuse_strays, lose_redis,

@@ -44,12 +44,17 @@ class Scene(Api):
         acme = self.tenant("acme", alias="user_456", trunks=("main", "second"), **fast)
         self.client.hset("carillon:{dir}:tenant:acme", mapping=fast)
         self.keys = {"tenant": acme, "operator": self.key("", "operator")}
+        self.over = self.engine.batch("acme", "main", 1, max_attempts=1, agent_id="agent_123", user_id="acme", timezone="UTC")
+        self.engine.tick()
+        self.engine.finish(self.engine.begin_next(self.over), "final", "BUSY")
 
     def ask(self, operation: Operation, body: Any) -> Answer:
         """About something that is as new as it can be."""
         key = self.keys[operation.roles[0]]
         path = operation.path
-        if "/batch/{id}" in path or "batchId" in operation.named("query"):
+        if operation.id == "redialBatch":
+            path = path.replace("{id}", self.over)
+        elif "/batch/{id}" in path or "batchId" in operation.named("query"):
             batch = self.create(self.keys["tenant"], self.fresh_numbers(1), scheduledStartTime=LATE)
             if operation.id == "resumeBatch":
                 self.post(f"/api/v1/batch/{batch}/pause", key=key)
