@@ -12,7 +12,6 @@
 #include "common/redis/reply.h"
 
 #define HEADER "Idempotency-Key"
-#define DIRECTORY "dir"
 #define LIFE_MS "86400000"
 /* For how long the same request is told to wait. Longer than nearly every creation takes; one that takes longer may be
  * met by its own retry, and then both write the same. A request whose producer died can go on after it. */
@@ -260,8 +259,7 @@ static int send_claim(struct claim *c)
         redis_arg_str(c->batch_id),
     };
     c->phase = PHASE_CLAIMING;
-    return exchange_script_in(c->x, DIRECTORY, LUA_IDEMPOTENCY_CLAIM, args, sizeof args / sizeof args[0], on_claimed,
-                              c);
+    return exchange_script_dir(c->x, LUA_IDEMPOTENCY_CLAIM, args, sizeof args / sizeof args[0], on_claimed, c);
 }
 
 void idempotency_claim(struct exchange *x, exchange_fn run)
@@ -294,7 +292,7 @@ static int settle(struct claim *c, const char *how, int status, const char *answ
         redis_arg_i64(status, number),
         redis_arg_str(answer),
     };
-    return exchange_script_in(c->x, DIRECTORY, LUA_IDEMPOTENCY_SETTLE, args, answer[0] ? 6 : 4, fn, c);
+    return exchange_script_dir(c->x, LUA_IDEMPOTENCY_SETTLE, args, answer[0] ? 6 : 4, fn, c);
 }
 
 static void on_settled(struct exchange *x, const struct redisReply *reply, int err, void *arg)

@@ -27,6 +27,7 @@ struct csv_reader {
     enum state state;
     struct csv_position at;
     uint64_t line; /* that the next byte is on */
+    uint64_t fed; /* bytes before the piece that is being read */
     size_t mark_seen; /* bytes of the byte order mark */
     bool is_mark_possible; /* only at the very start */
     bool after_cr; /* an LF now belongs to it */
@@ -225,25 +226,26 @@ static int take_byte(struct csv_reader *r, char c)
     return 0;
 }
 
-static int take_line_end(struct csv_reader *r, char c)
+/* `next`: where the next byte stands in the file. */
+static int take_line_end(struct csv_reader *r, char c, uint64_t next)
 {
     bool is_inside = r->state == STATE_QUOTED;
     bool is_second = c == '\n' && r->after_cr;
     r->after_cr = c == '\r';
     if (!is_second)
         r->line++;
+    int rc = 0;
     if (is_inside) {
-        int rc = add_byte(r, c);
-        return rc < 0 || r->state == STATE_QUOTED ? rc : end_row(r);
-    }
-    if (is_second)
-        return 0;
-    if (r->state == STATE_FIELD_START) {
-        int rc = begin_field(r);
-        if (rc < 0)
+        rc = add_byte(r, c);
+        if (rc < 0 || r->state == STATE_QUOTED)
             return rc;
+    } else if (!is_second && r->state == STATE_FIELD_START) {
+        rc = begin_field(r);
     }
-    return end_row(r);
+    if (rc == 0 && (is_inside || !is_second))
+        rc = end_row(r);
+    r->at.byte = next; /* behind both of CR and LF */
+    return rc;
 }
 
 /* Takes the byte order mark off the start, wherever the pieces are cut. Bytes that only looked like one are the file's
@@ -268,6 +270,7 @@ static int take_mark(struct csv_reader *r, const char **data, size_t *len)
 
 int csv_reader_feed(struct csv_reader *r, const char *data, size_t len)
 {
+    const char *piece = data;
     if (r->is_mark_possible) {
         int rc = take_mark(r, &data, &len);
         if (rc < 0)
@@ -277,7 +280,7 @@ int csv_reader_feed(struct csv_reader *r, const char *data, size_t len)
         char c = data[i];
         int rc;
         if (c == '\n' || c == '\r') {
-            rc = take_line_end(r, c);
+            rc = take_line_end(r, c, r->fed + (uint64_t)(data + i + 1 - piece));
         } else {
             r->after_cr = false;
             rc = take_byte(r, c);
@@ -285,6 +288,7 @@ int csv_reader_feed(struct csv_reader *r, const char *data, size_t len)
         if (rc < 0)
             return rc;
     }
+    r->fed += (uint64_t)(data + len - piece);
     return 0;
 }
 

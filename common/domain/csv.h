@@ -26,6 +26,7 @@ struct csv_field {
 struct csv_position {
     uint64_t row; /* as a spreadsheet counts */
     uint64_t line; /* of the row's first byte, as an editor counts */
+    uint64_t byte; /* of the row's first byte, from 0; of the first row the byte order mark belongs to it */
 };
 
 enum csv_fault {

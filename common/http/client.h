@@ -94,6 +94,7 @@ struct http_result {
     size_t body_len;
     bool body_cut;
     int64_t retry_after_ms; /* of the answer's Retry-After in seconds or as a date, 0 to 24 hours; -1 without one */
+    bool is_replay; /* the answer has Idempotency-Replayed: true */
     /* From its beginning: the connection stood, TLS was agreed on, the first byte of the answer came, the end; 0 where
      * it did not come to that, or the connection stood already. */
     int64_t connect_us, tls_us, first_byte_us, total_us;

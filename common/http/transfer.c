@@ -73,9 +73,24 @@ static int64_t parse_retry_after_ms(const char *text, size_t len)
     return date < 0 ? -1 : clamp_retry_after_ms((int64_t)date - clock_wall_ms() / 1000);
 }
 
+/* The value behind `name`, which ends with its colon; NULL where the line is another header. */
+static const char *value_of(const char *line, size_t len, const char *name)
+{
+    size_t name_len = strlen(name);
+    return len >= name_len && strncasecmp(line, name, name_len) == 0 ? line + name_len : NULL;
+}
+
+static bool is_true(const char *text, size_t len)
+{
+    while (len > 0 && *text == ' ') {
+        text++;
+        len--;
+    }
+    return len >= 4 && strncasecmp(text, "true", 4) == 0;
+}
+
 static size_t on_header(char *data, size_t size, size_t count, void *arg)
 {
-    static const char name[] = "Retry-After:";
     struct http_transfer *t = arg;
     size_t len = size * count;
     t->header_bytes += len;
@@ -83,10 +98,16 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
         t->has_large_headers = true;
         return 0;
     }
-    if (len > 5 && memcmp(data, "HTTP/", 5) == 0)
+    if (len > 5 && memcmp(data, "HTTP/", 5) == 0) {
         t->retry_after_ms = -1; /* what came before belonged to an interim answer */
-    if (len >= sizeof name - 1 && strncasecmp(data, name, sizeof name - 1) == 0)
-        t->retry_after_ms = parse_retry_after_ms(data + sizeof name - 1, len - (sizeof name - 1));
+        t->is_replay = false;
+    }
+    const char *retry_after = value_of(data, len, "Retry-After:");
+    const char *replayed = value_of(data, len, "Idempotency-Replayed:");
+    if (retry_after)
+        t->retry_after_ms = parse_retry_after_ms(retry_after, len - (size_t)(retry_after - data));
+    if (replayed)
+        t->is_replay = is_true(replayed, len - (size_t)(replayed - data));
     return len;
 }
 
@@ -381,6 +402,7 @@ struct http_result transfer_conclude(const struct http_transfer *t, CURLcode cod
         .body_len = buf_len(&t->body),
         .body_cut = t->is_body_cut,
         .retry_after_ms = t->retry_after_ms,
+        .is_replay = t->is_replay,
         .connect_us = connects > 0 ? instant_us(t, CURLINFO_CONNECT_TIME_T) : 0,
         .tls_us = connects > 0 ? instant_us(t, CURLINFO_APPCONNECT_TIME_T) : 0,
         .first_byte_us = instant_us(t, CURLINFO_STARTTRANSFER_TIME_T),

@@ -32,6 +32,7 @@ struct http_transfer {
     struct buf body;
     bool is_body_cut;
     int64_t retry_after_ms;
+    bool is_replay;
     char error[CURL_ERROR_SIZE];
     http_done_fn fn;
     void *arg;

@@ -7,7 +7,8 @@
 -- ARGV[3]  trunk
 -- ARGV[4]  life until sealed, ms
 -- ARGV[5..] field, value, ...: the batch's settings (docs/redis-keys.md), at most 100
--- Returns  "created" | "exists" (made already, by this same request sent again)
+-- Returns  "created" | "exists" (made already, by this same request sent again: where it is not sealed, it lives as long
+--          from now)
 -- Errors   ERR_INVALID, ERR_NOT_FOUND trunk|tenant, ERR_EXISTS (another tenant's)
 -- Bound    O(fields)
 -- @include lib/batch.lua
@@ -24,9 +25,14 @@ end
 if redis.call('EXISTS', key_tenant(tenant)) == 0 then
   return redis.error_reply('ERR_NOT_FOUND tenant')
 end
-local owner = redis.call('HGET', key_batch(id), 'tenant')
-if owner then
-  return owner == tenant and 'exists' or redis.error_reply('ERR_EXISTS batch')
+local known = redis.call('HMGET', key_batch(id), 'tenant', 'state')
+if known[1] and known[1] ~= tenant then
+  return redis.error_reply('ERR_EXISTS batch')
+elseif known[1] then
+  if known[2] == 'ingesting' then
+    redis.call('ZADD', KEY_PURGE, 'XX', fmt(NOW_MS + life_ms), 'draft/' .. id)
+  end
+  return 'exists'
 end
 redis.call('ZADD', KEY_PURGE, fmt(NOW_MS + life_ms), 'draft/' .. id)
 redis.call('HSET', key_batch(id), unpack(ARGV, 5))

@@ -15,6 +15,9 @@
 #include "producer/cli/out.h"
 
 #define KEY_MOST 512
+#define WARNINGS_TOLD 50
+#define CONTENT_JSON "application/json"
+#define HEADERS_GIVEN 2 /* of one request, at most */
 #define ANSWER_MOST (8u << 20)
 #define FOLLOW_MS INT64_C(86400000) /* then it is asked anew */
 #define SETTLE_MS 5000 /* beyond a request's own deadline, which comes first */
@@ -23,6 +26,7 @@ struct api_client {
     struct session *session; /* borrowed */
     struct http_client *http;
     char *key;
+    bool was_sent;
     char problem[512];
 };
 
@@ -120,6 +124,7 @@ static void on_answer(const struct http_result *result, void *arg)
     struct exchange *x = arg;
     struct api_client *c = x->client;
     x->is_done = true;
+    c->was_sent = result->was_sent;
     if (result->fail != HTTP_FAIL_NONE) {
         bool is_open = x->is_creating && result->was_sent;
         snprintf(c->problem, sizeof c->problem, "%s%s", result->detail ? result->detail : "no answer",
@@ -128,11 +133,13 @@ static void on_answer(const struct http_result *result, void *arg)
         return;
     }
     x->answer.status = result->status;
+    x->answer.retry_after_ms = result->retry_after_ms;
+    x->answer.is_replay = result->is_replay;
     if (result->body_cut || json_parse(result->body, result->body_len, &x->answer.body, NULL) != 0)
         x->answer.body = NULL;
 }
 
-/* A header that is given goes with our own. */
+/* What headers are given go with our own. */
 static int send_request(struct exchange *x, const struct http_outgoing *given, const char *path)
 {
     struct api_client *c = x->client;
@@ -147,14 +154,12 @@ static int send_request(struct exchange *x, const struct http_outgoing *given, c
     int rc = buf_printf(&url, "%.*s%s", (int)base_len, base, path);
     if (rc == 0)
         rc = buf_printf(&bearer, "Bearer %s", c->key);
-    struct http_header headers[3] = {{"Authorization", buf_str(&bearer)}};
+    struct http_header headers[1 + HEADERS_GIVEN] = {{"Authorization", buf_str(&bearer)}};
     out.url = buf_str(&url);
     out.headers = headers;
     out.n_headers = 1;
-    if (out.body)
-        headers[out.n_headers++] = (struct http_header){"Content-Type", "application/json"};
-    if (given->n_headers > 0)
-        headers[out.n_headers++] = given->headers[0];
+    for (size_t i = 0; i < given->n_headers; i++)
+        headers[out.n_headers++] = given->headers[i];
     if (rc == 0)
         rc = http_client_send(c->http, &out, on_answer, x, NULL);
     if (bearer.data)
@@ -175,6 +180,7 @@ static int drop(struct api_client *c)
 static int ask(struct api_client *c, const struct http_outgoing *out, const char *path, struct api_answer *ret_answer)
 {
     struct exchange x = {.client = c, .is_creating = (out->flags & HTTP_ONCE) != 0};
+    c->was_sent = false;
     snprintf(c->problem, sizeof c->problem, "the request cannot be sent");
     int rc = c->http ? send_request(&x, out, path) : ERR_NOMEM;
     if (rc == 0)
@@ -186,18 +192,45 @@ static int ask(struct api_client *c, const struct http_outgoing *out, const char
     return x.rc;
 }
 
+int api_client_send(struct api_client *c, const struct api_request *request, struct api_answer *ret_answer)
+{
+    const char *type = request->content_type ? request->content_type : CONTENT_JSON;
+    struct http_header headers[HEADERS_GIVEN];
+    size_t n = 0;
+    if (request->body)
+        headers[n++] = (struct http_header){"Content-Type", type};
+    if (request->idempotency_key)
+        headers[n++] = (struct http_header){"Idempotency-Key", request->idempotency_key};
+    const struct http_outgoing out = {
+        .method = request->method,
+        .headers = headers,
+        .n_headers = n,
+        .body = request->body,
+        .body_len = request->len,
+        .flags = request->is_repeatable ? 0 : HTTP_ONCE,
+        .timeout_ms = request->timeout_ms,
+        .max_body_bytes = ANSWER_MOST,
+    };
+    return ask(c, &out, request->path, ret_answer);
+}
+
 int api_client_ask(struct api_client *c, const char *method, const char *path, const char *body, size_t len,
                    int64_t timeout_ms, struct api_answer *ret_answer)
 {
-    const struct http_outgoing out = {
+    const struct api_request request = {
         .method = method,
+        .path = path,
         .body = body,
-        .body_len = len,
-        .flags = strcmp(method, "GET") != 0 ? HTTP_ONCE : 0,
+        .len = len,
         .timeout_ms = timeout_ms,
-        .max_body_bytes = ANSWER_MOST,
+        .is_repeatable = strcmp(method, "GET") == 0,
     };
-    return ask(c, &out, path, ret_answer);
+    return api_client_send(c, &request, ret_answer);
+}
+
+bool api_client_was_sent(const struct api_client *c)
+{
+    return c->was_sent;
 }
 
 int api_client_fetch(struct api_client *c, const char *path, int64_t timeout_ms, http_data_fn fn, void *arg,
@@ -313,13 +346,36 @@ static void tell_detail(const cJSON *detail)
     buf_free(&text);
 }
 
+#define PLACE_CAP 512
+
+static void name_place(const char *path, char ret[PLACE_CAP], api_place_fn place_fn, void *arg)
+{
+    if (place_fn)
+        place_fn(path, ret, PLACE_CAP, arg);
+    else
+        snprintf(ret, PLACE_CAP, "%s", path);
+}
+
+void api_answer_warnings(const struct api_answer *answer, api_place_fn place_fn, void *arg)
+{
+    const cJSON *warnings = cJSON_GetObjectItemCaseSensitive(answer->body, "warnings"), *warning;
+    int n = 0, total = cJSON_GetArraySize(warnings);
+    cJSON_ArrayForEach(warning, warnings)
+    {
+        char place[PLACE_CAP];
+        if (n++ == WARNINGS_TOLD) {
+            out_note("and %d warnings more", total - WARNINGS_TOLD);
+            break;
+        }
+        name_place(text_of(warning, "path"), place, place_fn, arg);
+        out_note("warning: %s%s%s", place, place[0] ? " " : "", text_of(warning, "message"));
+    }
+}
+
 static void tell_field(const cJSON *field, api_place_fn place_fn, void *arg)
 {
-    char place[512];
-    if (place_fn)
-        place_fn(field->string, place, sizeof place, arg);
-    else
-        snprintf(place, sizeof place, "%s", field->string);
+    char place[PLACE_CAP];
+    name_place(field->string, place, place_fn, arg);
     const cJSON *text;
     cJSON_ArrayForEach(text, field)
     {

@@ -29,6 +29,18 @@ int api_client_check_url(const char *text, const char **ret_why);
 struct api_answer {
     int status;
     cJSON *body; /* NULL where it was not JSON */
+    int64_t retry_after_ms; /* what it says of when to come again; -1: nothing */
+    bool is_replay; /* it was given before, to the same request */
+};
+
+struct api_request {
+    const char *method, *path;
+    const char *content_type; /* of the body; NULL: JSON */
+    const char *idempotency_key; /* NULL: none */
+    const void *body; /* NULL: none */
+    size_t len;
+    int64_t timeout_ms;
+    bool is_repeatable; /* it does no harm where it reaches the wire twice */
 };
 
 /* One request. `body` NULL: none. 0 where an answer came, whatever its status. Otherwise ERR_UNAVAILABLE where there
@@ -36,6 +48,10 @@ struct api_answer {
  * most once. */
 int api_client_ask(struct api_client *c, const char *method, const char *path, const char *body, size_t len,
                    int64_t timeout_ms, struct api_answer *ret_answer) MUST_CHECK;
+/* The same of a request with more to it. */
+int api_client_send(struct api_client *c, const struct api_request *request, struct api_answer *ret_answer) MUST_CHECK;
+/* Whether the last request, which had no answer, may have reached the producer. */
+bool api_client_was_sent(const struct api_client *c);
 /* A GET whose answer may be of any length: of 2xx its body goes to `fn` piece by piece, and ret_answer->body is NULL.
  * Otherwise the same; ERR_UNAVAILABLE also where the body broke off. */
 int api_client_fetch(struct api_client *c, const char *path, int64_t timeout_ms, http_data_fn fn, void *arg,
@@ -58,6 +74,9 @@ const char *api_answer_text(const struct api_answer *answer, const char *name);
 
 /* Writes what people call the place of that path. */
 typedef void (*api_place_fn)(const char *path, char *ret, size_t cap, void *arg);
+
+/* Tells on stderr its warnings, the first of them, as api_answer_refusal() tells faults. */
+void api_answer_warnings(const struct api_answer *answer, api_place_fn place_fn, void *arg);
 
 /* Tells on stderr why the producer refused: its message and every field's faults, those at `place_fn` (NULL: the path
  * itself). With `as_json` its body goes to stdout too. */

@@ -8,7 +8,11 @@
 
 enum cli_exit batch_verb_run(struct session *s, batch_verb_fn fn, const void *arg)
 {
-    const char *id = conf_rest(session_conf(s), 0);
+    return batch_verb_run_on(s, conf_rest(session_conf(s), 0), fn, arg);
+}
+
+enum cli_exit batch_verb_run_on(struct session *s, const char *id, batch_verb_fn fn, const void *arg)
+{
     char cell[LIMIT_CELL_ID_LEN + 1];
     struct api_client *api;
     if (ident_batch_cell(id, strlen(id), cell) != 0) {

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Stopping and starting a cell, a trunk or a tenant: nothing new begins within a second of a stop.
+ * Stopping and starting a cell, a trunk or a tenant: nothing new begins within a second of a stop. A batch that is a
+ * draft is started, too; one that runs is paused and resumed (cmd_batch.c).
  */
 #include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/ident.h"
 #include "common/json/json.h"
+#include "producer/cli/batch_verb.h"
 #include "producer/cli/out.h"
 #include "producer/cli/resource.h"
 #include "producer/cli/verbs.h"
 
 #define CELL "cell"
+#define BATCH "batch"
 
 /* NULL, with a complaint, for what is neither trunk nor tenant. */
 static const struct resource_kind *kind_of(const char *word)
@@ -82,6 +85,9 @@ static enum cli_exit run_stop(struct session *s)
 
 static enum cli_exit run_start(struct session *s)
 {
+    const struct conf *conf = session_conf(s);
+    if (strcmp(conf_rest(conf, 0), BATCH) == 0)
+        return batch_verb_start(s, conf_rest(conf, 1));
     return change_state(s, false);
 }
 
@@ -101,9 +107,11 @@ const struct cli_verb *cli_state_verbs(size_t *ret_n)
             .words = "start",
             .subjects = "KIND ID",
             .n_subjects = 2,
-            .help = "start a cell, a trunk or a tenant again",
+            .help = "start a cell, a trunk or a tenant again, or a draft",
             .about =
-                "KIND is cell, trunk or tenant. Also for a trunk that stopped by itself since its account was refused.",
+                "KIND is cell, trunk or tenant. Also for a trunk that stopped by itself since its account was "
+                "refused.\n"
+                "KIND batch: a draft that 'carillon submit --draft' left; this asks the producer, the others Redis.",
             .run = run_start,
         },
     };

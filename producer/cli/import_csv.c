@@ -45,45 +45,51 @@ static void reject(struct reading *r, uint64_t row, const struct faults *faults)
 
 /* ---- rows ---- */
 
-static int on_header(struct csv_position at, const struct csv_field *fields, size_t n, void *arg)
+static void tell_columns(const char *name, struct csv_position at, const struct faults *faults,
+                         const struct faults *warnings)
 {
-    struct reading *r = arg;
+    for (size_t i = 0; i < faults->n; i++)
+        out_note("%s: row %" PRIu64 ": %s %s (%s)", name, at.row, faults->items[i].path, faults->items[i].message,
+                 faults->items[i].code);
+    for (size_t i = 0; i < warnings->n; i++)
+        out_note("%s: warning: %s %s", name, warnings->items[i].path, warnings->items[i].message);
+}
+
+int import_csv_header(const char *name, struct csv_position at, const struct csv_field *fields, size_t n,
+                      struct contact_columns **ret_columns)
+{
     struct faults faults, warnings;
     faults_init(&faults, LIMIT_FAULTS);
     faults_init(&warnings, LIMIT_WARNINGS);
-    int rc = contact_columns_create(fields, n, &faults, &warnings, &r->columns);
-    for (size_t i = 0; i < faults.n; i++)
-        tell(r, at.row, faults.items[i].path, faults.items[i].message, faults.items[i].code);
-    for (size_t i = 0; i < warnings.n; i++)
-        out_note("%s: warning: %s %s", r->name, warnings.items[i].path, warnings.items[i].message);
-    r->is_told = faults.n > 0;
+    int rc = contact_columns_create(fields, n, &faults, &warnings, ret_columns);
+    tell_columns(name, at, &faults, &warnings);
     faults_free(&warnings);
     faults_free(&faults);
     return rc;
 }
 
-static int refuse_size(struct reading *r, const char *what)
+static int on_header(struct csv_position at, const struct csv_field *fields, size_t n, void *arg)
 {
-    out_complain("%s: %s: split it over several campaigns", r->name, what);
-    r->is_told = true;
-    return ERR_TOO_LARGE;
+    struct reading *r = arg;
+    int rc = import_csv_header(r->name, at, fields, n, &r->columns);
+    r->is_told = rc == ERR_INVALID;
+    return rc;
 }
 
 static int take_contact(struct reading *r, uint64_t row)
 {
     struct import_csv *im = &r->import;
     if (im->n_contacts == LIMIT_INLINE_CONTACTS)
-        return refuse_size(r, "more than 100,000 contacts");
+        return ERR_TOO_LARGE;
     int rc = im->n_contacts > 0 ? buf_append_char(&im->elements, ',') : 0;
     if (rc == 0)
         rc = contact_print_json(&r->contact, &im->elements);
     if (rc == ERR_NOMEM && buf_len(&im->elements) + LIMIT_CONTACT_JSON_BYTES > LIMIT_BODY_BYTES)
-        return refuse_size(r, "its contacts are more than the 32 MiB of one campaign");
+        return ERR_TOO_LARGE;
     if (rc == 0)
         im->rows[im->n_contacts++] = row;
     return rc;
 }
-_Static_assert(LIMIT_INLINE_CONTACTS == 100000 && LIMIT_BODY_BYTES == 32 << 20, "the complaints name the limits");
 
 static int on_row(struct csv_position at, const struct csv_field *fields, size_t n, void *arg)
 {
@@ -151,7 +157,7 @@ static int conclude(struct reading *r, int rc)
     }
     if (rc == ERR_IO)
         out_complain("%s: %s", r->name, strerror(errno));
-    else if (rc != 0 && !r->is_told)
+    else if (rc != 0 && rc != ERR_TOO_LARGE && !r->is_told)
         out_complain("%s: cannot be read: %s", r->name, err_name(rc));
     if (rc != 0)
         return rc;
@@ -164,32 +170,15 @@ static int conclude(struct reading *r, int rc)
     return ERR_INVALID;
 }
 
-static int open_file(const char *path, const char *name, FILE **ret_file)
+int import_csv_read(const struct contacts_file *file, struct import_csv *ret_import)
 {
-    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rbe");
-    if (!file) {
-        out_complain("%s: %s", name, strerror(errno));
-        return ERR_IO;
-    }
-    *ret_file = file;
-    return 0;
-}
-
-int import_csv_read(const char *path, const char *name, struct import_csv *ret_import)
-{
-    struct reading r = {.name = name};
-    FILE *file;
-    int rc = open_file(path, name, &file);
-    if (rc != 0)
-        return rc;
+    struct reading r = {.name = file->name};
     buf_init(&r.import.elements, LIMIT_BODY_BYTES);
     r.import.rows = calloc(LIMIT_INLINE_CONTACTS, sizeof *r.import.rows);
-    rc = r.import.rows ? contact_init(&r.contact) : ERR_NOMEM;
+    int rc = r.import.rows ? contact_init(&r.contact) : ERR_NOMEM;
     if (rc == 0)
-        rc = read_file(&r, file);
+        rc = read_file(&r, file->file);
     rc = conclude(&r, rc);
-    if (file != stdin)
-        (void)fclose(file); /* only read from */
     contact_columns_free(r.columns);
     contact_free(&r.contact);
     if (rc == 0)

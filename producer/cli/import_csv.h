@@ -11,6 +11,8 @@
 
 #include "common/base/buf.h"
 #include "common/base/err.h"
+#include "common/domain/contact_csv.h"
+#include "producer/cli/contacts_file.h"
 
 /* Freed by import_csv_clear(). */
 struct import_csv {
@@ -20,9 +22,14 @@ struct import_csv {
     size_t n_rejected; /* rows that were left out */
 };
 
-/* Reads the file; "-" is standard input. Whatever is wrong is told on stderr under `name`. ERR_IO, ERR_INVALID where
- * there is no usable header or no contact, ERR_TOO_LARGE, ERR_NOMEM. */
-int import_csv_read(const char *path, const char *name, struct import_csv *ret_import) MUST_CHECK;
+/* Reads the file. Whatever is wrong is told on stderr under its name. ERR_IO, ERR_INVALID where there is no usable
+ * header or no contact, ERR_NOMEM; ERR_TOO_LARGE where it does not fit one request, which is not told. */
+int import_csv_read(const struct contacts_file *file, struct import_csv *ret_import) MUST_CHECK;
+
+/* Judges a header as the producer will. ERR_INVALID, its faults told on stderr under `name`; so are warnings, which are
+ * no errors. `ret_columns` is freed with contact_columns_free(). */
+int import_csv_header(const char *name, struct csv_position at, const struct csv_field *fields, size_t n,
+                      struct contact_columns **ret_columns) MUST_CHECK;
 void import_csv_clear(struct import_csv *import);
 
 #endif

@@ -146,6 +146,7 @@ static int append_all(const cJSON *members, const struct import_csv *import, str
     return rc;
 }
 
+/* ERR_TOO_LARGE where it is more than one request takes. */
 static int join(const struct campaign *c, const struct import_csv *import, struct submission *ret)
 {
     struct buf out;
@@ -154,26 +155,22 @@ static int join(const struct campaign *c, const struct import_csv *import, struc
     if (rc == 0) {
         ret->body = buf_take(&out, &ret->len);
         rc = ret->body ? 0 : ERR_NOMEM;
+    } else if (rc == ERR_NOMEM) {
+        rc = ERR_TOO_LARGE;
     }
-    if (rc != 0)
-        out_complain("%s and its contacts: more than the 32 MiB of one campaign: split it over several", c->name);
     buf_free(&out);
     return rc;
 }
 
-static int add_contacts(const struct campaign *c, const char *path, struct submission *ret)
+static int add_contacts(const struct campaign *c, const struct contacts_file *contacts, struct submission *ret)
 {
     struct import_csv import;
-    if (c->has_contacts) {
-        out_complain("%s has contacts of its own: either these, or --contacts", c->name);
-        return ERR_INVALID;
-    }
-    int rc = import_csv_read(path, name_of(path), &import);
+    int rc = import_csv_read(contacts, &import);
     if (rc != 0)
         return rc;
     rc = join(c, &import, ret);
     if (rc == 0) {
-        ret->contacts_name = name_of(path);
+        ret->contacts_name = contacts->name;
         ret->rows = import.rows;
         ret->n_contacts = import.n_contacts;
         ret->n_rejected = import.n_rejected;
@@ -183,17 +180,45 @@ static int add_contacts(const struct campaign *c, const char *path, struct submi
     return rc;
 }
 
-int submission_read(const char *campaign_path, const char *contacts_path, struct submission *ret_submission)
+/* The campaign alone. */
+static int leave_out(const struct campaign *c, struct submission *ret)
+{
+    struct buf out;
+    buf_init(&out, LIMIT_BODY_BYTES);
+    int rc = json_print(c->members, &out);
+    ret->body = rc == 0 ? buf_take(&out, &ret->len) : NULL;
+    ret->is_chunked = true;
+    buf_free(&out);
+    return ret->body ? 0 : ERR_NOMEM;
+}
+
+static bool fits(const struct contacts_file *contacts, size_t whole_bytes)
+{
+    bool is_short = contacts->lines <= LIMIT_INLINE_CONTACTS + 2; /* the header, and the end behind the last one */
+    return contacts->bytes <= whole_bytes && is_short;
+}
+
+static int take_file(const struct campaign *c, struct contacts_file *contacts, size_t whole_bytes,
+                     struct submission *ret)
+{
+    if (c->has_contacts) {
+        out_complain("%s has contacts of its own: either these, or --contacts", c->name);
+        return ERR_INVALID;
+    }
+    int rc = fits(contacts, whole_bytes) ? add_contacts(c, contacts, ret) : ERR_TOO_LARGE;
+    if (rc == ERR_TOO_LARGE)
+        rc = contacts_file_rewind(contacts) != 0 ? ERR_IO : leave_out(c, ret);
+    return rc;
+}
+
+int submission_read(const char *campaign_path, struct contacts_file *contacts, size_t whole_bytes,
+                    struct submission *ret_submission)
 {
     struct submission result = {.body = NULL};
     struct campaign campaign;
-    if (contacts_path && strcmp(campaign_path, "-") == 0 && strcmp(contacts_path, "-") == 0) {
-        out_complain("only one of campaign and contacts can be standard input");
-        return ERR_INVALID;
-    }
     int rc = campaign_read(campaign_path, &campaign);
-    if (rc == 0 && contacts_path) {
-        rc = add_contacts(&campaign, contacts_path, &result);
+    if (rc == 0 && contacts) {
+        rc = take_file(&campaign, contacts, whole_bytes, &result);
     } else if (rc == 0) {
         result.n_contacts = campaign.n_contacts;
         result.body = campaign.text;

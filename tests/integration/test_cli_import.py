@@ -187,23 +187,45 @@ def test_a_column_without_a_name_is_left_out_with_a_warning(desk: Desk) -> None:
     assert desk.told(ended) == ["warning: column 2 has no name in the header: it is left out"]
 
 
-def test_100000_contacts_go_in_and_one_more_does_not(desk: Desk) -> None:
-    header = b"phoneNumber\n"
-    rows = b"".join(b"+1555%07d\n" % i for i in range(100_000))
-    ended = desk.submit(header + rows)
+def test_100000_contacts_go_in_one_request(desk: Desk) -> None:
+    ended = desk.submit(b"phoneNumber\n" + b"".join(b"+1555%07d\n" % i for i in range(100_000)))
     assert (ended.status, ended.out) == (DONE, "batch_c0_abc pending, 100000 contacts\n"), ended
     sent = desk.sent()
     assert len(sent) == 100_000 and sent[-1] == {"phoneNumber": "+15550099999"}
+
+
+@pytest.fixture
+def chunks(receiver: HttpReceiver) -> Iterator[None]:
+    """Answers that say how much is there."""
+    receiver.answer = Answer(202, b'{"success":true,"batchId":"batch_c0_abc","status":"pending","total":7,"warnings":[]}')
+    yield
+    receiver.answer = ACCEPTED
+
+
+@pytest.mark.usefixtures("chunks")
+def test_more_than_100000_contacts_go_in_chunks(desk: Desk) -> None:
+    header = b"phoneNumber\n"
+    rows = b"".join(b"+1555%07d\n" % i for i in range(100_000))
     ended = desk.submit(header + rows + b"+15551000000\n")
-    assert (ended.status, ended.out) == (FAILED, "")
-    assert "more than 100,000 contacts: split it over several campaigns" in ended.err
-    assert desk.nothing_sent()
+    assert (ended.status, ended.out, ended.err) == (DONE, "batch_c0_abc pending, 7 contacts\n", ""), ended
+    draft, chunk, start = desk.receiver.snapshot()
+    assert (draft.path, chunk.path, start.path) == (
+        "/api/v1/batch?draft=true", "/api/v1/batch/batch_c0_abc/contacts?chunk=1", "/api/v1/batch/batch_c0_abc/start",
+    )  # fmt: skip
+    assert (draft.body, draft.headers["content-type"]) == (b'{"agentId":"a"}', "application/json")
+    assert chunk.body == desk.csv.read_bytes() and chunk.headers["content-type"] == "text/csv; charset=utf-8"
+    assert draft.headers["idempotency-key"].startswith("carillon-submit-") and start.body == b""
 
 
-def test_a_body_is_never_longer_than_the_producer_takes(desk: Desk) -> None:
-    ended = desk.submit(b"phoneNumber,note\n" + (b"+15550001111," + b"x" * 3900 + b"\n") * 9000)
-    assert (ended.status, ended.out) == (FAILED, "") and "more than the 32 MiB of one campaign" in ended.err
-    assert desk.nothing_sent()
+@pytest.mark.usefixtures("chunks")
+def test_a_large_file_goes_in_chunks_that_are_files(desk: Desk) -> None:
+    row = b'+15550001111,"' + b"x" * 1900 + b"\n" + b"x" * 1900 + b'"\n'
+    ended = desk.submit(b"phoneNumber,note\n" + row * 3000)
+    assert ended.status == DONE, ended
+    chunks = [request.body for request in desk.receiver.snapshot()[1:-1]]
+    assert [request.path.rpartition("=")[2] for request in desk.receiver.snapshot()[1:-1]] == ["1", "2", "3"]
+    assert all(chunk.startswith(b"phoneNumber,note\n+1555") and len(chunk) <= 4 * 1024 * 1024 + 2 * len(row) for chunk in chunks)
+    assert b"".join(chunk.removeprefix(b"phoneNumber,note\n") for chunk in chunks) == row * 3000
 
 
 def test_escape_sequences_of_a_file_do_not_reach_the_terminal(desk: Desk) -> None:

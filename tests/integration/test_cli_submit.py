@@ -24,6 +24,7 @@ class Shop:
         self.api = api
         self.folder = folder
         self.key = key
+        self.runs = 0
         self.cli = Cli(url=api.process.url, api_key_file=self.write("api.key", key + "\n"), redis_url=api.server.url)
 
     def write(self, name: str, content: Any) -> pathlib.Path:
@@ -33,7 +34,10 @@ class Shop:
         return path
 
     def submit(self, campaign: Any = None, csv: str | bytes | None = None, *args: str) -> Ended:
+        """Each time another run: the same files are not taken for the same submission."""
+        self.runs += 1
         files: list[str | pathlib.Path] = [self.write("campaign.json", CAMPAIGN if campaign is None else campaign)]
+        files += ["--run", f"{self.folder.name}-{self.runs}"]
         if csv is not None:
             files += ["--contacts", self.write("contacts.csv", csv)]
         return self.cli("submit", *files, *args)
@@ -84,6 +88,26 @@ def test_an_answer_in_json(shop: Shop) -> None:
     assert (said["success"], said["status"], said["total"], said["rejectedRows"]) == (True, "pending", 2, 1)
     assert shop.api.batch(said["batchId"])["total"] == "2"
     assert "rejectedRows" not in shop.submit({**CAMPAIGN, "contacts": [{"phoneNumber": "+15550001111"}]}, None, "--json").json()
+
+
+def test_the_same_command_again_submits_nothing_twice(shop: Shop) -> None:
+    campaign, csv = shop.write("campaign.json", {**CAMPAIGN, "options": {"priority": 2}}), shop.write("contacts.csv", CSV)
+    command = ("submit", campaign, "--contacts", csv)
+    first = shop.cli(*command)
+    before = shop.batches()
+    again = shop.cli(*command)
+    batch = batch_of(first)
+    assert (again.status, again.out) == (DONE, first.out)
+    assert again.err == (
+        f"{batch} was submitted before with the same files: nothing is sent again (--run NAME submits them once more)\n"
+    )
+    told = shop.cli(*command, "--json").json()
+    assert (told["batchId"], told["replayed"]) == (batch, True)
+    assert shop.batches() == before
+    other = batch_of(shop.cli(*command, "--run", "tuesday"))
+    assert other != batch == batch_of(shop.cli(*command)) and batch_of(shop.cli(*command, "--run", "tuesday")) == other
+    shop.write("contacts.csv", CSV + "+15550001113,c3,Eve,gold\n")
+    assert batch_of(shop.cli(*command)) not in (batch, other)
 
 
 # ---- what is refused ----

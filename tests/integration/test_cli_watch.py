@@ -342,7 +342,7 @@ def test_a_signal_during_a_submission_tells_that_its_outcome_is_unknown(
     running.process.send_signal(signal.SIGINT)
     code, out, err = running.end()
     assert (code, out) == (-signal.SIGINT, "")
-    assert err == "carillon: interrupted before the answer: whether the campaign was taken is not known\n"
+    assert err == "carillon: interrupted before the answer: the same command again says whether the campaign was taken\n"
 
 
 # ---- on a terminal ----

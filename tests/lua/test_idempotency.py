@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import redis
 
+from tests.support.engine import Engine
 from tests.support.redis_clock import RedisClock
 from tests.support.redis_server import RedisServer
 from tests.support.scripts import Scripts
@@ -29,6 +30,7 @@ class Directory:
     def __init__(self, server: RedisServer) -> None:
         self.client: redis.Redis = server.client(decode_responses=True)
         self.client.flushall()
+        self.client_of_bytes: redis.Redis = server.client()
         self.clock: RedisClock = server.clock
         self.clock.stand(START_US)
         self.scripts = Scripts(self.client, "dir")
@@ -140,3 +142,27 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(directory: Directory
     with pytest.raises(redis.ResponseError, match="ERR_INVALID"):
         directory.scripts.run(script, *args)
     assert directory.client.keys("*") == []
+
+
+def test_a_creation_that_is_gone_on_with_lives_as_long_as_a_new_one(directory: Directory) -> None:
+    engine = Engine(directory.client_of_bytes)
+    engine.trunk("main")
+    engine.tenant("acme")
+
+    def create() -> bytes:
+        return bytes(engine.scripts.run("batch_create", BATCH, "acme", "main", 600_000, "cps", 1))
+
+    assert create() == b"created"
+    directory.wait(590_000)
+    assert create() == b"exists"
+    directory.wait(590_000)
+    engine.tick()
+    assert engine.hash(f"batch:{BATCH}")["state"] == "ingesting"
+    directory.wait(10_001)
+    engine.tick()
+    assert engine.hash(f"batch:{BATCH}") == {}
+    engine.batch("acme", "main", 1)
+    before = engine.client.zrange(engine.key("purge"), 0, -1)
+    (sealed,) = engine.client.zrange(engine.key("tenant:acme:batches"), 0, -1)
+    assert engine.scripts.run("batch_create", sealed, "acme", "main", 600_000, "cps", 1) == b"exists"
+    assert engine.client.zrange(engine.key("purge"), 0, -1) == before, "what is sealed is not purged as a draft"

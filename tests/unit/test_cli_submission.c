@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "common/base/limits.h"
+
 static char folder[] = "/tmp/carillon-submission-XXXXXX";
 static char campaign_path[64], contacts_path[64];
 
@@ -23,12 +25,24 @@ static void write_file(const char *path, const char *text)
     assert_int_equal(fclose(file), 0);
 }
 
+#define WHOLE_BYTES (1u << 20)
+
+static int read_within(const char *campaign, const char *contacts, size_t whole_bytes, struct submission *ret)
+{
+    struct contacts_file file = {.file = NULL};
+    write_file(campaign_path, campaign);
+    if (contacts) {
+        write_file(contacts_path, contacts);
+        assert_int_equal(contacts_file_open(contacts_path, &file), 0);
+    }
+    int rc = submission_read(campaign_path, contacts ? &file : NULL, whole_bytes, ret);
+    contacts_file_close(&file);
+    return rc;
+}
+
 static int read_both(const char *campaign, const char *contacts, struct submission *ret)
 {
-    write_file(campaign_path, campaign);
-    if (contacts)
-        write_file(contacts_path, contacts);
-    return submission_read(campaign_path, contacts ? contacts_path : NULL, ret);
+    return read_within(campaign, contacts, WHOLE_BYTES, ret);
 }
 
 static void check_body(const char *campaign, const char *contacts, const char *body)
@@ -82,8 +96,31 @@ static void test_what_is_no_campaign_is_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_int_equal(read_both(cases[i], NULL, &s), ERR_INVALID);
-    assert_int_equal(submission_read("/nonexistent", NULL, &s), ERR_IO);
-    assert_int_equal(submission_read("-", "-", &s), ERR_INVALID);
+    assert_int_equal(submission_read("/nonexistent", NULL, WHOLE_BYTES, &s), ERR_IO);
+}
+
+static void test_a_file_that_is_too_much_for_one_request_is_left_out(void **state)
+{
+    static const char csv[] = "phoneNumber\n+15550001111\n";
+    static const char campaign[] = "{\"contacts\": null, \"agentId\": \"a\"}";
+    char many[2 * LIMIT_INLINE_CONTACTS + 64];
+    struct submission s;
+    (void)state;
+    assert_int_equal(read_within(campaign, csv, sizeof csv - 1, &s), 0);
+    assert_false(s.is_chunked);
+    assert_int_equal(s.n_contacts, 1);
+    submission_clear(&s);
+    assert_int_equal(read_within(campaign, csv, sizeof csv - 2, &s), 0);
+    assert_true(s.is_chunked);
+    assert_string_equal(s.body, "{\"agentId\":\"a\"}");
+    submission_clear(&s);
+    memset(many, '\n', sizeof many);
+    memcpy(many, csv, sizeof csv - 1);
+    many[LIMIT_INLINE_CONTACTS + sizeof csv] = '\0';
+    assert_int_equal(read_within(campaign, many, WHOLE_BYTES, &s), 0);
+    assert_true(s.is_chunked);
+    submission_clear(&s);
+    assert_int_equal(read_within("{\"contacts\":[{}]}", csv, 1, &s), ERR_INVALID);
 }
 
 static const char *place(const char *path, struct submission *s)
@@ -123,6 +160,7 @@ int main(void)
         cmocka_unit_test(test_a_file_of_contacts_joins_the_campaign),
         cmocka_unit_test(test_contacts_from_two_places_are_refused),
         cmocka_unit_test(test_what_is_no_campaign_is_refused),
+        cmocka_unit_test(test_a_file_that_is_too_much_for_one_request_is_left_out),
         cmocka_unit_test(test_the_producers_paths_are_told_as_rows_of_the_file),
     };
     if (!mkdtemp(folder))
