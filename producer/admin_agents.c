@@ -162,19 +162,15 @@ static void on_changed(struct exchange *x, const struct redisReply *reply, int e
         err = reply_i64(reply_at(reply, 0), &changed);
     if (!err)
         err = reply_i64(reply_at(reply, 1), &total);
-    if (err == ERR_NOT_FOUND) {
-        admin_answer_missing(x, "TENANT_NOT_FOUND");
-        return;
-    }
-    if (err == ERR_STATE) {
-        exchange_error(x, 409, "TOO_MANY_AGENTS", "The tenant would have more agents than can be listed.", NULL);
-        return;
-    }
     log_change(x, change, err);
-    if (err) {
+    if (err == ERR_NOT_FOUND)
+        admin_answer_missing(x, "TENANT_NOT_FOUND");
+    else if (err == ERR_STATE)
+        exchange_error(x, 409, "TOO_MANY_AGENTS", "The tenant would have more agents than can be listed.", NULL);
+    else if (err)
         exchange_fail(x, err);
+    if (err)
         return;
-    }
     cJSON *body = cJSON_CreateObject();
     if (!cJSON_AddTrueToObject(body, "success") || !json_add_str(body, "tenant", change->tenant) ||
         !json_add_i64(body, "changed", changed) || !json_add_i64(body, "total", total)) {

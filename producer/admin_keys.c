@@ -100,9 +100,15 @@ static int64_t number_of(const struct making *m, const char *member, int64_t oth
     return cJSON_IsNumber(value) ? (int64_t)value->valuedouble : otherwise;
 }
 
-static void fail(struct exchange *x, const struct making *m, int err)
+/* Not done, or not known. */
+static void note_failed(const struct exchange *x, const struct making *m, int err)
 {
     admin_log(x, m->action, m->replaced ? m->replaced : text_of(m, "tenant"), "dir", m->body, err);
+}
+
+static void fail(struct exchange *x, const struct making *m, int err)
+{
+    note_failed(x, m, err);
     exchange_fail(x, err);
 }
 
@@ -126,6 +132,8 @@ static void answer_key(struct exchange *x, const struct making *m, const struct 
 static void on_made(struct exchange *x, const struct redisReply *reply, int err, void *arg)
 {
     const struct making *m = arg;
+    if (err)
+        note_failed(x, m, err);
     if (err == ERR_NOT_FOUND)
         admin_answer_missing(x, m->replaced ? CODE_KEY_NOT_FOUND : "TENANT_NOT_FOUND");
     else if (err == ERR_STATE && m->replaced)
@@ -133,7 +141,7 @@ static void on_made(struct exchange *x, const struct redisReply *reply, int err,
     else if (err == ERR_STATE)
         exchange_error(x, 409, "TOO_MANY_KEYS", "The owner has 1000 keys already: revoke some.", NULL);
     else if (err)
-        fail(x, m, err);
+        exchange_fail(x, err);
     else
         answer_key(x, m, reply);
 }
@@ -263,12 +271,10 @@ static void on_revoked(struct exchange *x, const struct redisReply *reply, int e
     struct key_record k;
     if (!err)
         err = key_record_read(reply, &k);
-    if (err == ERR_NOT_FOUND) {
-        admin_answer_missing(x, CODE_KEY_NOT_FOUND);
-        return;
-    }
     admin_log(x, "key.revoke", id, "dir", NULL, err);
-    if (err)
+    if (err == ERR_NOT_FOUND)
+        admin_answer_missing(x, CODE_KEY_NOT_FOUND);
+    else if (err)
         exchange_fail(x, err);
     else
         exchange_answer(x, 200, key_record_json(&k));

@@ -68,12 +68,10 @@ static void on_changed(struct exchange *x, const struct redisReply *reply, int e
 {
     struct changing *c = arg;
     (void)reply;
+    log_change(x, c, err);
     if (err == ERR_NOT_FOUND && c->kind > 0) {
         admin_answer_missing(x, view_of(c)->kind->missing_code);
-        return;
-    }
-    log_change(x, c, err);
-    if (err) {
+    } else if (err) {
         exchange_fail(x, err);
     } else if (c->kind == 0) {
         answer_cell(x, c);

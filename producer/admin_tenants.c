@@ -74,12 +74,14 @@ static void on_cell(struct exchange *x, const struct redisReply *reply, int err,
     size_t len = 0;
     if (!err)
         err = reply_str(reply, &cell, &len);
-    if (err)
+    if (err) {
         fail(x, w, err);
-    else if (strcmp(cell, w->write.cell) != 0)
+    } else if (strcmp(cell, w->write.cell) != 0) {
+        admin_write_note_not_done(x, &w->write, ERR_EXISTS);
         exchange_error(x, 409, resource_tenant.exists_code, "There is one of that id already, in another cell.", NULL);
-    else
+    } else {
         admin_write_apply(x, &w->write);
+    }
 }
 
 static void on_claimed(struct exchange *x, const struct redisReply *reply, int err, void *arg)

@@ -17,7 +17,7 @@ static const char *action_of(const struct admin_write *w, char buffer[ACTION_CAP
     return buffer;
 }
 
-static void note(const struct exchange *x, const struct admin_write *w, int err)
+void admin_write_note_not_done(const struct exchange *x, const struct admin_write *w, int err)
 {
     char action[ACTION_CAP];
     admin_log(x, action_of(w, action), w->id, w->cell, w->body, err);
@@ -31,13 +31,14 @@ void admin_write_note_asked(const struct exchange *x, const struct admin_write *
 
 void admin_write_fail(struct exchange *x, const struct admin_write *w, int err)
 {
-    note(x, w, err);
+    admin_write_note_not_done(x, w, err);
     exchange_fail(x, err);
 }
 
 void admin_write_finish(struct exchange *x, struct admin_write *w)
 {
-    note(x, w, 0);
+    char action[ACTION_CAP];
+    admin_log(x, action_of(w, action), w->id, w->cell, w->body, 0);
     w->shown = (struct admin_one){w->view, w->cell, w->id, w->is_new ? 201 : 200};
     admin_show(x, &w->shown);
 }
@@ -96,12 +97,8 @@ bool admin_write_begin(struct exchange *x, struct admin_write *w, const struct a
 
 /* ---- writing ---- */
 
-static void on_written(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+static void refuse(struct exchange *x, const struct admin_write *w, int err)
 {
-    struct admin_write *w = arg;
-    (void)reply;
-    if (err == ERR_EXISTS && w->is_new && idempotency_is_resumed(x))
-        err = 0; /* written by the try before this one */
     if (err == ERR_EXISTS)
         admin_answer_exists(x, w->view->kind->exists_code);
     else if (err == ERR_NOT_FOUND)
@@ -109,12 +106,24 @@ static void on_written(struct exchange *x, const struct redisReply *reply, int e
     else if (err == ERR_STATE)
         exchange_error(x, 409, "NO_CREDIT_LIMIT", "The tenant has no limit of credits to add to: credits sets one.",
                        NULL);
-    else if (err)
-        admin_write_fail(x, w, err);
-    else if (w->on_written)
-        w->on_written(x);
     else
+        exchange_fail(x, err);
+}
+
+static void on_written(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+{
+    struct admin_write *w = arg;
+    (void)reply;
+    if (err == ERR_EXISTS && w->is_new && idempotency_is_resumed(x))
+        err = 0; /* written by the try before this one */
+    if (err) {
+        admin_write_note_not_done(x, w, err);
+        refuse(x, w, err);
+    } else if (w->on_written) {
+        w->on_written(x);
+    } else {
         admin_write_finish(x, w);
+    }
 }
 
 void admin_write_apply(struct exchange *x, struct admin_write *w)

@@ -38,7 +38,8 @@ void admin_write_note_asked(const struct exchange *x, const struct admin_write *
 void admin_write_apply(struct exchange *x, struct admin_write *w);
 /* It is done: logs it, and answers with how it stands now. */
 void admin_write_finish(struct exchange *x, struct admin_write *w);
-/* Not done, or not known. */
+/* Logs that it is not done, or not known; the second answers so, too. */
+void admin_write_note_not_done(const struct exchange *x, const struct admin_write *w, int err);
 void admin_write_fail(struct exchange *x, const struct admin_write *w, int err);
 
 #endif

@@ -48,10 +48,12 @@ def test_a_stop_in_one_cell_leaves_the_other_alone(cells: Api, operator: str) ->
     assert cells.post(f"{ADMIN}/stop", {"cell": "c1"}, operator).json() == {"cell": "c1", "state": "stopped"}
     assert cells.client.hexists("carillon:{c1}:cell", "stopped_ms") and not cells.client.hexists("carillon:{c0}:cell", "stopped_ms")
     assert cells.post(f"{ADMIN}/start", {"cell": "c1"}, operator).json() == {"cell": "c1", "state": "active"}
-    stopped = cells.post(f"{ADMIN}/stop?cell=c1", {"trunk": "same"}, operator).json()
+    for query in ("", "?cell=c1"):
+        assert cells.post(f"{ADMIN}/trunks{query}", {"id": "both", **TRUNK}, operator).status == 201
+    stopped = cells.post(f"{ADMIN}/stop?cell=c1", {"trunk": "both"}, operator).json()
     assert (stopped["cell"], stopped["state"], stopped["reason"]) == ("c1", "stopped", "operator")
-    assert cells.get(f"{ADMIN}/trunks/same", operator).json()["state"] == "active"
-    assert cells.post(f"{ADMIN}/start?cell=c1", {"trunk": "same"}, operator).json()["stoppedAt"] is None
+    assert cells.get(f"{ADMIN}/trunks/both", operator).json()["state"] == "active"
+    assert cells.post(f"{ADMIN}/start?cell=c1", {"trunk": "both"}, operator).json()["stoppedAt"] is None
 
 
 # ---- whatever a body may hold ----
