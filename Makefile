@@ -13,6 +13,8 @@
 ##   test-platforms   the vendors' own packages against our stand-in and our worker; the only tier that wants npm (and Node 20)
 ##   test-valgrind    the pure C tests again, under valgrind (deploy/install-deps.sh --valgrind)
 ##   fuzz             look for new inputs that break a promise, FUZZ_SECONDS (60) for each target
+##   bench-events     how late 500 listeners see what changes: build/bench/events.json
+##   bench-export     1,000,000 results as CSV and lines of JSON: build/bench/export.json
 ##   lint             format, clang-tidy, cppcheck, shellcheck, luac, luacheck, layers, names
 ##   format           rewrite the sources as clang-format likes them
 ##   docs             write docs/states.md from the tables, docs/config.md from --help
@@ -106,7 +108,7 @@ CLOCK_DECREE := $(B)/tests/clock_decree.so
 TEST_SUPPORT := $(PROBE) $(CLOCK_DECREE) $(B)/tests/carillon-notifier-unguarded
 
 # What the linters compile: all programs, tests and fuzz targets.
-.PHONY: all everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-valgrind test-unit-valgrind fuzz fuzzers test-platforms lint format docs clean help programs
+.PHONY: all bench-events bench-export everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-valgrind test-unit-valgrind fuzz fuzzers test-platforms lint format docs clean help programs
 all: programs
 programs: $(PROGRAMS)
 
@@ -252,6 +254,9 @@ fuzzers: $(FUZZ_BIN)
 test-platforms: programs
 	@tests/platforms/install.sh
 	$(PYTEST) tests/platforms
+
+bench-events bench-export: bench-%: programs
+	@$(PYTHON) tests/bench/bench_$*.py
 
 demo:
 	@deploy/install-deps.sh

@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.cli import DONE, FAILED, Cli
 from tests.support.engine import Begin, Fleet
+from tests.support.finished_batch import OUTCOMES, SUMMARY, finished_batch
 from tests.support.processes import FRUGAL
 from tests.support.producer_api import Answer, Api, numbers
 from tests.support.redis_server import RedisServer
@@ -22,6 +23,7 @@ from tests.support.waiting import wait_until
 
 FIELDS = ["id", "contactId", "phoneNumber", "name", "email", "company", "timezone", "status", "outcome", "attempts", "startTime",
           "endedAt", "duration", "nextAttemptAt", "callSid", "recordingUrl", "summary"]
+OUTCOMES_AND_SUMMARIES = [(name, SUMMARY if name == "COMPLETED" else "") for name in OUTCOMES]
 LONG = "x" * 900  # its metadata lies outside of its record
 CONTACTS: list[dict[str, Any]] = [
     {"id": "lead-1", "name": "Jane, \"JD\" Doe", "email": "jane@example.com", "company": "=cmd|' /C calc'!A0",
@@ -184,6 +186,25 @@ def test_a_long_export_takes_little_memory() -> None:
         connection.close()
         assert size > 15_000_000
         assert most_kb - before_kb < 4096
+
+
+def test_fifty_thousand_results_are_whole_and_take_little_memory() -> None:
+    with RedisServer() as server, Api(server, env=FRUGAL) as api:
+        api.trunk("main")
+        key = api.tenant("acme")
+        batch = finished_batch(api, key, 50_000)
+        export(api, key, api.engine.batch("acme", "main", contacts=1000, start_in_ms=3_600_000))
+        before_kb = api.process.peak_kb()
+        rows = csv.reader(io.StringIO(export(api, key, batch).body.decode(), newline=""))
+        header = next(rows)
+        assert header == [*FIELDS, "metadata.city", "metadata.plan", "otherMetadata"]
+        place, outcome, summary = (header.index(name) for name in ("id", "outcome", "summary"))
+        for i, row in enumerate(rows):
+            assert (row[place], row[outcome], row[summary]) == (f"{batch}-{i}", *OUTCOMES_AND_SUMMARIES[i % 4])
+        assert i == 49_999
+        lines = export(api, key, batch, "?format=ndjson").body.split(b"\n")
+        assert len(lines) == 50_001 and json.loads(lines[49_999])["id"] == f"{batch}-49999"
+        assert api.process.peak_kb() - before_kb < 4096
 
 
 # ---- the command line ----

@@ -162,8 +162,15 @@ class Process:
 
     def rss_kb(self) -> int:
         """Its resident memory."""
+        return self._memory_kb("VmRSS")
+
+    def peak_kb(self) -> int:
+        """The most that its resident memory ever was."""
+        return self._memory_kb("VmHWM")
+
+    def _memory_kb(self, name: str) -> int:
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
-        found = re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
+        found = re.search(rf"^{name}:\s+(\d+) kB$", status, re.MULTILINE)
         assert found
         return int(found.group(1))
 
