@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.support.contract import Contract
 from tests.support.openapi import Description, Node, Operation, examples
 from tests.support.openapi_bodies import Bodies
-from tests.support.producer_api import Answer, Api
+from tests.support.producer_api import Answer, Api, batch_body
 from tests.support.redis_server import RedisServer
 
 API = Description.read()
@@ -54,6 +54,9 @@ class Scene(Api):
         path = operation.path
         if operation.id == "redialBatch":
             path = path.replace("{id}", self.over)
+        elif operation.id == "startBatch":
+            made = self.post("/api/v1/batch?draft=true", batch_body(self.fresh_numbers(1)), key)
+            path = path.replace("{id}", made.json()["batchId"])
         elif "/batch/{id}" in path or "batchId" in operation.named("query"):
             batch = self.create(self.keys["tenant"], self.fresh_numbers(1), scheduledStartTime=LATE)
             if operation.id == "resumeBatch":
@@ -99,7 +102,9 @@ def test_a_body_that_does_not_fit_is_refused(scene: Scene, operation: Operation)
     @TRIES
     @given(BODIES.failing(schema_of(operation)))
     def ask(body: Any) -> None:
-        assert 400 <= scene.ask(operation, body).status < 500
+        answer = scene.ask(operation, body)
+        is_left_out = operation.id == "addContacts" and answer.status == 200 and answer.json()["rejected"] > 0
+        assert 400 <= answer.status < 500 or is_left_out, answer  # a row is told of by itself
 
     ask()
 

@@ -39,7 +39,7 @@ NAMED_CODE = re.compile(r'#define (\w+) "([A-Z_]+)"')
 SPELLED = re.compile(r'"([A-Z]+(?:_[A-Z]+)*)"')
 TABLED = re.compile(r'"([A-Z_]+_(?:NOT_FOUND|EXISTS))"')  # codes that stand in tables of resources
 WORDS = {  # schema: where the sources spell its words, and those that no answer shows
-    "BatchState": ("common/domain/batch_state.c", r'\[BATCH_STATE_\w+\] = \{"(\w+)"', {"ingesting", "draft"}),
+    "BatchState": ("common/domain/batch_state.c", r'\[BATCH_STATE_\w+\] = \{"(\w+)"', {"ingesting"}),
     "Outcome": ("common/domain/outcome.c", r'\{OUTCOME_\w+, "(\w+)"', set()),
     "CallStatus": ("common/domain/outcome.c", r'\[CALL_STATUS_\w+\] = "(\w+)"', set()),
     "WhyCode": ("common/domain/why.c", r'ROW\("(\w+)"', {"BATCH_INGESTING"}),
