@@ -9,9 +9,9 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/json/json.h"
-#include "common/redis/keys.h"
 #include "common/redis/reply.h"
 #include "producer/answer.h"
+#include "producer/batch_begun.h"
 #include "producer/batch_settings.h"
 #include "producer/body.h"
 #include "producer/credit.h"
@@ -30,6 +30,7 @@ struct creation {
     int64_t began_us;
     bool is_draft;
     struct ingest_body *body;
+    struct batch_begun begun;
     struct batch_options options;
     struct batch_settings settings;
     struct ingest_write *write;
@@ -281,52 +282,24 @@ static void ask_tenant(struct exchange *x, struct creation *c)
 
 /* ---- a creation that was begun before, under the same key ---- */
 
-/* {state, sealed, total} of the batch that the earlier try may have made. Sealed, it is what was asked for: its options
- * are not judged again, whose start may be over by now. */
-static void on_made(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+static void on_begun(struct exchange *x, const struct batch_begun *begun, void *arg)
 {
     struct creation *c = arg;
     struct ingest_result made = {.err = 0};
-    int64_t is_sealed = 0, total = 0;
-    const char *state = "";
-    size_t len = 0;
-    if (!err && !reply_is_nil(reply_at(reply, 0)))
-        err = reply_str(reply_at(reply, 0), &state, &len);
-    if (!err && len > 0)
-        err = reply_i64(reply_at(reply, 1), &is_sealed);
-    if (!err && len > 0)
-        err = reply_i64(reply_at(reply, 2), &total);
-    if (!err && len > INGEST_STATE_LEN)
-        err = ERR_PROTOCOL;
-    if (!err && strcmp(state, "failed") == 0 && !is_sealed)
-        err = ERR_UNAVAILABLE; /* given up long ago, and just being removed */
-    if (err) {
-        exchange_fail(x, err);
-        return;
-    }
-    if (!is_sealed && strcmp(state, "draft") != 0) {
+    if (!begun) {
         ask_tenant(x, c);
         return;
     }
     snprintf(made.batch_id, sizeof made.batch_id, "%s", idempotency_batch_id(x));
-    snprintf(made.state, sizeof made.state, "%s", state);
-    made.total = (uint64_t)total;
+    snprintf(made.state, sizeof made.state, "%s", begun->state);
+    made.total = begun->total;
     exchange_answer(x, 202, created_json(x, c, &made));
 }
 
 static void claimed(struct exchange *x)
 {
     struct creation *c = exchange_kept(x);
-    if (!idempotency_is_resumed(x)) {
-        ask_tenant(x, c);
-        return;
-    }
-    struct key key = key_batch(exchange_identity(x)->cell, idempotency_batch_id(x));
-    struct redis_arg args[] = {redis_arg_str("HMGET"), key_arg(&key), redis_arg_str("state"), redis_arg_str("sealed"),
-                               redis_arg_str("total")};
-    int err = exchange_command(x, args, 5, on_made, c);
-    if (err)
-        exchange_fail(x, err);
+    batch_begun_ask(&c->begun, x, on_begun, c);
 }
 
 void batch_create_complete(struct http_request *req, void *arg)

@@ -9,9 +9,9 @@
 #include "common/base/log.h"
 #include "common/domain/batch_request.h"
 #include "common/json/json.h"
-#include "common/redis/keys.h"
 #include "common/redis/reply.h"
 #include "producer/answer.h"
+#include "producer/batch_begun.h"
 #include "producer/batch_lookup.h"
 #include "producer/batch_refusal.h"
 #include "producer/batch_settings_read.h"
@@ -29,6 +29,7 @@
 
 struct redial {
     struct api *api; /* borrowed; NULL as long as it does not count among its exports */
+    struct batch_begun begun;
     struct batch_lookup source;
     cJSON *body;
     const cJSON *overrides; /* borrowed from the body; NULL: none */
@@ -285,49 +286,24 @@ static void on_source(struct exchange *x, const struct batch_report *report, voi
 
 /* ---- a redial that was begun before, under the same key ---- */
 
-static void on_made(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+static void on_begun(struct exchange *x, const struct batch_begun *begun, void *arg)
 {
     struct redial *r = arg;
     struct redial_result made = {.err = 0};
-    int64_t is_sealed = 0, total = 0;
-    const char *state = "";
-    size_t len = 0;
-    bool is_there = !err && !reply_is_nil(reply_at(reply, 0));
-    if (is_there)
-        err = reply_str(reply_at(reply, 0), &state, &len);
-    if (!err && is_there)
-        err = reply_i64(reply_at(reply, 1), &is_sealed);
-    if (!err && is_there)
-        err = reply_i64(reply_at(reply, 2), &total);
-    if (!err && len > INGEST_STATE_LEN)
-        err = ERR_PROTOCOL;
-    if (err) {
-        exchange_fail(x, err);
-        return;
-    }
-    if (!is_sealed) {
+    if (!begun) {
         batch_lookup_ask(&r->source, x, on_source, r);
         return;
     }
     (void)snprintf(made.batch_id, sizeof made.batch_id, "%s", idempotency_batch_id(x));
-    (void)snprintf(made.state, sizeof made.state, "%s", state);
-    made.total = (uint64_t)total;
+    (void)snprintf(made.state, sizeof made.state, "%s", begun->state);
+    made.total = begun->total;
     exchange_answer(x, 202, made_json(x, r, &made));
 }
 
 static void claimed(struct exchange *x)
 {
     struct redial *r = exchange_kept(x);
-    if (!idempotency_is_resumed(x)) {
-        batch_lookup_ask(&r->source, x, on_source, r);
-        return;
-    }
-    struct key key = key_batch(exchange_identity(x)->cell, idempotency_batch_id(x));
-    const struct redis_arg args[] = {redis_arg_str("HMGET"), key_arg(&key), redis_arg_str("state"),
-                                     redis_arg_str("sealed"), redis_arg_str("total")};
-    int err = exchange_command(x, args, 5, on_made, r);
-    if (err)
-        exchange_fail(x, err);
+    batch_begun_ask(&r->begun, x, on_begun, r);
 }
 
 /* ---- what is asked ---- */

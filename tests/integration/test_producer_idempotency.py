@@ -153,10 +153,10 @@ def proxied(ruled: RedisServer) -> Iterator[tuple[Api, RedisProxy]]:
 BODY = batch_body([*numbers(900), "+15550100000"], webhooks={"onCallComplete": "https://crm.example/"}, tags=["x"])
 
 
-def ask_and_lose(api: Api, key: str) -> threading.Thread:
+def ask_and_lose(api: Api, key: str, path: str = CREATE) -> threading.Thread:
     def run() -> None:
         try:
-            ask(api, key, "lost", BODY)
+            ask(api, key, "lost", BODY, path)
         except OSError:
             pass  # its producer is killed
 
@@ -166,6 +166,39 @@ def ask_and_lose(api: Api, key: str) -> threading.Thread:
 
 
 STEPS = ("idempotency_claim", "batch_create", "batch_ingest", "hook_endpoint", "batch_seal", "idempotency_settle")
+
+
+def test_a_draft_is_made_once_and_lives_on(api: Api, acme: str) -> None:
+    body = {"agentId": "agent_123"}
+    first, again = (ask(api, acme, "draft-1", body, f"{CREATE}?draft=true") for _ in range(2))
+    assert (first.status, first.json()["status"], again.body, is_replayed(again)) == (202, "draft", first.body, True)
+    batch = first.json()["batchId"]
+    assert api.post(f"{CREATE}/{batch}/contacts", {"contacts": [{"phoneNumber": "+15550130001"}]}, acme).status == 200
+    assert ask(api, acme, "draft-1", body, f"{CREATE}?draft=true").body == first.body
+    assert api.batch(batch)["total"] == "1"
+    plain = ask(api, acme, "draft-1", batch_body(numbers(1)))
+    assert (plain.status, plain.code) == (422, "IDEMPOTENCY_KEY_REUSED")
+
+
+@pytest.mark.parametrize("step", ["idempotency_claim", "batch_create", "batch_draft", "idempotency_settle"])
+def test_after_a_crash_behind_any_step_a_retry_comes_to_the_same_draft(
+    proxied: tuple[Api, RedisProxy], ruled: RedisServer, step: str
+) -> None:
+    api, proxy = proxied
+    key, path = api.tenant("acme"), f"{CREATE}?draft=true"
+    proxy.hold_at(sha(step))
+    lost = ask_and_lose(api, key, path)
+    assert proxy.was_held.wait(30.0), "the step was never taken"
+    api.process.kill()
+    proxy.let_go()
+    lost.join(30.0)
+    api.process.start()
+    ruled.clock.run(LEASE_S * 1_000_000)
+    answer = ask(api, key, "lost", BODY, path)
+    assert (answer.status, answer.json()["status"], answer.json()["total"]) == (202, "draft", 900), answer
+    batch = answer.json()["batchId"]
+    assert batches(api) == [batch] and api.contacts(batch) == 900
+    assert ask(api, key, "lost", BODY, path).body == answer.body
 
 
 @pytest.mark.parametrize("step", STEPS)
