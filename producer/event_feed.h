@@ -49,7 +49,7 @@ struct feed {
     char batch_id[LIMIT_BATCH_ID_LEN + 1];
     struct identity who; /* of whoever came first: they are all of one tenant */
     struct loop_timer *timer;
-    LIST_HEAD(, listener) listeners;
+    LIST_HEAD(listener_list, listener) listeners;
     unsigned n;
     struct buf status; /* the newest status as an event; empty before there is one */
     struct buf end; /* the event behind the last one */

@@ -23,8 +23,8 @@ struct event_hub {
     unsigned n; /* listeners */
     unsigned n_feeds;
     bool is_drained;
-    LIST_HEAD(, feed) feeds;
-    LIST_HEAD(, event_key) keys;
+    LIST_HEAD(feed_list, feed) feeds;
+    LIST_HEAD(event_key_list, event_key) keys;
 };
 
 int event_hub_create(struct api *api, unsigned most, int64_t heartbeat_ms, struct event_hub **ret_hub)
