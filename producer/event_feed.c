@@ -84,7 +84,7 @@ void listener_dismiss(struct listener *l, const char *comment, unsigned retry_ms
 static void comment(struct feed *f, const char *words)
 {
     struct buf text;
-    struct listener *l;
+    struct listener *l = NULL;
     buf_init(&text, COMMENT_BYTES);
     if (event_text_comment(&text, words) == 0) {
         LIST_FOREACH(l, &f->listeners, next)
@@ -154,7 +154,7 @@ static bool is_wanted(const struct listener *l, const struct look *look, uint64_
 
 static void tell_all(struct feed *f, const struct look *look, uint64_t was, bool is_news)
 {
-    struct listener *l;
+    struct listener *l = NULL;
     bool is_told = false;
     LIST_FOREACH(l, &f->listeners, next)
     {
@@ -220,7 +220,7 @@ static void not_heard(struct feed *f)
 
 static void dismiss_all(struct feed *f, const char *words)
 {
-    struct listener *l;
+    struct listener *l = NULL;
     LIST_FOREACH(l, &f->listeners, next)
     {
         listener_dismiss(l, words, 0);

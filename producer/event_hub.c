@@ -89,8 +89,8 @@ static void key_drop(struct event_key *key)
 
 static void dismiss_key(const struct event_key *key)
 {
-    struct feed *f;
-    struct listener *l;
+    struct feed *f = NULL;
+    struct listener *l = NULL;
     LIST_FOREACH(f, &key->hub->feeds, next)
     {
         LIST_FOREACH(l, &f->listeners, next)
@@ -123,7 +123,7 @@ static void ask_key(void *arg)
 
 static struct event_key *find_key(const struct event_hub *hub, const uint8_t sha256[DIGEST_SHA256_LEN])
 {
-    struct event_key *key;
+    struct event_key *key = NULL;
     LIST_FOREACH(key, &hub->keys, next)
     {
         if (digest_equal(key->sha256, DIGEST_SHA256_LEN, sha256, DIGEST_SHA256_LEN))
@@ -160,7 +160,7 @@ static void give_key(struct event_key *key)
 
 static struct feed *find_feed(const struct event_hub *hub, const char *batch_id)
 {
-    struct feed *f;
+    struct feed *f = NULL;
     LIST_FOREACH(f, &hub->feeds, next)
     {
         if (strcmp(f->batch_id, batch_id) == 0)
@@ -183,7 +183,7 @@ static struct feed *take_feed(struct event_hub *hub, const struct exchange *x, c
 
 static unsigned of_tenant(const struct event_hub *hub, const struct identity *who)
 {
-    const struct feed *f;
+    const struct feed *f = NULL;
     unsigned n = 0;
     LIST_FOREACH(f, &hub->feeds, next)
     {
@@ -259,8 +259,8 @@ void event_hub_changed(struct event_hub *hub, const char *batch_id)
 
 void event_hub_drain(struct event_hub *hub)
 {
-    struct feed *f;
-    struct listener *l;
+    struct feed *f = NULL;
+    struct listener *l = NULL;
     hub->is_drained = true;
     LIST_FOREACH(f, &hub->feeds, next)
     {
