@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/breakpoint.h"
 #include "common/base/clock.h"
 #include "common/base/ident.h"
 #include "common/base/limits.h"
@@ -240,7 +239,6 @@ static void write_more(struct exchange *x, struct chunk *c)
 {
     if (c->phase == PHASE_WRITING && ingest_send_backlog(&c->send) == 0) {
         c->phase = PHASE_CLOSING;
-        breakpoint_reach("contacts", "closing");
         send_close(x, c);
         return;
     }
@@ -251,7 +249,6 @@ static void on_written(void *arg)
 {
     struct exchange *x = arg;
     struct chunk *c = exchange_kept(x);
-    breakpoint_reach("contacts", "written");
     metric_add(c->api->contacts, (double)c->send.fresh);
     c->send.fresh = 0;
     write_more(x, c);

@@ -88,8 +88,10 @@ end
 
 local function take(record, extra)
   local ordinal = batch.total
-  fresh[ordinal] = record
-  fields[n_fields + 1] = ordinal
+  if width == 3 then
+    fresh[ordinal] = record
+  end
+  fields[n_fields + 1] = string.format('%d', ordinal)
   fields[n_fields + 2] = record
   n_fields = n_fields + 2
   if extra and extra ~= '' then
