@@ -100,9 +100,12 @@ class Page:
 
     def rows(self, schema: Node, prefix: str = "") -> Iterator[str]:
         """One for each member; the members of an object without a name of its own follow it."""
-        required = schema.get("required", [])
-        for name, member in schema.get("properties", {}).items():
-            must = "" if name not in required else ' <span class="must">always</span>'
+        required, members = schema.get("required", []), schema.get("properties", {})
+        is_rule = 2 * len(required) > len(members)  # what is less common is marked
+        for name, member in members.items():
+            must = ""
+            if (name in required) != is_rule:
+                must = ' <span class="kind">optional</span>' if is_rule else ' <span class="must">required</span>'
             words = plain(member["description"]) if "description" in member else ""
             yield (
                 f"<tr><td>{code(prefix + name)}{must}</td><td>{self.kind(member)}{self.bounds(member)}</td><td>{words}</td></tr>"
@@ -214,11 +217,11 @@ class Page:
         yield "webhooks", "Webhooks", words, list(self.operations("webhooks"))
 
     def navigation(self) -> str:
-        told = ""
+        told = '<h2><a href="#keys">Keys and signatures</a></h2>'
         for anchor, name, _, entries in self.groups():
             links = "".join(f'<li><a href="#{escape(e[2]["operationId"])}">{plain(e[2]["summary"])}</a></li>' for e in entries)
             told += f'<h2><a href="#{anchor}">{escape(name)}</a></h2><ul>{links}</ul>'
-        return f'<nav aria-label="Contents"><details open><summary>Contents</summary>{told}<h2><a href="#schemas">Schemas</a></h2></details></nav>'
+        return f'<nav aria-label="Contents">{told}<h2><a href="#schemas">Schemas</a></h2></nav>'
 
     def main(self) -> str:
         info = self.document["info"]

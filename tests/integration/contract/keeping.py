@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a tenant keeps, and what an operator does; and the service itself."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.integration.contract.world import API, OPERATIONS, World
+from tests.support.producer_api import batch_body
+from tests.support.waiting import wait_until
+
+
+def keep_numbers(world: World) -> None:
+    path, numbers = "/api/v1/suppressions", world.fresh_numbers(3)
+    for key, user in ((world.keys["tenant"], "?userId=acme"), (world.keys["operator"], "")):
+        for method in ("PUT", "DELETE", "PUT"):
+            assert world.send(method, path + user, {"phoneNumbers": numbers}, key).status == 200
+        assert world.get(f"{path}?phoneNumber={numbers[0].replace('+', '%2B')}", key).json()["suppressed"] is True
+        assert world.get(f"{path}?phoneNumber=%2B15550009999", key).json()["suppressed"] is False
+        cursor = world.get(f"{path}?limit=1", key).json()["nextCursor"]
+        assert world.get(f"{path}?cursor={cursor}", key).status == 200
+        assert world.send("DELETE", f"{path}?phoneNumber={numbers[0].replace('+', '%2B')}", None, key).status == 200
+    assert world.get(f"{path}?userId=acme", world.keys["tenant"]).status == 200
+
+
+def keep_endpoints(world: World) -> None:
+    path, key, body = "/api/v1/webhooks/endpoints", world.keys["tenant"], b'{"url":"https://kept.example/"}'
+    sent = {"Content-Type": "application/json"}
+    assert world.request("PUT", f"{path}?userId=acme", body, key, {**sent, "Idempotency-Key": "k1"}).status == 201
+    assert world.request("PUT", f"{path}?userId=acme", body, key, {**sent, "Idempotency-Key": "k1"}).headers["idempotency-replayed"]
+    assert world.request("PUT", path, body, key, {**sent, "Idempotency-Key": "k2"}).status == 200
+    assert world.request("PUT", path, body, key, {**sent, "Idempotency-Key": "k2"}).headers["idempotency-replayed"]
+    assert world.request("PUT", path, b'{"url":"https://x.example/"}', key, {**sent, "Idempotency-Key": "k2"}).status == 422
+    assert world.get(f"{path}?userId=acme", key).json()["endpoints"]
+
+
+def administer_tenants(world: World) -> None:
+    tenants, key = "/api/v1/admin/tenants", world.keys["operator"]
+    new = {"id": "globex", "cps": 10, "trunks": ["main"], "alias": "user_9", "maxConcurrent": 7, "credits": 600, "keepDays": 5, "maxRequestsPerSecond": 99,
+           "timezone": "Europe/Paris", "callingWindow": {"start": "09:00", "end": "17:00", "days": API.schema("CallingWindow")["properties"]["days"]["items"]["enum"], "timezone": "UTC", "closedDates": ["2031-12-24"]}}  # fmt: skip
+    make_once(world, f"{tenants}?cell=c0", new)
+    assert world.post(tenants, new, key).code == "TENANT_EXISTS"
+    assert world.get(f"{tenants}/globex?cell=c0", key).status == 200
+    world.client.hset(world.engine.key("tenant:globex"), "reserved_s", 60)
+    assert world.send("PATCH", f"{tenants}/globex?cell=c0", {"addCredits": 60}, key).json()["credits"] == 660
+    refused = world.post("/api/v1/batch", batch_body(world.fresh_numbers(6)), world.key("globex"))
+    assert (refused.status, refused.code) == (402, "INSUFFICIENT_CREDITS")
+    cleared = {"maxConcurrent": None, "alias": None, "weight": 2, "credits": None, "maxRequestsPerSecond": None, "timezone": None,
+               "callingWindow": None}  # fmt: skip
+    assert world.send("PATCH", f"{tenants}/globex", cleared, key).status == 200
+    assert world.send("PATCH", f"{tenants}/globex", {"addCredits": 60}, key).code == "NO_CREDIT_LIMIT"
+    cursor = world.get(f"{tenants}?limit=1&cell=c0", key).json()["nextCursor"]
+    assert world.get(f"{tenants}?cursor={cursor}", key).status == 200
+
+
+def administer_trunks(world: World) -> None:
+    trunks, key = "/api/v1/admin/trunks", world.keys["operator"]
+    new = {"id": "north", "profile": "twilio", "credential": "secret", "callerIds": ["+15550001111"], "cps": 5, "baseUrl": "http://127.0.0.1:1",
+           "variables": {"account_sid": "AC1", "answer_url": "https://voice.example/answer"}, "maxConcurrent": 3, "pollAfterMs": 1000,
+           "lookupAbsentAfterMs": 500}  # fmt: skip
+    make_once(world, f"{trunks}?cell=c0", new)
+    assert world.post(trunks, new, key).code == "TRUNK_EXISTS"
+    cleared = {name: None for name in ("baseUrl", "maxConcurrent", "pollAfterMs", "lookupAbsentAfterMs")}
+    assert world.send("PATCH", f"{trunks}/north?cell=c0", cleared, key).status == 200
+    assert world.get(f"{trunks}/north?cell=c0", key).status == 200
+    cursor = world.get(f"{trunks}?limit=1&cell=c0", key).json()["nextCursor"]
+    assert world.get(f"{trunks}?cursor={cursor}", key).status == 200
+    assert world.get("/api/v1/admin/providers", key).json()["providers"]
+    for body in ({"cell": "c0"}, {"tenant": "globex"}, {"trunk": "north"}):
+        for word, state in (("stop", "stopped"), ("start", "active")):
+            assert world.post(f"/api/v1/admin/{word}?cell=c0", body, key).json()["state"] == state
+    for missing in ({"tenant": "nobody"}, {"trunk": "nowhere"}):
+        assert {world.post(f"/api/v1/admin/{word}", missing, key).status for word in ("stop", "start")} == {404}
+    for word in ("tenant", "trunk"):
+        assert world.post("/api/v1/admin/stop", {word: {"tenant": "globex", "trunk": "north"}[word]}, key).json()["reason"] == "operator"
+
+
+def administer_agents(world: World) -> None:
+    agents, key = "/api/v1/admin/agents", world.keys["operator"]
+    owner = world.tenant("choosy")
+    listed = {"tenant": "choosy", "agents": [{"id": "agent_1"}, {"id": "agent_2", "active": False}]}
+    assert world.send("PUT", f"{agents}?cell=c0", listed, key).json()["total"] == 2
+    assert world.post("/api/v1/batch", batch_body(world.fresh_numbers(1)), owner).code == "AGENT_NOT_FOUND"
+    cursor = world.get(f"{agents}?tenant=choosy&limit=1&cell=c0", key).json()["nextCursor"]
+    assert world.get(f"{agents}?tenant=choosy&cursor={cursor}", key).json()["nextCursor"] is None
+    assert world.send("DELETE", f"{agents}?cell=c0", {"tenant": "choosy", "agentIds": ["agent_2"]}, key).json()["total"] == 1
+    for method, body in (("PUT", listed), ("DELETE", {"agentIds": ["agent_2"]})):
+        assert world.send(method, agents, {**body, "tenant": "nobody"}, key).code == "TENANT_NOT_FOUND"
+
+
+def administer_keys(world: World) -> None:
+    keys, key = "/api/v1/admin/keys", world.keys["operator"]
+    for role in ("tenant", "viewer", "operator"):
+        owner = {} if role == "operator" else {"tenant": "acme"}
+        made = make_once(world, keys, {"role": role, **owner, "label": "crm", "expiresInMs": 3_600_000})
+        renewed = make_once(world, f"{keys}/{made['id']}/rotate", {"overlapMs": 1000})
+        assert world.post(f"{keys}/{made['id']}/rotate", key=key).code == "KEY_STATE"
+        world.get("/api/v1/batch/list", renewed["key"])
+        assert world.send("DELETE", f"{keys}/{renewed['id']}", None, key).status == 200
+    assert world.get(f"{keys}?tenant=acme", key).json()["keys"] and world.get(keys, key).json()["keys"]
+    plain = world.post(keys, {"role": "tenant", "tenant": "acme"}, key).json()
+    world.get("/api/v1/batch/list", plain["key"])
+    wait_until(lambda: any(told["lastUsedAt"] for told in world.get(f"{keys}?tenant=acme", key).json()["keys"]), what="its use is noted")
+    assert world.post(keys, {"role": "tenant", "tenant": "nobody"}, key).code == "TENANT_NOT_FOUND"
+
+
+def make_once(world: World, path: str, body: Any) -> Any:
+    """By an operator with an Idempotency-Key: made, told again, and refused with another body."""
+    sent = {"Content-Type": "application/json", "Idempotency-Key": f"{path} {json.dumps(body)[:99]}"}
+    answers = [world.request("POST", path, json.dumps(body).encode() + more, world.keys["operator"], sent) for more in (b"", b"", b" ")]
+    assert [answer.status for answer in answers] == [201, 201, 422], answers
+    assert answers[0].json() == answers[1].json() and answers[1].headers["idempotency-replayed"]
+    return answers[0].json()
+
+
+def ask_the_service(world: World) -> None:
+    for operation in OPERATIONS.values():
+        if not operation.roles:
+            answer = world.get(operation.path)
+            assert answer.status == 200 and answer.body, operation.id
+            assert world.request("HEAD", operation.path).status == 200

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Batches in every state, calls with every outcome, lists of them."""
+
+from __future__ import annotations
+
+import re
+
+from tests.integration.contract.world import API, OUTCOMES, World
+
+
+def show_states(world: World) -> None:
+    key = world.keys["tenant"]
+    window = {"start": "09:00", "end": "17:00", "closedDates": ["2031-12-24"]}
+    links = {f"on{name}": "https://crm.example/hook" for name in ("BatchComplete", "CallComplete", "CallAttempt", "BatchFailed", "Event")}
+    whole = world.scheduled({"phoneNumber": world.fresh_numbers(1)[0], "id": "lead-1", "name": "Jane", "email": "j@example.com",
+                             "company": "Acme", "timezone": "Europe/Paris", "metadata": {"a": 1}},
+                            callingWindow=window, webhooks=links, tags=["Q4"], maxConcurrentCalls=3)  # fmt: skip
+    world.look(whole)
+    pending = world.create(key, world.fresh_numbers(1))
+    world.look(pending)
+    assert world.post(f"/api/v1/batch/{pending}/pause", key=key).status == 200
+    world.look(pending)
+    assert world.post(f"/api/v1/batch/{pending}/resume?userId=acme", {"userId": "acme"}, key).json()["status"] == "pending"
+    assert world.post(f"/api/v1/batch/{pending}/cancel", key=key).json()["status"] == "cancelled"
+    live = world.engine.batch("acme", "main", 2, agent_id="a", user_id="acme", timezone="UTC")
+    slot = world.engine.begin_next(live)
+    world.look(live)
+    assert world.post(f"/api/v1/batch/{live}/pause?userId=acme", key=key).status == 200
+    assert world.post(f"/api/v1/batch/{live}/resume", key=key).json()["status"] == "processing"
+    for path in (f"/api/v1/batch/{live}/cancel?userId=acme", f"/api/v1/batch/cancel?batchId={live}"):
+        assert world.post(path, key=key).json()["status"] in ("cancelling", "cancelled")
+        assert world.post(path, {"cancelInFlight": True}, key).json()["inFlightCalls"] == 1
+    world.client.hset(world.engine.key("trunk:main"), "profile", "older")
+    assert world.post(f"/api/v1/batch/{live}/cancel", {"cancelInFlight": True}, key).json()["warnings"][0]["code"] == "NOT_SUPPORTED"
+    world.client.hset(world.engine.key("trunk:main"), "profile", "retell")
+    world.look(live)
+    world.engine.finish(slot)
+    world.look(live)
+    assert world.post(f"/api/v1/batch/cancel?userId=acme&batchId={whole}", key=key).json()["status"] == "cancelled"
+    again = world.scheduled()
+    assert world.post(f"/api/v1/batch/{again}/pause", key=key).status == 200
+    assert world.post(f"/api/v1/batch/{again}/resume", key=key).json()["status"] == "scheduled"
+    failed = world.scheduled()
+    world.client.hset(world.engine.key(f"batch:{failed}"), mapping={"state": "failed", "reason": "nothing to dial"})
+    world.look(failed)
+
+
+def show_calls(world: World) -> None:
+    key = world.keys["tenant"]
+    for outcome in OUTCOMES:
+        world.look(world.batch_with(outcome))
+    expired = world.scheduled()
+    world.client.hset(world.engine.key(f"batch:{expired}"), mapping={"expired_ms": "1763283602000"})
+    world.look(expired)
+    retried = world.engine.batch("acme", "main", [int(n[1:]) for n in world.fresh_numbers(3)], cps=1000, agent_id="a", user_id="acme",
+                                 timezone="UTC")  # fmt: skip
+    slot = world.engine.begin_next(retried)
+    world.engine.finish(slot, "retry", "BUSY", 3_600_000)
+    world.look(retried)
+    for path in (f"/api/v1/batch/{retried}/calls?limit=1", f"/api/v1/batch/{retried}/calls?status=MISSED&outcome=BUSY&userId=acme"):
+        page = world.get(path, key).json()
+    cursor = world.get(f"/api/v1/batch/{retried}/calls?limit=1", key).json()["nextCursor"]
+    assert world.get(f"/api/v1/batch/{retried}/calls?cursor={cursor}", key).status == 200
+    assert page["calls"][0]["outcome"] == "BUSY"
+    assert world.get(f"/api/v1/batch/{retried}/calls/export?status=MISSED&outcome=BUSY&userId=acme", key).status == 200
+    for path in ("/api/v1/batch/{id}?limit=1&userId=acme", "/api/v1/batch/{id}/status?limit=all&userId=acme", "/api/v1/batch/{id}/why?userId=acme",
+                 "/api/v1/batch/check-status?batchId={id}&limit=-1&userId=acme", "/api/v1/status/batch?batchId={id}&limit=1&userId=acme",
+                 "/api/v1/call/{id}-0/attempts?userId=acme"):  # fmt: skip
+        assert world.get(path.format(id=retried), key).status == 200
+
+
+def follow_a_batch(world: World) -> None:
+    """To its end, and once more after it."""
+    for outcome in ("COMPLETED", "CANCELLED", "FAILED"):
+        batch = world.batch_with("COMPLETED")
+        world.client.hset(world.engine.key(f"batch:{batch}"), "state", outcome.lower())
+        path, key = f"/api/v1/batch/{batch}/events", world.keys["tenant"]
+        stream = world.get(f"{path}?userId=acme", key).body.decode()
+        last = re.findall(r"^id: (.*)$", stream, re.MULTILINE)[-1]
+        assert world.request("GET", path, key=key, headers={"Last-Event-ID": last}).status == 204
+
+
+def show_dials(world: World) -> None:
+    """A log of everything that can come of a dial, as common/lua/lib/call.lua writes it."""
+    lines = [f"d={i} a={i} q=1763283600000001 b=1763283600000002 w=w_1" for i in range(1, 4)]
+    lines += [f"d=1 o=BUSY e=1763283602000 via={via} then={then} n=1763283603000 p=call_1 r=dial_busy" for via, then in (
+        ("callback", "ended"), ("lookup", "retry"), ("answer", "final"), ("deadline", "settled"), ("callback", "stale"))]  # fmt: skip
+    lines += [f"d=2 v={verdict} n=1763283603000" for verdict in ("THROTTLED", "NOT_SENT", "ACCOUNT", "ABSENT")]
+    lines += ["d=9 o=UNKNOWN e=0 via=deadline then=final n=0 p= r="]
+    lines += [f"d=3 o={outcome} e=1763283602000 via=callback then=final n=0 p= r=" for outcome in OUTCOMES]
+    batch = world.scheduled()
+    world.client.hset(world.engine.key(f"batch:{batch}:attempts:0"), "0", "\n".join(lines) + "\n")
+    assert world.get(f"/api/v1/call/{batch}-0/attempts", world.keys["tenant"]).status == 200
+
+
+def list_batches(world: World) -> None:
+    key = world.keys["tenant"]
+    for _ in range(3):
+        world.scheduled(tags=["Q4"])
+    for state in API.schema("BatchState")["enum"]:
+        assert world.get(f"/api/v1/batch/list?status={state}", key).status == 200
+    page = world.get("/api/v1/batch/list?limit=1&tag=Q4&agentId=agent_123&from=2001-01-01T00:00:00Z&to=2031-01-01T00:00:00%2B01:00&userId=acme", key)
+    cursor = page.headers["x-next-cursor"]
+    assert world.get(f"/api/v1/batch/list?cursor={cursor}", key).status == 200
+    world.scheduled()
+    told = world.get("/api/v1/reports/tags?limit=1&from=2001-01-01T00:00:00Z&to=2031-01-01T00:00:00Z&userId=acme", key).json()
+    assert world.get(f"/api/v1/reports/tags?cursor={told['nextCursor']}", key).json()["nextCursor"] is None
