@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/json/keyset.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #define NONE UINT32_MAX
 #define FIRST_ENTRIES 32u
 #define FIRST_TEXT 512u
+#define FEW 16u /* keys, so many that looking at each is cheaper than an index and a random basis for it */
 
 /* FNV-1a, 64 bits (draft-eastlake-fnv), from a basis that a sender cannot know. */
 #define FNV_PRIME UINT64_C(1099511628211)
@@ -25,6 +27,7 @@ struct entry {
 struct keyset {
     uint64_t basis;
     uint32_t heads[BUCKETS]; /* the newest entry of each bucket, so that the last one in is the first one out */
+    bool is_indexed; /* basis, heads and the entries' hashes hold: from more than a few keys on */
     struct entry *entries;
     size_t n_entries;
     size_t entries_cap;
@@ -35,11 +38,14 @@ struct keyset {
 
 struct keyset *keyset_create(void)
 {
-    struct keyset *k = calloc(1, sizeof *k);
+    struct keyset *k = malloc(sizeof *k);
     if (k == NULL)
         return NULL;
-    k->basis = random_below(UINT64_MAX);
-    memset(k->heads, 0xff, sizeof k->heads);
+    k->is_indexed = false;
+    k->entries = NULL;
+    k->n_entries = k->entries_cap = 0;
+    k->text = NULL;
+    k->text_len = k->text_cap = 0;
     return k;
 }
 
@@ -66,7 +72,8 @@ void keyset_close(struct keyset *k, size_t mark)
 {
     while (k->n_entries > mark) {
         const struct entry *e = &k->entries[--k->n_entries];
-        *head_of(k, e->hash) = e->next;
+        if (k->is_indexed)
+            *head_of(k, e->hash) = e->next;
         k->text_len = e->at;
     }
 }
@@ -105,26 +112,64 @@ static int make_room(struct keyset *k, size_t len)
     return 0;
 }
 
+static void link_entry(struct keyset *k, size_t place)
+{
+    struct entry *e = &k->entries[place];
+    e->hash = hash_key(k, e->object, k->text + e->at, e->len);
+    uint32_t *head = head_of(k, e->hash);
+    e->next = *head;
+    *head = (uint32_t)place;
+}
+
+static void make_index(struct keyset *k)
+{
+    k->is_indexed = true;
+    k->basis = random_below(UINT64_MAX);
+    memset(k->heads, 0xff, sizeof k->heads);
+    for (size_t i = 0; i < k->n_entries; i++)
+        link_entry(k, i);
+}
+
+static bool is_key(const struct keyset *k, const struct entry *e, size_t object, const char *key, size_t len)
+{
+    return e->object == object && e->len == len && memcmp(k->text + e->at, key, len) == 0;
+}
+
+/* NONE where there is no such key. */
+static uint32_t find(struct keyset *k, size_t object, const char *key, size_t len)
+{
+    if (!k->is_indexed) {
+        uint32_t i = 0;
+        while (i < k->n_entries && !is_key(k, &k->entries[i], object, key, len))
+            i++;
+        return i < k->n_entries ? i : NONE;
+    }
+    uint64_t hash = hash_key(k, object, key, len);
+    uint32_t i = *head_of(k, hash);
+    while (i != NONE && (k->entries[i].hash != hash || !is_key(k, &k->entries[i], object, key, len)))
+        i = k->entries[i].next;
+    return i;
+}
+
 int keyset_add(struct keyset *k, size_t object, const char *key, size_t len, size_t *ret_place)
 {
-    uint64_t hash = hash_key(k, object, key, len);
-    uint32_t *head = head_of(k, hash);
-    for (uint32_t i = *head; i != NONE; i = k->entries[i].next) {
-        const struct entry *e = &k->entries[i];
-        if (e->hash == hash && e->object == object && e->len == len && memcmp(k->text + e->at, key, len) == 0) {
-            *ret_place = i;
-            return ERR_EXISTS;
-        }
+    uint32_t found = find(k, object, key, len);
+    if (found != NONE) {
+        *ret_place = found;
+        return ERR_EXISTS;
     }
     int err = make_room(k, len);
     if (err < 0)
         return err;
-    k->entries[k->n_entries] = (struct entry){
-        .hash = hash, .at = (uint32_t)k->text_len, .len = (uint32_t)len, .object = (uint32_t)object, .next = *head};
+    if (k->n_entries == FEW && !k->is_indexed)
+        make_index(k);
+    k->entries[k->n_entries] =
+        (struct entry){.at = (uint32_t)k->text_len, .len = (uint32_t)len, .object = (uint32_t)object};
     if (len > 0)
         memcpy(k->text + k->text_len, key, len);
     k->text_len += len;
-    *head = (uint32_t)k->n_entries;
+    if (k->is_indexed)
+        link_entry(k, k->n_entries);
     *ret_place = k->n_entries++;
     return 0;
 }

@@ -278,6 +278,37 @@ static void test_a_duplicate_is_found_among_many(void **state)
     buf_free(&text);
 }
 
+/* `n` keys, the last with an object of `inner` keys of the same names; then key `again` once more, or a new one. */
+static int parse_nested(unsigned n, unsigned inner, unsigned again, struct json_fault *ret_fault)
+{
+    struct buf text;
+    buf_init(&text, 100000);
+    int err = buf_append_char(&text, '{');
+    for (unsigned i = 0; i < n && err == 0; i++)
+        err = buf_printf(&text, "\"k%u\":%s", i, i + 1 < n ? "1," : "{");
+    for (unsigned i = 0; i < inner && err == 0; i++)
+        err = buf_printf(&text, "%s\"k%u\":2", i > 0 ? "," : "", i);
+    assert_int_equal(err, 0);
+    assert_int_equal(buf_printf(&text, "},\"k%u\":3}", again), 0);
+    err = parse_text(&text, ret_fault);
+    buf_free(&text);
+    return err;
+}
+
+static void test_few_keys_and_many_are_told_apart_alike(void **state)
+{
+    (void)state;
+    struct json_fault fault;
+    for (unsigned n = 1; n < 40; n++) {
+        for (unsigned inner = 0; inner < 40; inner += 3) {
+            assert_int_equal(parse_nested(n, inner, n, &fault), 0);
+            for (unsigned again = 0; again < n; again += 7)
+                assert_int_equal(parse_nested(n, inner, again, &fault), ERR_INVALID);
+            assert_string_equal(fault.reason, "duplicate key");
+        }
+    }
+}
+
 static void test_long_keys_are_refused_and_long_paths_cut_between_characters(void **state)
 {
     (void)state;
@@ -335,6 +366,7 @@ int main(void)
         cmocka_unit_test(test_depth_is_bounded),
         cmocka_unit_test(test_members_of_one_object_are_bounded),
         cmocka_unit_test(test_a_duplicate_is_found_among_many),
+        cmocka_unit_test(test_few_keys_and_many_are_told_apart_alike),
         cmocka_unit_test(test_long_keys_are_refused_and_long_paths_cut_between_characters),
         cmocka_unit_test(test_built_trees_print_exactly),
     };
