@@ -107,11 +107,16 @@ void connection_reset(struct connection *c)
     run_soon(c->server);
 }
 
-/* Nothing of an answer has been written while a request is read, so these bytes are the answer. */
+/* Nothing of an answer has been written while a request is read, so these bytes are the answer. Its id is known once
+ * its headers are. */
 static void say_too_late(const struct connection *c)
 {
-    static const char answer[] = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    ssize_t sent = send(c->fd, answer, sizeof answer - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    static const char answer[] = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n";
+    char text[sizeof answer + sizeof "X-Request-Id: \r\n\r\n" + LIMIT_ID_LEN];
+    bool has_id = c->request != NULL && c->request->id[0] != '\0';
+    int len = snprintf(text, sizeof text, "%s%s%s%s\r\n", answer, has_id ? "X-Request-Id: " : "",
+                       has_id ? c->request->id : "", has_id ? "\r\n" : "");
+    ssize_t sent = send(c->fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
     (void)sent; /* the connection is cut either way */
 }
 
