@@ -109,7 +109,7 @@ CLOCK_DECREE := $(B)/tests/clock_decree.so
 TEST_SUPPORT := $(PROBE) $(CLOCK_DECREE) $(B)/tests/carillon-notifier-unguarded
 
 # What the linters compile: all programs, tests and fuzz targets.
-.PHONY: all bench-events bench-export bench-ingest everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-valgrind test-unit-valgrind fuzz fuzzers test-platforms lint format docs clean help programs
+.PHONY: all bench-events bench-export bench-ingest bench-quota everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-valgrind test-unit-valgrind fuzz fuzzers test-platforms lint format docs clean help programs
 all: programs
 programs: $(PROGRAMS)
 
@@ -259,9 +259,9 @@ test-platforms: programs
 bench-events bench-export: bench-%: programs
 	@$(PYTHON) tests/bench/bench_$*.py
 # In a session of its own, ahead of whatever else the machine does, where it may be.
-bench-ingest: programs
+bench-ingest bench-quota: bench-%: programs
 	@setsid -w sh -c '{ echo -15 > /proc/self/autogroup; renice -n -15 -p $$$$; } >/dev/null 2>&1; \
-	  exec $(PYTHON) tests/bench/bench_ingest.py $(BENCH_ARGS)'
+	  exec $(PYTHON) tests/bench/bench_$*.py $(BENCH_ARGS)'
 
 demo:
 	@deploy/install-deps.sh

@@ -34,6 +34,7 @@
 #include "producer/event_hub.h"
 #include "producer/exchange.h"
 #include "producer/suppressions.h"
+#include "producer/tenant_view.h"
 #include "producer/webhooks.h"
 #include "version.h"
 
@@ -79,6 +80,27 @@ const struct conf_option api_options[] = {
      .min = 1,
      .max = LIMIT_HTTP_CONNECTIONS,
      .help = "how many event streams may be open; each takes one of the server's 1,024 connections"},
+    {.name = "max-batches",
+     .kind = CONF_I64,
+     .flags = CONF_RELOADABLE,
+     .default_text = "10000",
+     .min = 0,
+     .max = LIMIT_QUOTA,
+     .help = "batches without an end of a tenant that has no quota of its own; 0: no limit"},
+    {.name = "max-bytes",
+     .kind = CONF_I64,
+     .flags = CONF_RELOADABLE,
+     .default_text = "4294967296",
+     .min = 0,
+     .max = LIMIT_QUOTA,
+     .help = "bytes in Redis of the contacts without an end of such a tenant; 0: no limit"},
+    {.name = "max-queued-contacts",
+     .kind = CONF_I64,
+     .flags = CONF_RELOADABLE,
+     .default_text = "10000000",
+     .min = 0,
+     .max = LIMIT_QUOTA,
+     .help = "contacts without an end of such a tenant; 0: no limit"},
     {.name = "max-requests-per-second",
      .kind = CONF_I64,
      .flags = CONF_RELOADABLE,
@@ -116,6 +138,9 @@ static void read_settings(struct api *api)
     api->private_webhooks = ranges;
     api->max_calls_per_second = (int32_t)conf_i64(conf, "max-calls-per-second");
     api->requests_per_second = conf_i64(conf, "max-requests-per-second");
+    api->quota_defaults = (struct quota_defaults){.batches = conf_i64(conf, "max-batches"),
+                                                  .contacts = conf_i64(conf, "max-queued-contacts"),
+                                                  .bytes = conf_i64(conf, "max-bytes")};
 }
 
 /* ---- routes ---- */
@@ -189,6 +214,7 @@ static const struct http_route ROUTES[] = {
     SMALL("POST", "/api/v1/batch/{id}/resume", batch_control_resume),
     SMALL("POST", "/api/v1/batch/{id}/cancel", batch_control_cancel),
     SMALL("POST", "/api/v1/batch/{id}/redial", batch_redial),
+    SMALL("GET", "/api/v1/tenant", tenant_view),
     SMALL("GET", "/api/v1/suppressions", suppressions_list),
     SUPPRESSIONS("PUT", suppressions_put),
     SUPPRESSIONS("DELETE", suppressions_delete),

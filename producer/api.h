@@ -41,6 +41,7 @@ struct api {
     /* settings */
     struct cidr_list private_webhooks;
     int32_t max_calls_per_second;
+    struct quota_defaults quota_defaults;
     int64_t requests_per_second; /* of a tenant that has no quota of its own */
 
     struct ingest_room *ingest_room;

@@ -228,6 +228,8 @@ static void start_writing(struct exchange *x, struct creation *c)
     const char *user_id = request->user_id[0] ? request->user_id : exchange_identity(x)->tenant;
     int err = batch_settings_make(&c->options, request->agent_id, user_id, ingest_body_contacts(c->body),
                                   clock_wall_ms(), &c->settings);
+    if (!err)
+        err = batch_settings_put_quotas(&c->settings, &c->api->quota_defaults);
     const struct ingest_write_config config = {
         .x = x,
         .pack = ingest_body_pack(c->body),

@@ -177,6 +177,8 @@ static int judge_options(struct redial *r, const struct options_policy *policy)
 static void start_copy(struct exchange *x, struct redial *r)
 {
     int err = batch_settings_make(&r->options, r->agent_id, r->user_id, r->expected, clock_wall_ms(), &r->settings);
+    if (!err)
+        err = batch_settings_put_quotas(&r->settings, &exchange_api(x)->quota_defaults);
     const struct redial_copy_config config = {
         .x = x,
         .source = &r->scope,

@@ -174,6 +174,16 @@ int batch_settings_make(const struct batch_options *o, const char *agent_id, con
     return 0;
 }
 
+int batch_settings_put_quotas(struct batch_settings *s, const struct quota_defaults *defaults)
+{
+    struct writer w = {s, 0};
+    char text[80];
+    snprintf(text, sizeof text, "%" PRId64 " %" PRId64 " %" PRId64, defaults->batches, defaults->contacts,
+             defaults->bytes);
+    put(&w, "quotas", text);
+    return w.err;
+}
+
 void batch_settings_free(struct batch_settings *s)
 {
     buf_free(&s->text);

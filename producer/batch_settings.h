@@ -13,6 +13,7 @@
 #include "common/base/err.h"
 #include "common/domain/options.h"
 #include "common/redis/redis.h"
+#include "producer/quota.h"
 
 #define BATCH_SETTINGS_MAX 40 /* fields; batch_create takes 100 */
 
@@ -28,6 +29,8 @@ struct batch_settings {
  */
 int batch_settings_make(const struct batch_options *o, const char *agent_id, const char *user_id, uint64_t contacts,
                         int64_t now_ms, struct batch_settings *ret_settings) MUST_CHECK;
+/* Adds what the batch's tenant may have where it has no quota of its own. ERR_NOMEM. */
+int batch_settings_put_quotas(struct batch_settings *s, const struct quota_defaults *defaults) MUST_CHECK;
 void batch_settings_free(struct batch_settings *s);
 
 /* Writes 2 * s->n arguments, borrowed from `s`. */

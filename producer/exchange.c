@@ -37,6 +37,7 @@ struct exchange {
     int64_t asked_us;
     struct identity who;
     struct quota *quota; /* its tenant's; NULL before the admission, and for an operator */
+    struct quota_named exceeded; /* the quota that a script refused something for */
     void *state;
     void (*free_state)(void *state);
     exchange_guard_fn guard_fn;
@@ -122,8 +123,12 @@ static void on_reply(const struct redisReply *reply, int err, void *arg)
 {
     struct pending *pending = arg;
     struct exchange *x = pending->x;
+    if (!err)
+        err = reply_to_err(reply);
+    if (err == ERR_QUOTA)
+        x->exceeded = quota_named(reply_error(reply));
     if (exchange_is_open(x))
-        pending->fn(x, reply, err ? err : reply_to_err(reply), pending->arg);
+        pending->fn(x, reply, err, pending->arg);
     free(pending);
     release(x);
 }
@@ -345,8 +350,25 @@ static void tell_failure(struct exchange *x, bool is_away, int err)
              log_err(err), log_i64("others", passed));
 }
 
+/* What lies in Redis is too much: it takes a while until that changes. */
+static void refuse_load(struct exchange *x)
+{
+    cJSON *details = cJSON_CreateObject();
+    (void)json_add_str(details, "quota", x->exceeded.name);
+    (void)json_add_i64(details, "limit", x->exceeded.limit);
+    metric_add(x->api->over_quota, 1);
+    exchange_too_many(
+        x, CODE_QUOTA_EXCEEDED,
+        "The tenant would have more than its quota allows. Nothing was kept. It has room again as its batches end.",
+        details, QUOTA_LOAD_RETRY_S);
+}
+
 void exchange_fail(struct exchange *x, int err)
 {
+    if (err == ERR_QUOTA) {
+        refuse_load(x);
+        return;
+    }
     bool is_away = err_is_retryable(err);
     if (!exchange_is_open(x))
         return;

@@ -105,7 +105,7 @@ void exchange_error_named(struct exchange *x, int status, const char *error, con
 void exchange_faults(struct exchange *x, const struct faults *faults);
 void exchange_bad_argument(struct exchange *x, const char *name, const char *message);
 void exchange_not_found(struct exchange *x);
-/* 503 where `err` says that Redis is away, 500 otherwise. */
+/* 503 where `err` says that Redis is away, 429 where a script said that a quota is used up, 500 otherwise. */
 void exchange_fail(struct exchange *x, int err);
 
 /* ---- the producer's own: what it reads without a request, for what many requests share ---- */

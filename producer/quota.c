@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/parse.h"
+
 #define CHAINS 1024u
 #define SECOND_US INT64_C(1000000)
 
@@ -181,4 +183,27 @@ void quota_charged(struct quota *quota, int64_t now_us, int64_t wait_us)
 {
     quota->is_charging = false;
     quota->blocked_until_us = now_us + wait_us;
+}
+
+/* ---- what lies in Redis ---- */
+
+struct quota_named quota_named(const char *error)
+{
+    static const struct {
+        const char *field, *name;
+    } quotas[] = {{"max_batches", "batches"}, {"max_queued_contacts", "queuedContacts"}, {"max_bytes", "bytes"}};
+    static const char code[] = "ERR_QUOTA ";
+    struct quota_named named = {"", 0};
+    if (!error || strncmp(error, code, sizeof code - 1) != 0)
+        return named;
+    const char *field = error + sizeof code - 1;
+    size_t len = strcspn(field, " ");
+    for (size_t i = 0; i < sizeof quotas / sizeof quotas[0]; i++) {
+        if (strlen(quotas[i].field) == len && strncmp(quotas[i].field, field, len) == 0)
+            named.name = quotas[i].name;
+    }
+    const char *limit = field + len + strspn(field + len, " ");
+    if (parse_i64(limit, strcspn(limit, " "), 0, LIMIT_QUOTA, &named.limit) != 0)
+        named.limit = 0;
+    return named;
 }

@@ -47,4 +47,24 @@ int64_t quota_begin_charge(struct quota *quota, int64_t now_us);
 /* What Redis said: the tenant's next request fits after `wait_us`. 0 also where it said nothing. */
 void quota_charged(struct quota *quota, int64_t now_us, int64_t wait_us);
 
+/* ---- quotas of what lies in Redis: common/lua/lib/quota.lua keeps to them ---- */
+
+/* For what a tenant has none of its own; 0: no limit. */
+struct quota_defaults {
+    int64_t batches;
+    int64_t contacts; /* without an end */
+    int64_t bytes;
+};
+
+/* Seconds after which it is worth asking again whether something fits. */
+#define QUOTA_LOAD_RETRY_S 30
+
+/* What a script's "ERR_QUOTA max_batches 100" names, as the API calls it: "batches", "queuedContacts" or "bytes"; ""
+ * for a text of another form. */
+struct quota_named {
+    const char *name;
+    int64_t limit;
+};
+struct quota_named quota_named(const char *error);
+
 #endif

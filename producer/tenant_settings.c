@@ -28,14 +28,28 @@ const struct resource_field tenant_fields[TENANT_FIELDS] = {
     {"reserved_s", "reservedCredits", RESOURCE_NUMBER, NULL},
     {"trunks", "trunks", RESOURCE_JSON, "TRUNKS"},
     {"max_requests_per_second", "maxRequestsPerSecond", RESOURCE_NUMBER, NULL},
+    {"max_batches", "maxBatches", RESOURCE_NUMBER, NULL},
+    {"max_queued_contacts", "maxQueuedContacts", RESOURCE_NUMBER, NULL},
+    {"max_bytes", "maxBytes", RESOURCE_NUMBER, NULL},
     {"timezone", "timezone", RESOURCE_TEXT, NULL},
     {"window", "callingWindow", RESOURCE_JSON, NULL},
     {"created_ms", "createdAt", RESOURCE_INSTANT, NULL},
 };
 
-const char *const tenant_members[TENANT_MEMBERS] = {
-    "cps",        "maxConcurrent",        "weight",   "keepDays",     "trunks", "alias", "credits",
-    "addCredits", "maxRequestsPerSecond", "timezone", "callingWindow"};
+const char *const tenant_members[TENANT_MEMBERS] = {"cps",
+                                                    "maxConcurrent",
+                                                    "weight",
+                                                    "keepDays",
+                                                    "trunks",
+                                                    "alias",
+                                                    "credits",
+                                                    "addCredits",
+                                                    "maxRequestsPerSecond",
+                                                    "timezone",
+                                                    "callingWindow",
+                                                    "maxBatches",
+                                                    "maxQueuedContacts",
+                                                    "maxBytes"};
 
 static const struct resource_number numbers[] = {
     {"cps", "cps", 1, RESOURCE_CPS_MOST, false},
@@ -44,6 +58,9 @@ static const struct resource_number numbers[] = {
     {"keepDays", "keep_days", 1, TENANT_KEEP_DAYS_MOST, false},
     {"credits", CREDITS, 0, TENANT_CREDITS_MOST_S, true},
     {"maxRequestsPerSecond", "max_requests_per_second", 1, LIMIT_TENANT_REQUEST_RATE, true},
+    {"maxBatches", "max_batches", 1, LIMIT_QUOTA, true},
+    {"maxQueuedContacts", "max_queued_contacts", 1, LIMIT_QUOTA, true},
+    {"maxBytes", "max_bytes", 1, LIMIT_QUOTA, true},
 };
 
 static bool is_alias(const char *text)

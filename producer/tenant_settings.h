@@ -3,8 +3,8 @@
  * What a tenant can be set to, and how it is shown: the rules that the API and the command line tool share.
  *
  *   {"cps": 100, "maxConcurrent": 500, "weight": 2, "keepDays": 30, "trunks": ["main"], "alias": "user_456",
- *    "credits": 36000, "maxRequestsPerSecond": 50, "timezone": "America/New_York",
- *    "callingWindow": {"start": "09:00", "end": "17:30"}}
+ *    "credits": 36000, "maxRequestsPerSecond": 50, "maxBatches": 100, "maxQueuedContacts": 1000000, "maxBytes":
+ * 268435456, "timezone": "America/New_York", "callingWindow": {"start": "09:00", "end": "17:30"}}
  *
  * Credits are seconds of talk; null: no limit. "addCredits" adds to what is left.
  */
@@ -25,10 +25,10 @@
 
 #define TENANT_CREDITS_MOST_S INT64_C(1000000000000) /* of resource_set.lua */
 
-#define TENANT_FIELDS 15
+#define TENANT_FIELDS 18
 extern const struct resource_field tenant_fields[TENANT_FIELDS];
 /* The members that a body may have. */
-#define TENANT_MEMBERS 11
+#define TENANT_MEMBERS 14
 extern const char *const tenant_members[TENANT_MEMBERS];
 
 /* Reads `body` into `change`. A new tenant needs a rate and a trunk; whether the trunks are there is for the caller to

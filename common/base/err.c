@@ -19,6 +19,7 @@ const char *err_name(int code)
         [-ERR_IO] = "ERR_IO",
         [-ERR_AUTH] = "ERR_AUTH",
         [-ERR_DENIED] = "ERR_DENIED",
+        [-ERR_QUOTA] = "ERR_QUOTA",
     };
     const int count = (int)(sizeof names / sizeof names[0]);
     return code <= 0 && code > -count ? names[-code] : "ERR_UNKNOWN";

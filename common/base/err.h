@@ -27,6 +27,7 @@ enum err {
     ERR_IO = -12, /* the operating system refused; errno says more */
     ERR_AUTH = -13, /* credentials or a signature do not hold */
     ERR_DENIED = -14, /* known, and not permitted */
+    ERR_QUOTA = -15, /* a tenant's quota is used up */
 };
 
 /* The code's name ("ERR_TIMEOUT"), for logs. Never NULL; an unknown code gives "ERR_UNKNOWN". */

@@ -36,6 +36,7 @@
 #define LIMIT_LIST_SCAN 10000 /* rows that a filter looks at for one answer */
 #define LIMIT_TENANT_REQUEST_RATE 100000 /* requests a second that a tenant can be allowed */
 #define LIMIT_TENANT_REQUESTS 512 /* of one tenant under way in one producer: half of its connections */
+#define LIMIT_QUOTA INT64_C(1000000000000) /* that a quota of batches, contacts or bytes can be */
 #define LIMIT_TENANTS_SEEN 4096 /* whose use of its quotas a producer remembers */
 #define LIMIT_INGEST_BYTES_IN_FLIGHT (128u << 20) /* of all creations and chunks a producer has under way */
 #define LIMIT_INGEST_BYTES_TENANT (64u << 20) /* of one tenant's */

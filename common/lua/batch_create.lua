@@ -9,9 +9,9 @@
 -- ARGV[5..] field, value, ...: the batch's settings (docs/redis-keys.md), at most 100
 -- Returns  "created" | "exists" (made already, by this same request sent again: where it is not sealed, it lives as long
 --          from now)
--- Errors   ERR_INVALID, ERR_NOT_FOUND trunk|tenant, ERR_EXISTS (another tenant's)
+-- Errors   ERR_INVALID, ERR_NOT_FOUND trunk|tenant, ERR_EXISTS (another tenant's), ERR_QUOTA <quota> <limit>
 -- Bound    O(fields)
--- @include lib/batch.lua
+-- @include lib/quota.lua
 local id = check_id(ARGV[1], 48, 'batch')
 local tenant = check_id(ARGV[2], 64, 'tenant')
 local trunk = check_id(ARGV[3], 64, 'trunk')
@@ -34,8 +34,17 @@ elseif known[1] then
   end
   return 'exists'
 end
+local quotas
+for i = 5, #ARGV, 2 do
+  quotas = ARGV[i] == 'quotas' and ARGV[i + 1] or quotas
+end
+local refusal = quota_refusal(tenant, quotas, 1, 0, 0)
+if refusal then
+  return refusal
+end
 redis.call('ZADD', KEY_PURGE, fmt(NOW_MS + life_ms), 'draft/' .. id)
 redis.call('HSET', key_batch(id), unpack(ARGV, 5))
 redis.call('HSET', key_batch(id), 'state', 'ingesting', 'tenant', tenant, 'trunk', trunk, 'sealed', '0', 'total', 0, 'cursor', 0,
   'created_ms', fmt(NOW_MS))
+redis.call('HINCRBY', key_load(tenant), 'batches', 1)
 return 'created'

@@ -14,12 +14,13 @@
 --          500, what was rejected (lib/rows.lua)
 -- Returns  {total after it, 0|1 (1: this part was there already), index of a left-out contact, "phone"|"id", ...}
 -- Errors   ERR_INVALID, ERR_NOT_FOUND, ERR_STATE <state> (sealed, and nobody holds the lease to append), ERR_EXISTS (the
---          part was written with another digest)
+--          part was written with another digest), ERR_QUOTA <quota> <limit>: a creation that is not a draft ends by it
 -- Bound    O(contacts)
 -- Again    the same part and digest answers the first answer
 -- @include lib/scheduler.lua
 -- @include lib/seen.lua
 -- @include lib/rows.lua
+-- @include lib/quota.lua
 local id = check_id(ARGV[1], 48, 'batch')
 local part = ARGV[2] or ''
 local digest = check_id(ARGV[3], 64, 'digest')
@@ -74,6 +75,11 @@ for i = 1, n do
   numbers[i] = number
 end
 
+local refusal = quota_refuse_part(batch, n, FIRST, lines_at - 1)
+if refusal then
+  return refusal
+end
+
 local left_out = {}
 local seen = seen_load(id)
 local fresh = {} -- ordinal -> record, of this part
@@ -98,6 +104,7 @@ local function take(record, extra)
     extras[#extras + 1] = { ordinal, extra }
   end
   batch.total = ordinal + 1
+  batch.bytes = batch.bytes + contact_bytes(record, extra)
   if batch.total % BUCKET == 0 then
     write_bucket()
   end

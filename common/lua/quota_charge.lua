@@ -16,10 +16,11 @@ local n, per_second = check_number(ARGV[2], 'requests'), check_number(ARGV[3], '
 if n < 1 or per_second < 1 then
   return redis.error_reply('ERR_INVALID requests')
 end
+local key = P .. 'requests:t/' .. tenant
 local SECOND_US = 1000000
 local KEEP_MS = 3000 -- behind it nothing can be owed
 local interval_us = math.ceil(SECOND_US / per_second)
-local tat_us = tonumber(redis.call('GET', key_requests(tenant)) or 0)
+local tat_us = tonumber(redis.call('GET', key) or 0)
 tat_us = math.min(math.max(tat_us, NOW_US) + n * interval_us, NOW_US + 2 * SECOND_US)
-redis.call('SET', key_requests(tenant), fmt(tat_us), 'PX', KEEP_MS)
+redis.call('SET', key, fmt(tat_us), 'PX', KEEP_MS)
 return math.max(0, tat_us - (SECOND_US - interval_us) - NOW_US)

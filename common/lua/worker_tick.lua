@@ -289,7 +289,7 @@ function jobs.purge_records(batch)
   if bucket > 0 then
     return false
   end
-  batches[batch.id] = false
+  load.forget(batch)
   redis.call('UNLINK', key_batch(batch.id), key_retry(batch.id), key_batch(batch.id) .. ':rows')
   return true
 end

@@ -68,6 +68,11 @@ struct key key_tenant(const char *cell, const char *tenant)
     return make("carillon:{%s}:tenant:%s", cell, tenant);
 }
 
+struct key key_load(const char *cell, const char *tenant)
+{
+    return make("carillon:{%s}:load:t/%s", cell, tenant);
+}
+
 struct key key_tenant_index(const char *cell)
 {
     return make("carillon:{%s}:index:tenants", cell);

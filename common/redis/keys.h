@@ -38,6 +38,7 @@ struct key key_wake_events_channel(const char *cell); /* pub/sub: an event was w
 struct key key_trunk(const char *cell, const char *trunk); /* hash */
 struct key key_trunk_index(const char *cell); /* set of trunk ids */
 struct key key_tenant(const char *cell, const char *tenant); /* hash */
+struct key key_load(const char *cell, const char *tenant); /* hash: what it uses of its quotas */
 struct key key_tenant_index(const char *cell); /* set of tenant ids */
 struct key key_tenant_agents(const char *cell, const char *tenant); /* hash: agent id -> "active" | "inactive" */
 struct key key_tenant_batches(const char *cell, const char *tenant); /* zset: batch -> created ms */

@@ -39,6 +39,7 @@ static const struct error_word error_words[] = {
     {"ERR_IO", ERR_IO},
     {"ERR_AUTH", ERR_AUTH},
     {"ERR_DENIED", ERR_DENIED},
+    {"ERR_QUOTA", ERR_QUOTA},
 };
 
 const char *reply_error(const struct redisReply *r)

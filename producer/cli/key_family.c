@@ -18,6 +18,7 @@ static const struct key_family FAMILIES[] = {
     {false, "tenant:<tenant>:agents", "hash", "<agent>", "<any>"},
     {false, "tenant:<tenant>:batches", "zset", "<batch>", "ms"},
     {false, "tenant:<tenant>:tags:<hex>", "zset", "<batch>", "ms"},
+    {false, "load:t/<tenant>", "hash", NULL, NULL},
     {false, "requests:t/<tenant>", "string", "<begin_us>", NULL},
     {false, "suppressed", "set", "<number>", NULL},
     {false, "suppressed:t/<tenant>", "set", "<number>", NULL},

@@ -42,7 +42,8 @@ class FullRun:
             talk_ms=400,
             faults=("throttle=0.2", "callback_never=0.1"),
             tenant_options=("--alias", "user_456", "--weight", "2", "--keep-days", "7",
-                            "--max-requests-per-second", "5000"),
+                            "--max-requests-per-second", "5000", "--max-batches", "1000", "--max-queued-contacts", "100000",
+                            "--max-bytes", "100000000"),
         )
         self.keys: dict[str, str] = {}
 

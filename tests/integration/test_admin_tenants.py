@@ -24,7 +24,7 @@ def whole(name: str, **members: Any) -> dict[str, Any]:
 
 
 def test_a_tenant_is_made_shown_and_changed(api: Api, operator: str) -> None:
-    made = api.post(TENANTS, whole("globex", maxConcurrent=500, weight=3, trunks=["main", "second"], alias="Globex & Söhne", maxRequestsPerSecond=50),
+    made = api.post(TENANTS, whole("globex", maxConcurrent=500, weight=3, trunks=["main", "second"], alias="Globex & Söhne", maxRequestsPerSecond=50, maxBytes=1000),
                     operator)  # fmt: skip
     assert made.status == 201, made
     shown = made.json()
@@ -32,11 +32,12 @@ def test_a_tenant_is_made_shown_and_changed(api: Api, operator: str) -> None:
     assert shown == {
         "id": "globex", "cell": "c0", "state": "active", "reason": None, "stoppedAt": None, "alias": "Globex & Söhne", "cps": 10,
         "maxConcurrent": 500, "weight": 3, "keepDays": None, "credits": None, "reservedCredits": None, "trunks": ["main", "second"],
-        "maxRequestsPerSecond": 50, "timezone": None, "callingWindow": None, "createdAt": shown["createdAt"],
+        "maxRequestsPerSecond": 50, "maxBatches": None, "maxQueuedContacts": None, "maxBytes": 1000, "timezone": None, "callingWindow": None, "createdAt": shown["createdAt"],
     }  # fmt: skip
     assert api.get(f"{TENANTS}/globex", operator).json() == shown
     assert api.client.hgetall("carillon:{dir}:tenant:globex") == {b"cell": b"c0", b"alias": "Globex & Söhne".encode(), b"max_requests_per_second": b"50"}
-    change = {"cps": 7, "maxConcurrent": None, "trunks": ["second"], "alias": None, "maxRequestsPerSecond": None}
+    change = {"cps": 7, "maxConcurrent": None, "trunks": ["second"], "alias": None, "maxRequestsPerSecond": None, "maxBatches": 5, "maxQueuedContacts": 6,
+              "maxBytes": None}  # fmt: skip
     changed = api.send("PATCH", f"{TENANTS}/globex", change, operator)
     assert changed.status == 200, changed
     assert changed.json() == {**shown, **change}

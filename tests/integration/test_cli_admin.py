@@ -180,7 +180,8 @@ def test_a_tenant_is_made_changed_and_shown(admin: Admin) -> None:
     stored = admin.hash("tenant:acme")
     assert (stored["trunks"], stored["weight"], stored["max_concurrent"]) == ('["main","second"]', "3", "500")
     assert admin.hash("tenant:acme", "dir") == {"cell": "c0", "alias": "Acme & Söhne", "max_requests_per_second": "50"}
-    assert admin("tenant", "set", "acme", "--max-requests-per-second", "0").status == DONE
+    assert admin("tenant", "set", "acme", "--max-requests-per-second", "0", "--max-batches", "5", "--max-queued-contacts", "6", "--max-bytes", "7").status == DONE
+    assert admin("tenant", "set", "acme", "--max-bytes", "0").status == DONE
     assert admin.hash("tenant:acme", "dir") == {"cell": "c0", "alias": "Acme & Söhne"}
     assert admin("tenant", "set", "acme", "--cps", "7", "--max-concurrent=0", "--trunk", "second", "--alias=", "--keep-days", "90").status == DONE
     shown = admin("tenant", "show", "acme", "--json").json()
@@ -188,7 +189,7 @@ def test_a_tenant_is_made_changed_and_shown(admin: Admin) -> None:
     assert shown == {
         "id": "acme", "state": "active", "reason": None, "stoppedAt": None, "alias": None, "cps": 7,
         "maxConcurrent": None, "weight": 3, "trunks": ["second"], "keepDays": 90, "credits": None, "reservedCredits": None,
-        "maxRequestsPerSecond": None, "timezone": None, "callingWindow": None,
+        "maxRequestsPerSecond": None, "maxBatches": 5, "maxQueuedContacts": 6, "maxBytes": None, "timezone": None, "callingWindow": None,
     }  # fmt: skip
     assert admin.hash("tenant:acme", "dir") == {"cell": "c0"}
     admin.tenant("aaa")

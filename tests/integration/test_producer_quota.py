@@ -138,3 +138,73 @@ def test_a_refused_request_is_counted(api: Api) -> None:
     (line,) = [line for line in text.splitlines() if line.startswith("carillon_api_over_quota_total ")]
     assert float(line.split()[1]) >= 1 and "counted" not in text
     assert api.post("/api/v1/batch", batch_body(numbers(1)), api.tenant("after")).status == 202
+
+
+# ---- what lies in Redis ----
+
+
+@pytest.mark.parametrize(("quota", "name", "limit"), [("max_batches", "batches", 1), ("max_queued_contacts", "queuedContacts", 3),
+                                                      ("max_bytes", "bytes", 500)])  # fmt: skip
+def test_a_creation_over_a_quota_is_refused_and_nothing_of_it_is_seen(api: Api, quota: str, name: str, limit: int) -> None:
+    tenant = "full-" + name.lower()
+    key = api.tenant(tenant, **{quota: limit})
+    batch = api.create(key, numbers(1), scheduledStartTime="2035-01-01T00:00:00Z")
+    answer = api.post("/api/v1/batch", batch_body(numbers(50)), key)
+    assert (answer.status, answer.code) == (429, "QUOTA_EXCEEDED")
+    assert answer.json()["details"] == {"quota": name, "limit": limit} and int(answer.headers["retry-after"]) > 0
+    assert [entry["batchId"] for entry in api.get("/api/v1/batch/list", key).json()] == [batch]
+    assert api.engine.hash(f"load:t/{tenant}")["contacts"] == "1"
+    assert api.post(f"/api/v1/batch/{batch}/cancel", key=key).status == 200
+    api.create(key, numbers(2))  # there is room again
+
+
+def test_many_contacts_over_a_quota_leave_nothing_behind(api: Api) -> None:
+    key = api.tenant("vast", max_queued_contacts=2000)
+    answer = api.post("/api/v1/batch", batch_body(numbers(5000)), key)
+    assert (answer.status, answer.code) == (429, "QUOTA_EXCEEDED")
+    assert {name: api.engine.hash("load:t/vast").get(name, "0") for name in ("batches", "contacts", "bytes")} == {
+        "batches": "0", "contacts": "0", "bytes": "0"}  # fmt: skip
+    wait_until(lambda: api.engine.tick("w_test") and not any(
+        member.startswith(b"draft/") for member in api.client.zrange(api.engine.key("purge"), 0, -1)), 20.0, "it is removed")
+    api.create(key, numbers(2000))
+
+
+def test_a_tenant_sees_its_quotas_and_what_it_uses_of_them(api: Api) -> None:
+    key = api.tenant("seeing", alias="user_7", max_batches=5)
+    api.create(key, numbers(3), scheduledStartTime="2035-01-01T00:00:00Z")
+    shown = api.get("/api/v1/tenant", key).json()
+    used = shown["quotas"]["bytes"].pop("used")
+    assert 3 * 50 < used < 3 * 200
+    assert shown == {
+        "id": "seeing", "alias": "user_7", "role": "tenant",
+        "quotas": {"requestsPerSecond": {"limit": 100000}, "batches": {"limit": 5, "used": 1},
+                   "queuedContacts": {"limit": 10_000_000, "used": 3}, "bytes": {"limit": 4 << 30}},
+    }  # fmt: skip
+    assert api.get("/api/v1/tenant", api.key("seeing", "viewer")).json()["role"] == "viewer"
+    assert api.get("/api/v1/tenant", api.key("", "operator")).status == 403
+    assert api.get("/api/v1/tenant?x=1", key).status == 400
+
+
+def test_zero_as_a_default_is_no_limit(redis_server: RedisServer) -> None:
+    with Api(redis_server, "--max-batches", "0", "--max-queued-contacts", "2", "--max-bytes", "0") as api:
+        api.trunk()
+        key = api.tenant("plain")
+        assert api.get("/api/v1/tenant", key).json()["quotas"]["batches"]["limit"] is None
+        api.create(key, numbers(2))
+        assert api.post("/api/v1/batch", batch_body(numbers(1)), key).json()["details"] == {"quota": "queuedContacts", "limit": 2}
+
+
+def test_a_chunk_over_a_quota_can_be_sent_again_once_there_is_room(api: Api) -> None:
+    key = api.tenant("piecewise", max_queued_contacts=5)
+    answer = api.post("/api/v1/batch?draft=true", {"agentId": "agent_123"}, key)
+    batch = answer.json()["batchId"]
+    contacts = {"contacts": [{"phoneNumber": number} for number in numbers(10)]}
+    for _ in range(2):
+        refused = api.post(f"/api/v1/batch/{batch}/contacts?chunk=1", contacts, key)
+        assert (refused.status, refused.code) == (429, "QUOTA_EXCEEDED"), refused
+        assert refused.json()["details"] == {"quota": "queuedContacts", "limit": 5}
+    assert api.get(f"/api/v1/batch/{batch}", key).json()["status"] == "draft"
+    api.engine.tenant("piecewise", how="set", max_queued_contacts=10)
+    taken = api.post(f"/api/v1/batch/{batch}/contacts?chunk=1", contacts, key)
+    assert taken.status == 200, taken
+    assert api.engine.hash("load:t/piecewise")["contacts"] == "10"

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 import redis
 
+from tests.support.auditor import audit_cell
+from tests.support.engine import Engine
 from tests.support.scripts import Scripts
+from tests.support.waiting import wait_until
 
 SECOND_US = 1_000_000
 
@@ -45,3 +48,102 @@ def test_what_makes_no_sense_is_refused(db: redis.Redis, scripts: Scripts, args:
     with pytest.raises(redis.ResponseError, match="ERR_INVALID"):
         scripts.run("quota_charge", *args)
     assert list(db.scan_iter()) == []
+
+
+# ---- what lies in the cell ----
+
+
+def load(engine: Engine, tenant: str = "acme") -> tuple[int, ...]:
+    values = engine.hash(f"load:t/{tenant}")
+    return tuple(int(values.get(name, 0)) for name in ("batches", "contacts", "bytes"))
+
+
+@pytest.fixture
+def cell(engine: Engine) -> Engine:
+    engine.trunk("main")
+    engine.tenant("acme")
+    return engine
+
+
+def end_one(engine: Engine, how: str = "ended") -> None:
+    slot = wait_until(lambda: engine.claim(calls=1).slots, 5.0, "a call can be claimed")[0]
+    engine.begin([slot])
+    engine.finish(slot, how=how, outcome="COMPLETED")
+
+
+def test_a_batch_counts_from_its_creation_to_its_end(cell: Engine) -> None:
+    draft = cell.batch("acme", "main", 3, seal=False)
+    batches, contacts, size = load(cell)
+    assert (batches, contacts) == (1, 3) and 3 * 50 < size < 3 * 200
+    cell.batch("acme", "main", 2)
+    assert load(cell)[:2] == (2, 5)
+    cell.control(draft, "acme", "cancel")
+    assert load(cell)[:2] == (1, 2) and audit_cell(cell) == []
+
+
+def test_a_contact_counts_until_its_end_and_the_bytes_by_their_share(cell: Engine) -> None:
+    batch = cell.batch("acme", "main", 4, cps=30, summary_wait_ms=0)
+    whole = load(cell)[2]
+    for left in (3, 2, 1):
+        end_one(cell)
+        wait_until(lambda: cell.tick("w1") and load(cell)[1] == left, 5.0, "one has ended")
+        assert load(cell) == (1, left, whole * left // 4)
+    end_one(cell)
+    wait_until(lambda: cell.tick("w1") and load(cell) == (0, 0, 0), 5.0, "nothing is left")
+    assert cell.hash(f"batch:{batch}")["state"] == "completed" and audit_cell(cell) == []
+
+
+def test_what_expires_is_cancelled_or_never_sealed_counts_no_more(cell: Engine) -> None:
+    cell.batch("acme", "main", 3, expires_ms=cell.now_ms() - 1)
+    cell.control(cell.batch("acme", "main", 3), "acme", "cancel")
+    cell.control(cell.batch("acme", "main", 3), "acme", "fail", "no such agent", "AGENT_NOT_FOUND")
+    abandoned = cell.batch("acme", "main", 200, seal=False)
+    cell.client.zadd(cell.key("purge"), {f"draft/{abandoned}": cell.now_ms()})
+    wait_until(lambda: cell.tick("w1") and not cell.client.exists(cell.key(f"batch:{abandoned}")), 5.0, "it is removed")
+    assert load(cell) == (0, 0, 0) and audit_cell(cell) == []
+
+
+def test_what_is_appended_counts(cell: Engine) -> None:
+    batch = cell.batch("acme", "main", 1, start_in_ms=3_600_000)
+    before = load(cell)
+    cell.append(batch, "acme")
+    cell.ingest(batch, 99, [(15557770001, ""), (15557770002, "")])
+    assert load(cell)[:2] == (1, 3) and load(cell)[2] > before[2] and audit_cell(cell) == []
+
+
+@pytest.mark.parametrize(("quota", "limit"), [("max_batches", 1), ("max_queued_contacts", 3), ("max_bytes", 400)])
+def test_nothing_goes_over_a_quota_and_nothing_of_it_stays(cell: Engine, quota: str, limit: int) -> None:
+    cell.batch("acme", "main", 1)
+    cell.tenant("acme", how="set", **{quota: limit})
+    before = load(cell)
+    with pytest.raises(redis.ResponseError, match=f"ERR_QUOTA {quota} {limit}"):
+        cell.batch("acme", "main", 8)
+    assert load(cell) == before
+    cell.tenant("beta")
+    cell.batch("beta", "main", 8)  # another's quotas are its own
+    wait_until(lambda: cell.tick("w1") and not cell.client.zcard(cell.key("purge")), 5.0, "what was begun is removed")
+    assert len([name for name in cell.client.scan_iter(cell.key("batch:*")) if name.count(b":") == 3]) == 2
+    assert audit_cell(cell) == []
+
+
+def test_a_draft_over_a_quota_keeps_what_it_has_and_takes_more_once_there_is_room(cell: Engine) -> None:
+    batch = cell.batch("acme", "main", 2, seal=False)
+    cell.client.hset(cell.key(f"batch:{batch}"), "state", "draft")
+    cell.tenant("acme", how="set", max_queued_contacts=2)
+    with pytest.raises(redis.ResponseError, match="ERR_QUOTA max_queued_contacts 2"):
+        cell.ingest(batch, 9, [(15557770001, "")])
+    assert load(cell)[:2] == (1, 2)
+    cell.tenant("acme", how="set", max_queued_contacts="")
+    cell.ingest(batch, 9, [(15557770001, "")])
+    assert load(cell)[:2] == (1, 3)
+
+
+def test_the_default_holds_where_a_tenant_has_no_quota_of_its_own(cell: Engine) -> None:
+    cell.batch("acme", "main", 2, quotas="1 0 0")
+    with pytest.raises(redis.ResponseError, match="ERR_QUOTA max_batches 1"):
+        cell.batch("acme", "main", 2, quotas="1 0 0")
+    cell.tenant("acme", how="set", max_batches=2)
+    cell.batch("acme", "main", 2, quotas="1 0 0")
+    cell.tenant("acme", how="set", max_batches="")
+    cell.batch("acme", "main", 2, quotas="0 0 0")
+    assert load(cell)[:2] == (3, 6)

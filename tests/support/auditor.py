@@ -77,7 +77,30 @@ def audit_cell(engine: Engine) -> list[str]:
 
     batches = named("batch:")
     most = max((int(engine.hash(f"batch:{batch}").get("total", 0)) for batch in batches), default=0)
-    return audit(engine, named("tenant:"), named("trunk:"), batches, most)
+    return audit(engine, named("tenant:"), named("trunk:"), batches, most) + load_faults(engine, batches)
+
+
+ENDED = ("completed", "cancelled", "failed")
+
+
+def load_faults(engine: Engine, batches: Iterable[str]) -> list[str]:
+    """What each tenant is counted to use of its quotas against what its batches use."""
+    uses: dict[str, Counter[str]] = {}
+    for batch in batches:
+        values = engine.hash(f"batch:{batch}")
+        if values.get("state", "failed") in ENDED:
+            continue
+        total, final = (sum(int(values.get(name, 0)) for name in names) for names in (("total",), ("succeeded", "failed")))
+        share = int(values.get("bytes", 0)) * (total - final) // total if total else 0
+        uses.setdefault(values["tenant"], Counter()).update(batches=1, contacts=total - final, bytes=share)
+    start = len(engine.key("load:t/"))
+    counted = {name.decode()[start:]: engine.hash(f"load:t/{name.decode()[start:]}") for name in engine.client.scan_iter(engine.key("load:t/*"))}
+    return [
+        f"load_is_what_the_batches_use {tenant} uses {dict(uses.get(tenant, {}))}, counted {counted.get(tenant, {})}"
+        for tenant in {*uses, *counted}
+        for name in ("batches", "contacts", "bytes")
+        if uses.get(tenant, Counter())[name] != int(counted.get(tenant, {}).get(name, 0))
+    ]
 
 
 def _counts(text: bytes) -> dict[str, int]:

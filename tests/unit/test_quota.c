@@ -148,6 +148,30 @@ static void test_the_table_is_bounded_and_forgets_only_who_has_used_nothing(void
     quota_leave(quota);
 }
 
+static void test_a_scripts_refusal_is_named_as_the_api_calls_it(void **state)
+{
+    static const struct {
+        const char *error, *name;
+        int64_t limit;
+    } cases[] = {
+        {"ERR_QUOTA max_batches 100", "batches", 100},
+        {"ERR_QUOTA max_queued_contacts 1000000000000", "queuedContacts", INT64_C(1000000000000)},
+        {"ERR_QUOTA max_bytes 1 @user_script", "bytes", 1},
+        {"ERR_QUOTA max_bytes", "bytes", 0},
+        {"ERR_QUOTA max_bytes x", "bytes", 0},
+        {"ERR_QUOTA max 5", "", 5},
+        {"ERR_STATE max_bytes 5", "", 0},
+        {"", "", 0},
+        {NULL, "", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct quota_named named = quota_named(cases[i].error);
+        assert_string_equal(named.name, cases[i].name);
+        assert_true(named.limit == cases[i].limit);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +182,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_redis_is_told_of_every_request_taken_and_asked_now_and_then, make, unmake),
         cmocka_unit_test_setup_teardown(test_what_the_fleet_took_blocks_here_until_it_is_paid_off, make, unmake),
         cmocka_unit_test_setup_teardown(test_the_table_is_bounded_and_forgets_only_who_has_used_nothing, make, unmake),
+        cmocka_unit_test(test_a_scripts_refusal_is_named_as_the_api_calls_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

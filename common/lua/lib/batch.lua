@@ -8,7 +8,7 @@ local BATCH_NUMBERS = {
   'priority', 'cps', 'interval_us', 'max_concurrent', 'start_ms', 'started_ms', 'completed_ms', 'total', 'cursor',
   'tat_us', 'due', 'claimed', 'live', 'ended', 'succeeded', 'failed', 'cancelled', 'attempts', 'dials', 'seq', 'ring_s',
   'talk_s', 'max_attempts', 'summary_wait_ms', 'expires_ms', 'expired_ms', 'expired', 'hours_until_ms',
-  'tail_epoch', 'tail_cursor', 'tail_due', 'pauses', 'talked_s', 'revision', 'rejected', 'duplicates',
+  'tail_epoch', 'tail_cursor', 'tail_due', 'pauses', 'talked_s', 'revision', 'rejected', 'duplicates', 'bytes',
 }
 local BATCH_FIELDS = {}
 for _, field in ipairs(BATCH_TEXTS) do BATCH_FIELDS[#BATCH_FIELDS + 1] = field end
@@ -35,7 +35,7 @@ local function batch_load(id)
     end
   end
   for _, counter in ipairs({ 'total', 'cursor', 'due', 'claimed', 'live', 'ended', 'succeeded', 'failed', 'cancelled',
-    'expired', 'attempts', 'dials', 'seq', 'pauses', 'rejected', 'duplicates' }) do
+    'expired', 'attempts', 'dials', 'seq', 'pauses', 'rejected', 'duplicates', 'bytes' }) do
     batch[counter] = batch[counter] or 0
   end
   batch.revision = batch.revision or 1
@@ -46,9 +46,39 @@ local function batch_load(id)
   return batch
 end
 
+local ENDED_STATES = { completed = true, cancelled = true, failed = true }
+local load = { FIELDS = { 'batches', 'contacts', 'bytes' } }
+
+-- What a batch uses of its tenant's quotas until it ends: itself, its contacts without an end, and their share of the bytes
+-- of all of them. It follows from the batch's own fields, so that what was added is what is taken off.
+function load.of(fields)
+  if ENDED_STATES[fields.state] then
+    return { 0, 0, 0 }
+  end
+  local open = fields.total - fields.succeeded - fields.failed
+  return { 1, open, fields.total > 0 and math.floor(fields.bytes * open / fields.total) or 0 }
+end
+
+-- Counts what the batch uses now, and not what it used when it was loaded.
+function load.count(batch, uses)
+  local used = load.of(batch.was)
+  for i, field in ipairs(load.FIELDS) do
+    if uses[i] ~= used[i] then
+      redis.call('HINCRBY', key_load(batch.tenant), field, fmt(uses[i] - used[i]))
+    end
+  end
+end
+
+-- The batch is gone: nothing of it is written back.
+function load.forget(batch)
+  load.count(batch, { 0, 0, 0 })
+  batches[batch.id] = false
+end
+
 local function batches_flush()
   for id, batch in pairs(batches) do
     if batch then
+      load.count(batch, load.of(batch))
       local set, gone = {}, {}
       for _, field in ipairs(BATCH_FIELDS) do
         local value = batch[field]
@@ -92,44 +122,46 @@ end
 local SCHEDULABLE = { scheduled = true, pending = true, processing = true }
 -- Nothing new begins in these; what is on its way comes to its end.
 local CUT_STATES = { cancelling = true, cancelled = true, failed = true }
-local ENDED_STATES = { completed = true, cancelled = true, failed = true }
 -- What is not sealed takes contacts while it is one of these.
 local FILLABLE = { draft = true, ingesting = true }
 -- A sealed batch in one of these takes more contacts, under a lease (batch_append.lua).
 local APPENDABLE = { scheduled = true, pending = true, processing = true, paused = true }
 
--- djb2 in 32 bits, like key_event_shard() in common/redis/keys.c.
-local function event_shard(tenant)
-  local hash = 5381
-  for i = 1, #tenant do
-    hash = (hash * 33 + tenant:byte(i)) % 4294967296
+local event_is_wanted, event_write
+do
+  -- djb2 in 32 bits, like key_event_shard() in common/redis/keys.c.
+  local function event_shard(tenant)
+    local hash = 5381
+    for i = 1, #tenant do
+      hash = (hash * 33 + tenant:byte(i)) % 4294967296
+    end
+    return hash % 16
   end
-  return hash % 16
-end
 
--- The batch's URL for a type of event; `on_event` is for all, and the only one for those that are not here.
-local EVENT_HOOKS = { ['call.completed'] = 'on_call_complete', ['call.attempt'] = 'on_call_attempt',
-  ['batch.completed'] = 'on_batch_complete', ['batch.failed'] = 'on_batch_failed' }
+  -- The batch's URL for a type of event; `on_event` is for all, and the only one for those that are not here.
+  local EVENT_HOOKS = { ['call.completed'] = 'on_call_complete', ['call.attempt'] = 'on_call_attempt',
+    ['batch.completed'] = 'on_batch_complete', ['batch.failed'] = 'on_batch_failed' }
 
-local function event_is_wanted(batch, type_name)
-  return (batch.on_event or batch[EVENT_HOOKS[type_name] or '']) ~= nil
-end
-
--- Writes an event beside the state it tells of (promise 5: they are one fact), where somebody wants it: `subject` is what
--- it is about within the batch ("" for the batch itself). The id is derived, so that the same event written again after a
--- rollback keeps it; it holds no dot.
-local events_written = false
-local function event_write(batch, type_name, subject, fields)
-  if not event_is_wanted(batch, type_name) then
-    return
+  function event_is_wanted(batch, type_name)
+    return (batch.on_event or batch[EVENT_HOOKS[type_name] or '']) ~= nil
   end
-  local id = 'evt_' .. batch.id .. '-' .. subject .. type_name:gsub('%.', '_')
-  batch.seq = batch.seq + 1
-  redis.call('XADD', P .. 'events:' .. event_shard(batch.tenant), '*', 'id', id, 'type', type_name, 'tenant', batch.tenant,
-    'batch', batch.id, 'at', fmt(NOW_MS), 'seq', fmt(batch.seq), unpack(fields))
-  if not events_written then
-    events_written = true
-    redis.call('PUBLISH', KEY_WAKE_EVENTS, 'events')
+
+  -- Writes an event beside the state it tells of (promise 5: they are one fact), where somebody wants it: `subject` is what
+  -- it is about within the batch ("" for the batch itself). The id is derived, so that the same event written again after a
+  -- rollback keeps it; it holds no dot.
+  local events_written = false
+  function event_write(batch, type_name, subject, fields)
+    if not event_is_wanted(batch, type_name) then
+      return
+    end
+    local id = 'evt_' .. batch.id .. '-' .. subject .. type_name:gsub('%.', '_')
+    batch.seq = batch.seq + 1
+    redis.call('XADD', P .. 'events:' .. event_shard(batch.tenant), '*', 'id', id, 'type', type_name, 'tenant', batch.tenant,
+      'batch', batch.id, 'at', fmt(NOW_MS), 'seq', fmt(batch.seq), unpack(fields))
+    if not events_written then
+      events_written = true
+      redis.call('PUBLISH', KEY_WAKE_EVENTS, 'events')
+    end
   end
 end
 

@@ -41,7 +41,8 @@ local LANE = '0' -- one lane a batch until contact-local calling windows come
 
 local function key_trunk(trunk) return P .. 'trunk:' .. trunk end
 local function key_tenant(tenant) return P .. 'tenant:' .. tenant end
-local function key_requests(tenant) return P .. 'requests:t/' .. tenant end
+-- What a tenant uses of its quotas: lib/quota.lua.
+local function key_load(tenant) return P .. 'load:t/' .. tenant end
 local function key_batch(batch) return P .. 'batch:' .. batch end
 local function key_bucket(batch, what, ordinal)
   return P .. 'batch:' .. batch .. ':' .. what .. ':' .. fmt(math.floor(ordinal / BUCKET))

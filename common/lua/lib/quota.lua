@@ -1,0 +1,40 @@
+-- @include batch.lua
+-- A tenant's quotas of what lies in the cell: batches and contacts that have not ended, and the bytes of those contacts. What
+-- it uses is counted wherever a batch is written back (batches_flush).
+local QUOTAS = { 'max_batches', 'max_queued_contacts', 'max_bytes' }
+-- What Redis holds of a contact beside its record: its place in a bucket, and among the numbers seen.
+local CONTACT_BYTES = 48
+
+-- What is to be answered where the tenant would use more than it may, or nil: its own quotas, or else `defaults`, "<batches>
+-- <contacts> <bytes>" as the producer gave them to the batch at its creation; 0: no limit.
+local function quota_refusal(tenant, defaults, batches_more, contacts_more, bytes_more)
+  local own = redis.call('HMGET', key_tenant(tenant), unpack(QUOTAS))
+  local used = redis.call('HMGET', key_load(tenant), unpack(load.FIELDS))
+  local given = { (defaults or ''):match('^(%d+) (%d+) (%d+)$') }
+  for i, more in ipairs({ batches_more, contacts_more, bytes_more }) do
+    local most = tonumber(own[i] or given[i] or 0)
+    if most > 0 and more > 0 and tonumber(used[i] or 0) + more > most then
+      return redis.error_reply('ERR_QUOTA ' .. QUOTAS[i] .. ' ' .. fmt(most))
+    end
+  end
+end
+
+local function contact_bytes(record, extra)
+  return CONTACT_BYTES + #record + (extra and #extra or 0)
+end
+
+-- The same for `n` more contacts of a batch, whose arguments ARGV[first..last] are. What is refused while it is made from
+-- one request ends there: its producer gives it up, and nobody sees it. A draft, or a batch that runs, can take them later.
+local function quota_refuse_part(batch, n, first, last)
+  local bytes = n * CONTACT_BYTES
+  for i = first, last do
+    bytes = bytes + #ARGV[i]
+  end
+  local refusal = quota_refusal(batch.tenant, redis.call('HGET', key_batch(batch.id), 'quotas'), 0, n, bytes)
+  if refusal and batch.state == 'ingesting' then
+    batch_move(batch, 'fail')
+    redis.call('ZADD', KEY_PURGE, fmt(NOW_MS), 'draft/' .. batch.id)
+    batches_flush()
+  end
+  return refusal
+end
