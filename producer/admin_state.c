@@ -99,22 +99,26 @@ static int send_change(struct exchange *x, struct changing *c)
 
 /* ---- the body ---- */
 
-/* Exactly one of the three. */
-static void judge(const struct exchange *x, struct changing *c, struct faults *faults)
+/* Exactly one of the three; false where there is a fault. */
+static bool judge(const struct exchange *x, struct changing *c, struct faults *faults)
 {
     const cJSON *member = c->body->child;
+    size_t kind = 0;
     body_check_names(c->body, names, KINDS, faults);
     if (cJSON_GetArraySize(c->body) != 1) {
         faults_add(faults, "", FAULT_REQUIRED, "must name one cell, one tenant or one trunk");
-        return;
+        return false;
     }
-    while (c->kind < KINDS && strcmp(names[c->kind], member->string) != 0)
-        c->kind++;
-    if (c->kind == KINDS || !admin_read_id(c->body, member->string, faults))
-        return;
+    while (kind < KINDS && strcmp(names[kind], member->string) != 0)
+        kind++;
+    if (kind == KINDS || !admin_read_id(c->body, member->string, faults))
+        return false;
+    c->kind = kind;
     c->id = member->valuestring;
-    if (c->kind == 0 && !api_serves_cell(exchange_api(x), c->id))
-        faults_add(faults, "cell", FAULT_NOT_ALLOWED, "must be a cell that this server serves");
+    if (kind > 0 || api_serves_cell(exchange_api(x), c->id))
+        return true;
+    faults_add(faults, "cell", FAULT_NOT_ALLOWED, "must be a cell that this server serves");
+    return false;
 }
 
 static bool read_body(struct exchange *x, struct changing *c)
@@ -124,8 +128,7 @@ static bool read_body(struct exchange *x, struct changing *c)
     if (!c->body)
         return false;
     faults_init(&faults, LIMIT_FAULTS);
-    judge(x, c, &faults);
-    bool is_good = faults_count(&faults) == 0;
+    bool is_good = judge(x, c, &faults);
     if (!is_good)
         exchange_faults(x, &faults);
     faults_free(&faults);
