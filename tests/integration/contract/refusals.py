@@ -60,6 +60,7 @@ def refuse_states(world: World) -> None:
 def refuse_strays(world: World) -> None:
     """What no route takes."""
     assert world.get("/api/v1/nothing").code == "ROUTE_NOT_FOUND"
+    assert "details" not in world.get("/api/v1/batch/%zz", world.keys["tenant"]).json()
     refused = world.request("POST", "/api/v1/health")
     assert (refused.code, refused.headers["allow"]) == ("METHOD_NOT_ALLOWED", "GET, HEAD")
     assert world.get(f"/api/v1/batch/list?tag={'x' * 9000}", world.keys["tenant"]).code == "URI_TOO_LONG"
