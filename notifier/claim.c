@@ -14,8 +14,8 @@
 #include "notifier/sign.h"
 
 /* The places in the replies of hook_claim and hook_reap. */
-enum { CLAIM_NOW, CLAIM_DUE, CLAIM_ENDPOINTS, CLAIM_DELIVERIES };
-enum { ENDPOINT_ID, ENDPOINT_SECRET, ENDPOINT_PREVIOUS };
+enum { CLAIM_NOW, CLAIM_DUE, CLAIM_IS_CROWDED, CLAIM_GIVEN_UP, CLAIM_ENDPOINTS, CLAIM_DELIVERIES };
+enum { ENDPOINT_ID, ENDPOINT_SECRET, ENDPOINT_PREVIOUS, ENDPOINT_TENANT, ENDPOINT_IS_SLOW };
 enum {
     DELIVERY_SHARD,
     DELIVERY_ENDPOINT,
@@ -45,9 +45,11 @@ static struct render_text text_of(const struct redisReply *reply)
 
 /* ---- secrets ---- */
 
-/* The keys of one endpoint, for as long as a reply is read. */
+/* One endpoint with its keys, for as long as a reply is read. */
 struct key_ring {
     struct render_text endpoint;
+    struct render_text tenant;
+    bool is_slow;
     struct sign_key keys[LIMIT_SECRETS_ACTIVE];
     size_t n;
 };
@@ -88,7 +90,10 @@ static void open_ring(struct cell *cell, const struct redisReply *row, int64_t n
     struct notifier *n = cell->notifier;
     char context[ENDPOINT_CONTEXT_LEN + 1];
     struct render_text secret = text_of(reply_at(row, ENDPOINT_SECRET));
+    int64_t is_slow = 0;
     ring->endpoint = text_of(reply_at(row, ENDPOINT_ID));
+    ring->tenant = text_of(reply_at(row, ENDPOINT_TENANT));
+    ring->is_slow = reply_i64(reply_at(row, ENDPOINT_IS_SLOW), &is_slow) == 0 && is_slow == 1;
     int err = ring->endpoint.data && secret.data ? endpoint_seal_context(ring->endpoint.data, context) : ERR_INVALID;
     if (!err)
         err = open_key(n, context, secret, &ring->keys[0]);
@@ -169,8 +174,13 @@ static void start_delivery(struct cell *cell, const struct redisReply *row, cons
                                       .keys = ring ? ring->keys : NULL,
                                       .n_keys = ring ? ring->n : 0};
     delivery->cell = cell;
+    if (ring) {
+        g_strlcpy(delivery->tenant, ring->tenant.data ? ring->tenant.data : "", sizeof delivery->tenant);
+        delivery->is_slow = ring->is_slow;
+    }
     load_add(cell, delivery->endpoint);
     n->in_flight++;
+    n->slow_in_flight += delivery->is_slow;
     if (n->is_draining)
         deliver_return(delivery);
     else
@@ -190,6 +200,7 @@ static void start_deliveries(struct cell *cell, const struct redisReply *reply, 
         start_delivery(cell, reply_at(deliveries, i), rings, n_rings);
     explicit_bzero(rings, sizeof rings);
     metric_set(cell->notifier->stats.in_flight, (double)cell->notifier->in_flight);
+    metric_set(cell->notifier->stats.slow_in_flight, (double)cell->notifier->slow_in_flight);
 }
 
 /* ---- claiming ---- */
@@ -197,19 +208,24 @@ static void start_deliveries(struct cell *cell, const struct redisReply *reply, 
 static void on_claim(const struct redisReply *reply, int err, void *arg)
 {
     struct cell *cell = arg;
-    int64_t now_ms, due_ms;
+    int64_t now_ms, due_ms, is_crowded = 0, given_up = 0;
     cell->is_claiming = false;
     cell->notifier->asked_for -= cell->asked_for;
-    cell->asked_for = 0;
+    cell->notifier->slow_asked_for -= cell->slow_asked_for;
+    cell->asked_for = cell->slow_asked_for = 0;
     if (cell_check_reply(cell, "hook_claim", reply, err, NULL) && reply_i64(reply_at(reply, CLAIM_NOW), &now_ms) == 0 &&
-        reply_i64(reply_at(reply, CLAIM_DUE), &due_ms) == 0) {
+        reply_i64(reply_at(reply, CLAIM_DUE), &due_ms) == 0 &&
+        reply_i64(reply_at(reply, CLAIM_IS_CROWDED), &is_crowded) == 0 &&
+        reply_i64(reply_at(reply, CLAIM_GIVEN_UP), &given_up) == 0) {
+        cell->is_crowded = is_crowded == 1;
+        metric_add(cell->notifier->stats.given_up, (double)given_up);
         cell_set_due(cell, now_ms, due_ms);
         start_deliveries(cell, reply, now_ms);
         notifier_progress(cell->notifier);
     }
 }
 
-static void add_rooms(struct cell *cell)
+static void add_loads(struct cell *cell)
 {
     struct script_args *args = &cell->notifier->args;
     GHashTableIter iter;
@@ -218,8 +234,7 @@ static void add_rooms(struct cell *cell)
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         const struct endpoint_load *load = value;
         script_args_str(args, load->id);
-        script_args_i64(args,
-                        load->in_flight < LIMIT_ENDPOINT_IN_FLIGHT ? LIMIT_ENDPOINT_IN_FLIGHT - load->in_flight : 0);
+        script_args_i64(args, load->in_flight);
     }
 }
 
@@ -231,24 +246,29 @@ void claim_start(struct cell *cell)
         return;
     size_t room = LIMIT_WEBHOOK_IN_FLIGHT - busy;
     size_t wanted = room < LIMIT_HOOK_CLAIM ? room : LIMIT_HOOK_CLAIM;
+    size_t slow_busy = n->slow_in_flight + n->slow_asked_for;
+    size_t slow_room = slow_busy < LIMIT_WEBHOOK_SLOW_IN_FLIGHT ? LIMIT_WEBHOOK_SLOW_IN_FLIGHT - slow_busy : 0;
+    size_t slow = slow_room < wanted ? slow_room : wanted;
     script_args_clear(&n->args);
     script_args_str(&n->args, n->id);
     script_args_i64(&n->args, (int64_t)wanted);
+    script_args_i64(&n->args, (int64_t)slow);
     script_args_i64(&n->args, NOTIFIER_CLAIM_LEASE_MS);
-    script_args_i64(&n->args, LIMIT_ENDPOINT_IN_FLIGHT);
     script_args_i64(&n->args, LIMIT_HOOK_SCAN);
     add_bounds(&n->args);
     script_args_i64(&n->args, (int64_t)cell->n_shards);
     for (size_t i = 0; i < cell->n_shards; i++)
         script_args_i64(&n->args, cell->shards[(cell->turn + i) % cell->n_shards]);
-    add_rooms(cell);
+    add_loads(cell);
     if (script_run(n->redis, LUA_HOOK_CLAIM, cell->prefix.text, n->args.items, n->args.n, NOTIFIER_SCRIPT_DEADLINE_MS,
                    on_claim, cell) < 0)
         return;
     cell->turn++;
     cell->is_claiming = true;
     cell->asked_for = wanted;
+    cell->slow_asked_for = slow;
     n->asked_for += wanted;
+    n->slow_asked_for += slow;
 }
 
 /* ---- taking back ---- */

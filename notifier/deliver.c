@@ -16,12 +16,36 @@
 #define SIGNATURE_MAX 1024
 #define TIMESTAMP_TEXT 24
 #define RANDOM_RANGE (UINT64_C(1) << 32)
+#define BUSY_MS 500 /* until a delivery beyond its tenant's or host's share is looked at again, or twice as long */
 #define UNREADABLE_SECRET_DELAY_MS 60000 /* an operator must act first */
 
 /* ---- the end of an attempt ---- */
 
+static void give_share(struct delivery *d)
+{
+    struct notifier *n = d->cell->notifier;
+    if (!d->has_share)
+        return;
+    d->has_share = false;
+    shares_give(n->tenants, d->tenant);
+    shares_give(n->hosts, d->rule.host);
+}
+
+/* False where its tenant or its host has as much under way as either may. */
+static bool take_share(struct delivery *d)
+{
+    struct notifier *n = d->cell->notifier;
+    if (!shares_take(n->tenants, d->tenant))
+        return false;
+    d->has_share = shares_take(n->hosts, d->rule.host);
+    if (!d->has_share)
+        shares_give(n->tenants, d->tenant);
+    return d->has_share;
+}
+
 static void hand_over(struct delivery *d)
 {
+    give_share(d);
     d->took_ms = (clock_mono_us() - d->began_us) / 1000;
     metric_add(d->cell->notifier->stats.attempts[d->verdict.kind], 1);
     report_add(d);
@@ -250,6 +274,10 @@ void deliver_start(struct delivery *d, const struct deliver_content *content)
     enum http_fail fail = egress_judge_url(content->url.data, content->url.len, &n->egress, &d->rule);
     if (fail != HTTP_FAIL_NONE) {
         fail_unsent(d, fail);
+        return;
+    }
+    if (!take_share(d)) {
+        give_back(d, "busy", BUSY_MS + (int64_t)random_below(BUSY_MS));
         return;
     }
     struct parcel labels = {.url = (char *)content->url.data,

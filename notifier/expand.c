@@ -173,6 +173,7 @@ static int queue_items(struct cell *cell, const struct redisReply *items)
     script_args_i64(&n->args, LIMIT_ENDPOINT_LOG);
     script_args_i64(&n->args, LIMIT_ENDPOINT_DEAD);
     script_args_i64(&n->args, LIMIT_ENDPOINT_PENDING);
+    script_args_i64(&n->args, LIMIT_ENDPOINT_BYTES);
     for (size_t i = 0; i < reply_len(items) && x.n < LIMIT_EVENTS_READ; i++)
         add_item(cell, &x, reply_at(items, i));
     int err = ERR_NOT_FOUND;

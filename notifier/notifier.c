@@ -71,6 +71,10 @@ int notifier_create(struct daemon *d, struct notifier **ret_notifier)
     if (!err)
         err = ident_make_random("notifier_", ID_RANDOM, n->id, sizeof n->id);
     if (!err)
+        err = shares_create(LIMIT_WEBHOOK_TENANT_IN_FLIGHT, &n->tenants);
+    if (!err)
+        err = shares_create(LIMIT_WEBHOOK_HOST_IN_FLIGHT, &n->hosts);
+    if (!err)
         err = resolver_create(n->loop, conf_str(daemon_conf(d), "dns-server"), &n->resolver);
     if (!err)
         err = http_client_create(n->loop, LIMIT_WEBHOOK_IN_FLIGHT, &n->http);
@@ -94,6 +98,8 @@ void notifier_free(struct notifier *n)
     http_client_free(n->http); /* before the deliveries that its transfers belong to */
     for (size_t i = 0; i < n->n_cells; i++)
         cell_clear(&n->cells[i]);
+    shares_free(n->tenants);
+    shares_free(n->hosts);
     resolver_free(n->resolver); /* after the deliveries that wait for it */
     loop_timer_free(n->drain_timer);
     contact_free(&n->contact);

@@ -31,6 +31,7 @@
 #include "common/redis/script.h"
 #include "notifier/egress.h"
 #include "notifier/script_args.h"
+#include "notifier/share.h"
 #include "notifier/stats.h"
 #include "notifier/verdict.h"
 
@@ -46,9 +47,12 @@ struct delivery {
     struct cell *cell;
     char shard[NOTIFIER_SHARD_LEN + 1];
     char endpoint[ENDPOINT_ID_LEN + 1];
+    char tenant[LIMIT_ID_LEN + 1];
     char event[EVENT_DELIVERY_ID_LEN + 1]; /* the delivery's id */
     int32_t attempt; /* from 1 */
     bool is_call_event;
+    bool is_slow; /* it takes one of the places for failing and slow endpoints */
+    bool has_share; /* its tenant and its host count it */
     struct egress_rule rule;
     struct parcel *parcel; /* while its name is looked up */
     struct http_transfer *transfer; /* NULL before and after the request */
@@ -77,6 +81,8 @@ struct cell {
     int64_t lag_ms;
 
     size_t asked_for; /* deliveries that the claim under way may bring */
+    size_t slow_asked_for; /* of these to slow endpoints */
+    bool is_crowded; /* slow endpoints are due, and had no place at the last claim */
     size_t turn; /* the shard that is served first next time */
     int64_t due_us; /* when a claim will find something, of clock_mono_us(); NOTIFIER_NEVER */
     size_t read_most; /* events read at a time: fewer after an expansion failed, to find the one at fault */
@@ -107,8 +113,10 @@ struct notifier {
     struct resolver *resolver;
     struct stats stats;
     char id[LIMIT_ID_LEN + 1];
+    struct shares *tenants, *hosts;
     size_t in_flight; /* deliveries claimed and not reported */
-    size_t asked_for; /* by the claims under way */
+    size_t slow_in_flight; /* of these to slow endpoints */
+    size_t asked_for, slow_asked_for; /* by the claims under way */
     bool is_draining;
     struct loop_timer *drain_timer;
     size_t n_cells;

@@ -2,7 +2,9 @@
 #include "notifier/report.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/redis/reply.h"
 #include "notifier/cell.h"
@@ -11,7 +13,7 @@
 
 /* The places in hook_finish's reply: now, then a pair for each attempt. */
 enum { FINISH_NOW, FINISH_FIRST };
-enum { RESULT_CODE, RESULT_DUE };
+enum { RESULT_CODE, RESULT_DUE, RESULT_WORD };
 enum { CODE_LATE_SUCCESS = 2 };
 
 static void load_drop(struct cell *cell, const char *endpoint)
@@ -21,13 +23,38 @@ static void load_drop(struct cell *cell, const char *endpoint)
         g_hash_table_remove(cell->loads, endpoint);
 }
 
-static void take_result(struct cell *cell, const struct redisReply *result, int64_t now_ms)
+/* What an endpoint's owner and the operator are told: it fails since long, it is given up, it is well again. */
+static void tell_word(struct cell *cell, const char *endpoint, const struct redisReply *reply)
+{
+    static const struct {
+        const char *word;
+        enum stats_endpoint change;
+        const char *event;
+    } words[] = {
+        {"failing", STATS_ENDPOINT_FAILING, "webhook.endpoint_failing"},
+        {"disabled", STATS_ENDPOINT_DISABLED, "webhook.endpoint_disabled"},
+        {"recovered", STATS_ENDPOINT_RECOVERED, "webhook.endpoint_recovered"},
+    };
+    const char *word;
+    size_t len;
+    if (reply_str(reply, &word, &len) < 0 || len == 0)
+        return;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(word, words[i].word) != 0)
+            continue;
+        metric_add(cell->notifier->stats.endpoints[words[i].change], 1);
+        log_warn(words[i].event, log_str("cell", cell->name), log_str("endpoint", endpoint));
+    }
+}
+
+static void take_result(struct cell *cell, const char *endpoint, const struct redisReply *result, int64_t now_ms)
 {
     int64_t code, due_ms;
     if (reply_i64(reply_at(result, RESULT_CODE), &code) < 0 || reply_i64(reply_at(result, RESULT_DUE), &due_ms) < 0)
         return;
     if (code == CODE_LATE_SUCCESS)
         metric_add(cell->notifier->stats.late, 1);
+    tell_word(cell, endpoint, reply_at(result, RESULT_WORD));
     cell_sooner(cell, now_ms, due_ms);
 }
 
@@ -38,10 +65,15 @@ static void forget_reported(struct cell *cell)
     struct delivery *delivery;
     while ((delivery = TAILQ_FIRST(&cell->reporting))) {
         TAILQ_REMOVE(&cell->reporting, delivery, link);
-        deliver_drop(delivery);
         n->in_flight--;
+        n->slow_in_flight -= delivery->is_slow;
+        /* Who waited for a place of the slow ones is looked for again. */
+        if (delivery->is_slow && cell->is_crowded)
+            cell->due_us = clock_mono_us();
+        deliver_drop(delivery);
     }
     metric_set(n->stats.in_flight, (double)n->in_flight);
+    metric_set(n->stats.slow_in_flight, (double)n->slow_in_flight);
 }
 
 /* The next tick, or Redis's return, tries again; what waited first stays first. */
@@ -64,8 +96,11 @@ static void on_finish(const struct redisReply *reply, int err, void *arg)
         return;
     }
     if (reply_i64(reply_at(reply, FINISH_NOW), &now_ms) == 0) {
-        for (size_t i = FINISH_FIRST; i < reply_len(reply); i++)
-            take_result(cell, reply_at(reply, i), now_ms);
+        const struct delivery *delivery = TAILQ_FIRST(&cell->reporting); /* in the order they were reported */
+        for (size_t i = FINISH_FIRST; i < reply_len(reply) && delivery; i++) {
+            take_result(cell, delivery->endpoint, reply_at(reply, i), now_ms);
+            delivery = TAILQ_NEXT(delivery, link);
+        }
     }
     forget_reported(cell);
     report_flush(cell);

@@ -15,6 +15,12 @@ static const char *const EVENT_NAMES[STATS_EVENT_COUNT] = {
     [STATS_EVENT_NO_ENDPOINT] = "no_endpoint",
 };
 
+static const char *const ENDPOINT_NAMES[STATS_ENDPOINT_COUNT] = {
+    [STATS_ENDPOINT_FAILING] = "failing",
+    [STATS_ENDPOINT_DISABLED] = "disabled",
+    [STATS_ENDPOINT_RECOVERED] = "recovered",
+};
+
 static const double ATTEMPT_BOUNDS_S[] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15};
 
 static struct metric *counter(struct metrics *m, const char *name, const char *help)
@@ -49,5 +55,12 @@ void stats_init(struct stats *s, struct metrics *m)
         gauge(m, "carillon_webhook_ring_lag_seconds", "How long the endpoint next in turn has waited for it.");
     s->shards = gauge(m, "carillon_webhook_shards", "Event shards held.");
     s->dropped = counter(m, "carillon_webhook_dropped_total", "Deliveries given up because their queue was full.");
+    s->given_up = counter(m, "carillon_webhook_given_up_total",
+                          "Deliveries that were too old, or whose endpoint takes nothing any more.");
+    for (int i = 0; i < STATS_ENDPOINT_COUNT; i++)
+        s->endpoints[i] =
+            metrics_counter(m, "carillon_webhook_endpoints_total",
+                            "Endpoints found to fail for long, given up, and well again.", "change", ENDPOINT_NAMES[i]);
+    s->slow_in_flight = gauge(m, "carillon_webhook_slow_in_flight", "Of those, to failing and slow endpoints.");
     s->groups_made = counter(m, "carillon_webhook_groups_made_total", "Reader groups made (anew).");
 }

@@ -21,6 +21,10 @@ enum stats_fault {
 enum stats_event { STATS_EVENT_QUEUED, STATS_EVENT_KNOWN, STATS_EVENT_SKIPPED, STATS_EVENT_NO_ENDPOINT };
 #define STATS_EVENT_COUNT 4
 
+/* What is told of an endpoint. */
+enum stats_endpoint { STATS_ENDPOINT_FAILING, STATS_ENDPOINT_DISABLED, STATS_ENDPOINT_RECOVERED };
+#define STATS_ENDPOINT_COUNT 3
+
 /* The metrics live as long as the process's. */
 struct stats {
     struct metric *attempts[VERDICT_COUNT]; /* carillon_webhook_deliveries_total{outcome} */
@@ -34,6 +38,9 @@ struct stats {
     struct metric *shards;
     struct metric *events[STATS_EVENT_COUNT];
     struct metric *dropped; /* deliveries given up because their endpoint's queue was full */
+    struct metric *given_up; /* too old, or of an endpoint that takes nothing any more */
+    struct metric *endpoints[STATS_ENDPOINT_COUNT];
+    struct metric *slow_in_flight;
     struct metric *groups_made;
     struct metric *faults[STATS_FAULT_COUNT];
 };

@@ -167,15 +167,18 @@
 #define LIMIT_WEBHOOK_TIMEOUT_MS 15000
 #define LIMIT_WEBHOOK_CONNECT_MS 5000
 #define LIMIT_WEBHOOK_ANSWER_BYTES 65536
-#define LIMIT_WEBHOOK_IN_FLIGHT 256 /* of one notifier */
+#define LIMIT_WEBHOOK_IN_FLIGHT 2048 /* of one notifier */
+#define LIMIT_WEBHOOK_SLOW_IN_FLIGHT (LIMIT_WEBHOOK_IN_FLIGHT / 4) /* of these to failing and slow endpoints */
+#define LIMIT_WEBHOOK_TENANT_IN_FLIGHT 64
+#define LIMIT_WEBHOOK_HOST_IN_FLIGHT 128 /* one host may have endpoints of many tenants */
 #define LIMIT_WEBHOOK_BODY_BYTES 65536 /* a larger one is rendered with its summary cut */
 #define LIMIT_EVENT_SHARDS 16
 #define LIMIT_EVENTS_READ 64 /* events expanded at a time */
 #define LIMIT_HOOK_CLAIM 64 /* deliveries claimed, finished or reaped at a time */
 #define LIMIT_HOOK_TRIM 10000 /* entries one tick trims from a shard's stream */
 #define LIMIT_HOOK_SCAN 32 /* endpoints of a shard's ring looked at in one claim */
-#define LIMIT_ENDPOINT_IN_FLIGHT 8
 #define LIMIT_ENDPOINT_PENDING 100000 /* beyond it the oldest event of a call goes to the dead ones */
+#define LIMIT_ENDPOINT_BYTES (64u << 20) /* of the bodies that wait for one endpoint; the same */
 #define LIMIT_ENDPOINT_DEAD 10000 /* dead deliveries listed for one endpoint */
 #define LIMIT_ENDPOINT_LOG 1000 /* attempts kept in one endpoint's log */
 #define LIMIT_DELIVERED_KEEP_MS 3600000 /* the record of a delivered event: it is not delivered again */

@@ -1,45 +1,54 @@
 #!lua flags=allow-oom
 -- Takes due deliveries for sending. The endpoints that may be served stand in the rings of the shards by the time they
--- last had a turn; each gives up to its room, and stands behind the others again. One that has no room left leaves the
--- ring until an attempt of its ends (or the lease of those attempts does).
+-- last had a turn; each gives up to its room (lib/hook_health.lua), and stands behind the others again. One that has no
+-- room left leaves the ring until an attempt of its ends (or the lease of those attempts does). The slow ring has places of
+-- its own, after the other: what is there never takes a place from who is well.
 --
 -- KEYS[1]  the cell's prefix; further keys are derived from it
 -- ARGV[1]  notifier id
 -- ARGV[2]  the most deliveries to take
--- ARGV[3]  lease, ms: longer than the request's deadline, since an expired claim is sent again
--- ARGV[4]  room of an endpoint that is not listed
--- ARGV[5]  endpoints to look at in one shard
+-- ARGV[3]  of these the most from slow rings
+-- ARGV[4]  lease, ms: longer than the request's deadline, since an expired claim is sent again
+-- ARGV[5]  endpoints to look at in one ring
 -- ARGV[6-9] keep_delivered_ms, keep_dead_ms, attempt log entries, dead deliveries kept for one endpoint
--- ARGV[10] number of shards, then the shards in the order to serve them, then pairs: endpoint, its room
--- Returns  { now ms, ms of the next due endpoint or -1,
---           { { endpoint, sealed secret, earlier secrets as "until_ms:sealed" with spaces between }, ... },
+-- ARGV[10] number of shards, then the shards in the order to serve them, then pairs: endpoint, its requests under way
+-- Returns  { now ms, ms of the next due endpoint or -1 (of a slow one only where ARGV[3] left room for more),
+--           1 where a slow one is due and there was no room, deliveries given up,
+--           { { endpoint, sealed secret, earlier secrets as "until_ms:sealed" with spaces between, tenant, 1 if slow }, ... },
 --           { { shard, endpoint, event, attempt (from 1), type, URL, body, created ms }, ... } }
 --           A shard whose lease is not this notifier's is passed over.
 -- Errors   none
 -- Again    other deliveries: what is claimed stays claimed until hook_finish or hook_reap.
 -- Bound    O(shards * ARGV[5] + ARGV[2]).
--- @include lib/hook.lua
+-- @include lib/hook_health.lua
 
 local owner = ARGV[1]
 local left = tonumber(ARGV[2])
-local lease_ms = tonumber(ARGV[3])
-local default_room = tonumber(ARGV[4])
+local slow_left = math.min(tonumber(ARGV[3]), left)
+local lease_ms = tonumber(ARGV[4])
 local scan = tonumber(ARGV[5])
 local bounds = hook.read_bounds(6)
 local shard_count = tonumber(ARGV[10])
 local now = NOW_US / 1000
+local OLD_CALL_MS = 108000000 -- 30 h: as long as an event of a call is tried for
+local SHED = 16
 
-local shards, rooms = {}, {}
+local shards, under_way = {}, {}
 for i = 11, 10 + shard_count do
   if redis.call('GET', hook.key_lease(ARGV[i])) == owner then
     shards[#shards + 1] = ARGV[i]
   end
 end
 for i = 11 + shard_count, #ARGV, 2 do
-  rooms[ARGV[i]] = tonumber(ARGV[i + 1])
+  under_way[ARGV[i]] = tonumber(ARGV[i + 1])
 end
 
-local endpoints, deliveries = {}, {}
+local endpoints, deliveries, given_up = {}, {}, 0
+
+local function give_up(shard, endpoint, event, reason)
+  hook.settle_dead(bounds, shard, endpoint, event, reason, now)
+  given_up = given_up + 1
+end
 
 -- Moves one delivery from its queue to the inflight set; false where there is nothing to send.
 local function take(shard, endpoint, event)
@@ -51,7 +60,7 @@ local function take(shard, endpoint, event)
     return false
   end
   if not body or not url then
-    hook.settle_dead(bounds, shard, endpoint, event, 'body_gone', now)
+    give_up(shard, endpoint, event, 'body_gone')
     return false
   end
   local attempt = redis.call('HINCRBY', hook.key_delivery(event), 'attempts', 1)
@@ -63,51 +72,89 @@ local function take(shard, endpoint, event)
   return true
 end
 
-local function serve(shard, endpoint)
-  local room = math.min(rooms[endpoint] or default_room, left)
-  local due = redis.call('ZRANGEBYSCORE', hook.key_queue(endpoint), '-inf', hook.ms_text(now), 'LIMIT', 0, room)
-  local secrets = redis.call('HMGET', hook.key_endpoint(endpoint), 'secret', 'previous')
+-- What waits at an endpoint that takes nothing any more, a part at a time.
+local function clear_out(shard, endpoint, reason)
+  for _, event in ipairs(redis.call('ZRANGE', hook.key_queue(endpoint), 0, SHED - 1)) do
+    give_up(shard, endpoint, event, reason)
+  end
+end
+
+-- Events of calls that waited for their first attempt as long as attempts go on: only age counts while an endpoint is left
+-- alone. Those of batches are kept.
+local function shed_old(shard, endpoint)
+  local old = redis.call('ZRANGEBYSCORE', hook.key_queue(endpoint), '-inf', hook.ms_text(now - OLD_CALL_MS), 'LIMIT', 0, SHED)
+  for _, event in ipairs(old) do
+    local delivery = redis.call('HMGET', hook.key_delivery(event), 'type', 'attempts')
+    if delivery[1] and string.find(delivery[1], '^call%.') and delivery[2] == '0' then
+      give_up(shard, endpoint, event, 'too_old')
+    end
+  end
+end
+
+-- Gives up to its room. Returns what is left of the room.
+local function serve(shard, endpoint, is_slow)
+  local who = redis.call('HMGET', hook.key_endpoint(endpoint), 'secret', 'previous', 'tenant')
+  local known = health.load(endpoint)
+  if not who[1] or known.status == 'disabled' then
+    clear_out(shard, endpoint, who[1] and 'endpoint_disabled' or 'no_endpoint')
+    return 1
+  end
+  if is_slow then
+    shed_old(shard, endpoint)
+  end
+  local room = health.room(known) - (under_way[endpoint] or 0)
+  local most = math.min(room, is_slow and slow_left or left)
+  local due = most > 0
+      and redis.call('ZRANGEBYSCORE', hook.key_queue(endpoint), '-inf', hook.ms_text(now), 'LIMIT', 0, most) or {}
   local taken = 0
   for _, event in ipairs(due) do
-    if not secrets[1] then
-      hook.settle_dead(bounds, shard, endpoint, event, 'no_endpoint', now)
-    elseif take(shard, endpoint, event) then
+    if take(shard, endpoint, event) then
       taken = taken + 1
     end
   end
   if taken > 0 then
-    endpoints[#endpoints + 1] = { endpoint, secrets[1], secrets[2] }
+    endpoints[#endpoints + 1] = { endpoint, who[1], who[2], who[3], is_slow and 1 or 0 }
+    under_way[endpoint] = (under_way[endpoint] or 0) + taken
     left = left - taken
+    slow_left = math.min(is_slow and slow_left - taken or slow_left, left)
   end
-  return (rooms[endpoint] or default_room) - taken
+  return room - taken
 end
 
 -- Where the endpoint stands after its turn.
 local function replace(shard, endpoint, room)
-  local due = hook.servable_ms(endpoint, now)
+  local due, _, is_slow = hook.servable_ms(endpoint, now)
   if not due then
-    redis.call('ZREM', hook.key_ring(shard), endpoint)
-  elseif room <= 0 then
-    redis.call('ZADD', hook.key_ring(shard), hook.ms_text(math.max(due, now + lease_ms)), endpoint)
+    hook.ring_drop(shard, endpoint)
   else
-    redis.call('ZADD', hook.key_ring(shard), hook.ms_text(due), endpoint)
+    hook.ring_put(shard, endpoint, room <= 0 and math.max(due, now + lease_ms) or due, is_slow, false)
+  end
+end
+
+local function serve_ring(shard, ring, is_slow)
+  for _, endpoint in ipairs(redis.call('ZRANGEBYSCORE', ring, '-inf', hook.ms_text(now), 'LIMIT', 0, scan)) do
+    if (is_slow and slow_left or left) <= 0 then
+      return
+    end
+    replace(shard, endpoint, serve(shard, endpoint, is_slow))
   end
 end
 
 for _, shard in ipairs(shards) do
-  if left <= 0 then
-    break
-  end
-  local ring = redis.call('ZRANGEBYSCORE', hook.key_ring(shard), '-inf', hook.ms_text(now), 'LIMIT', 0, scan)
-  for _, endpoint in ipairs(ring) do
-    if left <= 0 then
-      break
-    end
-    local room = rooms[endpoint] or default_room
-    if room > 0 then
-      room = serve(shard, endpoint)
-    end
-    replace(shard, endpoint, room)
+  if left > 0 then
+    serve_ring(shard, hook.key_ring(shard), false)
   end
 end
-return { NOW_MS, hook.due_reply(hook.next_due_ms(shards)), endpoints, deliveries }
+local is_crowded = 0
+for _, shard in ipairs(shards) do
+  if slow_left > 0 then
+    serve_ring(shard, hook.key_slow(shard), true)
+  end
+end
+if slow_left <= 0 then
+  for _, shard in ipairs(shards) do
+    local head = hook.head_ms(hook.key_slow(shard))
+    is_crowded = head and head <= now and 1 or is_crowded
+  end
+end
+return { NOW_MS, hook.due_reply(hook.next_due_ms(shards, slow_left > 0)), is_crowded, given_up, endpoints, deliveries }

@@ -6,11 +6,13 @@
 -- KEYS[1]  the cell's prefix; further keys are derived from it
 -- ARGV[1-4] keep_delivered_ms, keep_dead_ms, attempt log entries, dead deliveries kept for one endpoint
 -- ARGV[5]  deliveries that may wait for one endpoint
--- ARGV[6+] per delivery eight: shard, stream id, "deliver" or "skip", delivery id (common/domain/event.h), endpoint id,
+-- ARGV[6]  bytes of their bodies
+-- ARGV[7+] per delivery eight: shard, stream id, "deliver" or "skip", delivery id (common/domain/event.h), endpoint id,
 --          type, URL, body. An event that goes to two URLs stands here twice. "skip" acknowledges an entry that cannot
 --          become a delivery; the four behind the id are then empty.
 -- Returns  { now ms, ms of the next due endpoint among the shards given or -1, old deliveries dropped to make room,
---           code, ... }, a code per delivery: 1 queued, 0 known before, 2 skipped, -1 no such endpoint (kept as dead)
+--           code, ... }, a code per delivery: 1 queued, 0 known before, 2 skipped, -1 no such endpoint, or one that
+--           is disabled (kept as dead)
 -- Errors   OOM (Redis's own): nothing was done
 -- Again    an event that was expanded before is acknowledged and changes nothing else.
 -- Bound    O(events), each about ten commands.
@@ -20,13 +22,14 @@ local ITEM = 8
 local SHED_SCAN = 16 -- how many of the oldest are looked at for one that may be dropped
 local bounds = hook.read_bounds(1)
 local pending_max = tonumber(ARGV[5])
+local bytes_max = tonumber(ARGV[6])
 local now = NOW_US / 1000
 local dropped = 0
 
 -- Over the bound the oldest call event makes room. Batch events are few, and say what a tenant needs to know when it
 -- has lost some: they stay.
-local function shed(shard, endpoint)
-  if redis.call('ZCARD', hook.key_queue(endpoint)) <= pending_max then
+local function shed(shard, endpoint, bytes)
+  if redis.call('ZCARD', hook.key_queue(endpoint)) <= pending_max and bytes <= bytes_max then
     return
   end
   for _, event in ipairs(redis.call('ZRANGE', hook.key_queue(endpoint), 0, SHED_SCAN - 1)) do
@@ -44,22 +47,24 @@ local function expand(turn, shard, event, endpoint, type, url, body)
   if redis.call('EXISTS', hook.key_delivery(event)) == 1 then
     return 0
   end
-  redis.call('SET', hook.key_body(event), body)
   redis.call('HSET', hook.key_delivery(event), 'endpoint', endpoint, 'type', type, 'state', 'pending', 'attempts', 0,
     'created_ms', hook.whole_ms(now), 'url', url)
   redis.call('HINCRBY', hook.key_counts(shard), 'pending', 1)
-  if redis.call('EXISTS', hook.key_endpoint(endpoint)) == 0 then
-    hook.settle_dead(bounds, shard, endpoint, event, 'no_endpoint', now)
+  local status = redis.call('HGET', hook.key_endpoint(endpoint), 'status')
+  if status ~= 'active' then
+    hook.settle_dead(bounds, shard, endpoint, event, status and 'endpoint_disabled' or 'no_endpoint', now)
     return -1
   end
+  redis.call('SET', hook.key_body(event), body)
+  local bytes = redis.call('HINCRBY', hook.key_endpoint(endpoint), 'bytes', #body)
   redis.call('ZADD', hook.key_queue(endpoint), hook.ms_text(now + turn / 1000), event)
   hook.ring_touch(shard, endpoint, now)
-  shed(shard, endpoint)
+  shed(shard, endpoint, bytes)
   return 1
 end
 
 local codes, shards, seen = {}, {}, {}
-for first = 6, #ARGV, ITEM do
+for first = 7, #ARGV, ITEM do
   local shard, entry, verdict, event, endpoint, type, url, body = unpack(ARGV, first, first + ITEM - 1)
   local turn = #codes
   if verdict == 'deliver' then
@@ -73,4 +78,4 @@ for first = 6, #ARGV, ITEM do
     shards[#shards + 1] = shard
   end
 end
-return { NOW_MS, hook.due_reply(hook.next_due_ms(shards)), dropped, unpack(codes) }
+return { NOW_MS, hook.due_reply(hook.next_due_ms(shards, true)), dropped, unpack(codes) }

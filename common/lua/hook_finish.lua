@@ -11,12 +11,13 @@
 -- ARGV[6+] per attempt ten: shard, endpoint, event, attempt, verdict, code, HTTP status or 0, ms until it is due again
 --          (retry, return), ms to leave the endpoint alone (0: none), ms the attempt took
 --          verdict: "delivered", "retry", "dead" (code is the reason kept), "return" (no attempt is counted)
--- Returns  { now ms, { result, ms the endpoint is due again or -1 }, ... }, a result per attempt: 1 done, 2 late
---          success, 0 nothing to do (finished before, or overtaken)
+-- Returns  { now ms, { result, ms the endpoint is due again or -1, word }, ... }, a result per attempt: 1 done, 2 late
+--           success, 0 nothing to do (finished before, or overtaken); the word is what is to be told of the endpoint:
+--           "failing", "disabled", "recovered", mostly ""
 -- Errors   ERR_INVALID for a verdict of another name; the attempts before it are done
 -- Again    0 for each, nothing changes.
 -- Bound    O(attempts), each about fifteen commands.
--- @include lib/hook.lua
+-- @include lib/hook_health.lua
 
 local ITEM = 10
 local bounds = hook.read_bounds(1)
@@ -29,21 +30,19 @@ local function note(item)
   redis.call('HSET', hook.key_delivery(item.event), 'last', item.attempt .. ':' .. item.code)
 end
 
--- What the tenant sees of an endpoint's health.
+-- What the attempt says of its endpoint.
 local function note_health(item)
-  local key = hook.key_endpoint(item.endpoint)
-  if redis.call('EXISTS', key) == 0 then
+  local known = health.load(item.endpoint)
+  if not known.status then
     return
   end
   if item.verdict == 'delivered' then
-    redis.call('HSET', key, 'last_success_ms', hook.whole_ms(now))
-    redis.call('HDEL', key, 'failures', 'failing_since_ms')
+    item.word = health.succeeded(known, item.took_ms, now)
   else
-    redis.call('HINCRBY', key, 'failures', 1)
-    redis.call('HSETNX', key, 'failing_since_ms', hook.whole_ms(now))
+    item.word = health.failed(known, item.code, item.took_ms, now)
   end
   if item.pause_ms > 0 then
-    redis.call('HSET', key, 'paused_until_ms', hook.whole_ms(now + item.pause_ms))
+    redis.call('HSET', hook.key_endpoint(item.endpoint), 'paused_until_ms', hook.whole_ms(now + item.pause_ms))
   end
 end
 
@@ -112,8 +111,7 @@ local function finish(item)
     note(item) -- a late success of an earlier attempt has ended the delivery meanwhile
   end
   redis.call('ZREM', hook.key_inflight(item.shard), member)
-  hook.ring_touch(item.shard, item.endpoint, now)
-  return { result, hook.due_reply(tonumber(redis.call('ZSCORE', hook.key_ring(item.shard), item.endpoint) or nil)) }
+  return { result, hook.due_reply(hook.ring_touch(item.shard, item.endpoint, now)), item.word or '' }
 end
 
 local reply = { NOW_MS }

@@ -118,6 +118,7 @@ for i, shard in ipairs(held) do
     expiry = head
   end
 end
-local due = hook.next_due_ms(held)
-local lag = due and math.max(0, now - due) or 0
+local due = hook.next_due_ms(held, true)
+local healthy = hook.next_due_ms(held, false) -- who is slow waits by itself
+local lag = healthy and math.max(0, now - healthy) or 0
 return { NOW_MS, hook.due_reply(due), hook.due_reply(expiry), pending, math.floor(lag), alive, reply }

@@ -68,4 +68,4 @@ for i = 9, #ARGV do
     end
   end
 end
-return { NOW_MS, taken, dead, hook.due_reply(hook.next_due_ms(shards)), hook.due_reply(expiry) }
+return { NOW_MS, taken, dead, hook.due_reply(hook.next_due_ms(shards, true)), hook.due_reply(expiry) }

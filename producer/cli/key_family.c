@@ -73,6 +73,7 @@ static const struct key_family FAMILIES[] = {
     {false, "hooks:notifiers", "zset", "<notifier>", "ms"},
     {false, "hooks:lease:<shard>", "string", "<notifier>", NULL},
     {false, "hooks:ring:<shard>", "zset", "<endpoint>", "ms"},
+    {false, "hooks:slow:<shard>", "zset", "<endpoint>", "ms"},
     {false, "hooks:inflight:<shard>", "zset", "<endpoint>/<event>/<attempt>/<notifier>", "ms"},
     {false, "hooks:counts:<shard>", "hash", NULL, NULL},
     {false, "hooks:endpoints:t/<tenant>", "hash", "<origin>", "<endpoint>"},

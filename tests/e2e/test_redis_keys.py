@@ -110,6 +110,10 @@ class FullRun:
               for i, (tenant, trunk) in enumerate((("bloom", "slow"), ("bloom", "slow"), ("crisp", "slow"), ("tight", "main"),
                                                    ("solo", "narrow")))),
         ]  # fmt: skip
+        # One has failed for two days.
+        client = self.engine.client
+        failing = client.hget(self.engine.key("hooks:endpoints:t/acme"), self.receivers["failing"].url).decode()
+        client.hset(self.engine.key(f"hooks:endpoint:{failing}"), "failing_since_ms", self.engine.now_ms() - 48 * 3_600_000)
         waiting = self.submit("acme", phone_numbers(2, 15550130000), scheduledStartTime="2035-01-01T00:00:00Z", trunk="main",
                               callingWindow={"start": "09:00", "end": "17:00"})  # fmt: skip
         self.stack.api("PATCH", f"/api/v1/batch/{waiting}", {"priority": 2})

@@ -292,10 +292,11 @@ def test_a_receiver_that_resets_is_tried_again(world: World) -> None:
     assert world.log(world.endpoint()) == [("1", "connection_reset"), ("2", "ok")]
 
 
-def test_one_endpoint_takes_eight_at_a_time_and_holds_nobody_up(world: World) -> None:
+def test_one_endpoint_takes_eight_at_a_time_at_most_and_holds_nobody_up(world: World) -> None:
     release = threading.Event()
     world.receiver.answer = Answer(200, after=release)
     world.batch("batch_c0_1")
+    world.db.hset(world.key(f"hooks:endpoint:{hooks.endpoint_id(TENANT, world.receiver.url)}"), "room", 8)
     with HttpReceiver() as other:
         world.batch("batch_c0_2", url=other.url + "/fast")
         world.notifier()

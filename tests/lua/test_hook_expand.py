@@ -16,6 +16,7 @@ URL = "https://crm.example/hooks"
 BATCH = "batch_c0_abc"
 SHARD = hooks.event_shard("acme")
 PENDING_MAX = 1000
+BYTES_MAX = 1 << 20
 
 
 @pytest.fixture
@@ -30,8 +31,10 @@ def read(scripts: Scripts, owner: str, count: int = 64, reclaim_idle_ms: int = -
     return bool(more), made, items
 
 
-def expand(scripts: Scripts, *items: tuple[Any, ...], pending_max: int = PENDING_MAX) -> list[Any]:
-    return scripts.run("hook_expand", *hooks.BOUNDS, pending_max, *[part for item in items for part in item])
+def expand(
+    scripts: Scripts, *items: tuple[Any, ...], pending_max: int = PENDING_MAX, bytes_max: int = BYTES_MAX
+) -> list[Any]:
+    return scripts.run("hook_expand", *hooks.BOUNDS, pending_max, bytes_max, *[part for item in items for part in item])
 
 
 def deliver(entry: str, event: str, endpoint: str, body: str = "{}", kind: str = "call.completed") -> tuple[Any, ...]:
@@ -195,8 +198,8 @@ def test_out_of_memory_refuses_the_whole_expansion_and_delivering_goes_on(
     try:
         with pytest.raises(redis.exceptions.ResponseError, match="OOM"):
             expand(scripts, deliver(entry, other, endpoint))
-        claim = scripts.run("hook_claim", owner, 10, 30_000, 8, 32, *hooks.BOUNDS, 1, SHARD)
-        assert [row[2] for row in claim[3]] == [event]
+        claim = scripts.run("hook_claim", owner, 10, 10, 30_000, 32, *hooks.BOUNDS, 1, SHARD)
+        assert [row[2] for row in claim[5]] == [event]
         done = (SHARD, endpoint, event, 1, "delivered", "ok", 200, 0, 0, 5)
         assert scripts.run("hook_finish", *hooks.BOUNDS, owner, *done)[1][0] == 1
     finally:

@@ -2,8 +2,9 @@
 -- What the notifier's scripts share: the names of its keys, and the moves that more than one of them makes.
 --
 -- A delivery is one event on its way to one endpoint (a tenant's origin). It waits in its endpoint's queue, by the ms
--- it is due; the endpoints with something to serve stand in their shard's ring, by the ms they may be served; a claimed
--- delivery lies in the shard's inflight set until its attempt is finished or its lease runs out.
+-- it is due; the endpoints with something to serve stand in one of their shard's two rings, by the ms they may be served:
+-- the healthy ones in one, the failing and the slow ones in the other, so that however many of these there are, they are in
+-- nobody's way; a claimed delivery lies in the shard's inflight set until its attempt is finished or its lease runs out.
 local hook = { group = 'notifier' }
 
 function hook.key_events(shard)
@@ -16,6 +17,10 @@ end
 
 function hook.key_ring(shard)
   return P .. 'hooks:ring:' .. shard
+end
+
+function hook.key_slow(shard)
+  return P .. 'hooks:slow:' .. shard
 end
 
 function hook.key_inflight(shard)
@@ -68,13 +73,17 @@ function hook.head_ms(key)
   return tonumber(redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2])
 end
 
--- The least head of the rings of `shards`, or nil.
-function hook.next_due_ms(shards)
+local function least_of(a, b)
+  return (a and b) and math.min(a, b) or a or b
+end
+
+-- The least head of the rings of `shards`, or nil. `slow_too`: of both.
+function hook.next_due_ms(shards, slow_too)
   local least
   for _, shard in ipairs(shards) do
-    local head = hook.head_ms(hook.key_ring(shard))
-    if head and (not least or head < least) then
-      least = head
+    least = least_of(least, hook.head_ms(hook.key_ring(shard)))
+    if slow_too then
+      least = least_of(least, hook.head_ms(hook.key_slow(shard)))
     end
   end
   return least
@@ -89,34 +98,72 @@ function hook.due_reply(ms)
   return ms * 1000 <= NOW_US and NOW_MS or math.ceil(ms)
 end
 
--- When `endpoint` may be served next, or nil where nothing waits. Never in the past: the ring is a queue for turns, and
--- a backlog must not put its owner before everybody else for ever.
+local SLOW_MS = 2000
+
+-- Whether an endpoint is in nobody's way only in the slow ring: it fails, or takes its time.
+function hook.is_slow(failures, latency_ms)
+  return (tonumber(failures) or 0) > 0 or (tonumber(latency_ms) or 0) > SLOW_MS
+end
+
+-- When `endpoint` may be served next, or nil where nothing waits; whether it is held back until then; whether it is slow.
+-- Never in the past: the ring is a queue for turns, and a backlog must not put its owner before everybody else for ever.
 function hook.servable_ms(endpoint, now)
   local head = hook.head_ms(hook.key_queue(endpoint))
   if not head then
     return nil
   end
-  local paused = tonumber(redis.call('HGET', hook.key_endpoint(endpoint), 'paused_until_ms') or 0)
-  return math.max(head, now, paused), paused > now
+  local known = redis.call('HMGET', hook.key_endpoint(endpoint), 'paused_until_ms', 'open_until_ms', 'failures', 'latency_ms')
+  local held = math.max(tonumber(known[1] or 0), tonumber(known[2] or 0))
+  return math.max(head, now, held), held > now, hook.is_slow(known[3], known[4])
 end
 
--- Lets the ring know that the queue of `endpoint` changed. One that stands there already keeps its place, unless it may
--- be served sooner now, or has been paused.
-function hook.ring_touch(shard, endpoint, now)
-  local due, is_paused = hook.servable_ms(endpoint, now)
-  if not due then
-    redis.call('ZREM', hook.key_ring(shard), endpoint)
-  elseif is_paused then
-    redis.call('ZADD', hook.key_ring(shard), hook.ms_text(due), endpoint)
-  else
-    redis.call('ZADD', hook.key_ring(shard), 'LT', hook.ms_text(due), endpoint)
+-- Puts the endpoint into the ring where it belongs, and takes it out of the other. `keeps_place`: one that stands there
+-- already is only moved forward.
+function hook.ring_put(shard, endpoint, due, is_slow, keeps_place)
+  local ring, other = hook.key_ring(shard), hook.key_slow(shard)
+  if is_slow then
+    ring, other = other, ring
   end
+  if keeps_place then
+    redis.call('ZADD', ring, 'LT', hook.ms_text(due), endpoint)
+  else
+    redis.call('ZADD', ring, hook.ms_text(due), endpoint)
+  end
+  redis.call('ZREM', other, endpoint)
+end
+
+function hook.ring_drop(shard, endpoint)
+  redis.call('ZREM', hook.key_ring(shard), endpoint)
+  redis.call('ZREM', hook.key_slow(shard), endpoint)
+end
+
+-- Lets the rings know that the queue of `endpoint` changed, or how it is. One that stands there already keeps its place,
+-- unless it may be served sooner now, or is held back. Tells when it may be served, or nil.
+function hook.ring_touch(shard, endpoint, now)
+  local due, is_held, is_slow = hook.servable_ms(endpoint, now)
+  if not due then
+    hook.ring_drop(shard, endpoint)
+    return nil
+  end
+  hook.ring_put(shard, endpoint, due, is_slow, not is_held)
+  return tonumber(redis.call('ZSCORE', is_slow and hook.key_slow(shard) or hook.key_ring(shard), endpoint))
 end
 
 -- One line in the endpoint's attempt log. `bounds.log` lines are kept, roughly.
 function hook.log_attempt(bounds, endpoint, event, attempt, code, status, began_ms, took_ms)
   redis.call('XADD', hook.key_log(endpoint), 'MAXLEN', '~', bounds.log, '*', 'event', event, 'attempt', attempt,
     'code', code, 'status', status, 'began_ms', began_ms, 'took_ms', took_ms)
+end
+
+local function drop_body(endpoint, event)
+  local key = hook.key_body(event)
+  local len = redis.call('STRLEN', key)
+  if len > 0 then
+    redis.call('DEL', key)
+    if redis.call('HEXISTS', hook.key_endpoint(endpoint), 'bytes') == 1 then
+      redis.call('HINCRBY', hook.key_endpoint(endpoint), 'bytes', -len)
+    end
+  end
 end
 
 -- The delivery reached the tenant: its body goes, a short record stays so that the same event is not delivered again.
@@ -126,7 +173,7 @@ function hook.settle_delivered(bounds, shard, endpoint, event, now)
   redis.call('PEXPIRE', hook.key_delivery(event), bounds.keep_delivered_ms)
   redis.call('ZREM', hook.key_queue(endpoint), event)
   redis.call('ZREM', hook.key_dead(endpoint), event)
-  redis.call('DEL', hook.key_body(event))
+  drop_body(endpoint, event)
   redis.call('HINCRBY', hook.key_counts(shard), 'pending', -1)
 end
 
@@ -146,7 +193,7 @@ function hook.settle_dead(bounds, shard, endpoint, event, reason, now)
   redis.call('PEXPIRE', hook.key_delivery(event), bounds.keep_dead_ms)
   bury(bounds, endpoint, event, now)
   redis.call('ZREM', hook.key_queue(endpoint), event)
-  redis.call('DEL', hook.key_body(event))
+  drop_body(endpoint, event)
   redis.call('HINCRBY', hook.key_counts(shard), 'pending', -1)
 end
 
