@@ -15,6 +15,7 @@
 #include "producer/batch_settings.h"
 #include "producer/body.h"
 #include "producer/credit.h"
+#include "producer/dry_run.h"
 #include "producer/exchange.h"
 #include "producer/idempotency.h"
 #include "producer/ingest_body.h"
@@ -29,6 +30,7 @@ struct creation {
     struct ingest_stay *room; /* of the bytes of all creations */
     int64_t began_us;
     bool is_draft;
+    struct dry_run *dry_run; /* NULL: it is meant */
     struct ingest_body *body;
     struct batch_begun begun;
     struct batch_options options;
@@ -43,6 +45,7 @@ static void creation_free(void *state)
     batch_settings_free(&c->settings);
     batch_options_free(&c->options);
     ingest_body_free(c->body);
+    dry_run_free(c->dry_run);
     ingest_room_leave(c->room);
     free(c);
 }
@@ -64,7 +67,7 @@ static bool has_room(const struct exchange *x)
            ingest_room_has(exchange_api(x)->ingest_room, exchange_identity(x)->tenant, (size_t)declared);
 }
 
-static int creation_make(struct exchange *x, bool is_draft)
+static int creation_make(struct exchange *x, bool is_draft, bool is_dry_run)
 {
     struct creation *c = calloc(1, sizeof *c);
     if (!c)
@@ -73,7 +76,11 @@ static int creation_make(struct exchange *x, bool is_draft)
     c->room = ingest_room_enter(c->api->ingest_room, exchange_identity(x)->tenant);
     c->began_us = clock_mono_us();
     c->is_draft = is_draft;
-    int err = c->room ? ingest_body_create(is_draft, &c->body) : ERR_NOMEM;
+    int err = c->room ? 0 : ERR_NOMEM;
+    if (!err && is_dry_run)
+        err = dry_run_create(&c->dry_run);
+    if (!err)
+        err = ingest_body_create(is_draft, c->dry_run, &c->body);
     if (err) {
         creation_free(c);
         return err;
@@ -84,10 +91,11 @@ static int creation_make(struct exchange *x, bool is_draft)
 
 static void admitted(struct exchange *x)
 {
-    static const char *const known[] = {"draft"};
+    static const char *const known[] = {"draft", "dryRun"};
     struct http_request *req = exchange_request(x);
-    bool is_draft;
-    if (!exchange_knows_query(x, known, 1) || !exchange_flag(x, "draft", &is_draft))
+    bool is_draft, is_dry_run;
+    if (!exchange_knows_query(x, known, 2) || !exchange_flag(x, "draft", &is_draft) ||
+        !exchange_flag(x, "dryRun", &is_dry_run))
         return;
     if (!body_is_json(req)) {
         body_refuse_type(x);
@@ -97,9 +105,9 @@ static void admitted(struct exchange *x)
         refuse_busy(x);
         return;
     }
-    if (!idempotency_begin(x))
+    if (!is_dry_run && !idempotency_begin(x))
         return;
-    int err = creation_make(x, is_draft);
+    int err = creation_make(x, is_draft, is_dry_run);
     if (err)
         exchange_fail(x, err);
     else
@@ -148,7 +156,7 @@ void batch_create_body(struct http_request *req, const char *data, size_t len, v
         return;
     }
     int err = ingest_body_feed(c->body, data, len);
-    if (!err)
+    if (!err && !c->dry_run)
         err = idempotency_feed(x, data, len);
     if (err)
         refuse_body(x, c, err);
@@ -246,6 +254,14 @@ static void start_writing(struct exchange *x, struct creation *c)
         exchange_fail(x, err);
 }
 
+static void go(struct exchange *x, struct creation *c)
+{
+    if (c->dry_run)
+        dry_run_answer(c->dry_run, x, &c->options, ingest_body_warnings(c->body));
+    else
+        start_writing(x, c);
+}
+
 static int judge_options(struct creation *c, const struct tenant_policy *policy)
 {
     return options_read(ingest_body_request(c->body)->options, &policy->options, clock_wall_ms(), &c->options,
@@ -270,7 +286,7 @@ static void on_policy(struct exchange *x, const struct redisReply *reply, int er
     else if (!policy.is_agent_known)
         tenant_policy_refuse_agent(x);
     else if (credit_covers(x, reply_at(reply, TENANT_POLICY_CREDIT), ingest_body_contacts(c->body)))
-        start_writing(x, c);
+        go(x, c);
     tenant_policy_clear(&policy);
 }
 
@@ -317,6 +333,8 @@ void batch_create_complete(struct http_request *req, void *arg)
         refuse_body(x, c, err);
     else if (request->user_id[0] && !exchange_is_user(x, request->user_id))
         exchange_error(x, 403, CODE_FORBIDDEN, "userId is not the owner of this API key.", NULL);
+    else if (c->dry_run)
+        ask_tenant(x, c);
     else
         idempotency_claim(x, claimed);
 }

@@ -11,6 +11,7 @@
 #include "producer/batch_lookup.h"
 #include "producer/batch_refusal.h"
 #include "producer/body.h"
+#include "producer/credit.h"
 #include "producer/exchange.h"
 
 #define DRAFT BATCH_STATE_BIT(BATCH_STATE_DRAFT)
@@ -18,6 +19,7 @@
 
 struct start {
     struct batch_lookup batch;
+    uint64_t total; /* contacts, when it was looked at */
 };
 
 /* ---- what is missing ---- */
@@ -106,6 +108,19 @@ static void on_started(struct exchange *x, const struct redisReply *reply, int e
     answer(x, s, state, total);
 }
 
+/* What is added to a draft is not held against the credit before: here all of it is. */
+static void on_credit(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+{
+    struct start *s = arg;
+    const struct redis_arg args[] = {redis_arg_str(s->batch.id), redis_arg_str("")};
+    if (!err && !credit_covers(x, reply, s->total))
+        return;
+    if (!err)
+        err = exchange_script(x, LUA_BATCH_SEAL, args, 2, on_started, s);
+    if (err)
+        exchange_fail(x, err);
+}
+
 /* Started before: the same answer where it has not gone further than to its calls. */
 static bool is_started(const struct batch_report *report)
 {
@@ -116,7 +131,6 @@ static bool is_started(const struct batch_report *report)
 static void on_batch(struct exchange *x, const struct batch_report *report, void *arg)
 {
     struct start *s = arg;
-    const struct redis_arg args[] = {redis_arg_str(s->batch.id), redis_arg_str("")};
     if (!report) {
         exchange_not_found(x);
     } else if (is_started(report)) {
@@ -124,7 +138,8 @@ static void on_batch(struct exchange *x, const struct batch_report *report, void
     } else if (report->state != BATCH_STATE_DRAFT) {
         batch_refuse_state(x, batch_state_name(report->state), DRAFT, STATE_MESSAGE);
     } else {
-        int err = exchange_script(x, LUA_BATCH_SEAL, args, 2, on_started, s);
+        s->total = (uint64_t)report->total;
+        int err = credit_read(x, on_credit, s);
         if (err)
             exchange_fail(x, err);
     }

@@ -16,6 +16,7 @@ struct ingest_body {
     struct faults warnings;
     uint64_t n_contacts;
     bool is_draft;
+    struct dry_run *dry_run;
 };
 
 static int on_member(const char *key, const char *value, size_t len, void *arg)
@@ -37,24 +38,30 @@ static int on_element(size_t index, const char *value, size_t len, void *arg)
     if (index >= LIMIT_INLINE_CONTACTS)
         return ERR_DENIED; /* told from the cutter's own ERR_TOO_LARGE */
     b->n_contacts = index + 1;
-    faults_at(&b->faults, "contacts[%zu]", index);
+    struct faults *faults = b->dry_run ? dry_run_faults(b->dry_run) : &b->faults;
+    faults_at(faults, "contacts[%zu]", index);
     faults_at(&b->warnings, "contacts[%zu]", index);
-    int err = contact_read_json(&b->contact, value, len, &b->faults, &b->warnings);
-    faults_at(&b->faults, "%s", "");
+    int err = contact_read_json(&b->contact, value, len, faults, &b->warnings);
+    faults_at(faults, "%s", "");
     faults_at(&b->warnings, "%s", "");
+    if (err == ERR_INVALID && b->dry_run)
+        dry_run_reject(b->dry_run);
     if (err == ERR_INVALID)
         return 0;
-    if (!err && faults_count(&b->faults) == 0)
+    if (!err && b->dry_run)
+        err = dry_run_take(b->dry_run, &b->contact, index, &b->warnings);
+    else if (!err && faults_count(&b->faults) == 0)
         err = ingest_pack_add(b->pack, &b->contact, index + 1);
     return err;
 }
 
-int ingest_body_create(bool is_draft, struct ingest_body **ret_body)
+int ingest_body_create(bool is_draft, struct dry_run *dry_run, struct ingest_body **ret_body)
 {
     struct ingest_body *b = calloc(1, sizeof *b);
     if (!b)
         return ERR_NOMEM;
     b->is_draft = is_draft;
+    b->dry_run = dry_run;
     faults_init(&b->faults, LIMIT_FAULTS);
     faults_init(&b->warnings, LIMIT_WARNINGS);
     const struct json_cutter_config config = {

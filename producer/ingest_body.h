@@ -13,12 +13,13 @@
 #include "common/base/err.h"
 #include "common/domain/batch_request.h"
 #include "common/domain/faults.h"
+#include "producer/dry_run.h"
 #include "producer/ingest_pack.h"
 
 struct ingest_body;
 
-/* A draft need not have contacts. */
-int ingest_body_create(bool is_draft, struct ingest_body **ret_body) MUST_CHECK;
+/* A draft need not have contacts. With a dry run (borrowed; NULL: none) that takes the contacts and their faults. */
+int ingest_body_create(bool is_draft, struct dry_run *dry_run, struct ingest_body **ret_body) MUST_CHECK;
 /* Accepts NULL. */
 void ingest_body_free(struct ingest_body *b);
 

@@ -23,7 +23,7 @@ static struct ingest_body *read_in_pieces(const char *text, size_t len, size_t p
 {
     struct ingest_body *body = NULL;
     int err = 0;
-    demand(ingest_body_create(false, &body) == 0);
+    demand(ingest_body_create(false, NULL, &body) == 0);
     for (size_t at = 0; !err && at < len; at += piece)
         err = ingest_body_feed(body, text + at, len - at < piece ? len - at : piece);
     if (!err)

@@ -290,3 +290,53 @@ def test_nothing_of_a_body_that_is_cut_goes_into_a_running_batch(api: Api, acme:
         wait_until(lambda: api.client.exists(lease), 10.0, "the batch is kept from ending")
     wait_until(lambda: not api.client.exists(lease), 10.0, "and is not any more")
     assert api.batch(batch)["total"] == "1"
+
+
+# ---- a creation that is only tried ----
+
+
+def dry_run(api: Api, key: str, body: dict[str, Any]) -> Answer:
+    before = api.snapshot()
+    answer = api.post("/api/v1/batch?dryRun=true", body, key)
+    assert api.snapshot().keys() == before.keys() and api.get("/api/v1/batch/list", key).json() == []
+    return answer
+
+
+def test_a_creation_that_is_tried_says_what_would_happen_and_keeps_nothing(api: Api, acme: str) -> None:
+    own, everybodys = numbers(2, 15550700000)
+    api.send("PUT", "/api/v1/suppressions", {"phoneNumbers": [own]}, acme)
+    api.client.sadd(api.engine.key("suppressed"), everybodys[1:])
+    contacts = [{"phoneNumber": number, "id": f"c{number}"} for number in (own, everybodys, *numbers(1000, 15550710000))]
+    contacts += [{"phoneNumber": own}, {"phoneNumber": "+15550720000", "id": contacts[5]["id"]}, {"phoneNumber": "7"}, {}]
+    options = {"maxCallsPerSecond": 10, "scheduledStartTime": "2035-01-01T08:59:00Z", "timezone": "UTC",
+               "callingWindow": {"start": "09:00", "end": "09:01"}}  # fmt: skip
+    answer = dry_run(api, acme, {"agentId": "agent_1", "contacts": contacts, "options": options})
+    told = answer.json()
+    assert answer.status == 200, answer
+    assert (told["wouldBeTaken"], told["accepted"], told["rejected"], told["duplicates"], told["suppressed"]) == (
+        False, 1002, 2, 2, 2,
+    )  # fmt: skip
+    assert [error["path"] for error in told["errors"]] == ["contacts[1004].phoneNumber", "contacts[1005].phoneNumber"]
+    assert [warning["path"] for warning in told["warnings"]] == ["contacts[1002].phoneNumber", "contacts[1003].id"]
+    # 1,000 calls, 100.5 ms apart: 60 s of it in the first minute, the rest on the next day.
+    assert (told["earliestStart"], told["earliestEnd"]) == ("2035-01-01T09:00:00.000Z", "2035-01-02T09:00:40.399Z")
+    assert told["expiresBefore"] is False
+    api.client.srem(api.engine.key("suppressed"), everybodys[1:])
+
+
+def test_what_would_be_refused_is_refused_when_it_is_tried(api: Api, acme: str) -> None:
+    answer = dry_run(api, acme, {"agentId": "agent_1", "contacts": [{}], "options": {"priority": 11}})
+    assert (answer.status, list(answer.field_errors)) == (400, ["options.priority"])
+    answer = dry_run(api, acme, {"contacts": [{"phoneNumber": "+15550700001"}]})
+    assert (answer.status, list(answer.field_errors)) == (400, ["agentId"])
+
+
+def test_a_draft_is_started_on_credit_for_all_that_it_holds(api: Api, acme: str) -> None:
+    batch = draft(api, acme)
+    send(api, acme, batch, csv(numbers(3)), 1)
+    tenant = api.engine.key(f"tenant:{api.batch(batch)['tenant']}")
+    api.client.hset(tenant, "available_s", 359)
+    refused = start(api, acme, batch)
+    assert (refused.status, refused.code) == (402, "INSUFFICIENT_CREDITS"), refused
+    api.client.hset(tenant, "available_s", 360)
+    assert start(api, acme, batch).status == 200
