@@ -29,8 +29,10 @@
 #include "producer/batch_start.h"
 #include "producer/batch_why.h"
 #include "producer/call_attempts.h"
+#include "producer/call_dial.h"
 #include "producer/call_export.h"
 #include "producer/call_list.h"
+#include "producer/call_status.h"
 #include "producer/event_hub.h"
 #include "producer/exchange.h"
 #include "producer/suppressions.h"
@@ -209,6 +211,9 @@ static const struct http_route ROUTES[] = {
     SMALL("GET", "/api/v1/batch/{id}/calls", call_list),
     SMALL("GET", "/api/v1/batch/{id}/calls/export", call_export),
     SMALL("GET", "/api/v1/reports/tags", batch_list_tags),
+    SMALL("POST", "/api/v1/call/dial", call_dial),
+    SMALL("GET", "/api/v1/status/call", call_status_live),
+    SMALL("GET", "/api/v1/call/check-status", call_status_check),
     SMALL("GET", "/api/v1/call/{id}/attempts", call_attempts),
     SMALL("POST", "/api/v1/batch/{id}/pause", batch_control_pause),
     SMALL("POST", "/api/v1/batch/{id}/resume", batch_control_resume),

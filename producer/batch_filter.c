@@ -19,11 +19,14 @@ static const char *read_text(const struct http_request *req, const char *name, s
 
 void batch_filter_read(const struct http_request *req, struct batch_filter *ret_filter, struct faults *faults)
 {
-    const char *status = http_request_query(req, "status");
+    const char *status = http_request_query(req, "status"), *kind = http_request_query(req, "kind");
     struct batch_filter filter = {
         .tag = read_text(req, "tag", LIMIT_TAG_LEN, faults),
         .agent_id = read_text(req, "agentId", LIMIT_AGENT_ID_LEN, faults),
     };
+    filter.of_dials = kind && strcmp(kind, "dial") == 0;
+    if (kind && !filter.of_dials && strcmp(kind, "batch") != 0)
+        faults_add(faults, "kind", FAULT_NOT_ALLOWED, "must be batch or dial");
     list_span_read(req, &filter.created, faults);
     if (status) {
         filter.has_state = batch_state_from_name(status, strlen(status), &filter.state) == 0;

@@ -15,6 +15,7 @@
 
 /* Texts are borrowed from the request. */
 struct batch_filter {
+    bool of_dials; /* the batches of single calls, and no others */
     const char *tag; /* NULL: any; the index knows them */
     struct list_span created;
     bool has_state;

@@ -219,6 +219,8 @@ static struct key index_key(struct exchange *x, const struct list *l)
 {
     const struct identity *who = exchange_identity(x);
     char hex[2 * 4 * LIMIT_TAG_LEN + 1];
+    if (l->filter.of_dials)
+        return key_tenant_dials(who->cell, who->tenant);
     if (!l->filter.tag)
         return key_tenant_batches(who->cell, who->tenant);
     encode_hex(l->filter.tag, strlen(l->filter.tag), hex);
@@ -279,7 +281,7 @@ static struct list *begin(struct exchange *x)
 
 static void run_list(struct exchange *x)
 {
-    static const char *const known[] = {"limit", "cursor", "tag", "status", "agentId", "from", "to"};
+    static const char *const known[] = {"limit", "cursor", "tag", "status", "agentId", "from", "to", "kind"};
     struct list *l = begin(x);
     if (l && read_query(x, l, known, sizeof known / sizeof known[0]))
         ask_index(x, l);

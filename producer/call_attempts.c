@@ -13,6 +13,7 @@
 #include "common/redis/reply.h"
 #include "producer/answer.h"
 #include "producer/batch_lookup.h"
+#include "producer/call_lookup.h"
 #include "producer/call_rows.h"
 #include "producer/exchange.h"
 #include "producer/instant.h"
@@ -141,17 +142,12 @@ static int ask_log(struct exchange *x, struct call_attempts *a)
     return exchange_command(x, args, 3, on_log, a);
 }
 
-static void answer_none(struct exchange *x)
-{
-    exchange_error(x, 404, CODE_CALL_NOT_FOUND, "There is no such call.", NULL);
-}
-
 /* Replies come in order: the log is there when the row is. */
 static void on_report(struct exchange *x, const struct batch_report *report, void *arg)
 {
     struct call_attempts *a = arg;
     if (!report || a->ordinal >= (uint64_t)report->total) {
-        answer_none(x);
+        call_lookup_refuse(x);
         return;
     }
     struct call_scope scope = call_scope_of(report);
@@ -166,15 +162,6 @@ static void on_report(struct exchange *x, const struct batch_report *report, voi
 
 /* ---- what is asked ---- */
 
-static bool read_id(struct exchange *x, struct call_attempts *a)
-{
-    char cell[LIMIT_CELL_ID_LEN + 1];
-    const char *id = http_request_param(exchange_request(x), "id");
-    return ident_split_call(id, strlen(id), a->batch.id, &a->ordinal) == 0 && a->ordinal < (uint64_t)LIMIT_COUNT &&
-           ident_batch_cell(a->batch.id, strlen(a->batch.id), cell) == 0 &&
-           strcmp(cell, exchange_identity(x)->cell) == 0;
-}
-
 static void run(struct exchange *x)
 {
     struct call_attempts *a = calloc(1, sizeof *a);
@@ -185,10 +172,8 @@ static void run(struct exchange *x)
     exchange_keep(x, a, call_attempts_free);
     if (!exchange_knows_query(x, NULL, 0))
         return;
-    if (read_id(x, a))
+    if (call_lookup_read(x, http_request_param(exchange_request(x), "id"), a->batch.id, &a->ordinal))
         batch_lookup_ask(&a->batch, x, on_report, a);
-    else
-        answer_none(x);
 }
 
 void call_attempts(struct http_request *req, void *arg)

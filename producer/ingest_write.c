@@ -67,14 +67,18 @@ static void on_created(struct exchange *x, const struct redisReply *reply, int e
 
 static void send_create(struct ingest_write *w)
 {
-    struct redis_arg args[4 + 2 * BATCH_SETTINGS_MAX];
+    struct redis_arg args[4 + 2 * BATCH_SETTINGS_MAX + 2];
+    size_t n = 4 + 2 * w->config.settings->n;
     args[0] = redis_arg_str(w->result.batch_id);
     args[1] = redis_arg_str(exchange_identity(w->config.x)->tenant);
     args[2] = redis_arg_str(w->config.options->trunk);
     args[3] = redis_arg_str(UNSEALED_LIFE_MS);
     batch_settings_args(w->config.settings, args + 4);
-    ingest_steps_sent(
-        &w->steps, exchange_script(w->config.x, LUA_BATCH_CREATE, args, 4 + 2 * w->config.settings->n, on_created, w));
+    if (w->config.dial) {
+        args[n++] = redis_arg_str("dial");
+        args[n++] = redis_arg_str(w->config.dial);
+    }
+    ingest_steps_sent(&w->steps, exchange_script(w->config.x, LUA_BATCH_CREATE, args, n, on_created, w));
 }
 
 /* ---- its contacts ---- */
@@ -128,12 +132,23 @@ static void send_endpoints(struct ingest_write *w)
 
 /* ---- the seal ---- */
 
+/* "ERR_EXISTS <call>" */
+static void take_rival(struct ingest_write *w, const struct redisReply *reply)
+{
+    const char *text = reply_error(reply);
+    const char *rival = text ? strchr(text, ' ') : NULL;
+    if (rival)
+        (void)snprintf(w->result.rival, sizeof w->result.rival, "%s", rival + 1);
+}
+
 static void on_sealed(struct exchange *x, const struct redisReply *reply, int err, void *arg)
 {
     (void)x;
     struct ingest_write *w = arg;
     const char *state;
     size_t len;
+    if (err == ERR_EXISTS)
+        take_rival(w, reply);
     if (!take_reply(w, reply, err))
         return;
     err = reply_str(reply_at(reply, 0), &state, &len);

@@ -25,13 +25,15 @@ struct ingest_write;
 #define INGEST_STATE_LEN 15
 
 struct ingest_result {
-    /* 0: sealed, or a draft. ERR_UNAVAILABLE: given up, nothing visible. ERR_TIMEOUT: the seal was sent and its answer
-     * never came: not known. ERR_TOO_LARGE: the tenant would have too many endpoints. ERR_NOT_FOUND: its trunk is gone.
-     * Anything else: memory ran out, or Redis holds what makes no sense; nothing visible. */
+    /* 0: sealed, or a draft. ERR_EXISTS: the single call's number or contact is on the call `rival`. ERR_UNAVAILABLE:
+     * given up, nothing visible. ERR_TIMEOUT: the seal was sent and its answer never came: not known. ERR_TOO_LARGE:
+     * the tenant would have too many endpoints. ERR_NOT_FOUND: its trunk is gone. Anything else: memory ran out, or
+     * Redis holds what makes no sense; nothing visible. */
     int err;
     char batch_id[LIMIT_BATCH_ID_LEN + 1];
     char state[INGEST_STATE_LEN + 1]; /* where err is 0: "pending", "scheduled" or "draft" */
     uint64_t total; /* where err is 0: contacts taken */
+    char rival[LIMIT_CALL_ID_LEN + 1];
 };
 
 typedef void (*ingest_write_fn)(struct exchange *x, const struct ingest_result *result);
@@ -44,6 +46,7 @@ struct ingest_write_config {
     const struct batch_options *options;
     const struct batch_settings *settings;
     const char *batch_id; /* NULL: a fresh one is made */
+    const char *dial; /* of a single call: its number and the hash of its contact's id (lib/batch.lua); NULL: of none */
     struct faults *warnings; /* contacts left out as duplicates are added */
     ingest_write_fn on_done; /* once, unless the request is over before; never from inside ingest_write_start() */
 };

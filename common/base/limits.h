@@ -78,6 +78,7 @@
 
 #define LIMIT_BATCH_LIFE_MS                                                                                            \
     (INT64_C(30) * 24 * 3600 * 1000) /* from a batch's start to its expiry, where it names none itself */
+#define LIMIT_DIAL_LIFE_MS (INT64_C(3600) * 1000) /* a single call that has not begun by then expires */
 #define LIMIT_CLOSED_DATES 366 /* of one calling window */
 
 /* ---- calling windows: how much of one is looked at and published at a time ---- */

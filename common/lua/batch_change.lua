@@ -80,8 +80,8 @@ end
 
 -- The tags' index before the field, so that a list by tag never lacks a batch that says that it has the tag.
 local function move_tags()
-  if batch.sealed ~= '1' then
-    return -- sealing lists it
+  if batch.sealed ~= '1' and batch.state ~= 'draft' then
+    return -- it is not listed yet
   end
   local created = redis.call('HGET', key_batch(id), 'created_ms') or fmt(NOW_MS)
   for _, tag in ipairs(tags_got) do

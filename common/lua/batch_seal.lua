@@ -7,7 +7,8 @@
 -- ARGV[3..] tags in hexadecimal, at most 32; a draft is found by its own already
 -- Returns  {state, total}
 -- Errors   ERR_INVALID, ERR_NOT_FOUND, ERR_STATE <state> (it is no longer filled), ERR_STATE <state>, holding <n> (its total
---          is another, or none), ERR_STATE <state>, unfinished <chunk> ... (a draft's chunks, begun and not whole)
+--          is another, or none), ERR_STATE <state>, unfinished <chunk> ... (a draft's chunks, begun and not whole),
+--          ERR_EXISTS <call> (a single call's number or contact is on that one: what was written is removed)
 -- Bound    O(tags * log n)
 -- Again    answers the same
 -- @include lib/scheduler.lua
@@ -33,6 +34,11 @@ end
 if batch.total == 0 or (expected and batch.total ~= expected) then
   return redis.error_reply('ERR_STATE ' .. batch.state .. ', holding ' .. fmt(batch.total))
 end
+local rival = batch.dial and single.rival(batch)
+if rival then
+  redis.call('ZADD', KEY_PURGE, fmt(NOW_MS), 'draft/' .. id)
+  return redis.error_reply('ERR_EXISTS ' .. rival)
+end
 batch.start_ms = batch.start_ms or NOW_MS
 if not batch_move(batch, batch.start_ms > NOW_MS and 'seal_future' or 'seal') then
   return redis.error_reply('ERR_STATE ' .. batch.state)
@@ -41,6 +47,9 @@ batch.sealed, batch.due = '1', batch.total
 local life_ms = tonumber(redis.call('HGET', key_batch(id), 'life_ms') or nil)
 batch.expires_ms = batch.expires_ms or (life_ms and batch.start_ms + life_ms)
 index_add(batch, tags)
+if batch.dial then
+  single.hold(batch)
+end
 touch_lane(batch)
 batch_list_times(batch)
 redis.call('ZREM', KEY_PURGE, 'draft/' .. id)

@@ -88,6 +88,11 @@ struct key key_tenant_batches(const char *cell, const char *tenant)
     return make("carillon:{%s}:tenant:%s:batches", cell, tenant);
 }
 
+struct key key_tenant_dials(const char *cell, const char *tenant)
+{
+    return make("carillon:{%s}:tenant:%s:dials", cell, tenant);
+}
+
 struct key key_tenant_tag(const char *cell, const char *tenant, const char *tag_hex)
 {
     return make("carillon:{%s}:tenant:%s:tags:%s", cell, tenant, tag_hex);

@@ -41,6 +41,7 @@ struct key key_tenant(const char *cell, const char *tenant); /* hash */
 struct key key_load(const char *cell, const char *tenant); /* hash: what it uses of its quotas */
 struct key key_tenant_index(const char *cell); /* set of tenant ids */
 struct key key_tenant_agents(const char *cell, const char *tenant); /* hash: agent id -> "active" | "inactive" */
+struct key key_tenant_dials(const char *cell, const char *tenant);
 struct key key_tenant_batches(const char *cell, const char *tenant); /* zset: batch -> created ms */
 struct key key_tenant_tag(const char *cell, const char *tenant, const char *tag_hex); /* zset: batch -> created ms */
 struct key key_batch(const char *cell, const char *batch); /* hash */

@@ -219,9 +219,9 @@ static int audit_batch(struct audit *a, const char *batch)
 
 /* ---- a cell ---- */
 
-static int audit_tenant_batches(struct audit *a, const char *tenant)
+/* Those that an index holds. */
+static int audit_batches(struct audit *a, struct key key)
 {
-    struct key key = key_tenant_batches(session_cell(a->session), tenant);
     bool has_more = true;
     int rc = 0;
     for (int64_t at = 0; rc == 0 && has_more; at += BATCHES_AT_ONCE) {
@@ -243,7 +243,9 @@ static int audit_tenant(struct audit *a, const char *tenant)
     int rc = walk(a, "tenant", tenant, NULL);
     if (rc == 0)
         rc = walk(a, "flying", "t", tenant);
-    return rc == 0 ? audit_tenant_batches(a, tenant) : rc;
+    if (rc == 0)
+        rc = audit_batches(a, key_tenant_batches(session_cell(a->session), tenant));
+    return rc == 0 ? audit_batches(a, key_tenant_dials(session_cell(a->session), tenant)) : rc;
 }
 
 static int audit_trunk(struct audit *a, const char *trunk)

@@ -116,6 +116,8 @@ class FullRun:
         client.hset(self.engine.key(f"hooks:endpoint:{failing}"), "failing_since_ms", self.engine.now_ms() - 48 * 3_600_000)
         waiting = self.submit("acme", phone_numbers(2, 15550130000), scheduledStartTime="2035-01-01T00:00:00Z", trunk="main",
                               callingWindow={"start": "09:00", "end": "17:00"})  # fmt: skip
+        self.stack.api("POST", "/api/v1/call/dial", {"to": "+15550190009", "agentConfigId": "agent_123", "contactId": "d1", "statusCallBackUrl": f"{self.stack.receiver.url}/dial"})
+        self.look()
         self.stack.api("PATCH", f"/api/v1/batch/{waiting}", {"priority": 2})
         self.draft()
         paused = self.submit("tight", phone_numbers(2, 15550140000))

@@ -3,7 +3,7 @@
 -- Batches as a script sees them: loaded once, changed in memory, written back by batches_flush(). A script that returns
 -- without it has changed nothing of a batch's own hash.
 local BATCH_TEXTS = { 'state', 'tenant', 'trunk', 'on_call_complete', 'on_call_attempt', 'on_batch_complete',
-  'on_batch_failed', 'on_event', 'sealed', 'hours', 'stops_live' }
+  'on_batch_failed', 'on_event', 'sealed', 'hours', 'stops_live', 'dial' }
 local BATCH_NUMBERS = {
   'priority', 'cps', 'interval_us', 'max_concurrent', 'start_ms', 'started_ms', 'completed_ms', 'total', 'cursor',
   'tat_us', 'due', 'claimed', 'live', 'ended', 'succeeded', 'failed', 'cancelled', 'attempts', 'dials', 'seq', 'ring_s',
@@ -225,11 +225,49 @@ end
 local function batch_hide(batch)
   local tags = redis.call('HGET', key_batch(batch.id), 'tags')
   redis.call('ZREM', key_tenant(batch.tenant) .. ':batches', batch.id)
+  redis.call('ZREM', key_tenant(batch.tenant) .. ':dials', batch.id)
   for _, tag in ipairs(tags and cjson.decode(tags) or {}) do
     local hex = tag:gsub('.', function(byte) return string.format('%02x', byte:byte()) end)
     redis.call('ZREM', key_tenant(batch.tenant) .. ':tags:' .. hex, batch.id)
   end
   batch.sealed = '0'
+end
+
+-- ---- a single call: a batch of one, whose `dial` is "<number>", or "<number> <hash of the contact's id>" ----
+-- One at a time for a number, and for a contact: dials:n/<tenant> and dials:i/<tenant> say which. What they say of a call
+-- that is over counts no more.
+local single = {}
+
+function single.each(batch, fn)
+  local number, contact = batch.dial:match('^(%d+) ?(%d*)$')
+  return fn('n', number) or (contact ~= '' and fn('i', contact)) or nil
+end
+
+-- The call that is on its way to its number or its contact, or is about to be.
+function single.rival(batch)
+  return single.each(batch, function(kind, field)
+    local id = redis.call('HGET', key_dials(batch.tenant, kind), field)
+    local other = id and id ~= batch.id and batch_load(id)
+    if other and other.due + other.claimed + other.live > 0 then
+      return id .. '-0'
+    end
+    local member = kind == 'n' and redis.call('HGET', key_dialing(batch.tenant), field)
+    return member and (member:match('^([^/]+/%d+)/'):gsub('/', '-')) or nil
+  end)
+end
+
+function single.hold(batch)
+  single.each(batch, function(kind, field)
+    redis.call('HSET', key_dials(batch.tenant, kind), field, batch.id)
+  end)
+end
+
+function single.drop(batch)
+  single.each(batch, function(kind, field)
+    if redis.call('HGET', key_dials(batch.tenant, kind), field) == batch.id then
+      redis.call('HDEL', key_dials(batch.tenant, kind), field)
+    end
+  end)
 end
 
 -- Ends the batch when its last call is final. Run in every path that ends a call.
@@ -245,6 +283,9 @@ local function batch_check_end(batch)
   end
   batch.completed_ms = NOW_MS
   appending_drop(batch)
+  if batch.dial then
+    single.drop(batch)
+  end
   redis.call('ZREM', KEY_ENDING, batch.id)
   redis.call('ZREM', KEY_EXPIRIES, batch.id)
   redis.call('ZREM', KEY_HOURS, batch.id)

@@ -75,6 +75,7 @@ local function key_parked_flows(tenant) return P .. 'parked:t/' .. tenant end
 local function key_parked_lanes(batch) return P .. 'parked:b/' .. batch end
 local function key_unfunded(tenant) return P .. 'unfunded:t/' .. tenant end
 local function key_dialing(tenant) return P .. 'dialing:t/' .. tenant end
+local function key_dials(tenant, kind) return P .. 'dials:' .. kind .. '/' .. tenant end
 local function key_held(tenant) return P .. 'held:t/' .. tenant end
 local function key_placed(number) return P .. 'placed:' .. number end
 

@@ -1,4 +1,4 @@
--- Where a tenant's batches are found: newest first, and by tag.
+-- Where a tenant's batches are found: newest first, and by tag. Single calls have a place of their own.
 local TAGS_MOST = 32
 
 -- The tags among the arguments, from `first` on: in hexadecimal.
@@ -22,7 +22,7 @@ end
 
 local function index_add(batch, tags)
   local created = fmt(tonumber(redis.call('HGET', key_batch(batch.id), 'created_ms') or NOW_MS))
-  redis.call('ZADD', key_tenant(batch.tenant) .. ':batches', created, batch.id)
+  redis.call('ZADD', key_tenant(batch.tenant) .. (batch.dial and ':dials' or ':batches'), created, batch.id)
   for _, tag in ipairs(tags) do
     redis.call('ZADD', key_tag(batch.tenant, tag), created, batch.id)
   end

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Changes and redials of a batch that cannot be. The batch that they are sent to could be changed; it has not ended."""
+"""Changes and redials of a batch that cannot be, and single calls that are not placed. The batch that they are sent to could
+be changed; it has not ended."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from tests.integration.bad_requests.row import Row, post, request
+from tests.integration.bad_requests.row import Row, get, post, request
 
 PATH = "/api/v1/batch/<batch>"
 
@@ -92,4 +93,41 @@ def of_redials() -> list[Row]:
     ]
 
 
-ROWS = [*of_bodies(), *of_access(), *of_redials()]
+def of_dials() -> list[Row]:
+    path, good = "/api/v1/call/dial", {"to": "+15550100001", "agentConfigId": "agent_123"}
+    bodies: dict[str, tuple[Any, tuple[str, ...]]] = {
+        "no body": (b"", ("body",)),
+        "a list": ([good], ("body",)),
+        "nothing": ({}, ("to", "agentConfigId")),
+        "nulls": ({"to": None, "agentConfigId": None}, ("to", "agentConfigId")),
+        "a number as a number": ({**good, "to": 15550100001}, ("to",)),
+        "a number that is none": ({**good, "to": "0155"}, ("to",)),
+        "two numbers": ({**good, "to": ["+15550100001", "+15550100002"]}, ("to",)),
+        "an unknown field": ({**good, "phoneNumber": "+15550100002", "agentId": "b"}, ("phoneNumber", "agentId")),
+        "an unknown detail": ({**good, "callerDetails": {"phone": "1", "timezone": "UTC"}}, ("callerDetails.phone", "callerDetails.timezone")),
+        "details as a text": ({**good, "callerDetails": "Jane"}, ("callerDetails",)),
+        "bad details": ({**good, "callerDetails": {"name": 7, "email": "x", "company": [], "metadata": "{}"}},
+                        ("callerDetails.name", "callerDetails.email", "callerDetails.company", "callerDetails.metadata")),
+        "a contact id too long": ({**good, "contactId": "x" * 129}, ("contactId",)),
+        "a private URL": ({**good, "statusCallBackUrl": "https://10.0.0.1/"}, ("statusCallBackUrl",)),
+        "options": ({**good, "options": {"priority": 5}}, ("options",)),
+        "a user that is none": ({**good, "userId": 7}, ("userId",)),
+    }
+    rows = [Row(f"a dial with {name}", post(path, body), 400, "INVALID_REQUEST", paths) for name, (body, paths) in bodies.items()]
+    return [
+        *rows,
+        Row("a dial by the query", post(f"{path}?to=1", good), 400, "INVALID_REQUEST", ("to",)),
+        Row("a dial of text", post(path, b"to=1", content_type="text/plain"), 415, "UNSUPPORTED_MEDIA_TYPE"),
+        Row("a dial with a viewer's key", post(path, good, key="<viewer>"), 403, "FORBIDDEN"),
+        Row("a dial with an operator's key", post(path, good, key="<operator>"), 403, "FORBIDDEN"),
+        Row("a dial without a key", post(path, good, key=""), 401, "UNAUTHORIZED"),
+        Row("a dial for another user", post(path, {**good, "userId": "globex"}), 403, "FORBIDDEN"),
+        *(Row(f"{what} of {whose}", get(f"{route}?callId={call}"), 404, "CALL_NOT_FOUND")
+          for what, route in (("live status", "/api/v1/status/call"), ("kept status", "/api/v1/call/check-status"))
+          for whose, call in (("somebody else's call", "<theirs>-0"), ("a contact that is none", "<batch>-1"), ("a batch", "<batch>"))),
+        Row("a call's status without an id", get("/api/v1/status/call"), 400, "INVALID_REQUEST", ("callId",)),
+        Row("a list of another kind", get("/api/v1/batch/list?kind=call"), 400, "INVALID_REQUEST", ("kind",)),
+    ]
+
+
+ROWS = [*of_bodies(), *of_access(), *of_redials(), *of_dials()]
