@@ -96,7 +96,6 @@ static bool on_event(const char *name, const char *data, size_t len, void *arg)
     struct api_answer answer = {.status = 200};
     if (strcmp(name, "status") != 0)
         return true;
-    heard(w);
     if (json_parse(data, len, &answer.body, NULL) != 0)
         answer.body = NULL;
     w->result = judge(w, &answer);
@@ -107,6 +106,7 @@ static bool on_event(const char *name, const char *data, size_t len, void *arg)
 static bool on_data(const char *data, size_t len, void *arg)
 {
     struct watching *w = arg;
+    heard(w); /* a comment says as well as an event that the producer is there: a batch may be quiet for hours */
     return event_reader_take(&w->reader, data, len) == 0;
 }
 
