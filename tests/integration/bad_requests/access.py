@@ -197,7 +197,6 @@ def of_queries() -> list[Row]:
         bad("an empty id", get("/api/v1/batch/check-status?batchId="), "batchId"),
         bad("no id to cancel", post("/api/v1/batch/cancel"), "batchId"),
         bad("no id of calls", get("/api/v1/status/batch?limit=5"), "batchId"),
-        bad("a dry run of this version", create(path=f"{CREATE}?dryRun=true"), "dryRun"),
         bad("a dry run misspelt", create(path=f"{CREATE}?dryrun=true"), "dryrun"),
         bad("options in the query", create(GOOD, path=f"{CREATE}?priority=5"), "priority"),
         bad("why with an argument", get("/api/v1/batch/<batch>/why?limit=5"), "limit"),
