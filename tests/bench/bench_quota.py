@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does a tenant at its request quota change how fast another is answered?
 
-    /usr/bin/python3 tests/bench/bench_quota.py [--runs N] [--windows N]      writes build/bench/quota.json
+    make bench-quota [BENCH_ARGS="--runs 5 --windows 5"]      writes build/bench/quota.json
 
 One producer, one Redis. The calm tenant asks at a fixed pace, and each of its answers is timed from the instant at which the
 request was due, so that a late one cannot hide those behind it. Short windows in which it is alone alternate with windows in
