@@ -17,6 +17,7 @@
 -- Errors   ERR_INVALID, ERR_NOT_FOUND
 -- Bound    O(most) or O(buckets * 64)
 -- @include lib/call.lua
+-- @include lib/credit.lua
 local MOST = 5000
 local HELD_GRACE_MS = 6000 -- a lost wake is found by the reconcile within 2 s
 local TAT_SLACK_US = 1500000
@@ -178,6 +179,10 @@ end
 -- What is reserved is what the live calls hold.
 local function check_credit(tenant)
   local key = key_flying('t', tenant.id)
+  local is_short = tenant.available_s and tenant.available_s < credit.LEAST_S
+  if not is_short and redis.call('EXISTS', key_unfunded(tenant.id)) == 1 and not redis.call('ZSCORE', KEY_FUNDED, tenant.id) then
+    fault('credit_reaches_who_waits', tenant.id)
+  end
   if (not tenant.available_s and tenant.reserved_s == 0) or redis.call('ZCARD', key) > MOST then
     return
   end

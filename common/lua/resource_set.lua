@@ -77,9 +77,12 @@ if #gone > 0 then
 end
 
 -- Batches that are paused for want of credit go on in worker_tick, in bounded steps, if it suffices now.
-if is_funded and kind == 't' and redis.call('EXISTS', key_unfunded(id)) == 1 then
-  redis.call('ZADD', KEY_FUNDED, fmt(NOW_MS), id)
-  wake_workers()
+if is_funded and kind == 't' then
+  redis.call('HINCRBY', key, 'topups', 1)
+  if redis.call('EXISTS', key_unfunded(id)) == 1 then
+    redis.call('ZADD', KEY_FUNDED, fmt(NOW_MS), id)
+    wake_workers()
+  end
 end
 
 local resource = resource_load(kind, id)

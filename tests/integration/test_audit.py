@@ -282,6 +282,10 @@ def credit_below_nothing(cell: Cell) -> None:
     cell.engine.client.hset(cell.key("tenant:acme"), "available_s", -1)
 
 
+def credit_that_reaches_nobody(cell: Cell) -> None:
+    cell.engine.control(cell.batch, "acme", "pause", "credits")
+
+
 def pause_for_credit_unlisted(cell: Cell) -> None:
     cell.engine.control(cell.batch, "acme", "pause", "credits")
     cell.engine.client.delete(cell.key("unfunded:t/acme"))
@@ -336,6 +340,7 @@ PLANTED: dict[str, Callable[[Cell], None]] = {
     "reserved_credit_is_held": credit_lost,
     "reserved_credit_is_held ": credit_of_no_call,
     "credit_is_not_negative": credit_below_nothing,
+    "credit_reaches_who_waits": credit_that_reaches_nobody,
     "unfunded_is_listed": pause_for_credit_unlisted,
     "unfunded_is_listed ": running_and_listed_as_unfunded,
 }

@@ -230,13 +230,33 @@ def test_each_batch_of_the_tenant_is_paused_when_its_turn_comes(engine: Engine) 
     assert [state(engine, batch) for batch in (first, second)] == [("paused", "credits")] * 2
 
 
-def test_what_ends_gives_credit_back_and_resumes_nobody(engine: Engine) -> None:
-    batch = cell(engine, contacts=2, credit=100)
-    slot = engine.begin_next(batch)
+def test_credit_that_calls_give_back_resumes_who_waits_and_is_told_of_no_more(engine: Engine) -> None:
+    batch = cell(engine, contacts=4, credit=100, **ALL)
+    for _ in range(2):
+        slot = engine.begin_next(batch)
+        begin_all(engine)
+        assert state(engine, batch) == ("paused", "credits")
+        engine.finish(slot, duration="1")
+        engine.tick()
+        assert state(engine, batch) == ("processing", None)
+    assert credit(engine) == (98, 0)
+    engine.finish(engine.begin_next(batch), duration="40")
     begin_all(engine)
-    engine.finish(slot, duration="1")
     engine.tick()
-    assert credit(engine) == (99, 0) and state(engine, batch) == ("paused", "credits")
+    assert credit(engine) == (58, 0) and state(engine, batch) == ("paused", "credits")
+    assert [event["type"] for event in engine.events() if event["type"].startswith("batch.")] == [
+        "batch.started", "batch.paused", "batch.failed",
+    ]  # fmt: skip
+
+
+def test_a_dial_that_gives_credit_back_resumes_the_batches_of_its_tenant(engine: Engine) -> None:
+    first = cell(engine, credit=100)
+    second = engine.batch("acme", "main", 1, cps=30)
+    slot = engine.begin_next(first)
+    begin_all(engine)
+    engine.abort(slot, due_in_ms=60_000)
+    engine.tick()
+    assert state(engine, second)[0] == "pending" and credit(engine) == (100, 0)
 
 
 # ---- more credit ----

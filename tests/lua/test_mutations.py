@@ -144,6 +144,17 @@ def being_out_of_credit_is_told(cell: Cell) -> None:
     assert [event["code"] for event in cell.events() if event["type"] == "batch.failed"] == ["INSUFFICIENT_CREDITS"]
 
 
+def credit_that_comes_back_resumes_who_waits(cell: Cell) -> None:
+    slot = spend(cell, 100, contacts=3)
+    cell.begin([cell.claim_one()])
+    cell.finish(slot, duration="30")
+    cell.tick()
+    cell.begin_one()
+    cell.begin([cell.claim_one()])
+    assert [event["type"] for event in cell.events()].count("batch.failed") == 1
+    cell.audit()
+
+
 def more_credit_resumes_who_waits_for_it_and_nobody_else(cell: Cell) -> None:
     slot = spend(cell, 100, contacts=2)
     cell.begin([cell.claim_one()])
@@ -672,7 +683,7 @@ MUTATIONS = (
     Mutation("the start not told", "call_begin", "    event_write(batch, 'batch.started', '', {})\n", "", a_batch_is_started_and_paused_as_often_as_it_was),
     Mutation("credit not reserved", "call_begin", "  credit.reserve(batch, call)\n", "", what_calls_may_talk_is_reserved),
     Mutation("credit not kept apart", "call_begin", "    tenant.reserved_s = tenant.reserved_s + call.r\n", "", what_calls_may_talk_is_reserved),
-    Mutation("begun on less credit than a minute", "call_begin", "tenant.available_s < credit.LEAST_S", "tenant.available_s < 1",
+    Mutation("begun on less credit than a minute", "call_begin", "~= nil and tenant.available_s < credit.LEAST_S", "~= nil and tenant.available_s < 1",
              nobody_is_called_on_less_than_a_minute),
     Mutation("more reserved than there is", "call_begin", "math.min(credit.wanted(batch), tenant.available_s)", "credit.wanted(batch)",
              nobody_talks_for_longer_than_was_reserved),
@@ -692,6 +703,10 @@ MUTATIONS = (
              "{ 'code', '' }", being_out_of_credit_is_told),
     Mutation("not found when credit comes", "call_begin", "    redis.call('ZADD', key_unfunded(batch.tenant), NOW_MS, batch.id)\n", "",
              more_credit_resumes_who_waits_for_it_and_nobody_else),
+    Mutation("credit that comes back resumes nobody", "call_finish", "      redis.call('ZADD', KEY_FUNDED, fmt(NOW_MS), tenant.id)\n", "",
+             credit_that_comes_back_resumes_who_waits),
+    Mutation("told each time", "call_begin", "batch_pause(batch, CREDITS, was_told) and not was_told", "batch_pause(batch, CREDITS, was_told)",
+             credit_that_comes_back_resumes_who_waits),
     Mutation("added credit resumes nobody", "resource_set", "  redis.call('ZADD', KEY_FUNDED, fmt(NOW_MS), id)\n", "",
              more_credit_resumes_who_waits_for_it_and_nobody_else),
     Mutation("resumed although its user paused it", "batch_control", "redis.call('ZREM', key_unfunded(batch.tenant), batch.id) == 0", "false",

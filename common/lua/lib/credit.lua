@@ -39,8 +39,12 @@ function credit.charge(batch, call, used_s)
   end
   call.r = used_s
   if tenant.available_s then
+    local was_short = tenant.available_s < credit.LEAST_S
     call.r = math.min(used_s, tenant.available_s + has_s)
     tenant.available_s = tenant.available_s + has_s - call.r
+    if was_short and tenant.available_s >= credit.LEAST_S and redis.call('EXISTS', key_unfunded(tenant.id)) == 1 then
+      redis.call('ZADD', KEY_FUNDED, fmt(NOW_MS), tenant.id)
+    end
   end
 end
 
@@ -64,9 +68,13 @@ function credit.settle(batch, call, was_given_back)
   end
 end
 
--- The tenant has less left than a dial begins on: the batch waits for more, and is told so.
+-- The tenant has less left than a dial begins on: the batch waits for more. It is told so once, however often credit comes
+-- back from calls that end and is used up again; once more after credit was set or added to (`topups` counts that).
 function credit.pause(batch)
-  if batch_pause(batch, CREDITS) then
+  local topups = redis.call('HGET', key_tenant(batch.tenant), 'topups') or '0'
+  local was_told = redis.call('HGET', key_batch(batch.id), 'topup_told') == topups
+  if batch_pause(batch, CREDITS, was_told) and not was_told then
+    redis.call('HSET', key_batch(batch.id), 'topup_told', topups)
     event_write(batch, 'batch.failed', fmt(batch.pauses) .. '-',
       { 'error', 'Insufficient call minutes', 'code', 'INSUFFICIENT_CREDITS' })
   end

@@ -4,7 +4,8 @@
 local CREDITS = 'credits'
 
 -- True where the batch is paused now. One that its user pauses while it wants credit does not go on when credit comes.
-local function batch_pause(batch, reason)
+-- `is_told`: its pause is known already.
+local function batch_pause(batch, reason, is_told)
   local was_paused = batch.state == 'paused'
   if was_paused and (reason == CREDITS or redis.call('ZREM', key_unfunded(batch.tenant), batch.id) == 0) then
     return true
@@ -19,7 +20,9 @@ local function batch_pause(batch, reason)
     redis.call('ZADD', key_unfunded(batch.tenant), NOW_MS, batch.id)
   end
   batch.pauses = batch.pauses + 1
-  event_write(batch, 'batch.paused', fmt(batch.pauses) .. '-', { 'reason', reason })
+  if not is_told then
+    event_write(batch, 'batch.paused', fmt(batch.pauses) .. '-', { 'reason', reason })
+  end
   touch_lane(batch)
   return true
 end

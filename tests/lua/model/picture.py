@@ -29,6 +29,7 @@ class Resource:
     hold_until_ms: int = 0
     credit_s: int | None = None  # of a tenant, what is left; None: no limit
     reserved_s: int = 0
+    topups: int = 0
     begins_us: list[int] = dataclasses.field(default_factory=list)
 
     def earliest_us(self, at_us: int) -> int:
@@ -54,6 +55,7 @@ class Batch(Resource):
     is_begun: bool = False
     reason: str = ""  # of its pause
     pauses: int = 0
+    topup_told: int | None = None  # the last that it was told to have used up
     start_ms: int | None = None
     life_ms: int = 0  # at which it goes unless it is sealed
     period_ms: int = 0  # its window opens so often, for WINDOW_OPEN_MS; 0: always open

@@ -154,7 +154,8 @@ class Rules:
 
     def _run_out_of_credit(self, batch: Batch) -> None:
         self._enter_pause(batch, "credits")
-        if batch.is_told_of:
+        was_told, batch.topup_told = batch.topup_told == batch.tenant.topups, batch.tenant.topups
+        if batch.is_told_of and not was_told:
             batch.events.append(f"evt_{batch.name}-{batch.pauses}-batch_failed")
 
     def change_credit(self, tenant: str, text: str) -> Answer:
@@ -165,6 +166,7 @@ class Rules:
             resource.credit_s += int(text)
         else:
             resource.credit_s = int(text) if text else None
+        resource.topups += 1
         return ("changed",)
 
     def credit_came(self, batch: Batch) -> None:
