@@ -16,6 +16,7 @@
 #include "producer/answer.h"
 #include "producer/batch_refusal.h"
 #include "producer/body.h"
+#include "producer/credit.h"
 #include "producer/exchange.h"
 #include "producer/ingest_room.h"
 #include "producer/ingest_rows.h"
@@ -53,6 +54,7 @@ struct chunk {
     enum phase phase;
     enum mode mode;
     char batch_id[LIMIT_BATCH_ID_LEN + 1];
+    bool is_draft; /* the batch */
     char number[8]; /* "": it gets one when it is begun */
     char holder[LIMIT_ID_LEN + 1];
     struct ingest_stay *room; /* of the bytes of all creations */
@@ -263,12 +265,14 @@ static void on_written(void *arg)
 static int read_mode(struct chunk *c, const struct redisReply *reply)
 {
     static const char *const names[] = {[MODE_PIECEWISE] = "piecewise", [MODE_WHOLE] = "whole", [MODE_DONE] = "done"};
-    const char *number, *mode;
-    size_t number_len, mode_len;
+    const char *number, *mode, *state;
+    size_t number_len, mode_len, state_len;
     int64_t total;
     int err = reply_str(reply_at(reply, 0), &number, &number_len);
     if (!err)
         err = reply_str(reply_at(reply, 1), &mode, &mode_len);
+    if (!err)
+        err = reply_str(reply_at(reply, 2), &state, &state_len);
     if (!err)
         err = reply_i64(reply_at(reply, 3), &total);
     if (err || number_len >= sizeof c->number)
@@ -276,6 +280,7 @@ static int read_mode(struct chunk *c, const struct redisReply *reply)
     memcpy(c->number, number, number_len + 1);
     memcpy(c->send.chunk, number, number_len + 1);
     c->send.total = (uint64_t)total;
+    c->is_draft = strcmp(state, batch_state_name(BATCH_STATE_DRAFT)) == 0;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(names[i], mode) == 0) {
             c->mode = (enum mode)i;
@@ -517,6 +522,25 @@ static void compare(struct exchange *x, struct chunk *c, const char *digest)
     exchange_answer(x, 200, answer);
 }
 
+/* What a batch that may dial already gets must be covered by credit; a draft is asked for that when it is started. */
+static void on_credit(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+{
+    struct chunk *c = arg;
+    uint64_t contacts = 0;
+    for (size_t i = 0; i < ingest_pack_whole(c->pack); i++)
+        contacts += ingest_part_contacts(c->pack, i);
+    if (err || !credit_suffices(reply, contacts))
+        give_up(x, c);
+    if (err) {
+        exchange_fail(x, err);
+        return;
+    }
+    if (!credit_covers(x, reply, contacts))
+        return;
+    c->phase = PHASE_OPENING;
+    ingest_steps_sent(&c->steps, send_open(x, c, "write", on_opened));
+}
+
 static void take_whole(struct exchange *x, struct chunk *c)
 {
     const char *user_id = ingest_rows_user_id(c->rows);
@@ -526,6 +550,14 @@ static void take_whole(struct exchange *x, struct chunk *c)
         return;
     }
     metric_add(c->api->rows_rejected, (double)ingest_rows_rejected(c->rows));
+    if (c->mode == MODE_WHOLE && !c->is_draft) {
+        int err = credit_read(x, on_credit, c);
+        if (err) {
+            give_up(x, c);
+            exchange_fail(x, err);
+        }
+        return;
+    }
     c->phase = c->mode == MODE_WHOLE ? PHASE_OPENING : PHASE_WRITING;
     if (c->mode == MODE_WHOLE)
         ingest_steps_sent(&c->steps, send_open(x, c, "write", on_opened));

@@ -27,17 +27,27 @@ static void refuse(struct exchange *x, int64_t required, int64_t available)
     exchange_error(x, 402, "INSUFFICIENT_CREDITS", message, details);
 }
 
+static int64_t required_minutes(uint64_t contacts)
+{
+    return (int64_t)contacts * CREDIT_MINUTES_PER_CONTACT;
+}
+
+bool credit_suffices(const struct redisReply *available_s, uint64_t contacts)
+{
+    int64_t left_s;
+    return reply_is_nil(available_s) ||
+           (reply_i64(available_s, &left_s) == 0 && left_s / 60 >= required_minutes(contacts));
+}
+
 bool credit_covers(struct exchange *x, const struct redisReply *available_s, uint64_t contacts)
 {
-    int64_t left_s, required = (int64_t)contacts * CREDIT_MINUTES_PER_CONTACT;
-    if (reply_is_nil(available_s))
+    int64_t left_s;
+    if (credit_suffices(available_s, contacts))
         return true;
     int err = reply_i64(available_s, &left_s);
     if (err)
         exchange_fail(x, err);
-    else if (left_s / 60 < required)
-        refuse(x, required, left_s / 60);
     else
-        return true;
+        refuse(x, required_minutes(contacts), left_s / 60);
     return false;
 }

@@ -16,8 +16,9 @@
 
 /* Reads CREDIT_FIELD of the tenant: the reply is for credit_covers(). Errors as exchange_command(). */
 int credit_read(struct exchange *x, exchange_reply_fn fn, void *arg) MUST_CHECK;
-/* Whether what CREDIT_FIELD holds covers so many contacts. Where not it has answered 402, or 500 where it makes no
- * sense. */
+/* Whether what CREDIT_FIELD holds covers so many contacts. */
+bool credit_suffices(const struct redisReply *available_s, uint64_t contacts);
+/* The same; where it does not it has answered 402, or 500 where it makes no sense. */
 bool credit_covers(struct exchange *x, const struct redisReply *available_s, uint64_t contacts);
 
 #endif

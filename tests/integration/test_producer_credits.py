@@ -37,6 +37,31 @@ def test_exactly_enough_is_enough_and_is_not_held_back(api: Api, poor: str) -> N
     assert api.engine.hash("tenant:poor")["available_s"] == "3600"
 
 
+def test_a_draft_takes_contacts_and_starts_when_credit_covers_them(api: Api, poor: str) -> None:
+    draft = api.post("/api/v1/batch?draft=true", {"agentId": "agent_123"}, poor).json()["batchId"]
+    path = f"/api/v1/batch/{draft}"
+    body = {"contacts": [{"phoneNumber": number} for number in api.fresh_numbers(2)]}
+    assert api.post(f"{path}/contacts", body, poor).status == 200
+    refused = api.post(f"{path}/start", None, poor)
+    assert (refused.status, refused.json()["details"]) == (402, {"estimatedMinutesRequired": 4, "availableMinutes": 3})
+    assert api.batch(draft)["state"] == "draft"
+    api.engine.tenant("poor", "set", available_s="+1")
+    assert api.post(f"{path}/start", None, poor).status == 200
+
+
+def test_what_is_added_to_a_running_batch_is_covered_by_credit(api: Api, poor: str) -> None:
+    batch = api.create(poor, api.fresh_numbers(1))
+    before = api.snapshot()
+    lines = b"".join(b'{"phoneNumber": "%s"}\n' % number.encode() for number in api.fresh_numbers(2))
+    kind = {"Content-Type": "application/x-ndjson"}
+    refused = api.request("POST", f"/api/v1/batch/{batch}/contacts?chunk=7", lines, poor, kind)
+    assert (refused.status, refused.code) == (402, "INSUFFICIENT_CREDITS")
+    assert api.snapshot() == before, "no lease is left, and no chunk begun"
+    api.engine.tenant("poor", "set", available_s=240)
+    assert api.request("POST", f"/api/v1/batch/{batch}/contacts?chunk=7", lines, poor, kind).status == 200
+    assert api.batch(batch)["total"] == "3"
+
+
 def test_without_a_limit_nobody_is_refused(api: Api, poor: str) -> None:
     api.engine.tenant("poor", "set", available_s="")
     api.create(poor, api.fresh_numbers(1000))

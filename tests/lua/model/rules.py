@@ -326,7 +326,7 @@ class Rules:
     def control(self, batch_name: str, tenant: str, verb: str, *args: Any) -> Answer:
         """The state after it, and the calls taken off the queue."""
         batch = self.picture.batches.get(batch_name)
-        if batch is None or batch.tenant.name != tenant:
+        if batch is None or batch.tenant.name != tenant or batch.is_hidden:
             raise Refused("ERR_NOT_FOUND")
         taken = getattr(self, f"_{verb}")(batch, *args)
         return batch.state, str(taken)
@@ -442,7 +442,7 @@ class Rules:
 
     def append(self, batch_name: str, tenant: str, holder: str, lease_ms: int) -> Answer:
         batch = self.picture.batches.get(batch_name)
-        if batch is None or batch.tenant.name != tenant:
+        if batch is None or batch.tenant.name != tenant or batch.is_hidden:
             raise Refused("ERR_NOT_FOUND")
         if lease_ms > 0:
             if not batch.takes_more:
