@@ -10,12 +10,14 @@
 #include "common/base/log.h"
 #include "common/json/json.h"
 #include "common/redis/reply.h"
+#include "producer/answer.h"
 
 #define HEADER "Idempotency-Key"
 #define LIFE_MS "86400000"
 /* For how long the same request is told to wait. Longer than nearly every creation takes; one that takes longer may be
  * met by its own retry, and then both write the same. A request whose producer died can go on after it. */
 #define LEASE_MS "10000"
+#define FULL_AGAIN_S 600 /* those of an hour are forgotten in it */
 #define HOLDER_RANDOM 20
 #define HOLDER_LEN (2 + HOLDER_RANDOM)
 #define HEX_LEN (2 * DIGEST_SHA256_LEN)
@@ -159,6 +161,16 @@ static void refuse_busy(struct exchange *x)
                          NULL);
 }
 
+static void refuse_full(struct exchange *x)
+{
+    cJSON *details = cJSON_CreateObject();
+    (void)json_add_str(details, "quota", "idempotencyKeys");
+    (void)json_add_i64(details, "limit", LIMIT_IDEMPOTENCY_KEYS);
+    exchange_too_many(x, CODE_RATE_LIMITED,
+                      "As many requests with an Idempotency-Key as are remembered were sent in the last 24 hours.",
+                      details, FULL_AGAIN_S);
+}
+
 static int seal_context(const struct claim *c, char *ret, size_t cap)
 {
     struct buf text;
@@ -233,6 +245,8 @@ static void on_claimed(struct exchange *x, const struct redisReply *reply, int e
         refuse_busy(x);
     else if (!err && strcmp(word, "other") == 0)
         refuse_other(x);
+    else if (!err && strcmp(word, "full") == 0)
+        refuse_full(x);
     else if (!err)
         err = ERR_PROTOCOL;
     if (err)
@@ -249,6 +263,7 @@ static int finish_digest(struct claim *c)
 
 static int send_claim(struct claim *c)
 {
+    char most[REDIS_I64_LEN];
     const struct redis_arg args[] = {
         redis_arg_str(exchange_identity(c->x)->tenant),
         redis_arg_str(c->key),
@@ -257,6 +272,7 @@ static int send_claim(struct claim *c)
         redis_arg_str(LEASE_MS),
         redis_arg_str(LIFE_MS),
         redis_arg_str(c->batch_id),
+        redis_arg_i64(LIMIT_IDEMPOTENCY_KEYS, most),
     };
     c->phase = PHASE_CLAIMING;
     return exchange_script_dir(c->x, LUA_IDEMPOTENCY_CLAIM, args, sizeof args / sizeof args[0], on_claimed, c);

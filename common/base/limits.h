@@ -31,6 +31,7 @@
 #define LIMIT_KEY_LIFE_MS (INT64_C(10) * 366 * 24 * 3600 * 1000)
 #define LIMIT_KEY_OVERLAP_MS (INT64_C(30) * 24 * 3600 * 1000) /* for which a replaced key holds on */
 #define LIMIT_IDEMPOTENCY_KEY_LEN 255
+#define LIMIT_IDEMPOTENCY_KEYS 250000 /* remembered of one tenant, or of all operators: some 330 MB */
 #define LIMIT_IDEMPOTENCY_ANSWER_BYTES (64u << 10) /* of a kept answer; a longer one loses its warnings */
 #define LIMIT_LIST 1000 /* rows of one answer */
 #define LIMIT_LIST_SCAN 10000 /* rows that a filter looks at for one answer */

@@ -10,21 +10,42 @@
 -- ARGV[5]  lease from now, ms
 -- ARGV[6]  life of what is remembered, ms, from the first try
 -- ARGV[7]  id of the batch that this try would create; "" for something else
+-- ARGV[8]  how many requests of one tenant, or of all operators, are remembered at most
 -- Returns  {"claimed", batch id, 0|1 (1: an earlier try may have written already)} | {"answered", status, answer}
---          | {"busy", ms until its lease passes} | {"other"} (the key was used with another digest)
+--          | {"busy", ms until its lease passes} | {"other"} (the key was used with another digest) | {"full"}
 -- Errors   ERR_INVALID
--- Bound    O(1)
+-- Bound    O(hours of a life)
 -- Again    the same holder renews its lease, and is told the same
 -- @include lib/idempotency.lua
 local key = key_request(ARGV[1], ARGV[2])
 local digest = check_id(ARGV[3], 64, 'digest')
 local holder = check_id(ARGV[4], 64, 'holder')
 local lease_ms, life_ms = check_number(ARGV[5], 'lease'), check_number(ARGV[6], 'life')
+local most = check_number(ARGV[8], 'most')
 if ARGV[7] ~= '' then
   check_id(ARGV[7], 48, 'batch')
 end
 if lease_ms <= 0 or life_ms < lease_ms then
   return redis.error_reply('ERR_INVALID lease')
+end
+
+-- Counts one more, where there is room for it. An hour is given up once all of it is forgotten.
+local function count_another()
+  local counts_key, now_hour, sum = key_request_counts(ARGV[1]), math.floor(NOW_MS / HOUR_MS), 0
+  local counts = redis.call('HGETALL', counts_key)
+  for i = 1, #counts, 2 do
+    if (tonumber(counts[i]) + 1) * HOUR_MS + life_ms <= NOW_MS then
+      redis.call('HDEL', counts_key, counts[i])
+    else
+      sum = sum + tonumber(counts[i + 1])
+    end
+  end
+  if sum >= most then
+    return false
+  end
+  redis.call('HINCRBY', counts_key, fmt(now_hour), 1)
+  redis.call('PEXPIRE', counts_key, fmt(life_ms + HOUR_MS))
+  return true
 end
 
 local known = redis.call('HMGET', key, 'digest', 'holder', 'lease_ms', 'batch', 'status', 'answer', 'is_resumed')
@@ -40,6 +61,9 @@ if is_known and known[2] ~= holder then
     return { 'busy', fmt(left_ms) }
   end
   resumed = true
+end
+if not is_known and not count_another() then
+  return { 'full' }
 end
 local batch = is_known and (known[4] or '') or ARGV[7]
 redis.call('HSET', key, 'digest', digest, 'holder', holder, 'lease_ms', fmt(NOW_MS + lease_ms), 'is_resumed', resumed and 1 or 0)

@@ -32,7 +32,12 @@ if how == 'keep' then
   redis.call('HSET', key, 'status', ARGV[5], 'answer', ARGV[6])
   redis.call('HDEL', key, 'holder', 'lease_ms', 'is_resumed')
 elseif how == 'forget' then
+  local counts_key = key_request_counts(ARGV[1])
+  local hour = fmt(math.floor(check_number(redis.call('HGET', key, 'created_ms'), 'created_ms') / HOUR_MS))
   redis.call('DEL', key)
+  if redis.call('HEXISTS', counts_key, hour) == 1 then
+    redis.call('HINCRBY', counts_key, hour, -1)
+  end
 else
   redis.call('HDEL', key, 'holder', 'lease_ms')
 end

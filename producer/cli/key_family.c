@@ -95,6 +95,8 @@ static const struct key_family FAMILIES[] = {
     {true, "operators", "set", "<sha256>", NULL},
     {true, "idempotency:t/<tenant>:<sha256>", "hash", NULL, NULL},
     {true, "idempotency:operators:<sha256>", "hash", NULL, NULL},
+    {true, "idempotency:counts:t/<tenant>", "hash", "<hour>", NULL},
+    {true, "idempotency:counts:operators", "hash", "<hour>", NULL},
 };
 
 #define PREFIX "carillon:{"

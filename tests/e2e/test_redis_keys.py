@@ -221,7 +221,7 @@ class FullRun:
         # Requests with an Idempotency-Key: one that is done, one that is under way.
         directory = Scripts(client, "dir")
         for tenant, digit in (("acme", "a"), ("", "b")):
-            directory.run("idempotency_claim", tenant, 64 * digit, "d", "h_test", 60_000, 60_000, batch if tenant else "")
+            directory.run("idempotency_claim", tenant, 64 * digit, "d", "h_test", 60_000, 60_000, batch if tenant else "", 10)
         directory.run("idempotency_settle", "acme", 64 * "a", "h_test", "keep", 202, "v1.c2VhbGVk")
         self.look()
 

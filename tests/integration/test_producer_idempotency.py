@@ -93,7 +93,7 @@ def test_keys_of_odd_bytes_do_no_harm(api: Api, acme: str) -> None:
     good = [key for key, answer in zip(keys, made) if answer.status == 202]
     assert [key for key in keys if key not in good] == ['""']
     assert len({answer.json()["batchId"] for answer in made if answer.status == 202}) == len(good)
-    names = [name.decode() for name in api.client.scan_iter(match="carillon:{dir}:idempotency:*", count=1000)]
+    names = [name.decode() for name in api.client.scan_iter(match="carillon:{dir}:idempotency:t/*", count=1000)]
     assert all(len(name.rpartition(":")[2]) == 64 for name in names)
 
 
@@ -102,7 +102,7 @@ def test_an_endpoints_secret_is_shown_again_and_lies_sealed(api: Api, acme: str)
     first, again = ask(*asked), ask(*asked)
     assert (first.status, again.status, again.body, is_replayed(again)) == (201, 201, first.body, True)
     secret = first.json()["secret"].encode()
-    for name in api.client.scan_iter(match="carillon:{dir}:idempotency:*", count=1000):
+    for name in api.client.scan_iter(match="carillon:{dir}:idempotency:t/*", count=1000):
         assert all(secret not in value for value in api.client.hgetall(name).values())
 
 
@@ -112,6 +112,20 @@ def test_a_long_answer_is_given_again_without_its_warnings(api: Api, acme: str) 
     assert len(first.json()["warnings"]) == 1001 and is_replayed(again)
     assert {**again.json(), "warnings": []} == {**first.json(), "warnings": []}
     assert [warning["code"] for warning in again.json()["warnings"]] == ["MORE"]
+
+
+def test_so_many_requests_are_remembered_and_no_more(api: Api) -> None:
+    key = api.tenant("busy")
+    first = ask(api, key, "one")
+    assert first.status == 202
+    (hour,) = api.client.hgetall("carillon:{dir}:idempotency:counts:t/busy")
+    api.client.hset("carillon:{dir}:idempotency:counts:t/busy", hour, 250_000)
+    before = api.snapshot()
+    refused = ask(api, key, "two")
+    assert (refused.status, refused.code) == (429, "RATE_LIMITED") and int(refused.headers["retry-after"]) > 0
+    assert refused.json()["details"] == {"quota": "idempotencyKeys", "limit": 250_000}
+    assert is_replayed(ask(api, key, "one")) and api.snapshot() == before
+    assert api.create(key, numbers(1)), "without a key it goes in"
 
 
 # ---- at the same time ----
@@ -233,7 +247,7 @@ def test_a_batch_that_runs_already_is_what_a_retry_finds(proxied: tuple[Api, Red
     api, _ = proxied
     key = api.tenant("acme")
     first = ask(api, key, "late", BODY)
-    (record,) = api.client.scan_iter(match="carillon:{dir}:idempotency:*")
+    (record,) = api.client.scan_iter(match="carillon:{dir}:idempotency:t/*")
     api.client.hdel(record, "status", "answer")  # as where its producer died before it had kept them
     api.client.hset(api.engine.key(f"batch:{first.json()['batchId']}"), "state", "paused")
     again = ask(api, key, "late", BODY)

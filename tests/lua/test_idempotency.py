@@ -35,8 +35,10 @@ class Directory:
         self.clock.stand(START_US)
         self.scripts = Scripts(self.client, "dir")
 
-    def claim(self, holder: str, digest: str = "d1", tenant: str = "acme", key: str = KEY, batch: str = BATCH) -> list[Any]:
-        return list(self.scripts.run("idempotency_claim", tenant, key, digest, holder, LEASE_MS, LIFE_MS, batch))
+    def claim(
+        self, holder: str, digest: str = "d1", tenant: str = "acme", key: str = KEY, batch: str = BATCH, most: int = 1000
+    ) -> list[Any]:
+        return list(self.scripts.run("idempotency_claim", tenant, key, digest, holder, LEASE_MS, LIFE_MS, batch, most))
 
     def settle(self, holder: str, how: str, *answer: Any, tenant: str = "acme") -> int:
         return int(self.scripts.run("idempotency_settle", tenant, KEY, holder, how, *answer))
@@ -111,7 +113,7 @@ def test_what_is_over_is_not_brought_back_by_a_late_answer(directory: Directory)
     directory.claim("h1")
     directory.wait(LIFE_MS + 1)
     assert directory.settle("h1", "keep", 202, "answer") == 0
-    assert directory.client.keys("*") == []
+    assert directory.record() == {}
 
 
 def test_tenants_operators_and_keys_are_apart(directory: Directory) -> None:
@@ -123,15 +125,35 @@ def test_tenants_operators_and_keys_are_apart(directory: Directory) -> None:
     assert directory.record("operators")["digest"] == "d3"
 
 
+def test_so_many_are_remembered_and_the_oldest_make_room(directory: Directory) -> None:
+    def first(n: int, **more: Any) -> str:
+        return str(directory.claim(f"h{n}", key=f"{n:064x}", most=3, **more)[0])
+
+    assert [first(1), first(2)] == ["claimed", "claimed"]
+    directory.wait(3_600_000)
+    assert [first(3), first(4), first(4)] == ["claimed", "full", "full"]
+    assert directory.record() == {} and first(4, tenant="bloom") == "claimed", "another tenant has room of its own"
+    assert first(1) == "claimed", "what is remembered goes on"
+    assert directory.scripts.run("idempotency_settle", "acme", f"{3:064x}", "h3", "forget") == 1
+    assert [first(4), first(5)] == ["claimed", "full"], "a refused one is not remembered"
+    directory.wait(LIFE_MS - 3_600_000)
+    assert first(5) == "full", "the first two may be there to the end of their hour"
+    directory.wait(3_600_000)
+    assert [first(5), first(6), first(7)] == ["claimed", "claimed", "full"]
+    directory.wait(LIFE_MS + 3_600_000 + 1)
+    assert directory.client.keys("*") == []
+
+
 @pytest.mark.parametrize(
     ("script", "args"),
     [
-        ("idempotency_claim", ("acme", "xyz", "d", "h", 1, 1, BATCH)),
-        ("idempotency_claim", ("ac/me", KEY, "d", "h", 1, 1, BATCH)),
-        ("idempotency_claim", ("acme", KEY, "", "h", 1, 1, BATCH)),
-        ("idempotency_claim", ("acme", KEY, "d", "h", 0, 1, BATCH)),
-        ("idempotency_claim", ("acme", KEY, "d", "h", 2, 1, BATCH)),
-        ("idempotency_claim", ("acme", KEY, "d", "h", 1, 1, "a.b")),
+        ("idempotency_claim", ("acme", "xyz", "d", "h", 1, 1, BATCH, 9)),
+        ("idempotency_claim", ("ac/me", KEY, "d", "h", 1, 1, BATCH, 9)),
+        ("idempotency_claim", ("acme", KEY, "", "h", 1, 1, BATCH, 9)),
+        ("idempotency_claim", ("acme", KEY, "d", "h", 0, 1, BATCH, 9)),
+        ("idempotency_claim", ("acme", KEY, "d", "h", 2, 1, BATCH, 9)),
+        ("idempotency_claim", ("acme", KEY, "d", "h", 1, 1, BATCH)),
+        ("idempotency_claim", ("acme", KEY, "d", "h", 1, 1, "a.b", 9)),
         ("idempotency_settle", ("acme", KEY, "h", "drop")),
         ("idempotency_settle", ("acme", KEY, "h", "keep", "many", "answer")),
         ("idempotency_settle", ("acme", KEY, "h", "keep", 202, "")),

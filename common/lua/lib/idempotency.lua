@@ -10,3 +10,12 @@ local function key_request(tenant, sha256)
   end
   return P .. 'idempotency:t/' .. check_id(tenant, 64, 'tenant') .. ':' .. sha256
 end
+
+-- How many are remembered, by the hour of their first try: they go by themselves, and are not counted one by one.
+local HOUR_MS = 3600000
+local function key_request_counts(tenant)
+  if tenant == '' then
+    return P .. 'idempotency:counts:operators'
+  end
+  return P .. 'idempotency:counts:t/' .. check_id(tenant, 64, 'tenant')
+end
