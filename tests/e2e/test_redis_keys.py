@@ -197,10 +197,15 @@ class FullRun:
         engine.tick("w_test")
         assert engine.hash(f"batch:{expired}")["state"] == "completed"
         # Credit that is used up, and more of it.
+        engine.trunk("thin")
         engine.tenant("thin", available_s=60)
-        thin = engine.batch("thin", "aside", 2, cps=30, **fields)
-        engine.begin_next(thin, "w_test")
-        engine.control(thin, "thin", "pause", "credits")
+        thin = engine.batch("thin", "thin", 2, cps=30, **fields)
+
+        def runs_out() -> bool:
+            engine.begin(engine.claim("w_test").slots, "w_test")
+            return engine.hash(f"batch:{thin}")["state"] == "paused"
+
+        wait_until(runs_out, 10.0, "its credit is used up")
         engine.tenant("thin", how="set", available_s="+60")
         self.look()
         # Another Redis than before, which may have lost its tail.
