@@ -10,6 +10,7 @@
 #include "common/base/buf.h"
 #include "common/base/digest.h"
 #include "common/base/ident.h"
+#include "common/base/limits.h"
 #include "common/json/json.h"
 #include "producer/cli/api_client.h"
 #include "producer/cli/csv_chunks.h"
@@ -39,6 +40,11 @@ static const struct conf_option submit_options[] = {
      .flags = CONF_FLAG_ONLY,
      .default_text = "false",
      .help = "leave it a draft, which dials nothing: 'carillon start batch ID' starts it"},
+    {.name = "dry-run",
+     .kind = CONF_BOOL,
+     .flags = CONF_FLAG_ONLY,
+     .default_text = "false",
+     .help = "only say what would become of it; of up to 100,000 contacts"},
     {.name = "run",
      .kind = CONF_STR,
      .flags = CONF_FLAG_ONLY,
@@ -68,6 +74,7 @@ struct submitting {
     struct submission submission;
     char key[KEY_LEN_MOST];
     bool is_draft;
+    bool is_dry_run;
 };
 
 /* ---- the key ---- */
@@ -163,6 +170,74 @@ static enum cli_exit send_whole(struct submitting *t, char ret_batch[LIMIT_BATCH
     return status;
 }
 
+/* ---- not at all ---- */
+
+static double number_of(const struct api_answer *answer, const char *name)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(answer->body, name);
+    return cJSON_IsNumber(item) ? item->valuedouble : 0;
+}
+
+static void tell_errors(struct submitting *t, const struct api_answer *answer)
+{
+    const cJSON *error;
+    cJSON_ArrayForEach(error, cJSON_GetObjectItemCaseSensitive(answer->body, "errors"))
+    {
+        const struct api_answer item = {.body = (cJSON *)error};
+        char place[512];
+        submission_place(api_answer_text(&item, "path"), place, sizeof place, &t->submission);
+        out_note("%s%s%s", place, place[0] ? " " : "", api_answer_text(&item, "message"));
+    }
+}
+
+static enum cli_exit tell_dry_run(struct submitting *t, struct api_answer *answer)
+{
+    bool would_be_taken = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer->body, "wouldBeTaken"));
+    enum cli_exit status = would_be_taken ? CLI_DONE : CLI_FAILED;
+    tell_errors(t, answer);
+    api_answer_warnings(answer, submission_place, &t->submission);
+    if (session_is_json(t->session)) {
+        if (t->submission.rows)
+            json_add_i64(answer->body, "rejectedRows", (int64_t)t->submission.n_rejected);
+        return out_json(answer->body) == CLI_DONE ? status : CLI_FAILED;
+    }
+    out_line("%s: %.0f to call, %.0f on a do-not-call list, %.0f twice, %.0f bad",
+             would_be_taken ? "would be taken" : "would be refused",
+             number_of(answer, "accepted") - number_of(answer, "suppressed"), number_of(answer, "suppressed"),
+             number_of(answer, "duplicates"), number_of(answer, "rejected"));
+    const char *start = api_answer_text(answer, "earliestStart"), *end = api_answer_text(answer, "earliestEnd");
+    if (start[0] && end[0])
+        out_line("from %s to %s at the earliest", start, end);
+    return status;
+}
+
+static enum cli_exit try_it(struct submitting *t)
+{
+    const struct api_request request = {
+        .method = "POST",
+        .path = "/api/v1/batch?dryRun=true",
+        .body = t->submission.body,
+        .len = t->submission.len,
+        .timeout_ms = SUBMIT_TIMEOUT_MS,
+    };
+    struct api_answer answer;
+    enum cli_exit status = CLI_FAILED;
+    if (t->submission.is_chunked) {
+        out_complain("%s: more than 100,000 contacts: --dry-run takes no more", t->contacts.name);
+        return CLI_FAILED;
+    }
+    if (patience_ask(&t->patience, &request, &answer) != 0) {
+        api_client_complain(t->patience.api);
+        return CLI_FAILED;
+    }
+    if (api_answer_is(&answer, 200))
+        status = tell_dry_run(t, &answer);
+    else
+        api_answer_refusal(&answer, session_is_json(t->session), submission_place, &t->submission);
+    api_answer_clear(&answer);
+    return status;
+}
+
 /* ---- in chunks ---- */
 
 static enum cli_exit send_chunks(struct submitting *t, char ret_batch[LIMIT_BATCH_ID_LEN + 1])
@@ -193,8 +268,8 @@ static int open_files(struct submitting *t)
     int rc = contacts ? contacts_file_open(contacts, &t->contacts) : 0;
     if (rc != 0)
         return rc;
-    return submission_read(campaign, contacts ? &t->contacts : NULL, (size_t)conf_i64(conf, "chunk-bytes"),
-                           &t->submission);
+    size_t whole_bytes = t->is_dry_run ? LIMIT_BODY_BYTES : (size_t)conf_i64(conf, "chunk-bytes");
+    return submission_read(campaign, contacts ? &t->contacts : NULL, whole_bytes, &t->submission);
 }
 
 static enum cli_exit submit(struct submitting *t, char ret_batch[LIMIT_BATCH_ID_LEN + 1])
@@ -205,13 +280,16 @@ static enum cli_exit submit(struct submitting *t, char ret_batch[LIMIT_BATCH_ID_
         out_complain("out of memory");
         return CLI_FAILED;
     }
+    if (t->is_dry_run)
+        return try_it(t);
     return t->submission.is_chunked ? send_chunks(t, ret_batch) : send_whole(t, ret_batch);
 }
 
 static enum cli_exit run_submit(struct session *s)
 {
     const struct conf *conf = session_conf(s);
-    struct submitting t = {.session = s, .is_draft = conf_bool(conf, "draft")};
+    struct submitting t = {
+        .session = s, .is_draft = conf_bool(conf, "draft"), .is_dry_run = conf_bool(conf, "dry-run")};
     struct api_client *api;
     char batch[LIMIT_BATCH_ID_LEN + 1];
     enum cli_exit status = api_client_open(s, &api);
@@ -221,7 +299,7 @@ static enum cli_exit run_submit(struct session *s)
     status = submit(&t, batch);
     submission_clear(&t.submission);
     contacts_file_close(&t.contacts);
-    if (status == CLI_DONE && conf_bool(conf, "watch") && !t.is_draft)
+    if (status == CLI_DONE && conf_bool(conf, "watch") && !t.is_draft && !t.is_dry_run)
         status = watch_batch(s, api, batch, true);
     api_client_close(api);
     return status;

@@ -110,6 +110,25 @@ def test_the_same_command_again_submits_nothing_twice(shop: Shop) -> None:
     assert batch_of(shop.cli(*command)) not in (batch, other)
 
 
+def test_a_dry_run_says_what_would_become_of_it_and_keeps_nothing(shop: Shop) -> None:
+    before = shop.batches()
+    ended = shop.submit(None, CSV + "+15550001112,c9,Eve,gold\nnonsense\n", "--dry-run")
+    assert ended.status == DONE, ended
+    first, second = ended.out.splitlines()
+    assert first == "would be taken: 2 to call, 0 on a do-not-call list, 1 twice, 0 bad"
+    assert second.startswith("from 20") and second.endswith(" at the earliest")
+    path = shop.folder / "contacts.csv"
+    assert [line.split(" ")[0:3] for line in ended.err.splitlines()[:1]] == [[f"{path}:", "row", "5:"]]
+    assert f"warning: {path}: row 4: phoneNumber" in ended.err
+    bad = shop.submit({**CAMPAIGN, "contacts": [{"phoneNumber": "555"}, {"phoneNumber": "+15550001111"}]}, None, "--dry-run")
+    assert bad.status == FAILED and bad.out.startswith("would be refused: 1 to call") and "contacts[0].phoneNumber" in bad.err
+    assert shop.submit(None, CSV, "--dry-run", "--json").json()["wouldBeTaken"] is True
+    assert "priority" in shop.submit({**CAMPAIGN, "options": {"priority": 11}}, CSV, "--dry-run").err
+    large = shop.submit(None, "phoneNumber\n" + "+15550001111\n" * 100_001, "--dry-run")
+    assert (large.status, large.out) == (FAILED, "") and "--dry-run takes no more" in large.err
+    assert shop.batches() == before
+
+
 # ---- what is refused ----
 
 
