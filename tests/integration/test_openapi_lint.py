@@ -49,6 +49,8 @@ BROKEN: dict[str, tuple[str, Callable[[dict[str, Any]], Any], str]] = {
     "a route that is not served": ("check_routes", lambda d: rename(d["paths"], LIST, "/api/v1/batches"), "GET /api/v1/batches is described and not served"),
     "a route that is not described": ("check_routes", lambda d: rename(d["paths"], LIST, "/api/v1/batches"), f"GET {LIST} is served and not described"),
     "a method that is not served": ("check_routes", lambda d: rename(d["paths"][LIST], "get", "post"), f"POST {LIST} is described and not served"),
+    "an argument that is read": ("check_arguments", lambda d: d["components"]["parameters"]["UserId"].update(name="user"), "the query's userId is read"),
+    "an argument that is not read": ("check_arguments", lambda d: d["components"]["parameters"]["UserId"].update(name="usr"), "the query's usr is described"),
     "a reference to nothing": ("check", lambda d: d["components"]["schemas"].pop("Links"), "#/components/schemas/Links leads nowhere"),
     "a component that nobody uses": ("check", lambda d: d["components"]["schemas"].update(Spare={"type": "string"}), "Spare is used by nobody"),
     "an object open to anything": ("check_schemas", lambda d: d["components"]["schemas"]["Links"].pop("additionalProperties"), "Links: does not say additionalProperties"),

@@ -270,6 +270,31 @@ def test_a_cancel_is_told_as_printed(api: Api, key: str) -> None:
     assert_answer(api.post(f"/api/v1/batch/cancel?batchId={made}", {"userId": "user_456"}, key), 200, printed)
 
 
+# ---- single calls ----
+
+DIALED = {"to": "+15551234567", "agentConfigId": "agent_123", "userId": "user_456", "contactId": "contact_1",
+          "callerDetails": {"name": "John Doe", "email": "john@example.com", "company": "Acme Corp", "metadata": {"lead_score": 85}},
+          "statusCallBackUrl": "https://api.your-crm.com/call-status"}  # fmt: skip
+
+
+def test_a_single_call_is_placed_followed_and_not_placed_twice(api: Api, key: str) -> None:
+    request = {**DIALED, "to": api.fresh_numbers(1)[0]}
+    told = assert_answer(api.post("/api/v1/call/dial", request, key), 200, {"success": True, "callId": str, "status": CALL_STATES, "message": str})
+    call = told["callId"]
+    live = {"callId": call, "status": CALL_STATES, "startTime": MAYBE_TEXT, "phoneNumber": request["to"], "error": MAYBE_TEXT,
+            "duration": MAYBE_NUMBER, "recordingUrl": MAYBE_TEXT}  # fmt: skip
+    assert_answer(api.get(f"/api/v1/status/call?callId={call}", key), 200, live)
+    assert_answer(api.get(f"/api/v1/call/check-status?callId={call}", key), 200, {"callId": call, "status": CALL_STATES, "phoneNumber": request["to"]})
+    assert_answer(api.post("/api/v1/call/dial", request, key), 409, {"error": str, "code": str, "message": str})
+    assert_answer(api.get("/api/v1/status/call?callId=call_456", key), 404, {"error": str, "code": str, "message": str})
+
+
+@pytest.mark.parametrize("missing", ["to", "agentConfigId"])
+def test_what_a_single_call_lacks_is_told(api: Api, key: str, missing: str) -> None:
+    answer = api.post("/api/v1/call/dial", {name: value for name, value in DIALED.items() if name != missing}, key)
+    assert (answer.status, list(answer.field_errors)) == (400, [missing])
+
+
 def test_health_is_told_without_a_key(api: Api) -> None:
     assert_answer(api.get("/api/v1/health"), 200, {"status": "ok"})
 

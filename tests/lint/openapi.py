@@ -38,6 +38,11 @@ ERROR = re.compile(r"\b(?:exchange_error\w*|exchange_too_many|answer_error\w*|re
 NAMED_CODE = re.compile(r'#define (\w+) "([A-Z_]+)"')
 SPELLED = re.compile(r'"([A-Z]+(?:_[A-Z]+)*)"')
 TABLED = re.compile(r'"([A-Z_]+_(?:NOT_FOUND|EXISTS))"')  # codes that stand in tables of resources
+READ = {  # what the producer reads of a request
+    "query": re.compile(r'\b(?:http_request_query|exchange_flag)\([^;]*?,\s*"(\w+)"'),
+    "header": re.compile(r'\bhttp_request_header\([^;]*?,\s*"([\w-]+)"'),
+}
+OF_HTTP = {"Authorization", "Content-Type", "Content-Encoding"}  # headers that every client of HTTP knows
 WORDS = {  # schema: where the sources spell its words, and those that no answer shows
     "BatchState": ("common/domain/batch_state.c", r'\[BATCH_STATE_\w+\] = \{"(\w+)"', {"ingesting"}),
     "Outcome": ("common/domain/outcome.c", r'\{OUTCOME_\w+, "(\w+)"', set()),
@@ -192,7 +197,7 @@ def check_answers(operation: Operation) -> Iterator[str]:
     wanted = {"default"} | ({"400", "401", "403", "503"} if operation.roles else set())
     if {"tenant", "viewer"} & set(operation.roles):
         wanted.add("429")
-    if operation.named("path") or "batchId" in operation.named("query"):
+    if operation.named("path") or {"batchId", "callId"} & set(operation.named("query")):
         wanted.add("404")
     if operation.body:
         wanted |= {"413", "415"}
@@ -277,6 +282,16 @@ def check_routes(api: Description) -> Iterator[str]:
     yield from (f"{method} {path} is described and not served" for method, path in sorted(described - served))
 
 
+def check_arguments(api: Description) -> Iterator[str]:
+    """Every argument that the sources read is described somewhere, and every one that is described is read."""
+    text = "\n".join(text for path, text in sources().items() if path.startswith("producer/"))
+    for place, pattern in READ.items():
+        read = set(pattern.findall(text)) - OF_HTTP
+        described = {name for operation in api.operations for name in operation.named(place)} - {"X-Request-Id"}
+        yield from (f"the {place}'s {name} is read and not described" for name in sorted(read - described))
+        yield from (f"the {place}'s {name} is described, and no source spells it" for name in sorted(described) if f'"{name}"' not in text)
+
+
 def spelled_errors() -> tuple[set[tuple[str, str]], set[str]]:
     """(status, code) of every error that the producer's sources answer, the status "" where it is a variable; and every
     word in capitals that they spell at all."""
@@ -348,7 +363,7 @@ def check(document: Node) -> list[str]:
     faults = list(check_schemas(api))
     if faults:
         return faults
-    for judge in (check_request_bounds, check_operations, check_examples, check_routes, check_errors, check_spellings, check_page):
+    for judge in (check_request_bounds, check_operations, check_examples, check_routes, check_arguments, check_errors, check_spellings, check_page):
         faults += judge(api)
     return faults
 

@@ -49,6 +49,16 @@ def create_batches(world: World) -> None:
         assert world.request("POST", "/api/v1/batch", json.dumps(body).encode(), key, sent).status == status
 
 
+def try_a_creation(world: World) -> None:
+    key, (one, two, three) = world.keys["tenant"], world.fresh_numbers(3)
+    assert world.send("PUT", "/api/v1/suppressions", {"phoneNumbers": [two]}, key).status == 200
+    whole = world.post("/api/v1/batch?dryRun=true", batch_body([one, two]), key).json()
+    assert (whole["wouldBeTaken"], whole["suppressed"]) == (True, 1)
+    bad = batch_body([one, one, {"phoneNumber": three, "shoe": 44}, "nonsense"], expiresAt="2031-01-01T00:00:00Z")
+    torn = world.post("/api/v1/batch?dryRun=true", bad, key).json()
+    assert (torn["wouldBeTaken"], torn["rejected"], torn["duplicates"], len(torn["errors"])) == (False, 1, 1, 1)
+
+
 def fill_a_draft(world: World) -> None:
     key = world.keys["tenant"]
     batch = world.post("/api/v1/batch?draft=true", {"agentId": "agent_123"}, key).json()["batchId"]
@@ -76,6 +86,10 @@ def fill_a_draft(world: World) -> None:
     assert world.post(f"{path}/start?userId=acme", {"userId": "acme"}, key).json()["status"] == "pending"
     ahead = world.post("/api/v1/batch?draft=true", {**batch_body([one]), "options": {"scheduledStartTime": LATE}}, key).json()["batchId"]
     assert world.post(f"/api/v1/batch/{ahead}/start", key=key).json()["status"] == "scheduled"
+    poor = world.tenant("poor-draft", available_s=120)
+    theirs = world.post("/api/v1/batch?draft=true", batch_body([one]), poor).json()["batchId"]
+    world.engine.tenant("poor-draft", "set", available_s=1)
+    assert world.post(f"/api/v1/batch/{theirs}/start", key=poor).code == "INSUFFICIENT_CREDITS"
     live = world.engine.batch("acme", "main", 2, agent_id="a", user_id="acme", timezone="UTC")
     world.engine.begin_next(live)
     assert world.post(f"/api/v1/batch/{live}/start", key=key).json()["status"] == "processing"
@@ -98,6 +112,34 @@ def change_batches(world: World) -> None:
     assert world.send("PATCH", theirs, {"webhooks": {"onEvent": "https://one-more.example/"}}, crowded).code == "TOO_MANY_ENDPOINTS"
     over = world.batch_with("COMPLETED")
     assert world.send("DELETE", f"/api/v1/batch/{over}?userId=acme", None, key).status == 200
+
+
+def dial_calls(world: World) -> None:
+    key, path, sent = world.keys["tenant"], "/api/v1/call/dial", {"Content-Type": "application/json", "Idempotency-Key": "dial-1"}
+    body = {"to": world.fresh_numbers(1)[0], "agentConfigId": "agent_123", "contactId": "lead-1"}
+    payload = json.dumps(body).encode()
+    answers = [world.request("POST", f"{path}?userId=acme", payload + more, key, sent) for more in (b"", b"", b" ")]
+    assert [answer.status for answer in answers] == [200, 200, 422], answers
+    call = answers[0].json()["callId"]
+    for route in ("/api/v1/status/call", "/api/v1/call/check-status"):
+        assert world.get(f"{route}?callId={call}&userId=acme", key).status == 200
+    assert world.post(path, body, key).code == "CALL_IN_PROGRESS"
+    assert world.get("/api/v1/batch/list?kind=dial", key).json()
+    for name, code in (("poor-caller", "INSUFFICIENT_CREDITS"), ("choosy-caller", "AGENT_NOT_FOUND"), ("crowded-caller", "TOO_MANY_ENDPOINTS"),
+                       ("lost-caller", "TRUNK_NOT_FOUND"), ("narrow-caller", "QUOTA_EXCEEDED")):  # fmt: skip
+        owner = world.tenant(name, trunks=("gone",) if name == "lost-caller" else ("main",))
+        if name == "poor-caller":
+            world.engine.tenant(name, "set", available_s=1)
+        elif name == "narrow-caller":
+            world.create(owner, world.fresh_numbers(1), scheduledStartTime=LATE)
+            world.engine.tenant(name, "set", max_batches=1)
+        elif name == "choosy-caller":
+            listed = {"tenant": name, "agents": [{"id": "agent_1"}]}
+            assert world.send("PUT", "/api/v1/admin/agents", listed, world.keys["operator"]).status == 200
+        elif name == "crowded-caller":
+            fill_endpoints(world, owner)
+        refused = {**body, "to": world.fresh_numbers(1)[0], "statusCallBackUrl": "https://one-more.example/"}
+        assert world.post(path, refused, owner).code == code, name
 
 
 def redial_batches(world: World) -> None:

@@ -32,12 +32,15 @@ def keep_endpoints(world: World) -> None:
     assert world.request("PUT", path, body, key, {**sent, "Idempotency-Key": "k2"}).status == 200
     assert world.request("PUT", path, body, key, {**sent, "Idempotency-Key": "k2"}).headers["idempotency-replayed"]
     assert world.request("PUT", path, b'{"url":"https://x.example/"}', key, {**sent, "Idempotency-Key": "k2"}).status == 422
-    assert world.get(f"{path}?userId=acme", key).json()["endpoints"]
+    told = world.get(f"{path}?userId=acme", key).json()["endpoints"]
+    world.client.hset(world.engine.key(f"hooks:endpoint:{told[0]['id']}"), "status", "disabled")
+    assert "disabled" in [endpoint["status"] for endpoint in world.get(path, key).json()["endpoints"]]
 
 
 def administer_tenants(world: World) -> None:
     tenants, key = "/api/v1/admin/tenants", world.keys["operator"]
-    new = {"id": "globex", "cps": 10, "trunks": ["main"], "alias": "user_9", "maxConcurrent": 7, "credits": 600, "keepDays": 5, "maxRequestsPerSecond": 99,
+    new = {"id": "globex", "cps": 10, "trunks": ["main"], "alias": "user_9", "maxConcurrent": 7, "credits": 600, "keepDays": 5, "maxRequestsPerSecond": 99, "maxBatches": 9, "maxQueuedContacts": 9,
+           "maxBytes": 9**6,
            "timezone": "Europe/Paris", "callingWindow": {"start": "09:00", "end": "17:00", "days": API.schema("CallingWindow")["properties"]["days"]["items"]["enum"], "timezone": "UTC", "closedDates": ["2031-12-24"]}}  # fmt: skip
     make_once(world, f"{tenants}?cell=c0", new)
     assert world.post(tenants, new, key).code == "TENANT_EXISTS"
@@ -47,6 +50,7 @@ def administer_tenants(world: World) -> None:
     refused = world.post("/api/v1/batch", batch_body(world.fresh_numbers(6)), world.key("globex"))
     assert (refused.status, refused.code) == (402, "INSUFFICIENT_CREDITS")
     cleared = {"maxConcurrent": None, "alias": None, "weight": 2, "credits": None, "maxRequestsPerSecond": None, "timezone": None,
+               "maxBatches": None, "maxQueuedContacts": None, "maxBytes": None,
                "callingWindow": None}  # fmt: skip
     assert world.send("PATCH", f"{tenants}/globex", cleared, key).status == 200
     assert world.send("PATCH", f"{tenants}/globex", {"addCredits": 60}, key).code == "NO_CREDIT_LIMIT"
@@ -112,6 +116,25 @@ def make_once(world: World, path: str, body: Any) -> Any:
     assert [answer.status for answer in answers] == [201, 201, 422], answers
     assert answers[0].json() == answers[1].json() and answers[1].headers["idempotency-replayed"]
     return answers[0].json()
+
+
+def look_at_quotas(world: World) -> None:
+    for role in ("tenant", "viewer"):
+        assert world.get("/api/v1/tenant?userId=acme", world.keys[role]).json()["role"] == role
+    plain = world.tenant("plain")
+    assert world.get("/api/v1/tenant", plain).json()["alias"] is None
+    for quota, field in (("batches", "max_batches"), ("queuedContacts", "max_queued_contacts"), ("bytes", "max_bytes")):
+        narrow = world.tenant(f"narrow-{quota}")
+        over = world.batch_with("BUSY", f"narrow-{quota}")
+        world.engine.tenant(f"narrow-{quota}", "set", **{field: 1})
+        draft = world.post("/api/v1/batch?draft=true", {"agentId": "agent_123"}, narrow).json()["batchId"]
+        refused = [world.post("/api/v1/batch", batch_body(world.fresh_numbers(2)), narrow)]
+        if quota == "batches":
+            refused.append(world.post(f"/api/v1/batch/{over}/redial", key=narrow))
+        else:
+            contacts = [{"phoneNumber": number} for number in world.fresh_numbers(2)]
+            refused.append(world.post(f"/api/v1/batch/{draft}/contacts?chunk=1", contacts, narrow))
+        assert [answer.json().get("details") for answer in refused] == [{"quota": quota, "limit": 1}] * 2, refused
 
 
 def ask_the_service(world: World) -> None:

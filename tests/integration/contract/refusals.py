@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 
-from tests.integration.contract.world import NOBODY, OPERATIONS, World
+from tests.integration.contract.world import NOBODY, OPERATIONS, World, by_query
 from tests.support.producer_api import Answer
 from tests.support.raw_http import exchange
 from tests.support.waiting import wait_until
@@ -26,15 +26,15 @@ def refuse_arguments(world: World) -> None:
         if operation.roles:
             answer = world.ask(operation, world.asking_key(operation), "nonsense=1")
             assert (answer.status, list(answer.field_errors)) == (400, ["nonsense"]), operation.id
-        if "batchId" in operation.named("query"):
+        if by_query(operation, NOBODY):
             assert world.ask(operation, world.asking_key(operation), path=operation.path).status == 400
 
 
 def refuse_ids(world: World) -> None:
     for operation in OPERATIONS.values():
-        if "404" in operation.responses and (operation.named("path") or "batchId" in operation.named("query")):
+        if "404" in operation.responses and (operation.named("path") or by_query(operation, NOBODY)):
             path = operation.path.replace("/batch/{id}", f"/batch/{NOBODY}").replace("{id}", f"{NOBODY}-0")
-            path += f"?batchId={NOBODY}" if "batchId" in operation.named("query") else ""
+            path += by_query(operation, NOBODY)
             assert world.ask(operation, world.asking_key(operation), path=path).status == 404, operation.id
 
 

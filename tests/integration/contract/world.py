@@ -21,7 +21,7 @@ class World(Api):
     """A producer all of whose answers are judged, and the tenants that ask it."""
 
     def __init__(self, server: RedisServer) -> None:
-        super().__init__(server, "--allow-private-webhooks", "127.0.0.0/8")
+        super().__init__(server, "--allow-private-webhooks", "127.0.0.0/8", "--max-bytes", "0")
         self.contract = Contract(API)
         self._done: set[str] = set()
 
@@ -54,7 +54,7 @@ class World(Api):
         path = operation.path
         for before, value in known.items():
             path = path.replace(f"{before}{{id}}", f"{before}{value}")
-        return path + (f"?batchId={batch}" if "batchId" in operation.named("query") else "")
+        return path + by_query(operation, batch)
 
     def ask(self, operation: Operation, key: str | None, query: str = "", path: str = "") -> Answer:
         """With the first example of a body that is described."""
@@ -86,7 +86,15 @@ class World(Api):
             assert self.get(f"/api/v1/batch/{batch}{path}", key).status == 200, (batch, path)
         assert self.get(f"/api/v1/batch/check-status?batchId={batch}", key).status == 200
         assert self.get(f"/api/v1/status/batch?batchId={batch}", key).status == 200
+        for route in ("/api/v1/status/call", "/api/v1/call/check-status"):
+            assert self.get(f"{route}?callId={batch}-0", key).status == 200
         assert self.get(f"/api/v1/call/{batch}-0/attempts", key).status == 200
+
+
+def by_query(operation: Operation, batch: str) -> str:
+    """How the query names the batch, or its first call, where it does."""
+    named = operation.named("query")
+    return f"?batchId={batch}" if "batchId" in named else f"?callId={batch}-0" if "callId" in named else ""
 
 
 def first_example(operation: Operation) -> Any:
