@@ -22,7 +22,7 @@ static void tell(const struct patience *p, const char *why)
 {
     if (p->before_telling)
         p->before_telling(p->arg);
-    out_complain("%s: trying again", why);
+    out_complain("trying again: %s", why);
 }
 
 static void heard(struct patience *p)
@@ -58,7 +58,8 @@ static bool goes_on(struct patience *p, int rc, const struct api_answer *answer)
         return false;
     if (rc == 0 && !is_later(answer))
         return false;
-    return clock_mono_us() - p->heard_us < p->wait_ms * 1000;
+    int64_t left_ms = p->wait_ms - (clock_mono_us() - p->heard_us) / 1000;
+    return left_ms > 0 && (rc != 0 || answer->retry_after_ms <= left_ms);
 }
 
 static void tell_once(struct patience *p, int rc, const struct api_answer *answer)

@@ -29,7 +29,7 @@ struct patience {
 void patience_init(struct patience *p, struct session *s, struct api_client *api, int64_t wait_ms);
 
 /* As api_client_send(), again and again. An answer that says "later" (429, 503, 408, or with Retry-After) is given only
- * where patience ended. ERR_TIMEOUT where a signal came. */
+ * where patience ended, or would have by then. ERR_TIMEOUT where a signal came. */
 int patience_ask(struct patience *p, const struct api_request *request, struct api_answer *ret_answer) MUST_CHECK;
 
 #endif

@@ -275,6 +275,8 @@ static enum cli_exit start(struct upload *u)
         take_state(u, api_answer_text(&answer, "status"));
     else
         status = tell_refused(u, &answer);
+    if (status != CLI_DONE)
+        out_complain("%s stays a draft: the same command again starts it", u->batch_id);
     api_answer_clear(&answer);
     return status;
 }

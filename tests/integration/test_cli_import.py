@@ -228,6 +228,36 @@ def test_a_large_file_goes_in_chunks_that_are_files(desk: Desk) -> None:
     assert b"".join(chunk.removeprefix(b"phoneNumber,note\n") for chunk in chunks) == row * 3000
 
 
+@pytest.mark.usefixtures("chunks")
+def test_a_producer_that_wants_to_be_asked_later_is(desk: Desk) -> None:
+    taken = desk.receiver.answer
+    later = {1: Answer(429, b'{"message":"Too fast."}', {"Retry-After": "1"}), 2: Answer(503), 3: Answer(409, b"{}", {"Retry-After": "0"})}
+    desk.receiver.answer = lambda request: later.get(request.index, taken)
+    ended = desk.submit(b"phoneNumber\n" + b"+15550001111\n" * 100_001)
+    assert (ended.status, ended.out) == (DONE, "batch_c0_abc pending, 7 contacts\n"), ended
+    assert ended.err.splitlines() == ["carillon: trying again: Too fast.", "carillon: the producer answers again"]
+    first, *again = [request for request in desk.receiver.snapshot() if "chunk=1" in request.path]
+    assert len(again) == 3 and {request.body for request in again} == {first.body} and again[0].at - first.at >= 1.0
+
+
+def test_a_producer_that_wants_to_be_asked_much_later_is_not(desk: Desk) -> None:
+    desk.receiver.answer = Answer(429, b'{"error":"Too Many Requests","code":"RATE_LIMITED"}', {"Retry-After": "3600"})
+    ended = desk.submit(b"phoneNumber\n+15550001111\n")
+    desk.receiver.answer = ACCEPTED
+    assert (ended.status, ended.out) == (FAILED, "") and "(429 RATE_LIMITED)" in ended.err
+    assert len(desk.receiver.snapshot()) == 1
+
+
+@pytest.mark.usefixtures("chunks")
+def test_a_draft_that_cannot_be_started_is_told(desk: Desk) -> None:
+    taken = desk.receiver.answer
+    broke = Answer(402, b'{"error":"Insufficient credits","code":"INSUFFICIENT_CREDITS"}')
+    desk.receiver.answer = lambda request: broke if request.path.endswith("/start") else taken
+    ended = desk.submit(b"phoneNumber\n" + b"+15550001111\n" * 100_001)
+    assert (ended.status, ended.out) == (FAILED, "") and "(402 INSUFFICIENT_CREDITS)" in ended.err
+    assert ended.err.endswith("carillon: batch_c0_abc stays a draft: the same command again starts it\n")
+
+
 def test_escape_sequences_of_a_file_do_not_reach_the_terminal(desk: Desk) -> None:
     ended = desk.submit(b"phoneNumber,\x1b[2Jx,\x1b[2Jx\n+15550001111,1,2\n")
     assert "\x1b" not in ended.err and "row 1: ?[2Jx must not be the name of two columns" in ended.err
