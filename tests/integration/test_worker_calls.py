@@ -56,6 +56,18 @@ def test_the_platform_hangs_up_when_the_tenants_credit_is_used_up(fleet: Fleet, 
     assert fleet.engine().hash(f"tenant:{TENANT}")["reserved_s"] == "0"
 
 
+def test_credit_that_a_call_gives_back_lets_the_next_begin(fleet: Fleet, platform: Platform) -> None:
+    worker = fleet.worker()
+    fleet.engine().tenant(TENANT, "set", available_s=100)
+    batch = fleet.batch(2, talk_s=100)
+    first = platform.wait_creates(1)[0]
+    wait_until(lambda: fleet.engine().hash(f"batch:{batch}")["state"] == "paused", what="it waits for credit")
+    platform.hang_up(first.call_id, worker.url)
+    platform.hang_up(platform.wait_creates(2)[1].call_id, worker.url)
+    fleet.wait_final(batch)
+    assert fleet.engine().hash(f"tenant:{TENANT}")["available_s"] == "96"
+
+
 def test_a_contact_keeps_one_of_its_batchs_caller_ids_in_all_its_attempts(fleet: Fleet, platform: Platform) -> None:
     worker = fleet.worker()
     callers = ["+15550008881", "+15550008882"]
