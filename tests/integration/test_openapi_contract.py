@@ -27,7 +27,7 @@ NOT_SHOWN = {
     r"(exportCalls|changeBatch|addContacts) 503 or 1": "tests/integration/test_producer_export.py",
     r"ErrorIdempotencyInProgress\b.*|(createBatch|putEndpoint|createTenant|createTrunk|createKey|rotateKey|redialBatch|dialCall) 409 (or 0|retry-after)": "tests/integration/test_producer_idempotency.py",
     r'ErrorRateLimited\.details\.quota "requestsAtOnce"': "512 requests under way: tests/integration/test_producer_quota.py",
-    r'ErrorRateLimited\.details\.quota "idempotencyKeys"': "a quarter of a million keys: tests/integration/test_producer_idempotency.py",
+    r'ErrorRateLimited\.details\.quota "idempotencyKeys"|(createTenant|createTrunk|createKey|rotateKey) 429.*': "a quarter of a million keys: tests/integration/test_producer_idempotency.py",
     r"ErrorTooManySuppressions\b.*|putSuppressions 409.*": "a million numbers: tests/integration/test_suppressions.py",
     r"ErrorTooManyAgents\b.*|putAgents 409.*": "ten thousand agents: tests/integration/test_tenant_policy.py",
     r"ErrorTooManyKeys\b.*|createKey 409.*": "a thousand keys: tests/integration/test_admin_keys.py",

@@ -195,7 +195,7 @@ def check_words(operation: Operation, tags: set[str]) -> Iterator[str]:
 
 def check_answers(operation: Operation) -> Iterator[str]:
     wanted = {"default"} | ({"400", "401", "403", "503"} if operation.roles else set())
-    if {"tenant", "viewer"} & set(operation.roles):
+    if {"tenant", "viewer"} & set(operation.roles) or "Idempotency-Key" in operation.named("header"):
         wanted.add("429")
     if operation.named("path") or {"batchId", "callId"} & set(operation.named("query")):
         wanted.add("404")

@@ -90,6 +90,10 @@ def fill_a_draft(world: World) -> None:
     theirs = world.post("/api/v1/batch?draft=true", batch_body([one]), poor).json()["batchId"]
     world.engine.tenant("poor-draft", "set", available_s=1)
     assert world.post(f"/api/v1/batch/{theirs}/start", key=poor).code == "INSUFFICIENT_CREDITS"
+    world.engine.tenant("poor-draft", "set", available_s=120)
+    assert world.post(f"/api/v1/batch/{theirs}/start", key=poor).status == 200
+    world.engine.tenant("poor-draft", "set", available_s=1)
+    assert world.post(f"/api/v1/batch/{theirs}/contacts", [{"phoneNumber": "+15550002222"}], poor).code == "INSUFFICIENT_CREDITS"
     live = world.engine.batch("acme", "main", 2, agent_id="a", user_id="acme", timezone="UTC")
     world.engine.begin_next(live)
     assert world.post(f"/api/v1/batch/{live}/start", key=key).json()["status"] == "processing"
