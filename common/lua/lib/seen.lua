@@ -11,7 +11,8 @@ local SEEN_SHARDS_MOST = 65536
 local SEEN_SPLITS_MOST = 4 -- of one script
 local SEEN_SPLIT_MOST = 4000 -- a shard with more (numbers chosen to fall together) stays as it is, and nothing grows more
 local SEEN_SLICE = 500
-local SEEN_PRIME = 1048573 -- below 2^20: numbers in steps of any size spread over the shards
+local SEEN_PRIME = 1048573 -- below 2^20
+local SEEN_FACTOR = 648055 -- the prime, by the golden ratio (Knuth, TAOCP 6.4)
 
 -- The number as a number, and the first byte behind it; nil where the record does not begin with one of 7 to 15 digits. Of
 -- every contact that is written: spelled out, since one call of byte() costs a third of five.
@@ -67,6 +68,11 @@ local function seen_load(batch_id)
   return seen
 end
 
+-- Numbers in steps of whatever size spread evenly.
+local function seen_hash(number)
+  return number % SEEN_PRIME * SEEN_FACTOR % SEEN_PRIME
+end
+
 local function seen_shard(seen, hash)
   local shard = hash % (2 * seen.low)
   return shard < seen.shards and shard or hash % seen.low
@@ -74,7 +80,7 @@ end
 
 -- Takes the number; false where it is there already. ('%d' spells an integer in half the time that fmt() takes.)
 local function seen_add_number(seen, number)
-  local shard = seen_shard(seen, number % SEEN_PRIME)
+  local shard = seen_shard(seen, seen_hash(number))
   return redis.call('SADD', string.format('%s:seen:n:%d', seen.key, shard), string.format('%d', number)) == 1
 end
 
@@ -112,7 +118,7 @@ end
 local function seen_move(seen, from, to)
   local numbers, fields, ids = {}, {}, {}
   for _, number in ipairs(redis.call('SMEMBERS', seen.key .. ':seen:n:' .. from)) do
-    if tonumber(number) % SEEN_PRIME % (2 * seen.low) == to then
+    if seen_hash(tonumber(number)) % (2 * seen.low) == to then
       numbers[#numbers + 1] = number
     end
   end
