@@ -26,6 +26,9 @@
 /* Whole parts that wait or are under way: beyond it the client has to wait. */
 #define BACKLOG_MAX 4
 #define HOLDER_RANDOM 12
+/* A guess at what a row has, and at how many chunks like its first a draft gets. */
+#define ROW_BYTES 64
+#define CHUNKS_EXPECTED 8
 /* How long a lease to append is used before it is renewed. */
 #define RENEW_US ((int64_t)LIMIT_APPEND_LEASE_MS * 1000 / 3)
 
@@ -61,6 +64,7 @@ struct chunk {
     size_t held; /* of the body, MODE_WHOLE */
     int64_t began_us;
     int64_t leased_us;
+    int64_t expected; /* contacts that the batch may come to hold, guessed from its first chunk */
     struct digest_stream *digest; /* of the body */
     struct ingest_pack *pack;
     struct ingest_rows *rows;
@@ -307,16 +311,17 @@ static int read_done(struct chunk *c, const struct redisReply *reply)
 
 static int send_open(struct exchange *x, struct chunk *c, const char *what, exchange_reply_fn fn)
 {
-    char life[REDIS_I64_LEN], lease[REDIS_I64_LEN];
+    char life[REDIS_I64_LEN], lease[REDIS_I64_LEN], expected[REDIS_I64_LEN];
     const struct redis_arg args[] = {redis_arg_str(c->batch_id),
                                      redis_arg_str(exchange_identity(x)->tenant),
                                      redis_arg_str(c->number),
                                      redis_arg_str(what),
                                      redis_arg_i64(LIMIT_DRAFT_LIFE_MS, life),
                                      redis_arg_str(c->holder),
-                                     redis_arg_i64(LIMIT_APPEND_LEASE_MS, lease)};
+                                     redis_arg_i64(LIMIT_APPEND_LEASE_MS, lease),
+                                     redis_arg_i64(c->expected, expected)};
     c->leased_us = clock_mono_us();
-    return exchange_script(x, LUA_CHUNK_OPEN, args, 7, fn, c);
+    return exchange_script(x, LUA_CHUNK_OPEN, args, 8, fn, c);
 }
 
 static void on_asked(struct exchange *x, const struct redisReply *reply, int err, void *arg)
@@ -442,6 +447,8 @@ static void admitted(struct exchange *x)
         refuse_busy(x);
         return;
     }
+    int64_t declared = http_request_content_length(exchange_request(x));
+    c->expected = declared > 0 ? declared / ROW_BYTES * CHUNKS_EXPECTED : 0;
     int err = c->room ? chunk_fill(x, c) : ERR_NOMEM;
     if (!err)
         err = send_open(x, c, "look", on_asked);

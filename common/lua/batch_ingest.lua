@@ -63,13 +63,13 @@ elseif not is_running and not FILLABLE[batch.state] then
   return redis.error_reply('ERR_STATE ' .. batch.state)
 end
 
-local numbers = {}
+local numbers, argv = {}, ARGV
 for i = 1, n do
   local at = FIRST + (i - 1) * width
-  local number, after = contact_number(ARGV[at])
+  local number, after = contact_number(argv[at])
   local has_id = after == 0x12
-  if not number or has_id ~= (width == 3 and ARGV[at + 1] ~= '')
-    or (has_id and not (ARGV[at + 1]:match('^%d+$') and #ARGV[at + 1] <= 16)) then
+  if not number or has_id ~= (width == 3 and argv[at + 1] ~= '')
+    or (has_id and not (argv[at + 1]:match('^%d+$') and #argv[at + 1] <= 16)) then
     return redis.error_reply('ERR_INVALID contact')
   end
   numbers[i] = number
@@ -97,7 +97,7 @@ local function take(record, extra)
   if width == 3 then
     fresh[ordinal] = record
   end
-  fields[n_fields + 1] = string.format('%d', ordinal)
+  fields[n_fields + 1] = format('%d', ordinal)
   fields[n_fields + 2] = record
   n_fields = n_fields + 2
   if extra and extra ~= '' then
@@ -112,7 +112,7 @@ end
 
 for i = 1, n do
   local at = FIRST + (i - 1) * width
-  local record, hash = ARGV[at], width == 3 and ARGV[at + 1] or ''
+  local record, hash = argv[at], width == 3 and argv[at + 1] or ''
   local why = hash ~= '' and seen_has_id(seen, hash, record, fresh) and 'id'
     or not seen_add_number(seen, numbers[i]) and 'phone'
   if why then
@@ -122,7 +122,7 @@ for i = 1, n do
     if hash ~= '' then
       seen_add_id(seen, hash, batch.total)
     end
-    take(record, width == 3 and ARGV[at + 2])
+    take(record, width == 3 and argv[at + 2])
   end
 end
 write_bucket()

@@ -10,6 +10,7 @@
 -- ARGV[5]  life of a draft from now, ms
 -- ARGV[6]  holder of the lease to append
 -- ARGV[7]  that lease, ms
+-- ARGV[8]  contacts that the batch may come to hold, for its index to begin with; 0: not known
 -- Returns  {chunk or "" (it has none yet), "piecewise" (its parts may be written as they come) | "whole" (only when all of it
 --           is there, with "write") | "done", state, total, digest and answer of what is done}
 -- Errors   ERR_INVALID, ERR_NOT_FOUND (no such batch of this tenant), ERR_STATE <state> (it takes no more; or too many
@@ -18,6 +19,7 @@
 -- Again    the same, but that "" may give another chunk
 -- @include lib/appending.lua
 -- @include lib/chunk.lua
+-- @include lib/seen.lua
 local id = check_id(ARGV[1], 48, 'batch')
 local tenant = check_id(ARGV[2], 64, 'tenant')
 local chunk = ARGV[3] ~= '' and fmt(check_number(ARGV[3], 'chunk')) or nil
@@ -25,6 +27,7 @@ local is_write = ARGV[4] == 'write'
 local life_ms = check_number(ARGV[5], 'life')
 local holder = check_id(ARGV[6], 64, 'holder')
 local lease_ms = check_number(ARGV[7], 'lease')
+local expected = check_number(ARGV[8], 'contacts')
 local CHUNK_LAST, OPEN_MOST = 1000000, 64
 if chunk and (tonumber(chunk) < 1 or tonumber(chunk) > CHUNK_LAST) then
   return redis.error_reply('ERR_INVALID chunk')
@@ -73,6 +76,9 @@ local function mark_open()
   return true
 end
 
+if is_draft then
+  seen_expect(batch, expected)
+end
 local is_piecewise = is_draft and chunk ~= nil
 if (is_piecewise or is_write) and not mark_open() then
   return redis.error_reply('ERR_TOO_LARGE chunks are open')

@@ -144,7 +144,7 @@ class FullRun:
         batch = self.stack.api("POST", "/api/v1/batch?draft=true", {"agentId": "agent_123"})["batchId"]
         rows = [{"phoneNumber": "nobody"}, *({"phoneNumber": number} for number in phone_numbers(2, 15550150000) * 2)]
         self.stack.api("POST", f"/api/v1/batch/{batch}/contacts?chunk=1", rows)
-        self.engine.scripts.run("chunk_open", batch, "acme", 2, "look", 60_000, "producer", 60_000)
+        self.engine.scripts.run("chunk_open", batch, "acme", 2, "look", 60_000, "producer", 60_000, 0)
 
     def is_delivered(self) -> bool:
         return bool(self.stack.delivered("batch.completed")) and len(self.stack.delivered("call.completed")) >= 32

@@ -44,8 +44,8 @@ def draft(cell: Engine, contacts: int = 0, tags: str = "", **fields: Any) -> str
     return batch
 
 
-def opened(cell: Engine, batch: str, chunk: object = 1, how: str = "look", holder: str = "h1", tenant: str = "acme") -> list[Any]:
-    return list(cell.scripts.run("chunk_open", batch, tenant, chunk, how, LIFE_MS, holder, LEASE_MS))
+def opened(cell: Engine, batch: str, chunk: object = 1, how: str = "look", tenant: str = "acme", expected: int = 0) -> list[Any]:
+    return list(cell.scripts.run("chunk_open", batch, tenant, chunk, how, LIFE_MS, "h1", LEASE_MS, expected))
 
 
 def closed(cell: Engine, batch: str, chunk: object = 1, digest: str = DIGEST, parts: int = 0, answer: str = "{}",
@@ -253,6 +253,17 @@ def test_the_index_grows_in_compact_shards_and_forgets_nobody(cell: Engine, step
         assert cell.ingest(batch, f"2.{at + 1}", by_number)[2] == [(i, "phone") for i in range(250)]
         by_id = [(17_000_000_000 + at + i, contact_id) for i, (_, contact_id) in enumerate(contacts[at : at + 250])]
         assert cell.ingest(batch, f"3.{at + 1}", by_id)[2] == [(i, "id") for i in range(250)]
+
+
+def test_the_index_begins_as_large_as_it_is_expected_to_be_and_not_once_it_holds_somebody(cell: Engine) -> None:
+    batch = draft(cell)
+    opened(cell, batch, 1, expected=10_000)
+    assert cell.hash(f"batch:{batch}")["seen_shards"] == "53"
+    opened(cell, batch, 2, expected=100)
+    assert cell.hash(f"batch:{batch}")["seen_shards"] == "53"
+    assert cell.ingest(batch, "1.1", [(15551230001, "a"), (15551230001, "b"), (15551230002, "a")])[2] == [(1, "phone"), (2, "id")]
+    opened(cell, batch, 3, expected=1_000_000)
+    assert cell.ingest(batch, "3.1", [(15551230001, "")])[2] == [(0, "phone")]
 
 
 def test_numbers_chosen_to_fall_together_end_the_growth_and_are_found_all_the_same(cell: Engine) -> None:

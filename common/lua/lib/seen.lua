@@ -12,12 +12,12 @@ local SEEN_SPLITS_MOST = 4 -- of one script
 local SEEN_SPLIT_MOST = 4000 -- a shard with more (numbers chosen to fall together) stays as it is, and nothing grows more
 local SEEN_SLICE = 500
 local SEEN_PRIME = 1048573 -- below 2^20
-local SEEN_FACTOR = 648055 -- the prime, by the golden ratio (Knuth, TAOCP 6.4)
+local SEEN_FACTOR = 648055 -- the prime, by the golden ratio (Knuth, TAOCP 6.4): numbers in any step spread evenly
 
 -- The number as a number, and the first byte behind it; nil where the record does not begin with one of 7 to 15 digits. Of
 -- every contact that is written: spelled out, since one call of byte() costs a third of five.
 local function contact_number(record)
-  local tag, a, b, c, d, e, f, g, h, i = record:byte(1, 10)
+  local tag, a, b, c, d, e, f, g, h, i = string.byte(record, 1, 10)
   if tag ~= 0x08 or not c or a < 128 or b < 128 then
     return nil
   end
@@ -68,20 +68,28 @@ local function seen_load(batch_id)
   return seen
 end
 
--- Numbers in steps of whatever size spread evenly.
-local function seen_hash(number)
-  return number % SEEN_PRIME * SEEN_FACTOR % SEEN_PRIME
-end
-
 local function seen_shard(seen, hash)
   local shard = hash % (2 * seen.low)
   return shard < seen.shards and shard or hash % seen.low
 end
 
+-- A batch that holds nobody yet may begin with the shards that it will need: growing costs more than having.
+local function seen_expect(batch, contacts)
+  local shards = math.min(math.ceil(contacts / SEEN_PER_SHARD), SEEN_SHARDS_MOST)
+  if batch.total == 0 and shards > seen_load(batch.id).shards then
+    redis.call('HSET', key_batch(batch.id), 'seen_shards', fmt(shards))
+  end
+end
+
 -- Takes the number; false where it is there already. ('%d' spells an integer in half the time that fmt() takes.)
+local format, call = string.format, redis.call
 local function seen_add_number(seen, number)
-  local shard = seen_shard(seen, seen_hash(number))
-  return redis.call('SADD', string.format('%s:seen:n:%d', seen.key, shard), string.format('%d', number)) == 1
+  local hash = number % SEEN_PRIME * SEEN_FACTOR % SEEN_PRIME
+  local shard = hash % (2 * seen.low)
+  if shard >= seen.shards then
+    shard = hash % seen.low
+  end
+  return call('SADD', format('%s:seen:n:%d', seen.key, shard), format('%d', number)) == 1
 end
 
 -- Whether the id of this contact, which hashes to `hash`, is there. What has the same hash is told apart by the stored
@@ -116,15 +124,16 @@ end
 
 -- The new shard `to` takes its share of shard `from`: added there before it is removed here.
 local function seen_move(seen, from, to)
-  local numbers, fields, ids = {}, {}, {}
-  for _, number in ipairs(redis.call('SMEMBERS', seen.key .. ':seen:n:' .. from)) do
-    if seen_hash(tonumber(number)) % (2 * seen.low) == to then
-      numbers[#numbers + 1] = number
+  local span, numbers, fields, ids = 2 * seen.low, {}, {}, {}
+  local all = redis.call('SMEMBERS', seen.key .. ':seen:n:' .. from)
+  for i = 1, #all do -- hashed as seen_add_number() does
+    if all[i] % SEEN_PRIME * SEEN_FACTOR % SEEN_PRIME % span == to then
+      numbers[#numbers + 1] = all[i]
     end
   end
   local flat = redis.call('HGETALL', seen.key .. ':seen:i:' .. from)
   for i = 1, #flat, 2 do
-    if tonumber(flat[i]) % (2 * seen.low) == to then
+    if flat[i] % span == to then
       ids[#ids + 1] = flat[i]
       fields[#fields + 1] = flat[i]
       fields[#fields + 1] = flat[i + 1]
