@@ -362,7 +362,7 @@ static bool read_body(struct exchange *x, struct redial *r)
     if (!r->body)
         return false;
     body_check_names(r->body, known, 3, &r->faults);
-    const char *user_id = body_str(r->body, "userId", BATCH_REQUEST_USER_BYTES, &r->faults);
+    const char *user_id = body_str(r->body, "userId", sizeof r->user_id - 1, &r->faults);
     if (user_id)
         memcpy(r->user_id, user_id, strlen(user_id) + 1);
     read_outcomes(r, cJSON_GetObjectItemCaseSensitive(r->body, "outcomes"));

@@ -362,7 +362,7 @@ static int read_body(struct exchange *x, struct dial *d)
     struct faults found;
     faults_init(&found, LIMIT_FAULTS);
     body_check_names(d->body, known, sizeof known / sizeof known[0], &d->faults);
-    const char *user_id = body_str(d->body, "userId", BATCH_REQUEST_USER_BYTES, &d->faults);
+    const char *user_id = body_str(d->body, "userId", sizeof d->request.user_id - 1, &d->faults);
     if (user_id)
         memcpy(d->request.user_id, user_id, strlen(user_id) + 1);
     check_details(d);

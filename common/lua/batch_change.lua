@@ -57,7 +57,7 @@ end
 local tags_got, tags_lost = read_tags(ARGV[5]), read_tags(ARGV[6])
 
 local batch = batch_load(id)
-if not batch or batch.tenant ~= tenant then
+if not batch or batch.tenant ~= tenant or batch_is_hidden(batch) then
   return redis.error_reply('ERR_NOT_FOUND batch')
 end
 if batch_is_cut(batch) or ENDED_STATES[batch.state] then

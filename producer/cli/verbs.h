@@ -24,6 +24,7 @@ struct cli_verb {
 /* One table for each file of verbs; `ret_n` rows. */
 const struct cli_verb *cli_submit_verbs(size_t *ret_n);
 const struct cli_verb *cli_batch_verbs(size_t *ret_n); /* pause, resume, cancel */
+const struct cli_verb *cli_change_verbs(size_t *ret_n); /* set, redial, dial */
 const struct cli_verb *cli_watch_verbs(size_t *ret_n);
 const struct cli_verb *cli_why_verbs(size_t *ret_n);
 const struct cli_verb *cli_calls_verbs(size_t *ret_n); /* calls, export */

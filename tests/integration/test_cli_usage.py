@@ -15,7 +15,7 @@ from tests.support.http_receiver import Answer, HttpReceiver
 from tests.support.redis_server import RedisServer
 
 VERBS = [
-    "submit", "watch", "pause", "resume", "cancel", "tenant create", "tenant set", "tenant list", "tenant show",
+    "submit", "watch", "pause", "resume", "cancel", "set", "redial", "dial", "tenant create", "tenant set", "tenant list", "tenant show",
     "trunk create", "trunk set", "trunk list", "trunk show", "stop", "start", "key create", "key list", "key revoke",
     "why", "calls", "export", "suppress add", "suppress remove", "suppress list",
     "inspect call", "inspect batch", "inspect worker", "inspect key", "audit",

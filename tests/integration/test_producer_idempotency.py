@@ -167,10 +167,10 @@ def proxied(ruled: RedisServer) -> Iterator[tuple[Api, RedisProxy]]:
 BODY = batch_body([*numbers(900), "+15550100000"], webhooks={"onCallComplete": "https://crm.example/"}, tags=["x"])
 
 
-def ask_and_lose(api: Api, key: str, path: str = CREATE) -> threading.Thread:
+def ask_and_lose(api: Api, key: str, path: str = CREATE, body: Any = None) -> threading.Thread:
     def run() -> None:
         try:
-            ask(api, key, "lost", BODY, path)
+            ask(api, key, "lost", body or BODY, path)
         except OSError:
             pass  # its producer is killed
 
@@ -240,6 +240,30 @@ def test_after_a_crash_behind_any_step_a_retry_comes_to_the_same_batch(
     assert (api.batch(batch)["total"], api.batch(batch)["due"], api.batch(batch)["state"]) == ("900", "900", "pending")
     again = ask(api, key, "lost", BODY)
     assert is_replayed(again) and again.body == answer.body
+
+
+@pytest.mark.parametrize("step", ["batch_create", "batch_ingest", "batch_seal"])
+def test_after_a_crash_behind_any_step_a_retry_comes_to_the_same_redial(
+    proxied: tuple[Api, RedisProxy], ruled: RedisServer, step: str
+) -> None:
+    api, proxy = proxied
+    key = api.tenant("acme")
+    source = api.create(key, numbers(500))
+    api.post(f"{CREATE}/{source}/cancel", key=key)
+    path, body = f"{CREATE}/{source}/redial", {"outcomes": ["CANCELLED"]}
+    proxy.hold_at(sha(step))
+    lost = ask_and_lose(api, key, path, body)
+    assert proxy.was_held.wait(30.0), "the step was never taken"
+    api.process.kill()
+    proxy.let_go()
+    lost.join(30.0)
+    api.process.start()
+    ruled.clock.run(LEASE_S * 1_000_000)
+    answer = ask(api, key, "lost", body, path)
+    assert (answer.status, answer.json()["total"]) == (202, 500), answer
+    batch = answer.json()["batchId"]
+    assert batches(api) == sorted([source, batch]) and api.contacts(batch) == 500
+    assert ask(api, key, "lost", body, path).body == answer.body
 
 
 def test_a_batch_that_runs_already_is_what_a_retry_finds(proxied: tuple[Api, RedisProxy]) -> None:

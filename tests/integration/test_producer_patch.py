@@ -151,6 +151,25 @@ def test_the_schedule_changes_until_the_start_and_not_after(api: Api, acme: str)
     assert api.snapshot() == before
 
 
+def test_a_draft_is_changed_and_found_by_its_new_tags(api: Api, acme: str) -> None:
+    made = api.post("/api/v1/batch?draft=true", {"agentId": "agent_123", "options": {"tags": ["sketch"]}}, acme)
+    assert made.status == 202, made
+    batch = made.json()["batchId"]
+    start = from_now(HOUR)
+    answer = patch(api, batch, acme, {"tags": ["final"], "scheduledStartTime": start, "timezone": "Europe/Berlin", "priority": 8})
+    assert (answer.status, answer.json()["status"]) == (200, "draft"), answer
+    listed = {tag: [row["batchId"] for row in api.get(f"/api/v1/batch/list?tag={tag}", acme).json()] for tag in ("sketch", "final")}
+    assert batch in listed["final"] and batch not in listed["sketch"]
+    contacts = api.post(f"/api/v1/batch/{batch}/contacts", {"contacts": [{"phoneNumber": number} for number in numbers(2)]}, acme)
+    assert contacts.status in (200, 202), contacts
+    started = api.post(f"/api/v1/batch/{batch}/start", {}, acme)
+    assert (started.status, started.json()["status"]) in ((200, "scheduled"), (202, "scheduled")), started
+    status = told(api, batch, acme)
+    assert (status["startsAt"], status["priority"], status["tags"]) == (start, 8, ["final"])
+    listed = {tag: [row["batchId"] for row in api.get(f"/api/v1/batch/list?tag={tag}", acme).json()] for tag in ("sketch", "final")}
+    assert batch in listed["final"] and batch not in listed["sketch"]
+
+
 def test_what_is_over_is_not_changed(api: Api, acme: str) -> None:
     batch = api.create(acme, numbers(1))
     api.post(f"/api/v1/batch/{batch}/cancel", key=acme)

@@ -88,6 +88,11 @@ class Batch(Resource):
         return self.state == "paused" and self.reason == "credits"
 
     @property
+    def is_hidden(self) -> bool:
+        """A creation that nobody sealed, on its way out."""
+        return not self.is_sealed and self.state in ENDED
+
+    @property
     def takes_more(self) -> bool:
         return self.is_sealed and self.state in APPENDABLE and not self.is_expired
 

@@ -389,7 +389,7 @@ class Rules:
     def change(self, batch_name: str, tenant: str, revision: int, given: dict[str, Any]) -> tuple[str, str, int]:
         """What came of it, the state and the revision. What is claimed keeps its slot."""
         batch = self.picture.batches.get(batch_name)
-        if batch is None or batch.tenant.name != tenant:
+        if batch is None or batch.tenant.name != tenant or batch.is_hidden:
             raise Refused("ERR_NOT_FOUND")
         self._allow(batch, "ingesting", *APPENDABLE)
         if batch.is_expired:
