@@ -35,8 +35,8 @@ elseif how == 'forget' then
   local counts_key = key_request_counts(ARGV[1])
   local hour = fmt(math.floor(check_number(redis.call('HGET', key, 'created_ms'), 'created_ms') / HOUR_MS))
   redis.call('DEL', key)
-  if redis.call('HEXISTS', counts_key, hour) == 1 then
-    redis.call('HINCRBY', counts_key, hour, -1)
+  if redis.call('HEXISTS', counts_key, hour) == 1 and redis.call('HINCRBY', counts_key, hour, -1) <= 0 then
+    redis.call('HDEL', counts_key, hour)
   end
 else
   redis.call('HDEL', key, 'holder', 'lease_ms')
