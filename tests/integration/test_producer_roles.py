@@ -65,9 +65,10 @@ class Callers:
     def path(self, route: Route) -> str:
         names = {"/batch/": self.batch, "/call/": f"{self.batch}-0", "/trunks/": "main"}
         (filled,) = [name for part, name in names.items() if part + "{id}" in route.pattern][:1] or ["acme"]
-        query = f"?batchId={self.batch}" if route.pattern in ("/api/v1/batch/check-status", "/api/v1/status/batch", "/api/v1/batch/cancel") else ""
-        query = query or ("?tenant=acme" if route.pattern == "/api/v1/admin/agents" and route.is_read else "")
-        return route.pattern.replace("{id}", filled) + query
+        queries = {"/api/v1/admin/agents": "?tenant=acme" if route.is_read else ""}
+        queries |= dict.fromkeys(("/api/v1/batch/check-status", "/api/v1/status/batch", "/api/v1/batch/cancel"), f"?batchId={self.batch}")
+        queries |= dict.fromkeys(("/api/v1/call/check-status", "/api/v1/status/call"), f"?callId={self.batch}-0")
+        return route.pattern.replace("{id}", filled) + queries.get(route.pattern, "")
 
     def ask(self, route: Route, role: str) -> tuple[int, bytes]:
         """The status, and the first bytes of the body: some never end."""

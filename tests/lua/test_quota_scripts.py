@@ -147,3 +147,12 @@ def test_the_default_holds_where_a_tenant_has_no_quota_of_its_own(cell: Engine) 
     cell.tenant("acme", how="set", max_batches="")
     cell.batch("acme", "main", 2, quotas="0 0 0")
     assert load(cell)[:2] == (3, 6)
+
+
+@pytest.mark.parametrize("field", ["batches", "contacts", "bytes"])
+def test_a_count_that_is_not_what_the_batches_use_is_noticed(cell: Engine, field: str) -> None:
+    cell.batch("acme", "main", 2)
+    assert audit_cell(cell) == []
+    cell.client.hincrby(cell.key("load:t/acme"), field, 1)
+    (fault,) = audit_cell(cell)
+    assert fault.startswith("load_is_what_the_batches_use acme")
