@@ -11,7 +11,7 @@
 
 #define ID_HASH_BITS 53
 /* The last contact, or line, may go beyond what makes a part whole. */
-#define PART_BYTES_MAX ((size_t)LIMIT_INGEST_PART_BYTES + 4 * LIMIT_CONTACT_JSON_BYTES)
+#define PART_BYTES_MAX ((size_t)LIMIT_INGEST_PART_BYTES + (size_t)4 * LIMIT_CONTACT_JSON_BYTES)
 
 /* A contact's arguments lie one behind the other in its part's bytes: record, hash of the id, extra metadata. */
 struct packed {

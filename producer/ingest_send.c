@@ -58,7 +58,7 @@ static void on_part(struct exchange *x, const struct redisReply *reply, int err,
 static int send_part(struct ingest_send *s, size_t part)
 {
     struct redis_arg args[3 + sizeof((struct ingest_part_args *)NULL)->args / sizeof(struct redis_arg)];
-    struct ingest_part_args of_part;
+    struct ingest_part_args of_part = {.n = 0};
     char name[PART_NAME_LEN];
     char digest[2 * DIGEST_SHA256_LEN + 1];
     int err = ingest_part_digest(s->config.pack, part, digest);
