@@ -253,7 +253,7 @@ void claim_start(struct cell *cell)
     script_args_str(&n->args, n->id);
     script_args_i64(&n->args, (int64_t)wanted);
     script_args_i64(&n->args, (int64_t)slow);
-    script_args_i64(&n->args, NOTIFIER_CLAIM_LEASE_MS);
+    script_args_i64(&n->args, n->timeout_ms + NOTIFIER_CLAIM_SPARE_MS);
     script_args_i64(&n->args, LIMIT_HOOK_SCAN);
     add_bounds(&n->args);
     script_args_i64(&n->args, (int64_t)cell->n_shards);

@@ -180,7 +180,7 @@ static int send_request(struct delivery *d, const struct parcel *p, const struct
         .body_len = p->body_len,
         .flags = HTTP_SHARED,
         .pin = answer ? &pin : NULL,
-        .timeout_ms = LIMIT_WEBHOOK_TIMEOUT_MS - d->looked_up_us / 1000,
+        .timeout_ms = n->timeout_ms - d->looked_up_us / 1000,
         .connect_timeout_ms = LIMIT_WEBHOOK_CONNECT_MS,
         .max_body_bytes = LIMIT_WEBHOOK_ANSWER_BYTES,
         .ca_file = n->ca_file,
@@ -212,6 +212,8 @@ static enum http_fail fail_of_lookup(const struct delivery *d, const struct reso
 static void send_there(struct delivery *d, const struct parcel *p, const struct resolver_answer *answer)
 {
     enum http_fail fail = answer ? fail_of_lookup(d, answer) : HTTP_FAIL_NONE;
+    if (fail == HTTP_FAIL_NONE && d->looked_up_us / 1000 >= d->cell->notifier->timeout_ms)
+        fail = HTTP_FAIL_TIMEOUT;
     int err = fail == HTTP_FAIL_NONE ? send_request(d, p, answer) : 0;
     if (err)
         fail = fail_of(err);

@@ -39,6 +39,12 @@ static const struct conf_option OPTIONS[] = {
     {.name = "ca-file",
      .kind = CONF_FILE,
      .help = "certificates that webhook receivers are checked against (default: the system's)"},
+    {.name = "webhook-timeout-ms",
+     .kind = CONF_I64,
+     .default_text = "15000",
+     .min = LIMIT_WEBHOOK_TIMEOUT_LEAST_MS,
+     .max = LIMIT_WEBHOOK_TIMEOUT_MOST_MS,
+     .help = "how long a receiver has for its whole answer"},
 };
 
 static int start(struct daemon *d, void **ret_state)

@@ -10,8 +10,7 @@
 #include "notifier/cell.h"
 
 #define ID_RANDOM 12
-/* Past every request's deadline, and a while to report. */
-#define DRAIN_MOST_US (INT64_C(1000) * (LIMIT_WEBHOOK_TIMEOUT_MS + 5000))
+#define REPORT_MOST_MS 5000
 
 static int invalid_option(const char *option, const char *value)
 {
@@ -23,6 +22,7 @@ static int read_options(struct notifier *n)
 {
     const struct conf *conf = daemon_conf(n->daemon);
     n->ca_file = conf_str(conf, "ca-file");
+    n->timeout_ms = conf_i64(conf, "webhook-timeout-ms");
     /* Found out later, it would look like a fault of every receiver. */
     if (n->ca_file && access(n->ca_file, R_OK) < 0)
         return invalid_option("ca-file", n->ca_file);
@@ -118,7 +118,8 @@ struct cell *notifier_cell(struct notifier *n, const char *name)
 void notifier_drain(struct notifier *n)
 {
     n->is_draining = true;
-    loop_timer_arm_us(n->drain_timer, DRAIN_MOST_US);
+    /* Past every request's deadline, and a while to report. */
+    loop_timer_arm_us(n->drain_timer, 1000 * (n->timeout_ms + REPORT_MOST_MS));
     for (size_t i = 0; i < n->n_cells; i++)
         cell_drain(&n->cells[i]);
     notifier_progress(n);

@@ -36,8 +36,8 @@
 #include "notifier/verdict.h"
 
 #define NOTIFIER_SCRIPT_DEADLINE_MS 5000
-/* A claim outlives the request's deadline by as much again: what was sent is reported before it is sent again. */
-#define NOTIFIER_CLAIM_LEASE_MS (INT64_C(2) * LIMIT_WEBHOOK_TIMEOUT_MS)
+/* A claim outlives the request's deadline by that long: what was sent is reported before it is sent again. */
+#define NOTIFIER_CLAIM_SPARE_MS 15000
 #define NOTIFIER_SHARD_LEN 3
 #define NOTIFIER_NEVER INT64_MAX
 
@@ -108,6 +108,7 @@ struct notifier {
     struct redis *redis;
     const struct seal_keys *keys;
     const char *ca_file; /* borrowed; NULL: the system's */
+    int64_t timeout_ms; /* of an attempt, from the lookup of its name to the last byte of its answer */
     struct egress_policy egress;
     struct http_client *http;
     struct resolver *resolver;

@@ -166,7 +166,8 @@
 /* ---- webhooks ---- */
 #define LIMIT_RESOLVER_NAMES 20000 /* known or asked for in one process */
 #define LIMIT_RESOLVER_QUERIES 8192 /* that wait for a name */
-#define LIMIT_WEBHOOK_TIMEOUT_MS 15000
+#define LIMIT_WEBHOOK_TIMEOUT_LEAST_MS 1000 /* what an operator may set; 15000 by default */
+#define LIMIT_WEBHOOK_TIMEOUT_MOST_MS 30000
 #define LIMIT_WEBHOOK_CONNECT_MS 5000
 #define LIMIT_WEBHOOK_ANSWER_BYTES 65536
 #define LIMIT_WEBHOOK_IN_FLIGHT 2048 /* of one notifier */

@@ -43,6 +43,9 @@ static void deliver(struct http_client *c)
         char *own = NULL;
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &own);
         struct http_transfer *t = (struct http_transfer *)(void *)own;
+        if (transfer_begin_again(t, code) && curl_multi_remove_handle(c->multi, t->easy) == CURLM_OK &&
+            curl_multi_add_handle(c->multi, t->easy) == CURLM_OK)
+            continue;
         struct http_result result = transfer_conclude(t, code);
         detach(t);
         t->fn(&result, t->arg);

@@ -133,7 +133,7 @@ static bool set_policy(struct http_transfer *t, const struct http_outgoing *out)
     bool ok = SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_PROTOCOLS_STR, "http,https") &&
               SET(CURLOPT_FOLLOWLOCATION, 0L) && SET(CURLOPT_PROXY, "") && SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     /* Without TLS nothing would ever tell a request that waits to share a connection that it cannot. */
-    long is_shared = (out->flags & HTTP_SHARED) != 0 && strncasecmp(out->url, "https:", 6) == 0 ? 1 : 0;
+    long is_shared = t->is_shared ? 1 : 0;
     long version = is_shared ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1;
     ok = ok && SET(CURLOPT_HTTP_VERSION, version) && SET(CURLOPT_PIPEWAIT, is_shared) && SET(CURLOPT_TCP_NODELAY, 1L) &&
          SET(CURLOPT_FRESH_CONNECT, is_once) && SET(CURLOPT_FORBID_REUSE, is_once) &&
@@ -279,6 +279,8 @@ int transfer_create(const struct http_outgoing *out, CURLSH *share, struct http_
     t->address_fn = out->address_fn;
     t->address_arg = out->address_arg;
     t->retry_after_ms = -1;
+    t->is_shared = (out->flags & HTTP_SHARED) != 0 && strncasecmp(out->url, "https:", 6) == 0;
+    t->deadline_us = clock_mono_us() + out->timeout_ms * 1000;
     t->easy = curl_easy_init();
     int err = t->easy != NULL ? add_headers(t, out) : ERR_NOMEM;
     if (err == 0 && out->pin != NULL)
@@ -330,6 +332,8 @@ static enum http_fail fail_of(CURLcode code)
         {CURLE_RECV_ERROR, HTTP_FAIL_RESET},
         {CURLE_GOT_NOTHING, HTTP_FAIL_RESET},
         {CURLE_PARTIAL_FILE, HTTP_FAIL_RESET},
+        {CURLE_HTTP2, HTTP_FAIL_PROTOCOL},
+        {CURLE_HTTP2_STREAM, HTTP_FAIL_RESET},
         {CURLE_WEIRD_SERVER_REPLY, HTTP_FAIL_PROTOCOL},
         {CURLE_BAD_CONTENT_ENCODING, HTTP_FAIL_PROTOCOL},
     };
@@ -357,6 +361,10 @@ static enum http_fail transfer_fail(const struct http_transfer *t, CURLcode code
         return HTTP_FAIL_NONE; /* the answer stands, the rest of its body was not wanted */
     if (code == CURLE_WRITE_ERROR && t->has_large_headers)
         return HTTP_FAIL_PROTOCOL;
+    /* A header that is too long for libcurl is told as our lack of memory; once an answer has begun, it is its
+     * sender's. */
+    if (code == CURLE_OUT_OF_MEMORY && t->header_bytes > 0)
+        return HTTP_FAIL_PROTOCOL;
     if (code == CURLE_COULDNT_CONNECT && t->is_address_refused)
         return HTTP_FAIL_ADDRESS;
     if (code == CURLE_UNSUPPORTED_PROTOCOL && is_sent)
@@ -379,6 +387,20 @@ static int version_of(const struct http_transfer *t)
            : version == CURL_HTTP_VERSION_1_1 ? 11
            : version == CURL_HTTP_VERSION_2_0 ? 20
                                               : 0;
+}
+
+bool transfer_begin_again(struct http_transfer *t, CURLcode code)
+{
+    long connects = 0;
+    bool is_lost =
+        code == CURLE_HTTP2 || code == CURLE_HTTP2_STREAM || code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR;
+    curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connects);
+    int64_t left_ms = (t->deadline_us - clock_mono_us()) / 1000;
+    if (!t->is_shared || t->is_sent_again || !is_lost || connects > 0 || t->header_bytes > 0 || left_ms <= 0)
+        return false;
+    t->is_sent_again = true;
+    t->error[0] = '\0';
+    return curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)left_ms) == CURLE_OK;
 }
 
 struct http_result transfer_conclude(const struct http_transfer *t, CURLcode code)

@@ -27,6 +27,9 @@ struct http_transfer {
     http_address_fn address_fn;
     void *address_arg;
     bool is_address_refused;
+    bool is_shared; /* HTTP_SHARED, and over TLS */
+    bool is_sent_again;
+    int64_t deadline_us; /* of clock_mono_us() */
     size_t header_bytes; /* of the answer so far */
     bool has_large_headers;
     struct buf body;
@@ -42,6 +45,10 @@ struct http_transfer {
 int transfer_create(const struct http_outgoing *out, CURLSH *share, struct http_transfer **ret_transfer) MUST_CHECK;
 /* Accepts NULL. Not while the multi handle has it. */
 void transfer_free(struct http_transfer *t);
+/* Whether a request came to nothing only because it met the end of a connection that it shared: one that was kept, over
+ * HTTP/2, without a byte of an answer. libcurl re-sends by itself where it is HTTP/1.1, but not behind a GOAWAY. Then
+ * `t` is made ready to be sent once more, in what is left of its time. */
+bool transfer_begin_again(struct http_transfer *t, CURLcode code);
 /* What came of it; borrows from `t`. */
 struct http_result transfer_conclude(const struct http_transfer *t, CURLcode code);
 

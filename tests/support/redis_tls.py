@@ -36,14 +36,14 @@ class Authority:
         self._key = directory / f"{name}.key"
         self._openssl("req", "-x509", *NEW_KEY, "-subj", f"/CN={name}", "-days", "2", "-keyout", self._key, "-out", self.file)
 
-    def issue(self, name: str, alt_names: str = "") -> Certificate:
-        """A certificate valid for a day. `alt_names`: "DNS:localhost,IP:127.0.0.1"."""
+    def issue(self, name: str, alt_names: str = "", days: int = 1) -> Certificate:
+        """A certificate valid for that long; negative: no more. `alt_names`: "DNS:localhost,IP:127.0.0.1"."""
         made = Certificate(self._directory / f"{name}.pem", self._directory / f"{name}.key")
         request, extensions = self._directory / f"{name}.csr", self._directory / f"{name}.ext"
         extensions.write_text(f"subjectAltName={alt_names}\n" if alt_names else "", encoding="ascii")
         self._openssl("req", *NEW_KEY, "-subj", f"/CN={name}", "-keyout", made.key, "-out", request)
         self._openssl(
-            *("x509", "-req", "-in", request, "-CA", self.file, "-CAkey", self._key, "-CAcreateserial", "-days", "1"),
+            *("x509", "-req", "-in", request, "-CA", self.file, "-CAkey", self._key, "-CAcreateserial", "-days", str(days)),
             *("-extfile", extensions, "-out", made.file),
         )
         return made
