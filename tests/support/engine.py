@@ -118,6 +118,7 @@ class Engine:
         self.client = client
         self.cell = cell
         self.scripts = scripts or Scripts(client, cell)
+        self.batch_fields: dict[str, Any] = {}  # of every batch that does not say otherwise
         self._requests = itertools.count(1)
         self._numbers = itertools.count(15550000001)
         self._batches = itertools.count(1)
@@ -173,6 +174,7 @@ class Engine:
             "seen_shards": 4,
             "on_call_complete": "http://127.0.0.1/call",
             "on_batch_complete": "http://127.0.0.1/batch",
+            **self.batch_fields,
             **fields,
         }
         if start_in_ms is not None:

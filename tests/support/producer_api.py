@@ -23,12 +23,14 @@ from typing import Any, Iterable, Mapping
 
 import redis
 
+from tests.support.contract import everybodys
 from tests.support.engine import Engine
 from tests.support.processes import Process
 from tests.support.redis_server import RedisServer
 
 CELL = "c0"
 LOOPBACK = "127.0.0.0/8"
+JUDGED_BYTES = 64 << 10  # a longer answer is more of the same
 ASKED = re.compile(rb"carillon:{dir}:used|carillon:{\w+}:requests:t/.*")
 
 
@@ -64,6 +66,7 @@ class Api:
         self.client: redis.Redis = server.client()
         self.client.flushall()
         self.engine = Engine(self.client)
+        self.engine.batch_fields = {"agent_id": "agent_123", "user_id": "acme", "timezone": "UTC"}  # as a creation leaves them
         self._fresh = 15560000000
         self._directory = tempfile.TemporaryDirectory(prefix="carillon-api-")
         self.secrets_key = pathlib.Path(self._directory.name) / "secrets.key"
@@ -131,9 +134,16 @@ class Api:
             connection.request(method, path, payload, sent)
             response = connection.getresponse()
             got = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, got, response.read())
+            answer = Answer(response.status, got, response.read())
         finally:
             connection.close()
+        self.judge(method, path, answer)
+        return answer
+
+    def judge(self, method: str, path: str, answer: Answer) -> None:
+        """Every answer is as docs/openapi.yaml describes it."""
+        if len(answer.body) <= JUDGED_BYTES:
+            everybodys().judge(method, path, answer)
 
     def get(self, path: str, key: str | None = None) -> Answer:
         return self.request("GET", path, key=key)

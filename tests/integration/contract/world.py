@@ -25,10 +25,8 @@ class World(Api):
         self.contract = Contract(API)
         self._done: set[str] = set()
 
-    def request(self, method: str, path: str, *args: Any, **options: Any) -> Answer:
-        answer = super().request(method, path, *args, **options)
+    def judge(self, method: str, path: str, answer: Answer) -> None:
         self.contract.judge(method, path, answer)
-        return answer
 
     def populate(self) -> None:
         self.trunk("main")
