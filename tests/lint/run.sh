@@ -40,6 +40,7 @@ step "clang-format" clang-format --dry-run -Werror "${all_c[@]}"
 step "lua" python3 tests/lint/lua.py
 step "docs" python3 tests/lint/docs.py
 step "docs/openapi.yaml" /usr/bin/python3 tests/lint/openapi.py
+step "packages" python3 tests/lint/packages.py
 step "shellcheck" shellcheck "${scripts[@]}"
 step "python syntax" python3 -m py_compile "${python[@]}"
 step "warnings, gcc" make --no-print-directory -s -j"$(nproc)" B=build/lint-gcc WERROR=1 CC=gcc everything
