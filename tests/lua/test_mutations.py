@@ -11,6 +11,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 
 import pytest
+import redis
 
 from tests.support.auditor import audit
 from tests.support.engine import Engine, Slot, most_in_a_second
@@ -222,6 +223,52 @@ def a_begin_again_is_the_same_begin(cell: Cell) -> None:
     slot = cell.begin_one()
     assert cell.begin([slot])[0][0] == "begun"
     assert cell.counters(slot.batch)["attempts"] == 1
+
+
+def refusal(cell: Cell, script: str, *args: object) -> str:
+    """How the script refuses; "" where it does not."""
+    try:
+        cell.scripts.run(script, *args)
+    except redis.ResponseError as error:
+        return str(error)
+    return ""
+
+
+def begin_draft(cell: Cell) -> str:
+    batch = cell.batch("acme", "main", 0, seal=False, seen_shards=1)
+    cell.scripts.run("batch_draft", batch, 0, 60_000)
+    cell.scripts.run("chunk_open", batch, "acme", 1, "look", 60_000, "h", 1_000, 0)
+    return batch
+
+
+def a_draft_is_not_started_in_the_middle_of_a_chunk(cell: Cell) -> None:
+    batch = begin_draft(cell)
+    cell.ingest(batch, "1.1", [(NUMBER, "")])
+    assert "unfinished 1" in refusal(cell, "batch_seal", batch, "")
+
+
+def a_chunk_is_whole_with_all_its_parts_and_no_others(cell: Cell) -> None:
+    batch = begin_draft(cell)
+    cell.ingest(batch, "1.1", [(NUMBER, "")])
+    for parts, error in ((2, "ERR_NOT_FOUND"), (0, "ERR_EXISTS")):
+        assert error in refusal(cell, "chunk_close", batch, "acme", 1, "d", parts, "{}", "h")
+
+
+def a_growing_index_forgets_nobody(cell: Cell) -> None:
+    batch = begin_draft(cell)
+    contacts = [(NUMBER + i, f"c{i}") for i in range(480)]
+    assert cell.ingest(batch, "1.1", contacts)[2] == []
+    assert len(cell.ingest(batch, "1.2", [(number, "") for number, _ in contacts])[2]) == 480
+    assert len(cell.ingest(batch, "1.3", [(number + 1_000_000, contact_id) for number, contact_id in contacts])[2]) == 480
+
+
+def a_draft_that_is_filled_lives_on(cell: Cell) -> None:
+    batch = begin_draft(cell)
+    cell.wait(59_999)
+    cell.scripts.run("chunk_open", batch, "acme", 2, "look", 60_000, "h", 1_000, 0)
+    cell.wait(59_999)
+    cell.tick()
+    assert cell.hash(f"batch:{batch}").get("state") == "draft"
 
 
 def only_its_worker_begins_a_claim(cell: Cell) -> None:
@@ -623,6 +670,20 @@ MUTATIONS = (
     Mutation("released without a place", "call_release", "  retry_add(batch, call, at_ms)\n  redis.call('ZREM', KEY_CLAIMED",
              "  redis.call('ZREM', KEY_CLAIMED", every_released_call_comes_back_and_no_other_is_given_twice),
     Mutation("claims of the dead are kept", "worker_tick", "      call_release(batch, call, NOW_MS)\n", "", a_dead_workers_claim_comes_back),
+    Mutation("a draft starts half filled", "batch_seal", "if #unfinished > 0 then", "if false then",
+             a_draft_is_not_started_in_the_middle_of_a_chunk),
+    Mutation("a chunk lacks parts", "chunk_close", "if parts_written() < parts then", "if false then",
+             a_chunk_is_whole_with_all_its_parts_and_no_others),
+    Mutation("a chunk has parts of another", "chunk_close", "if parts_written() > parts then", "if false then",
+             a_chunk_is_whole_with_all_its_parts_and_no_others),
+    Mutation("numbers are lost in growing", "batch_ingest", "  in_slices('SADD', seen.key .. ':seen:n:' .. to, numbers)\n", "",
+             a_growing_index_forgets_nobody),
+    Mutation("ids are lost in growing", "batch_ingest", "  in_slices('HSET', seen.key .. ':seen:i:' .. to, fields)\n", "",
+             a_growing_index_forgets_nobody),
+    Mutation("numbers are looked for elsewhere", "batch_ingest", "    shard = hash % seen.low\n", "    shard = 0\n",
+             a_growing_index_forgets_nobody),
+    Mutation("chunks do not renew a draft", "chunk_open",
+             "  redis.call('ZADD', KEY_PURGE, fmt(NOW_MS + life_ms), 'draft/' .. id)\n", "", a_draft_that_is_filled_lives_on),
     Mutation("chunks are not numbered", "batch_ingest", "if stored then", "if false then", a_chunk_again_adds_nothing),
     Mutation("no lease to append", "call_finish", "if is_appended_to(batch) then", "if false then",
              a_batch_does_not_end_between_two_chunks),
