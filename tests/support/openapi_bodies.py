@@ -20,8 +20,15 @@ from tests.support.openapi import Description, Node
 
 Strategy = st.SearchStrategy[Any]
 
+ZONES = [None, datetime.timezone.utc, datetime.timezone(datetime.timedelta(hours=5, minutes=30))]
+INSTANTS = st.datetimes(datetime.datetime(2020, 1, 1), datetime.datetime(2040, 1, 1), timezones=st.sampled_from(ZONES)).map(
+    lambda at: at.isoformat(timespec="milliseconds")
+)
+
 # What chance alone would hardly make: values that mean something, by the member's name, the schema's name, the format.
 TELLING: dict[str, Strategy] = {
+    "scheduledStartTime": INSTANTS,
+    "expiresAt": INSTANTS,
     "userId": st.sampled_from(["acme", "user_456", "stranger"]),
     "email": st.sampled_from(["", "jane@example.com", "ä@exämple.com", "a@b..c", "a\tb@c.d"]),
     "timezone": st.sampled_from(["UTC", "Europe/Paris", "America/New_York", "contact", "Mars/Base"]),
@@ -37,10 +44,7 @@ NAMED: dict[str, Strategy] = {
         lambda parts: parts[0] + str(parts[1])[:3] + parts[2] + str(parts[1])[3:] + parts[2]
     ),
 }
-ZONES = [None, datetime.timezone.utc, datetime.timezone(datetime.timedelta(hours=5, minutes=30))]
-INSTANTS = st.datetimes(datetime.datetime(2020, 1, 1), datetime.datetime(2040, 1, 1), timezones=st.sampled_from(ZONES))
 FORMATS: dict[str, Strategy] = {
-    "date-time": INSTANTS.map(lambda at: at.isoformat(timespec="milliseconds")),
     "date": st.dates(datetime.date(2020, 1, 1), datetime.date(2040, 1, 1)).map(str),
     "uri": st.sampled_from(["https://crm.example/hook", "http://127.0.0.1:9/x", "HTTPS://10.0.0.1/", "https://u@crm.example/"]),
 }
