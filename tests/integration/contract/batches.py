@@ -37,6 +37,8 @@ def create_batches(world: World) -> None:
     assert world.post(f"/api/v1/batch?userId=user_456", batch_body([one]), key).status == 202
     many = b'{"agentId":"a","contacts":[' + b'{"phoneNumber":"+15550100001"},' * 100_000 + b'{"phoneNumber":"+15550100001"}]}'
     assert world.request("POST", "/api/v1/batch", many, key, {"Content-Type": "application/json"}).code == "TOO_MANY_CONTACTS"
+    assert world.post("/api/v1/batch", batch_body(["nonsense"] * 1001), key).json()["details"]["more"] == 1
+    assert world.post("/api/v1/batch", batch_body([one] * 1003), key).json()["warnings"][-1]["code"] == "MORE"
     world.client.delete(world.engine.key("trunk:gone"))
     assert world.post("/api/v1/batch", batch_body([one], trunk="gone"), key).code == "TRUNK_NOT_FOUND"
     crowded = world.tenant("crowded")

@@ -69,6 +69,14 @@ def show_calls(world: World) -> None:
         assert world.get(path.format(id=retried), key).status == 200
 
 
+def export_calls(world: World) -> None:
+    """The columns of the one form are the members of the other."""
+    path = f"/api/v1/batch/{world.batch_with('COMPLETED')}/calls/export"
+    columns = world.get(path, world.keys["tenant"]).body.decode().split("\r\n")[0].split(",")
+    members = [name for name in API.schema("ExportedCall")["properties"] if name != "metadata"]
+    assert columns[: len(members)] == members, columns
+
+
 def follow_a_batch(world: World) -> None:
     """To its end, and once more after it."""
     for outcome in ("COMPLETED", "CANCELLED", "FAILED"):
