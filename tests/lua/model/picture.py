@@ -79,11 +79,6 @@ class Batch(Resource):
         return self.state in CUT or self.is_expired
 
     @property
-    def is_hidden(self) -> bool:
-        """It is being removed."""
-        return not self.is_sealed and self.state in ENDED
-
-    @property
     def wants_credit(self) -> bool:
         return self.state == "paused" and self.reason == "credits"
 
