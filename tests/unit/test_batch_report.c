@@ -162,11 +162,13 @@ static void test_what_the_seed_does_not_tell_is_added_apart(void **state)
     struct buf text;
     buf_init(&text, 1 << 16);
     assert_int_equal(json_print(json, &text), 0);
-    assert_non_null(strstr(
-        buf_str(&text), "\"reason\":\"user\",\"tags\":[\"Q4\"],\"trunk\":\"main\",\"maxCallsPerSecond\":10,"
-                        "\"maxConcurrentCalls\":40,\"timezone\":\"UTC\",\"startsAt\":\"2025-11-16T09:00:00.000Z\","
-                        "\"callingWindow\":{\"start\":\"09:00\"},\"expiresAt\":\"2025-11-16T09:00:10.000Z\","
-                        "\"expiredAt\":null,\"attempts\":12,\"ongoing\":3,\"outcomes\":{\"COMPLETED\":4,\"BUSY\":2}}"));
+    assert_non_null(
+        strstr(buf_str(&text),
+               "\"reason\":\"user\",\"redialOf\":null,\"tags\":[\"Q4\"],\"trunk\":\"main\",\"maxCallsPerSecond\":10,"
+               "\"maxConcurrentCalls\":40,\"timezone\":\"UTC\",\"startsAt\":\"2025-11-16T09:00:00.000Z\","
+               "\"callingWindow\":{\"start\":\"09:00\"},\"expiresAt\":\"2025-11-16T09:00:10.000Z\","
+               "\"expiredAt\":null,\"attempts\":12,\"ongoing\":3,\"outcomes\":{\"COMPLETED\":4,\"BUSY\":2},"
+               "\"rejected\":0,\"duplicates\":0"));
     buf_free(&text);
     cJSON_Delete(json);
 }
