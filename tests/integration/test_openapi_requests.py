@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests as docs/openapi.yaml describes them: every example is accepted; a body that fits its schema is accepted or
-refused in a way that is described; one that does not fit is refused."""
+refused in a way that is described; a body or an argument that does not fit is refused."""
 
 from __future__ import annotations
 
 import json
+import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.integration.contract.world import by_query
 from tests.support.contract import Contract
 from tests.support.openapi import Description, Node, Operation, examples
 from tests.support.openapi_bodies import Bodies
@@ -46,10 +48,15 @@ class Scene(Api):
         self.engine.tick()
         self.engine.finish(self.engine.begin_next(self.over), "final", "BUSY")
 
+    def path_to_what_is_over(self, operation: Operation) -> str:
+        path = operation.path.replace("/batch/{id}", f"/batch/{self.over}").replace("/call/{id}", f"/call/{self.over}-0")
+        path = path.replace("/tenants/{id}", "/tenants/acme").replace("/trunks/{id}", "/trunks/main")
+        tenant = "?tenant=acme" if any(p["name"] == "tenant" and p.get("required") for p in operation.parameters) else ""
+        return path + (by_query(operation, self.over) or tenant)
+
     def ask(self, operation: Operation, body: Any) -> Answer:
         """About something that is as new as it can be."""
-        key = self.keys[operation.roles[0]]
-        path = operation.path
+        key, path = self.keys[operation.roles[0]], operation.path
         if operation.id == "redialBatch":
             path = path.replace("{id}", self.over)
         elif operation.id == "startBatch":
@@ -105,6 +112,31 @@ def test_a_body_that_does_not_fit_is_refused(scene: Scene, operation: Operation)
         assert 400 <= answer.status < 500 or is_left_out, answer  # a row is told of by itself
 
     ask()
+
+
+WITH_ARGUMENTS = [
+    (operation, parameter)
+    for operation in API.operations
+    for parameter in operation.parameters
+    if parameter["in"] == "query" and parameter["name"] not in ("userId", "batchId", "callId")
+]
+STRANGE = ["", "0", "-1", "-5", "1", "1.5", "1001", "1000001", "1e3", " 7", "x", "TRUE", "true", "all", "csv", "failed", "x" * 200, "\u00e4", "9" * 30]
+
+
+def means(schema: Node, text: str) -> bool:
+    """Whether the argument's text is one of what is described: a number is written in digits."""
+    values: list[Any] = [text, *([int(text)] if text.removeprefix("-").isdecimal() else [])]
+    return any(API.fits(schema, value) for value in values)
+
+
+@pytest.mark.parametrize(("operation", "parameter"), WITH_ARGUMENTS, ids=lambda part: part.id if isinstance(part, Operation) else part["name"])
+def test_an_argument_that_does_not_fit_is_refused_by_its_name(scene: Scene, operation: Operation, parameter: Node) -> None:
+    path = scene.path_to_what_is_over(operation)
+    for text in STRANGE:
+        if not means(parameter["schema"], text):
+            asked = f"{path}{'&' if '?' in path else '?'}{urllib.parse.urlencode({parameter['name']: text})}"
+            answer = scene.send(operation.method, asked, None, scene.keys[operation.roles[0]])
+            assert (answer.status, list(answer.field_errors)) == (400, [parameter["name"]]), (text, answer)
 
 
 def test_the_bodies_that_are_tried_are_good_and_bad() -> None:
