@@ -116,6 +116,8 @@
 #define LIMIT_REDIS_REPLY_BYTES (64u << 20)
 #define LIMIT_REDIS_ARGS 8192
 #define LIMIT_REDIS_CHANNELS 32 /* of one listener */
+#define LIMIT_REDIS_SENTINELS 8 /* of one URL */
+#define LIMIT_SENTINEL_MS 1000 /* to connect to a Sentinel, again for its answer, and to connect to its primary */
 
 /* ---- HTTP ---- */
 #define LIMIT_HTTP_CONNECTIONS 1024

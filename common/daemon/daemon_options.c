@@ -85,7 +85,9 @@ static const struct conf_option redis_options[] = {
     {.name = "redis-url",
      .kind = CONF_STR,
      .flags = CONF_REQUIRED,
-     .help = "redis://HOST[:PORT][/DB], rediss:// for the same over TLS, or unix:///PATH[?db=N]"},
+     .help =
+         "redis://HOST[:PORT][/DB], unix:///PATH[?db=N], or sentinel://HOST[:PORT],.../NAME[/DB] for the primary that "
+         "Sentinels know by that name; rediss:// and sentinels:// for the same over TLS"},
     REDIS_OPTION_ROWS,
     {.name = "cells",
      .kind = CONF_STR,

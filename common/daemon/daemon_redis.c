@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/redis/redis_options.h"
 
@@ -176,16 +175,18 @@ static bool connect_with(struct daemon *d, const struct redis_config *config)
 bool daemon_connect(struct daemon *d)
 {
     struct redis_config config;
-    char *password = NULL;
-    int err = redis_options_read(d->conf, &config, &password);
+    struct redis_secrets secrets;
+    const char *option;
+    int err = redis_options_read(d->conf, &config, &secrets, &option);
     if (err) {
-        log_error("redis.password_unreadable", log_str("path", conf_str(d->conf, "redis-password-file")), log_err(err),
+        log_error("redis.password_unreadable", log_str("path", conf_str(d->conf, option)), log_err(err),
                   log_str("detail", err == ERR_IO ? strerror(errno) : "the file must hold one line"));
+        redis_secrets_free(&secrets);
         return false;
     }
     config.name = d->spec->name;
     bool is_connecting = connect_with(d, &config);
-    file_free_secret(password);
+    redis_secrets_free(&secrets);
     if (!is_connecting)
         return false;
     log_info("process.waiting", log_str("for", "redis"), log_str("url", http_server_url(d->http)));

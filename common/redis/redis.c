@@ -60,6 +60,7 @@ static void destroy(struct redis *r)
     loop_timer_free(r->timer);
     heap_free(r->deadlines);
     redis_channels_free(r);
+    redis_sentinel_free(r->sentinel);
     redis_tls_free(r->tls);
     free(r->user);
     wipe_free(r->password);
@@ -86,6 +87,7 @@ static int64_t due_us(const struct redis *r)
     switch (r->state) {
     case REDIS_STATE_READY:
         return heap_peek(r->deadlines, &deadline_us) ? deadline_us : REDIS_NEVER_US;
+    case REDIS_STATE_SENTINEL: /* it ends by itself */
     case REDIS_STATE_FREED:
         return REDIS_NEVER_US;
     case REDIS_STATE_WAITING:
@@ -141,11 +143,12 @@ static char *dup_or_null(const char *text, bool *ret_failed)
 static int set_up_tls(struct redis *r, const struct redis_config *config, const char **ret_why)
 {
     const struct redis_tls_files files = {.ca = config->ca_file, .cert = config->cert_file, .key = config->key_file};
+    /* Of a primary that Sentinel is to name, the host is set when it is known. */
     if (r->url.is_tls)
         return redis_tls_create(r->url.host, r->url.addr_len > 0, &files, &r->tls, ret_why);
     if (!files.ca && !files.cert && !files.key)
         return 0;
-    *ret_why = "certificates are given, but only rediss:// uses them";
+    *ret_why = "certificates are given, but only rediss:// and sentinels:// use them";
     return ERR_INVALID;
 }
 
@@ -155,7 +158,15 @@ static int set_up(struct redis *r, const struct redis_config *config, const char
     int rc = set_up_tls(r, config, ret_why);
     if (rc < 0)
         return rc;
+    if (config->sentinel_password && r->url.n_sentinels == 0) {
+        *ret_why = "a password for Sentinel is given, but only sentinel:// uses it";
+        return ERR_INVALID;
+    }
     *ret_why = "out of memory";
+    if (r->url.n_sentinels > 0)
+        rc = redis_sentinel_create(r->loop, config, &r->url, redis_sentinel_told, r, &r->sentinel);
+    if (rc < 0)
+        return rc;
     r->user = dup_or_null(config->user, &failed);
     r->password = dup_or_null(config->password, &failed);
     r->name = dup_or_null(config->name, &failed);

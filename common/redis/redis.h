@@ -5,7 +5,11 @@
  * pauses; commands that were under way then get NULL for a reply: what became of them is not known. Commands given
  * while it is not ready are refused at once with ERR_UNAVAILABLE (fail closed: nothing is queued for later).
  *
- * Before it says ready it makes sure, over rediss://, whom it speaks to (redis_tls.h), authenticates, selects the
+ * With sentinel:// every attempt begins by asking who the primary is (redis_sentinel.h): the first, and each after a
+ * loss. A replica, which elsewhere is the wrong server, is a failover under way then, and is asked about again within a
+ * second.
+ *
+ * Before it says ready it makes sure, over TLS, whom it speaks to (redis_tls.h), authenticates, selects the
  * database, checks ROLE (must be a primary) and maxmemory-policy (must be noeviction), reads the run id and loads the
  * scripts.
  */
@@ -23,11 +27,12 @@
 struct redis;
 
 struct redis_config {
-    const char *url; /* redis[s]://[host][:port][/db] or unix:///path[?db=N]; copied */
+    const char *url; /* redis_url.h; copied */
     const char *user; /* NULL: the default user; copied */
     const char *password; /* NULL: none; copied, wiped at free */
+    const char *sentinel_password; /* for the Sentinels of the URL; NULL: none; copied, wiped at free */
     const char *name; /* CLIENT SETNAME; NULL: none; copied */
-    /* PEM files for rediss://, refused with any other URL; copied, read again at each connection. */
+    /* PEM files for TLS, refused with any other URL; copied, read again at each connection. */
     const char *ca_file; /* whose word the server's certificate must have; NULL: whom the system believes */
     const char *cert_file; /* our own certificate; NULL: none */
     const char *key_file; /* its key */
@@ -71,8 +76,8 @@ struct redis_arg {
     size_t len;
 };
 
-/* Checks the URL (ERR_INVALID; sentinel:// is not built yet and says so) and the files, and starts connecting, from the
- * loop. `ret_why`, a borrowed static text, is written on failure only. `on_ready` and `on_down` may be NULL. */
+/* Checks the URL (ERR_INVALID) and the files, and starts connecting, from the loop. `ret_why`, a borrowed static text,
+ * is written on failure only. `on_ready` and `on_down` may be NULL. */
 int redis_create(struct loop *loop, const struct redis_config *config, redis_ready_fn on_ready, redis_down_fn on_down,
                  void *arg, struct redis **ret_redis, const char **ret_why) MUST_CHECK;
 /* Answers every command under way with ERR_CLOSED from inside this call, then frees; on_down is not called. Inside a

@@ -38,7 +38,8 @@ struct redis_lookup {
 #define LOST_OR_FREED (TO(REDIS_STATE_WAITING) | TO(REDIS_STATE_FREED))
 
 static const unsigned transitions[REDIS_STATE_COUNT] = {
-    [REDIS_STATE_WAITING] = TO(REDIS_STATE_LOOKUP) | TO(REDIS_STATE_FREED),
+    [REDIS_STATE_WAITING] = TO(REDIS_STATE_SENTINEL) | TO(REDIS_STATE_LOOKUP) | TO(REDIS_STATE_FREED),
+    [REDIS_STATE_SENTINEL] = TO(REDIS_STATE_LOOKUP) | LOST_OR_FREED,
     [REDIS_STATE_LOOKUP] = TO(REDIS_STATE_CONNECTING) | LOST_OR_FREED,
     [REDIS_STATE_CONNECTING] = TO(REDIS_STATE_TLS) | LOST_OR_FREED,
     [REDIS_STATE_TLS] = TO(REDIS_STATE_AUTH) | LOST_OR_FREED,
@@ -81,6 +82,7 @@ void redis_explain(struct redis *r, const char *format, ...)
 
 void redis_disconnect(struct redis *r)
 {
+    redis_sentinel_cancel(r->sentinel);
     if (r->lookup && r->lookup->is_done)
         free(r->lookup);
     else if (r->lookup)
@@ -100,15 +102,28 @@ void redis_disconnect(struct redis *r)
     }
 }
 
+static int64_t pause_us(const struct redis *r)
+{
+    int64_t longest_us = redis_backoff_us(r->attempts);
+    if (r->sentinel && longest_us > REDIS_BACKOFF_SENTINEL_MAX_US)
+        longest_us = REDIS_BACKOFF_SENTINEL_MAX_US;
+    /* Full jitter: a fleet that lost Redis at one instant does not come back at one instant. */
+    return (int64_t)random_below((uint64_t)longest_us + 1);
+}
+
 void redis_lose(struct redis *r, enum redis_refusal why)
 {
     bool was_ready = r->state == REDIS_STATE_READY;
     int64_t now_us = clock_mono_us();
     redis_enter(r);
+    if (r->sentinel && why == REDIS_REFUSAL_REPLICA) {
+        /* A failover that is under way, and not, as elsewhere, a URL that names the wrong server. */
+        redis_sentinel_distrust(r->sentinel);
+        why = REDIS_REFUSAL_UNREACHABLE;
+    }
     if (was_ready && now_us - r->ready_since_us >= REDIS_BACKOFF_RESET_US)
         r->attempts = 0;
-    /* Full jitter: a fleet that lost Redis at one instant does not come back at one instant. */
-    r->wake_us = now_us + (int64_t)random_below((uint64_t)redis_backoff_us(r->attempts) + 1);
+    r->wake_us = now_us + pause_us(r);
     r->attempts++;
     redis_set_state(r, REDIS_STATE_WAITING);
     redis_disconnect(r);
@@ -126,6 +141,7 @@ void redis_lose(struct redis *r, enum redis_refusal why)
 static void connected(struct redis *r, struct bufferevent *bev)
 {
     bool is_secured = !r->tls || r->state == REDIS_STATE_TLS;
+    r->wake_us = r->give_up_us;
     if (is_secured && bufferevent_enable(bev, EV_READ) < 0) {
         redis_explain(r, "out of memory");
         redis_lose(r, REDIS_REFUSAL_UNREACHABLE);
@@ -245,8 +261,18 @@ cleanup:
     return rc;
 }
 
+/* How long a connection may be under way. A primary whose machine is gone answers nothing at all, and Sentinel may name
+ * another by now. */
+static int64_t connecting_timeout_us(const struct redis *r)
+{
+    int64_t sentinel_us = (int64_t)1000 * LIMIT_SENTINEL_MS;
+    return r->sentinel && sentinel_us < r->connect_timeout_us ? sentinel_us : r->connect_timeout_us;
+}
+
 static void connect_to(struct redis *r, const struct sockaddr_storage *addr, socklen_t addr_len)
 {
+    if (r->sentinel)
+        r->wake_us = clock_mono_us() + connecting_timeout_us(r);
     redis_set_state(r, REDIS_STATE_CONNECTING);
     if (open_connection(r, addr, addr_len) < 0)
         redis_lose(r, REDIS_REFUSAL_UNREACHABLE);
@@ -323,7 +349,7 @@ static void lookup_end(struct redis *r)
     connect_to(r, &lookup.addr, lookup.addr_len);
 }
 
-static void attempt(struct redis *r)
+static void connect_to_url(struct redis *r)
 {
     r->give_up_us = clock_mono_us() + r->connect_timeout_us;
     r->wake_us = r->give_up_us;
@@ -336,6 +362,47 @@ static void attempt(struct redis *r)
     }
 }
 
+/* ---- the primary, by Sentinel ---- */
+
+/* Turns the URL to it, and TLS to its name. */
+static int aim(struct redis *r, const struct redis_place *primary)
+{
+    int rc = redis_url_set_place(&r->url, primary->host, strlen(primary->host), primary->port);
+    if (rc == 0 && r->tls)
+        rc = redis_tls_set_host(r->tls, r->url.host, r->url.addr_len > 0);
+    return rc;
+}
+
+void redis_sentinel_told(const struct redis_place *primary, void *arg)
+{
+    struct redis *r = arg;
+    redis_enter(r);
+    if (!primary) {
+        redis_explain(r, "%s", redis_sentinel_detail(r->sentinel));
+        redis_lose(r, redis_sentinel_refusal(r->sentinel));
+    } else if (aim(r, primary) < 0) {
+        redis_explain(r, "out of memory");
+        redis_lose(r, REDIS_REFUSAL_UNREACHABLE);
+    } else {
+        connect_to_url(r);
+    }
+    redis_leave(r);
+}
+
+static void attempt(struct redis *r)
+{
+    if (!r->sentinel) {
+        connect_to_url(r);
+        return;
+    }
+    redis_set_state(r, REDIS_STATE_SENTINEL);
+    int rc = redis_sentinel_ask(r->sentinel);
+    if (rc < 0) {
+        redis_explain(r, "no Sentinel can be asked: %s", err_name(rc));
+        redis_lose(r, REDIS_REFUSAL_UNREACHABLE);
+    }
+}
+
 void redis_wake(struct redis *r)
 {
     if (r->state == REDIS_STATE_WAITING) {
@@ -344,8 +411,9 @@ void redis_wake(struct redis *r)
         lookup_end(r);
     } else {
         bool is_tls = r->state == REDIS_STATE_TLS;
+        int64_t timeout_us = r->state == REDIS_STATE_CONNECTING ? connecting_timeout_us(r) : r->connect_timeout_us;
         redis_explain(r, "no %s within %lld ms%s", is_tls ? "TLS handshake" : "connection",
-                      (long long)(r->connect_timeout_us / 1000), is_tls ? "; does the server speak TLS?" : "");
+                      (long long)(timeout_us / 1000), is_tls ? "; does the server speak TLS?" : "");
         redis_lose(r, REDIS_REFUSAL_UNREACHABLE);
     }
 }

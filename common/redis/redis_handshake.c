@@ -134,7 +134,8 @@ static enum redis_refusal session_judge(struct redis *r, const redisReply *reply
 static int role_send(struct redis *r)
 {
     const struct redis_arg role = redis_arg_str("ROLE");
-    return r->skip_checks ? 0 : ask(r, &role, 1);
+    /* What Sentinel names is asked by every connection: it may be a primary that was. */
+    return r->skip_checks && !r->sentinel ? 0 : ask(r, &role, 1);
 }
 
 static enum redis_refusal role_judge(struct redis *r, const redisReply *reply)
@@ -148,7 +149,8 @@ static enum redis_refusal role_judge(struct redis *r, const redisReply *reply)
         return REDIS_REFUSAL_UNREACHABLE;
     }
     if (strcmp(role, "master") != 0) {
-        redis_explain(r, "ROLE is %s, not master", role);
+        redis_explain(r, "ROLE is %s, not master%s%s", role, r->sentinel ? ", of what Sentinel names: " : "",
+                      r->sentinel ? r->url.host : "");
         return REDIS_REFUSAL_REPLICA;
     }
     return REDIS_REFUSAL_NONE;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The inside of a connection, shared by the files that make it: redis.c (commands, replies, deadlines, the end),
- * redis_connect.c (the states, the way to a connection and its loss), redis_tls.c, redis_handshake.c (from connected to
- * ready), redis_subscribe.c and script.c.
+ * redis_connect.c (the states, the way to a connection and its loss), redis_sentinel.c, redis_tls.c, redis_handshake.c
+ * (from connected to ready), redis_subscribe.c and script.c.
  */
 #ifndef CARILLON_REDIS_REDIS_PRIVATE_H
 #define CARILLON_REDIS_REDIS_PRIVATE_H
@@ -20,6 +20,7 @@
 #include "common/base/limits.h"
 #include "common/loop/loop.h"
 #include "common/redis/redis.h"
+#include "common/redis/redis_sentinel.h"
 #include "common/redis/redis_tls.h"
 #include "common/redis/redis_url.h"
 #include "common/redis/script.h"
@@ -27,6 +28,7 @@
 /* In the order in which a connection walks through them; what a state has nothing to ask for is passed at once. */
 enum redis_state {
     REDIS_STATE_WAITING, /* for the next attempt: the pause is its timer */
+    REDIS_STATE_SENTINEL, /* who is the primary, for sentinel:// */
     REDIS_STATE_LOOKUP, /* of the host's name; its end pulls the timer, see redis_connect.c */
     REDIS_STATE_CONNECTING, /* TCP or Unix socket */
     REDIS_STATE_TLS, /* its handshake, for rediss:// */
@@ -44,6 +46,8 @@ enum redis_state {
 
 #define REDIS_BACKOFF_MIN_US 50000
 #define REDIS_BACKOFF_MAX_US 5000000
+/* With Sentinel the next attempt may meet another primary: the work that waits for it shall not wait for us. */
+#define REDIS_BACKOFF_SENTINEL_MAX_US 1000000
 #define REDIS_BACKOFF_RESET_US 10000000 /* ready for this long: the next loss begins with the shortest pause */
 #define REDIS_RUN_ID_LEN 40
 #define REDIS_SHA_LEN 40
@@ -77,7 +81,8 @@ struct redis_lookup;
 struct redis {
     /* as configured, owned */
     struct redis_url url;
-    struct redis_tls *tls; /* NULL: not rediss:// */
+    struct redis_tls *tls; /* NULL: not over TLS */
+    struct redis_sentinel *sentinel; /* NULL: not sentinel://; with it, url's address is what it told last */
     char *user;
     char *password;
     char *name;
@@ -169,6 +174,8 @@ void redis_timer_update(struct redis *r);
 void redis_set_state(struct redis *r, enum redis_state to);
 /* What the timer stands for in the states before ready has come: the pause ended, the lookup ended, time ran out. */
 void redis_wake(struct redis *r);
+/* How a round of asking Sentinels ended: a redis_sentinel_fn, whose `arg` is the connection. */
+void redis_sentinel_told(const struct redis_place *primary, void *arg);
 /* Closes what there is of a connection; nothing is called back. */
 void redis_disconnect(struct redis *r);
 /* Gives the connection up, answers what was under way and waits for the next attempt. redis_explain() said why. */

@@ -81,26 +81,33 @@ static char *copy(const char *text, bool *ret_failed)
     return made;
 }
 
+int redis_tls_set_host(struct redis_tls *tls, const char *host, bool is_address)
+{
+    size_t len = strlen(host);
+    char *made = strndup(host, len > 1 && host[len - 1] == '.' ? len - 1 : len);
+    if (!made)
+        return ERR_NOMEM;
+    free(tls->host);
+    tls->host = made;
+    tls->is_address = is_address;
+    return 0;
+}
+
 int redis_tls_create(const char *host, bool is_address, const struct redis_tls_files *files, struct redis_tls **ret_tls,
                      const char **ret_why)
 {
     struct redis_tls *tls = calloc(1, sizeof *tls);
-    bool failed = !tls;
+    bool failed = !tls || redis_tls_set_host(tls, host, is_address) < 0;
     if (!failed) {
-        tls->host = copy(host, &failed);
         tls->ca = copy(files->ca, &failed);
         tls->cert = copy(files->cert, &failed);
         tls->key = copy(files->key, &failed);
-        tls->is_address = is_address;
     }
     if (failed) {
         redis_tls_free(tls);
         *ret_why = "out of memory";
         return ERR_NOMEM;
     }
-    size_t len = strlen(tls->host);
-    if (len > 1 && tls->host[len - 1] == '.')
-        tls->host[len - 1] = '\0';
     SSL_CTX *ctx = make_context(tls, ret_why);
     if (!ctx) {
         redis_tls_free(tls);

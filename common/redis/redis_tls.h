@@ -28,6 +28,8 @@ struct redis_tls_files {
  * static text in `ret_why`, which is written on failure only. ERR_NOMEM. */
 int redis_tls_create(const char *host, bool is_address, const struct redis_tls_files *files, struct redis_tls **ret_tls,
                      const char **ret_why) MUST_CHECK;
+/* Another host for the connections from now on: for a primary that Sentinel names. ERR_NOMEM. */
+int redis_tls_set_host(struct redis_tls *tls, const char *host, bool is_address) MUST_CHECK;
 /* Accepts NULL. */
 void redis_tls_free(struct redis_tls *tls);
 

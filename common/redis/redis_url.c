@@ -27,16 +27,22 @@ static int refuse(const char **ret_why, const char *why)
     return ERR_INVALID;
 }
 
-static bool host_is_name(const char *host, size_t len)
+/* Letters, digits, dash, dot and underscore: what host names and the names of Sentinel are made of. */
+static bool is_plain(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
-        char c = host[i];
+        char c = text[i];
         bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
                   c == '_';
         if (!ok)
             return false;
     }
-    return len > 0 && host[0] != '-' && host[0] != '.';
+    return true;
+}
+
+static bool host_is_name(const char *host, size_t len)
+{
+    return len > 0 && host[0] != '-' && host[0] != '.' && is_plain(host, len);
 }
 
 static bool set_ipv4(struct redis_url *url)
@@ -70,10 +76,9 @@ static int parse_db(const char *text, int *ret_db, const char **ret_why)
     return 0;
 }
 
-/* The text behind the host: nothing, or ":port". */
+/* The text behind the host: nothing, which leaves the port as it is, or ":port". */
 static int parse_port(const char *text, size_t len, int *ret_port, const char **ret_why)
 {
-    *ret_port = REDIS_URL_DEFAULT_PORT;
     if (len == 0)
         return 0;
     uint64_t port;
@@ -83,7 +88,31 @@ static int parse_port(const char *text, size_t len, int *ret_port, const char **
     return 0;
 }
 
-/* [host][:port] */
+/* Takes the host, whose port is set; false where it is neither a name nor an address. */
+static bool set_host(struct redis_url *url, const char *host, size_t len)
+{
+    if (len > REDIS_URL_HOST_LEN || memchr(host, '\0', len))
+        return false;
+    memcpy(url->host, host, len);
+    url->host[len] = '\0';
+    memset(&url->addr, 0, sizeof url->addr);
+    url->addr_len = 0;
+    return set_ipv4(url) || set_ipv6(url) || host_is_name(url->host, len);
+}
+
+int redis_url_set_place(struct redis_url *url, const char *host, size_t len, int64_t port)
+{
+    struct redis_url changed = *url;
+    if (port < 1 || port > UINT16_MAX)
+        return ERR_INVALID;
+    changed.port = (int)port;
+    if (!set_host(&changed, host, len))
+        return ERR_INVALID;
+    *url = changed;
+    return 0;
+}
+
+/* [host][:port]; the port that `url` has already is the default. */
 static int parse_authority(const char *text, size_t len, struct redis_url *url, const char **ret_why)
 {
     bool bracketed = len > 0 && text[0] == '[';
@@ -104,13 +133,10 @@ static int parse_authority(const char *text, size_t len, struct redis_url *url, 
     }
     if (host_len > REDIS_URL_HOST_LEN)
         return refuse(ret_why, "the host name is longer than 253 characters");
-    memcpy(url->host, host, host_len);
-    url->host[host_len] = '\0';
-    if (bracketed)
-        return set_ipv6(url) ? 0 : refuse(ret_why, "what stands in brackets is not an IPv6 address");
-    if (!set_ipv4(url) && !host_is_name(url->host, host_len))
-        return refuse(ret_why, "the host is neither a name nor an address");
-    return 0;
+    bool is_known = set_host(url, host, host_len);
+    if (bracketed && (!is_known || url->addr.ss_family != AF_INET6))
+        return refuse(ret_why, "what stands in brackets is not an IPv6 address");
+    return is_known ? 0 : refuse(ret_why, "the host is neither a name nor an address");
 }
 
 static int parse_tcp(const char *text, struct redis_url *url, const char **ret_why)
@@ -126,7 +152,52 @@ static int parse_tcp(const char *text, struct redis_url *url, const char **ret_w
         if (rc < 0)
             return rc;
     }
+    url->port = REDIS_URL_DEFAULT_PORT;
     return parse_authority(text, authority_len, url, ret_why);
+}
+
+/* host[:port],... */
+static int parse_sentinels(const char *text, size_t len, struct redis_url *url, const char **ret_why)
+{
+    for (const char *end = text + len; text <= end;) {
+        const char *comma = memchr(text, ',', (size_t)(end - text));
+        size_t one_len = (size_t)((comma ? comma : end) - text);
+        struct redis_url one = {.port = REDIS_URL_SENTINEL_PORT};
+        if (one_len == 0 || text[0] == ':')
+            return refuse(ret_why, "a Sentinel without a host: sentinel://host[:port],host[:port]/name");
+        if (url->n_sentinels == LIMIT_REDIS_SENTINELS)
+            return refuse(ret_why, "more than 8 Sentinels");
+        int rc = parse_authority(text, one_len, &one, ret_why);
+        if (rc < 0)
+            return rc;
+        struct redis_place *place = &url->sentinels[url->n_sentinels++];
+        memcpy(place->host, one.host, sizeof place->host);
+        place->port = one.port;
+        text += one_len + 1;
+    }
+    return 0;
+}
+
+static int parse_sentinel(const char *text, struct redis_url *url, const char **ret_why)
+{
+    if (strpbrk(text, "?#"))
+        return refuse(ret_why, "sentinel:// takes no query and no fragment");
+    size_t hosts_len = strcspn(text, "/");
+    if (memchr(text, '@', hosts_len))
+        return refuse(ret_why, "user and password do not belong in the URL: they are settings of their own");
+    const char *name = text[hosts_len] == '/' ? text + hosts_len + 1 : "";
+    size_t name_len = strcspn(name, "/");
+    if (name_len == 0 || name_len > REDIS_URL_PRIMARY_LEN || !is_plain(name, name_len))
+        return refuse(ret_why,
+                      "behind the Sentinels stands the name of the primary that they watch, 1 to 64 of A-Z a-z "
+                      "0-9 . - _: sentinel://host,host/name");
+    memcpy(url->primary, name, name_len);
+    if (name[name_len] == '/') {
+        int rc = parse_db(name + name_len + 1, &url->db, ret_why);
+        if (rc < 0)
+            return rc;
+    }
+    return parse_sentinels(text, hosts_len, url, ret_why);
 }
 
 static int parse_unix(const char *text, struct redis_url *url, const char **ret_why)
@@ -158,15 +229,21 @@ int redis_url_parse(const char *text, struct redis_url *ret_url, const char **re
     struct redis_url url = {.addr_len = 0};
     const char *rest = text;
     int rc;
-    url.is_tls = skip_prefix(&rest, "rediss://");
-    if (url.is_tls || skip_prefix(&rest, "redis://"))
+    if (skip_prefix(&rest, "redis://")) {
         rc = parse_tcp(rest, &url, ret_why);
-    else if (skip_prefix(&rest, "unix://"))
+    } else if (skip_prefix(&rest, "rediss://")) {
+        url.is_tls = true;
+        rc = parse_tcp(rest, &url, ret_why);
+    } else if (skip_prefix(&rest, "unix://")) {
         rc = parse_unix(rest, &url, ret_why);
-    else if (skip_prefix(&rest, "sentinel://"))
-        rc = refuse(ret_why, "sentinel:// is not supported yet");
-    else
-        rc = refuse(ret_why, "the URL must begin with redis://, rediss:// or unix://");
+    } else if (skip_prefix(&rest, "sentinel://")) {
+        rc = parse_sentinel(rest, &url, ret_why);
+    } else if (skip_prefix(&rest, "sentinels://")) {
+        url.is_tls = true;
+        rc = parse_sentinel(rest, &url, ret_why);
+    } else {
+        rc = refuse(ret_why, "the URL must begin with redis://, rediss://, unix://, sentinel:// or sentinels://");
+    }
     if (rc < 0)
         return rc;
     *ret_url = url;

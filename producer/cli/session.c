@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/file.h"
 #include "common/base/limits.h"
 #include "common/redis/keys.h"
 #include "common/redis/redis_options.h"
@@ -27,7 +26,7 @@ struct session {
     struct loop_signal *signals[CAUGHT];
     int signo; /* that came */
     struct redis *redis;
-    char *redis_password;
+    struct redis_secrets redis_secrets;
     char redis_problem[256];
     bool is_redis_settled; /* ready, or refused for a reason that waiting does not change */
     bool is_not_permitted; /* that reason: the user lacks a permission */
@@ -56,7 +55,7 @@ void session_free(struct session *s)
     for (size_t i = 0; i < CAUGHT; i++)
         loop_signal_free(s->signals[i]);
     loop_free(s->loop);
-    file_free_secret(s->redis_password);
+    redis_secrets_free(&s->redis_secrets);
     free(s);
 }
 
@@ -152,9 +151,9 @@ static enum cli_exit connect_redis(struct session *s)
 {
     const char *why = NULL;
     struct redis_config config;
-    if (redis_options_read(s->conf, &config, &s->redis_password) != 0) {
-        out_complain("--redis-password-file: no password can be read from %s",
-                     conf_str(s->conf, "redis-password-file"));
+    const char *option;
+    if (redis_options_read(s->conf, &config, &s->redis_secrets, &option) != 0) {
+        out_complain("--%s: no password can be read from %s", option, conf_str(s->conf, option));
         return CLI_CONFIGURATION;
     }
     config.name = "carillon-cli";

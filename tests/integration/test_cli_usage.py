@@ -108,7 +108,7 @@ def test_the_version_is_told() -> None:
         ("pause ../x", "'../x' is not a batch's id"),
         ("cancel batch_c0_a/../b", "is not a batch's id"),
         ("audit --cell C0", "--cell: a cell is"),
-        ("audit --redis-url http://x", "--redis-url: the URL must begin with redis://, rediss:// or unix://"),
+        ("audit --redis-url http://x", "--redis-url: the URL must begin with redis://, rediss://, unix://, sentinel:// or sentinels://"),
         ("audit --redis-url redis://me:s3cret@host", "user and password do not belong in the URL"),
         ("watch batch_c0_a --url ftp://x", "--url: must begin with http:// or https://"),
         ("watch batch_c0_a --url http://me:s3cret@x", "--url: must name a host"),

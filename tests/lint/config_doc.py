@@ -72,6 +72,8 @@ REDIS = """
 | `redis://HOST[:PORT][/DB]` | in the clear: for a network that nobody else is on. An IPv6 address stands in brackets. Port 6379 and database 0 where none is named |
 | `rediss://HOST[:PORT][/DB]` | the same over TLS |
 | `unix:///PATH[?db=N]` | a Unix socket |
+| `sentinel://HOST[:PORT],.../NAME[/DB]` | the primary that one to eight Sentinels know as NAME. Port 26379 where none is named |
+| `sentinels://HOST[:PORT],.../NAME[/DB]` | the same, with Sentinels and primary over TLS |
 
 User and password are no part of the URL, which ends up in process lists. Whose rights a process needs is written in
 `deploy/users.acl`; `deploy/make-users.sh` makes users and passwords of it ([SECURITY.md](SECURITY.md)).
@@ -80,8 +82,14 @@ User and password are no part of the URL, which ends up in process lists. Whose 
 system's where it is not given) and name the host of the URL; an address must stand among the certificate's IP entries.
 There is no switch to do without: a server that does not prove itself is told nothing, no password either. A server that asks
 for a client certificate gets the one of `--redis-cert-file` with the key of `--redis-key-file`. The three files are read
-again at each connection, so a renewed certificate needs no restart. They are refused with any other URL than `rediss://`:
-who names them means TLS. The handshake counts into the five seconds that an attempt to connect may take.
+again at each connection, so a renewed certificate needs no restart. They are refused with a URL that does not mean TLS. With
+`sentinels://` the primary's certificate must name it as the Sentinels do: by its address, or by its name where they are set
+to `announce-hostnames`. The handshake counts into the five seconds that an attempt to connect may take.
+
+**Sentinel** is asked at each connection who the primary is, and what it names is asked for its `ROLE`; a failover needs nothing
+done here ([operations.md](operations.md#redis-with-sentinel)). `--redis-user` and `--redis-password-file` are for Redis alone;
+Sentinels that want a password get that of `--redis-sentinel-password-file`. A replica that Sentinel names is asked again, and
+is no reason to end a process at its start.
 
 **At start** a process asks for `ROLE` (a primary is needed), `INFO memory` (`maxmemory-policy` must be `noeviction`) and
 `INFO server`, loads its scripts and opens its cells. For ten seconds it waits for a Redis that is not there yet. What waiting

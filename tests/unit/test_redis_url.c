@@ -22,7 +22,13 @@ static void describe(const struct redis_url *url, char *ret, size_t cap)
         ret += strlen("tls ");
         cap -= strlen("tls ");
     }
-    if (url->addr_len == 0) {
+    if (url->n_sentinels > 0) {
+        int len = snprintf(ret, cap, "sentinels");
+        for (size_t i = 0; i < url->n_sentinels; i++)
+            len += snprintf(ret + len, cap - (size_t)len, " %s %d", url->sentinels[i].host, url->sentinels[i].port);
+        assert_int_equal(url->addr_len, 0);
+        (void)snprintf(ret + len, cap - (size_t)len, " of %s db %d", url->primary, url->db);
+    } else if (url->addr_len == 0) {
         (void)snprintf(ret, cap, "name %s %d db %d", url->host, url->port, url->db);
     } else if (url->addr.ss_family == AF_UNIX) {
         const struct sockaddr_un *sun = (const struct sockaddr_un *)&url->addr;
@@ -60,6 +66,12 @@ static void test_the_parts_of_a_url_are_read(void **state)
         {"rediss://[::1]", "tls ipv6 ::1 6379 db 0"},
         {"unix:///run/redis.sock", "unix /run/redis.sock db 0"},
         {"unix:///run/a b@c:d#e.sock?db=9", "unix /run/a b@c:d#e.sock db 9"},
+        {"sentinel://h1,h2,h3/mymaster", "sentinels h1 26379 h2 26379 h3 26379 of mymaster db 0"},
+        {"sentinel://10.0.0.1:5000,[::1]:5001,[::2]/m-1.x_Y/3",
+         "sentinels 10.0.0.1 5000 ::1 5001 ::2 26379 of m-1.x_Y db 3"},
+        {"sentinels://one.example/main", "tls sentinels one.example 26379 of main db 0"},
+        {"sentinel://1,2,3,4,5,6,7,8/m",
+         "sentinels 1 26379 2 26379 3 26379 4 26379 5 26379 6 26379 7 26379 8 26379 of m db 0"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -88,7 +100,24 @@ static void test_what_is_no_url_is_refused_with_its_reason(void **state)
         {"rediss://host?db=1", "query"},
         {"rediss://host:0", "port"},
         {"redisss://host", "must begin with"},
-        {"sentinel://a,b/main", "sentinel"},
+        {"sentinel://", "name of the primary"},
+        {"sentinel://a,b", "name of the primary"},
+        {"sentinel://a,b/", "name of the primary"},
+        {"sentinel://a/my master", "name of the primary"},
+        {"sentinel://a/m\xc3\xb6", "name of the primary"},
+        {"sentinel:///main", "without a host"},
+        {"sentinel://a,/main", "without a host"},
+        {"sentinel://,a/main", "without a host"},
+        {"sentinel://a,:26379/main", "without a host"},
+        {"sentinel://a:0/main", "port"},
+        {"sentinel://a,b:65536/main", "port"},
+        {"sentinel://a b/main", "neither a name"},
+        {"sentinel://a,[::1/main", "brackets"},
+        {"sentinel://1,2,3,4,5,6,7,8,9/m", "more than 8"},
+        {"sentinel://u:p@a/main", "settings of their own"},
+        {"sentinel://a/main/x", "database"},
+        {"sentinel://a/main/1/2", "database"},
+        {"sentinel://a/main?db=1", "query"},
         {"redis://u:p@host", "settings of their own"},
         {"redis://:p@host/1", "settings of their own"},
         {"redis://host:", "port"},
@@ -153,11 +182,42 @@ static void test_lengths_are_bounded_exactly(void **state)
     assert_non_null(strstr(why, "107"));
 }
 
+static void test_another_place_takes_the_place_of_the_host(void **state)
+{
+    static const struct {
+        const char *host;
+        size_t len;
+        int64_t port;
+        const char *expected; /* NULL: refused */
+    } cases[] = {
+        {"10.0.0.9", 8, 7000, "ipv4 10.0.0.9 7000 db 2"},
+        {"::1", 3, 7000, "ipv6 ::1 7000 db 2"},
+        {"node-1.example", 14, 65535, "name node-1.example 65535 db 2"},
+        {"10.0.0.9", 8, 0, NULL},
+        {"10.0.0.9", 8, 65536, NULL},
+        {"", 0, 7000, NULL},
+        {"a b", 3, 7000, NULL},
+        {"a\0b", 3, 7000, NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct redis_url url;
+        const char *why = "";
+        char found[512];
+        assert_int_equal(redis_url_parse("redis://127.0.0.1:6379/2", &url, &why), 0);
+        assert_int_equal(redis_url_set_place(&url, cases[i].host, cases[i].len, cases[i].port),
+                         cases[i].expected ? 0 : ERR_INVALID);
+        describe(&url, found, sizeof found);
+        assert_string_equal(found, cases[i].expected ? cases[i].expected : "ipv4 127.0.0.1 6379 db 2");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_parts_of_a_url_are_read),
         cmocka_unit_test(test_what_is_no_url_is_refused_with_its_reason),
+        cmocka_unit_test(test_another_place_takes_the_place_of_the_host),
         cmocka_unit_test(test_lengths_are_bounded_exactly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

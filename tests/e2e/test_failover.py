@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A campaign whose primary dies with its last second, on a real Sentinel set: one primary, one replica, three Sentinels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.history import Rules, judge
+from tests.support.ledger import read_ledger
+from tests.support.redis_sentinels import SentinelSet
+from tests.support.stack import Stack, phone_numbers
+from tests.support.waiting import wait_until
+
+RETRIES = {"maxAttempts": 3, "noAnswerDelay": 1000, "busyDelay": 1000}
+LIMIT = 30
+
+
+@pytest.fixture
+def stack() -> Iterator[Stack]:
+    with Stack(redis=SentinelSet(), workers=2, talk_ms=300) as running:  # type: ignore[arg-type]
+        yield running
+
+
+def placed(stack: Stack) -> int:
+    return sum(event["ev"] == "create" for event in stack.carrier_events())
+
+
+def test_a_campaign_outlives_a_failover_to_a_replica_that_lagged_and_rings_nobody_twice(stack: Stack) -> None:
+    sentinels: SentinelSet = stack.redis  # type: ignore[assignment]
+    numbers = phone_numbers(45)
+    batch = stack.submit(numbers, maxCallsPerSecond=LIMIT, retryStrategy=RETRIES, summaryWait=2, ringTimeout=5, maxCallDuration=60)
+    wait_until(lambda: placed(stack) >= 15, 20.0, "calls are placed")
+    sentinels.cut_replication()
+    before = placed(stack)
+    wait_until(lambda: placed(stack) >= before + 10, 20.0, "more calls are placed, of which the replica knows nothing")
+    sentinels.kill_primary()
+    sentinels.wait_for_promotion()
+
+    stack.wait_for_batch(batch, 120.0)
+    wait_until(lambda: len(stack.delivered("call.completed", batch)) >= len(numbers), 30.0, "every call is told")
+    told = [event for worker in stack.workers for event in worker.log_events("cell.reasserted")]
+    assert sum(event["restored"] for event in told) > 0, "nothing was lost: the test shows nothing"
+    rules = Rules(limit=LIMIT, max_attempts=RETRIES["maxAttempts"], delays_ms={"": 1000})
+    report = judge(numbers, stack.carrier_events(), list(stack.deliveries), rules, read_ledger(sentinels.client(), batch))
+    assert report.keeps_promises(), (report.line("failover", "ok"), report.examples)
+    is_clean, printed = stack.audit()
+    assert is_clean, printed

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A primary, its replica and three Sentinels that watch them, for one test. To a Stack it is what a RedisServer is.
+
+    with Stack(redis=SentinelSet()) as stack:
+        stack.redis.cut_replication()
+        stack.redis.kill_primary()
+        stack.redis.wait_for_promotion()
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+
+import redis
+
+from tests.support.redis_server import RedisServer
+from tests.support.redis_users import Users
+from tests.support.waiting import wait_until
+
+NAME = "mymaster"
+SENTINELS = 3
+QUORUM = 2
+DOWN_AFTER_MS = 1000
+START_DEADLINE_S = 20.0
+PROMOTION_DEADLINE_S = 40.0  # an election that nobody won is held again after twice the failover-timeout
+
+
+def free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+class Sentinel:
+    """One redis-sentinel, which knows the replica and the others from the start."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.id = secrets.token_hex(20)
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="carillon-sentinel-"))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def configure(self, primary: int, replica: int, others: list[Sentinel]) -> None:
+        lines = [
+            *(f"port {self.port}", "bind 127.0.0.1", f"dir {self.directory}", f"sentinel myid {self.id}"),
+            f"sentinel monitor {NAME} 127.0.0.1 {primary} {QUORUM}",
+            f"sentinel down-after-milliseconds {NAME} {DOWN_AFTER_MS}",
+            f"sentinel failover-timeout {NAME} 4000",
+            f"sentinel known-replica {NAME} 127.0.0.1 {replica}",
+            *(f"sentinel known-sentinel {NAME} 127.0.0.1 {other.port} {other.id}" for other in others),
+        ]
+        (self.directory / "sentinel.conf").write_text("\n".join(lines) + "\n", encoding="ascii")
+
+    def start(self) -> None:
+        with (self.directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", "redis-server", str(self.directory / "sentinel.conf"), "--sentinel"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def sees_all(self) -> bool:
+        """Whether it has spoken to the primary, the replica and the others."""
+        try:
+            with redis.Redis(port=self.port, decode_responses=True, socket_timeout=5.0) as client:
+                seen = client.sentinel_master(NAME)
+                is_ready = seen["num-slaves"] == 1 and not client.sentinel_slaves(NAME)[0]["is_disconnected"]
+                return is_ready and client.execute_command("SENTINEL", "CKQUORUM", NAME).startswith(f"OK {SENTINELS} usable")
+        except (redis.RedisError, OSError):
+            return False
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def stop(self) -> None:
+        self.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class SentinelSet:
+    def __init__(self) -> None:
+        self.users = Users.for_tests()
+        ports = free_ports(2 + SENTINELS)
+        at_once = ("--repl-diskless-sync-delay", "0")  # it waits 5 s for further replicas otherwise
+        replicaof = ("--replicaof", f"127.0.0.1 {ports[0]}")
+        self.primary = RedisServer(appendonly=True, users=self.users, port=ports[0], args=at_once)
+        self.replica = RedisServer(appendonly=True, users=self.users, port=ports[1], args=(*at_once, *replicaof))
+        self.sentinels = [Sentinel(port) for port in ports[2:]]
+
+    # ---- up and down ----
+
+    def start(self) -> SentinelSet:
+        self.primary.start()
+        self.replica.start()
+        wait_until(self._is_replicated, START_DEADLINE_S, "the replica has its data")
+        for sentinel in self.sentinels:
+            sentinel.configure(self.primary.port, self.replica.port, [each for each in self.sentinels if each is not sentinel])
+            sentinel.start()
+        wait_until(lambda: all(each.sees_all() for each in self.sentinels), START_DEADLINE_S, "the Sentinels see each other")
+        return self
+
+    def _is_replicated(self) -> bool:
+        return self.replica.client(decode_responses=True).info("replication")["master_link_status"] == "up"
+
+    def stop(self) -> None:
+        for part in (*self.sentinels, self.primary, self.replica):
+            part.stop()
+
+    # ---- what goes wrong ----
+
+    def cut_replication(self) -> None:
+        """From here on, what is written is the tail that a failover loses."""
+        self.replica.client().replicaof("127.0.0.1", "1")
+
+    def kill_primary(self) -> None:
+        """SIGKILL; the replica is what client() speaks to from now on."""
+        self.primary.kill()
+        self.primary, self.replica = self.replica, self.primary
+
+    def wait_for_promotion(self) -> None:
+        wait_until(lambda: self.client().execute_command("ROLE")[0] == b"master", PROMOTION_DEADLINE_S, "a promotion")
+
+    # ---- as a RedisServer has them ----
+
+    @property
+    def url(self) -> str:
+        return f"sentinel://{','.join(f'127.0.0.1:{each.port}' for each in self.sentinels)}/{NAME}"
+
+    def flags(self, user: str) -> list[str]:
+        return self.primary.flags(user, redis_url=self.url)
+
+    def environment(self, user: str) -> dict[str, str]:
+        return {**self.primary.environment(user), "CARILLON_REDIS_URL": self.url}
+
+    def denials(self) -> list[str]:
+        return self.primary.denials()
+
+    def is_running(self) -> bool:
+        return self.primary.is_running()
+
+    def client(self, **options: object) -> redis.Redis:
+        return self.primary.client(**options)
