@@ -16,6 +16,7 @@
 ##   bench-events     how late 500 listeners see what changes: build/bench/events.json
 ##   bench-export     1,000,000 results as CSV and lines of JSON: build/bench/export.json
 ##   bench-ingest     a million contacts from CSV into a draft: build/bench/ingest.json
+##   bench-notifier   what a webhook costs, and what receivers that answer nothing do to others: build/bench/notifier.json
 ##   bench-quota      what a tenant at its request quota does to another's answers: build/bench/quota.json
 ##   lint             format, clang-tidy, cppcheck, shellcheck, luac, luacheck, layers, names
 ##   format           rewrite the sources as clang-format likes them
@@ -110,7 +111,7 @@ CLOCK_DECREE := $(B)/tests/clock_decree.so
 TEST_SUPPORT := $(PROBE) $(CLOCK_DECREE) $(B)/tests/carillon-notifier-unguarded
 
 # What the linters compile: all programs, tests and fuzz targets.
-.PHONY: all bench-events bench-export bench-ingest bench-quota everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-valgrind test-unit-valgrind fuzz fuzzers test-platforms lint format docs clean help programs
+.PHONY: all bench-events bench-export bench-ingest bench-notifier bench-quota everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-valgrind test-unit-valgrind fuzz fuzzers test-platforms lint format docs clean help programs
 all: programs
 programs: $(PROGRAMS)
 
@@ -260,9 +261,9 @@ test-platforms: programs
 bench-events bench-export: bench-%: programs
 	@$(PYTHON) tests/bench/bench_$*.py
 # In a session of its own, ahead of whatever else the machine does, where it may be.
-bench-ingest: programs
+bench-ingest bench-notifier: bench-%: programs
 	@setsid -w sh -c '{ echo -15 > /proc/self/autogroup; renice -n -15 -p $$$$; } >/dev/null 2>&1; \
-	  exec $(PYTHON) tests/bench/bench_ingest.py $(BENCH_ARGS)'
+	  exec $(PYTHON) tests/bench/bench_$*.py $(BENCH_ARGS)'
 # At realtime priority where that is permitted: a p99 of a millisecond is lost in what else a machine does.
 bench-quota: programs
 	@ahead=; chrt -f 10 true 2>/dev/null && ahead='chrt -f 10'; $$ahead $(PYTHON) tests/bench/bench_quota.py $(BENCH_ARGS)

@@ -25,6 +25,8 @@ enum {
     DELIVERY_URL,
     DELIVERY_BODY,
 };
+#define LOADS_MAX (LIMIT_WEBHOOK_IN_FLIGHT * (ENDPOINT_ID_LEN + 16)) /* " endpoint=n" each */
+
 enum { REAP_NOW, REAP_TAKEN, REAP_DEAD, REAP_DUE };
 
 static void add_bounds(struct script_args *args)
@@ -225,17 +227,42 @@ static void on_claim(const struct redisReply *reply, int err, void *arg)
     }
 }
 
-static void add_loads(struct cell *cell)
+/* " endpoint=n endpoint=n": one argument, however many there are. */
+static int list_loads(struct cell *cell, struct buf *text)
 {
-    struct script_args *args = &cell->notifier->args;
     GHashTableIter iter;
     gpointer value;
+    int err = 0;
     g_hash_table_iter_init(&iter, cell->loads);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+    while (!err && g_hash_table_iter_next(&iter, NULL, &value)) {
         const struct endpoint_load *load = value;
-        script_args_str(args, load->id);
-        script_args_i64(args, load->in_flight);
+        err = buf_printf(text, " %s=%u", load->id, load->in_flight);
     }
+    return err;
+}
+
+static int run_claim(struct cell *cell, size_t wanted, size_t slow)
+{
+    struct notifier *n = cell->notifier;
+    struct buf loads;
+    buf_init(&loads, LOADS_MAX);
+    script_args_clear(&n->args);
+    script_args_str(&n->args, n->id);
+    script_args_i64(&n->args, (int64_t)wanted);
+    script_args_i64(&n->args, (int64_t)slow);
+    script_args_i64(&n->args, n->timeout_ms + NOTIFIER_CLAIM_SPARE_MS);
+    script_args_i64(&n->args, LIMIT_HOOK_SCAN);
+    add_bounds(&n->args);
+    script_args_i64(&n->args, (int64_t)cell->n_shards);
+    for (size_t i = 0; i < cell->n_shards; i++)
+        script_args_i64(&n->args, cell->shards[(cell->turn + i) % cell->n_shards]);
+    int err = list_loads(cell, &loads);
+    script_args_mem(&n->args, buf_str(&loads), buf_len(&loads));
+    if (!err)
+        err = script_run(n->redis, LUA_HOOK_CLAIM, cell->prefix.text, n->args.items, n->args.n,
+                         NOTIFIER_SCRIPT_DEADLINE_MS, on_claim, cell);
+    buf_free(&loads);
+    return err;
 }
 
 void claim_start(struct cell *cell)
@@ -249,19 +276,7 @@ void claim_start(struct cell *cell)
     size_t slow_busy = n->slow_in_flight + n->slow_asked_for;
     size_t slow_room = slow_busy < LIMIT_WEBHOOK_SLOW_IN_FLIGHT ? LIMIT_WEBHOOK_SLOW_IN_FLIGHT - slow_busy : 0;
     size_t slow = slow_room < wanted ? slow_room : wanted;
-    script_args_clear(&n->args);
-    script_args_str(&n->args, n->id);
-    script_args_i64(&n->args, (int64_t)wanted);
-    script_args_i64(&n->args, (int64_t)slow);
-    script_args_i64(&n->args, n->timeout_ms + NOTIFIER_CLAIM_SPARE_MS);
-    script_args_i64(&n->args, LIMIT_HOOK_SCAN);
-    add_bounds(&n->args);
-    script_args_i64(&n->args, (int64_t)cell->n_shards);
-    for (size_t i = 0; i < cell->n_shards; i++)
-        script_args_i64(&n->args, cell->shards[(cell->turn + i) % cell->n_shards]);
-    add_loads(cell);
-    if (script_run(n->redis, LUA_HOOK_CLAIM, cell->prefix.text, n->args.items, n->args.n, NOTIFIER_SCRIPT_DEADLINE_MS,
-                   on_claim, cell) < 0)
+    if (run_claim(cell, wanted, slow) < 0)
         return;
     cell->turn++;
     cell->is_claiming = true;

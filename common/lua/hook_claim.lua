@@ -11,7 +11,8 @@
 -- ARGV[4]  lease, ms: longer than the request's deadline, since an expired claim is sent again
 -- ARGV[5]  endpoints to look at in one ring
 -- ARGV[6-9] keep_delivered_ms, keep_dead_ms, attempt log entries, dead deliveries kept for one endpoint
--- ARGV[10] number of shards, then the shards in the order to serve them, then pairs: endpoint, its requests under way
+-- ARGV[10] number of shards, then the shards in the order to serve them, then one text: " endpoint=n" for each endpoint
+--          with n requests under way
 -- Returns  { now ms, ms of the next due endpoint or -1 (of a slow one only where ARGV[3] left room for more),
 --           1 where a slow one is due and there was no room, deliveries given up,
 --           { { endpoint, sealed secret, earlier secrets as "until_ms:sealed" with spaces between, tenant, 1 if slow }, ... },
@@ -33,15 +34,21 @@ local now = NOW_US / 1000
 local OLD_CALL_MS = 108000000 -- 30 h: as long as an event of a call is tried for
 local SHED = 16
 
-local shards, under_way = {}, {}
+local shards = {}
 for i = 11, 10 + shard_count do
   if redis.call('GET', hook.key_lease(ARGV[i])) == owner then
     shards[#shards + 1] = ARGV[i]
   end
 end
-for i = 11 + shard_count, #ARGV, 2 do
-  under_way[ARGV[i]] = tonumber(ARGV[i + 1])
-end
+
+-- Requests under way, by endpoint. There may be thousands: only who gets a turn is looked for.
+local busy = ARGV[11 + shard_count]
+local under_way = setmetatable({}, {
+  __index = function(_, endpoint)
+    local _, stop = string.find(busy, ' ' .. endpoint .. '=', 1, true)
+    return stop and tonumber(string.match(busy, '^%d+', stop + 1))
+  end,
+})
 
 local endpoints, deliveries, given_up = {}, {}, 0
 

@@ -20,3 +20,15 @@ def test_the_ingestion_benchmark_writes_its_figures(tmp_path: pathlib.Path) -> N
     assert told["rows"] == 3000 and len(told["commit"]) == 40
     for name in ("ingest_1m_wall_s", "producer_peak_mib", "bytes_per_queued_call"):
         assert 0 < told[name] == told["runs"][0][name]
+
+
+def test_the_notifier_benchmark_writes_its_figures(tmp_path: pathlib.Path) -> None:
+    out = tmp_path / "notifier.json"
+    few = ("--runs", "1", "--deliveries", "300", "--seconds", "1", "--pairs", "20", "--events", "2000")
+    command = [sys.executable, str(ROOT / "tests/bench/bench_notifier.py"), *few, "--out", str(out)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    assert out.exists(), ran.stdout + ran.stderr
+    told = json.loads(out.read_text(encoding="utf-8"))
+    assert len(told["commit"]) == 40 and told["runs"][0]["holes"]["events"] == 20
+    for name in ("healthy_p99_ms", "plain_us_per_delivery", "tls_us_per_delivery", "plain_per_s", "tls_per_s", "peak_mib"):
+        assert told[name] > 0

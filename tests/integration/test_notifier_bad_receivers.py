@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import email.utils
 import pathlib
+import socket
 import ssl
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from tests.support.notifier_world import LOOPBACK, TENANT, World, metric
 from tests.support.processes import Process
 from tests.support.redis_tls import Authority, Certificate
 from tests.support.standard_webhooks import verifies
+from tests.support.waiting import wait_until
 
 TIMEOUT_MS = 3000
 ANSWER_MOST = 65536  # of a body that is looked at
@@ -311,3 +313,23 @@ def test_a_broken_http2_receiver_is_its_own_fault(town: Town, good: Certificate,
         event, log = town.outcome(receiver, "retrying")
         assert log == [("1", code, "0")]
         assert town.world.delivery(event)["attempts"] == "1"
+
+
+# ---- many at once ----
+
+
+def test_hundreds_of_silent_endpoints_at_once_hold_nobody_up(world: World) -> None:
+    """Each of another tenant, on several hosts: a host and a tenant have their own bounds. Nobody accepts: the connections stand."""
+    hosts, of_a_host = 6, 120
+    in_flight = "carillon_webhook_in_flight"
+    with socket.create_server(("0.0.0.0", 0), backlog=1024) as hole:
+        port = hole.getsockname()[1]
+        for n in range(hosts * of_a_host):
+            tenant, batch = f"mute{n}", f"batch_c0_mute{n}"
+            world.batch(batch, tenant, f"http://127.0.0.{2 + n % hosts}:{port}/hook")
+            world.call_event(batch, 0, tenant)
+        world.batch("batch_c0_1")
+        notifier = world.notifier()
+        wait_until(lambda: metric(notifier, in_flight) == hosts * of_a_host, DEADLINE_S, "they are under way, all at once")
+        world.wait_for_state(world.call_event("batch_c0_1", 1), "delivered", DEADLINE_S)
+        assert metric(notifier, in_flight) > 0, "and are still"

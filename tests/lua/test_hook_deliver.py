@@ -62,9 +62,9 @@ class Hooks:
         self, count: int = 64, busy: dict[str, int] | None = None, owner: str = OWNER, slow: int = SLOW
     ) -> list[Claimed]:
         """`busy`: requests under way, by endpoint."""
-        pairs = [part for pair in (busy or {}).items() for part in pair]
+        loads = "".join(f" {endpoint}={n}" for endpoint, n in (busy or {}).items())
         self.reply = self.scripts.run(
-            "hook_claim", owner, count, slow, LEASE_MS, SCAN, *hooks.BOUNDS, 1, self.shard, *pairs
+            "hook_claim", owner, count, slow, LEASE_MS, SCAN, *hooks.BOUNDS, 1, self.shard, loads
         )
         return [Claimed(*row) for row in self.reply[5]]
 
