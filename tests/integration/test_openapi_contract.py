@@ -22,9 +22,6 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # What no answer shows here: a pattern, and why.
 NOT_SHOWN = {
-    r'WhyCode "\w+"': "tests/lua/test_batch_why.py brings each reason about, and holds the table of codes against the script",
-    r"WhyReason\.(of|nextCheckAt|latest|reason)": "the same",
-    r"WhyVerdict\.untilEvent (null|value)|WhyVerdict\.level .*": "the same",
     r"Error(Busy|OutcomeUnknown)\b.*|(createBatch|redialBatch|dialCall) 503 or [12]|ErrorDialOutcomeUnknown\b.*": "tests/integration/test_producer_outages.py",
     r"ErrorTooManyListeners\b.*|streamBatch (429 or 1|503 or 1)": "tests/integration/test_producer_events.py",
     r"(exportCalls|changeBatch|addContacts) 503 or 1": "tests/integration/test_producer_export.py",
@@ -57,7 +54,7 @@ def lose_redis(world: World) -> None:
 STEPS = [
     batches.create_batches, batches.try_a_creation, progress.show_states, progress.show_calls, progress.export_calls,
     progress.follow_a_batch, progress.show_dials,
-    batches.fill_a_draft, batches.dial_calls, batches.redial_batches, progress.list_batches, keeping.keep_numbers, keeping.keep_endpoints,
+    batches.fill_a_draft, batches.dial_calls, batches.redial_batches, progress.list_batches, progress.explain_batches, keeping.keep_numbers, keeping.keep_endpoints,
     batches.change_batches, keeping.administer_tenants, keeping.administer_trunks, keeping.administer_agents,
     keeping.administer_keys, keeping.look_at_quotas, keeping.ask_the_service, events.tell_of_everything, refusals.refuse_keys,
     refusals.refuse_arguments, refusals.refuse_ids, refusals.refuse_bodies, refusals.refuse_states, refusals.refuse_rates,

@@ -113,3 +113,49 @@ def list_batches(world: World) -> None:
     world.scheduled()
     told = world.get("/api/v1/reports/tags?limit=1&from=2001-01-01T00:00:00Z&to=2031-01-01T00:00:00Z&userId=acme", key).json()
     assert world.get(f"/api/v1/reports/tags?cursor={told['nextCursor']}", key).json()["nextCursor"] is None
+
+
+def explain_batches(world: World) -> None:
+    """Every reason that there is, each in a batch of its own; what Redis holds is made so by hand."""
+    seen: set[str] = set()
+    for number, (what, field, value) in enumerate(HELD_BACK):
+        trunk, tenant = world.trunk(f"why-{number}"), f"why-{number}"
+        key = world.tenant(tenant, trunks=(trunk,))
+        batch = world.engine.batch(tenant, trunk, 5, user_id=tenant)
+        name = world.engine.key(what.format(trunk=trunk, tenant=tenant, batch=batch))
+        before = world.client.dump(name)
+        hold(world, name, field, value, tenant)
+        told = world.get(f"/api/v1/batch/{batch}/why", key).json()
+        seen |= {told["verdict"]["code"], *(reason["code"] for link in told["chain"] for reason in link["reasons"])}
+        world.client.delete(name)
+        if before:
+            world.client.restore(name, 0, before)
+    assert len(seen) > len(HELD_BACK) - 2, seen
+
+
+# A key and a field, and what they hold: instants are told in ms from now.
+HELD_BACK = [
+    ("cell", "closed_until", 60_000), ("cell", "stopped_ms", 0), ("workers", "", -60_000), ("trunk:{trunk}", "hold_until_ms", 60_000),
+    ("trunk:{trunk}", "state", "stopped"), ("tenant:{tenant}", "state", "stopped"), ("trunk:{trunk}", "tat_us", 60_000),
+    ("tenant:{tenant}", "tat_us", 60_000), ("trunk:{trunk}", "max_concurrent", "0"), ("tenant:{tenant}", "max_concurrent", "0"),
+    ("batch:{batch}", "max_concurrent", "0"), ("turn:k/{trunk}", "", "others"), ("ready:f/{trunk}/{tenant}", "", "others"),
+    ("batch:{batch}", "hours", 60_000), ("batch:{batch}", "hours", -600_000), ("batch:{batch}", "reason", "credits"),
+    ("batch:{batch}", "claimed", "1"), ("batch:{batch}", "ended", "1"), ("batch:{batch}", "cursor", "5"),
+]  # fmt: skip
+
+
+def hold(world: World, name: str, field: str, value: int | str, tenant: str) -> None:
+    client, now = world.client, world.engine.now_ms()
+    at = now + value if isinstance(value, int) else 0
+    if name.endswith("workers"):
+        client.delete(name)
+        client.zadd(name, {"w1": at})
+    elif value == "others":
+        client.zadd(name, {"other/0": 1, tenant: 2})
+    elif field == "hours":
+        client.hset(name, mapping={"window": "{}", "hours": f"{at}-{at + 60_000}", "hours_until_ms": at + 600_000})
+    elif field == "reason":
+        client.hset(name, mapping={"state": "paused", "reason": value})
+        world.engine.tenant(tenant, "set", available_s=1)
+    else:
+        client.hset(name, field, at * 1000 if field == "tat_us" else at or value)
