@@ -15,7 +15,7 @@
 
 /* The places in the replies of hook_claim and hook_reap. */
 enum { CLAIM_NOW, CLAIM_DUE, CLAIM_IS_CROWDED, CLAIM_GIVEN_UP, CLAIM_ENDPOINTS, CLAIM_DELIVERIES };
-enum { ENDPOINT_ID, ENDPOINT_SECRET, ENDPOINT_PREVIOUS, ENDPOINT_TENANT, ENDPOINT_IS_SLOW };
+enum { ENDPOINT_ID, ENDPOINT_SECRET, ENDPOINT_PREVIOUS, ENDPOINT_TENANT, ENDPOINT_IS_SLOW, ENDPOINT_WANTS_SEED };
 enum {
     DELIVERY_SHARD,
     DELIVERY_ENDPOINT,
@@ -24,6 +24,8 @@ enum {
     DELIVERY_TYPE,
     DELIVERY_URL,
     DELIVERY_BODY,
+    DELIVERY_CREATED_MS,
+    DELIVERY_FROM_ATTEMPT,
 };
 #define LOADS_MAX (LIMIT_WEBHOOK_IN_FLIGHT * (ENDPOINT_ID_LEN + 16)) /* " endpoint=n" each */
 
@@ -52,6 +54,7 @@ struct key_ring {
     struct render_text endpoint;
     struct render_text tenant;
     bool is_slow;
+    bool wants_seed_header;
     struct sign_key keys[LIMIT_SECRETS_ACTIVE];
     size_t n;
 };
@@ -92,10 +95,11 @@ static void open_ring(struct cell *cell, const struct redisReply *row, int64_t n
     struct notifier *n = cell->notifier;
     char context[ENDPOINT_CONTEXT_LEN + 1];
     struct render_text secret = text_of(reply_at(row, ENDPOINT_SECRET));
-    int64_t is_slow = 0;
+    int64_t is_slow = 0, wants_seed = 0;
     ring->endpoint = text_of(reply_at(row, ENDPOINT_ID));
     ring->tenant = text_of(reply_at(row, ENDPOINT_TENANT));
     ring->is_slow = reply_i64(reply_at(row, ENDPOINT_IS_SLOW), &is_slow) == 0 && is_slow == 1;
+    ring->wants_seed_header = reply_i64(reply_at(row, ENDPOINT_WANTS_SEED), &wants_seed) == 0 && wants_seed == 1;
     int err = ring->endpoint.data && secret.data ? endpoint_seal_context(ring->endpoint.data, context) : ERR_INVALID;
     if (!err)
         err = open_key(n, context, secret, &ring->keys[0]);
@@ -143,19 +147,23 @@ static bool copy_text(const struct redisReply *reply, char *ret, size_t size)
 static struct delivery *read_delivery(const struct redisReply *row)
 {
     struct render_text type = text_of(reply_at(row, DELIVERY_TYPE));
-    enum event_type kind;
-    int64_t attempt;
+    enum event_type kind = EVENT_BATCH_COMPLETED;
+    int64_t attempt, before;
+    bool is_test = type.data && strcmp(type.data, EVENT_TEST_NAME) == 0;
     struct delivery *d = calloc(1, sizeof *d);
     if (!d || !copy_text(reply_at(row, DELIVERY_SHARD), d->shard, sizeof d->shard) ||
         !copy_text(reply_at(row, DELIVERY_ENDPOINT), d->endpoint, sizeof d->endpoint) ||
         !copy_text(reply_at(row, DELIVERY_EVENT), d->event, sizeof d->event) ||
-        reply_i64(reply_at(row, DELIVERY_ATTEMPT), &attempt) < 0 || attempt < 1 || attempt > INT32_MAX || !type.data ||
-        event_type_from_name(type.data, type.len, &kind) < 0) {
+        reply_i64(reply_at(row, DELIVERY_ATTEMPT), &attempt) < 0 || attempt < 1 || attempt > INT32_MAX ||
+        reply_i64(reply_at(row, DELIVERY_FROM_ATTEMPT), &before) < 0 || before < 0 || before >= attempt || !type.data ||
+        (!is_test && event_type_from_name(type.data, type.len, &kind) < 0)) {
         free(d);
         return NULL;
     }
     d->attempt = (int32_t)attempt;
-    d->is_call_event = event_type_is_call(kind);
+    d->from_attempt = (int32_t)before;
+    d->is_test = is_test;
+    d->is_call_event = !is_test && event_type_is_call(kind);
     return d;
 }
 
@@ -179,6 +187,7 @@ static void start_delivery(struct cell *cell, const struct redisReply *row, cons
     if (ring) {
         g_strlcpy(delivery->tenant, ring->tenant.data ? ring->tenant.data : "", sizeof delivery->tenant);
         delivery->is_slow = ring->is_slow;
+        delivery->wants_seed_header = ring->wants_seed_header;
     }
     load_add(cell, delivery->endpoint);
     n->in_flight++;

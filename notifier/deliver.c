@@ -65,7 +65,8 @@ static void settle(struct delivery *d, const struct http_result *result)
 {
     struct stats *stats = &d->cell->notifier->stats;
     struct verdict_attempt attempt = {.is_call_event = d->is_call_event,
-                                      .number = d->attempt,
+                                      .number = d->attempt - d->from_attempt,
+                                      .is_single = d->is_test,
                                       .is_literal = d->rule.is_literal,
                                       .random = (uint32_t)random_below(RANDOM_RANGE)};
     d->verdict = verdict_of(result, &attempt);
@@ -84,6 +85,7 @@ static void on_done(const struct http_result *result, void *arg)
     metric_observe(stats->attempt_seconds, (double)result->total_us / 1e6);
     if (result->connection_reused)
         metric_add(stats->reused, 1);
+    phases_format(result, d->looked_up_us, d->phases);
     settle(d, result);
 }
 
@@ -120,6 +122,7 @@ struct parcel {
     char *body;
     size_t body_len;
     char *signature;
+    char seed_signature[SIGN_SEED_LEN + 1]; /* "": not wanted */
     char webhook_id[EVENT_DELIVERY_ID_LEN + 1];
     int64_t timestamp_s;
 };
@@ -165,8 +168,9 @@ static int send_request(struct delivery *d, const struct parcel *p, const struct
     const struct http_header headers[] = {
         {"content-type", "application/json"}, {"user-agent", "Carillon/" CARILLON_VERSION},
         {"webhook-id", p->webhook_id},        {"webhook-timestamp", timestamp},
-        {"webhook-signature", p->signature},
+        {"webhook-signature", p->signature},  {"x-dialgen-signature", p->seed_signature},
     };
+    size_t n_headers = sizeof headers / sizeof headers[0] - (p->seed_signature[0] == '\0');
     const struct http_pin pin = {.host = d->rule.host,
                                  .port = d->rule.port,
                                  .addresses = answer ? answer->addresses : NULL,
@@ -175,7 +179,7 @@ static int send_request(struct delivery *d, const struct parcel *p, const struct
         .method = "POST",
         .url = p->url,
         .headers = headers,
-        .n_headers = sizeof headers / sizeof headers[0],
+        .n_headers = n_headers,
         .body = p->body,
         .body_len = p->body_len,
         .flags = HTTP_SHARED,
@@ -291,6 +295,8 @@ void deliver_start(struct delivery *d, const struct deliver_content *content)
     int err = sign_webhook(content->keys, content->n_keys, labels.webhook_id, labels.timestamp_s, content->body.data,
                            content->body.len, &signature);
     labels.signature = (char *)buf_str(&signature);
+    if (!err && d->wants_seed_header)
+        err = sign_seed(&content->keys[0], content->body.data, content->body.len, labels.seed_signature);
     if (err)
         fail_unsent(d, fail_of(err));
     else

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/log.h"
 #include "common/redis/reply.h"
@@ -104,22 +105,44 @@ static void add_skip(struct cell *cell, struct expansion *x, const struct hook_e
               log_strn("event_id", entry->event_id.data ? entry->event_id.data : "", entry->event_id.len),
               log_strn("entry", entry->stream_id.data, entry->stream_id.len));
     add_head(args, entry, "skip");
-    add_text(args, entry->event_id);
+    add_text(args, entry->again.data ? entry->again : entry->event_id);
     for (int i = 0; i < 4; i++)
         script_args_str(args, "");
     x->n++;
 }
 
 /* The first of an event's deliveries bears its id, another the mark behind it. */
+static void name_delivery(struct item *item, const struct hook_entry *entry, size_t i)
+{
+    (void)snprintf(item->id, sizeof item->id, "%.*s%s", (int)entry->event_id.len, entry->event_id.data,
+                   i == 0 ? "" : EVENT_DELIVERY_MARK);
+}
+
+/* Whether `i` is the delivery that is made again. */
+static bool is_asked_for(const struct hook_entry *entry, size_t i)
+{
+    struct item item;
+    name_delivery(&item, entry, i);
+    return strcmp(item.id, entry->again.data) == 0;
+}
+
+static bool has_asked_for(const struct hook_entry *entry)
+{
+    for (size_t i = 0; i < entry->n_targets; i++) {
+        if (is_asked_for(entry, i))
+            return true;
+    }
+    return false;
+}
+
 static void add_delivery(struct script_args *args, struct expansion *x, const struct hook_entry *entry, size_t i,
                          size_t body_len)
 {
     const struct hook_target *target = &entry->targets[i];
     struct item *item = &x->items[x->n_items++];
-    (void)snprintf(item->id, sizeof item->id, "%.*s%s", (int)entry->event_id.len, entry->event_id.data,
-                   i == 0 ? "" : EVENT_DELIVERY_MARK);
+    name_delivery(item, entry, i);
     g_strlcpy(item->endpoint, target->endpoint_id, sizeof item->endpoint);
-    add_head(args, entry, "deliver");
+    add_head(args, entry, entry->again.data ? "again" : "deliver");
     script_args_str(args, item->id);
     script_args_str(args, item->endpoint);
     script_args_str(args, event_type_name(entry->event.ref.type));
@@ -138,8 +161,10 @@ static int add_event(struct cell *cell, struct expansion *x, const struct hook_e
     buf_free(&body);
     if (err)
         return err;
-    for (size_t i = 0; i < entry->n_targets; i++)
-        add_delivery(&cell->notifier->args, x, entry, i, body_len);
+    for (size_t i = 0; i < entry->n_targets; i++) {
+        if (!entry->again.data || is_asked_for(entry, i))
+            add_delivery(&cell->notifier->args, x, entry, i, body_len);
+    }
     x->n++;
     return 0;
 }
@@ -150,6 +175,10 @@ static void add_item(struct cell *cell, struct expansion *x, const struct redisR
     struct hook_entry entry;
     const char *why = "its body cannot be rendered";
     int err = hook_entry_read(item, &n->contact, &entry, &why);
+    if (!err && entry.again.data && !has_asked_for(&entry)) {
+        err = ERR_INVALID;
+        why = "its batch has no such URL any more";
+    }
     if (!err) {
         err = add_event(cell, x, &entry);
         if (err && err != ERR_NOMEM)

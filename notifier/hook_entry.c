@@ -73,6 +73,7 @@ static int read_fields(const struct redisReply *fields, struct hook_entry *e, co
     if (!tenant.data || !ident_is_valid(tenant.data, tenant.len, LIMIT_ID_LEN))
         return invalid(ret_why, "its tenant is not one");
     e->tenant = tenant.data;
+    e->again = text_of(reply_field(fields, "delivery"));
     e->event.at_ms = instant_of(reply_field(fields, "at"));
     e->event.seq = count_of(reply_field(fields, "seq"));
     e->event.error = text_of(reply_field(fields, "error"));

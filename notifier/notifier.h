@@ -30,6 +30,7 @@
 #include "common/redis/redis.h"
 #include "common/redis/script.h"
 #include "notifier/egress.h"
+#include "notifier/phases.h"
 #include "notifier/script_args.h"
 #include "notifier/share.h"
 #include "notifier/stats.h"
@@ -50,7 +51,10 @@ struct delivery {
     char tenant[LIMIT_ID_LEN + 1];
     char event[EVENT_DELIVERY_ID_LEN + 1]; /* the delivery's id */
     int32_t attempt; /* from 1 */
+    int32_t from_attempt; /* those before it was sent again, which its schedule does not count */
     bool is_call_event;
+    bool is_test; /* tried once */
+    bool wants_seed_header;
     bool is_slow; /* it takes one of the places for failing and slow endpoints */
     bool has_share; /* its tenant and its host count it */
     struct egress_rule rule;
@@ -59,6 +63,7 @@ struct delivery {
     int64_t began_us; /* of clock_mono_us() */
     int64_t looked_up_us; /* how long its name took; 0: it was known */
     int64_t took_ms;
+    char phases[PHASES_LEN + 1]; /* "" where no request was made */
     struct verdict verdict;
 };
 TAILQ_HEAD(delivery_list, delivery);

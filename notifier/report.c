@@ -119,6 +119,7 @@ static void add_attempt(struct script_args *args, const struct delivery *d)
     script_args_i64(args, d->verdict.delay_ms);
     script_args_i64(args, d->verdict.pause_ms);
     script_args_i64(args, d->took_ms);
+    script_args_str(args, d->phases);
 }
 
 static int add_attempts(struct cell *cell)

@@ -2,6 +2,7 @@
 #include "notifier/sign.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "common/base/digest.h"
 #include "common/base/encode.h"
@@ -35,5 +36,17 @@ int sign_webhook(const struct sign_key *keys, size_t n_keys, const char *id, int
     for (size_t i = 0; !err && i < n_keys; i++)
         err = append_signature(&keys[i], &text, header);
     buf_free(&text);
+    return err;
+}
+
+int sign_seed(const struct sign_key *key, const void *body, size_t body_len, char ret_text[SIGN_SEED_LEN + 1])
+{
+    uint8_t mac[DIGEST_SHA256_LEN];
+    char secret[ENDPOINT_SECRET_LEN + 1] = "whsec_";
+    encode_base64(key->bytes, key->len, secret + strlen(secret));
+    int err = digest_hmac_sha256(secret, strlen(secret), body, body_len, mac);
+    explicit_bzero(secret, sizeof secret);
+    if (!err)
+        encode_hex(mac, sizeof mac, ret_text);
     return err;
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "common/base/buf.h"
+#include "common/base/digest.h"
 #include "common/base/err.h"
 #include "common/domain/endpoint.h"
 
@@ -22,5 +23,12 @@ struct sign_key {
  * The id holds no dot. ERR_INVALID without a key. */
 int sign_webhook(const struct sign_key *keys, size_t n_keys, const char *id, int64_t timestamp_s, const void *body,
                  size_t body_len, struct buf *header) MUST_CHECK;
+
+#define SIGN_SEED_LEN (2 * DIGEST_SHA256_LEN)
+
+/* The value of the header x-dialgen-signature, which receivers know from before: hex HMAC-SHA256 of the body under the
+ * text of the secret, "whsec_...". It knows neither id nor time, so it does not keep a copy from being sent again. */
+int sign_seed(const struct sign_key *key, const void *body, size_t body_len,
+              char ret_text[SIGN_SEED_LEN + 1]) MUST_CHECK;
 
 #endif

@@ -16,7 +16,7 @@ static struct verdict failed(const char *code, int status, enum webhook_pace pac
                              const struct verdict_attempt *attempt)
 {
     int64_t delay_ms = webhook_retry_delay_ms(attempt->is_call_event, attempt->number, pace, attempt->random);
-    if (delay_ms < 0)
+    if (delay_ms < 0 || attempt->is_single)
         return (struct verdict){.kind = VERDICT_DEAD, .code = code, .status = status};
     return (struct verdict){.kind = VERDICT_RETRY, .code = code, .status = status, .delay_ms = delay_ms};
 }

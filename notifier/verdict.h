@@ -31,6 +31,7 @@ struct verdict {
 struct verdict_attempt {
     bool is_call_event;
     int32_t number; /* from 1 */
+    bool is_single; /* there is no other */
     bool is_literal; /* the URL's host is an address: what is refused once is refused always */
     uint32_t random; /* uniform, for jitter */
 };

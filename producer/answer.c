@@ -34,6 +34,7 @@ static const char *status_error(int status)
         {405, "Method Not Allowed"},
         {408, "Request Timeout"},
         {409, "Conflict"},
+        {410, "Gone"},
         {412, "Precondition Failed"},
         {413, "Payload Too Large"},
         {414, "URI Too Long"},

@@ -37,6 +37,9 @@
 #include "producer/exchange.h"
 #include "producer/suppressions.h"
 #include "producer/tenant_view.h"
+#include "producer/webhook_again.h"
+#include "producer/webhook_change.h"
+#include "producer/webhook_deliveries.h"
 #include "producer/webhooks.h"
 #include "version.h"
 
@@ -225,6 +228,14 @@ static const struct http_route ROUTES[] = {
     SUPPRESSIONS("DELETE", suppressions_delete),
     SMALL("GET", "/api/v1/webhooks/endpoints", webhooks_list),
     SMALL("PUT", "/api/v1/webhooks/endpoints", webhooks_put),
+    SMALL("GET", "/api/v1/webhooks/endpoints/{id}", webhook_show),
+    SMALL("PATCH", "/api/v1/webhooks/endpoints/{id}", webhook_change),
+    SMALL("POST", "/api/v1/webhooks/endpoints/{id}/secret/rotate", webhook_rotate),
+    SMALL("POST", "/api/v1/webhooks/endpoints/{id}/test", webhook_test),
+    SMALL("POST", "/api/v1/webhooks/endpoints/{id}/recover", webhook_recover),
+    SMALL("GET", "/api/v1/webhooks/deliveries", webhook_deliveries_list),
+    SMALL("GET", "/api/v1/webhooks/deliveries/{id}", webhook_deliveries_show),
+    SMALL("POST", "/api/v1/webhooks/deliveries/{id}/redeliver", webhook_redeliver),
     SMALL("GET", "/api/v1/admin/tenants", admin_tenants_list),
     SMALL("POST", "/api/v1/admin/tenants", admin_tenants_create),
     SMALL("GET", "/api/v1/admin/tenants/{id}", admin_tenants_show),

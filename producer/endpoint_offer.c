@@ -33,6 +33,23 @@ int endpoint_offer_make(const struct seal_keys *keys, const char *tenant, const 
     return err;
 }
 
+int endpoint_offer_renew(const struct seal_keys *keys, const char *id, struct endpoint_offer *ret_offer)
+{
+    char context[ENDPOINT_CONTEXT_LEN + 1];
+    struct endpoint_offer offer = {.sealed = NULL};
+    int err = copy(offer.id, sizeof offer.id, id);
+    if (!err)
+        err = endpoint_seal_context(offer.id, context);
+    if (!err)
+        err = endpoint_secret_make(offer.secret);
+    if (!err)
+        err = seal_secret(keys, context, offer.secret, strlen(offer.secret), &offer.sealed);
+    if (!err)
+        *ret_offer = offer;
+    explicit_bzero(offer.secret, sizeof offer.secret);
+    return err;
+}
+
 void endpoint_offer_free(struct endpoint_offer *offer)
 {
     free(offer->sealed);

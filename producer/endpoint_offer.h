@@ -23,6 +23,9 @@ struct endpoint_offer {
 /* `secret` NULL: one is made. It must be a valid one otherwise (endpoint_secret_key). ERR_NOMEM, ERR_INVALID. */
 int endpoint_offer_make(const struct seal_keys *keys, const char *tenant, const char *origin, const char *secret,
                         struct endpoint_offer *ret_offer) MUST_CHECK;
+/* A new secret for the endpoint of that id; `origin` stays empty. ERR_NOMEM; ERR_INVALID where it is no endpoint's id.
+ */
+int endpoint_offer_renew(const struct seal_keys *keys, const char *id, struct endpoint_offer *ret_offer) MUST_CHECK;
 /* Wipes the secret and frees. */
 void endpoint_offer_free(struct endpoint_offer *offer);
 

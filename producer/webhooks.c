@@ -10,41 +10,19 @@
 #include "common/redis/reply.h"
 #include "producer/body.h"
 #include "producer/endpoint_offer.h"
+#include "producer/endpoint_view.h"
 #include "producer/exchange.h"
 #include "producer/idempotency.h"
-#include "producer/instant.h"
 
 /* ---- GET ---- */
 
-static bool add_instant(cJSON *object, const char *name, const struct redisReply *fields, const char *field)
-{
-    int64_t ms;
-    return instant_add(object, name, reply_i64(reply_field(fields, field), &ms) == 0 ? ms : 0);
-}
-
-static bool add_text(cJSON *object, const char *name, const struct redisReply *fields, const char *field)
-{
-    const char *text;
-    size_t len;
-    bool is_there = reply_str(reply_field(fields, field), &text, &len) == 0;
-    return json_add_str(object, name, is_there ? text : NULL) != NULL;
-}
-
-/* {id, {field, value, ...}} */
 static bool add_endpoint(cJSON *list, const struct redisReply *entry)
 {
-    const struct redisReply *fields = reply_at(entry, 1);
-    const char *id;
-    size_t len;
-    cJSON *object = cJSON_CreateObject();
-    if (!cJSON_AddItemToArray(list, object)) {
-        cJSON_Delete(object);
-        return false;
-    }
-    return reply_str(reply_at(entry, 0), &id, &len) == 0 && json_add_str(object, "id", id) &&
-           add_text(object, "origin", fields, "origin") && add_text(object, "status", fields, "status") &&
-           add_instant(object, "createdAt", fields, "created_ms") &&
-           add_instant(object, "rotatedAt", fields, "rotated_ms");
+    cJSON *object = endpoint_view(entry);
+    if (object && cJSON_AddItemToArray(list, object))
+        return true;
+    cJSON_Delete(object);
+    return false;
 }
 
 static void on_list(struct exchange *x, const struct redisReply *reply, int err, void *arg)

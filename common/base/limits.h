@@ -189,6 +189,9 @@
 #define LIMIT_DELIVERED_KEEP_MS 3600000 /* the record of a delivered event: it is not delivered again */
 #define LIMIT_DEAD_KEEP_MS 604800000 /* a dead delivery's record */
 #define LIMIT_ENDPOINTS_PER_TENANT 20
+#define LIMIT_DELIVERIES_LISTED 100 /* on one page */
+#define LIMIT_DELIVERIES_LOOKED_AT 2000 /* for one page */
+#define LIMIT_DELIVERIES_RECOVERED 500 /* dead ones asked for again in one request */
 #define LIMIT_SECRETS_ACTIVE 3 /* that sign at once */
 #define LIMIT_SECRET_GRACE_MS 86400000 /* how long an old secret signs after a rotation, unless asked otherwise */
 #define LIMIT_SECRET_GRACE_MAX_MS 604800000

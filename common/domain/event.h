@@ -25,6 +25,9 @@ enum event_type {
 };
 #define EVENT_TYPE_COUNT 7
 
+/* What a tenant sends to try an endpoint: an event of no batch. */
+#define EVENT_TEST_NAME "webhook.test"
+
 #define EVENT_ID_LEN 128
 
 struct event_ref {

@@ -15,8 +15,10 @@
 --          with n requests under way
 -- Returns  { now ms, ms of the next due endpoint or -1 (of a slow one only where ARGV[3] left room for more),
 --           1 where a slow one is due and there was no room, deliveries given up,
---           { { endpoint, sealed secret, earlier secrets as "until_ms:sealed" with spaces between, tenant, 1 if slow }, ... },
---           { { shard, endpoint, event, attempt (from 1), type, URL, body, created ms }, ... } }
+--           { { endpoint, sealed secret, earlier secrets as "until_ms:sealed" with spaces between, tenant, 1 if slow,
+--             1 where the seed's header is wanted }, ... },
+--           { { shard, endpoint, event, attempt (from 1), type, URL, body, created ms, its attempts before it was sent
+--             again }, ... } }
 --           A shard whose lease is not this notifier's is passed over.
 -- Errors   none
 -- Again    other deliveries: what is claimed stays claimed until hook_finish or hook_reap.
@@ -59,7 +61,7 @@ end
 
 -- Moves one delivery from its queue to the inflight set; false where there is nothing to send.
 local function take(shard, endpoint, event)
-  local delivery = redis.call('HMGET', hook.key_delivery(event), 'state', 'type', 'url', 'created_ms')
+  local delivery = redis.call('HMGET', hook.key_delivery(event), 'state', 'type', 'url', 'created_ms', 'from_attempt')
   local state, type, url, created_ms = delivery[1], delivery[2], delivery[3], delivery[4]
   local body = redis.call('GET', hook.key_body(event))
   if state ~= 'pending' and state ~= 'retrying' then
@@ -75,7 +77,7 @@ local function take(shard, endpoint, event)
   redis.call('ZADD', hook.key_inflight(shard), hook.whole_ms(now + lease_ms),
     endpoint .. '/' .. event .. '/' .. attempt .. '/' .. owner)
   redis.call('ZREM', hook.key_queue(endpoint), event)
-  deliveries[#deliveries + 1] = { shard, endpoint, event, attempt, type, url, body, created_ms }
+  deliveries[#deliveries + 1] = { shard, endpoint, event, attempt, type, url, body, created_ms, delivery[5] or 0 }
   return true
 end
 
@@ -100,7 +102,7 @@ end
 
 -- Gives up to its room. Returns what is left of the room.
 local function serve(shard, endpoint, is_slow)
-  local who = redis.call('HMGET', hook.key_endpoint(endpoint), 'secret', 'previous', 'tenant')
+  local who = redis.call('HMGET', hook.key_endpoint(endpoint), 'secret', 'previous', 'tenant', 'signature')
   local known = health.load(endpoint)
   if not who[1] or known.status == 'disabled' then
     clear_out(shard, endpoint, who[1] and 'endpoint_disabled' or 'no_endpoint')
@@ -120,7 +122,7 @@ local function serve(shard, endpoint, is_slow)
     end
   end
   if taken > 0 then
-    endpoints[#endpoints + 1] = { endpoint, who[1], who[2], who[3], is_slow and 1 or 0 }
+    endpoints[#endpoints + 1] = { endpoint, who[1], who[2], who[3], is_slow and 1 or 0, who[4] == 'seed' and 1 or 0 }
     under_way[endpoint] = (under_way[endpoint] or 0) + taken
     left = left - taken
     slow_left = math.min(is_slow and slow_left - taken or slow_left, left)

@@ -4,20 +4,27 @@
 --
 -- "create" makes the endpoints that do not exist yet, all or none; a secret offered for one that exists is not used.
 -- "rotate" makes a new secret sign from now on; the one before signs beside it for a grace period. "list" tells what a
--- tenant has, without the secrets, by origin.
+-- tenant has, without the secrets, by origin; "show" one of them. "change" disables one, or enables it again as one that
+-- nothing is known against, and chooses its headers.
 --
 -- KEYS[1]  the cell's prefix; further keys are derived from it
--- ARGV[1]  "create", "rotate" or "list"
+-- ARGV[1]  "create", "rotate", "list", "show" or "change"
 -- ARGV[2]  tenant
 -- ARGV[3+] create: endpoints a tenant may have, then per endpoint three: origin, endpoint id, sealed secret
 --          rotate: endpoint id, sealed secret, grace ms (0 ends the old ones at once), secrets that may sign at once
+--          show: endpoint id
+--          change: endpoint id, the tenant's event shard, "active", "disabled" or "" (as it is), "seed" (the header
+--          x-dialgen-signature too), "standard" or ""
 -- Returns  create: per endpoint 1 made or 0 existed
 --          rotate: the number of secrets that sign now
---          list: { { endpoint id, { field, value, ... } }, ... }
+--          list: { { endpoint id, { field, value, ... } }, ... }: the fields of the hash, and health ("active",
+--          "degraded", "paused", "disabled"), pending (deliveries that wait), oldest_ms (when the oldest of the 64 due
+--          first was made), now_ms
+--          show, change: one such pair
 -- Errors   ERR_TOO_LARGE: more endpoints than a tenant may have. ERR_NOT_FOUND: the tenant has no such endpoint.
 --          ERR_INVALID: tenant or verb
--- Again    create: 0 for each. rotate with the same sealed text: nothing changes
--- Bound    O(endpoints given), for list O(endpoints of the tenant)
+-- Again    create: 0 for each. rotate with the same sealed text: nothing changes. change: the same
+-- Bound    O(endpoints given), for list O(endpoints of the tenant), each up to 64 deliveries
 -- @include lib/hook.lua
 
 local verb, tenant = ARGV[1], ARGV[2]
@@ -85,6 +92,75 @@ local function rotate(endpoint, secret, grace_ms, active_max)
   return 1 + #list
 end
 
+local OLDEST_OF = 64
+
+local function health_of(known)
+  if known.status == 'disabled' then
+    return 'disabled'
+  elseif math.max(tonumber(known.paused_until_ms or 0), tonumber(known.open_until_ms or 0)) > now then
+    return 'paused'
+  end
+  return hook.is_slow(known.failures, known.latency_ms) and 'degraded' or 'active'
+end
+
+local function oldest_ms(endpoint)
+  local oldest
+  for _, event in ipairs(redis.call('ZRANGE', hook.key_queue(endpoint), 0, OLDEST_OF - 1)) do
+    local created_ms = tonumber(redis.call('HGET', hook.key_delivery(event), 'created_ms') or nil)
+    oldest = created_ms and math.min(created_ms, oldest or created_ms) or oldest
+  end
+  return oldest
+end
+
+local function shown(endpoint)
+  local flat, known, fields = redis.call('HGETALL', hook.key_endpoint(endpoint)), {}, {}
+  local function add(name, value)
+    fields[#fields + 1] = name
+    fields[#fields + 1] = value
+  end
+  for i = 1, #flat, 2 do
+    known[flat[i]] = flat[i + 1]
+    if flat[i] ~= 'secret' and flat[i] ~= 'previous' then
+      add(flat[i], flat[i + 1])
+    end
+  end
+  add('health', health_of(known))
+  add('pending', redis.call('ZCARD', hook.key_queue(endpoint)))
+  local oldest = oldest_ms(endpoint)
+  if oldest then
+    add('oldest_ms', fmt(oldest))
+  end
+  add('now_ms', NOW_MS)
+  return { endpoint, fields }
+end
+
+local function enable(endpoint, shard)
+  local key = hook.key_endpoint(endpoint)
+  redis.call('HSET', key, 'status', 'active')
+  redis.call('HDEL', key, 'reason', 'disabled_ms', 'failures', 'failing_since_ms', 'opened', 'open_until_ms', 'notice',
+    'paused_until_ms')
+  hook.ring_touch(shard, endpoint, now)
+end
+
+local function change(endpoint, shard, status, signature)
+  local key = hook.key_endpoint(endpoint)
+  if status == 'active' then
+    enable(endpoint, shard)
+  elseif status == 'disabled' and redis.call('HGET', key, 'status') ~= 'disabled' then
+    redis.call('HSET', key, 'status', 'disabled', 'reason', 'tenant', 'disabled_ms', hook.whole_ms(now))
+  end
+  if signature == 'seed' then
+    redis.call('HSET', key, 'signature', 'seed')
+  elseif signature == 'standard' then
+    redis.call('HDEL', key, 'signature')
+  end
+  return shown(endpoint)
+end
+
+local function is_owned(endpoint)
+  return hook.is_id(endpoint) and redis.call('HGET', hook.key_endpoint(endpoint), 'tenant') == tenant
+end
+
 local function list()
   local flat = redis.call('HGETALL', key_origins)
   local origins, ids = {}, {}
@@ -95,14 +171,7 @@ local function list()
   table.sort(origins)
   local reply = {}
   for _, origin in ipairs(origins) do
-    local shown, fields = {}, redis.call('HGETALL', hook.key_endpoint(ids[origin]))
-    for i = 1, #fields, 2 do
-      if fields[i] ~= 'secret' and fields[i] ~= 'previous' then
-        shown[#shown + 1] = fields[i]
-        shown[#shown + 1] = fields[i + 1]
-      end
-    end
-    reply[#reply + 1] = { ids[origin], shown }
+    reply[#reply + 1] = shown(ids[origin])
   end
   return reply
 end
@@ -115,5 +184,11 @@ elseif verb == 'rotate' then
   return rotate(ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]))
 elseif verb == 'list' then
   return list()
+elseif (verb == 'show' or verb == 'change') and not is_owned(ARGV[3]) then
+  return redis.error_reply('ERR_NOT_FOUND endpoint')
+elseif verb == 'show' then
+  return shown(ARGV[3])
+elseif verb == 'change' then
+  return change(ARGV[3], ARGV[4], ARGV[5], ARGV[6])
 end
 return redis.error_reply('ERR_INVALID verb')

@@ -7,14 +7,16 @@
 -- ARGV[1-4] keep_delivered_ms, keep_dead_ms, attempt log entries, dead deliveries kept for one endpoint
 -- ARGV[5]  deliveries that may wait for one endpoint
 -- ARGV[6]  bytes of their bodies
--- ARGV[7+] per delivery eight: shard, stream id, "deliver" or "skip", delivery id (common/domain/event.h), endpoint id,
---          type, URL, body. An event that goes to two URLs stands here twice. "skip" acknowledges an entry that cannot
+-- ARGV[7+] per delivery eight: shard, stream id, "deliver", "again" or "skip", delivery id (common/domain/event.h), endpoint id,
+--          type, URL, body. An event that goes to two URLs stands here twice. "again" sends one that
+--          has ended once more, with a schedule of its own (hook_again). "skip" acknowledges an entry that cannot
 --          become a delivery; the four behind the id are then empty.
 -- Returns  { now ms, ms of the next due endpoint among the shards given or -1, old deliveries dropped to make room,
 --           code, ... }, a code per delivery: 1 queued, 0 known before, 2 skipped, -1 no such endpoint, or one that
 --           is disabled (kept as dead)
 -- Errors   OOM (Redis's own): nothing was done
--- Again    an event that was expanded before is acknowledged and changes nothing else.
+-- Again    an event that was expanded before is acknowledged and changes nothing else; one that is sent again, too, while
+--          that is under way.
 -- Bound    O(events), each about ten commands.
 -- @include lib/hook.lua
 
@@ -25,6 +27,7 @@ local pending_max = tonumber(ARGV[5])
 local bytes_max = tonumber(ARGV[6])
 local now = NOW_US / 1000
 local dropped = 0
+local UNKEPT = { id = true, type = true, tenant = true, trigger = true, delivery = true }
 
 -- Over the bound the oldest call event makes room. Batch events are few, and say what a tenant needs to know when it
 -- has lost some: they stay.
@@ -42,13 +45,54 @@ local function shed(shard, endpoint, bytes)
   end
 end
 
--- `turn` keeps the order of events within one run: scores are a microsecond apart, and a run takes longer than that.
-local function expand(turn, shard, event, endpoint, type, url, body)
-  if redis.call('EXISTS', hook.key_delivery(event)) == 1 then
-    return 0
+-- What the event was written with, so that its body can be rendered again: [field, value, ...] without what the delivery
+-- tells anyway.
+local function source_of(shard, entry)
+  local found = redis.call('XRANGE', hook.key_events(shard), entry, entry)[1]
+  local kept, flat = {}, found and found[2] or {}
+  for i = 1, #flat, 2 do
+    if not UNKEPT[flat[i]] then
+      kept[#kept + 1] = flat[i]
+      kept[#kept + 1] = flat[i + 1]
+    end
   end
-  redis.call('HSET', hook.key_delivery(event), 'endpoint', endpoint, 'type', type, 'state', 'pending', 'attempts', 0,
-    'created_ms', hook.whole_ms(now), 'url', url)
+  return kept[1] and cjson.encode(kept) or nil
+end
+
+-- Makes room for another round of a delivery that has ended; false where one is under way.
+local function reopen(event)
+  local key = hook.key_delivery(event)
+  local known = redis.call('HMGET', key, 'state', 'attempts', 'trigger', 'source', 'endpoint')
+  if known[1] ~= 'dead' and known[1] ~= 'delivered' then
+    return not known[1], {}
+  end
+  redis.call('PERSIST', key)
+  redis.call('HDEL', key, 'reason', 'ended_ms', 'next_ms')
+  redis.call('ZREM', hook.key_dead(known[5]), event)
+  return true, known
+end
+
+-- `turn` keeps the order of events within one run: scores are a microsecond apart, and a run takes longer than that.
+local function expand(turn, shard, entry, is_again, event, endpoint, type, url, body)
+  local key, known = hook.key_delivery(event), {}
+  if not is_again and redis.call('EXISTS', key) == 1 then
+    return 0
+  elseif is_again then
+    local is_open
+    is_open, known = reopen(event)
+    if not is_open then
+      return 0
+    end
+  end
+  redis.call('HSET', key, 'endpoint', endpoint, 'type', type, 'state', 'pending', 'attempts', known[2] or 0, 'created_ms',
+    hook.whole_ms(now), 'url', url)
+  if known[2] then
+    redis.call('HSET', key, 'from_attempt', known[2])
+  end
+  local source = known[4] or source_of(shard, entry)
+  if source then
+    redis.call('HSET', key, 'source', source)
+  end
   redis.call('HINCRBY', hook.key_counts(shard), 'pending', 1)
   local status = redis.call('HGET', hook.key_endpoint(endpoint), 'status')
   if status ~= 'active' then
@@ -67,9 +111,10 @@ local codes, shards, seen = {}, {}, {}
 for first = 7, #ARGV, ITEM do
   local shard, entry, verdict, event, endpoint, type, url, body = unpack(ARGV, first, first + ITEM - 1)
   local turn = #codes
-  if verdict == 'deliver' then
-    codes[turn + 1] = expand(turn, shard, event, endpoint, type, url, body)
+  if verdict ~= 'skip' then
+    codes[turn + 1] = expand(turn, shard, entry, verdict == 'again', event, endpoint, type, url, body)
   else
+    redis.call('HDEL', hook.key_delivery(event), 'trigger') -- nobody waits for it any longer
     codes[turn + 1] = 2
   end
   redis.call('XACK', hook.key_events(shard), hook.group, entry)

@@ -8,8 +8,9 @@
 -- KEYS[1]  the cell's prefix; further keys are derived from it
 -- ARGV[1-4] keep_delivered_ms, keep_dead_ms, attempt log entries, dead deliveries kept for one endpoint
 -- ARGV[5]  notifier id
--- ARGV[6+] per attempt ten: shard, endpoint, event, attempt, verdict, code, HTTP status or 0, ms until it is due again
---          (retry, return), ms to leave the endpoint alone (0: none), ms the attempt took
+-- ARGV[6+] per attempt eleven: shard, endpoint, event, attempt, verdict, code, HTTP status or 0, ms until it is due again
+--          (retry, return), ms to leave the endpoint alone (0: none), ms the attempt took,
+--          the phases of its request or "" (kept as they are: notifier/phases.h)
 --          verdict: "delivered", "retry", "dead" (code is the reason kept), "return" (no attempt is counted)
 -- Returns  { now ms, { result, ms the endpoint is due again or -1, word }, ... }, a result per attempt: 1 done, 2 late
 --           success, 0 nothing to do (finished before, or overtaken); the word is what is to be told of the endpoint:
@@ -19,14 +20,14 @@
 -- Bound    O(attempts), each about fifteen commands.
 -- @include lib/hook_health.lua
 
-local ITEM = 10
+local ITEM = 11
 local bounds = hook.read_bounds(1)
 local owner = ARGV[5]
 local now = NOW_US / 1000
 
 local function note(item)
   hook.log_attempt(bounds, item.endpoint, item.event, item.attempt, item.code, item.status,
-    hook.whole_ms(now - item.took_ms), item.took_ms)
+    hook.whole_ms(now - item.took_ms), item.took_ms, item.phases)
   redis.call('HSET', hook.key_delivery(item.event), 'last', item.attempt .. ':' .. item.code)
 end
 
@@ -116,7 +117,7 @@ end
 
 local reply = { NOW_MS }
 for first = 6, #ARGV, ITEM do
-  local shard, endpoint, event, attempt, verdict, code, status, delay_ms, pause_ms, took_ms =
+  local shard, endpoint, event, attempt, verdict, code, status, delay_ms, pause_ms, took_ms, phases =
     unpack(ARGV, first, first + ITEM - 1)
   if not apply[verdict] then
     return redis.error_reply('ERR_INVALID verdict')
@@ -132,6 +133,7 @@ for first = 6, #ARGV, ITEM do
     delay_ms = tonumber(delay_ms),
     pause_ms = tonumber(pause_ms),
     took_ms = tonumber(took_ms),
+    phases = phases,
   })
 end
 return reply

@@ -24,20 +24,22 @@ local bounds = hook.read_bounds(5)
 local now = NOW_US / 1000
 local taken, dead = 0, 0
 
-local function attempts_of(event)
-  local type = redis.call('HGET', hook.key_delivery(event), 'type')
+local function attempts_of(type)
+  if type == hook.test_type then
+    return 1
+  end
   return type and string.find(type, '^call%.') and call_attempts or other_attempts
 end
 
 local function take_back(shard, endpoint, event, attempt)
-  local delivery = redis.call('HMGET', hook.key_delivery(event), 'state', 'attempts')
+  local delivery = redis.call('HMGET', hook.key_delivery(event), 'state', 'attempts', 'from_attempt', 'type')
   -- Another state or number: this claim was overtaken (a late success, a later claim) and only its member is left.
   if delivery[1] ~= 'in_flight' or delivery[2] ~= attempt then
     return
   end
-  hook.log_attempt(bounds, endpoint, event, attempt, 'unknown', 0, hook.whole_ms(now), 0)
+  hook.log_attempt(bounds, endpoint, event, attempt, 'unknown', 0, hook.whole_ms(now), 0, '')
   redis.call('HSET', hook.key_delivery(event), 'last', attempt .. ':unknown')
-  if tonumber(attempt) >= attempts_of(event) then
+  if attempt - (delivery[3] or 0) >= attempts_of(delivery[4]) then
     hook.settle_dead(bounds, shard, endpoint, event, 'unknown', now)
     dead = dead + 1
     return

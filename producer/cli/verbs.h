@@ -38,6 +38,7 @@ const struct cli_verb *cli_key_verbs(size_t *ret_n);
 const struct cli_verb *cli_inspect_verbs(size_t *ret_n);
 const struct cli_verb *cli_audit_verbs(size_t *ret_n);
 const struct cli_verb *cli_provider_verbs(size_t *ret_n);
+const struct cli_verb *cli_webhooks_verbs(size_t *ret_n);
 
 /* Row `index` of all tables together, or NULL behind the last. */
 const struct cli_verb *verbs_at(size_t index);

@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.engine import Engine
 from tests.support.http_receiver import Answer, HttpReceiver
+from tests.support.hooks import Notifying
 from tests.support.keys_page import KeysPage
 from tests.support.processes import run
 from tests.support.scripts import Scripts
@@ -223,11 +224,26 @@ class FullRun:
         engine.trunk("aside", how="set", **{"var:region": "eu"})
         (endpoint,) = [key for key in client.hgetall(engine.key("hooks:endpoints:t/acme")).values()][:1]
         engine.scripts.run("hook_endpoint", "rotate", "acme", endpoint, "v1.bmV3", 60_000, 3)
+        self.webhooks_again(batch)
         # Requests with an Idempotency-Key: one that is done, one that is under way.
         directory = Scripts(client, "dir")
         for tenant, digit in (("acme", "a"), ("", "b")):
             directory.run("idempotency_claim", tenant, 64 * digit, "d", "h_test", 60_000, 60_000, batch if tenant else "", 10)
         directory.run("idempotency_settle", "acme", 64 * "a", "h_test", "keep", 202, "v1.c2VhbGVk")
+        self.look()
+
+
+    def webhooks_again(self, batch: str) -> None:
+        """A tenant sends one again, tries its endpoint, and wants the other header."""
+        desk, scripts = Notifying(self.engine.scripts, "acme", batch, "http://127.0.0.1/failed"), self.engine.scripts
+        delivery = desk.queue(0)
+        desk.finish_all("dead", "timeout", 0)
+        scripts.run("hook_again", "redeliver", "acme", desk.shard, delivery)
+        self.look()
+        desk.expand("1-1", delivery, "call.completed", "again")
+        desk.finish_all("delivered", phases="http=11 reused=0")
+        scripts.run("hook_again", "test", "acme", desk.shard, desk.endpoint, 1000, "evt_test_1", desk.url, "{}")
+        scripts.run("hook_endpoint", "change", "acme", desk.endpoint, desk.shard, "active", "seed")
         self.look()
 
 

@@ -17,7 +17,8 @@ from tests.support.redis_server import RedisServer
 VERBS = [
     "submit", "watch", "pause", "resume", "cancel", "set", "redial", "dial", "tenant create", "tenant set", "tenant list", "tenant show",
     "trunk create", "trunk set", "trunk list", "trunk show", "stop", "start", "key create", "key list", "key revoke",
-    "why", "calls", "export", "suppress add", "suppress remove", "suppress list",
+    "why", "calls", "export", "suppress add", "suppress remove", "suppress list", "webhooks list", "webhooks show", "webhooks deliveries", "webhooks redeliver",
+    "webhooks recover", "webhooks test", "webhooks rotate", "webhooks enable", "webhooks disable",
     "inspect call", "inspect batch", "inspect worker", "inspect key", "audit",
     "provider check",
 ]  # fmt: skip

@@ -55,6 +55,7 @@ STEPS = [
     batches.create_batches, batches.try_a_creation, progress.show_states, progress.show_calls, progress.export_calls,
     progress.follow_a_batch, progress.show_dials,
     batches.fill_a_draft, batches.dial_calls, batches.redial_batches, progress.list_batches, progress.explain_batches, keeping.keep_numbers, keeping.keep_endpoints,
+    keeping.keep_deliveries,
     batches.change_batches, keeping.administer_tenants, keeping.administer_trunks, keeping.administer_agents,
     keeping.administer_keys, keeping.look_at_quotas, keeping.ask_the_service, events.tell_of_everything, refusals.refuse_keys,
     refusals.refuse_arguments, refusals.refuse_ids, refusals.refuse_bodies, refusals.refuse_states, refusals.refuse_rates,

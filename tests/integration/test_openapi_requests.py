@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.integration.contract.world import by_query
 from tests.support.contract import Contract
+from tests.support.hooks import Notifying
 from tests.support.openapi import Description, Node, Operation, examples
 from tests.support.openapi_bodies import Bodies
 from tests.support.producer_api import Answer, Api, batch_body
@@ -47,6 +48,8 @@ class Scene(Api):
         self.over = self.engine.batch("acme", "main", 1, max_attempts=1, agent_id="agent_123", user_id="acme", timezone="UTC")
         self.engine.tick()
         self.engine.finish(self.engine.begin_next(self.over), "final", "BUSY")
+        self.notifying = Notifying(self.engine.scripts, "acme", self.over, "https://crm.example:8443/hooks")
+        self.delivery = self.notifying.queue(0)
 
     def path_to_what_is_over(self, operation: Operation) -> str:
         path = operation.path.replace("/batch/{id}", f"/batch/{self.over}").replace("/call/{id}", f"/call/{self.over}-0")
@@ -70,6 +73,10 @@ class Scene(Api):
         if "/keys/{id}" in path:
             made = self.post("/api/v1/admin/keys", {"role": "operator"}, key)
             path = path.replace("{id}", made.json()["id"])
+        self.client.hset(self.engine.key(f"hooks:delivery:{self.delivery}"), "state", "dead")
+        self.client.hdel(self.engine.key(f"hooks:delivery:{self.delivery}"), "trigger")
+        self.client.hset(self.engine.key(f"hooks:endpoint:{self.notifying.endpoint}"), mapping={"test": "", "status": "active"})
+        path = path.replace("/endpoints/{id}", f"/endpoints/{self.notifying.endpoint}").replace("/deliveries/{id}", f"/deliveries/{self.delivery}")
         path = path.replace("/tenants/{id}", "/tenants/acme").replace("/trunks/{id}", "/trunks/main")
         return self.request(operation.method, path, json.dumps(body).encode(), key, {"Content-Type": "application/json"})
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.hooks import Notifying
 from tests.support.openapi import Description, Operation, examples
 from tests.support.producer_api import Answer, Api
 from tests.support.redis_server import RedisServer
@@ -37,7 +38,10 @@ class Walls:
         self.over = over
         assert api.send("PUT", "/api/v1/suppressions", {"phoneNumbers": [PHONE]}, self.acme).status == 200
         # What is acme's, and what is nobody's: ids of the same length, since an answer may not tell them apart by that either.
-        self.ids = {"batch": ((self.batch, self.over), "batch_c0_" + "0" * len(self.batch[9:])),
+        notifying = Notifying(api.engine.scripts, "acme", self.batch, f"https://{MARK}.example/")
+        delivery = notifying.queue(0)
+        self.ids = {"endpoint": ((notifying.endpoint,), "ep_" + "0" * 24), "delivery": ((delivery,), delivery.replace(self.batch, "batch_c0_" + "0" * 20)),
+                    "batch": ((self.batch, self.over), "batch_c0_" + "0" * len(self.batch[9:])),
                     "call": ((f"{self.batch}-0", f"{self.over}-0"), "batch_c0_" + "0" * len(self.batch[9:]) + "-0")}  # fmt: skip
 
     def ask(self, operation: Operation, name: str, key: str) -> Answer:
@@ -52,6 +56,9 @@ class Walls:
 
 
 def kind_of(operation: Operation) -> str:
+    for kind, part in (("endpoint", "/endpoints/{id}"), ("delivery", "/deliveries/{id}")):
+        if part in operation.path:
+            return kind
     is_call = "/call/{id}" in operation.path or "callId" in operation.named("query")
     return "call" if is_call else "batch"
 
@@ -69,7 +76,7 @@ def walls(redis_server: RedisServer) -> Iterator[Walls]:
 
 
 def test_the_description_names_routes_of_both_kinds() -> None:
-    assert len(NAMING) >= 14 and {kind_of(operation) for operation in NAMING} == {"batch", "call"} and len(LISTING) >= 4
+    assert len(NAMING) >= 14 and {kind_of(operation) for operation in NAMING} == {"batch", "call", "endpoint", "delivery"} and len(LISTING) >= 4
 
 
 @pytest.mark.parametrize("operation", NAMING, ids=lambda operation: operation.id)

@@ -12,6 +12,7 @@ from typing import Iterator
 
 import pytest
 
+from tests.support.hooks import Notifying
 from tests.support.producer_api import Api, numbers
 from tests.support.redis_server import RedisServer
 
@@ -61,9 +62,12 @@ class Callers:
         self.keys = {"tenant": api.tenant("acme")}
         self.keys |= {"viewer": api.key("acme", "viewer"), "operator": api.key("", "operator")}
         self.batch = api.create(self.keys["tenant"], numbers(1), scheduledStartTime="2035-01-01T00:00:00Z")
+        notifying = Notifying(api.engine.scripts, "acme", self.batch, "https://crm.example/hooks")
+        self.endpoint, self.delivery = notifying.endpoint, notifying.queue(0)
 
     def path(self, route: Route) -> str:
-        names = {"/batch/": self.batch, "/call/": f"{self.batch}-0", "/trunks/": "main"}
+        names = {"/batch/": self.batch, "/call/": f"{self.batch}-0", "/trunks/": "main",
+                 "/endpoints/": self.endpoint, "/deliveries/": self.delivery}  # fmt: skip
         (filled,) = [name for part, name in names.items() if part + "{id}" in route.pattern][:1] or ["acme"]
         queries = {"/api/v1/admin/agents": "?tenant=acme" if route.is_read else ""}
         queries |= dict.fromkeys(("/api/v1/batch/check-status", "/api/v1/status/batch", "/api/v1/batch/cancel"), f"?batchId={self.batch}")

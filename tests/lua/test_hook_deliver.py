@@ -32,6 +32,7 @@ class Claimed:
     url: str
     body: str
     created_ms: str
+    from_attempt: int | str = 0
 
 
 class Hooks:
@@ -75,7 +76,7 @@ class Hooks:
     def finish(self, c: Claimed, verdict: str, code: str = "", owner: str = OWNER, **options: int) -> int:
         code = code or {"delivered": "ok", "retry": "http_status"}.get(verdict, verdict)
         item = (c.shard, c.endpoint, c.event, c.attempt, verdict, code, options.get("status", 0))
-        rest = (options.get("delay_ms", 0), options.get("pause_ms", 0), options.get("took_ms", 7))
+        rest = (options.get("delay_ms", 0), options.get("pause_ms", 0), options.get("took_ms", 7), options.get("phases", ""))
         self.finished = self.scripts.run("hook_finish", *hooks.BOUNDS, owner, *item, *rest)[1]
         return int(self.finished[0])
 
@@ -120,7 +121,7 @@ def test_a_claim_carries_what_sending_needs_and_is_taken_once(h: Hooks) -> None:
     claimed = h.claim_one()
     assert (claimed.endpoint, claimed.event, claimed.attempt) == (ep, "e1", 1)
     assert (claimed.kind, claimed.url, claimed.body) == ("call.completed", "https://x.example/h", "body of e1")
-    assert h.reply[4] == [[ep, "v1.c2VhbGVk", None, "acme", 0]]
+    assert h.reply[4] == [[ep, "v1.c2VhbGVk", None, "acme", 0, 0]]
     assert h.claim() == [] and h.queued(ep) == [] and h.inflight() == 1
     assert h.delivery("e1")["state"] == "in_flight"
 

@@ -200,7 +200,7 @@ def test_out_of_memory_refuses_the_whole_expansion_and_delivering_goes_on(
             expand(scripts, deliver(entry, other, endpoint))
         claim = scripts.run("hook_claim", owner, 10, 10, 30_000, 32, *hooks.BOUNDS, 1, SHARD, "")
         assert [row[2] for row in claim[5]] == [event]
-        done = (SHARD, endpoint, event, 1, "delivered", "ok", 200, 0, 0, 5)
+        done = (SHARD, endpoint, event, 1, "delivered", "ok", 200, 0, 0, 5, "")
         assert scripts.run("hook_finish", *hooks.BOUNDS, owner, *done)[1][0] == 1
     finally:
         db.config_set("maxmemory", 0)

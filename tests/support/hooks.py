@@ -88,3 +88,47 @@ def write_event(
     entry.update(fields)
     scripts.client.xadd(scripts.key(f"events:{event_shard(tenant)}"), entry)
     return str(entry["id"])
+
+
+class Notifying:
+    """Takes a tenant's events through the notifier's scripts, without a notifier."""
+
+    OWNER = "n_test"
+
+    def __init__(self, scripts: Scripts, tenant: str, batch: str, url: str) -> None:
+        self.scripts, self.tenant, self.batch, self.url = scripts, tenant, batch, url
+        self.endpoint = make_endpoint(scripts, tenant, url)
+        self.shard = event_shard(tenant)
+
+    def _text(self, value: Any) -> str:
+        return value.decode() if isinstance(value, bytes) else str(value)
+
+    def queue(self, ordinal: int, kind: str = "call.completed") -> str:
+        """A delivery that waits; its id."""
+        event = write_event(self.scripts, self.tenant, self.batch, kind, ordinal if kind.startswith("call.") else None)
+        (entry,) = self.scripts.client.xrevrange(self.scripts.key(f"events:{self.shard}"), count=1)
+        self.expand(self._text(entry[0]), event, kind, "deliver")
+        return event
+
+    def expand(self, entry: str, delivery: str, kind: str, verdict: str) -> None:
+        item = (self.shard, entry, verdict, delivery, self.endpoint, kind, self.url, "{}")
+        self.scripts.run("hook_expand", *BOUNDS, 100_000, 1 << 20, *item)
+
+    def claim(self) -> list[tuple[str, int]]:
+        """All of its endpoint that may be claimed: ids, and which attempts they are."""
+        self.scripts.run("hook_poll", self.OWNER, 600_000, SHARDS, 1000)
+        reply = self.scripts.run("hook_claim", self.OWNER, 64, 64, 30_000, 32, *BOUNDS, 1, self.shard, "")
+        self.scripts.run("hook_leave", self.OWNER, SHARDS)
+        return [(self._text(row[2]), int(row[3])) for row in reply[5] if self._text(row[1]) == self.endpoint]
+
+    def finish(self, delivery: str, attempt: int, verdict: str, code: str = "ok", status: int = 200, phases: str = "") -> None:
+        item = (self.shard, self.endpoint, delivery, attempt, verdict, code, status, 3_600_000 if verdict == "retry" else 0, 0, 7, phases)
+        self.scripts.run("hook_finish", *BOUNDS, self.OWNER, *item)
+
+    def finish_all(self, verdict: str, code: str = "ok", status: int = 200, phases: str = "") -> list[str]:
+        ended: list[str] = []
+        while claimed := self.claim():
+            for delivery, attempt in claimed:
+                self.finish(delivery, attempt, verdict, code, status, phases)
+                ended.append(delivery)
+        return ended

@@ -5,7 +5,7 @@
 -- it is due; the endpoints with something to serve stand in one of their shard's two rings, by the ms they may be served:
 -- the healthy ones in one, the failing and the slow ones in the other, so that however many of these there are, they are in
 -- nobody's way; a claimed delivery lies in the shard's inflight set until its attempt is finished or its lease runs out.
-local hook = { group = 'notifier' }
+local hook = { group = 'notifier', test_type = 'webhook.test' }
 
 function hook.key_events(shard)
   return P .. 'events:' .. shard
@@ -149,10 +149,22 @@ function hook.ring_touch(shard, endpoint, now)
   return tonumber(redis.call('ZSCORE', is_slow and hook.key_slow(shard) or hook.key_ring(shard), endpoint))
 end
 
--- One line in the endpoint's attempt log. `bounds.log` lines are kept, roughly.
-function hook.log_attempt(bounds, endpoint, event, attempt, code, status, began_ms, took_ms)
-  redis.call('XADD', hook.key_log(endpoint), 'MAXLEN', '~', bounds.log, '*', 'event', event, 'attempt', attempt,
-    'code', code, 'status', status, 'began_ms', began_ms, 'took_ms', took_ms)
+-- One line in the endpoint's attempt log. `bounds.log` lines are kept, roughly. `phases` is the notifier's text of how long
+-- what took, "" where nothing was sent. Who asked for the attempt is told where it was not the schedule; the next one is
+-- the schedule's again.
+function hook.log_attempt(bounds, endpoint, event, attempt, code, status, began_ms, took_ms, phases)
+  local line = { 'event', event, 'attempt', attempt, 'code', code, 'status', status, 'began_ms', began_ms, 'took_ms', took_ms }
+  if phases ~= '' then
+    line[#line + 1] = 'phases'
+    line[#line + 1] = phases
+  end
+  local trigger = redis.call('HGET', hook.key_delivery(event), 'trigger')
+  if trigger then
+    line[#line + 1] = 'trigger'
+    line[#line + 1] = trigger
+    redis.call('HDEL', hook.key_delivery(event), 'trigger')
+  end
+  redis.call('XADD', hook.key_log(endpoint), 'MAXLEN', '~', bounds.log, '*', unpack(line))
 end
 
 local function drop_body(endpoint, event)

@@ -37,6 +37,74 @@ def keep_endpoints(world: World) -> None:
     assert "disabled" in [endpoint["status"] for endpoint in world.get(path, key).json()["endpoints"]]
 
 
+def keep_deliveries(world: World) -> None:
+    base, key, endpoint = "/api/v1/webhooks", world.keys["tenant"], world.notifying.endpoint
+    one, field = f"{base}/endpoints/{endpoint}", world.engine.key(f"hooks:endpoint:{endpoint}")
+    now, n = world.engine.now_ms(), world.notifying
+    looks: list[dict[str, Any]] = [
+        {"failures": 2, "failing_since_ms": now, "notice": 1}, {"notice": 2, "open_until_ms": now + 99_999},
+        {"failures": 0, "notice": 0, "open_until_ms": 0, "latency_ms": 9000, "last_success_ms": now}, {"paused_until_ms": now + 99_999, "rotated_ms": now},
+        {"latency_ms": 1}, *({"status": "disabled", "reason": reason, "disabled_ms": now} for reason in ("gone", "failing", "tenant")),
+    ]  # fmt: skip
+    for look in looks:
+        world.client.hset(field, mapping=look)
+        assert world.get(one, key).status == 200
+    for path in ("redeliver", "recover", "test"):
+        ask = f"{base}/deliveries/{world.delivery}/redeliver" if path == "redeliver" else f"{one}/{path}"
+        world.client.hset(world.engine.key(f"hooks:delivery:{world.delivery}"), "state", "dead")
+        assert world.post(ask, {"url": n.url} if path == "test" else None, key).code == "ENDPOINT_DISABLED"
+    world.client.hset(world.engine.key(f"hooks:delivery:{world.delivery}"), "state", "pending")
+    for query, body in (("?userId=acme", {"status": "disabled"}), ("", {"status": "active", "signature": "seed"}), ("", {"signature": "standard"}),
+                        ("", {"signature": "seed"})):  # fmt: skip
+        assert world.send("PATCH", one + query, body, key).status == 200
+    assert world.post(f"{one}/secret/rotate?userId=acme", {"graceSeconds": 60}, key).json()["signing"] == 2
+    assert world.get(f"{one}?userId=acme", key).json()["signature"] == "seed"
+    move_deliveries(world, base, key, one)
+
+
+def move_deliveries(world: World, base: str, key: str, one: str) -> None:
+    n, all_ = world.notifying, f"{base}/deliveries"
+
+    def look() -> None:
+        told = world.get(f"{all_}?userId=acme&endpoint={n.endpoint}", key).json()["deliveries"]
+        assert told
+        for delivery in told:
+            assert world.get(f"{all_}/{delivery['id']}?userId=acme", key).status in (200, 404)
+
+    look()
+    n.claim()
+    look()
+    assert world.post(f"{all_}/{world.delivery}/redeliver", key=key).code == "DELIVERY_UNDER_WAY"
+    n.finish(world.delivery, 1, "retry", "http_status", 500, "dns=3 connect=4 tls=9 first=11 http=20 reused=0")
+    look()
+    dead, second, batch = n.queue(1), n.queue(2), n.queue(0, "batch.completed")
+    n.finish_all("dead", "timeout", 0)
+    look()
+    assert world.post(f"{all_}/{dead}/redeliver?userId=acme", key=key).status == 202
+    look()
+    asked = world.post(f"{one}/recover?userId=acme&since=2020-01-01T00:00:00Z", key=key)
+    assert asked.json()["recovered"] == 2, asked
+    for delivery, kind in ((dead, "call.completed"), (second, "call.completed"), (batch, "batch.completed")):
+        assert world.get(f"{all_}/{delivery}", key).json()["askedFor"] in ("manual", "recover")
+        n.expand("1-1", delivery, kind, "again")
+    assert world.post(f"{one}/test?userId=acme", {"url": n.url}, key).status == 202
+    assert world.post(f"{one}/test", {"url": n.url}, key).code == "ENDPOINT_BUSY"
+    look()
+    n.finish_all("delivered", phases="http=11 reused=1")
+    look()
+    assert {world.get(f"{all_}?state={state}", key).status for state in ("pending", "in_flight", "retrying", "delivered", "dead")} == {200}
+    assert world.get(f"{all_}?endpoint=nobody", key).code == "ENDPOINT_NOT_FOUND"
+    assert world.get(f"{all_}?event={dead}", key).json()["deliveries"][0]["state"] == "delivered"
+    world.client.delete(world.engine.key(f"hooks:delivery:{second}"))
+    look()
+    cursor = world.get(f"{all_}?limit=1", key).json()["nextCursor"]
+    assert world.get(f"{all_}?limit=1&cursor={cursor}", key).status == 200
+    world.client.hset(world.engine.key(f"hooks:delivery:{dead}"), "source", "[]")
+    assert world.post(f"{all_}/{dead}/redeliver", key=key).code == "DELIVERY_GONE"
+    world.client.zadd(world.engine.key(f"hooks:dead:{n.endpoint}"), {f"evt_{i}": i + 1 for i in range(502)})
+    assert world.post(f"{one}/recover", key=key).json()["nextSince"]
+
+
 def administer_tenants(world: World) -> None:
     tenants, key = "/api/v1/admin/tenants", world.keys["operator"]
     new = {"id": "globex", "cps": 10, "trunks": ["main"], "alias": "user_9", "maxConcurrent": 7, "credits": 600, "keepDays": 5, "maxRequestsPerSecond": 99, "maxBatches": 9, "maxQueuedContacts": 9,

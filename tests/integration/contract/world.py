@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from tests.support.contract import Contract
+from tests.support.hooks import Notifying
 from tests.support.openapi import Description, Operation, examples
 from tests.support.producer_api import Answer, Api
 from tests.support.redis_server import RedisServer
@@ -36,6 +37,9 @@ class World(Api):
         self.keys = {"tenant": acme, "viewer": self.key("acme", "viewer"), "operator": self.key("", "operator")}
         self.key_of = self.keys["tenant"]
         self.batch_of_examples = self.scheduled()
+        hooked = self.scheduled(webhooks={"onEvent": "https://crm.example:8443/hooks"})
+        self.notifying = Notifying(self.engine.scripts, "acme", hooked, "https://crm.example:8443/hooks")
+        self.delivery = self.notifying.queue(0)
 
     def once(self, step: Callable[[World], None]) -> None:
         """Takes the step, where it was not taken before."""
@@ -48,7 +52,8 @@ class World(Api):
     def path(self, operation: Operation, batch: str = "") -> str:
         """Its path, about something that is there."""
         batch = batch or self.batch_of_examples
-        known = {"/batch/": batch, "/call/": f"{batch}-0", "/tenants/": "acme", "/trunks/": "main", "/keys/": "key_0000000000000000"}
+        known = {"/batch/": batch, "/call/": f"{batch}-0", "/tenants/": "acme", "/trunks/": "main", "/keys/": "key_0000000000000000",
+                 "/endpoints/": self.notifying.endpoint, "/deliveries/": self.delivery}  # fmt: skip
         path = operation.path
         for before, value in known.items():
             path = path.replace(f"{before}{{id}}", f"{before}{value}")
