@@ -81,12 +81,18 @@ void redis_leave(struct redis *r)
         destroy(r);
 }
 
+/* The earliest of the commands under way. */
+static int64_t deadline_us(const struct redis *r)
+{
+    int64_t earliest_us;
+    return heap_peek(r->deadlines, &earliest_us) ? earliest_us : REDIS_NEVER_US;
+}
+
 static int64_t due_us(const struct redis *r)
 {
-    int64_t deadline_us;
     switch (r->state) {
     case REDIS_STATE_READY:
-        return heap_peek(r->deadlines, &deadline_us) ? deadline_us : REDIS_NEVER_US;
+        return deadline_us(r) < r->recheck_us ? deadline_us(r) : r->recheck_us;
     case REDIS_STATE_SENTINEL: /* it ends by itself */
     case REDIS_STATE_FREED:
         return REDIS_NEVER_US;
@@ -124,6 +130,8 @@ static void timer_fired(void *arg)
     redis_enter(r);
     if (due_us(r) > clock_mono_us()) {
         redis_timer_update(r);
+    } else if (r->state == REDIS_STATE_READY && deadline_us(r) > clock_mono_us()) {
+        redis_recheck(r);
     } else if (r->state == REDIS_STATE_READY) {
         redis_explain(r, "a command got no reply within its deadline");
         redis_lose(r, REDIS_REFUSAL_UNREACHABLE);
@@ -200,6 +208,7 @@ int redis_create(struct loop *loop, const struct redis_config *config, redis_rea
                         .arg = arg,
                         .state = REDIS_STATE_WAITING,
                         .timer_at_us = REDIS_NEVER_US,
+                        .recheck_us = REDIS_NEVER_US,
                         .wake_us = clock_mono_us()};
     STAILQ_INIT(&r->queue);
     STAILQ_INIT(&r->channels);

@@ -116,11 +116,12 @@ void redis_lose(struct redis *r, enum redis_refusal why)
     bool was_ready = r->state == REDIS_STATE_READY;
     int64_t now_us = clock_mono_us();
     redis_enter(r);
-    if (r->sentinel && why == REDIS_REFUSAL_REPLICA) {
-        /* A failover that is under way, and not, as elsewhere, a URL that names the wrong server. */
+    /* What was named is not to be had: another Sentinel may know better. */
+    if (r->sentinel && r->state > REDIS_STATE_SENTINEL && !was_ready)
         redis_sentinel_distrust(r->sentinel);
+    /* A failover that is under way, and not, as elsewhere, a URL that names the wrong server. */
+    if (r->sentinel && why == REDIS_REFUSAL_REPLICA)
         why = REDIS_REFUSAL_UNREACHABLE;
-    }
     if (was_ready && now_us - r->ready_since_us >= REDIS_BACKOFF_RESET_US)
         r->attempts = 0;
     r->wake_us = now_us + pause_us(r);
@@ -373,11 +374,40 @@ static int aim(struct redis *r, const struct redis_place *primary)
     return rc;
 }
 
+int64_t redis_next_recheck_us(const struct redis *r)
+{
+    if (!r->sentinel)
+        return REDIS_NEVER_US;
+    return clock_mono_us() + REDIS_RECHECK_MIN_US +
+           (int64_t)random_below(REDIS_RECHECK_MAX_US - REDIS_RECHECK_MIN_US + 1);
+}
+
+void redis_recheck(struct redis *r)
+{
+    r->recheck_us = REDIS_NEVER_US;
+    if (redis_sentinel_ask(r->sentinel) < 0)
+        r->recheck_us = redis_next_recheck_us(r);
+    redis_timer_update(r);
+}
+
+/* Sentinels that tell nothing are no reason to leave a primary that answers. */
+static void rechecked(struct redis *r, const struct redis_place *primary)
+{
+    r->recheck_us = redis_next_recheck_us(r);
+    redis_timer_update(r);
+    if (primary && (strcmp(primary->host, r->url.host) != 0 || primary->port != r->url.port)) {
+        redis_explain(r, "Sentinel names another primary: %s port %d", primary->host, primary->port);
+        redis_lose(r, REDIS_REFUSAL_UNREACHABLE);
+    }
+}
+
 void redis_sentinel_told(const struct redis_place *primary, void *arg)
 {
     struct redis *r = arg;
     redis_enter(r);
-    if (!primary) {
+    if (r->state == REDIS_STATE_READY) {
+        rechecked(r, primary);
+    } else if (!primary) {
         redis_explain(r, "%s", redis_sentinel_detail(r->sentinel));
         redis_lose(r, redis_sentinel_refusal(r->sentinel));
     } else if (aim(r, primary) < 0) {

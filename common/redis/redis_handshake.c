@@ -287,6 +287,8 @@ void redis_handshake_walk(struct redis *r)
         if (r->state == REDIS_STATE_READY) {
             r->ready_since_us = clock_mono_us();
             r->reported = REDIS_REFUSAL_NONE;
+            r->recheck_us = redis_next_recheck_us(r);
+            redis_timer_update(r);
             if (r->on_ready)
                 r->on_ready(r->arg);
             return;

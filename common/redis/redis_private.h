@@ -48,6 +48,10 @@ enum redis_state {
 #define REDIS_BACKOFF_MAX_US 5000000
 /* With Sentinel the next attempt may meet another primary: the work that waits for it shall not wait for us. */
 #define REDIS_BACKOFF_SENTINEL_MAX_US 1000000
+/* While ready, Sentinel is asked again after 2.5 to 5 s: well within the 14 s in which a promoted primary lets nothing
+ * begin (docs/failure-model.md), so that who stayed with the old one has left it by then. */
+#define REDIS_RECHECK_MIN_US 2500000
+#define REDIS_RECHECK_MAX_US 5000000
 #define REDIS_BACKOFF_RESET_US 10000000 /* ready for this long: the next loss begins with the shortest pause */
 #define REDIS_RUN_ID_LEN 40
 #define REDIS_SHA_LEN 40
@@ -101,6 +105,7 @@ struct redis {
     struct loop_timer *timer; /* the only one: the pause, the handshake's end, the earliest deadline of a command */
     int64_t timer_at_us; /* what it is armed for, REDIS_NEVER_US where it is not */
     int64_t wake_us; /* when the pause ends, or the lookup did, or patience does */
+    int64_t recheck_us; /* when Sentinel is asked again; REDIS_NEVER_US: not by Sentinel, or it is being asked */
     int64_t give_up_us; /* when this attempt must be ready */
     int64_t ready_since_us;
     unsigned attempts; /* since it was last ready for long: the length of the next pause, the address to try */
@@ -174,6 +179,10 @@ void redis_timer_update(struct redis *r);
 void redis_set_state(struct redis *r, enum redis_state to);
 /* What the timer stands for in the states before ready has come: the pause ended, the lookup ended, time ran out. */
 void redis_wake(struct redis *r);
+/* Asks Sentinel whether the primary that we are connected to still is the one. */
+void redis_recheck(struct redis *r);
+/* When to do so next: some time from now, or never. */
+int64_t redis_next_recheck_us(const struct redis *r);
 /* How a round of asking Sentinels ended: a redis_sentinel_fn, whose `arg` is the connection. */
 void redis_sentinel_told(const struct redis_place *primary, void *arg);
 /* Closes what there is of a connection; nothing is called back. */

@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.cli import CONFIGURATION, DONE, NO_REDIS, Cli
 from tests.support.processes import Process, run
+from tests.support.redis_sentinels import NAME, Sentinel
 from tests.support.redis_server import RedisServer
 from tests.support.redis_tls import Authority, Tls
 from tests.support.redis_users import Users
@@ -74,6 +75,23 @@ def test_a_process_works_over_tls_and_finds_a_killed_redis_again(server: RedisSe
 
 def test_the_tool_works_over_tls(server: RedisServer) -> None:
     assert Cli(**server.access("carillon-operator"))("tenant", "list").status == DONE
+
+
+def test_sentinel_and_the_primary_that_it_names_are_spoken_to_over_tls_each_by_its_own_name(server: RedisServer, authority: Authority) -> None:
+    assert server.tls is not None
+    client = Cli(**server.access("carillon-operator"))
+    sentinel = Sentinel(Tls(authority.issue("sentinel", "DNS:localhost,IP:127.0.0.1"), authority.file, client=authority.issue("watched")))
+    try:
+        sentinel.configure(server.tls.port)
+        sentinel.start()
+        url = f"sentinels://localhost:{sentinel.port}/{NAME}"
+        wait_until(lambda: client("tenant", "list", "--redis-url", url).status == DONE, 20.0, "the tool works by Sentinel")
+        in_the_clear = client("tenant", "list", "--redis-url", url.replace("sentinels://", "sentinel://"))
+        assert in_the_clear.status == CONFIGURATION, "certificates are given"
+        other = client("tenant", "list", "--redis-url", f"sentinels://localhost:{sentinel.port}/another")
+        assert other.status == NO_REDIS and "knows no primary of that name" in other.err
+    finally:
+        sentinel.stop()
 
 
 def refused(server: RedisServer, directory: pathlib.Path, **instead: str) -> tuple[int, dict[str, Any], str]:

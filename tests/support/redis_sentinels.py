@@ -9,17 +9,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import pathlib
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 
 import redis
 
 from tests.support.redis_server import RedisServer
+from tests.support.redis_tls import Tls, free_port
 from tests.support.redis_users import Users
 from tests.support.waiting import wait_until
 
@@ -31,30 +30,28 @@ START_DEADLINE_S = 20.0
 PROMOTION_DEADLINE_S = 40.0  # an election that nobody won is held again after twice the failover-timeout
 
 
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
 class Sentinel:
-    """One redis-sentinel, which knows the replica and the others from the start."""
+    """One redis-sentinel, which knows the replica and the others from the start. With `tls` it speaks nothing else."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, tls: Tls | None = None) -> None:
+        self.port = tls.port if tls else free_port()
+        self._listens = [f"port {self.port}"]
+        if tls:
+            options = tls.server_options()
+            pairs = (f"{name[2:]} {value}" for name, value in zip(options[::2], options[1::2]))
+            self._listens = ["port 0", "tls-replication yes", *pairs]
         self.id = secrets.token_hex(20)
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="carillon-sentinel-"))
         self._process: subprocess.Popen[bytes] | None = None
 
-    def configure(self, primary: int, replica: int, others: list[Sentinel]) -> None:
+    def configure(self, primary: int, replica: int = 0, others: tuple[Sentinel, ...] = ()) -> None:
+        """Their ports; `replica` 0: there is none."""
         lines = [
-            *(f"port {self.port}", "bind 127.0.0.1", f"dir {self.directory}", f"sentinel myid {self.id}"),
+            *(*self._listens, "bind 127.0.0.1", f"dir {self.directory}", f"sentinel myid {self.id}"),
             f"sentinel monitor {NAME} 127.0.0.1 {primary} {QUORUM}",
             f"sentinel down-after-milliseconds {NAME} {DOWN_AFTER_MS}",
             f"sentinel failover-timeout {NAME} 4000",
-            f"sentinel known-replica {NAME} 127.0.0.1 {replica}",
+            *([f"sentinel known-replica {NAME} 127.0.0.1 {replica}"] if replica else []),
             *(f"sentinel known-sentinel {NAME} 127.0.0.1 {other.port} {other.id}" for other in others),
         ]
         (self.directory / "sentinel.conf").write_text("\n".join(lines) + "\n", encoding="ascii")
@@ -92,12 +89,12 @@ class Sentinel:
 class SentinelSet:
     def __init__(self) -> None:
         self.users = Users.for_tests()
-        ports = free_ports(2 + SENTINELS)
+        ports = free_port(), free_port()
         at_once = ("--repl-diskless-sync-delay", "0")  # it waits 5 s for further replicas otherwise
         replicaof = ("--replicaof", f"127.0.0.1 {ports[0]}")
         self.primary = RedisServer(appendonly=True, users=self.users, port=ports[0], args=at_once)
         self.replica = RedisServer(appendonly=True, users=self.users, port=ports[1], args=(*at_once, *replicaof))
-        self.sentinels = [Sentinel(port) for port in ports[2:]]
+        self.sentinels = [Sentinel() for _ in range(SENTINELS)]
 
     # ---- up and down ----
 
@@ -106,7 +103,8 @@ class SentinelSet:
         self.replica.start()
         wait_until(self._is_replicated, START_DEADLINE_S, "the replica has its data")
         for sentinel in self.sentinels:
-            sentinel.configure(self.primary.port, self.replica.port, [each for each in self.sentinels if each is not sentinel])
+            others = tuple(each for each in self.sentinels if each is not sentinel)
+            sentinel.configure(self.primary.port, self.replica.port, others)
             sentinel.start()
         wait_until(lambda: all(each.sees_all() for each in self.sentinels), START_DEADLINE_S, "the Sentinels see each other")
         return self

@@ -213,12 +213,28 @@ test_a_sentinel_that_is_away_or_knows_nothing_is_passed_over_and_the_one_that_to
     connect_by_sentinel(w);
     RUN_UNTIL(f, f->n_ready == 1);
     assert_int_equal(f->n_down, 0); /* two of three that fail are no fault of the connection */
-    redis_process_kill(&f->server);
-    RUN_UNTIL(f, f->n_down == 1);
-    start_redis(w, NULL, NULL);
+    struct answer a;
+    assert_int_equal(fixture_send(f, f->redis, "CLIENT KILL TYPE normal SKIPME no", 5000, &a), 0);
     RUN_UNTIL(f, f->n_ready == 2);
     assert_int_equal(w->sentinels[1].n_asked, 1);
-    assert_true(w->sentinels[2].n_asked >= 2);
+    assert_int_equal(w->sentinels[2].n_asked, 2);
+}
+
+static void test_where_what_a_sentinel_names_is_not_to_be_had_the_next_is_asked(void **state)
+{
+    struct world *w = *state;
+    struct fixture *f = &w->fixture;
+    char dead[96];
+    start_redis(w, NULL, NULL);
+    memcpy(dead, w->named, sizeof dead);
+    redis_process_kill(&f->server);
+    start_redis(w, NULL, NULL);
+    w->sentinels[0].says = dead; /* it was cut off from the others, and knows nothing of the failover */
+    w->sentinels[1].says = w->named;
+    connect_by_sentinel(w);
+    RUN_UNTIL(f, f->n_ready == 1);
+    assert_int_equal(w->sentinels[0].n_asked, 1);
+    assert_int_equal(f->redis->url.port, w->redis_port);
 }
 
 static void test_a_sentinel_that_says_nothing_is_passed_over_in_time(void **state)
@@ -342,6 +358,53 @@ static void test_after_a_failover_the_other_one_is_reached_and_it_has_another_ru
     assert_int_equal(f->redis->url.port, w->redis_port);
 }
 
+static void recheck_now(struct fixture *f)
+{
+    f->redis->recheck_us = clock_mono_us();
+    redis_timer_update(f->redis);
+}
+
+static void test_a_primary_that_sentinel_names_no_more_is_left_although_it_answers(void **state)
+{
+    struct world *w = *state;
+    struct fixture *f = &w->fixture;
+    char other[96];
+    start_redis(w, NULL, NULL);
+    w->sentinels[0].says = w->named;
+    connect_by_sentinel(w);
+    RUN_UNTIL(f, f->n_ready == 1);
+    int64_t due_us = f->redis->recheck_us - clock_mono_us();
+    assert_true(due_us <= REDIS_RECHECK_MAX_US);
+    recheck_now(f);
+    RUN_UNTIL(f, w->sentinels[0].n_asked == 2 && f->redis->recheck_us != REDIS_NEVER_US);
+    assert_int_equal(f->n_down, 0);
+
+    (void)snprintf(other, sizeof other, "*2\r\n$9\r\nlocalhost\r\n:%d\r\n", w->redis_port);
+    w->sentinels[0].says = other;
+    recheck_now(f);
+    RUN_UNTIL(f, f->n_down == 1);
+    expect_detail(f, "another primary: localhost");
+    RUN_UNTIL(f, f->n_ready == 2);
+    assert_string_equal(f->redis->url.host, "localhost");
+}
+
+static void test_a_primary_that_answers_is_kept_while_no_sentinel_tells(void **state)
+{
+    struct world *w = *state;
+    struct fixture *f = &w->fixture;
+    start_redis(w, NULL, NULL);
+    w->sentinels[0].says = w->named;
+    connect_by_sentinel(w);
+    RUN_UNTIL(f, f->n_ready == 1);
+    scripted_stop(&w->sentinels[0]);
+    w->sentinels[1].says = "*-1\r\n";
+    w->sentinels[2].says = "-ERR busy\r\n";
+    recheck_now(f);
+    RUN_UNTIL(f, w->sentinels[2].n_asked == 1 && f->redis->recheck_us != REDIS_NEVER_US);
+    assert_int_equal(f->n_down, 0);
+    assert_string_equal(fixture_ask(f, f->redis, "PING").text, "PONG");
+}
+
 static void test_with_sentinel_no_pause_is_longer_than_a_second(void **state)
 {
     struct world *w = *state;
@@ -435,12 +498,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_WORLD(test_the_primary_is_asked_for_and_reached),
         IN_WORLD(test_a_sentinel_that_is_away_or_knows_nothing_is_passed_over_and_the_one_that_told_is_asked_first),
+        IN_WORLD(test_where_what_a_sentinel_names_is_not_to_be_had_the_next_is_asked),
         IN_WORLD(test_a_sentinel_that_says_nothing_is_passed_over_in_time),
         IN_WORLD(test_answers_that_make_no_sense_are_passed_over),
         IN_WORLD(test_where_no_sentinel_tells_each_is_named_with_its_fault),
         IN_WORLD(test_a_replica_that_is_named_is_left_and_the_next_sentinel_asked_until_it_is_promoted),
         IN_WORLD(test_a_listener_too_refuses_a_replica),
         IN_WORLD(test_after_a_failover_the_other_one_is_reached_and_it_has_another_run_id),
+        IN_WORLD(test_a_primary_that_sentinel_names_no_more_is_left_although_it_answers),
+        IN_WORLD(test_a_primary_that_answers_is_kept_while_no_sentinel_tells),
         IN_WORLD(test_with_sentinel_no_pause_is_longer_than_a_second),
         IN_WORLD(test_sentinels_get_their_own_password),
         IN_WORLD(test_a_password_that_all_sentinels_refuse_is_told_as_that),
