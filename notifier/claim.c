@@ -27,7 +27,7 @@ enum {
     DELIVERY_CREATED_MS,
     DELIVERY_FROM_ATTEMPT,
 };
-#define LOADS_MAX (LIMIT_WEBHOOK_IN_FLIGHT * (ENDPOINT_ID_LEN + 16)) /* " endpoint=n" each */
+#define LOADS_MAX ((size_t)LIMIT_WEBHOOK_IN_FLIGHT * (ENDPOINT_ID_LEN + 16)) /* " endpoint=n" each */
 
 enum { REAP_NOW, REAP_TAKEN, REAP_DEAD, REAP_DUE };
 

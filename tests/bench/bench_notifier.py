@@ -210,6 +210,7 @@ def beside_black_holes(directory: pathlib.Path, seconds: int, pairs: int) -> dic
             wait_for(notifier, DELIVERED, len(written), 60)
             used = {"notifier": round(cpu_s(notifier.pid) - before, 2), "redis": round(cpu_s(bench.redis.pid) - redis_before, 2)}
             slow = metric(notifier, "carillon_webhook_slow_in_flight")
+            notifier.kill()  # in order it would wait for the black holes
     arrived = came(receiver)
     assert set(arrived) == set(written), f"{len(arrived)} of {len(written)} came"
     in_order = [1000 * (arrived[event] - at) for event, at in written.items()]

@@ -15,7 +15,7 @@ import h2.events
 from tests.support.bad_receiver import Connection, Mode
 from tests.support.http_receiver import Received
 
-# Does with a request, by its stream, what the mode is about. False: nothing more is read on the connection.
+# Does with a request, by its stream, what the mode is about. False: nothing more is said on the connection.
 Answer = Callable[[h2.connection.H2Connection, int, Connection], bool]
 
 
@@ -42,6 +42,7 @@ def _serve(connection: Connection, answer: Answer) -> None:
                 goes_on = answer(session, event.stream_id, connection)
                 connection.send(session.data_to_send())
                 if not goes_on:
+                    connection.wait_for_end()  # closed with something unread, it would take back what was sent
                     return
         connection.send(session.data_to_send())
 
