@@ -197,6 +197,19 @@ class FullRun:
         client.zadd(engine.key("parked"), {"k/idle": engine.now_ms() - 10_000})
         engine.tick("w_test")
         assert engine.hash(f"batch:{expired}")["state"] == "completed"
+        # A batch at its own limit, and a number that is on a call.
+        engine.trunk("wide", cps=100)
+        engine.tenant("tidy")
+        same = engine.numbers(1)[0]
+        for most in (1, 5):
+            engine.batch("tidy", "wide", [same, *engine.numbers(1)], cps=30, max_concurrent=most, **fields)
+
+        def is_full() -> bool:
+            engine.claim("w_test")
+            self.look()
+            return bool(client.keys(engine.key("parked:b/*"))) and bool(client.exists(engine.key("held:t/tidy")))
+
+        wait_until(is_full, 10.0, "a lane is parked, and a number held")
         # Credit that is used up, and more of it.
         engine.trunk("thin")
         engine.tenant("thin", available_s=60)

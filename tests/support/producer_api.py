@@ -31,7 +31,7 @@ from tests.support.redis_server import RedisServer
 CELL = "c0"
 LOOPBACK = "127.0.0.0/8"
 JUDGED_BYTES = 64 << 10  # a longer answer is more of the same
-ASKED = re.compile(rb"carillon:{dir}:used|carillon:{\w+}:requests:t/.*")
+ASKED = re.compile(rb"carillon:{dir}:used|carillon:{\w+}:requests:t/.*|carillon:{\w+}:begins:.*")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,8 +169,8 @@ class Api:
     # ---- looking ----
 
     def snapshot(self) -> dict[bytes, bytes | None]:
-        """Everything that lies in Redis, as DUMP shows it, but for what asking changes: when keys were last used, and how much
-        was asked."""
+        """Everything that lies in Redis, as DUMP shows it, but for what asking changes (when keys were last used, and how much was
+        asked), and the begins of the last second, which go by themselves."""
         names = (name for name in self.client.scan_iter(count=1000) if not ASKED.fullmatch(name))
         return {name: self.client.dump(name) for name in names}
 
