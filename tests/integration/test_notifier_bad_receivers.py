@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Receivers of webhooks that misbehave in every way there is: what becomes of the delivery, and what the endpoint's log, which
-its tenant sees, says of it."""
+"""Receivers of webhooks that misbehave in every way there is: what becomes of the delivery, and what its tenant is
+shown of each attempt."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.support import bad_receiver, hooks, http2_modes
 from tests.support.bad_receiver import BadReceiver, Mode, says
 from tests.support.notifier_world import LOOPBACK, TENANT, World, metric
 from tests.support.processes import Process
+from tests.support.producer_api import Api
 from tests.support.redis_tls import Authority, Certificate
 from tests.support.standard_webhooks import verifies
 from tests.support.waiting import wait_until
@@ -31,22 +33,36 @@ Log = list[tuple[str, str, str]]  # of each attempt: its number, its code, the s
 class Town:
     """A world whose one notifier serves all tests here: each has a receiver, and so an endpoint, of its own."""
 
-    def __init__(self, world: World, authority: Authority) -> None:
-        self.world = world
+    def __init__(self, world: World, authority: Authority, api: Api) -> None:
+        self.world, self.api = world, api
+        self.key = api.tenant(TENANT)
+        self.sent: dict[str, list[str]] = {}  # events, by the origin that they go to
         self.authority = authority
         self.notifier: Process = world.notifier((*LOOPBACK, "--webhook-timeout-ms", str(TIMEOUT_MS), "--ca-file", str(authority.file)))
         self._batches = 0
 
     def send(self, receiver: BadReceiver, url: str = "") -> str:
-        self._batches += 1
+        origin, self._batches = url or receiver.url, self._batches + 1
         batch = f"batch_c0_town{self._batches}"
-        self.world.batch(batch, url=(url or receiver.url) + "/hook")
-        return self.world.call_event(batch, 0)
+        self.world.batch(batch, url=origin + "/hook")
+        event = self.world.call_event(batch, 0)
+        self.sent.setdefault(origin, []).append(event)
+        return event
+
+    def attempts(self, receiver: BadReceiver, url: str = "") -> list[dict[str, Any]]:
+        """What the tenant is shown of the attempts there."""
+        shown = []
+        for event in self.sent[url or receiver.url]:
+            answer = self.api.get(f"/api/v1/webhooks/deliveries/{event}", self.key)
+            assert answer.status == 200, answer
+            shown += answer.json()["log"]
+        return shown
 
     def log(self, receiver: BadReceiver, url: str = "") -> Log:
-        endpoint = hooks.endpoint_id(TENANT, url or receiver.url)
-        entries = self.world.db.xrange(self.world.key(f"hooks:log:{endpoint}"))
-        return [(entry["attempt"], entry["code"], entry["status"]) for _, entry in entries]
+        attempts = self.attempts(receiver, url)
+        for attempt in attempts:
+            assert (attempt["hint"] is None) == (attempt["code"] == "ok"), attempt
+        return [(str(attempt["attempt"]), attempt["code"], str(attempt["httpStatus"] or 0)) for attempt in attempts]
 
     def outcome(self, receiver: BadReceiver, state: str) -> tuple[str, Log]:
         """Sends an event and waits for what becomes of it; its id, and the log."""
@@ -68,7 +84,8 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     world = World(directory)
     try:
         world.open()
-        yield Town(world, Authority(directory))
+        with Api(world.redis, *LOOPBACK) as api:
+            yield Town(world, Authority(directory), api)
     finally:
         world.close()
 
@@ -217,8 +234,9 @@ def test_who_never_comes_to_an_end_is_left_at_the_deadline(town: Town, good: Cer
         assert town.log(slow) == [("1", "timeout", "0")]
         assert town.log(unread, unread.url.replace("http:", "https:")) == [("1", "timeout", "0")]
         for receiver in (mute, slow):
-            ((_, entry),) = town.world.db.xrange(town.world.key(f"hooks:log:{hooks.endpoint_id(TENANT, receiver.url)}"))
-            assert int(entry["took_ms"]) >= TIMEOUT_MS
+            (attempt,) = town.attempts(receiver)
+            assert attempt["durationMs"] >= TIMEOUT_MS
+            assert (attempt["phases"]["firstByteMs"] is None) == (receiver is mute)
 
 
 # ---- connections ----
@@ -296,6 +314,9 @@ def test_requests_share_one_connection_over_http2(town: Town, good: Certificate)
         assert [connection.served for connection in receiver.connections] == [12]
         secret = town.world.secrets[hooks.endpoint_id(TENANT, receiver.url)]
         assert all(verifies(secret, request.headers, request.body, request.at) for request in receiver.requests)
+        attempts = town.attempts(receiver)
+        assert {attempt["httpVersion"] for attempt in attempts} == {"2"}
+        assert sorted(attempt["connectionReused"] for attempt in attempts) == [False] + [True] * 11
 
 
 @pytest.mark.parametrize("mode", ["goaway_behind_each", "goaway_before_the_second"])
