@@ -51,9 +51,14 @@ class Scene(Api):
         self.notifying = Notifying(self.engine.scripts, "acme", self.over, "https://crm.example:8443/hooks")
         self.delivery = self.notifying.queue(0)
 
+    def named(self, path: str) -> str:
+        """The path about what lasts."""
+        path = path.replace("/endpoints/{id}", f"/endpoints/{self.notifying.endpoint}").replace("/deliveries/{id}", f"/deliveries/{self.delivery}")
+        return path.replace("/tenants/{id}", "/tenants/acme").replace("/trunks/{id}", "/trunks/main")
+
     def path_to_what_is_over(self, operation: Operation) -> str:
         path = operation.path.replace("/batch/{id}", f"/batch/{self.over}").replace("/call/{id}", f"/call/{self.over}-0")
-        path = path.replace("/tenants/{id}", "/tenants/acme").replace("/trunks/{id}", "/trunks/main")
+        path = self.named(path)
         tenant = "?tenant=acme" if any(p["name"] == "tenant" and p.get("required") for p in operation.parameters) else ""
         return path + (by_query(operation, self.over) or tenant)
 
@@ -76,9 +81,7 @@ class Scene(Api):
         self.client.hset(self.engine.key(f"hooks:delivery:{self.delivery}"), "state", "dead")
         self.client.hdel(self.engine.key(f"hooks:delivery:{self.delivery}"), "trigger")
         self.client.hset(self.engine.key(f"hooks:endpoint:{self.notifying.endpoint}"), mapping={"test": "", "status": "active"})
-        path = path.replace("/endpoints/{id}", f"/endpoints/{self.notifying.endpoint}").replace("/deliveries/{id}", f"/deliveries/{self.delivery}")
-        path = path.replace("/tenants/{id}", "/tenants/acme").replace("/trunks/{id}", "/trunks/main")
-        return self.request(operation.method, path, json.dumps(body).encode(), key, {"Content-Type": "application/json"})
+        return self.request(operation.method, self.named(path), json.dumps(body).encode(), key, {"Content-Type": "application/json"})
 
 
 def schema_of(operation: Operation) -> Node:
