@@ -20,7 +20,7 @@
 #define RECLAIM_TAKEN_MS 1000 /* of a shard just taken over: its reader is gone */
 
 /* The places in hook_poll's reply, and in each of its shards' rows. */
-enum { POLL_NOW, POLL_DUE, POLL_EXPIRY, POLL_PENDING, POLL_LAG, POLL_ALIVE, POLL_SHARDS };
+enum { POLL_NOW, POLL_DUE, POLL_EXPIRY, POLL_PENDING, POLL_LAG, POLL_ALIVE, POLL_SHARDS, POLL_SLOW_LAG };
 enum { SHARD_NUMBER, SHARD_IS_TAKEN, SHARD_IS_NEW, SHARD_UNACKED };
 
 static int64_t tick_us(const struct notifier *n)
@@ -108,16 +108,19 @@ bool cell_is_drained(const struct cell *cell)
 
 static void show_gauges(const struct notifier *n)
 {
-    int64_t pending = 0, lag_ms = 0;
+    int64_t pending = 0, lag_ms = 0, slow_lag_ms = 0;
     size_t shards = 0;
     for (size_t i = 0; i < n->n_cells; i++) {
         pending += n->cells[i].pending;
         shards += n->cells[i].n_shards;
         if (n->cells[i].lag_ms > lag_ms)
             lag_ms = n->cells[i].lag_ms;
+        if (n->cells[i].slow_lag_ms > slow_lag_ms)
+            slow_lag_ms = n->cells[i].slow_lag_ms;
     }
     metric_set(n->stats.pending, (double)pending);
     metric_set(n->stats.ring_lag_seconds, (double)lag_ms / 1000);
+    metric_set(n->stats.slow_lag_seconds, (double)slow_lag_ms / 1000);
     metric_set(n->stats.shards, (double)shards);
 }
 
@@ -150,16 +153,18 @@ static void take_shards(struct cell *cell, const struct redisReply *rows)
 static void on_poll(const struct redisReply *reply, int err, void *arg)
 {
     struct cell *cell = arg;
-    int64_t now_ms, due_ms, expiry_ms, pending, lag_ms;
+    int64_t now_ms, due_ms, expiry_ms, pending, lag_ms, slow_lag_ms;
     cell->is_polling = false;
     if (!cell_check_reply(cell, "hook_poll", reply, err, NULL) || cell->notifier->is_draining)
         return;
     if (reply_i64(reply_at(reply, POLL_NOW), &now_ms) < 0 || reply_i64(reply_at(reply, POLL_DUE), &due_ms) < 0 ||
         reply_i64(reply_at(reply, POLL_EXPIRY), &expiry_ms) < 0 ||
-        reply_i64(reply_at(reply, POLL_PENDING), &pending) < 0 || reply_i64(reply_at(reply, POLL_LAG), &lag_ms) < 0)
+        reply_i64(reply_at(reply, POLL_PENDING), &pending) < 0 || reply_i64(reply_at(reply, POLL_LAG), &lag_ms) < 0 ||
+        reply_i64(reply_at(reply, POLL_SLOW_LAG), &slow_lag_ms) < 0)
         return;
     cell->pending = pending;
     cell->lag_ms = lag_ms;
+    cell->slow_lag_ms = slow_lag_ms;
     take_shards(cell, reply_at(reply, POLL_SHARDS));
     show_gauges(cell->notifier);
     cell_set_due(cell, now_ms, due_ms);

@@ -84,6 +84,7 @@ struct cell {
     size_t n_shards;
     int64_t pending;
     int64_t lag_ms;
+    int64_t slow_lag_ms; /* of all endpoints, the failing and slow ones too */
 
     size_t asked_for; /* deliveries that the claim under way may bring */
     size_t slow_asked_for; /* of these to slow endpoints */

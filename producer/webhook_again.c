@@ -138,10 +138,10 @@ static void run_recover(struct exchange *x)
     const char *tenant = exchange_identity(x)->tenant;
     char shard[REDIS_I64_LEN], since[REDIS_I64_LEN], most[REDIS_I64_LEN];
     int64_t since_ms;
-    if (!exchange_knows_query(x, &known, 1) || !body_check_user_only(x))
+    if (!exchange_knows_query(x, &known, 1) || !read_since(x, &since_ms) || !body_check_user_only(x))
         return;
     const char *id = webhook_path_endpoint(x);
-    if (!id || !read_since(x, &since_ms))
+    if (!id)
         return;
     const struct redis_arg args[] = {
         redis_arg_str("recover"), redis_arg_str(tenant),          redis_arg_i64(key_event_shard(tenant), shard),

@@ -19,7 +19,7 @@
 /* Where a list goes on (hook_deliveries.lua), which clients see in hexadecimal. */
 #define PLACE_LEN 255
 /* An endpoint's log is bounded roughly: whole nodes of the stream are dropped. */
-#define LOG_LOOKS (2 * LIMIT_ENDPOINT_LOG)
+#define LOG_LOOKS (INT64_C(2) * LIMIT_ENDPOINT_LOG)
 
 /* ---- one ---- */
 

@@ -12,7 +12,8 @@
 -- ARGV[4]  the most entries to trim from one shard
 -- Returns  { now ms, ms of the next due endpoint or -1, ms of the next claim to expire or -1, deliveries not ended,
 --           ms that the endpoint longest servable has waited, notifiers alive,
---           { { shard, 1 if taken just now, 1 if it has entries nobody read, entries read but not acknowledged }, .. } }
+--           { { shard, 1 if taken just now, 1 if it has entries nobody read, entries read but not acknowledged }, .. },
+--           ms that any endpoint has waited, the failing and slow ones too }
 -- Errors   none
 -- Again    the same: renewing twice is renewing.
 -- Bound    O(shards), each a few commands on the ends of its sets; trimming bounded by ARGV[4].
@@ -121,4 +122,5 @@ end
 local due = hook.next_due_ms(held, true)
 local healthy = hook.next_due_ms(held, false) -- who is slow waits by itself
 local lag = healthy and math.max(0, now - healthy) or 0
-return { NOW_MS, hook.due_reply(due), hook.due_reply(expiry), pending, math.floor(lag), alive, reply }
+local slow_lag = due and math.max(0, now - due) or 0 -- of both: the longer one
+return { NOW_MS, hook.due_reply(due), hook.due_reply(expiry), pending, math.floor(lag), alive, reply, math.floor(slow_lag) }

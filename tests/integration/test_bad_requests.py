@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 
-from tests.integration.bad_requests import access, admin, changes, contacts, fields, suppressions, text, wire
+from tests.integration.bad_requests import access, admin, changes, contacts, fields, suppressions, text, webhooks, wire
 from tests.integration.bad_requests.row import Row
 from tests.support.processes import FRUGAL
 from tests.support.producer_api import Api, numbers
 from tests.support.raw_http import RawAnswer, exchange
 from tests.support.redis_server import RedisServer
 
-ROWS: list[Row] = [*wire.ROWS, *access.ROWS, *text.ROWS, *fields.ROWS, *suppressions.ROWS, *admin.ROWS, *changes.ROWS, *contacts.ROWS]
+ROWS: list[Row] = [*wire.ROWS, *access.ROWS, *text.ROWS, *fields.ROWS, *suppressions.ROWS, *admin.ROWS, *changes.ROWS, *contacts.ROWS,
+                   *webhooks.ROWS]  # fmt: skip
 ROUNDS = 5
 # What malloc's own habits may add. The table's requests are over 2 MB a round.
 GROWTH_MAX_KB = 1024

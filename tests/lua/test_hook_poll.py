@@ -20,7 +20,7 @@ class Tick:
     """hook_poll's reply by name."""
 
     def __init__(self, reply: list[Any]) -> None:
-        self.now_ms, self.due_ms, self.expiry_ms, self.pending, self.lag_ms, self.alive, rows = reply
+        self.now_ms, self.due_ms, self.expiry_ms, self.pending, self.lag_ms, self.alive, rows, self.slow_lag_ms = reply
         self.shards = [int(row[0]) for row in rows]
         self.taken = [int(row[0]) for row in rows if row[1]]
         self.fresh = [int(row[0]) for row in rows if row[2]]
@@ -36,7 +36,7 @@ def test_a_lone_notifier_takes_every_shard_and_keeps_them(db: redis.Redis, scrip
     assert first.shards == first.taken == list(range(16))
     again = tick(scripts, "a")
     assert again.shards == list(range(16)) and again.taken == []
-    assert (again.due_ms, again.expiry_ms, again.pending, again.lag_ms, again.alive) == (-1, -1, 0, 0, 1)
+    assert (again.due_ms, again.expiry_ms, again.pending, again.lag_ms, again.slow_lag_ms, again.alive) == (-1, -1, 0, 0, 0, 1)
     assert db.pttl(scripts.key("hooks:lease:3")) > LEASE_MS - 10_000
 
 
@@ -117,3 +117,13 @@ def test_ids_compare_by_number_not_by_text(db: redis.Redis, scripts: Scripts) ->
     db.xgroup_create(key, "notifier", "9-9")
     db.xadd(key, {"id": "y"}, id="9-10")
     assert tick(scripts, "a").fresh == [0]
+
+
+def test_the_wait_of_the_slow_is_told_apart_from_that_of_the_healthy(scripts: Scripts) -> None:
+    db = scripts.client
+    now = tick(scripts, "a").now_ms
+    db.zadd(scripts.key("hooks:slow:3"), {"ep_slow": now - 60_000})
+    told = tick(scripts, "a")
+    assert told.lag_ms == 0 and told.slow_lag_ms >= 60_000
+    db.zadd(scripts.key("hooks:ring:4"), {"ep_one": now - 2_000})
+    assert 2_000 <= tick(scripts, "a").lag_ms < 60_000 <= tick(scripts, "a").slow_lag_ms

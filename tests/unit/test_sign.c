@@ -83,12 +83,23 @@ static void test_without_a_key_nothing_is_signed(void **state)
     buf_free(&header);
 }
 
+/* Computed with Python's hmac. */
+static void test_the_seeds_header_is_of_the_body_under_the_text_of_the_secret(void **state)
+{
+    struct sign_key key = key_of("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+    char header[SIGN_SEED_LEN + 1];
+    (void)state;
+    assert_int_equal(sign_seed(&key, V1_BODY, strlen(V1_BODY), header), 0);
+    assert_string_equal(header, "4685c9d16f64a759d47846eae0e4f6c75bedef25470e9a0e099c5a56f2f5571f");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_standards_vectors_hold),
         cmocka_unit_test(test_every_active_secret_signs_the_current_one_first),
         cmocka_unit_test(test_without_a_key_nothing_is_signed),
+        cmocka_unit_test(test_the_seeds_header_is_of_the_body_under_the_text_of_the_secret),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
