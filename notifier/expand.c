@@ -196,6 +196,7 @@ static int queue_items(struct cell *cell, const struct redisReply *items)
 {
     struct notifier *n = cell->notifier;
     struct expansion x = {.n = 0, .n_items = 0};
+    _Static_assert(6 + LIMIT_EVENTS_READ * HOOK_TARGETS * 8 <= SCRIPT_ARGS_MAX, "the longest expansion");
     script_args_clear(&n->args);
     script_args_i64(&n->args, LIMIT_DELIVERED_KEEP_MS);
     script_args_i64(&n->args, LIMIT_DEAD_KEEP_MS);

@@ -124,6 +124,7 @@ static void add_attempt(struct script_args *args, const struct delivery *d)
 
 static int add_attempts(struct cell *cell)
 {
+    _Static_assert(5 + LIMIT_HOOK_CLAIM * 11 <= SCRIPT_ARGS_MAX, "the longest report");
     struct script_args *args = &cell->notifier->args;
     int n = 0;
     struct delivery *delivery;

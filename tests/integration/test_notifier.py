@@ -508,6 +508,8 @@ def test_the_ports_answers_tell_of_readiness_and_work(world: World) -> None:
         (("--allow-private-webhooks", "10.0.0.1/8"), 2),
         (("--allow-private-webhooks", "everything"), 2),
         (("--ca-file", "/nonexistent/ca.pem"), 3),
+        (("--webhook-timeout-ms", "999"), 2),
+        (("--webhook-timeout-ms", "30001"), 2),
     ],
 )
 def test_options_that_make_no_sense_are_refused(world: World, args: tuple[str, ...], status: int) -> None:
