@@ -93,8 +93,8 @@ end
 local function shed_old(shard, endpoint)
   local old = redis.call('ZRANGEBYSCORE', hook.key_queue(endpoint), '-inf', hook.ms_text(now - OLD_CALL_MS), 'LIMIT', 0, SHED)
   for _, event in ipairs(old) do
-    local delivery = redis.call('HMGET', hook.key_delivery(event), 'type', 'attempts')
-    if delivery[1] and string.find(delivery[1], '^call%.') and delivery[2] == '0' then
+    local delivery = redis.call('HMGET', hook.key_delivery(event), 'type', 'attempts', 'from_attempt')
+    if delivery[1] and string.find(delivery[1], '^call%.') and delivery[2] == (delivery[3] or '0') then
       give_up(shard, endpoint, event, 'too_old')
     end
   end

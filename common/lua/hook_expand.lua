@@ -72,6 +72,15 @@ local function reopen(event)
   return true, known
 end
 
+-- One that was asked for again and cannot be made: it stays what it was, and is listed where it was.
+local function give_back(event)
+  local key = hook.key_delivery(event)
+  local known = redis.call('HMGET', key, 'state', 'endpoint', 'ended_ms')
+  if redis.call('HDEL', key, 'trigger') == 1 and known[1] == 'dead' then
+    redis.call('ZADD', hook.key_dead(known[2]), known[3], event)
+  end
+end
+
 -- `turn` keeps the order of events within one run: scores are a microsecond apart, and a run takes longer than that.
 local function expand(turn, shard, entry, is_again, event, endpoint, type, url, body)
   local key, known = hook.key_delivery(event), {}
@@ -114,7 +123,7 @@ for first = 7, #ARGV, ITEM do
   if verdict ~= 'skip' then
     codes[turn + 1] = expand(turn, shard, entry, verdict == 'again', event, endpoint, type, url, body)
   else
-    redis.call('HDEL', hook.key_delivery(event), 'trigger') -- nobody waits for it any longer
+    give_back(event)
     codes[turn + 1] = 2
   end
   redis.call('XACK', hook.key_events(shard), hook.group, entry)

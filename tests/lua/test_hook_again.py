@@ -96,6 +96,9 @@ def test_what_cannot_be_made_again_is_not_waited_for(desk: Desk) -> None:
     desk.redeliver(delivery)
     desk.expand("1-1", delivery, "", "skip")
     assert "trigger" not in desk.delivery(delivery)
+    assert desk.recover()[:2] == ["asked", 1] and desk.listed("dead")[1] == []
+    desk.expand("1-1", delivery, "", "skip")
+    assert desk.listed("dead")[1] == [delivery]
     desk.db.delete(desk.scripts.key("batch:batch_c0_1"))
     assert desk.redeliver(delivery) == "gone"
 
@@ -105,6 +108,16 @@ def test_a_disabled_endpoint_takes_nothing_until_it_is_enabled(desk: Desk) -> No
     assert desk.change("disabled")["reason"] == "tenant"
     assert (desk.redeliver(delivery), desk.recover()[0], desk.test()) == ("disabled", "disabled", "disabled")
     assert desk.change("active")["health"] == "active"
+    assert desk.redeliver(delivery) == "asked"
+
+
+def test_what_dies_again_before_it_is_tried_can_be_asked_for_once_more(desk: Desk) -> None:
+    delivery = desk.dead(7)
+    desk.redeliver(delivery)
+    desk.change("disabled")
+    desk.expand("1-1", delivery, "call.completed", "again")
+    assert (desk.delivery(delivery)["state"], desk.delivery(delivery)["reason"]) == ("dead", "endpoint_disabled")
+    desk.change("active")
     assert desk.redeliver(delivery) == "asked"
 
 

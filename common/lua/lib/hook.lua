@@ -202,6 +202,7 @@ end
 -- rendered again from what the batch keeps.
 function hook.settle_dead(bounds, shard, endpoint, event, reason, now)
   redis.call('HSET', hook.key_delivery(event), 'state', 'dead', 'reason', reason, 'ended_ms', hook.whole_ms(now))
+  redis.call('HDEL', hook.key_delivery(event), 'trigger', 'next_ms')
   redis.call('PEXPIRE', hook.key_delivery(event), bounds.keep_dead_ms)
   bury(bounds, endpoint, event, now)
   redis.call('ZREM', hook.key_queue(endpoint), event)
