@@ -101,7 +101,7 @@ class SentinelSet:
     def start(self) -> SentinelSet:
         self.primary.start()
         self.replica.start()
-        wait_until(self._is_replicated, START_DEADLINE_S, "the replica has its data")
+        wait_until(lambda: self._has_replicated(self._written()), START_DEADLINE_S, "the replica has its data")
         for sentinel in self.sentinels:
             others = tuple(each for each in self.sentinels if each is not sentinel)
             sentinel.configure(self.primary.port, self.replica.port, others)
@@ -109,8 +109,14 @@ class SentinelSet:
         wait_until(lambda: all(each.sees_all() for each in self.sentinels), START_DEADLINE_S, "the Sentinels see each other")
         return self
 
-    def _is_replicated(self) -> bool:
-        return self.replica.client(decode_responses=True).info("replication")["master_link_status"] == "up"
+    def _has_replicated(self, offset: int) -> bool:
+        """Whether the replica has all that was written up to there. That its link is up says nothing: the primary holds back
+        what is written until it has heard of the replica again, for up to a second."""
+        seen = self.replica.client().info("replication")
+        return seen["master_link_status"] == "up" and seen["slave_repl_offset"] >= offset
+
+    def _written(self) -> int:
+        return self.primary.client().info("replication")["master_repl_offset"]
 
     def stop(self) -> None:
         for part in (*self.sentinels, self.primary, self.replica):
@@ -119,7 +125,9 @@ class SentinelSet:
     # ---- what goes wrong ----
 
     def cut_replication(self) -> None:
-        """From here on, what is written is the tail that a failover loses."""
+        """From here on, what is written is the tail that a failover loses; what was written before is not."""
+        written = self._written()
+        wait_until(lambda: self._has_replicated(written), START_DEADLINE_S, "the replica has what was written")
         self.replica.client().replicaof("127.0.0.1", "1")
 
     def kill_primary(self) -> None:
