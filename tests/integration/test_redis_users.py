@@ -80,10 +80,12 @@ REFUSED = {
         DEL carillon:{c0}:begins:t/acme
         HSET carillon:{c0}:dialing:t/acme 15550001111 m
         ZADD carillon:{c0}:workers 1 w
-        ZADD carillon:{c0}:hooks:queue:e 1 m
-        HGETALL carillon:{c0}:hooks:delivery:m
-        ZRANGE carillon:{c0}:hooks:dead:e 0 -1
         GET carillon:{c0}:hooks:body:m
+        SET carillon:{c0}:hooks:lease:0 me
+        ZADD carillon:{c0}:hooks:inflight:0 1 e/m/1/n
+        ZREM carillon:{c0}:hooks:inflight:0 e/m/1/n
+        DEL carillon:{c0}:hooks:log:e
+        ZADD carillon:{c0}:hooks:notifiers 1 n
         XRANGE carillon:{c0}:events:0 - +
         XTRIM carillon:{c0}:events:0 MAXLEN 0
         SADD carillon:{c0}:index:other t
