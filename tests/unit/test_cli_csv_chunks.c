@@ -210,32 +210,31 @@ static void note(struct csv_position at, enum csv_fault fault, const char *detai
     *(enum csv_fault *)arg = fault;
 }
 
+/* What the first chunk of a file of that text comes to. */
+static int first_of(struct csv_chunks_config config, const char *text, size_t len)
+{
+    struct csv_chunk chunk;
+    struct csv_chunks *c;
+    FILE *file = file_of(text, len);
+    config.file = file;
+    assert_int_equal(csv_chunks_create(&config, &c), 0);
+    int err = csv_chunks_next(c, &chunk);
+    csv_chunks_free(c);
+    (void)fclose(file);
+    return err;
+}
+
 static void test_a_header_that_is_none_ends_it(void **state)
 {
     enum csv_fault fault = CSV_FAULT_QUOTE;
-    struct csv_chunk chunk;
-    struct csv_chunks *c;
+    struct csv_chunks_config config = {.chunk_bytes = 1024, .arg = &fault};
     (void)state;
-    struct csv_chunks_config config = {.file = file_of("", 0), .chunk_bytes = 1024, .arg = &fault};
-    assert_int_equal(csv_chunks_create(&config, &c), 0);
-    assert_int_equal(csv_chunks_next(c, &chunk), ERR_NOT_FOUND);
-    csv_chunks_free(c);
-    (void)fclose(config.file);
-
-    config.file = file_of("phone\xFF\n1\n", 9);
+    assert_int_equal(first_of(config, "", 0), ERR_NOT_FOUND);
     config.on_bad_header = note;
-    assert_int_equal(csv_chunks_create(&config, &c), 0);
-    assert_int_equal(csv_chunks_next(c, &chunk), ERR_INVALID);
+    assert_int_equal(first_of(config, "phone\xFF\n1\n", 9), ERR_INVALID);
     assert_int_equal(fault, CSV_FAULT_UTF8);
-    csv_chunks_free(c);
-    (void)fclose(config.file);
-
-    config.file = file_of("name\nAnn\n", 9);
     config.on_header = refuse;
-    assert_int_equal(csv_chunks_create(&config, &c), 0);
-    assert_int_equal(csv_chunks_next(c, &chunk), ERR_INVALID);
-    csv_chunks_free(c);
-    (void)fclose(config.file);
+    assert_int_equal(first_of(config, "name\nAnn\n", 9), ERR_INVALID);
 }
 
 int main(void)
