@@ -30,7 +30,7 @@ void usage_overview(FILE *out, const char *group)
         if (!is_of_group(verb, group))
             continue;
         snprintf(call, sizeof call, "%s %s", verb->words, verb->subjects);
-        fprintf(out, "  %-21s %s\n", call, verb->help);
+        fprintf(out, "  %-29s %s\n", call, verb->help);
     }
     fputs("\n'carillon VERB --help' tells the options of a verb, 'carillon --version' the version.\n", out);
 }
