@@ -204,7 +204,7 @@ def test_fifty_thousand_results_are_whole_and_take_little_memory() -> None:
         assert i == 49_999
         lines = export(api, key, batch, "?format=ndjson").body.split(b"\n")
         assert len(lines) == 50_001 and json.loads(lines[49_999])["id"] == f"{batch}-49999"
-        assert api.process.peak_kb() - before_kb < 4096
+        assert api.process.peak_kb() - before_kb < 6144  # of some 15 MB
 
 
 # ---- the command line ----
