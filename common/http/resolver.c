@@ -5,6 +5,7 @@
 #include <glib.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/queue.h>
 
 #include "common/base/clock.h"
@@ -294,8 +295,30 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
     ares_freeaddrinfo(info);
 }
 
+/* RFC 6761 section 6.3: "localhost", and what ends with it, is this machine, and nobody is asked. */
+static bool is_localhost(const char *host)
+{
+    static const char name[] = "localhost";
+    size_t len = strlen(host), name_len = sizeof name - 1;
+    return len >= name_len && strcasecmp(host + len - name_len, name) == 0 &&
+           (len == name_len || host[len - name_len - 1] == '.');
+}
+
+static void answer_localhost(struct name *n)
+{
+    n->answer = (struct resolver_answer){.result = RESOLVER_OK, .n = 2};
+    n->answer.addresses[0].v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    n->answer.addresses[1].v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    n->until_us = clock_mono_us() + KEEP_MOST_US;
+    make_ready(n);
+}
+
 static void ask(struct resolver *r, struct name *n)
 {
+    if (is_localhost(n->host)) {
+        answer_localhost(n);
+        return;
+    }
     static const struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_flags = ARES_AI_NOSORT};
     n->is_asked = true;
     ares_getaddrinfo(r->channel, n->host, NULL, &hints, on_answer, n);
