@@ -68,7 +68,7 @@ class Sentinel:
     def sees_all(self) -> bool:
         """Whether it has spoken to the primary, the replica and the others."""
         try:
-            with redis.Redis(port=self.port, decode_responses=True, socket_timeout=5.0) as client:
+            with redis.Redis(host="127.0.0.1", port=self.port, decode_responses=True, socket_timeout=5.0) as client:
                 seen = client.sentinel_master(NAME)
                 is_ready = seen["num-slaves"] == 1 and not client.sentinel_slaves(NAME)[0]["is_disconnected"]
                 return is_ready and client.execute_command("SENTINEL", "CKQUORUM", NAME).startswith(f"OK {SENTINELS} usable")
