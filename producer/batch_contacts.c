@@ -89,13 +89,6 @@ static void chunk_free(void *state)
 
 /* ---- refusing ---- */
 
-static void refuse_busy(struct exchange *x)
-{
-    exchange_error(x, 503, CODE_BUSY,
-                   "Too many bytes of creations and contacts are under way. Ask again after Retry-After seconds.",
-                   NULL);
-}
-
 static bool add_number(cJSON *object, const struct chunk *c)
 {
     return json_add_raw(object, "chunk", c->number, strlen(c->number)) != NULL;
@@ -444,7 +437,7 @@ static void admitted(struct exchange *x)
         return;
     c->room = ingest_room_enter(c->api->ingest_room, exchange_identity(x)->tenant);
     if (c->room && !ingest_room_take(c->room, LIMIT_CHUNK_ROOM_BYTES)) {
-        refuse_busy(x);
+        ingest_room_refuse(x);
         return;
     }
     int64_t declared = http_request_content_length(exchange_request(x));
@@ -475,7 +468,7 @@ static bool holds(struct exchange *x, struct chunk *c, size_t len)
     }
     if (!ingest_room_take(c->room, len)) {
         give_up(x, c);
-        refuse_busy(x);
+        ingest_room_refuse(x);
         return false;
     }
     c->held += len;

@@ -14,7 +14,6 @@
 #include "producer/batch_begun.h"
 #include "producer/batch_settings.h"
 #include "producer/body.h"
-#include "producer/credit.h"
 #include "producer/dry_run.h"
 #include "producer/exchange.h"
 #include "producer/idempotency.h"
@@ -51,13 +50,6 @@ static void creation_free(void *state)
 }
 
 /* ---- admission ---- */
-
-static void refuse_busy(struct exchange *x)
-{
-    exchange_error(x, 503, CODE_BUSY,
-                   "Too many bytes of creations and contacts are under way. Ask again after Retry-After seconds.",
-                   NULL);
-}
 
 /* Told before the body is sent, as far as its length is declared. */
 static bool has_room(const struct exchange *x)
@@ -102,7 +94,7 @@ static void admitted(struct exchange *x)
         return;
     }
     if (!has_room(x)) {
-        refuse_busy(x);
+        ingest_room_refuse(x);
         return;
     }
     if (!is_dry_run && !idempotency_begin(x))
@@ -152,7 +144,7 @@ void batch_create_body(struct http_request *req, const char *data, size_t len, v
     if (!c || !exchange_is_open(x))
         return;
     if (!ingest_room_take(c->room, len)) {
-        refuse_busy(x);
+        ingest_room_refuse(x);
         return;
     }
     int err = ingest_body_feed(c->body, data, len);
@@ -279,13 +271,7 @@ static void on_policy(struct exchange *x, const struct redisReply *reply, int er
         return;
     }
     err = judge_options(c, &policy);
-    if (err && err != ERR_INVALID)
-        exchange_fail(x, err);
-    else if (faults_count(ingest_body_faults(c->body)) > 0)
-        exchange_faults(x, ingest_body_faults(c->body));
-    else if (!policy.is_agent_known)
-        tenant_policy_refuse_agent(x);
-    else if (credit_covers(x, reply_at(reply, TENANT_POLICY_CREDIT), ingest_body_contacts(c->body)))
+    if (tenant_policy_admits(x, &policy, reply, err, ingest_body_faults(c->body), ingest_body_contacts(c->body)))
         go(x, c);
     tenant_policy_clear(&policy);
 }

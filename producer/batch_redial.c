@@ -16,7 +16,6 @@
 #include "producer/batch_refusal.h"
 #include "producer/batch_settings_read.h"
 #include "producer/body.h"
-#include "producer/credit.h"
 #include "producer/exchange.h"
 #include "producer/idempotency.h"
 #include "producer/links.h"
@@ -205,13 +204,7 @@ static void on_policy(struct exchange *x, const struct redisReply *reply, int er
         return;
     }
     err = judge_options(r, &policy.options);
-    if (err && err != ERR_INVALID)
-        exchange_fail(x, err);
-    else if (faults_count(&r->faults) > 0)
-        exchange_faults(x, &r->faults);
-    else if (!policy.is_agent_known)
-        tenant_policy_refuse_agent(x);
-    else if (credit_covers(x, reply_at(reply, TENANT_POLICY_CREDIT), r->expected))
+    if (tenant_policy_admits(x, &policy, reply, err, &r->faults, r->expected))
         start_copy(x, r);
     tenant_policy_clear(&policy);
 }

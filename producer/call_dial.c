@@ -19,7 +19,6 @@
 #include "producer/batch_begun.h"
 #include "producer/body.h"
 #include "producer/call_lookup.h"
-#include "producer/credit.h"
 #include "producer/exchange.h"
 #include "producer/idempotency.h"
 #include "producer/ingest_pack.h"
@@ -190,13 +189,7 @@ static void on_policy(struct exchange *x, const struct redisReply *reply, int er
         return;
     }
     err = make_options(d, &policy.options);
-    if (err && err != ERR_INVALID)
-        exchange_fail(x, err);
-    else if (faults_count(&d->faults) > 0)
-        exchange_faults(x, &d->faults);
-    else if (!policy.is_agent_known)
-        tenant_policy_refuse_agent(x);
-    else if (credit_covers(x, reply_at(reply, TENANT_POLICY_CREDIT), 1))
+    if (tenant_policy_admits(x, &policy, reply, err, &d->faults, 1))
         start_writing(x, d);
     tenant_policy_clear(&policy);
 }

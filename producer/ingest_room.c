@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "common/base/limits.h"
+#include "producer/answer.h"
+#include "producer/exchange.h"
 
 /* In a list: no more than there are connections. */
 struct ingest_stay {
@@ -92,4 +94,11 @@ void ingest_room_leave(struct ingest_stay *stay)
     room->bytes -= stay->bytes;
     metric_set(room->gauge, (double)room->bytes);
     free(stay);
+}
+
+void ingest_room_refuse(struct exchange *x)
+{
+    exchange_error(x, 503, CODE_BUSY,
+                   "Too many bytes of creations and contacts are under way. Ask again after Retry-After seconds.",
+                   NULL);
 }

@@ -11,6 +11,7 @@
 #include "common/base/err.h"
 #include "common/metrics/metrics.h"
 
+struct exchange;
 struct ingest_room;
 struct ingest_stay;
 
@@ -27,5 +28,8 @@ struct ingest_stay *ingest_room_enter(struct ingest_room *room, const char *tena
 bool ingest_room_take(struct ingest_stay *stay, size_t len);
 /* Gives everything back. Accepts NULL. */
 void ingest_room_leave(struct ingest_stay *stay);
+
+/* Answers 503: what is under way leaves no room for more. */
+void ingest_room_refuse(struct exchange *x);
 
 #endif

@@ -7,6 +7,7 @@
 #include "common/domain/phone.h"
 #include "common/json/json.h"
 #include "common/redis/reply.h"
+#include "producer/credit.h"
 
 int tenant_policy_ask_for(struct exchange *x, const char *agent_id, const char *trunk, exchange_reply_fn fn, void *arg)
 {
@@ -129,4 +130,22 @@ void tenant_policy_refuse_agent(struct exchange *x)
 {
     exchange_error_named(x, 404, "Agent not found or inactive", "AGENT_NOT_FOUND",
                          "The specified agent does not exist, is inactive, or you do not have access to it");
+}
+
+bool tenant_policy_admits(struct exchange *x, const struct tenant_policy *p, const struct redisReply *reply, int err,
+                          const struct faults *faults, uint64_t contacts)
+{
+    if (err && err != ERR_INVALID) {
+        exchange_fail(x, err);
+        return false;
+    }
+    if (faults_count(faults) > 0) {
+        exchange_faults(x, faults);
+        return false;
+    }
+    if (!p->is_agent_known) {
+        tenant_policy_refuse_agent(x);
+        return false;
+    }
+    return credit_covers(x, reply_at(reply, TENANT_POLICY_CREDIT), contacts);
 }
