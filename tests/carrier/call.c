@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/carrier/fault.h"
+
 void call_order_clear(struct call_order *order)
 {
     free(order->agent_id);
@@ -39,6 +41,11 @@ void call_set_phase(struct call *call, enum call_phase to)
     if (!STEPS[call->phase][to])
         abort();
     call->phase = to;
+}
+
+bool call_is_forgotten(const struct call *call)
+{
+    return fault_is_in(call->faults, FAULT_FORGET);
 }
 
 bool call_was_connected(const struct call *call)

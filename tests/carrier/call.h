@@ -118,6 +118,8 @@ size_t call_order_bytes(const struct call_order *order);
 
 /* The only writer of call->phase. A step that the picture above does not have is a bug, and aborts. */
 void call_set_phase(struct call *call, enum call_phase to);
+/* True where the platform knows nothing of it any more (the fault forget). */
+bool call_is_forgotten(const struct call *call);
 /* True once somebody or something has picked up. */
 bool call_was_connected(const struct call *call);
 /* How long they talked; 0 where nobody picked up or the call has not ended. */

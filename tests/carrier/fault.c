@@ -8,6 +8,8 @@
 #include "common/base/parse.h"
 #include "tests/carrier/draw.h"
 
+#define PLAN_CAP 1024
+
 static const char *const FAULT_NAMES[FAULT_KINDS] = {
     [FAULT_THROTTLE] = "throttle",
     [FAULT_UNAVAILABLE] = "unavailable",
@@ -24,6 +26,7 @@ static const char *const FAULT_NAMES[FAULT_KINDS] = {
     [FAULT_NO_CREDITS] = "no_credits",
     [FAULT_SUMMARY_LATE] = "summary_late",
     [FAULT_SUMMARY_NEVER] = "summary_never",
+    [FAULT_FORGET] = "forget",
 };
 
 const char *fault_name(enum fault fault)
@@ -49,8 +52,29 @@ int fault_plan_add(struct fault_plan *plan, const char *text, const char **ret_w
     }
     *ret_why = "expected NAME=RATE with a name of throttle, unavailable, reset, callback_early, callback_twice, "
                "callback_never, hang, slow, error, garbage, unplaced, concurrency, no_credits, summary_late, "
-               "summary_never";
+               "summary_never, forget";
     return ERR_NOT_FOUND;
+}
+
+int fault_plan_replace(struct fault_plan *plan, const char *text, size_t len, const char **ret_why)
+{
+    char copy[PLAN_CAP];
+    if (len >= sizeof copy) {
+        *ret_why = "too long";
+        return ERR_TOO_LARGE;
+    }
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    struct fault_plan made = {.seed = plan->seed};
+    int err = 0;
+    char *next = len > 0 ? copy : NULL;
+    while (next && !err) {
+        const char *part = strsep(&next, ",");
+        err = fault_plan_add(&made, part, ret_why);
+    }
+    if (!err)
+        *plan = made;
+    return err;
 }
 
 int fault_draw(const struct fault_plan *plan, const char *number, uint64_t request, unsigned *ret_set)

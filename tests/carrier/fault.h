@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The faults that the carrier plays, each at a rate of its own. Whether one strikes is a pure function of the seed, the
- * number, and which create request for that number it is: draw_fraction("fault.<name>", ..) below the rate. A request
- * that is refused and asked again is another request, so a fault that refuses does not stick to a number.
+ * The faults that the carrier plays, each at a rate of its own, which may change while it runs (control.h). Whether one
+ * strikes is a pure function of the seed, the number, and which create request for that number it is:
+ * draw_fraction("fault.<name>", ..) below the rate. A request that is refused and asked again is another request, so a
+ * fault that refuses does not stick to a number.
  *
  * Several may strike one request. The first of unavailable, throttle, concurrency and no_credits decides whether a call
  * is placed; where one is, the first of reset, hang, error and garbage how it is answered, or else callback_early, or
@@ -13,6 +14,7 @@
 #define CARILLON_CARRIER_FAULT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/base/err.h"
@@ -33,8 +35,9 @@ enum fault {
     FAULT_NO_CREDITS, /* the account's money has run out; nothing is placed */
     FAULT_SUMMARY_LATE, /* the analysis of the call comes late */
     FAULT_SUMMARY_NEVER, /* there is none */
+    FAULT_FORGET, /* the call is placed and its answer given; from then on the platform knows nothing of it */
 };
-#define FAULT_KINDS 15
+#define FAULT_KINDS 16
 
 /* A set of faults. */
 #define FAULT_BIT(fault) (1u << (fault))
@@ -50,6 +53,10 @@ const char *fault_name(enum fault fault);
 /* Takes one "NAME=RATE" into `plan`. ERR_NOT_FOUND for an unknown name, ERR_EXISTS for one that has a rate already,
  * ERR_INVALID or ERR_RANGE for a rate that is not a number from 0 to 1; `ret_why` (a static text) then says so. */
 int fault_plan_add(struct fault_plan *plan, const char *text, const char **ret_why) MUST_CHECK;
+
+/* Takes "NAME=RATE,NAME=RATE,..." as all the rates there are, in place of those of `plan`; an empty text is no faults.
+ * Errors as fault_plan_add(), and ERR_TOO_LARGE; then `plan` is as it was. */
+int fault_plan_replace(struct fault_plan *plan, const char *text, size_t len, const char **ret_why) MUST_CHECK;
 
 /* The set of faults that strike the create request `request` (counted from 1 for each number). */
 int fault_draw(const struct fault_plan *plan, const char *number, uint64_t request, unsigned *ret_set) MUST_CHECK;

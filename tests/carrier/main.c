@@ -9,6 +9,7 @@
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/daemon/daemon.h"
+#include "tests/carrier/control.h"
 #include "tests/carrier/retell.h"
 #include "tests/carrier/twilio.h"
 
@@ -92,7 +93,7 @@ static const struct conf_option OPTIONS[] = {
          "concurrency (429; Retell takes the call and ends it at once). The call is placed and its answer lost: "
          "reset, hang, error (500), garbage (201); with unplaced beside them there is no call either. The answer "
          "is late: slow. Callbacks: callback_early (the last one before the answer), callback_twice, "
-         "callback_never. Summaries: summary_late, summary_never"},
+         "callback_never. Summaries: summary_late, summary_never. No callback comes and no lookup finds it: forget"},
 };
 
 static void on_witness_lost(int err, void *arg)
@@ -137,7 +138,7 @@ static int make_world(struct process *p, const struct conf *conf)
     return err ? err : open_witness(p, conf_str(conf, "log"));
 }
 
-/* The accounts, one for each vendor's API. */
+/* The accounts, one for each vendor's API, and what tests may change. */
 static int open_accounts(struct process *p, const struct conf *conf, const char *api_key)
 {
     const struct retell_config retell = {
@@ -155,7 +156,9 @@ static int open_accounts(struct process *p, const struct conf *conf, const char 
     struct loop *loop = daemon_loop(p->daemon);
     struct http_server *server = daemon_http(p->daemon);
     int err = retell_create(loop, server, &retell, &p->retell);
-    return err ? err : twilio_create(loop, server, &twilio, &p->twilio);
+    if (!err)
+        err = twilio_create(loop, server, &twilio, &p->twilio);
+    return err ? err : control_add_routes(server, &p->world.faults);
 }
 
 /* What no route takes is answered in the words of the vendor whose path it looks like. */

@@ -133,7 +133,7 @@ static int event_print(const struct call *call, const char *event, enum retell_v
 
 static const char *webhook_url(const struct retell *r, const struct call *call)
 {
-    if (fault_is_in(call->faults, FAULT_CALLBACK_NEVER))
+    if (fault_is_in(call->faults, FAULT_CALLBACK_NEVER) || call_is_forgotten(call))
         return NULL;
     return call->order.callback_url ? call->order.callback_url : r->webhook_url;
 }
@@ -279,7 +279,8 @@ static void on_create(struct http_request *req, void *arg)
 
 static struct call *find_call(const struct retell *r, const struct http_request *req)
 {
-    return calls_find(carrier_calls(r->carrier), http_request_param(req, "call_id"));
+    struct call *call = calls_find(carrier_calls(r->carrier), http_request_param(req, "call_id"));
+    return call && !call_is_forgotten(call) ? call : NULL;
 }
 
 static void on_get(struct http_request *req, void *arg)

@@ -106,7 +106,7 @@ struct walk {
 
 static bool walk_skips(const struct walk *walk, const struct call *call)
 {
-    return (walk->to && strcmp(call->order.to, walk->to) != 0) ||
+    return call_is_forgotten(call) || (walk->to && strcmp(call->order.to, walk->to) != 0) ||
            (walk->token && (!call->order.token || strcmp(call->order.token, walk->token) != 0));
 }
 

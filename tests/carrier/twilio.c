@@ -247,6 +247,8 @@ static struct call *find_call(const struct twilio *t, struct http_request *req)
         id[len - suffix] = '\0';
         call = calls_find(carrier_calls(t->carrier), id);
     }
+    if (call && call_is_forgotten(call))
+        call = NULL;
     if (!call)
         twilio_error_reply(req, TWILIO_NOT_FOUND, http_request_path(req));
     return call;

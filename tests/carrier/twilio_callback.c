@@ -224,7 +224,7 @@ static int send_form(const struct twilio_callbacks *callbacks, struct call *call
 bool twilio_callback_is_wanted(const struct call *call, unsigned step)
 {
     return call->order.callback_url && (call->order.callback_steps & step) &&
-           !fault_is_in(call->faults, FAULT_CALLBACK_NEVER);
+           !fault_is_in(call->faults, FAULT_CALLBACK_NEVER) && !call_is_forgotten(call);
 }
 
 bool twilio_callback_send(const struct twilio_callbacks *callbacks, struct call *call, unsigned step)
@@ -245,7 +245,8 @@ bool twilio_callback_send(const struct twilio_callbacks *callbacks, struct call 
 
 void twilio_callback_send_detection(const struct twilio_callbacks *callbacks, struct call *call)
 {
-    if (!call->order.detection_url || !twilio_answered_by(call) || fault_is_in(call->faults, FAULT_CALLBACK_NEVER))
+    if (!call->order.detection_url || !twilio_answered_by(call) || call_is_forgotten(call) ||
+        fault_is_in(call->faults, FAULT_CALLBACK_NEVER))
         return;
     struct buf form;
     buf_init(&form, FORM_BYTES_MAX);

@@ -151,7 +151,7 @@ static bool span_holds(const struct span *span, int64_t at_ms)
 /* No call here was made by another. */
 static bool matches(const struct query *q, const struct call *call)
 {
-    return !q->parent && (!q->to || strcmp(call->order.to, q->to) == 0) &&
+    return !call_is_forgotten(call) && !q->parent && (!q->to || strcmp(call->order.to, q->to) == 0) &&
            (!q->from || strcmp(call->order.from, q->from) == 0) &&
            (!q->status || strcmp(twilio_status_name(call), q->status) == 0) && span_holds(&q->start, call->rang_ms) &&
            span_holds(&q->end, call->ended_ms);

@@ -10,12 +10,14 @@ import http.client
 import json
 import socket
 import threading
+import urllib.error
 import urllib.parse
+import urllib.request
 from typing import Any, Callable, Iterator
 
 import pytest
 
-from tests.support.carrier import ACCOUNT, FORM, FROM, KEY, TO, Carrier, TwilioClient, basic, draw, strikes
+from tests.support.carrier import ACCOUNT, FORM, FROM, KEY, TO, Carrier, TwilioClient, basic, draw, play_faults, strikes
 from tests.support.http_receiver import Answer, HttpReceiver, Received
 from tests.support.waiting import wait_until
 
@@ -43,6 +45,12 @@ def raw_request(api: str, to: str = TO) -> bytes:
         path, kind, auth = f"/2010-04-01/Accounts/{ACCOUNT}/Calls.json", FORM, basic()
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nAuthorization: {auth}\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+@pytest.fixture
+def receiver() -> Iterator[HttpReceiver]:
+    with HttpReceiver() as server:
+        yield server
 
 
 # ---- nothing is placed ----
@@ -202,6 +210,53 @@ def test_unplaced_alone_does_nothing(tmp_path, create):
         assert len(carrier.witness("placed")) == 1
 
 
+# ---- it forgets ----
+
+
+def test_a_call_that_is_forgotten_rings_and_nobody_hears_of_it_again(tmp_path, receiver):
+    with Carrier(tmp_path, "--fault", "forget=1", "--ring-ms", "1", "--talk-ms", "1", webhook_url=receiver.url) as carrier:
+        call_id = carrier.place(token="t")["call_id"]
+        client = TwilioClient(carrier)
+        sid = client.place(StatusCallback=receiver.url)["sid"]
+        carrier.wait_witness("ended", 2)
+        assert {line["id"] for line in carrier.witness("placed")} == {call_id, sid}
+        assert carrier.send("GET", f"/v2/get-call/{call_id}")[0] == 422
+        assert carrier.send("POST", f"/v2/stop-call/{call_id}")[0] == 422
+        assert carrier.send("POST", "/v3/list-calls", {})[1]["items"] == []
+        assert client.send("GET", f"/Calls/{sid}.json")[0] == 404
+        assert client.list()["calls"] == []
+        # A call that it keeps is told of behind those: nothing is on its way any more.
+        play_faults(carrier.process.url)
+        kept = carrier.place()["call_id"]
+        receiver.wait_for(1, where=lambda request: request.json()["event"] == "call_ended")
+        assert {request.json()["call"]["call_id"] for request in receiver.snapshot()} == {kept}
+        assert carrier.call(kept)["call_status"] == "ended"
+
+
+# ---- faults that come and go ----
+
+
+def test_faults_may_change_while_it_runs(tmp_path):
+    with Carrier(tmp_path, "--fault", "throttle=1") as carrier:
+        assert carrier.create()[0] == 429
+        play_faults(carrier.process.url, unavailable=1, slow=0.5)
+        assert carrier.create()[0] == 503
+        play_faults(carrier.process.url)
+        assert carrier.create()[0] == 201
+        assert [line["faults"] for line in carrier.witness("create")][::2] == [["throttle"], []]
+
+
+@pytest.mark.parametrize("text", ["unheard_of=1", "throttle", "throttle=2", "throttle=1,throttle=1", "throttle=1,", "," * 2000])
+def test_a_plan_of_faults_that_is_wrong_changes_nothing(tmp_path, text):
+    with Carrier(tmp_path, "--fault", "throttle=1") as carrier:
+        with pytest.raises(urllib.error.HTTPError) as refusal:
+            urllib.request.urlopen(
+                urllib.request.Request(f"{carrier.process.url}/control/faults", data=text.encode(), method="PUT"), timeout=30
+            )
+        assert refusal.value.code == 400 and refusal.value.read()
+        assert carrier.create()[0] == 429
+
+
 # ---- late ----
 
 
@@ -227,12 +282,6 @@ def test_a_client_that_does_not_wait_for_a_slow_answer_hurts_nobody(tmp_path, ap
             carrier.wait_witness("placed", 1)
         status, _ = create_at_retell(carrier)  # its answer comes behind the one that nobody waits for
         assert status == 201
-
-
-@pytest.fixture
-def receiver() -> Iterator[HttpReceiver]:
-    with HttpReceiver() as server:
-        yield server
 
 
 def events(receiver: HttpReceiver) -> list[str]:

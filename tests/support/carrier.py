@@ -15,6 +15,7 @@ import http.client
 import json
 import pathlib
 import urllib.parse
+import urllib.request
 from typing import Any
 
 from tests.support.processes import Process
@@ -43,6 +44,14 @@ def fate(seed: int, number: str, dial: int, weights: dict[str, int]) -> str:
 
 def strikes(fault: str, seed: int, number: str, request: int, rate: float) -> bool:
     return (draw(f"fault.{fault}", seed, number, request) >> 11) / 2**53 < rate
+
+
+def play_faults(url: str, **rates: float) -> None:
+    """From now on the carrier at `url` plays these faults (tests/carrier/fault.h), and no others."""
+    text = ",".join(f"{name}={rate}" for name, rate in rates.items())
+    request = urllib.request.Request(f"{url}/control/faults", data=text.encode(), method="PUT")
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.status == 204
 
 
 class Carrier:
