@@ -27,6 +27,7 @@ SENTINELS = 3
 QUORUM = 2
 DOWN_AFTER_MS = 1000
 START_DEADLINE_S = 20.0
+REJOIN_DEADLINE_S = 40.0
 PROMOTION_DEADLINE_S = 40.0  # an election that nobody won is held again after twice the failover-timeout
 
 
@@ -126,9 +127,13 @@ class SentinelSet:
 
     def cut_replication(self) -> None:
         """From here on, what is written is the tail that a failover loses; what was written before is not."""
+        self.wait_for_replication()
+        self.replica.client().replicaof("127.0.0.1", "1")
+
+    def wait_for_replication(self) -> None:
+        """Until the replica has what is written now."""
         written = self._written()
         wait_until(lambda: self._has_replicated(written), START_DEADLINE_S, "the replica has what was written")
-        self.replica.client().replicaof("127.0.0.1", "1")
 
     def kill_primary(self) -> None:
         """SIGKILL; the replica is what client() speaks to from now on."""
@@ -137,6 +142,26 @@ class SentinelSet:
 
     def wait_for_promotion(self) -> None:
         wait_until(lambda: self.client().execute_command("ROLE")[0] == b"master", PROMOTION_DEADLINE_S, "a promotion")
+
+    def fail_over(self) -> None:
+        """A planned one: a Sentinel is told to promote the replica, which is what client() speaks to from now on. The old
+        primary is left as it is until the Sentinels make it a replica, some ten seconds later."""
+        with redis.Redis(host="127.0.0.1", port=self.sentinels[0].port, socket_timeout=5.0) as sentinel:
+            sentinel.execute_command("SENTINEL", "FAILOVER", NAME)
+        self.primary, self.replica = self.replica, self.primary
+        self.wait_for_promotion()
+
+    def rejoin(self) -> None:
+        """The server that was the primary is there again, as it was when it was killed; the Sentinels make it a replica."""
+        if not self.replica.is_running():
+            self.replica.start()
+        wait_until(self._is_followed, REJOIN_DEADLINE_S, "the old primary follows the new one")
+        wait_until(lambda: all(each.sees_all() for each in self.sentinels), REJOIN_DEADLINE_S, "the Sentinels see both")
+
+    def _is_followed(self) -> bool:
+        seen = self.replica.client().info("replication")
+        is_its_replica = seen["role"] == "slave" and seen["master_port"] == self.primary.port
+        return is_its_replica and seen["master_link_status"] == "up"
 
     # ---- as a RedisServer has them ----
 

@@ -159,6 +159,13 @@ class RedisServer:
         """SIGKILL: the server gets no chance to write or say anything."""
         self._end(signal.SIGKILL)
 
+    def stop_running(self) -> None:
+        """SIGSTOP: it hangs until continue_running(), and whoever asks it waits."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def continue_running(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
     def _aof(self) -> pathlib.Path:
         """The file that new writes are appended to."""
         return max((self.directory / "appendonlydir").glob("*.incr.aof"), key=lambda path: path.stat().st_mtime_ns)
