@@ -13,15 +13,17 @@
 static const struct {
     enum dial_state from, to;
 } transitions[] = {
-    {DIAL_LOADING, DIAL_WAITING},   {DIAL_LOADING, DIAL_OVER},    {DIAL_WAITING, DIAL_BEGINNING},
-    {DIAL_WAITING, DIAL_RELEASING}, {DIAL_BEGINNING, DIAL_BEGUN}, {DIAL_BEGINNING, DIAL_OVER},
-    {DIAL_BEGUN, DIAL_SENDING},     {DIAL_BEGUN, DIAL_TELLING},   {DIAL_SENDING, DIAL_TELLING},
-    {DIAL_TELLING, DIAL_OVER},      {DIAL_RELEASING, DIAL_OVER},
+    {DIAL_LOADING, DIAL_WAITING},       {DIAL_LOADING, DIAL_OVER},      {DIAL_WAITING, DIAL_BEGINNING},
+    {DIAL_WAITING, DIAL_RELEASING},     {DIAL_BEGINNING, DIAL_BEGUN},   {DIAL_BEGINNING, DIAL_OVER},
+    {DIAL_BEGINNING, DIAL_REPLICATING}, {DIAL_REPLICATING, DIAL_BEGUN}, {DIAL_REPLICATING, DIAL_TELLING},
+    {DIAL_BEGUN, DIAL_SENDING},         {DIAL_BEGUN, DIAL_TELLING},     {DIAL_SENDING, DIAL_TELLING},
+    {DIAL_TELLING, DIAL_OVER},          {DIAL_RELEASING, DIAL_OVER},
 };
 
 static const char *const names[DIAL_STATE_COUNT] = {
-    [DIAL_LOADING] = "loading", [DIAL_WAITING] = "waiting", [DIAL_BEGINNING] = "beginning", [DIAL_BEGUN] = "begun",
-    [DIAL_SENDING] = "sending", [DIAL_TELLING] = "telling", [DIAL_RELEASING] = "releasing", [DIAL_OVER] = "over",
+    [DIAL_LOADING] = "loading",         [DIAL_WAITING] = "waiting",     [DIAL_BEGINNING] = "beginning",
+    [DIAL_REPLICATING] = "replicating", [DIAL_BEGUN] = "begun",         [DIAL_SENDING] = "sending",
+    [DIAL_TELLING] = "telling",         [DIAL_RELEASING] = "releasing", [DIAL_OVER] = "over",
 };
 
 const char *dial_state_name(enum dial_state state)

@@ -22,13 +22,14 @@ enum dial_state {
                      it was placed already (doubt.h); its slot may come meanwhile */
     DIAL_WAITING, /* for its slot */
     DIAL_BEGINNING, /* the intent is on its way to Redis */
+    DIAL_REPLICATING, /* the intent is on its way to Redis's replicas (replicas.h) */
     DIAL_BEGUN, /* waits for the instant that the begin reserved */
     DIAL_SENDING, /* the create request is out */
     DIAL_TELLING, /* what became of it is on its way to Redis */
     DIAL_RELEASING, /* given back unbegun */
     DIAL_OVER, /* nothing is left to do: freed */
 };
-#define DIAL_STATE_COUNT 8
+#define DIAL_STATE_COUNT 9
 
 /* What the platform was asked of a call in doubt. */
 struct doubt_state {
@@ -44,17 +45,18 @@ struct doubt_state {
 struct dial {
     struct dispatch *dispatch;
     struct dial *next, *previous; /* among all of its dispatch */
+    struct dial *next_awaiting; /* among those whose begins replicas are asked for */
     enum dial_state state;
     char batch_id[LIMIT_BATCH_ID_LEN + 1];
     uint64_t ordinal;
     uint32_t number; /* this dial, per contact */
-    int32_t attempts; /* charged before it; from BEGUN on, with it */
-    int credit_s; /* from BEGUN on: how long its tenant's credit lets it talk; INT_MAX where that has no limit */
+    int32_t attempts; /* charged before it; from its begin on, with it */
+    int credit_s; /* from its begin on: how long its tenant's credit lets it talk; INT_MAX where that has no limit */
     struct doubt_state doubt;
     int64_t slot_us; /* monotonic */
     int64_t asked_us; /* monotonic: when the begin was asked for */
-    int64_t begin_us; /* monotonic; from BEGUN on: the instant that was reserved, at the latest that it can be */
-    int64_t send_by_us; /* monotonic; from BEGUN on: the request leaves by then or not at all */
+    int64_t begin_us; /* monotonic; from its begin on: the instant that was reserved, at the latest that it can be */
+    int64_t send_by_us; /* monotonic; from its begin on: the request leaves by then or not at all */
     size_t place; /* in the dispatch's timetable */
     unsigned n_loading; /* readings under way */
     int load_err; /* the first that failed */

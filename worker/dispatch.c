@@ -15,6 +15,7 @@
 #include "worker/dial.h"
 #include "worker/doubt.h"
 #include "worker/place.h"
+#include "worker/replicas.h"
 
 #define SCRIPT_DEADLINE_MS 3000
 #define READ_DEADLINE_MS 2000
@@ -84,7 +85,8 @@ static void on_begun(struct dial *dial, int64_t at_us, void *arg)
 /* The slot has come, and what the dial needs is there. */
 static void go(struct dispatch *d, struct dial *dial)
 {
-    if (clock_mono_us() - dial->slot_us > LIMIT_SLOT_LATE_MS * INT64_C(1000))
+    bool is_late = clock_mono_us() - dial->slot_us > LIMIT_SLOT_LATE_MS * INT64_C(1000);
+    if (is_late || !replicas_permit(d->worker->replicas))
         place_release(d->place, dial);
     else
         place_begin(d->place, dial);
@@ -333,7 +335,7 @@ static int ask(struct dispatch *d, size_t most)
 
 static void claim_now(struct dispatch *d)
 {
-    if (d->is_draining || !redis_is_ready(d->worker->redis))
+    if (d->is_draining || !redis_is_ready(d->worker->redis) || !replicas_permit(d->worker->replicas))
         return;
     if (d->is_claiming) {
         d->is_wanted = true;

@@ -14,8 +14,10 @@
 #include "common/redis/keys.h"
 #include "worker/callback.h"
 #include "worker/dispatch.h"
+#include "worker/place.h"
 #include "worker/reap.h"
 #include "worker/reassert.h"
+#include "worker/replicas.h"
 #include "worker/settings.h"
 #include "worker/settle.h"
 #include "worker/worker.h"
@@ -27,6 +29,19 @@ static const struct conf_option options[] = {
     {.name = "public-url",
      .kind = CONF_STR,
      .help = "where platforms reach this fleet's callbacks, such as https://callbacks.example (default: own address)"},
+    {.name = "redis-wait-replicas",
+     .kind = CONF_I64,
+     .default_text = "0",
+     .min = 0,
+     .max = LIMIT_WAIT_REPLICAS,
+     .help =
+         "replicas of Redis that must have a begin before its call is placed; with fewer in reach nothing is dialed"},
+    {.name = "redis-wait-ms",
+     .kind = CONF_I64,
+     .default_text = "50",
+     .min = 1,
+     .max = LIMIT_WAIT_MS,
+     .help = "how long those replicas have to answer"},
 };
 
 /* The pulse: every second one command, in turn a tick and a claim of each cell, so that an idle worker stays quiet
@@ -39,6 +54,17 @@ static void on_pulse(void *arg)
         reap_pulse(cell->reap);
     w->pulse_turn++;
     loop_timer_arm_us(w->pulse, PULSE_US);
+}
+
+static void make_replica_metrics(struct metrics *m, struct worker_metrics *to)
+{
+    static const double wait_bounds[] = {0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5};
+    to->wait_seconds = metrics_histogram(m, "carillon_redis_wait_seconds", "What Redis's replicas took to have begins",
+                                         wait_bounds, sizeof wait_bounds / sizeof wait_bounds[0]);
+    to->waits_short = metrics_counter(m, "carillon_redis_waits_short_total",
+                                      "Times that too few replicas of Redis answered in time", NULL, NULL);
+    to->replicas_missing = metrics_gauge(m, "carillon_redis_replicas_missing",
+                                         "Replicas short of those that must have a begin", NULL, NULL);
 }
 
 static void make_metrics(struct worker *w)
@@ -70,6 +96,7 @@ static void make_metrics(struct worker *w)
     to->doubts =
         metrics_counter(m, "carillon_doubts_total",
                         "Calls looked up before they were begun, since Redis may have forgotten a dial", NULL, NULL);
+    make_replica_metrics(m, to);
     to->late_seconds = metrics_histogram(m, "carillon_begin_late_seconds", "How far begins lie behind their slots",
                                          late_bounds, sizeof late_bounds / sizeof late_bounds[0]);
 }
@@ -92,6 +119,20 @@ static int make_cell(struct worker *w, struct worker_cell *cell, const char *id)
     return rc;
 }
 
+static void on_enough_replicas(struct worker *w)
+{
+    for (size_t i = 0; i < w->n_cells; i++)
+        dispatch_wake(w->cells[i].dispatch);
+}
+
+static int make_replicas(struct worker *w)
+{
+    static const struct replicas_owner owner = {.on_answer = place_replicated, .on_enough = on_enough_replicas};
+    const struct conf *conf = daemon_conf(w->daemon);
+    return replicas_create(w, conf_i64(conf, "redis-wait-replicas"), conf_i64(conf, "redis-wait-ms"), &owner,
+                           &w->replicas);
+}
+
 static void worker_stop(void *state);
 
 static int worker_start(struct daemon *d, void **ret_state)
@@ -109,6 +150,8 @@ static int worker_start(struct daemon *d, void **ret_state)
         rc = http_client_create(w->loop, LIMIT_PROVIDER_REQUESTS, &w->http);
     if (rc == 0)
         rc = provider_http_create(w->http, &w->provider);
+    if (rc == 0)
+        rc = make_replicas(w);
     for (size_t i = 0; rc == 0 && i < daemon_cell_count(d); i++) {
         w->n_cells++;
         rc = make_cell(w, &w->cells[i], daemon_cell(d, i));
@@ -139,6 +182,7 @@ static void worker_stop(void *state)
         settle_free(w->cells[i].settle);
         settings_free(w->cells[i].settings);
     }
+    replicas_free(w->replicas);
     callbacks_free(w->callbacks);
     free(w);
 }
@@ -146,6 +190,7 @@ static void worker_stop(void *state)
 static void on_redis_ready(void *state)
 {
     struct worker *w = state;
+    replicas_on_ready(w->replicas);
     for (size_t i = 0; i < w->n_cells; i++) {
         settle_flush(w->cells[i].settle);
         reassert_flush(w->cells[i].reassert);
@@ -175,6 +220,8 @@ static void drain(void *state)
 static bool is_ready(void *state, struct buf *why)
 {
     const struct worker *w = state;
+    if (!replicas_are_enough(w->replicas, why))
+        return false;
     for (size_t i = 0; i < w->n_cells; i++) {
         int64_t last_us = dispatch_last_claim_us(w->cells[i].dispatch);
         if (last_us != 0 && clock_mono_us() - last_us <= READY_CLAIM_US * (int64_t)w->n_cells)

@@ -17,6 +17,7 @@
 #include "worker/outbox.h"
 #include "worker/reap.h"
 #include "worker/reassert.h"
+#include "worker/replicas.h"
 #include "worker/settle.h"
 
 #define POST_OVER_MS (LIMIT_POST_DEADLINE_MS + 1000) /* after a begin: its create request has surely ended */
@@ -305,6 +306,22 @@ static int credit_of(const struct redisReply *begun)
     return has_limit && credit_s >= 0 && credit_s < INT_MAX ? (int)credit_s : INT_MAX;
 }
 
+static void may_send(struct place *p, struct dial *dial)
+{
+    dial_set_state(dial, DIAL_BEGUN);
+    p->owner.on_begun(dial, dial->begin_us, p->owner.arg);
+}
+
+/* A Redis that takes this one's place may not know of it, and hand the call out again: then nobody must have been rung.
+ */
+void place_replicated(struct dial *dial, const char *why_not)
+{
+    if (why_not)
+        take_back(place_of(dial), dial, why_not);
+    else
+        may_send(place_of(dial), dial);
+}
+
 static void begun(struct place *p, struct dial *dial, const struct redisReply *reply, const struct redisReply *whole)
 {
     int64_t begin_us, now_us, attempt, mono_us = clock_mono_us();
@@ -323,10 +340,14 @@ static void begun(struct place *p, struct dial *dial, const struct redisReply *r
     dial->attempts = (int32_t)attempt;
     dial->credit_s = credit_of(reply);
     remember(p, dial);
-    dial_set_state(dial, DIAL_BEGUN);
     metric_add(p->worker->metrics.begun, 1);
     metric_observe(p->worker->metrics.late_seconds, (double)(dial->begin_us - dial->slot_us) / 1e6);
-    p->owner.on_begun(dial, dial->begin_us, p->owner.arg);
+    if (replicas_are_wanted(p->worker->replicas)) {
+        dial_set_state(dial, DIAL_REPLICATING);
+        replicas_await(p->worker->replicas, dial);
+    } else {
+        may_send(p, dial);
+    }
 }
 
 /* Its number must not be called. The script has ended the contact; the slot is free for another. */

@@ -19,7 +19,7 @@ struct place;
 /* What the owner of the dials is told. Neither is called from inside the call of place_* that leads to it, but for a
  * dial that turns out to be over at once. */
 struct place_owner {
-    /* The dial was begun: place_send() is to be called at `at_us` (monotonic). */
+    /* The dial was begun, and replicas have it where they must: place_send() is to be called at `at_us` (monotonic). */
     void (*on_begun)(struct dial *dial, int64_t at_us, void *arg);
     /* Nothing is left to do. */
     void (*on_over)(struct dial *dial, void *arg);
@@ -45,6 +45,9 @@ bool place_is_by_number(const struct batch_settings *batch);
 uint64_t place_caller(const struct batch_settings *batch, uint64_t ordinal);
 /* From a begin to its hard deadline: the create request, ringing and talk at their longest, and a margin. */
 int64_t place_life_ms(const struct batch_settings *batch);
+
+/* REPLICATING: what Redis's replicas said of its begin (replicas_owner). */
+void place_replicated(struct dial *dial, const char *why_not);
 
 /* Redis is ready again: what waits is sent. */
 void place_flush(struct place *p);

@@ -21,6 +21,7 @@ struct dispatch;
 struct metric;
 struct reap;
 struct reassert;
+struct replicas;
 struct settings;
 struct settle;
 
@@ -39,6 +40,9 @@ struct worker_metrics {
     struct metric *reasserted;
     struct metric *doubts; /* calls looked up before they were begun */
     struct metric *late_seconds; /* begin behind its slot */
+    struct metric *wait_seconds; /* replicas.h: these three */
+    struct metric *waits_short;
+    struct metric *replicas_missing;
 };
 
 struct worker_cell {
@@ -70,6 +74,7 @@ struct worker {
     char id[LIMIT_ID_LEN + 1];
     struct worker_cell cells[LIMIT_CELLS];
     size_t n_cells;
+    struct replicas *replicas;
     struct callbacks *callbacks;
     struct loop_timer *pulse; /* the heartbeat of an idle worker */
     size_t pulse_turn;

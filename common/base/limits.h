@@ -137,6 +137,8 @@
 #define LIMIT_HORIZON_MS 200 /* how far ahead a claim hands out slots */
 #define LIMIT_SLOT_LATE_MS 250 /* a call later than this for its slot is released, not dialed */
 #define LIMIT_CLAIM_LEASE_MS 2000 /* after the slot */
+#define LIMIT_WAIT_REPLICAS 16 /* of Redis that can be made to have a begin before its call is placed, */
+#define LIMIT_WAIT_MS 200 /* and how long at most they have: less than a request may leave late */
 #define LIMIT_POST_DEADLINE_MS 30000 /* the create request, connect included */
 
 /* ---- a Redis that is another than before, or whose clock jumped (docs/failure-model.md) ---- */

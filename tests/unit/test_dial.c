@@ -35,10 +35,12 @@ static struct dial *make_dial(void)
 
 /* A dial's way, as it was meant; row: from, columns: to. */
 static const char *const picture[DIAL_STATE_COUNT] = {
-    /*                   L W B b S T R O */
-    [DIAL_LOADING] = "   . x . . . . . x", [DIAL_WAITING] = "   . . x . . . x .", [DIAL_BEGINNING] = " . . . x . . . x",
-    [DIAL_BEGUN] = "     . . . . x x . .", [DIAL_SENDING] = "   . . . . . x . .", [DIAL_TELLING] = "   . . . . . . . x",
-    [DIAL_RELEASING] = " . . . . . . . x", [DIAL_OVER] = "      . . . . . . . .",
+    /*                   L W B r b S T R O */
+    [DIAL_LOADING] = "     . x . . . . . . x", [DIAL_WAITING] = "   . . x . . . . x .",
+    [DIAL_BEGINNING] = "   . . . x x . . . x", [DIAL_REPLICATING] = ". . . . x . x . .",
+    [DIAL_BEGUN] = "       . . . . . x x . .", [DIAL_SENDING] = "   . . . . . . x . .",
+    [DIAL_TELLING] = "     . . . . . . . . x", [DIAL_RELEASING] = " . . . . . . . . x",
+    [DIAL_OVER] = "        . . . . . . . . .",
 };
 
 static bool is_pictured(enum dial_state from, enum dial_state to)
