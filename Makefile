@@ -10,6 +10,7 @@
 ##   test-integration one process at a time against real neighbours
 ##   test-e2e         whole campaigns
 ##   test-fuzz        replay the fuzzers' corpora
+##   test-upgrade     roll a fleet from a version of the history (OLD=COMMIT) to this one and back
 ##   test-platforms   the vendors' own packages against our stand-in and our worker; the only tier that wants npm (and Node 20)
 ##   test-valgrind    the pure C tests again, under valgrind (deploy/install-deps.sh --valgrind)
 ##   fuzz             look for new inputs that break a promise, FUZZ_SECONDS (60) for each target
@@ -108,10 +109,11 @@ UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/tests/%,$(UNIT_SRC))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
 PROBE := $(B)/tests/domain_probe
 CLOCK_DECREE := $(B)/tests/clock_decree.so
+NEXT_PROGRAMS := $(addprefix $(B)/next/bin/,carillon-producer carillon-worker carillon-notifier carillon)
 TEST_SUPPORT := $(PROBE) $(CLOCK_DECREE) $(B)/tests/carillon-notifier-unguarded
 
 # What the linters compile: all programs, tests and fuzz targets.
-.PHONY: all bench-events bench-export bench-ingest bench-notifier bench-quota everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-valgrind test-unit-valgrind fuzz fuzzers test-platforms lint format docs clean help programs
+.PHONY: all bench-events bench-export bench-ingest bench-notifier bench-quota everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-upgrade test-valgrind test-unit-valgrind fuzz fuzzers next-programs old-programs test-platforms lint format docs clean help programs
 all: programs
 programs: $(PROGRAMS)
 
@@ -187,6 +189,41 @@ $(B)/obj/unguarded/%.o: %.c $(B)/flags | $(GEN_HEADERS)
 $(UNGUARDED): $(B)/obj/notifier/main.o $(B)/obj/unguarded/notifier/egress.o $(LIBNOTIFIER) $(LIBCOMMON)
 	$(call link)
 
+# ---- other versions, for tests ----
+# The next one: these sources but for what tests/support/next_version.py writes. Its objects come before the libraries'.
+NEXT := $(GEN)/next
+NEXT_STAMP := $(NEXT)/written
+NEXT_NAMES := $(shell grep -lE '"(version|common/redis/schema)\.h"' $(COMMON_SRC) $(PRODUCER_SRC) $(CLI_SRC) $(WORKER_SRC) $(NOTIFIER_SRC))
+next_obj = $(patsubst %.c,$(B)/obj/next/%.o,$(filter $(1),$(NEXT_NAMES)) common/domain/contact_record.c lua_scripts.c)
+
+$(NEXT_STAMP): tests/support/next_version.py common/lua/embed.py common/redis/schema.h common/domain/contact_record.c \
+               $(GEN)/version.h $(LUA_SRC) $(LUA_LIB)
+	$(PYTHON) tests/support/next_version.py --version '$(VERSION)' --out $(NEXT)
+	@touch $@
+$(NEXT)/common/domain/contact_record.c $(NEXT)/lua_scripts.c: $(NEXT_STAMP) ;
+NEXT_COMPILE = @mkdir -p $(@D) && $(CC) -I$(NEXT) $(CPPFLAGS_ALL) $(CFLAGS_COMMON) $(CFLAGS_VARIANT) -w $(CFLAGS) -MMD -MP -c $< -o $@
+$(B)/obj/next/%.o: $(NEXT)/%.c $(B)/flags | $(GEN_HEADERS)
+	$(NEXT_COMPILE)
+$(B)/obj/next/%.o: %.c $(NEXT_STAMP) $(B)/flags | $(GEN_HEADERS)
+	$(NEXT_COMPILE)
+$(B)/next/bin/carillon-producer: $(call next_obj,common/% producer/main.c producer/api.c) $(B)/obj/producer/main.o $(LIBPRODUCER) $(LIBCOMMON)
+	$(call link)
+$(B)/next/bin/carillon-worker: $(call next_obj,common/% worker/%) $(B)/obj/worker/main.o $(LIBWORKER) $(LIBCOMMON)
+	$(call link)
+$(B)/next/bin/carillon-notifier: $(call next_obj,common/% notifier/%) $(B)/obj/notifier/main.o $(LIBNOTIFIER) $(LIBCOMMON)
+	$(call link)
+$(B)/next/bin/carillon: $(call next_obj,common/% producer/cli/%) $(LIBCLI) $(LIBPRODUCER) $(LIBCOMMON)
+	$(call link)
+next-programs: $(NEXT_PROGRAMS)
+
+# One of the history, built by its own Makefile into build/old-<commit>/build/release/bin.
+OLD ?= 7859f6e
+OLD_DIR := build/old-$(OLD)
+old-programs:
+	@mkdir -p build
+	@test -f $(OLD_DIR)/Makefile || { git archive -o $(OLD_DIR).tar '$(OLD)' && mkdir -p $(OLD_DIR) && tar -xf $(OLD_DIR).tar -C $(OLD_DIR); }
+	@$(MAKE) --no-print-directory -C $(OLD_DIR) VARIANT=release VERSION='$(OLD)' programs
+
 $(B)/bin/carillon-carrier: $(B)/obj/tests/carrier/main.o $(LIBCARRIER) $(LIBCOMMON)
 	$(call link)
 
@@ -230,16 +267,18 @@ BREAKPOINT_VARIANT := $(if $(filter asan debug,$(VARIANT)),$(VARIANT),debug)
 breakpoint-programs:
 	@$(MAKE) --no-print-directory VARIANT=$(BREAKPOINT_VARIANT) build/$(BREAKPOINT_VARIANT)/bin/carillon-worker
 
-test: test-unit test-fuzz programs breakpoint-programs $(TEST_SUPPORT)
+test: test-unit test-fuzz programs breakpoint-programs next-programs $(TEST_SUPPORT)
 	$(PYTEST) tests/lua tests/integration tests/e2e tests/chaos
 test-unit: $(UNIT_BIN)
 	@tests/unit/run.sh $(UNIT_BIN)
 test-lua: $(GEN)/lua_scripts.h $(TEST_SUPPORT)
 	$(PYTEST) tests/lua
-test-integration: programs breakpoint-programs $(TEST_SUPPORT)
+test-integration: programs breakpoint-programs next-programs $(TEST_SUPPORT)
 	$(PYTEST) tests/integration
-test-e2e: programs
+test-e2e: programs next-programs
 	$(PYTEST) tests/e2e
+test-upgrade: programs old-programs
+	CARILLON_OTHER_BUILD=$(OLD_DIR)/build/release $(PYTEST) tests/e2e/test_rolling_upgrade.py
 test-fuzz: $(FUZZ_BIN)
 	@tests/fuzz/run.sh $(FUZZ_BIN)
 VALGRIND := valgrind --quiet --leak-check=full --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect \

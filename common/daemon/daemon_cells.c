@@ -5,6 +5,7 @@
 
 #include "common/base/log.h"
 #include "common/redis/keys.h"
+#include "common/redis/schema.h"
 #include "common/redis/script.h"
 
 #define OPEN_DEADLINE_MS 5000
@@ -68,14 +69,15 @@ bool daemon_make_cells_timer(struct daemon *d)
  * has not noticed another Redis. */
 void daemon_open_cells(struct daemon *d)
 {
-    char closed[REDIS_I64_LEN];
+    char oldest[REDIS_I64_LEN], newest[REDIS_I64_LEN], closed[REDIS_I64_LEN];
     loop_timer_disarm(d->cells_timer);
     d->n_asked = d->n_answered = d->n_opened = 0;
     for (size_t i = 0; i < d->n_cells; i++) {
         struct key prefix = key_cell_prefix(d->cells[i]);
-        const struct redis_arg args[] = {redis_arg_str(KEY_SCHEMA), redis_arg_str(redis_run_id(d->redis)),
+        const struct redis_arg args[] = {redis_arg_i64(SCHEMA_OLDEST, oldest), redis_arg_i64(SCHEMA_NEWEST, newest),
+                                         redis_arg_str(redis_run_id(d->redis)),
                                          redis_arg_i64(LIMIT_CELL_CLOSED_MS, closed)};
-        int err = script_run(d->redis, LUA_CELL_OPEN, prefix.text, args, 3, OPEN_DEADLINE_MS, on_opened, d);
+        int err = script_run(d->redis, LUA_CELL_OPEN, prefix.text, args, 4, OPEN_DEADLINE_MS, on_opened, d);
         if (err) {
             not_opened(d, d->cells[i], err, NULL);
             return;

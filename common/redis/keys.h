@@ -14,9 +14,6 @@
 
 #define KEY_LEN 640 /* a tag in hexadecimal is the longest part: 64 characters of four bytes */
 
-/* The version of all that lies in a cell, as cell_open.lua takes it: another one is refused by every process. */
-#define KEY_SCHEMA "1"
-
 /* A key by value, NUL-terminated. */
 struct key {
     char text[KEY_LEN];

@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "common/base/limits.h"
+#include "common/base/parse.h"
 #include "common/redis/keys.h"
 #include "common/redis/redis_options.h"
 #include "common/redis/reply.h"
+#include "common/redis/schema.h"
 #include "producer/cli/out.h"
 
 #define REDIS_CONNECT_MS 5000
@@ -180,13 +182,19 @@ static enum cli_exit open_redis(struct session *s)
 
 static enum cli_exit refuse_schema(const struct session *s, const char *schema)
 {
-    out_complain("cell %s speaks schema %s, this tool %s", session_cell(s), schema, KEY_SCHEMA);
+    out_complain("cell %s speaks schema %s, this tool %d to %d", session_cell(s), schema, SCHEMA_OLDEST, SCHEMA_NEWEST);
     return CLI_CONFIGURATION;
 }
 
 struct schema {
     char text[32]; /* "" where the cell is empty */
 };
+
+static bool is_spoken(const struct schema *schema)
+{
+    int64_t version;
+    return parse_i64(schema->text, strlen(schema->text), SCHEMA_OLDEST, SCHEMA_NEWEST, &version) == 0;
+}
 
 static int take_schema(const struct redisReply *reply, void *arg)
 {
@@ -201,6 +209,18 @@ static int take_schema(const struct redisReply *reply, void *arg)
     return rc;
 }
 
+static enum cli_exit make_cell(struct session *s)
+{
+    char oldest[REDIS_I64_LEN], newest[REDIS_I64_LEN], closed[REDIS_I64_LEN];
+    const struct redis_arg args[] = {redis_arg_i64(SCHEMA_OLDEST, oldest), redis_arg_i64(SCHEMA_NEWEST, newest),
+                                     redis_arg_str(redis_run_id(s->redis)),
+                                     redis_arg_i64(LIMIT_CELL_CLOSED_MS, closed)};
+    int rc = session_script(s, LUA_CELL_OPEN, args, 4, NULL, NULL);
+    if (rc == ERR_STATE)
+        return refuse_schema(s, "of another kind");
+    return rc == 0 ? CLI_DONE : CLI_FAILED;
+}
+
 enum cli_exit session_open_cell(struct session *s, bool will_write)
 {
     enum cli_exit status = open_redis(s);
@@ -211,17 +231,9 @@ enum cli_exit session_open_cell(struct session *s, bool will_write)
     const struct redis_arg ask[] = {redis_arg_str("HGET"), key_arg(&key), redis_arg_str("schema")};
     if (session_command(s, ask, 3, take_schema, &schema) != 0)
         return CLI_FAILED;
-    if (schema.text[0] && strcmp(schema.text, KEY_SCHEMA) != 0)
+    if (schema.text[0] && !is_spoken(&schema))
         return refuse_schema(s, schema.text);
-    if (schema.text[0] || !will_write)
-        return CLI_DONE;
-    char closed[REDIS_I64_LEN];
-    const struct redis_arg args[] = {redis_arg_str(KEY_SCHEMA), redis_arg_str(redis_run_id(s->redis)),
-                                     redis_arg_i64(LIMIT_CELL_CLOSED_MS, closed)};
-    int rc = session_script(s, LUA_CELL_OPEN, args, 3, NULL, NULL);
-    if (rc == ERR_STATE)
-        return refuse_schema(s, "of another kind");
-    return rc == 0 ? CLI_DONE : CLI_FAILED;
+    return schema.text[0] || !will_write ? CLI_DONE : make_cell(s);
 }
 
 /* ---- asking ---- */

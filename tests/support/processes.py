@@ -41,10 +41,17 @@ def build_directory() -> pathlib.Path:
     return ROOT / os.environ.get("CARILLON_BUILD", "build/release")
 
 
-def program(name: str) -> pathlib.Path:
-    """The path of a built program, such as "carillon-worker"."""
-    path = build_directory() / "bin" / name
-    assert path.exists(), f"{path} is not built: run make"
+def other_build_directory() -> pathlib.Path:
+    """Another version of the programs, for tests of two side by side: CARILLON_OTHER_BUILD (`make test-upgrade` sets it to a
+    version of the history), by default the next one, which these sources are made to be (next_version.py)."""
+    named = os.environ.get("CARILLON_OTHER_BUILD")
+    return ROOT / named if named else build_directory() / "next"
+
+
+def program(name: str, build: pathlib.Path | None = None) -> pathlib.Path:
+    """The path of a built program, such as "carillon-worker"; of another build than the one under test."""
+    path = (build or build_directory()) / "bin" / name
+    assert path.exists(), f"{path} is not built: run make" + (" next-programs" if build else "")
     return path
 
 
@@ -118,6 +125,15 @@ class Process:
             self.print_log_tail()
             status = self.wait()
             raise AssertionError(f"{self.label} ended with {status} instead of getting ready")
+
+    def move_to(self, build: pathlib.Path) -> None:
+        """Ends it in order where it runs, and starts the program of another build in its place, at the same address."""
+        if self._process is not None:
+            at = self.args.index("--listen") + 1
+            self.args[at] = f"{self.args[at].rpartition(':')[0]}:{self.port}"
+            self.terminate()
+        self._path = program(self._path.name, build)
+        self.start()
 
     # ---- while it runs ----
 

@@ -18,9 +18,10 @@
 static int open_cell(struct redis *redis, const char *schema, int64_t deadline_ms, struct fixture *f,
                      struct answer *ret_answer)
 {
-    const struct redis_arg args[] = {redis_arg_str(schema), redis_arg_str("run"), redis_arg_str("14000")};
+    const struct redis_arg args[] = {redis_arg_str(schema), redis_arg_str(schema), redis_arg_str("run"),
+                                     redis_arg_str("14000")};
     *ret_answer = (struct answer){.fixture = f};
-    return script_run(redis, LUA_CELL_OPEN, PREFIX, args, 3, deadline_ms, answer_record, ret_answer);
+    return script_run(redis, LUA_CELL_OPEN, PREFIX, args, 4, deadline_ms, answer_record, ret_answer);
 }
 
 /* Runs it and says how many commands that took. */
@@ -54,11 +55,12 @@ static void reply_err(const struct redisReply *reply, int err, void *arg)
 static void test_an_error_of_a_script_has_its_namesake(void **state)
 {
     struct fixture *f = *state;
-    const struct redis_arg other[] = {redis_arg_str("2"), redis_arg_str("run"), redis_arg_str("14000")};
+    const struct redis_arg other[] = {redis_arg_str("2"), redis_arg_str("2"), redis_arg_str("run"),
+                                      redis_arg_str("14000")};
     struct answer a;
     int err = 0;
     assert_int_equal(open_cell(f->redis, "1", 5000, f, &a), 0);
-    assert_int_equal(script_run(f->redis, LUA_CELL_OPEN, PREFIX, other, 3, 5000, reply_err, &err), 0);
+    assert_int_equal(script_run(f->redis, LUA_CELL_OPEN, PREFIX, other, 4, 5000, reply_err, &err), 0);
     RUN_UNTIL(f, err != 0);
     assert_int_equal(err, ERR_STATE);
 }

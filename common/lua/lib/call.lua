@@ -14,13 +14,19 @@
 --   r credit of the last dial begun (s): reserved while live, charged after it (lib/credit.lua)
 local CALL_FIELDS = { 'phase', 'a', 'd', 'l', 'w', 'q', 't', 'b', 'h', 'p', 'z', 's', 'e', 'u', 'x', 'n', 'g', 'm', 'k',
   'y', 'f', 'c', 'r' }
+for _, field in ipairs(CALL_FIELDS) do CALL_FIELDS[field] = true end
 
+-- What a newer build wrote and this one does not know is kept as it is (docs/decisions/0018-one-process-after-the-other.md).
 local function call_read(batch, ordinal)
   local text = redis.call('HGET', key_bucket(batch.id, 'state', ordinal), fmt(ordinal))
   local call = { ordinal = ordinal, phase = 'due', a = 0, d = 0, is_fresh = not text }
   if text then
     for name, value in text:gmatch('(%w+)=(%S*)') do
-      call[name] = value
+      if CALL_FIELDS[name] then
+        call[name] = value
+      else
+        call.unknown = (call.unknown or '') .. ' ' .. name .. '=' .. value
+      end
     end
     call.a, call.d, call.l, call.f = tonumber(call.a) or 0, tonumber(call.d) or 0, tonumber(call.l), tonumber(call.f)
   end
@@ -35,7 +41,7 @@ local function call_text(call)
       parts[#parts + 1] = field .. '=' .. (type(value) == 'number' and fmt(value) or value)
     end
   end
-  return table.concat(parts, ' ')
+  return table.concat(parts, ' ') .. (call.unknown or '')
 end
 
 local function call_write(batch, call)
