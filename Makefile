@@ -12,6 +12,8 @@
 ##   test-fuzz        replay the fuzzers' corpora
 ##   test-upgrade     roll a fleet from a version of the history (OLD=COMMIT) to this one and back
 ##   test-platforms   the vendors' own packages against our stand-in and our worker; the only tier that wants npm (and Node 20)
+##   chaos            a fleet of real processes under a seeded schedule of faults, judged: SEED=n, or SEEDS=a-b JOBS=j; PRINT=1
+##   chaos-list       the committed seeds, JOBS (3) at a time
 ##   test-valgrind    the pure C tests again, under valgrind (deploy/install-deps.sh --valgrind)
 ##   fuzz             look for new inputs that break a promise, FUZZ_SECONDS (60) for each target
 ##   bench-events     how late 500 listeners see what changes: build/bench/events.json
@@ -113,7 +115,7 @@ NEXT_PROGRAMS := $(addprefix $(B)/next/bin/,carillon-producer carillon-worker ca
 TEST_SUPPORT := $(PROBE) $(CLOCK_DECREE) $(B)/tests/carillon-notifier-unguarded
 
 # What the linters compile: all programs, tests and fuzz targets.
-.PHONY: all bench-events bench-export bench-ingest bench-notifier bench-quota everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-upgrade test-valgrind test-unit-valgrind fuzz fuzzers next-programs old-programs test-platforms lint format docs clean help programs
+.PHONY: all chaos chaos-list bench-events bench-export bench-ingest bench-notifier bench-quota everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-upgrade test-valgrind test-unit-valgrind fuzz fuzzers next-programs old-programs test-platforms lint format docs clean help programs
 all: programs
 programs: $(PROGRAMS)
 
@@ -256,6 +258,7 @@ $(CLOCK_DECREE): $(B)/obj/preload/clock_decree.o
 	$(CC) -shared $< -o $@
 
 # Most tests wait for timers more than they compute; under the sanitizers they compute more.
+CHAOS_JOBS := $(if $(JOBS),--jobs $(JOBS))
 JOBS ?= $(if $(filter asan,$(VARIANT)),3,5)
 PYTEST := $(PYTHON) -m pytest -q -p no:cacheprovider -n $(JOBS) --dist loadfile
 export CARILLON_BUILD := $(B)
@@ -296,6 +299,13 @@ fuzzers: $(FUZZ_BIN)
 test-platforms: programs
 	@tests/platforms/install.sh
 	$(PYTEST) tests/platforms
+
+# SEED=n, or SEEDS=a-b (or a,b,c).
+CHAOS := $(PYTHON) tests/chaos/run.py
+chaos: programs $(CLOCK_DECREE)
+	@$(CHAOS) --seed $(or $(SEEDS),$(SEED),$(error SEED=n or SEEDS=a-b)) $(if $(PRINT),--print) $(CHAOS_JOBS)
+chaos-list: programs $(CLOCK_DECREE)
+	@$(CHAOS) --list $(CHAOS_JOBS)
 
 bench-events bench-export: bench-%: programs
 	@$(PYTHON) tests/bench/bench_$*.py

@@ -177,7 +177,7 @@ def main() -> int:
             run_campaign(stack, numbers, fault)
         except (subprocess.SubprocessError, DeadlinePassed) as error:
             print(f"demo: did not come to its end: {error}")
-            for process in (stack.producer, *stack.workers, stack.notifier):
+            for process in stack.everyone:
                 process.print_log_tail()
         holds = judge_campaign(stack, numbers, fault)
         if os.environ.get("KEEP") == "1":

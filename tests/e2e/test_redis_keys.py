@@ -154,7 +154,7 @@ class FullRun:
 
     def moments(self) -> None:
         self.release.set()
-        for process in (*self.stack.workers, self.stack.notifier):
+        for process in (*self.stack.workers, *self.stack.notifiers):
             process.terminate()
         engine, client = self.engine, self.engine.client
         engine.trunk("aside")

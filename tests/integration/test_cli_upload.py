@@ -13,10 +13,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.cli import DONE, FAILED, Cli, Ended
+from tests.support.lines import Line, Switchboard
 from tests.support.processes import program
 from tests.support.producer_api import Api
 from tests.support.redis_server import RedisServer
-from tests.support.tcp_proxy import TcpProxy
 from tests.support.terminal import Terminal
 from tests.support.waiting import wait_until
 
@@ -175,23 +175,29 @@ def test_a_file_that_is_none_makes_no_batch(desk: Desk, csv: str, said: str) -> 
 # ---- when something breaks ----
 
 
-@pytest.mark.parametrize("answer", [False, True], ids=["in the request", "before the answer"])
-def test_a_line_that_breaks_again_and_again(desk: Desk, answer: bool) -> None:
+def line_to(desk: Desk, board: Switchboard) -> Line:
+    return board.line("api", lambda: [("127.0.0.1", desk.api.process.port)])
+
+
+@pytest.mark.parametrize("where", ["request", "before_answer"])
+def test_a_line_that_breaks_again_and_again(desk: Desk, where: str) -> None:
     command = desk.command(desk.contacts())
-    with TcpProxy(desk.api.process.port) as proxy:
-        proxy.cut_after(10_000, times=4, answer=answer)
-        ended = desk.at(proxy.url)(*command)
-        assert proxy.cuts == 4
+    with Switchboard() as board:
+        line = line_to(desk, board)
+        line.cut_after(10_000, times=4, where=where)
+        ended = desk.at(line.url)(*command)
+        assert line.cuts == 4
     desk.check_whole(batch_of(ended))
     assert "trying again" in ended.err and "answers again" in ended.err
 
 
 def test_the_answers_to_draft_and_start_may_get_lost(desk: Desk) -> None:
     command = desk.command(desk.contacts(500))
-    with TcpProxy(desk.api.process.port) as proxy:
-        proxy.cut_after(1, times=2, answer=True)
-        ended = desk.at(proxy.url)(*command)
-        assert proxy.cuts == 2
+    with Switchboard() as board:
+        line = line_to(desk, board)
+        line.cut_after(1, times=2, where="before_answer")
+        ended = desk.at(line.url)(*command)
+        assert line.cuts == 2
     desk.check_whole(batch_of(ended, 500), 500)
 
 

@@ -18,7 +18,7 @@ from tests.support.witness import Delivery, read_log
 
 BATCH = "batch_c0_000001"
 RULES = Rules(limit=2, max_attempts=3, delays_ms={"": 1000}, utilisation=None)
-PROMISES = ("lost", "placed_twice", "overlapping", "too_soon", "over_attempts", "untrue", "undelivered")
+PROMISES = ("lost", "placed_twice", "overlapping", "too_soon", "over_attempts", "called_again", "untrue", "undelivered")
 
 
 class History:
@@ -191,7 +191,7 @@ def test_a_call_after_one_that_was_completed_is_found() -> None:
     history.call(0, 2, "completed", 2000)
     history.change_final(0, attempts=2, providerCallId="call_0_2")
     history.entries[history.numbers[0]] = Entry(history.numbers[0], "final", "COMPLETED", 2, "call_0_2")
-    assert history.broken() == {"over_attempts": 1}
+    assert history.broken() == {"called_again": 1}
 
 
 @pytest.mark.parametrize(

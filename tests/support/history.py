@@ -44,9 +44,23 @@ class Rules:
     utilisation: float | None = 0.97
 
 
+@dataclasses.dataclass(frozen=True)
+class Break:
+    """A promise that was not kept. `promise`: a counter of Report; `who`: a number, or a batch; `at_us`: when, in wall time,
+    where that is known, or 0."""
+
+    promise: str
+    who: str
+    why: str
+    at_us: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.promise}: {self.who[:5]}...{self.who[-4:]}: {self.why}"
+
+
 @dataclasses.dataclass
 class Report:
-    """Counts, and where a promise was broken examples of it."""
+    """Counts, and every breach of a promise."""
 
     rules: Rules
     contacts: int = 0
@@ -61,17 +75,22 @@ class Report:
     overlapping: int = 0
     too_soon: int = 0
     over_attempts: int = 0
+    called_again: int = 0  # after a call that had reached its aim
     untrue: int = 0
     undelivered: int = 0
     webhooks_delivered: int = 0
     webhooks_verified: int = 0
-    examples: list[str] = dataclasses.field(default_factory=list)
+    breaks: list[Break] = dataclasses.field(default_factory=list)
+
+    @property
+    def examples(self) -> list[str]:
+        return [str(broken) for broken in self.breaks[:EXAMPLES]]
 
     def keeps_promises(self) -> bool:
         """What must hold on any machine, however busy."""
         return (
             self.lost == self.placed_twice == self.overlapping == self.too_soon == 0
-            and self.over_attempts == self.untrue == self.undelivered == 0
+            and self.over_attempts == self.called_again == self.untrue == self.undelivered == 0
             and self.webhooks_verified == self.webhooks_delivered > 0
             and self.completed + self.missed + self.failed == self.contacts
         )
@@ -90,14 +109,13 @@ class Report:
             f"{name}: contacts={self.contacts} completed={self.completed} missed={self.missed} failed={self.failed} "
             f"placed={self.placed} max_in_950ms={self.max_in_950ms} limit={self.rules.limit} "
             f"utilisation={self.utilisation:.3f} lost={self.lost} overlapping={self.overlapping} "
-            f"too_soon={self.too_soon} over_attempts={self.over_attempts} webhooks_delivered={self.webhooks_delivered} "
+            f"too_soon={self.too_soon} over_attempts={self.over_attempts + self.called_again} webhooks_delivered={self.webhooks_delivered} "
             f"webhooks_verified={self.webhooks_verified} audit={audit}"
         )
 
-    def broken(self, promise: str, number: str, why: str) -> None:
+    def broken(self, promise: str, who: str, why: str, at_us: int = 0) -> None:
         setattr(self, promise, getattr(self, promise) + 1)
-        if len(self.examples) < EXAMPLES:
-            self.examples.append(f"{promise}: {number[:5]}...{number[-4:]}: {why}")
+        self.breaks.append(Break(promise, who, why, at_us))
 
 
 # ---- the pace ----
@@ -161,18 +179,18 @@ def _judge_lost(report: Report, story: Story, asks_redis: bool) -> None:
 
 def _judge_attempts(report: Report, story: Story) -> None:
     if len(story.placed) > report.rules.max_attempts:
-        report.broken("over_attempts", story.number, f"{len(story.placed)} calls")
-    for call in story.placed[:-1]:
+        report.broken("over_attempts", story.number, f"{len(story.placed)} calls", story.placed[-1]["us"])
+    for call, after in zip(story.placed, story.placed[1:]):
         outcome = story.outcome_of(call)
         if outcome and outcome not in TRIED_AGAIN:
-            report.broken("over_attempts", story.number, f"called again after {outcome} of {call['id']}")
+            report.broken("called_again", story.number, f"called again after {outcome} of {call['id']}", after["us"])
 
 
 def _judge_overlaps(report: Report, story: Story) -> None:
     for before, after in zip(story.placed, story.placed[1:]):
         end = story.ended.get(before["id"])
         if end is None or end["us"] > after["us"]:
-            report.broken("overlapping", story.number, f"{before['id']} and {after['id']}")
+            report.broken("overlapping", story.number, f"{before['id']} and {after['id']}", after["us"])
 
 
 def _judge_delays(report: Report, story: Story) -> None:
@@ -188,7 +206,7 @@ def _judge_delays(report: Report, story: Story) -> None:
         delay_ms = report.rules.delays_ms.get(outcome, report.rules.delays_ms.get("", 0))
         gap_ms = (create["us"] - start["us"]) / 1000
         if gap_ms < delay_ms - EARLY_MS:
-            report.broken("too_soon", story.number, f"{gap_ms:.0f} ms after {outcome or 'a call that went on'}")
+            report.broken("too_soon", story.number, f"{gap_ms:.0f} ms after {outcome or 'a call that went on'}", create["us"])
 
 
 def _carriers_word(story: Story) -> tuple[frozenset[str], str, int]:
@@ -229,8 +247,8 @@ def _judge_tokens(report: Report, carrier: Iterable[Event]) -> None:
     placed = [event for event in carrier if event["ev"] == "placed" and event.get("token")]
     for token, times in Counter(event["token"] for event in placed).items():
         if times > 1:
-            number = next(event["to"] for event in placed if event["token"] == token)
-            report.broken("placed_twice", number, f"dial {token.rpartition('.')[0]} was placed {times} times")
+            last = [event for event in placed if event["token"] == token][-1]
+            report.broken("placed_twice", last["to"], f"dial {token.rpartition('.')[0]} was placed {times} times", last["us"])
 
 
 def _judge_deliveries(report: Report, deliveries: list[Delivery], ledger: Ledger | None) -> None:

@@ -24,6 +24,7 @@ import threading
 from types import TracebackType
 from typing import Any, Iterator, Mapping
 
+from tests.support.children import start_child
 from tests.support.waiting import DeadlinePassed, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -67,8 +68,16 @@ def program_with_breakpoints(name: str) -> pathlib.Path:
 class Process:
     """One process. Made stopped; start() or `with` starts it, and it may be started again after it ended."""
 
-    def __init__(self, name: str, *args: str, env: Mapping[str, str] | None = None, label: str = "") -> None:
-        """`name`: a program of ours, or a path. `label`: what to call it in messages, where there are several."""
+    def __init__(
+        self,
+        name: str,
+        *args: str,
+        env: Mapping[str, str] | None = None,
+        label: str = "",
+        log: pathlib.Path | None = None,
+    ) -> None:
+        """`name`: a program of ours, or a path. `label`: what to call it in messages, where there are several. `log`: where
+        its stderr goes, instead of a file that stop() removes."""
         self.label = label or pathlib.Path(name).name
         self.args = list(args)
         self.url = ""
@@ -76,7 +85,7 @@ class Process:
         self._path = pathlib.Path(name) if "/" in name else program(name)
         self._env = {**os.environ, **(env or {})}
         self._directory = pathlib.Path(tempfile.mkdtemp(prefix="carillon-process-"))
-        self.log = self._directory / "stderr.log"
+        self.log = log or self._directory / "stderr.log"
         self._scanned = 0
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
@@ -89,14 +98,8 @@ class Process:
         self.url = ""
         self.stdout = []
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                # setpriv: the kernel ends it with us, however we end.
-                ["setpriv", "--pdeathsig", "KILL", str(self._path), *self.args],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env=self._env,
-                text=True,
+            self._process = start_child(
+                [str(self._path), *self.args], stdout=subprocess.PIPE, stderr=log, env=self._env, text=True
             )
         self._reader = threading.Thread(target=self._read_stdout, args=(self._process,), daemon=True)
         self._reader.start()
@@ -150,7 +153,8 @@ class Process:
         return int(self.url.rpartition(":")[2])
 
     def is_running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        process = self._process  # another thread may end it
+        return process is not None and process.poll() is None
 
     def signal(self, signo: int) -> None:
         self._running().send_signal(signo)

@@ -17,6 +17,7 @@ import tempfile
 
 import redis
 
+from tests.support.children import start_child
 from tests.support.redis_server import RedisServer
 from tests.support.redis_tls import Tls, free_port
 from tests.support.redis_users import Users
@@ -59,12 +60,8 @@ class Sentinel:
 
     def start(self) -> None:
         with (self.directory / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "redis-server", str(self.directory / "sentinel.conf"), "--sentinel"],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+            command = ["redis-server", str(self.directory / "sentinel.conf"), "--sentinel"]
+            self._process = start_child(command, stdout=log, stderr=subprocess.STDOUT)
 
     def sees_all(self) -> bool:
         """Whether it has spoken to the primary, the replica and the others."""

@@ -26,6 +26,7 @@ from types import TracebackType
 
 import redis
 
+from tests.support.children import start_child
 from tests.support.redis_clock import RedisClock
 from tests.support.redis_tls import Tls
 from tests.support.redis_users import Users
@@ -62,7 +63,6 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._clients: list[redis.Redis] = []
         self._command = [
-            *("setpriv", "--pdeathsig", "KILL"),
             *("sh", "-c", 'trap "" XFSZ; exec "$@"', "sh", "redis-server"),  # fill_disk() must not kill it
             *("--port", str(port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket), "--unixsocketperm", "700"),
             *("--dir", str(self.directory), "--save", "", "--appendonly", "yes" if appendonly else "no"),
@@ -121,9 +121,7 @@ class RedisServer:
         self.socket.unlink(missing_ok=True)
         environment = {**os.environ, **(self._clock.environment() if self._clock else {})}
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment
-            )
+            self._process = start_child(self._command, stdout=log, stderr=subprocess.STDOUT, env=environment)
         try:
             self._wait_until_it_answers()
         except BaseException:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import hashlib
 import json
 import os
 import pathlib
@@ -38,6 +39,8 @@ TRUNK = "main"
 CALLER_ID = "+15550001111"
 CARRIER_KEY = "key_of_the_stand_in_platform"
 LOOPBACK = "127.0.0.0/8"
+ACCOUNT_SID = "AC00000000000000000000000000000001"
+TWILIO_VARIABLES = ("--variable", f"account_sid={ACCOUNT_SID}", "--variable", "answer_url=https://voice.example/answer")
 
 
 class CommandFailed(AssertionError):
@@ -51,6 +54,9 @@ class Stack:
         self,
         *,
         workers: int = 2,
+        producers: int = 1,
+        notifiers: int = 1,
+        platform: str = "retell",
         outcomes: str = "completed=70,busy=10,no_answer=15,failed=5",
         ring_ms: int = 50,
         talk_ms: int = 100,
@@ -61,11 +67,14 @@ class Stack:
         poll_after_ms: int = 2000,
         trunk_options: tuple[str, ...] = (),
         tenant_options: tuple[str, ...] = (),
+        worker_options: tuple[str, ...] = (),
         redis: RedisServer | None = None,
         log_level: str = "info",
     ) -> None:
-        """`redis`: instead of one with a file to append to and the users of deploy/users.acl."""
+        """`platform`: whose API the carrier is spoken to by, retell or twilio. `redis`: instead of one with a file to append to
+        and the users of deploy/users.acl."""
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="carillon-stack-"))
+        self.platform = platform
         self.redis = redis or RedisServer(appendonly=True, users=Users.for_tests())
         self.receiver = HttpReceiver(self._on_webhook)
         self.deliveries: list[Delivery] = []
@@ -74,19 +83,25 @@ class Stack:
         self.carrier_log = self.directory / "carrier.jsonl"
         self.receiver_log = self.directory / "receiver.jsonl"
         self._receiver_lock = threading.Lock()
-        self._trunk_options = ("--cps", str(trunk_cps), "--poll-after-ms", str(poll_after_ms), "--lookup-absent-after-ms", "1000", *trunk_options)
+        variables = TWILIO_VARIABLES if platform == "twilio" else ()
+        self._trunk_options = (
+            *("--cps", str(trunk_cps), "--poll-after-ms", str(poll_after_ms), "--lookup-absent-after-ms", "1000"),
+            *variables,
+            *trunk_options,
+        )
         self._tenant_options = ("--cps", str(tenant_cps), *tenant_options)
         self.secrets_key = self._write("secrets.key", base64.b64encode(os.urandom(32)).decode() + "\n")
         self.carrier_key = self._write("carrier.key", CARRIER_KEY + "\n")
         self.api_key_file = self.directory / "api.key"
         self._log_level = log_level
-        self.workers = [self._process("carillon-worker", label=f"worker {i + 1}") for i in range(workers)]
-        self.producer = self._process("carillon-producer", "--allow-private-webhooks", LOOPBACK)
-        self.notifier = self._process("carillon-notifier", "--allow-private-webhooks", LOOPBACK)
+        self.workers = [self._process("carillon-worker", *worker_options, label=f"worker {i + 1}") for i in range(workers)]
+        private = ("--allow-private-webhooks", LOOPBACK)
+        self.producers = [self._process("carillon-producer", *private, label=f"producer {i + 1}") for i in range(producers)]
+        self.notifiers = [self._process("carillon-notifier", *private, label=f"notifier {i + 1}") for i in range(notifiers)]
         self._carrier_args = [
             *("--listen", "127.0.0.1:0", "--seed", str(seed), "--outcomes", outcomes),
             *("--ring-ms", str(ring_ms), "--talk-ms", str(talk_ms), "--api-key-file", str(self.carrier_key)),
-            *("--log", str(self.carrier_log)),
+            *("--log", str(self.carrier_log), "--account-sid", ACCOUNT_SID),
             *(part for fault in faults for part in ("--fault", fault)),
         ]
         self.carrier: Process | None = None
@@ -94,7 +109,45 @@ class Stack:
     def _process(self, name: str, *args: str, path: str = "", env: dict[str, str] | None = None, label: str = "") -> Process:
         """One that signs in to Redis as the user of its name."""
         common = ("--secrets-key-file", str(self.secrets_key), "--listen", "127.0.0.1:0", "--log-level", self._log_level)
-        return Process(path or name, *self.redis.flags(name), *common, *args, env=env, label=label)
+        log = self.directory / f"{label.replace(' ', '_')}.log"
+        return Process(path or name, *self.redis_flags(name, label), *common, *args, env=env, label=label, log=log)
+
+    @property
+    def producer(self) -> Process:
+        return self.producers[0]
+
+    @property
+    def notifier(self) -> Process:
+        return self.notifiers[0]
+
+    @property
+    def everyone(self) -> list[Process]:
+        """The processes of Carillon, in the order in which they end."""
+        return [*self.producers, *self.workers, *self.notifiers]
+
+    # ---- where the parts find each other ----
+
+    def redis_flags(self, user: str, label: str) -> list[str]:
+        """How the process `label` reaches Redis."""
+        return self.redis.flags(user)
+
+    @property
+    def api_url(self) -> str:
+        return self.producer.url
+
+    @property
+    def callbacks_url(self) -> str:
+        """The one address that the platform calls back; any worker can settle any call."""
+        return self.workers[0].url
+
+    @property
+    def carrier_url(self) -> str:
+        assert self.carrier is not None
+        return self.carrier.url
+
+    @property
+    def receiver_url(self) -> str:
+        return self.receiver.url
 
     def _write(self, name: str, text: str) -> pathlib.Path:
         path = self.directory / name
@@ -108,25 +161,25 @@ class Stack:
         self.redis.start()
         for worker in self.workers:
             worker.start()
-        # The platform calls back one address; any worker can settle any call.
-        webhook = f"{self.workers[0].url}/callbacks/retell"
-        self.carrier = Process("carillon-carrier", *self._carrier_args, "--webhook-url", webhook)
+        webhook = f"{self.callbacks_url}/callbacks/retell"
+        log = self.directory / "carrier.log"
+        self.carrier = Process("carillon-carrier", *self._carrier_args, "--webhook-url", webhook, log=log)
         self.carrier.start()
         self.command(
-            *("trunk", "create", TRUNK, "--profile", "retell", "--base-url", self.carrier.url),
+            *("trunk", "create", TRUNK, "--profile", self.platform, "--base-url", self.carrier_url),
             *("--credential-file", str(self.carrier_key), "--secrets-key-file", str(self.secrets_key)),
             *("--caller-id", CALLER_ID, *self._trunk_options),
         )
         self.command("tenant", "create", TENANT, "--trunk", TRUNK, *self._tenant_options)
         self.api_key_file.write_text(self.command("key", "create", "--tenant", TENANT), encoding="utf-8")
-        self.producer.start()
-        self.notifier.start()
-        self.webhook_secret = self.api("PUT", "/api/v1/webhooks/endpoints", {"url": self.receiver.url})["secret"]
+        for process in (*self.producers, *self.notifiers):
+            process.start()
+        self.webhook_secret = self.api("PUT", "/api/v1/webhooks/endpoints", {"url": self.receiver_url})["secret"]
         return self
 
     def stop(self) -> None:
         """Ends every process in order; each must end well."""
-        processes = [self.producer, *self.workers, self.notifier, *([self.carrier] if self.carrier else [])]
+        processes = [*self.everyone, *([self.carrier] if self.carrier else [])]
         first_error: BaseException | None = None
         for process in processes:
             try:
@@ -145,7 +198,7 @@ class Stack:
         try:
             return self.start()
         except BaseException:
-            for process in (self.producer, *self.workers, self.notifier):
+            for process in self.everyone:
                 process.print_log_tail()
             self.stop()
             raise
@@ -154,7 +207,7 @@ class Stack:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None:
-            for process in (self.producer, *self.workers, self.notifier):
+            for process in self.everyone:
                 process.print_log_tail()
         self.stop()
 
@@ -169,7 +222,7 @@ class Stack:
         """What `carillon` needs to find this stack."""
         return {
             **self.redis.environment("carillon-operator"),
-            "CARILLON_URL": self.producer.url,
+            "CARILLON_URL": self.api_url,
             "CARILLON_API_KEY_FILE": str(self.api_key_file),
         }
 
@@ -191,7 +244,7 @@ class Stack:
     def api(self, method: str, path: str, body: Any = None, key: str = "") -> Any:
         """A request to the producer with the tenant's key, or another; an error answer raises urllib's HTTPError."""
         request = urllib.request.Request(
-            self.producer.url + path,
+            self.api_url + path,
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={
@@ -205,7 +258,7 @@ class Stack:
     # ---- campaigns ----
 
     def webhooks(self) -> dict[str, str]:
-        return {name: f"{self.receiver.url}/{name}" for name in ("onCallComplete", "onBatchComplete", "onBatchFailed")}
+        return {name: f"{self.receiver_url}/{name}" for name in ("onCallComplete", "onBatchComplete", "onBatchFailed")}
 
     def submit(self, numbers: list[str], **options: Any) -> str:
         """A batch by the API: its id. Webhooks go to the stack's receiver."""
@@ -282,12 +335,13 @@ class Stack:
             body = request.json()
         except ValueError:
             body = {}
-        delivery = Delivery(request.headers.get("webhook-id", ""), body, is_verified, answer.status)
+        digest = hashlib.sha256(request.body).hexdigest()
+        delivery = Delivery(request.headers.get("webhook-id", ""), body, is_verified, answer.status, digest)
         with self._receiver_lock:
             self.deliveries.append(delivery)
             with self.receiver_log.open("a", encoding="utf-8") as log:
                 entry = {"t": int(request.at * 1000), "id": delivery.webhook_id, "verified": is_verified,
-                         "status": answer.status, "body": body}
+                         "status": answer.status, "digest": digest, "body": body}
                 log.write(json.dumps(entry) + "\n")
         return answer
 

@@ -25,12 +25,14 @@ def read_log(path: pathlib.Path) -> list[dict[str, Any]]:
 
 @dataclasses.dataclass(frozen=True)
 class Delivery:
-    """A webhook as its receiver saw it. `verified`: its signature held; `status`: what the receiver answered."""
+    """A webhook as its receiver saw it. `verified`: its signature held; `status`: what the receiver answered; `digest`: of
+    its bytes."""
 
     webhook_id: str
     body: dict[str, Any]
     verified: bool
     status: int
+    digest: str = ""
 
     @property
     def is_taken(self) -> bool:

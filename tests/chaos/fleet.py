@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fleet that faults strike: three workers, two producers, two notifiers, the carrier, a receiver of webhooks and Redis,
+with a line of its own between any two that speak to each other.
+
+    with Fleet(schedule) as fleet:
+        fleet.kill("worker 2")
+        fleet.lines["callbacks"].reset()
+
+Lines: "redis of worker 1" and so on (plain Redis only), "carrier", "callbacks", "receiver", "api".
+"""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+import signal
+import time
+
+from tests.chaos.schedule import NOTIFIERS, PROCESSES, PRODUCERS, WORKERS, Schedule
+from tests.support import hooks
+from tests.support.lines import Line, Switchboard, Target
+from tests.support.processes import Process
+from tests.support.redis_sentinels import SentinelSet
+from tests.support.redis_server import RedisServer
+from tests.support.redis_users import Users
+from tests.support.stack import TENANT, Stack
+
+POLL_AFTER_MS = 1_000
+NO_REDIS = 4  # the status of a process that finds none at its start
+START_DEADLINE_S = 60.0
+RESTART_S = 0.3  # what a supervisor waits before it starts again
+
+
+class EndedAlone(AssertionError):
+    """A process ended, and it was not us who ended it."""
+
+
+class Fleet(Stack):
+    """As `schedule` wants it. `clock_shifts`: whoever sets Redis's clock notes (wall time in us, how far it is off from
+    then on), for the judge of rates."""
+
+    redis: RedisServer | SentinelSet  # type: ignore[assignment]
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.board = Switchboard()
+        self.clock_shifts: list[tuple[int, int]] = []
+        is_plain = schedule.world.redis == "plain"
+        redis = RedisServer(appendonly=True, users=Users.for_tests(), is_clock_decreed=True) if is_plain else SentinelSet()
+        # Listening before anybody is told where.
+        for process in PROCESSES if is_plain else ():
+            self.board.line(f"redis of {process}", lambda: [str(redis.socket)])  # type: ignore[union-attr]
+        self.board.line("callbacks", lambda: self._ports(self.workers))
+        self.board.line("api", lambda: self._ports(self.producers))
+        self.board.line("carrier", lambda: self._ports([self.carrier] if self.carrier else []))
+        self.board.line("receiver", lambda: [("127.0.0.1", self.receiver.port)])
+        platform = schedule.platform
+        super().__init__(
+            workers=WORKERS,
+            producers=PRODUCERS,
+            notifiers=NOTIFIERS,
+            platform=schedule.world.platform,
+            outcomes=platform.outcomes,
+            ring_ms=platform.ring_ms,
+            talk_ms=platform.talk_ms,
+            faults=platform.faults,
+            seed=schedule.seed,
+            trunk_cps=schedule.trunk_cps,
+            tenant_cps=schedule.tenant_cps,
+            poll_after_ms=POLL_AFTER_MS,
+            worker_options=("--public-url", self.callbacks_url),
+            redis=redis,  # type: ignore[arg-type]
+        )
+        self.processes: dict[str, Process] = {process.label: process for process in self.everyone}
+
+    @property
+    def lines(self) -> dict[str, Line]:
+        return self.board.lines
+
+    @staticmethod
+    def _ports(processes: list[Process]) -> list[Target]:
+        return [("127.0.0.1", process.port) for process in processes if process.is_running() and process.url]
+
+    def stop(self) -> None:
+        try:
+            super().stop()
+        finally:
+            self.board.close()
+
+    # ---- where the parts find each other ----
+
+    def redis_flags(self, user: str, label: str) -> list[str]:
+        line = self.lines.get(f"redis of {label}")
+        return self.redis.flags(user, redis_url=f"redis://127.0.0.1:{line.port}") if line else self.redis.flags(user)  # type: ignore[call-arg]
+
+    @property
+    def api_url(self) -> str:
+        return self.lines["api"].url
+
+    @property
+    def callbacks_url(self) -> str:
+        return self.lines["callbacks"].url
+
+    @property
+    def carrier_url(self) -> str:
+        return self.lines["carrier"].url
+
+    @property
+    def receiver_url(self) -> str:
+        return self.lines["receiver"].url
+
+    # ---- processes that end and come again ----
+
+    def kill(self, name: str) -> None:
+        """SIGKILL."""
+        process = self.processes[name]
+        process.signal(signal.SIGKILL)
+        status = process.wait()
+        if status != -signal.SIGKILL:
+            raise EndedAlone(f"{name} had ended with {status} before it was killed")
+
+    def terminate(self, name: str) -> None:
+        """SIGTERM: it drains, and must end well."""
+        self.processes[name].terminate()
+
+    def start_process(self, name: str) -> None:
+        """As a supervisor starts it: again, where it finds no Redis."""
+        process, end = self.processes[name], time.monotonic() + START_DEADLINE_S
+        while True:
+            process.start(wait=False)
+            while process.is_running() and not process.url:
+                time.sleep(0.01)
+                if time.monotonic() > end:
+                    raise AssertionError(f"{name} did not get ready within {START_DEADLINE_S} s")
+            if process.url:
+                return
+            status = process.wait()
+            if status != NO_REDIS:
+                raise EndedAlone(f"{name} ended with {status} instead of getting ready")
+            time.sleep(RESTART_S)
+
+    def ended_alone(self) -> list[str]:
+        """The processes that do not run. Asked when no fault is under way: all must."""
+        carrier = [self.carrier] if self.carrier else []
+        return [process.label for process in (*self.everyone, *carrier) if not process.is_running()]
+
+    # ---- waiting made shorter ----
+
+    def make_webhooks_due(self) -> None:
+        """Deliveries that failed and wait for their next attempt, the longest of them for hours, have it now."""
+        client = self.redis.client()
+        key = "carillon:{c0}:hooks:%s"
+        endpoint, shard = hooks.endpoint_id(TENANT, self.receiver_url), hooks.event_shard(TENANT)
+        queue = key % f"queue:{endpoint}"
+        for delivery in client.zrange(queue, 0, -1):
+            client.zadd(queue, {delivery: 1}, xx=True)
+        client.hdel(key % f"endpoint:{endpoint}", "open_until_ms", "paused_until_ms")
+        for ring in ("ring", "slow"):
+            client.zadd(key % f"{ring}:{shard}", {endpoint: 1}, xx=True)
+
+    # ---- what remains ----
+
+    def keep(self, folder: pathlib.Path) -> None:
+        """Copies what everybody wrote: logs, and what the carrier and the receiver saw."""
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.directory, folder, ignore=shutil.ignore_patterns("*.key"))
+        servers = {"redis": self.redis} if isinstance(self.redis, RedisServer) else {
+            "redis_primary": self.redis.primary, "redis_replica": self.redis.replica}
+        for name, server in servers.items():
+            if server.log.exists():
+                shutil.copy(server.log, folder / f"{name}.log")
