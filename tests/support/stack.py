@@ -40,7 +40,11 @@ CALLER_ID = "+15550001111"
 CARRIER_KEY = "key_of_the_stand_in_platform"
 LOOPBACK = "127.0.0.0/8"
 ACCOUNT_SID = "AC00000000000000000000000000000001"
-TWILIO_VARIABLES = ("--variable", f"account_sid={ACCOUNT_SID}", "--variable", "answer_url=https://voice.example/answer")
+TWILIO_VARIABLES = tuple(
+    part
+    for variable in (f"account_sid={ACCOUNT_SID}", "answer_url=https://voice.example/answer", "machine_detection=Enable")
+    for part in ("--variable", variable)
+)
 
 
 class CommandFailed(AssertionError):
