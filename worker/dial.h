@@ -24,7 +24,7 @@ enum dial_state {
     DIAL_BEGINNING, /* the intent is on its way to Redis */
     DIAL_REPLICATING, /* the intent is on its way to Redis's replicas (replicas.h) */
     DIAL_BEGUN, /* waits for the instant that the begin reserved */
-    DIAL_SENDING, /* the create request is out */
+    DIAL_SENDING, /* the create request is being made, or out */
     DIAL_TELLING, /* what became of it is on its way to Redis */
     DIAL_RELEASING, /* given back unbegun */
     DIAL_OVER, /* nothing is left to do: freed */
@@ -56,7 +56,7 @@ struct dial {
     int64_t slot_us; /* monotonic */
     int64_t asked_us; /* monotonic: when the begin was asked for */
     int64_t begin_us; /* monotonic; from its begin on: the instant that was reserved, at the latest that it can be */
-    int64_t send_by_us; /* monotonic; from its begin on: the request leaves by then or not at all */
+    int64_t send_by_us; /* monotonic; from its begin on: the request is made by then or not at all */
     size_t place; /* in the dispatch's timetable */
     unsigned n_loading; /* readings under way */
     int load_err; /* the first that failed */

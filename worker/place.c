@@ -197,10 +197,30 @@ static void tell(struct place *p, struct dial *dial, const struct provider_start
 
 /* ---- the request ---- */
 
+/* Nothing was sent, for a reason of our own: the platform is not to blame, and its trunk goes on. */
+static void take_back(struct place *p, struct dial *dial, const char *reason)
+{
+    struct provider_start start = {.verdict = VERDICT_NOT_SENT};
+    memcpy(start.reason, reason, strlen(reason) + 1);
+    dial_set_state(dial, DIAL_TELLING);
+    note_verdict(p, dial, &start);
+    tell_aborted(p, dial, VERDICT_NOT_SENT, NOT_SENT_AGAIN_MS, 0);
+}
+
+/* The latest that a request may leave which is under way in time. A worker that stood still on the way here, past its
+ * leases and until another took the call on, is behind it. */
+static int64_t leave_by_us(const struct dial *dial)
+{
+    return dial->send_by_us + HTTP_CONNECT_MS * INT64_C(1000);
+}
+
 static void on_started(const struct provider_start *start, void *arg)
 {
     struct dial *dial = arg;
-    tell(place_of(dial), dial, start);
+    if (start->verdict == VERDICT_NOT_SENT && clock_mono_us() > leave_by_us(dial))
+        take_back(place_of(dial), dial, "late");
+    else
+        tell(place_of(dial), dial, start);
 }
 
 static int start_request(struct place *p, struct dial *dial)
@@ -234,17 +254,7 @@ static int start_request(struct place *p, struct dial *dial)
             dial->credit_s < batch->max_call_duration_s ? dial->credit_s : batch->max_call_duration_s,
     };
     return provider_http_start(p->worker->provider, batch->trunk->profile, &batch->trunk->provider, &request,
-                               on_started, dial, NULL);
-}
-
-/* Nothing was sent, for a reason of our own: the platform is not to blame, and its trunk goes on. */
-static void take_back(struct place *p, struct dial *dial, const char *reason)
-{
-    struct provider_start start = {.verdict = VERDICT_NOT_SENT};
-    memcpy(start.reason, reason, strlen(reason) + 1);
-    dial_set_state(dial, DIAL_TELLING);
-    note_verdict(p, dial, &start);
-    tell_aborted(p, dial, VERDICT_NOT_SENT, NOT_SENT_AGAIN_MS, 0);
+                               leave_by_us(dial), on_started, dial, NULL);
 }
 
 /* The request could not even be made. A trunk that lacks something stops; what can never be said is this contact's end;
@@ -265,6 +275,7 @@ static void tell_unmade(struct place *p, struct dial *dial, int err)
 
 void place_send(struct place *p, struct dial *dial)
 {
+    dial_set_state(dial, DIAL_SENDING);
     if (clock_mono_us() > dial->send_by_us) {
         take_back(p, dial, "late");
         return;
@@ -273,7 +284,6 @@ void place_send(struct place *p, struct dial *dial)
         take_back(p, dial, "redis_away");
         return;
     }
-    dial_set_state(dial, DIAL_SENDING);
     int rc = start_request(p, dial);
     if (rc != 0)
         tell_unmade(p, dial, rc);

@@ -22,6 +22,7 @@ struct provider_exchange {
     provider_start_fn start_fn;
     provider_answer_fn answer_fn;
     void *arg;
+    int64_t leave_by_us; /* START */
     /* LOOKUP: what was asked, owned */
     struct provider_lookup lookup;
     char **exclude_ids;
@@ -210,6 +211,7 @@ static int send_request(struct provider_exchange *x, const struct provider_reque
         .body = request->body,
         .body_len = request->body_len,
         .flags = is_start ? HTTP_ONCE : 0,
+        .leave_by_us = x->leave_by_us,
         .timeout_ms = is_start ? LIMIT_POST_DEADLINE_MS : LIMIT_PROVIDER_ASK_MS,
         .max_body_bytes = LIMIT_HTTP_CLIENT_BODY_BYTES,
     };
@@ -240,10 +242,11 @@ cleanup:
 }
 
 int provider_http_start(struct provider_http *p, const struct provider_profile *profile,
-                        const struct provider_trunk *trunk, const struct dial_request *dial, provider_start_fn fn,
-                        void *arg, struct provider_exchange **ret_exchange)
+                        const struct provider_trunk *trunk, const struct dial_request *dial, int64_t leave_by_us,
+                        provider_start_fn fn, void *arg, struct provider_exchange **ret_exchange)
 {
-    const struct provider_exchange wanted = {.kind = EXCHANGE_START, .profile = profile, .start_fn = fn, .arg = arg};
+    const struct provider_exchange wanted = {
+        .kind = EXCHANGE_START, .profile = profile, .leave_by_us = leave_by_us, .start_fn = fn, .arg = arg};
     struct provider_request request;
     int rc = provider_render_start(profile, trunk, dial, &request);
     return rc != 0 ? rc : exchange_begin(p, &wanted, NULL, &request, ret_exchange);

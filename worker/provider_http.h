@@ -25,13 +25,14 @@ typedef void (*provider_start_fn)(const struct provider_start *start, void *arg)
 
 /* In all of these the profile is borrowed until the answer; everything else is copied. */
 
-/* Sends a create request: on the wire at most once (HTTP_ONCE), LIMIT_POST_DEADLINE_MS for the whole exchange. An error
+/* Sends a create request: on the wire at most once (HTTP_ONCE), and by `leave_by_us` (monotonic) or not at all;
+ * LIMIT_POST_DEADLINE_MS for the whole exchange. An error
  * returned from here means that nothing was sent and `fn` is not called: ERR_INVALID and ERR_STATE will not go away,
  * ERR_AUTH is the trunk's (as VERDICT_ACCOUNT), others may pass.
  * `ret_exchange` (may be NULL) is valid until `fn` is called. */
 int provider_http_start(struct provider_http *p, const struct provider_profile *profile,
-                        const struct provider_trunk *trunk, const struct dial_request *dial, provider_start_fn fn,
-                        void *arg, struct provider_exchange **ret_exchange) MUST_CHECK;
+                        const struct provider_trunk *trunk, const struct dial_request *dial, int64_t leave_by_us,
+                        provider_start_fn fn, void *arg, struct provider_exchange **ret_exchange) MUST_CHECK;
 
 typedef void (*provider_answer_fn)(const struct provider_answer *answer, void *arg);
 

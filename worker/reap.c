@@ -45,6 +45,7 @@ struct check {
     struct check *next, *previous;
     char batch_id[LIMIT_BATCH_ID_LEN + 1];
     struct settle_dial dial;
+    int64_t asked_ms; /* Redis's clock: what the platform answers was so then, whenever it is told */
     struct call_text call;
     const struct batch_settings *batch; /* a reference */
     struct placed_question question; /* of a lookup by number */
@@ -126,9 +127,9 @@ static void on_recheck(const struct redisReply *reply, const struct redisReply *
 }
 
 static void recheck(struct reap *r, const struct settle_dial *dial, const char *what, const char *provider_id,
-                    int64_t in_ms, int64_t absent_after_ms)
+                    int64_t in_ms, int64_t absent_after_ms, int64_t asked_ms)
 {
-    char space[4][REDIS_I64_LEN];
+    char space[5][REDIS_I64_LEN];
     int64_t at_ms = worker_cell_now_ms(r->cell) + in_ms;
     const struct redis_arg args[] = {
         redis_arg_str(dial->batch_id),
@@ -138,6 +139,7 @@ static void recheck(struct reap *r, const struct settle_dial *dial, const char *
         redis_arg_str(provider_id),
         redis_arg_i64(at_ms, space[2]),
         redis_arg_i64(absent_after_ms, space[3]),
+        redis_arg_i64(asked_ms, space[4]),
     };
     reap_expect(r, at_ms);
     if (outbox_add(r->rechecks, args, on_recheck, r) != 0)
@@ -146,12 +148,12 @@ static void recheck(struct reap *r, const struct settle_dial *dial, const char *
 
 void reap_doubt(struct reap *r, const struct settle_dial *dial, int64_t in_ms)
 {
-    recheck(r, dial, "unsure", "", in_ms, 0);
+    recheck(r, dial, "unsure", "", in_ms, 0, 0);
 }
 
 void reap_seen(struct reap *r, const struct settle_dial *dial, const char *provider_id, bool is_answered, int64_t in_ms)
 {
-    recheck(r, dial, is_answered ? "answered" : "seen", provider_id, in_ms, 0);
+    recheck(r, dial, is_answered ? "answered" : "seen", provider_id, in_ms, 0, 0);
 }
 
 /* ---- looking up ---- */
@@ -160,7 +162,7 @@ static void on_settled(enum settle_end end, void *arg)
 {
     struct check *check = arg;
     if (end == SETTLE_UNAVAILABLE) /* once Redis is back, not only when the lease has passed */
-        recheck(check->reap, &check->dial, "unsure", "", CHECK_LEAST_MS, 0);
+        recheck(check->reap, &check->dial, "unsure", "", CHECK_LEAST_MS, 0, 0);
     check_end(check);
 }
 
@@ -200,13 +202,13 @@ static void look_again(struct check *check, enum provider_found found, const str
     const char *provider_id = result->provider_id[0] != '\0' ? result->provider_id : check->call.provider_id;
     switch (found) {
     case PROVIDER_FOUND:
-        recheck(r, &check->dial, result->kind == PROVIDER_ONGOING ? "answered" : "seen", provider_id, again_ms, 0);
+        recheck(r, &check->dial, result->kind == PROVIDER_ONGOING ? "answered" : "seen", provider_id, again_ms, 0, 0);
         break;
     case PROVIDER_ABSENT:
-        recheck(r, &check->dial, "absent", "", again_ms, check->batch->trunk->lookup_absent_after_ms);
+        recheck(r, &check->dial, "absent", "", again_ms, check->batch->trunk->lookup_absent_after_ms, check->asked_ms);
         break;
     case PROVIDER_FAILED:
-        recheck(r, &check->dial, "unsure", "", clamp(retry_after_ms, again_ms, DOUBT_MOST_MS), 0);
+        recheck(r, &check->dial, "unsure", "", clamp(retry_after_ms, again_ms, DOUBT_MOST_MS), 0, 0);
         break;
     }
     check_end(check);
@@ -232,7 +234,7 @@ static void give_up(struct check *check, const char *event, int err)
         conclude(check, PROVIDER_FAILED, &check->found, -1);
         return;
     }
-    recheck(check->reap, &check->dial, "unsure", "", next_look_ms(check->reap, check), 0);
+    recheck(check->reap, &check->dial, "unsure", "", next_look_ms(check->reap, check), 0, 0);
     check_end(check);
 }
 
@@ -375,6 +377,7 @@ static int ask_to_hang_up(struct check *check)
 static int look(struct check *check)
 {
     const struct trunk_settings *trunk = check->batch->trunk;
+    check->asked_ms = worker_cell_now_ms(check->reap->cell);
     metric_add(check->reap->worker->metrics.lookups, 1);
     if (is_to_be_hung_up(check))
         return ask_to_hang_up(check);
@@ -562,7 +565,7 @@ int reap_create(struct worker_cell *cell, struct reap **ret_reap)
     r->cell = cell;
     r->worker = cell->worker;
     r->check_at_us = INT64_MAX;
-    r->recheck_spec = (struct outbox_spec){.script = LUA_CALL_RECHECK, .fields = 7, .most = LIMIT_SCRIPT_CALLS};
+    r->recheck_spec = (struct outbox_spec){.script = LUA_CALL_RECHECK, .fields = 8, .most = LIMIT_SCRIPT_CALLS};
     int rc = outbox_create(r->worker->loop, r->worker->redis, cell->prefix, &r->recheck_spec, &r->rechecks);
     if (rc == 0)
         rc = loop_timer_create(r->worker->loop, on_tick_timer, r, &r->tick_timer);

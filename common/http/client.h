@@ -24,6 +24,8 @@
 struct http_client;
 struct http_transfer;
 
+#define HTTP_CONNECT_MS 5000 /* for looking up the name, connecting and TLS, where a request does not say otherwise */
+
 #define HTTP_ONCE 1u /* this request reaches the wire at most once */
 #define HTTP_SHARED 2u /* over TLS, HTTP/2 where the other side speaks it: requests share a connection */
 
@@ -62,7 +64,9 @@ struct http_outgoing {
     const struct http_pin *pin; /* NULL: the name is looked up by libcurl, in a thread */
     unsigned flags;
     int64_t timeout_ms; /* absolute, for the whole exchange */
-    int64_t connect_timeout_ms; /* 0: 5000 */
+    int64_t connect_timeout_ms; /* 0: HTTP_CONNECT_MS */
+    int64_t leave_by_us; /* monotonic: once its connection stands, the request leaves by then or not at all, however
+                            long the process stood still (HTTP_FAIL_LOCAL, `was_sent` false); 0: whenever */
     size_t max_body_bytes; /* of the answer; what is longer is cut and flagged */
     const char *ca_file; /* in place of the system's; NULL: the system's */
     http_data_fn data_fn; /* takes the body of an answer of 2xx, of any length, as it arrives; NULL: it is kept */

@@ -7,11 +7,11 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#include "common/base/breakpoint.h"
 #include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/base/parse.h"
 
-#define CONNECT_TIMEOUT_MS 5000
 #define RETRY_AFTER_MAX_S INT64_C(86400)
 #define RETRY_AFTER_TEXT_MAX 64
 #define METHOD_MAX 16
@@ -122,13 +122,27 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
     return socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
 }
 
+/* The connection stands, and nothing of the request has left. A process that was stopped on the way here does not know
+ * it: what counts is the clock, as late as it can be looked at. */
+static int on_connected(void *arg, char *to, char *from, int to_port, int from_port)
+{
+    const struct http_transfer *t = arg;
+    (void)to;
+    (void)from;
+    (void)to_port;
+    (void)from_port;
+    breakpoint_reach("http", "connected");
+    bool is_late = t->leave_by_us != 0 && clock_mono_us() > t->leave_by_us;
+    return is_late ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 /* ---- what is asked ---- */
 
 #define SET(option, value) (curl_easy_setopt(t->easy, (option), (value)) == CURLE_OK)
 
 static bool set_policy(struct http_transfer *t, const struct http_outgoing *out)
 {
-    long connect_ms = (long)(out->connect_timeout_ms > 0 ? out->connect_timeout_ms : CONNECT_TIMEOUT_MS);
+    long connect_ms = (long)(out->connect_timeout_ms > 0 ? out->connect_timeout_ms : HTTP_CONNECT_MS);
     long is_once = (out->flags & HTTP_ONCE) != 0 ? 1 : 0;
     bool ok = SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_PROTOCOLS_STR, "http,https") &&
               SET(CURLOPT_FOLLOWLOCATION, 0L) && SET(CURLOPT_PROXY, "") && SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
@@ -153,7 +167,7 @@ static bool set_callbacks(struct http_transfer *t, CURLSH *share)
     return SET(CURLOPT_PRIVATE, t) && SET(CURLOPT_SHARE, share) && SET(CURLOPT_ERRORBUFFER, t->error) &&
            SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, t) && SET(CURLOPT_HEADERFUNCTION, on_header) &&
            SET(CURLOPT_HEADERDATA, t) && SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket) &&
-           SET(CURLOPT_OPENSOCKETDATA, t);
+           SET(CURLOPT_OPENSOCKETDATA, t) && SET(CURLOPT_PREREQFUNCTION, on_connected) && SET(CURLOPT_PREREQDATA, t);
 }
 
 static bool set_request(struct http_transfer *t, const struct http_outgoing *out)
@@ -280,6 +294,7 @@ int transfer_create(const struct http_outgoing *out, CURLSH *share, struct http_
     t->address_arg = out->address_arg;
     t->retry_after_ms = -1;
     t->is_shared = (out->flags & HTTP_SHARED) != 0 && strncasecmp(out->url, "https:", 6) == 0;
+    t->leave_by_us = out->leave_by_us;
     t->deadline_us = clock_mono_us() + out->timeout_ms * 1000;
     t->easy = curl_easy_init();
     int err = t->easy != NULL ? add_headers(t, out) : ERR_NOMEM;

@@ -29,6 +29,7 @@ struct http_transfer {
     bool is_address_refused;
     bool is_shared; /* HTTP_SHARED, and over TLS */
     bool is_sent_again;
+    int64_t leave_by_us; /* of clock_mono_us(); 0: none */
     int64_t deadline_us; /* of clock_mono_us() */
     size_t header_bytes; /* of the answer so far */
     bool has_large_headers;

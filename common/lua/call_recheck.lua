@@ -2,16 +2,17 @@
 -- Records what a lookup found of live calls that have not ended, and when to look again.
 --
 -- KEYS[1]  cell prefix
--- ARGV     7 for each call, at most 64 calls: batch, ordinal, dial, what ("seen": the platform has it; "answered": the
+-- ARGV     8 for each call, at most 64 calls: batch, ordinal, dial, what ("seen": the platform has it; "answered": the
 --          same, and somebody is on the telephone; "absent": it knows no such call; "unsure": the lookup failed),
---          provider id or "", next check ms, absent after ms
--- Returns  for each: "kept" | "givenback" (absent twice, far enough apart, and never accepted: not placed, the attempt is
+--          provider id or "", next check ms, absent after ms, asked ms (when the platform was asked: a worker that stood
+--          still tells late of what was so then)
+-- Returns  for each: "kept" | "givenback" (absent twice, asked far enough apart, and never accepted: not placed, the attempt is
 --          not charged) | "over" | "gone"
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n)
 -- Again    answers the same, or "over"
 -- @include lib/giveback.lua
-local FIELDS = 7
+local FIELDS = 8
 if #ARGV % FIELDS ~= 0 or #ARGV > FIELDS * 64 then
   return redis.error_reply('ERR_INVALID calls')
 end
@@ -21,6 +22,7 @@ for at = 1, #ARGV, FIELDS do
   check_number(ARGV[at + 2], 'dial')
   check_number(ARGV[at + 5], 'next check')
   check_number(ARGV[at + 6], 'absent after')
+  check_number(ARGV[at + 7], 'asked')
 end
 
 local HANG_UP_AGAIN_MS = 5000
@@ -34,7 +36,7 @@ local function keep(batch, call, check_ms)
   return 'kept'
 end
 
-local function recheck(batch, call, what, provider_id, check_ms, absent_after_ms)
+local function recheck(batch, call, what, provider_id, check_ms, absent_after_ms, asked_ms)
   if what == 'seen' or what == 'answered' then
     if what == 'answered' then
       call.y = nil -- too late to stop it: nobody is cut off
@@ -49,11 +51,11 @@ local function recheck(batch, call, what, provider_id, check_ms, absent_after_ms
   if what ~= 'absent' or call.p then
     return keep(batch, call, check_ms)
   end
-  if call.z and NOW_MS - tonumber(call.z) >= absent_after_ms then
+  if call.z and asked_ms - tonumber(call.z) >= absent_after_ms then
     call_giveback(batch, call, NOW_MS, 'ABSENT')
     return 'givenback'
   end
-  call.z = call.z or fmt(NOW_MS)
+  call.z = call.z or fmt(asked_ms)
   return keep(batch, call, math.max(check_ms, tonumber(call.z) + absent_after_ms))
 end
 
@@ -66,7 +68,8 @@ for at = 1, #ARGV, FIELDS do
   elseif call.phase ~= 'live' then
     reply[#reply + 1] = 'over'
   else
-    reply[#reply + 1] = recheck(batch, call, ARGV[at + 3], ARGV[at + 4], tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6]))
+    reply[#reply + 1] = recheck(batch, call, ARGV[at + 3], ARGV[at + 4], tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6]),
+      math.min(tonumber(ARGV[at + 7]), NOW_MS))
   end
 end
 batches_flush()

@@ -481,6 +481,15 @@ def test_absent_once_proves_nothing(engine: Engine) -> None:
     assert engine.counters(slot.batch)["live"] == 1
 
 
+def test_absent_twice_at_the_same_time_proves_nothing_however_late_it_is_told(engine: Engine) -> None:
+    """A worker looks a call up, stands still, and tells of it long after another has looked."""
+    slot = begun(engine)
+    assert engine.recheck(slot, "absent", absent_after_ms=60_000, asked_ago_ms=70_000) == "kept"
+    assert engine.recheck(slot, "absent", absent_after_ms=60_000, asked_ago_ms=60_000) == "kept"
+    assert engine.counters(slot.batch)["live"] == 1
+    assert engine.recheck(slot, "absent", absent_after_ms=60_000) == "givenback"
+
+
 def test_seen_in_between_starts_the_count_again(engine: Engine) -> None:
     slot = begun(engine)
     engine.recheck(slot, "absent", absent_after_ms=0)

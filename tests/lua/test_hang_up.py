@@ -75,7 +75,7 @@ def test_it_is_asked_for_again_until_the_call_is_over(cell: Engine) -> None:
     cell.tick()
     due_texts(cell)
     cell.recheck(slot, "answered", "p1")
-    cell.scripts.run("call_recheck", *slot.ref, "answered", "p1", cell.now_ms() + 600_000, 0)
+    cell.scripts.run("call_recheck", *slot.ref, "answered", "p1", cell.now_ms() + 600_000, 0, 0)
     score = cell.client.zscore(cell.key("live"), slot.member)
     assert score is not None and score <= cell.now_ms() + 5_000
     assert "y" not in cell.state(batch, slot.ordinal)

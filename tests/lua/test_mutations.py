@@ -307,6 +307,15 @@ def absent_once_proves_nothing(cell: Cell) -> None:
     assert cell.recheck(slot, "absent", absent_after_ms=1000) == "kept"
 
 
+def absent_is_what_was_asked_far_enough_apart(cell: Cell) -> None:
+    cell.fill(1)
+    slot = cell.begin_one()
+    assert cell.recheck(slot, "absent", absent_after_ms=1000) == "kept"
+    cell.wait(1000)
+    assert cell.recheck(slot, "absent", absent_after_ms=1000, asked_ago_ms=1) == "kept"
+    assert cell.recheck(slot, "absent", absent_after_ms=1000) == "givenback"
+
+
 def an_accepted_dial_is_never_given_back(cell: Cell) -> None:
     cell.fill(1)
     slot = cell.begin_one()
@@ -655,8 +664,10 @@ MUTATIONS = (
              a_claim_whose_lease_passed_is_not_begun),
     Mutation("lateness not checked at begin", "call_begin", "if NOW_US - tonumber(call.q) > late_ms * 1000 then", "if false then",
              a_call_too_late_for_its_slot_is_not_begun),
-    Mutation("absent once", "call_recheck", "if call.z and NOW_MS - tonumber(call.z) >= absent_after_ms then", "if call.z then",
+    Mutation("absent once", "call_recheck", "if call.z and asked_ms - tonumber(call.z) >= absent_after_ms then", "if call.z then",
              absent_once_proves_nothing),
+    Mutation("what was so long ago believed of now", "call_recheck", "math.min(tonumber(ARGV[at + 7]), NOW_MS)", "NOW_MS",
+             absent_is_what_was_asked_far_enough_apart),
     Mutation("absence believed of an accepted dial", "call_recheck", "if what ~= 'absent' or call.p then", "if what ~= 'absent' then",
              an_accepted_dial_is_never_given_back),
     Mutation("no number fence", "call_claim", "if redis.call('HEXISTS', key_dialing(tenant.id), number) == 1 then", "if false then",

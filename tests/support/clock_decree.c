@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Wall time as a test decrees it. Preloaded into redis-server by tests/support/redis_server.py: TIME, the expiry of
- * keys and TIME inside scripts follow the decree. Monotonic clocks, by which Redis runs its timers, stay as they are.
+ * Time as a test decrees it. Preloaded into redis-server by tests/support/redis_server.py: TIME, the expiry of keys and
+ * TIME inside scripts follow the decree of wall time. Monotonic clocks, by which processes run their timers, stay as
+ * they are but for what was slept: that passes on all clocks, as it does for a process that stands still.
  *
  * The file named by CARILLON_CLOCK_DECREE holds a struct decree, and is changed while the process runs. Time is asked
  * of the kernel directly: the C library's own functions may be called before a preloaded library could find them.
  */
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -20,6 +22,7 @@
 struct decree {
     int64_t standing_us; /* the instant at which wall time stands still; 0: it runs */
     int64_t shift_us; /* added to it while it runs */
+    int64_t slept_us; /* added to every clock that runs */
 };
 
 static const volatile struct decree *decree;
@@ -36,25 +39,29 @@ __attribute__((constructor)) static void decree_open(void)
     close(fd);
 }
 
-static void obey(struct timespec *now)
+static void set(struct timespec *to, int64_t us)
+{
+    to->tv_sec = us / SECOND_US;
+    to->tv_nsec = us % SECOND_US * 1000;
+}
+
+static void obey(bool is_wall, struct timespec *now)
 {
     if (!decree)
         return;
-    int64_t now_us = decree->standing_us;
-    if (now_us == 0) {
-        if (decree->shift_us == 0)
-            return;
-        now_us = (int64_t)now->tv_sec * SECOND_US + now->tv_nsec / 1000 + decree->shift_us;
-    }
-    now->tv_sec = now_us / SECOND_US;
-    now->tv_nsec = now_us % SECOND_US * 1000;
+    int64_t ahead_us = decree->slept_us + (is_wall ? decree->shift_us : 0);
+    if (is_wall && decree->standing_us != 0)
+        set(now, decree->standing_us);
+    else if (ahead_us != 0)
+        set(now, (int64_t)now->tv_sec * SECOND_US + now->tv_nsec / 1000 + ahead_us);
 }
 
 int clock_gettime(clockid_t id, struct timespec *now)
 {
     int rc = (int)syscall(SYS_clock_gettime, id, now);
-    if (rc == 0 && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE))
-        obey(now);
+    bool is_wall = id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE;
+    if (rc == 0 && (is_wall || id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE))
+        obey(is_wall, now);
     return rc;
 }
 

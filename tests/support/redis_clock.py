@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Redis's wall time as a test decrees it (tests/support/clock_decree.c): it may stand still, step either way, or run with
-a shift, so that hours pass in no time and every instant is hit exactly.
+"""Time as a test decrees it (tests/support/clock_decree.c). Redis's wall time may stand still, step either way, or run with
+a shift, so that hours pass in no time and every instant is hit exactly. Any process may sleep: time passes on all of its
+clocks, as it does for one that is stopped.
 
     with RedisServer(is_clock_decreed=True) as server:
         server.clock.stand(1_763_283_600_000_000)
@@ -23,16 +24,23 @@ class RedisClock:
 
     def __init__(self, path: pathlib.Path) -> None:
         self._path = path
-        path.write_bytes(struct.pack("=qq", 0, 0))
+        path.write_bytes(struct.pack("=qqq", 0, 0, 0))
         with path.open("r+b") as file:
-            self._map = mmap.mmap(file.fileno(), 16)
+            self._map = mmap.mmap(file.fileno(), 24)
         self._standing_us = 0
+        self._slept_us = 0
 
     def environment(self) -> dict[str, str]:
-        """What the process to be ruled is started with."""
+        """What the process to be ruled is started with. ASan wants to be loaded first, and need not be: nothing of its own is
+        preloaded."""
         library = ROOT / os.environ.get("CARILLON_BUILD", "build/release") / LIBRARY
         assert library.exists(), f"{library} is not built (make test-lua builds it)"
-        return {"LD_PRELOAD": str(library), "CARILLON_CLOCK_DECREE": str(self._path)}
+        asan = os.environ.get("ASAN_OPTIONS", "")
+        return {
+            "LD_PRELOAD": str(library),
+            "CARILLON_CLOCK_DECREE": str(self._path),
+            "ASAN_OPTIONS": f"{asan}:verify_asan_link_order=0",
+        }
 
     @property
     def now_us(self) -> int:
@@ -53,6 +61,11 @@ class RedisClock:
         struct.pack_into("=q", self._map, 8, shift_us)
         struct.pack_into("=q", self._map, 0, 0)
         self._standing_us = 0
+
+    def sleep(self, for_us: int) -> None:
+        """So much has passed at once, on every clock: the process stood still, and knows nothing of it."""
+        self._slept_us += for_us
+        struct.pack_into("=q", self._map, 16, self._slept_us)
 
     def close(self) -> None:
         self._map.close()

@@ -38,7 +38,7 @@ static const char *const picture[DIAL_STATE_COUNT] = {
     /*                   L W B r b S T R O */
     [DIAL_LOADING] = "     . x . . . . . . x", [DIAL_WAITING] = "   . . x . . . . x .",
     [DIAL_BEGINNING] = "   . . . x x . . . x", [DIAL_REPLICATING] = ". . . . x . x . .",
-    [DIAL_BEGUN] = "       . . . . . x x . .", [DIAL_SENDING] = "   . . . . . . x . .",
+    [DIAL_BEGUN] = "       . . . . . x . . .", [DIAL_SENDING] = "   . . . . . . x . .",
     [DIAL_TELLING] = "     . . . . . . . . x", [DIAL_RELEASING] = " . . . . . . . . x",
     [DIAL_OVER] = "        . . . . . . . . .",
 };

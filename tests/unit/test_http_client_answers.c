@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/http/client.h"
 #include "tests/support/client_rig.h"
@@ -201,6 +202,22 @@ static void test_a_connection_that_does_not_come_about_sent_nothing(void **state
     close(fd);
 }
 
+/* Whoever stood still since it was asked for does not send it late. */
+static void test_a_request_whose_time_is_over_when_its_connection_stands_is_not_sent(void **state)
+{
+    struct client_rig *f = *state;
+    f->answer = "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n";
+    struct http_outgoing out = request_to("POST", f->url);
+    out.leave_by_us = clock_mono_us() - 1;
+    struct outcome *o = exchange(f, &out);
+    assert_int_equal(o->result.fail, HTTP_FAIL_LOCAL);
+    assert_false(o->result.was_sent);
+    rig_linger_us(&f->rig, 50000);
+    assert_int_equal(f->requests, 0);
+    out.leave_by_us = clock_mono_us() + PATIENCE_MS * INT64_C(1000);
+    assert_int_equal(exchange(f, &out)->result.status, 201);
+}
+
 static void test_a_plain_server_asked_for_tls_was_sent_nothing(void **state)
 {
     struct client_rig *f = *state;
@@ -283,6 +300,7 @@ int main(void)
         CASE(test_silence_ends_at_the_timeout_and_counts_as_sent),
         CASE(test_a_refused_connection_sent_nothing),
         CASE(test_a_connection_that_does_not_come_about_sent_nothing),
+        CASE(test_a_request_whose_time_is_over_when_its_connection_stands_is_not_sent),
         CASE(test_a_plain_server_asked_for_tls_was_sent_nothing),
         CASE(test_urls_that_cannot_be_are_told_apart),
         CASE(test_an_address_that_is_not_permitted_gets_no_socket),

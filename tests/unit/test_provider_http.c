@@ -155,7 +155,7 @@ static void wait_for_answer(struct fixture *f)
 static void start(struct fixture *f)
 {
     struct dial_request dial = fixture_dial();
-    assert_int_equal(provider_http_start(f->http, f->profile, &f->trunk, &dial, on_start, f, NULL), 0);
+    assert_int_equal(provider_http_start(f->http, f->profile, &f->trunk, &dial, 0, on_start, f, NULL), 0);
     assert_int_equal(provider_http_in_flight(f->http), 1);
     wait_for_answer(f);
 }
@@ -233,10 +233,10 @@ static void test_a_create_that_cannot_be_said_is_refused_at_once(void **state)
     struct fixture *f = *state;
     struct dial_request dial = fixture_dial();
     dial.contact_name = "\xff";
-    assert_int_equal(provider_http_start(f->http, f->profile, &f->trunk, &dial, on_start, f, NULL), ERR_INVALID);
+    assert_int_equal(provider_http_start(f->http, f->profile, &f->trunk, &dial, 0, on_start, f, NULL), ERR_INVALID);
     f->trunk.credential_len = 0;
     dial = fixture_dial();
-    assert_int_equal(provider_http_start(f->http, f->profile, &f->trunk, &dial, on_start, f, NULL), ERR_AUTH);
+    assert_int_equal(provider_http_start(f->http, f->profile, &f->trunk, &dial, 0, on_start, f, NULL), ERR_AUTH);
     assert_int_equal(provider_http_in_flight(f->http), 0);
     rig_linger_us(&f->rig, 50000);
     assert_int_equal(f->answers, 0);
@@ -376,7 +376,7 @@ static void test_freeing_drops_what_is_under_way(void **state)
     struct dial_request dial = fixture_dial();
     struct provider_lookup lookup = {.token = FIXTURE_TOKEN, .to = "+1555", .from = "+1666"};
     f->manner = IS_SILENT;
-    assert_int_equal(provider_http_start(f->http, f->profile, &f->trunk, &dial, on_start, f, NULL), 0);
+    assert_int_equal(provider_http_start(f->http, f->profile, &f->trunk, &dial, 0, on_start, f, NULL), 0);
     assert_int_equal(provider_http_lookup(f->http, f->profile, &f->trunk, &lookup, on_answer, f, NULL), 0);
     assert_int_equal(provider_http_poll(f->http, f->profile, &f->trunk, "call_1", on_answer, f, NULL), 0);
     assert_int_equal(provider_http_in_flight(f->http), 3);

@@ -252,7 +252,7 @@ class Driver:
 
     def _recheck(self, slot: Slot, what: str, provider_id: str, check_ms: int, absent_after_ms: int) -> None:
         expected = self.rules.recheck(slot, what, provider_id, check_ms, absent_after_ms)
-        reply = self._run("call_recheck", *slot.ref, what, provider_id, check_ms, absent_after_ms)
+        reply = self._run("call_recheck", *slot.ref, what, provider_id, check_ms, absent_after_ms, self.picture.now_ms)
         self._each("call_recheck", [expected], reply)
 
     def _finish(self, results: tuple[Result, ...]) -> None:
