@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+import redis
 
 from tests.support.producer_api import Answer, Api, batch_body, numbers
 from tests.support.redis_proxy import RedisProxy
@@ -111,6 +112,28 @@ def test_a_redis_that_hangs_is_given_up_on_after_its_deadline(lone: Api) -> None
     finally:
         os.kill(lone.server.pid, signal.SIGCONT)
     wait_until(lambda: is_ready(lone), 15.0, "it recovers")
+
+
+def test_a_redis_that_is_busy_with_a_script_is_told_at_once_and_nothing_half_written_stays(lone: Api) -> None:
+    key = lone.tenant("acme")
+    lone.client.config_set("busy-reply-threshold", 100)
+
+    def run() -> None:
+        with pytest.raises(redis.ResponseError, match="killed"):
+            lone.client.eval("while true do end", 0)
+
+    endless = threading.Thread(target=run)
+    endless.start()
+    try:
+        answer = wait_until(lambda: (a := lone.get("/api/v1/batch/list", key)).status == 503 and a, what="it says so")
+        assert answer.headers["retry-after"]
+        assert lone.post("/api/v1/batch", batch_body(numbers(3)), key).status == 503
+    finally:
+        lone.client.script_kill()
+        endless.join()
+    wait_until(lambda: is_ready(lone), 15.0, "it recovers")
+    assert visible(lone, key) == []
+    assert lone.post("/api/v1/batch", batch_body(numbers(3)), key).status == 202
 
 
 def test_a_creation_goes_on_where_redis_restarts_under_it(lone: Api) -> None:
