@@ -83,7 +83,7 @@ def main() -> None:
     write(options.out / "version.h", f'#define CARILLON_VERSION "{options.version}-next"\n')
     for path in ("common/redis/schema.h", "common/domain/contact_record.c"):
         write(options.out / path, changed((ROOT / path).read_text(encoding="utf-8"), path))
-    write(options.out / "lua_scripts.c", _embed().code(write_scripts(options.out / "lua")))
+    write(options.out / "lua_scripts.c", _embed().code(script_texts(options.out / "lua")))
 
 
 if __name__ == "__main__":

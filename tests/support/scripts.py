@@ -21,7 +21,8 @@ LUA = pathlib.Path(__file__).resolve().parents[2] / "common" / "lua"
 
 
 @functools.cache
-def _embed() -> ModuleType:
+def embed() -> ModuleType:
+    """common/lua/embed.py."""
     spec = importlib.util.spec_from_file_location("carillon_embed", LUA / "embed.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -32,7 +33,7 @@ def _embed() -> ModuleType:
 @functools.cache
 def source(name: str) -> str:
     """The text that the processes load for script `name`."""
-    return str(_embed().source(LUA / f"{name}.lua"))
+    return str(embed().source(LUA / f"{name}.lua"))
 
 
 def sha(name: str) -> bytes:
