@@ -68,8 +68,8 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
         ),
         Change("call_accept", "  end\nend\nreturn reply", "  end\nend\nbatches_flush()\nreturn reply"),
     ),
-    # A create request does not say which dial it is.
-    "request-id": (Change("worker/place.c", "        .token = token,\n", '        .token = "",\n'),),
+    # A create request carries an id that nobody would ask for.
+    "request-id": (Change("worker/place.c", "        .token = token,\n", "        .token = token + 1,\n"),),
     # A claim that is asked for again, because its answer was lost, is another claim.
     "claim-request-id": (Change("call_claim", "if stored and stored:match('^%S+') == request then", "if false then"),),
     # After another Redis than before everything goes on at once.

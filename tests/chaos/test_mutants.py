@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each guard is for: a fault that needs it, once with the workers as they are, which keep every promise, and once with
+workers from which that guard was taken out (tests/support/mutants.py), which break one: that one.
+
+The platform is under the test's hand, so nothing here depends on who is faster: a call is on the line until the test hangs
+up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.engine import Engine
+from tests.support.history import Report, Rules, judge
+from tests.support.http_receiver import Answer, Received
+from tests.support.ledger import read_ledger
+from tests.support.platform import LIST, answer_json
+from tests.support.processes import Process, program_with_breakpoints
+from tests.support.redis_server import RedisServer
+from tests.support.redis_users import Users
+from tests.support.stack import CARRIER_KEY, Stack, phone_numbers
+from tests.support.waiting import wait_until
+from tests.support.witness_platform import WitnessPlatform
+
+PROMISES = ("lost", "placed_twice", "overlapping", "too_soon", "over_attempts", "untrue", "undelivered")
+DELAY_MS = 1000
+RETRIES = {"maxAttempts": 3, "noAnswerDelay": DELAY_MS, "busyDelay": DELAY_MS}
+DEADLINE_S = 30.0
+
+
+def worker_without(guard: str) -> str:
+    """The path of the worker without that guard; "" is the one that has them all. With breakpoints, both."""
+    sound = program_with_breakpoints("carillon-worker")
+    path = sound.parents[1] / "tests" / f"carillon-worker-without-{guard}" if guard else sound
+    assert path.exists(), f"{path} is not built: run make breakpoint-programs"
+    return str(path)
+
+
+class GuardedStack(Stack):
+    """One whose workers are of one build, on a platform under the test's hand; the stand-in carrier has nothing to do."""
+
+    def __init__(self, guard: str, platform: WitnessPlatform) -> None:
+        self._worker_path = worker_without(guard)
+        self._platform = platform
+        durable = RedisServer(appendonly=True, args=("--appendfsync", "always"), users=Users.for_tests())
+        super().__init__(workers=0, redis=durable, poll_after_ms=1000, log_level="debug")
+
+    def _process(self, name: str, *args: str, path: str = "", env: dict[str, str] | None = None, label: str = "") -> Process:
+        return super()._process(name, *args, path=self._worker_path if name == "carillon-worker" else path, env=env, label=label)
+
+    @property
+    def carrier_url(self) -> str:
+        return self._platform.url
+
+    @property
+    def callbacks_url(self) -> str:
+        return self._platform.url
+
+
+class Scene:
+    """One contact, and as many workers of one build as the run starts."""
+
+    def __init__(self, stack: Stack, platform: WitnessPlatform) -> None:
+        self.stack = stack
+        self.platform = platform
+        self.engine = Engine(stack.redis.client(), "c0")
+        self.numbers = phone_numbers(1)
+        self.batch = ""
+
+    def submit(self) -> None:
+        self.batch = self.stack.submit(self.numbers, retryStrategy=RETRIES, summaryWait=0, ringTimeout=5, maxCallDuration=60)
+
+    def worker(self, breakpoint: str = "") -> Process:
+        worker = self.stack.doomed_worker(breakpoint)
+        self.stack.workers.append(worker)
+        return worker.start()
+
+    def state(self) -> dict[str, str]:
+        return self.engine.state(self.batch, 0)
+
+    def is_live(self, dial: int) -> bool:
+        state = self.state()
+        return (state["phase"], state["d"]) == ("live", str(dial))
+
+    def placed(self, count: int) -> bool:
+        return len(self.platform.calls) >= count
+
+    def ticks(self, worker: Process, times: int = 2) -> None:
+        """That worker has asked Redis for what time brings about, as often as that from now on."""
+        name = worker.log_events("worker.started")[-1]["worker"]
+        for _ in range(times):
+            since = self.engine.now_ms()
+            wait_until(lambda: (self.engine.client.zscore(self.engine.key("workers"), name) or 0) > since, DEADLINE_S)
+
+    def judge(self, worker: Process) -> Report:
+        """Whoever is on the line hangs up, until the batch has ended and nobody is."""
+
+        def has_ended() -> bool:
+            for call_id in self.platform.on_the_line():
+                self.platform.hang_up(call_id, worker.url)
+            return self.stack.status(self.batch)["status"] == "completed" and not self.platform.on_the_line()
+
+        wait_until(has_ended, DEADLINE_S, "the batch has ended", poll_s=0.05)
+        ledger = read_ledger(self.engine.client, self.batch)
+        wait_until(lambda: self.stack.delivered("batch.completed", self.batch), DEADLINE_S, "its end is told")
+        wait_until(lambda: self.stack.delivered("call.completed", self.batch), DEADLINE_S, "the contact's end is told")
+        rules = Rules(limit=30, max_attempts=3, delays_ms={"": DELAY_MS}, utilisation=None)
+        return judge(self.numbers, self.platform.events(), list(self.stack.deliveries), rules, ledger)
+
+
+@contextlib.contextmanager
+def scene(guard: str) -> Iterator[Scene]:
+    with WitnessPlatform(CARRIER_KEY) as platform, GuardedStack(guard, platform) as stack:
+        yield Scene(stack, platform)
+
+
+# ---- the runs ----
+
+
+def a_worker_hangs_past_its_lease_and_wakes(run: Scene) -> Process:
+    """It wakes on the way to begin a call that another has on the line by now."""
+    run.submit()
+    sleeper = run.worker("dial.beginning:stop")
+    sleeper.wait_stopped(DEADLINE_S)
+    other = run.worker()
+    run.platform.wait_creates(1, DEADLINE_S)
+    wait_until(lambda: run.state().get("p"), DEADLINE_S, "the other's call is accepted")
+    sleeper.continue_running()
+    wait_until(lambda: sleeper.log_events("dial.not_begun") or run.placed(2), DEADLINE_S, "what it woke with is over")
+    return other
+
+
+def an_old_callback_comes_again(run: Scene) -> Process:
+    """The platform repeats what it told of the first call while the second is on the line."""
+    run.submit()
+    worker = run.worker()
+    first = run.platform.wait_creates(1, DEADLINE_S)[0]
+    wait_until(lambda: run.state().get("p"), DEADLINE_S, "the first is accepted")
+    run.platform.hang_up(first.call_id, worker.url, "dial_busy")
+    run.platform.wait_creates(2, DEADLINE_S)
+    wait_until(lambda: run.state().get("p") == "call_2", DEADLINE_S, "the second is accepted")
+    assert run.platform.callback("call_analyzed", first.call_id, worker.url)[0] == 200
+    wait_until(lambda: run.is_live(dial=2) or run.placed(3), DEADLINE_S, "what it said is done")
+    return worker
+
+
+def a_worker_dies_with_the_answer_in_its_hand(run: Scene) -> Process:
+    """Whatever leases there are pass at once then."""
+    run.submit()
+    doomed = run.worker("dial.telling:kill")
+    doomed.wait()
+    other = run.worker()
+    for member in run.engine.client.zrange(run.engine.key("claimed"), 0, -1):
+        run.engine.client.zadd(run.engine.key("claimed"), {member: run.engine.now_ms()}, xx=True)
+    run.ticks(other)
+    wait_until(lambda: run.is_live(dial=1) or run.placed(2), DEADLINE_S, "whoever takes it up has done so")
+    return other
+
+
+def the_answer_to_a_create_is_lost(run: Scene) -> Process:
+    """The call was placed: the platform knows it."""
+    run.platform.on_create = lambda request: run.platform.place_and_reset(request) if not run.platform.calls else None
+    run.submit()
+    worker = run.worker()
+    wait_until(lambda: run.state().get("p") or run.placed(2), DEADLINE_S, "it was looked up")
+    return worker
+
+
+def a_platform_lists_a_call_late(run: Scene) -> Process:
+    """It resets the connection, and has placed the call when it is asked for the second time."""
+    late: list[Received] = []
+
+    def on_create(request: Received) -> Answer | None:
+        if late:
+            return None
+        late.append(request)
+        return Answer(reset=True)
+
+    def on_ask(request: Received) -> Answer | None:
+        if request.path != LIST or run.platform.calls:
+            return None
+        run.platform.place(late[0])
+        return answer_json(200, {"items": [], "has_more": False})
+
+    run.platform.on_create, run.platform.on_ask = on_create, on_ask
+    run.submit()
+    worker = run.worker()
+    wait_until(lambda: run.state().get("p") == "call_1" or run.placed(2), DEADLINE_S, "it was looked up")
+    return worker
+
+
+def redis_forgets_a_dial_whose_request_is_still_to_be_sent(run: Scene) -> Process:
+    """Its worker comes back seconds after Redis, and tells of it; until then nobody else may call."""
+    run.submit()
+    mark = run.stack.redis.mark_tail()
+    sleeper = run.worker("dial.sending:stop")
+    sleeper.wait_stopped(DEADLINE_S)
+    run.stack.redis.kill_and_lose_tail(mark)
+    run.stack.redis.start()
+    other = run.worker()
+    wait_until(lambda: other.log_events("cell.closed"), DEADLINE_S, "the cell is closed")
+    closed_ms = int(run.engine.hash("cell")["closed_ms"])
+    wait_until(lambda: run.placed(1) or run.engine.now_ms() > closed_ms + 5000, DEADLINE_S, "others had the time to call")
+    before = len(run.platform.calls)
+    sleeper.continue_running()
+    wait_until(lambda: run.placed(before + 1), DEADLINE_S, "its request has come")
+    wait_until(lambda: run.state().get("p"), DEADLINE_S, "Redis knows of the call")
+    return other
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    guard: str
+    run: Callable[[Scene], Process]
+    breaks: str  # the promise, where the guard is missing
+
+
+CASES = (
+    Case("fence", a_worker_hangs_past_its_lease_and_wakes, "overlapping"),
+    Case("fence", an_old_callback_comes_again, "overlapping"),
+    Case("begin-intent", a_worker_dies_with_the_answer_in_its_hand, "overlapping"),
+    Case("request-id", the_answer_to_a_create_is_lost, "overlapping"),
+    Case("absent-twice", a_platform_lists_a_call_late, "overlapping"),
+    Case("grace-period", redis_forgets_a_dial_whose_request_is_still_to_be_sent, "overlapping"),
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.run.__name__)
+def test_with_every_guard_the_run_keeps_every_promise(case: Case) -> None:
+    with scene("") as run:
+        report = run.judge(case.run(run))
+        assert report.keeps_promises(), (report.line("run", "?"), report.examples)
+        is_clean, printed = run.stack.audit()
+        assert is_clean, printed
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.guard}-{case.run.__name__}")
+def test_without_its_guard_the_same_run_breaks_the_promise(case: Case) -> None:
+    with scene(case.guard) as run:
+        report = run.judge(case.run(run))
+        found = {promise: getattr(report, promise) for promise in PROMISES if getattr(report, promise)}
+        print(found, report.examples)
+        assert case.breaks in found, (found, report.examples)
