@@ -82,9 +82,9 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
 
 
 def scripts(name: str) -> dict[str, str]:
-    """The texts that the mutant loads, by the script's name."""
+    """The texts that the mutant loads, by the script's name; "": those of the worker that has every guard."""
     texts = {path.stem: source(path.stem) for path in sorted(LUA.glob("*.lua"))}
-    for change in MUTANTS[name]:
+    for change in MUTANTS[name] if name else ():
         if change.where in texts:
             texts[change.where] = change.apply(texts[change.where])
     return texts
