@@ -14,6 +14,7 @@
 ##   test-platforms   the vendors' own packages against our stand-in and our worker; the only tier that wants npm (and Node 20)
 ##   chaos            a fleet of real processes under a seeded schedule of faults, judged: SEED=n, or SEEDS=a-b JOBS=j; PRINT=1
 ##   chaos-list       the committed seeds, JOBS (3) at a time
+##   chaos-soak       one fleet under schedule after schedule for MINUTES (60), its memory watched
 ##   test-valgrind    the pure C tests again, under valgrind (deploy/install-deps.sh --valgrind)
 ##   fuzz             look for new inputs that break a promise, FUZZ_SECONDS (60) for each target
 ##   bench-events     how late 500 listeners see what changes: build/bench/events.json
@@ -115,7 +116,7 @@ NEXT_PROGRAMS := $(addprefix $(B)/next/bin/,carillon-producer carillon-worker ca
 TEST_SUPPORT := $(PROBE) $(CLOCK_DECREE) $(B)/tests/carillon-notifier-unguarded
 
 # What the linters compile: all programs, tests and fuzz targets.
-.PHONY: all chaos chaos-list bench-events bench-export bench-ingest bench-notifier bench-quota everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-upgrade test-valgrind test-unit-valgrind fuzz fuzzers next-programs old-programs mutants test-platforms lint format docs clean help programs
+.PHONY: all bench-events bench-export bench-ingest bench-notifier bench-quota everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-upgrade test-valgrind test-unit-valgrind fuzz fuzzers next-programs old-programs mutants test-platforms lint format docs clean help programs
 all: programs
 programs: $(PROGRAMS)
 
@@ -313,11 +314,14 @@ test-platforms: programs
 	$(PYTEST) tests/platforms
 
 # SEED=n, or SEEDS=a-b (or a,b,c).
+.PHONY: chaos chaos-list chaos-soak
 CHAOS := $(PYTHON) tests/chaos/run.py
 chaos: programs $(CLOCK_DECREE)
 	@$(CHAOS) --seed $(or $(SEEDS),$(SEED),$(error SEED=n or SEEDS=a-b)) $(if $(PRINT),--print) $(CHAOS_JOBS)
 chaos-list: programs $(CLOCK_DECREE)
 	@$(CHAOS) --list $(CHAOS_JOBS)
+chaos-soak: programs $(CLOCK_DECREE)
+	@$(CHAOS) --soak $(or $(MINUTES),60) --seed $(or $(SEED),1)
 
 bench-events bench-export: bench-%: programs
 	@$(PYTHON) tests/bench/bench_$*.py

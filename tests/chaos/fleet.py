@@ -23,7 +23,7 @@ from tests.support.processes import Process
 from tests.support.redis_sentinels import SentinelSet
 from tests.support.redis_server import RedisServer
 from tests.support.redis_users import Users
-from tests.support.stack import TENANT, Stack
+from tests.support.stack import TENANT, TRUNK, Stack
 
 POLL_AFTER_MS = 1_000
 NO_REDIS = 4  # the status of a process that finds none at its start
@@ -44,6 +44,7 @@ class Fleet(Stack):
     def __init__(self, schedule: Schedule) -> None:
         self.board = Switchboard()
         self.clock_shifts: list[tuple[int, int]] = []
+        self.kept_in: pathlib.Path | None = None  # where stop() puts what everybody wrote
         is_plain = schedule.world.redis == "plain"
         redis = RedisServer(appendonly=True, users=Users.for_tests(), is_clock_decreed=True) if is_plain else SentinelSet()
         # Listening before anybody is told where.
@@ -85,6 +86,11 @@ class Fleet(Stack):
             super().stop()
         finally:
             self.board.close()
+
+    def clear_up(self) -> None:
+        if self.kept_in:
+            self._keep(self.kept_in)
+        super().clear_up()
 
     # ---- where the parts find each other ----
 
@@ -157,9 +163,34 @@ class Fleet(Stack):
         for ring in ("ring", "slow"):
             client.zadd(key % f"{ring}:{shard}", {endpoint: 1}, xx=True)
 
+    def forget_ended_batches(self) -> None:
+        """What was kept long enough is removed: batches of 30 days, records of deliveries of an hour."""
+        client = self.redis.client()
+        for batch in self.batches():
+            client.hset(f"carillon:{{c0}}:batch:{batch}", "completed_ms", 1)
+            client.zadd("carillon:{c0}:purge", {f"batch/{batch}": 1}, xx=True)
+        for key in client.scan_iter("carillon:{c0}:hooks:delivery:*", count=1000):
+            client.delete(key)
+
+    # ---- one schedule after the other ----
+
+    def turn_to(self, schedule: Schedule) -> None:
+        """The limits and the carrier of another one, on the fleet that is there."""
+        assert self.carrier is not None
+        self.carrier.stop()
+        self.deliveries.clear()
+        self.carrier_log = self.directory / f"carrier_{schedule.seed}.jsonl"
+        platform = schedule.platform
+        self._carrier_args = self.carrier_args(
+            platform.outcomes, platform.ring_ms, platform.talk_ms, platform.faults, schedule.seed
+        )
+        self.start_carrier()
+        self.command("trunk", "set", TRUNK, "--cps", str(schedule.trunk_cps))
+        self.command("tenant", "set", TENANT, "--cps", str(schedule.tenant_cps))
+
     # ---- what remains ----
 
-    def keep(self, folder: pathlib.Path) -> None:
+    def _keep(self, folder: pathlib.Path) -> None:
         """Copies what everybody wrote: logs, and what the carrier and the receiver saw."""
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(self.directory, folder, ignore=shutil.ignore_patterns("*.key"))

@@ -5,6 +5,7 @@
     make chaos SEED=7             one schedule
     make chaos SEEDS=1-20 JOBS=3  several, so many at a time
     make chaos-list               the committed seeds (tests/chaos/seeds.txt)
+    make chaos-soak MINUTES=60    one fleet that lives on, schedule after schedule, and its memory
     make chaos SEED=7 PRINT=1     only says what would happen
 
 The last line counts broken promises; exit 1 where one was, with the seed to repeat and the folder of its logs.
@@ -31,6 +32,7 @@ from tests.chaos.judge import Verdict  # noqa: E402
 from tests.chaos.runs import run_schedule  # noqa: E402
 from tests.chaos.schedule import Schedule  # noqa: E402
 from tests.chaos.seeds import read_seeds, write_seeds  # noqa: E402
+from tests.chaos.soak import soak  # noqa: E402
 
 LOGS = ROOT / "build" / "chaos"
 JOBS = 3
@@ -85,6 +87,16 @@ def run_many(seeds: list[int], jobs: int) -> Verdict:
     return total
 
 
+def tell_soak(minutes: float, first_seed: int) -> int:
+    LOGS.mkdir(parents=True, exist_ok=True)
+    verdict = soak(minutes, first_seed, KINDS, LOGS / f"soak-{first_seed}")
+    tell(verdict)
+    if not verdict.holds():
+        print(f"repeat it: make chaos-soak SEED={first_seed} MINUTES={minutes:g}   its logs: {LOGS / f'soak-{first_seed}'}")
+    print(verdict.line(), flush=True)
+    return 0 if verdict.holds() else 1
+
+
 def seeds_of(text: str) -> list[int]:
     """ "3", "1-20" or "3,5,7-9"."""
     seeds: list[int] = []
@@ -98,6 +110,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Seeded schedules of faults against a fleet of real processes.")
     parser.add_argument("--seed", type=seeds_of, default=[], help="one, several (3,5) or a range (1-20)")
     parser.add_argument("--list", action="store_true", help="the seeds of tests/chaos/seeds.txt")
+    parser.add_argument("--soak", type=float, metavar="MINUTES", help="one fleet for so long; --seed: the first schedule's")
     parser.add_argument("--jobs", type=int, default=JOBS, help="how many at a time")
     parser.add_argument("--print", action="store_true", help="only print the schedules")
     parser.add_argument("--write-list", action="store_true", help="write seeds.txt anew, for the kinds that there are")
@@ -107,9 +120,11 @@ def main() -> int:
     if given.write_list:
         write_seeds(KINDS)
         return 0
+    if given.soak:
+        return tell_soak(given.soak, (given.seed or [1])[0])
     seeds = read_seeds() if given.list else given.seed
     if not seeds:
-        parser.error("--seed or --list")
+        parser.error("--seed, --list or --soak")
     if given.print:
         for seed in seeds:
             print(Schedule.from_seed(seed, KINDS))

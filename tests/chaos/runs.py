@@ -128,22 +128,21 @@ def run_schedule(schedule: Schedule, kinds: Kinds, logs: pathlib.Path) -> Verdic
         verdict = run.judge()
     except Exception:
         verdict.failures.append(traceback.format_exc())
-    try:
-        _end(fleet, verdict, schedule, logs)
-    except AssertionError as error:  # a process that ended badly, a sanitizer's report, a refusal of Redis
-        verdict.failures.append(str(error))
-        if not logs.exists():
-            logs.mkdir(parents=True)
-    if logs.exists():
-        (logs / "verdict.txt").write_text("\n".join([*verdict.failures, *verdict.breaks, *verdict.allowed, verdict.line(), ""]))
+    finally:
+        end_fleet(fleet, verdict, schedule, logs)
     return verdict
 
 
-def _end(fleet: Fleet, verdict: Verdict, schedule: Schedule, logs: pathlib.Path) -> None:
-    """Everybody must end in order. Logs are taken before they are removed, and again only where nothing was wrong yet."""
-    was_sound = verdict.holds()
-    fleet.keep(logs)
+def end_fleet(fleet: Fleet, verdict: Verdict, schedule: Schedule, logs: pathlib.Path) -> None:
+    """Everybody must end in order, and Redis have refused nobody anything; else `verdict` says so."""
+    fleet.kept_in = logs
+    try:
+        fleet.stop()
+    except AssertionError as error:  # a process that ended badly, a sanitizer's report, a refusal of Redis
+        verdict.failures.append(str(error))
+    if verdict.holds():
+        shutil.rmtree(logs, ignore_errors=True)
+        return
     (logs / "schedule.txt").write_text(f"{schedule}\n", encoding="utf-8")
-    fleet.stop()
-    if was_sound:
-        shutil.rmtree(logs)
+    told = [*verdict.failures, *verdict.breaks, *verdict.allowed, verdict.line()]
+    (logs / "verdict.txt").write_text("\n".join(told) + "\n", encoding="utf-8")

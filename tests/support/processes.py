@@ -188,11 +188,15 @@ class Process:
         """The most that its resident memory ever was."""
         return self._memory_kb("VmHWM")
 
+    def rss_if_running_kb(self) -> int:
+        """The same, or 0 where it has ended or ends meanwhile."""
+        process = self._process
+        return memory_kb(process.pid, "VmRSS") if process else 0
+
     def _memory_kb(self, name: str) -> int:
-        status = pathlib.Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
-        found = re.search(rf"^{name}:\s+(\d+) kB$", status, re.MULTILINE)
+        found = memory_kb(self.pid, name)
         assert found
-        return int(found.group(1))
+        return found
 
     # ---- the end ----
 
@@ -279,6 +283,16 @@ class Process:
         if kind is not None or "PYTEST_CURRENT_TEST" in os.environ:
             self.print_log_tail()
         self.stop()
+
+
+def memory_kb(pid: int, name: str) -> int:
+    """A figure of /proc/PID/status, 0 where the process is gone."""
+    try:
+        status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except OSError:
+        return 0
+    found = re.search(rf"^{name}:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(found.group(1)) if found else 0
 
 
 def run(name: str, *args: str, deadline_s: float = 30.0, **options: Any) -> subprocess.CompletedProcess[str]:

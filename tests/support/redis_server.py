@@ -27,6 +27,7 @@ from types import TracebackType
 import redis
 
 from tests.support.children import start_child
+from tests.support.processes import memory_kb
 from tests.support.redis_clock import RedisClock
 from tests.support.redis_tls import Tls
 from tests.support.redis_users import Users
@@ -107,6 +108,10 @@ class RedisServer:
     def pid(self) -> int:
         assert self._process is not None, "redis-server is not running"
         return self._process.pid
+
+    def rss_if_running_kb(self) -> int:
+        process = self._process
+        return memory_kb(process.pid, "VmRSS") if process else 0
 
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None

@@ -102,12 +102,7 @@ class Stack:
         private = ("--allow-private-webhooks", LOOPBACK)
         self.producers = [self._process("carillon-producer", *private, label=f"producer {i + 1}") for i in range(producers)]
         self.notifiers = [self._process("carillon-notifier", *private, label=f"notifier {i + 1}") for i in range(notifiers)]
-        self._carrier_args = [
-            *("--listen", "127.0.0.1:0", "--seed", str(seed), "--outcomes", outcomes),
-            *("--ring-ms", str(ring_ms), "--talk-ms", str(talk_ms), "--api-key-file", str(self.carrier_key)),
-            *("--log", str(self.carrier_log), "--account-sid", ACCOUNT_SID),
-            *(part for fault in faults for part in ("--fault", fault)),
-        ]
+        self._carrier_args = self.carrier_args(outcomes, ring_ms, talk_ms, faults, seed)
         self.carrier: Process | None = None
 
     def _process(self, name: str, *args: str, path: str = "", env: dict[str, str] | None = None, label: str = "") -> Process:
@@ -128,6 +123,20 @@ class Stack:
     def everyone(self) -> list[Process]:
         """The processes of Carillon, in the order in which they end."""
         return [*self.producers, *self.workers, *self.notifiers]
+
+    def _write(self, name: str, text: str) -> pathlib.Path:
+        path = self.directory / name
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o600)
+        return path
+
+    def carrier_args(self, outcomes: str, ring_ms: int, talk_ms: int, faults: tuple[str, ...], seed: int) -> list[str]:
+        return [
+            *("--listen", "127.0.0.1:0", "--seed", str(seed), "--outcomes", outcomes),
+            *("--ring-ms", str(ring_ms), "--talk-ms", str(talk_ms), "--api-key-file", str(self.carrier_key)),
+            *("--log", str(self.carrier_log), "--account-sid", ACCOUNT_SID),
+            *(part for fault in faults for part in ("--fault", fault)),
+        ]
 
     # ---- where the parts find each other ----
 
@@ -153,22 +162,13 @@ class Stack:
     def receiver_url(self) -> str:
         return self.receiver.url
 
-    def _write(self, name: str, text: str) -> pathlib.Path:
-        path = self.directory / name
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o600)
-        return path
-
     # ---- up and down ----
 
     def start(self) -> Stack:
         self.redis.start()
         for worker in self.workers:
             worker.start()
-        webhook = f"{self.callbacks_url}/callbacks/retell"
-        log = self.directory / "carrier.log"
-        self.carrier = Process("carillon-carrier", *self._carrier_args, "--webhook-url", webhook, log=log)
-        self.carrier.start()
+        self.start_carrier()
         self.command(
             *("trunk", "create", TRUNK, "--profile", self.platform, "--base-url", self.carrier_url),
             *("--credential-file", str(self.carrier_key), "--secrets-key-file", str(self.secrets_key)),
@@ -181,6 +181,12 @@ class Stack:
         self.webhook_secret = self.api("PUT", "/api/v1/webhooks/endpoints", {"url": self.receiver_url})["secret"]
         return self
 
+    def start_carrier(self) -> None:
+        webhook = f"{self.callbacks_url}/callbacks/retell"
+        log = self.directory / "carrier.log"
+        self.carrier = Process("carillon-carrier", *self._carrier_args, "--webhook-url", webhook, log=log)
+        self.carrier.start()
+
     def stop(self) -> None:
         """Ends every process in order; each must end well."""
         processes = [*self.everyone, *([self.carrier] if self.carrier else [])]
@@ -192,11 +198,15 @@ class Stack:
                 first_error = first_error or error
         denials = self.redis.denials() if self.redis.is_running() else []
         self.receiver.close()
+        self.clear_up()
         self.redis.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
         if first_error:
             raise first_error
         assert denials == [], "Redis refused what a process needs: deploy/users.acl"
+
+    def clear_up(self) -> None:
+        """Removes what everybody wrote. Nobody but Redis is there any more."""
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def __enter__(self) -> Stack:
         try:
