@@ -116,7 +116,7 @@ NEXT_PROGRAMS := $(addprefix $(B)/next/bin/,carillon-producer carillon-worker ca
 TEST_SUPPORT := $(PROBE) $(CLOCK_DECREE) $(B)/tests/carillon-notifier-unguarded
 
 # What the linters compile: all programs, tests and fuzz targets.
-.PHONY: all bench-events bench-export bench-ingest bench-notifier bench-quota everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-upgrade test-valgrind test-unit-valgrind fuzz fuzzers next-programs old-programs mutants test-platforms lint format docs clean help programs
+.PHONY: all bench-events bench-export bench-ingest bench-notifier bench-quota everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-upgrade test-valgrind test-unit-valgrind fuzz fuzzers next-programs old-programs test-platforms lint format docs clean help programs
 all: programs
 programs: $(PROGRAMS)
 
@@ -194,7 +194,8 @@ $(UNGUARDED): $(B)/obj/notifier/main.o $(B)/obj/unguarded/notifier/egress.o $(LI
 
 # More controls: workers from which one guard was taken out. The file that differs comes before the library's.
 MUTANTS := $(patsubst %,$(B)/tests/carillon-worker-without-%,fence begin-intent request-id claim-request-id grace-period absent-twice)
-mutants: $(MUTANTS)
+.PHONY: mutants mutant-programs
+mutant-programs: $(MUTANTS)
 $(B)/mutants/%.c: tests/support/mutants.py $(LUA_SRC) $(LUA_LIB) common/lua/embed.py $(WORKER_SRC)
 	@mkdir -p $(@D)
 	$(PYTHON) -m tests.support.mutants $* >$@
@@ -281,9 +282,11 @@ export UBSAN_OPTIONS := print_stacktrace=1
 # Tests that kill a process at a certain step need a build that knows breakpoints (common/base/breakpoint.h).
 BREAKPOINT_VARIANT := $(if $(filter asan debug,$(VARIANT)),$(VARIANT),debug)
 breakpoint-programs:
-	@$(MAKE) --no-print-directory VARIANT=$(BREAKPOINT_VARIANT) build/$(BREAKPOINT_VARIANT)/bin/carillon-worker mutants
+	@$(MAKE) --no-print-directory VARIANT=$(BREAKPOINT_VARIANT) build/$(BREAKPOINT_VARIANT)/bin/carillon-worker
+mutants:
+	@$(MAKE) --no-print-directory VARIANT=$(BREAKPOINT_VARIANT) mutant-programs
 
-test: test-unit test-fuzz programs breakpoint-programs next-programs $(TEST_SUPPORT)
+test: test-unit test-fuzz programs breakpoint-programs mutants next-programs $(TEST_SUPPORT)
 	$(PYTEST) tests/lua tests/integration tests/e2e tests/chaos
 test-unit: $(UNIT_BIN)
 	@tests/unit/run.sh $(UNIT_BIN)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -40,7 +41,7 @@ def worker_without(guard: str) -> str:
     """The path of the worker without that guard; "" is the one that has them all. With breakpoints, both."""
     sound = program_with_breakpoints("carillon-worker")
     path = sound.parents[1] / "tests" / f"carillon-worker-without-{guard}" if guard else sound
-    assert path.exists(), f"{path} is not built: run make breakpoint-programs"
+    assert path.exists(), f"{path} is not built: run make mutants"
     return str(path)
 
 
@@ -55,7 +56,8 @@ class GuardedStack(Stack):
         super().__init__(workers=0, redis=durable, poll_after_ms=1000, log_level="debug")
 
     def _process(self, name: str, *args: str, path: str = "", env: dict[str, str] | None = None, label: str = "") -> Process:
-        path = self.worker_path if name == "carillon-worker" else path
+        if name == "carillon-worker":
+            path, label = self.worker_path, f"worker {len(self.workers) + 1}"
         return super()._process(name, *args, path=path, env=env, label=label)
 
     def redis_flags(self, user: str, label: str) -> list[str]:
@@ -208,12 +210,22 @@ def a_platform_lists_a_call_late(run: Scene) -> Process:
     return worker
 
 
-def redis_forgets_a_dial_whose_request_is_still_to_be_sent(run: Scene) -> Process:
-    """Its worker comes back seconds after Redis, and tells of it; until then nobody else may call."""
+def redis_forgets_a_dial_whose_call_is_still_to_be_placed(run: Scene) -> Process:
+    """The platform takes its time with the request, and the worker stands still: it comes back seconds after Redis, and tells
+    of the dial. Until then nobody else may call."""
+    is_placed, first = threading.Event(), []
+
+    def on_create(request: Received) -> None:
+        first.append(request.index)
+        if request.index == first[0]:
+            is_placed.wait(DEADLINE_S)
+
+    run.platform.on_create = on_create
     run.submit()
     mark = run.stack.redis.mark_tail()
-    sleeper = run.worker("dial.sending:stop")
-    sleeper.wait_stopped(DEADLINE_S)
+    sleeper = run.worker()
+    wait_until(lambda: run.platform.count_creates() == 1, DEADLINE_S, "the request has come")
+    sleeper.stop_running()
     run.stack.redis.kill_and_lose_tail(mark)
     run.stack.redis.start()
     other = run.worker()
@@ -221,8 +233,9 @@ def redis_forgets_a_dial_whose_request_is_still_to_be_sent(run: Scene) -> Proces
     closed_ms = int(run.engine.hash("cell")["closed_ms"])
     wait_until(lambda: run.placed(1) or run.engine.now_ms() > closed_ms + 5000, DEADLINE_S, "others had the time to call")
     before = len(run.platform.calls)
+    is_placed.set()
+    wait_until(lambda: run.placed(before + 1), DEADLINE_S, "the call is placed")
     sleeper.continue_running()
-    wait_until(lambda: run.placed(before + 1), DEADLINE_S, "its request has come")
     wait_until(lambda: run.state().get("p"), DEADLINE_S, "Redis knows of the call")
     return other
 
@@ -233,7 +246,7 @@ RUNS = (
     ("begin-intent", a_worker_dies_with_the_answer_in_its_hand),
     ("request-id", the_answer_to_a_create_is_lost),
     ("absent-twice", a_platform_lists_a_call_late),
-    ("grace-period", redis_forgets_a_dial_whose_request_is_still_to_be_sent),
+    ("grace-period", redis_forgets_a_dial_whose_call_is_still_to_be_placed),
 )
 NAMES = [f"{guard}-{play.__name__}" for guard, play in RUNS]
 

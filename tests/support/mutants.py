@@ -76,7 +76,7 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
     "grace-period": (_of_the_epoch("call_claim"), _of_the_epoch("call_begin")),
     # That the platform does not know a call is believed the first time.
     "absent-twice": (
-        Change("call_recheck", "if call.z and NOW_MS - tonumber(call.z) >= absent_after_ms then", "if true then"),
+        Change("call_recheck", "if call.z and asked_ms - tonumber(call.z) >= absent_after_ms then", "if true then"),
     ),
 }
 
