@@ -379,11 +379,11 @@ static void test_a_server_that_comes_later_is_found(void **state)
 
 static void test_pauses_double_up_to_their_longest(void **state)
 {
-    static const int64_t expected_ms[] = {50, 100, 200, 400, 800, 1600, 3200, 5000, 5000};
+    static const int64_t expected_ms[] = {50, 100, 200, 400, 800, 1000, 1000};
     (void)state;
     for (unsigned i = 0; i < sizeof expected_ms / sizeof expected_ms[0]; i++)
         assert_int_equal(redis_backoff_us(i), expected_ms[i] * 1000);
-    assert_int_equal(redis_backoff_us(UINT32_MAX), 5000000);
+    assert_int_equal(redis_backoff_us(UINT32_MAX), 1000000);
 }
 
 static void test_a_long_good_time_forgets_the_attempts_before(void **state)

@@ -421,7 +421,7 @@ static void test_with_sentinel_no_pause_is_longer_than_a_second(void **state)
         redis_timer_update(f->redis);
         RUN_UNTIL(f, w->sentinels[0].n_asked + w->sentinels[1].n_asked + w->sentinels[2].n_asked == asked + SENTINELS &&
                          f->redis->state == REDIS_STATE_WAITING);
-        assert_true(f->redis->wake_us - clock_mono_us() <= REDIS_BACKOFF_SENTINEL_MAX_US);
+        assert_true(f->redis->wake_us - clock_mono_us() <= REDIS_BACKOFF_MAX_US);
     }
 }
 
