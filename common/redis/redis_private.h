@@ -45,8 +45,8 @@ enum redis_state {
 #define REDIS_STATE_COUNT (REDIS_STATE_FREED + 1)
 
 #define REDIS_BACKOFF_MIN_US 50000
-/* However long Redis was away: what waits for it shall not wait for us. A cell is closed for 14 s from the first process
- * that finds another Redis on, and shall be open 16 s after that Redis was ready (docs/failure-model.md). */
+/* However long Redis was away: what waits for it shall not wait for us. A cell is closed for 14 s from the first
+ * process that finds another Redis on, and shall be open 16 s after that Redis was ready (docs/failure-model.md). */
 #define REDIS_BACKOFF_MAX_US 1000000
 /* While ready, Sentinel is asked again after 2.5 to 5 s: well within the 14 s in which a promoted primary lets nothing
  * begin (docs/failure-model.md), so that who stayed with the old one has left it by then. */

@@ -67,6 +67,7 @@ class Platform:
         self.creates: list[Create] = []
         self.lookups: list[str] = []  # tokens asked for
         self.polls: list[str] = []  # call ids asked for
+        self.polled_at: dict[str, float] = {}  # wall time at which each was asked for first
         # What a create request gets; None: 201, and the call is placed. See also place().
         self.on_create: Callable[[Received], Answer | None] = lambda request: None
         self.on_ask: Callable[[Received], Answer | None] = lambda request: None
@@ -97,7 +98,7 @@ class Platform:
             return self._create(request)
         own = self.on_ask(request)
         if request.path.startswith(GET):
-            return own or self._get(request.path[len(GET) :])
+            return own or self._get(request.path[len(GET) :], request.at)
         if request.path == LIST:
             return own or self._list(request.json())
         return refuse(404)
@@ -138,9 +139,10 @@ class Platform:
         self.place(request)
         return Answer(reset=True)
 
-    def _get(self, call_id: str) -> Answer:
+    def _get(self, call_id: str, at: float) -> Answer:
         with self._lock:
             self.polls.append(urllib.parse.unquote(call_id))
+            self.polled_at.setdefault(self.polls[-1], at)
             call = self.calls.get(self.polls[-1])
             return answer_json(200, call) if call else refuse(404)
 

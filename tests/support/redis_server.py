@@ -121,26 +121,27 @@ class RedisServer:
         assert self._clock is not None, "its wall time is nobody's to decree"
         return self._clock
 
-    def start(self) -> RedisServer:
+    def start(self, deadline_s: float = START_DEADLINE_S) -> RedisServer:
+        """Returns when it has read its data and answers."""
         assert self._process is None, "redis-server is running already"
         self.socket.unlink(missing_ok=True)
         environment = {**os.environ, **(self._clock.environment() if self._clock else {})}
         with self.log.open("ab") as log:
             self._process = start_child(self._command, stdout=log, stderr=subprocess.STDOUT, env=environment)
         try:
-            self._wait_until_it_answers()
+            self._wait_until_it_answers(deadline_s)
         except BaseException:
             self.print_log_tail()
             self.kill()
             raise
         return self
 
-    def _wait_until_it_answers(self) -> None:
+    def _wait_until_it_answers(self, deadline_s: float) -> None:
         assert self._process is not None
-        deadline = time.monotonic() + START_DEADLINE_S
+        deadline = time.monotonic() + deadline_s
         # Signed in, where one must be: to strangers a server that still reads its data says only that they are.
         admin = self.users.admin() if self.users else {}
-        probe = redis.Redis(unix_socket_path=str(self.socket), socket_timeout=START_DEADLINE_S, **admin)
+        probe = redis.Redis(unix_socket_path=str(self.socket), socket_timeout=deadline_s, **admin)
         seen: object = None
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
@@ -156,7 +157,7 @@ class RedisServer:
             else:
                 probe.close()
                 return
-        raise RuntimeError(f"redis-server did not answer PING within {START_DEADLINE_S} s, last: {seen}")
+        raise RuntimeError(f"redis-server did not answer PING within {deadline_s} s, last: {seen}")
 
     def kill(self) -> None:
         """SIGKILL: the server gets no chance to write or say anything."""
