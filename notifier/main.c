@@ -84,6 +84,7 @@ int main(int argc, char **argv)
 {
     static const struct daemon_spec spec = {
         .name = "carillon-notifier",
+        .id_prefix = "notifier_",
         .options = OPTIONS,
         .n_options = sizeof OPTIONS / sizeof OPTIONS[0],
         .default_listen = "127.0.0.1:8082",

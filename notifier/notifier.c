@@ -5,11 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/base/ident.h"
 #include "common/base/log.h"
 #include "notifier/cell.h"
 
-#define ID_RANDOM 12
 #define REPORT_MOST_MS 5000
 
 static int invalid_option(const char *option, const char *value)
@@ -64,12 +62,11 @@ int notifier_create(struct daemon *d, struct notifier **ret_notifier)
     n->loop = daemon_loop(d);
     n->redis = daemon_redis(d);
     n->keys = daemon_keys(d);
+    n->id = daemon_id(d);
     stats_init(&n->stats, daemon_metrics(d));
     int err = contact_init(&n->contact);
     if (!err)
         err = read_options(n);
-    if (!err)
-        err = ident_make_random("notifier_", ID_RANDOM, n->id, sizeof n->id);
     if (!err)
         err = shares_create(LIMIT_WEBHOOK_TENANT_IN_FLIGHT, &n->tenants);
     if (!err)

@@ -119,7 +119,7 @@ struct notifier {
     struct http_client *http;
     struct resolver *resolver;
     struct stats stats;
-    char id[LIMIT_ID_LEN + 1];
+    const char *id; /* borrowed from the daemon */
     struct shares *tenants, *hosts;
     size_t in_flight; /* deliveries claimed and not reported */
     size_t slow_in_flight; /* of these to slow endpoints */

@@ -6,6 +6,7 @@ int main(int argc, char **argv)
 {
     const struct daemon_spec spec = {
         .name = "carillon-producer",
+        .id_prefix = "producer_",
         .options = api_options,
         .n_options = api_option_count,
         .default_listen = "127.0.0.1:8080",

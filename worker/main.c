@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "common/base/clock.h"
-#include "common/base/ident.h"
 #include "common/base/log.h"
 #include "common/http/client.h"
 #include "common/redis/keys.h"
@@ -144,10 +143,9 @@ static int worker_start(struct daemon *d, void **ret_state)
     w->loop = daemon_loop(d);
     w->redis = daemon_redis(d);
     w->keys = daemon_keys(d);
+    w->id = daemon_id(d);
     make_metrics(w);
-    int rc = ident_make_random("w_", 12, w->id, sizeof w->id);
-    if (rc == 0)
-        rc = http_client_create(w->loop, LIMIT_PROVIDER_REQUESTS, &w->http);
+    int rc = http_client_create(w->loop, LIMIT_PROVIDER_REQUESTS, &w->http);
     if (rc == 0)
         rc = provider_http_create(w->http, &w->provider);
     if (rc == 0)
@@ -236,6 +234,7 @@ int main(int argc, char **argv)
 {
     static const struct daemon_spec spec = {
         .name = "carillon-worker",
+        .id_prefix = "w_",
         .options = options,
         .n_options = sizeof options / sizeof options[0],
         .default_listen = "127.0.0.1:8081",

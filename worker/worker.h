@@ -71,7 +71,7 @@ struct worker {
     const struct seal_keys *keys;
     struct http_client *http;
     struct provider_http *provider;
-    char id[LIMIT_ID_LEN + 1];
+    const char *id; /* borrowed from the daemon */
     struct worker_cell cells[LIMIT_CELLS];
     size_t n_cells;
     struct replicas *replicas;

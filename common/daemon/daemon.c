@@ -10,10 +10,12 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/ident.h"
 #include "common/base/log.h"
 #include "version.h"
 
 #define CLOSE_DEADLINE_US 5000000 /* for requests under way once nothing else is */
+#define ID_RANDOM 12 /* characters */
 #define CLOSE_LOOK_US 10000 /* how often we look whether they are gone, in those seconds only */
 
 /* ---- phases ---- */
@@ -92,7 +94,7 @@ static void on_close_look(void *arg)
 {
     struct daemon *d = arg;
     size_t open = http_server_open_requests(d->http);
-    if (open > 0 && clock_mono_us() < d->close_deadline_us) {
+    if (open + d->n_leaving > 0 && clock_mono_us() < d->close_deadline_us) {
         loop_timer_arm_us(d->close_timer, CLOSE_LOOK_US);
         return;
     }
@@ -108,6 +110,7 @@ void daemon_drained(struct daemon *d)
     set_phase(d, DAEMON_CLOSING);
     loop_timer_disarm(d->drain_timer);
     http_server_quiesce(d->http);
+    daemon_leave_cells(d);
     d->close_deadline_us = clock_mono_us() + CLOSE_DEADLINE_US;
     on_close_look(d);
 }
@@ -222,7 +225,9 @@ static bool load_keys(struct daemon *d)
 
 static bool make_loop(struct daemon *d)
 {
-    int err = loop_create(&d->loop);
+    int err = d->spec->wants_redis ? ident_make_random(d->spec->id_prefix, ID_RANDOM, d->id, sizeof d->id) : 0;
+    if (!err)
+        err = loop_create(&d->loop);
     if (!err)
         err = metrics_create(&d->metrics);
     if (!err)
@@ -298,6 +303,11 @@ int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
 }
 
 /* ---- what a process asks ---- */
+
+const char *daemon_id(const struct daemon *d)
+{
+    return d->id;
+}
 
 struct loop *daemon_loop(struct daemon *d)
 {

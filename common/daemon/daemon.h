@@ -28,6 +28,7 @@ struct daemon;
 /* What a process supplies. All pointers are borrowed for the process's life. Optional members may be NULL. */
 struct daemon_spec {
     const char *name; /* "carillon-worker": in logs and --help */
+    const char *id_prefix; /* of daemon_id(), where it wants Redis */
     const struct conf_option *options;
     size_t n_options;
     const char *default_listen;
@@ -63,6 +64,8 @@ struct daemon_spec {
 /* The whole main(): returns the exit code. */
 int daemon_main(const struct daemon_spec *spec, int argc, char **argv);
 
+/* Random, of this start: how Redis knows the process. */
+const char *daemon_id(const struct daemon *d);
 struct loop *daemon_loop(struct daemon *d);
 const struct conf *daemon_conf(struct daemon *d);
 struct redis *daemon_redis(struct daemon *d);

@@ -29,6 +29,7 @@ enum daemon_phase {
 
 #define DAEMON_SIGNALS 3
 #define DAEMON_COMMON_OPTIONS 5
+#define PRESENCE_CAP 257 /* "<process>/<id>/<oldest>/<newest>/<version>" */
 
 struct daemon {
     const struct daemon_spec *spec; /* borrowed */
@@ -36,6 +37,7 @@ struct daemon {
     enum daemon_exit status;
     struct conf_option common_options[DAEMON_COMMON_OPTIONS];
     struct conf *conf;
+    char id[LIMIT_ID_LEN + 1];
     char cells[LIMIT_CELLS][LIMIT_CELL_ID_LEN + 1];
     size_t n_cells;
     struct loop *loop;
@@ -53,11 +55,12 @@ struct daemon {
     size_t n_asked; /* cells that the connection as it is was asked to open, */
     size_t n_answered; /* those of them that were answered, */
     size_t n_opened; /* and opened */
+    size_t n_leaving; /* cells that were told that the process ends and did not answer yet */
     enum redis_refusal refusal; /* why not */
     char refusal_detail[256];
 
     struct loop_timer *start_timer; /* how long Redis may take at start */
-    struct loop_timer *cells_timer; /* when a cell is tried again */
+    struct loop_timer *cells_timer; /* when a cell is tried again, or told again that the process is there */
     struct loop_timer *drain_timer;
     struct loop_timer *close_timer;
     int64_t close_deadline_us;
@@ -89,9 +92,14 @@ void daemon_usable(struct daemon *d);
 /* ---- daemon_cells.c ---- */
 bool daemon_make_cells_timer(struct daemon *d);
 /* Makes the acquaintance of each cell (cell_open.lua), which closes one that knew another Redis; then daemon_usable().
- * A cell of another schema ends the process with DAEMON_EXIT_CONFIGURATION; anything else is tried again, since a Redis
- * that is full or busy now may not be so in a second. */
+ * Every few seconds it is said again that the process is there. A cell of a schema that is not known ends the process
+ * with DAEMON_EXIT_CONFIGURATION, at its start or when the schema was raised; anything else is tried again, since a
+ * Redis that is full or busy now may not be so in a second. */
 void daemon_open_cells(struct daemon *d);
+/* The same now rather than in a few seconds, where it is not under way already. */
+void daemon_look_at_cells(struct daemon *d);
+/* The cells need not wait for the process any more: it ends when d->n_leaving is 0. */
+void daemon_leave_cells(struct daemon *d);
 
 /* ---- daemon_http.c ---- */
 /* Binds the server with the routes that every process has. False, and told, where it cannot. */

@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/redis/redis_options.h"
 
+#define SCHEMA_RAISED "schema" /* what cell_upgrade.lua publishes */
 #define START_DEADLINE_US 10000000 /* a Redis that starts at the same time as we do has this long */
 
 const char *daemon_refusal_name(enum redis_refusal refusal)
@@ -114,9 +115,10 @@ static void wake(const struct daemon *d, size_t cell)
 
 static void on_wake_message(const char *channel, size_t channel_len, const char *payload, size_t payload_len, void *arg)
 {
-    const struct daemon *d = arg;
-    (void)payload;
-    (void)payload_len;
+    struct daemon *d = arg;
+    if (d->is_redis_usable && payload_len == sizeof SCHEMA_RAISED - 1 &&
+        memcmp(payload, SCHEMA_RAISED, payload_len) == 0)
+        daemon_look_at_cells(d);
     for (size_t i = 0; i < d->n_cells; i++) {
         struct key key = d->spec->wake_channel(d->cells[i]);
         if (key.len == channel_len && memcmp(key.text, channel, channel_len) == 0)

@@ -160,6 +160,11 @@ struct key key_events(const char *cell, unsigned shard)
     return make("carillon:{%s}:events:%u", cell, shard);
 }
 
+struct key key_processes(const char *cell)
+{
+    return make("carillon:{%s}:processes", cell);
+}
+
 struct key key_workers(const char *cell)
 {
     return make("carillon:{%s}:workers", cell);

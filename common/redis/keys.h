@@ -54,6 +54,7 @@ struct key key_placed(const char *cell, uint64_t number); /* hash: batch/call/di
 /* set of digits: numbers that the tenant must not call; `tenant` "": that nobody must */
 struct key key_suppressed(const char *cell, const char *tenant);
 struct key key_events(const char *cell, unsigned shard); /* stream, shard 0..15 */
+struct key key_processes(const char *cell); /* zset: process/id/oldest/newest/version -> last seen ms */
 struct key key_workers(const char *cell); /* zset: worker -> last seen ms */
 struct key key_claimed(const char *cell); /* zset: batch/ordinal/dial/worker -> lease ms */
 /* The events shard of a tenant: djb2 of its id (32 bits) modulo LIMIT_EVENT_SHARDS; the scripts compute the same. */

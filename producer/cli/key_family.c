@@ -25,6 +25,7 @@ static const struct key_family FAMILIES[] = {
     {false, "requests:t/<tenant>", "string", "<begin_us>", NULL},
     {false, "suppressed", "set", "<number>", NULL},
     {false, "suppressed:t/<tenant>", "set", "<number>", NULL},
+    {false, "processes", "zset", "<process>/<id>/<oldest>/<newest>/<version>", "ms"},
     {false, "workers", "zset", "<worker>", "ms"},
     {false, "claim:<worker>", "string", NULL, NULL},
     /* the scheduler */

@@ -213,9 +213,9 @@ static enum cli_exit make_cell(struct session *s)
 {
     char oldest[REDIS_I64_LEN], newest[REDIS_I64_LEN], closed[REDIS_I64_LEN];
     const struct redis_arg args[] = {redis_arg_i64(SCHEMA_OLDEST, oldest), redis_arg_i64(SCHEMA_NEWEST, newest),
-                                     redis_arg_str(redis_run_id(s->redis)),
-                                     redis_arg_i64(LIMIT_CELL_CLOSED_MS, closed)};
-    int rc = session_script(s, LUA_CELL_OPEN, args, 4, NULL, NULL);
+                                     redis_arg_str(redis_run_id(s->redis)), redis_arg_i64(LIMIT_CELL_CLOSED_MS, closed),
+                                     redis_arg_str("")};
+    int rc = session_script(s, LUA_CELL_OPEN, args, 5, NULL, NULL);
     if (rc == ERR_STATE)
         return refuse_schema(s, "of another kind");
     return rc == 0 ? CLI_DONE : CLI_FAILED;

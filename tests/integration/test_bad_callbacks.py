@@ -80,7 +80,7 @@ class Scene:
     def snapshot(self) -> dict[bytes, Any]:
         """Everything but what a worker says of itself, and the proof of the rate, which is gone after two seconds."""
         engine = self.fleet.engine()
-        own = {engine.key(name).encode() for name in ("workers", "cell")}
+        own = {engine.key(name).encode() for name in ("workers", "processes", "cell")}
         client = self.fleet.client
         return {key: client.dump(key) for key in client.scan_iter(count=1000) if key not in own and b":begins:" not in key}
 

@@ -112,5 +112,6 @@ def test_a_key_that_opens_nothing_is_asked_of_redis_once_for_many_requests(api: 
     before, asked = counted(api, "evalsha"), api.engine.now_ms()
     for _ in range(50):
         assert api.get(LIST, "crl_of_nobody").status == 401
-    lives = (api.engine.now_ms() - asked) // LIFE_MS + 2
-    assert counted(api, "evalsha") - before <= lives
+    elapsed_ms = api.engine.now_ms() - asked
+    lives, heard_of = elapsed_ms // LIFE_MS + 2, 2 * (elapsed_ms // 10_000 + 1)  # each of two producers says that it is there
+    assert counted(api, "evalsha") - before <= lives + heard_of < 50

@@ -327,9 +327,10 @@ class Engine:
         """The batches that a tick hands out to have more of their window published: (batch, window, expiry ms)."""
         return [tuple(item.decode() for item in row) for row in self.scripts.run("worker_tick", worker, 100)[9]]
 
-    def open(self, run_id: str, schema: int = 1, close_for_ms: int = CLOSED_MS, oldest: int = 0) -> bytes:
-        """A process makes the acquaintance of the cell; `oldest`: of the schemas it knows, where it knows more than one."""
-        return self.scripts.run("cell_open", oldest or schema, schema, run_id, close_for_ms)
+    def open(self, run_id: str, schema: int = 1, close_for_ms: int = CLOSED_MS, oldest: int = 0, presence: str = "") -> bytes:
+        """A process makes the acquaintance of the cell. `oldest`: of the schemas it knows, where it knows more than one;
+        `presence`: who stays."""
+        return self.scripts.run("cell_open", oldest or schema, schema, run_id, close_for_ms, presence)
 
     def close(self, seen_ms: int, close_for_ms: int = CLOSED_MS) -> tuple[int, int | None]:
         """A worker saw Redis's clock step forward after `seen_ms`: epoch, and until when the cell is closed."""

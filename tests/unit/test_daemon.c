@@ -159,6 +159,7 @@ static const struct conf_option tiny_options[] = {{.name = "colour", .kind = CON
 
 static struct daemon_spec tiny_spec = {
     .name = "carillon-tiny",
+    .id_prefix = "tiny_",
     .options = tiny_options,
     .n_options = COUNT(tiny_options),
     .default_listen = "127.0.0.1:0",

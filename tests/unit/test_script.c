@@ -19,9 +19,9 @@ static int open_cell(struct redis *redis, const char *schema, int64_t deadline_m
                      struct answer *ret_answer)
 {
     const struct redis_arg args[] = {redis_arg_str(schema), redis_arg_str(schema), redis_arg_str("run"),
-                                     redis_arg_str("14000")};
+                                     redis_arg_str("14000"), redis_arg_str("")};
     *ret_answer = (struct answer){.fixture = f};
-    return script_run(redis, LUA_CELL_OPEN, PREFIX, args, 4, deadline_ms, answer_record, ret_answer);
+    return script_run(redis, LUA_CELL_OPEN, PREFIX, args, 5, deadline_ms, answer_record, ret_answer);
 }
 
 /* Runs it and says how many commands that took. */
@@ -56,11 +56,11 @@ static void test_an_error_of_a_script_has_its_namesake(void **state)
 {
     struct fixture *f = *state;
     const struct redis_arg other[] = {redis_arg_str("2"), redis_arg_str("2"), redis_arg_str("run"),
-                                      redis_arg_str("14000")};
+                                      redis_arg_str("14000"), redis_arg_str("")};
     struct answer a;
     int err = 0;
     assert_int_equal(open_cell(f->redis, "1", 5000, f, &a), 0);
-    assert_int_equal(script_run(f->redis, LUA_CELL_OPEN, PREFIX, other, 4, 5000, reply_err, &err), 0);
+    assert_int_equal(script_run(f->redis, LUA_CELL_OPEN, PREFIX, other, 5, 5000, reply_err, &err), 0);
     RUN_UNTIL(f, err != 0);
     assert_int_equal(err, ERR_STATE);
 }
