@@ -39,6 +39,8 @@ class _End(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        if self is self.pair.client:
+            self.pair.line.loop.create_task(self.pair.line.connect(self.pair))
 
     def data_received(self, data: bytes) -> None:
         self.pair.came(self, data)
@@ -229,10 +231,10 @@ class Line:
     def _accepted(self) -> _End:
         pair = _Pair(self)
         self.pairs.add(pair)
-        self.loop.create_task(self._connect(pair))
         return pair.client
 
-    async def _connect(self, pair: _Pair) -> None:
+    async def connect(self, pair: _Pair) -> None:
+        """To the first target that takes it. What the client sends meanwhile waits."""
         targets = [] if self.is_refused else self._targets()
         self._turn += 1
         for i in range(len(targets)):
