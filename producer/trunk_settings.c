@@ -31,12 +31,18 @@ const struct resource_field trunk_fields[TRUNK_FIELDS] = {
     {"caller_ids", "callerIds", RESOURCE_JSON, "CALLER IDS"},
     {"poll_after_ms", "pollAfterMs", RESOURCE_NUMBER, NULL},
     {"lookup_absent_after_ms", "lookupAbsentAfterMs", RESOURCE_NUMBER, NULL},
+    {"breaker_percent", "breakerPercent", RESOURCE_NUMBER, NULL},
+    {"breaker_minimum", "breakerMinimum", RESOURCE_NUMBER, NULL},
+    {"breaker", "breaker", RESOURCE_TEXT, "BREAKER"},
+    {"breaker_reason", "breakerReason", RESOURCE_TEXT, NULL},
+    {"breaker_since_ms", "breakerSince", RESOURCE_INSTANT, NULL},
+    {"breaker_until_ms", "breakerUntil", RESOURCE_INSTANT, NULL},
     {"created_ms", "createdAt", RESOURCE_INSTANT, NULL},
 };
 
 const char *const trunk_members[TRUNK_MEMBERS] = {
-    "profile", "baseUrl",       "credential",  "variables",           "callerIds",
-    "cps",     "maxConcurrent", "pollAfterMs", "lookupAbsentAfterMs",
+    "profile",       "baseUrl",     "credential",          "variables",      "callerIds",      "cps",
+    "maxConcurrent", "pollAfterMs", "lookupAbsentAfterMs", "breakerPercent", "breakerMinimum",
 };
 
 static const struct resource_number numbers[] = {
@@ -44,6 +50,8 @@ static const struct resource_number numbers[] = {
     {"maxConcurrent", "max_concurrent", 1, RESOURCE_CONCURRENT_MOST, true},
     {"pollAfterMs", "poll_after_ms", TRUNK_MS_LEAST, TRUNK_MS_MOST, true},
     {"lookupAbsentAfterMs", "lookup_absent_after_ms", TRUNK_MS_LEAST, TRUNK_MS_MOST, true},
+    {"breakerPercent", "breaker_percent", 0, 100, true},
+    {"breakerMinimum", "breaker_minimum", 1, TRUNK_BREAKER_MINIMUM_MOST, true},
 };
 
 static const cJSON *member_of(const cJSON *body, const char *name)

@@ -5,7 +5,7 @@
  *
  *   {"profile": "twilio", "credential": "...", "callerIds": ["+15550001111"], "cps": 5, "maxConcurrent": 100,
  *    "baseUrl": "https://api.twilio.com", "variables": {"account_sid": "AC1", "answer_url": "https://voice.example/"},
- *    "pollAfterMs": 60000, "lookupAbsentAfterMs": 60000}
+ *    "pollAfterMs": 60000, "lookupAbsentAfterMs": 60000, "breakerPercent": 50, "breakerMinimum": 20}
  */
 #ifndef CARILLON_PRODUCER_TRUNK_SETTINGS_H
 #define CARILLON_PRODUCER_TRUNK_SETTINGS_H
@@ -21,11 +21,12 @@
 #define TRUNK_CREDENTIAL_MOST 4096
 #define TRUNK_MS_LEAST 100
 #define TRUNK_MS_MOST 86400000
+#define TRUNK_BREAKER_MINIMUM_MOST 1000
 
-#define TRUNK_FIELDS 12
+#define TRUNK_FIELDS 18
 extern const struct resource_field trunk_fields[TRUNK_FIELDS];
 /* The members that a body may have. */
-#define TRUNK_MEMBERS 9
+#define TRUNK_MEMBERS 11
 extern const char *const trunk_members[TRUNK_MEMBERS];
 
 /* ---- what a trunk has ---- */

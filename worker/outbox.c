@@ -119,11 +119,18 @@ static void answer_items(struct group *group, const struct redisReply *reply, si
     }
 }
 
+static void take_notes(const struct outbox *o, const struct redisReply *reply, size_t from)
+{
+    for (size_t i = from; o->spec->note_fn && i < reply_len(reply); i++)
+        o->spec->note_fn(reply_at(reply, i), o->spec->note_arg);
+}
+
 static void on_group_reply(const struct redisReply *reply, int err, void *arg)
 {
     struct group *group = arg;
     struct outbox *o = group->outbox;
-    o->n_under_way -= group->items.len;
+    size_t n_items = group->items.len;
+    o->n_under_way -= n_items;
     if (err == 0)
         err = reply_to_err(reply);
     if (err_is_retryable(err)) {
@@ -135,6 +142,8 @@ static void on_group_reply(const struct redisReply *reply, int err, void *arg)
         queue_restore(&o->waiting, &group->items);
         loop_timer_arm_us(o->retry, 0);
     } else {
+        if (err == 0)
+            take_notes(o, reply, o->spec->reply_offset + n_items);
         answer_items(group, reply, o->spec->reply_offset, err);
         if (o->waiting.len == 0)
             o->group_most = o->spec->most;

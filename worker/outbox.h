@@ -16,6 +16,9 @@
 
 struct outbox;
 
+/* What the script says behind the items' answers, one element. */
+typedef void (*outbox_note_fn)(const struct redisReply *note, void *arg);
+
 /* How the script takes its items. Borrowed for the outbox's life. */
 struct outbox_spec {
     enum lua_script script;
@@ -24,6 +27,8 @@ struct outbox_spec {
     size_t reply_offset; /* elements of the reply before the first item's */
     const struct redis_arg *prologue; /* arguments before the items */
     size_t n_prologue;
+    outbox_note_fn note_fn; /* NULL: it says nothing there */
+    void *note_arg;
 };
 
 /* An item's answer: `reply` is its element of the script's reply and `whole` all of it, borrowed for the call. `err` is

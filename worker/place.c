@@ -14,6 +14,7 @@
 #include "common/metrics/metrics.h"
 #include "common/redis/script.h"
 #include "worker/dispatch.h"
+#include "worker/notes.h"
 #include "worker/outbox.h"
 #include "worker/reap.h"
 #include "worker/reassert.h"
@@ -109,17 +110,19 @@ static void tell_accepted(struct place *p, struct dial *dial, const struct provi
 }
 
 /* `again_ms` from now the contact is due again; the trunk is silent for `hold_ms`. */
-static void tell_aborted(struct place *p, struct dial *dial, enum verdict verdict, int64_t again_ms, int64_t hold_ms)
+static void tell_aborted(struct place *p, struct dial *dial, const struct provider_start *start, int64_t again_ms,
+                         int64_t hold_ms)
 {
     int64_t jitter_ms = (int64_t)random_below((uint64_t)(again_ms / 4 + 1));
     int64_t due_ms = worker_cell_now_ms(p->cell) + again_ms + jitter_ms;
-    struct redis_arg args[6];
+    struct redis_arg args[7];
     struct dial_args space;
     char due[REDIS_I64_LEN], hold[REDIS_I64_LEN];
     fill_dial(args, dial, &space);
-    args[3] = redis_arg_str(verdict_name(verdict));
+    args[3] = redis_arg_str(verdict_name(start->verdict));
     args[4] = redis_arg_i64(due_ms, due);
     args[5] = redis_arg_i64(hold_ms, hold);
+    args[6] = redis_arg_str(start->reason);
     dispatch_expect(dial->dispatch, due_ms);
     reassert_forget(p->cell->reassert, &(struct settle_dial){dial->batch_id, dial->ordinal, dial->number});
     if (outbox_add(p->aborts, args, on_told, dial) != 0)
@@ -175,21 +178,22 @@ static void tell(struct place *p, struct dial *dial, const struct provider_start
         tell_accepted(p, dial, start);
         return;
     case VERDICT_THROTTLED:
-        tell_aborted(p, dial, start->verdict, throttled_again_ms(start), throttled_again_ms(start));
+        tell_aborted(p, dial, start, throttled_again_ms(start), throttled_again_ms(start));
         return;
     case VERDICT_NOT_SENT:
-        tell_aborted(p, dial, start->verdict, NOT_SENT_AGAIN_MS, NOT_SENT_HOLD_MS);
+        tell_aborted(p, dial, start, NOT_SENT_AGAIN_MS, NOT_SENT_HOLD_MS);
         return;
     case VERDICT_ACCOUNT:
         log_error("trunk.stopped", log_str("trunk", dial->batch->trunk->id), log_i64("status", start->http_status),
                   log_str("reason", start->reason));
-        tell_aborted(p, dial, start->verdict, 0, 0);
+        tell_aborted(p, dial, start, 0, 0);
         return;
     case VERDICT_REJECTED:
         tell_rejected(p, dial, start);
         return;
     case VERDICT_UNKNOWN:
-        reap_doubt(p->cell->reap, &(struct settle_dial){dial->batch_id, dial->ordinal, dial->number}, DOUBT_CHECK_MS);
+        reap_doubt(p->cell->reap, &(struct settle_dial){dial->batch_id, dial->ordinal, dial->number}, start->reason,
+                   DOUBT_CHECK_MS);
         over(p, dial);
         return;
     }
@@ -204,7 +208,7 @@ static void take_back(struct place *p, struct dial *dial, const char *reason)
     memcpy(start.reason, reason, strlen(reason) + 1);
     dial_set_state(dial, DIAL_TELLING);
     note_verdict(p, dial, &start);
-    tell_aborted(p, dial, VERDICT_NOT_SENT, NOT_SENT_AGAIN_MS, 0);
+    tell_aborted(p, dial, &start, NOT_SENT_AGAIN_MS, 0);
 }
 
 /* The latest that a request may leave which is under way in time. A worker that stood still on the way here, past its
@@ -480,12 +484,18 @@ static void describe(struct place *p)
                                            .most = LIMIT_SCRIPT_CALLS,
                                            .prologue = p->owner_prologue,
                                            .n_prologue = 1};
-    p->accept_spec = (struct outbox_spec){.script = LUA_CALL_ACCEPT, .fields = 6, .most = LIMIT_SCRIPT_CALLS};
+    p->accept_spec = (struct outbox_spec){.script = LUA_CALL_ACCEPT,
+                                          .fields = 6,
+                                          .most = LIMIT_SCRIPT_CALLS,
+                                          .note_fn = notes_take,
+                                          .note_arg = p->cell};
     p->abort_spec = (struct outbox_spec){.script = LUA_CALL_ABORT,
-                                         .fields = 6,
+                                         .fields = 7,
                                          .most = LIMIT_SCRIPT_CALLS,
                                          .prologue = p->owner_prologue,
-                                         .n_prologue = 1};
+                                         .n_prologue = 1,
+                                         .note_fn = notes_take,
+                                         .note_arg = p->cell};
 }
 
 int place_create(struct worker_cell *cell, const struct place_owner *owner, struct place **ret_place)

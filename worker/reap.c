@@ -13,6 +13,7 @@
 #include "worker/dispatch.h"
 #include "worker/epoch.h"
 #include "worker/hours.h"
+#include "worker/notes.h"
 #include "worker/outbox.h"
 #include "worker/placed.h"
 #include "worker/settings.h"
@@ -126,8 +127,9 @@ static void on_recheck(const struct redisReply *reply, const struct redisReply *
     worker_check_drained(r->worker);
 }
 
-static void recheck(struct reap *r, const struct settle_dial *dial, const char *what, const char *provider_id,
-                    int64_t in_ms, int64_t absent_after_ms, int64_t asked_ms)
+/* `said`: the platform's id for it, or of a doubt its words. */
+static void recheck(struct reap *r, const struct settle_dial *dial, const char *what, const char *said, int64_t in_ms,
+                    int64_t absent_after_ms, int64_t asked_ms)
 {
     char space[5][REDIS_I64_LEN];
     int64_t at_ms = worker_cell_now_ms(r->cell) + in_ms;
@@ -136,7 +138,7 @@ static void recheck(struct reap *r, const struct settle_dial *dial, const char *
         redis_arg_i64((int64_t)dial->ordinal, space[0]),
         redis_arg_i64(dial->number, space[1]),
         redis_arg_str(what),
-        redis_arg_str(provider_id),
+        redis_arg_str(said),
         redis_arg_i64(at_ms, space[2]),
         redis_arg_i64(absent_after_ms, space[3]),
         redis_arg_i64(asked_ms, space[4]),
@@ -146,9 +148,9 @@ static void recheck(struct reap *r, const struct settle_dial *dial, const char *
         log_error("check.untold", log_str("batch", dial->batch_id), log_err(ERR_NOMEM));
 }
 
-void reap_doubt(struct reap *r, const struct settle_dial *dial, int64_t in_ms)
+void reap_doubt(struct reap *r, const struct settle_dial *dial, const char *reason, int64_t in_ms)
 {
-    recheck(r, dial, "unsure", "", in_ms, 0, 0);
+    recheck(r, dial, "doubt", reason, in_ms, 0, 0);
 }
 
 void reap_seen(struct reap *r, const struct settle_dial *dial, const char *provider_id, bool is_answered, int64_t in_ms)
@@ -565,7 +567,11 @@ int reap_create(struct worker_cell *cell, struct reap **ret_reap)
     r->cell = cell;
     r->worker = cell->worker;
     r->check_at_us = INT64_MAX;
-    r->recheck_spec = (struct outbox_spec){.script = LUA_CALL_RECHECK, .fields = 8, .most = LIMIT_SCRIPT_CALLS};
+    r->recheck_spec = (struct outbox_spec){.script = LUA_CALL_RECHECK,
+                                           .fields = 8,
+                                           .most = LIMIT_SCRIPT_CALLS,
+                                           .note_fn = notes_take,
+                                           .note_arg = cell};
     int rc = outbox_create(r->worker->loop, r->worker->redis, cell->prefix, &r->recheck_spec, &r->rechecks);
     if (rc == 0)
         rc = loop_timer_create(r->worker->loop, on_tick_timer, r, &r->tick_timer);

@@ -27,8 +27,9 @@ void reap_pulse(struct reap *r);
 /* A check falls due at `at_ms` (Redis's clock). */
 void reap_expect(struct reap *r, int64_t at_ms);
 
-/* A create request whose outcome is not known: to be looked up `in_ms` from now. */
-void reap_doubt(struct reap *r, const struct settle_dial *dial, int64_t in_ms);
+/* A create request whose outcome is not known: to be looked up `in_ms` from now. reason: the platform's words, or the
+ * transport's. */
+void reap_doubt(struct reap *r, const struct settle_dial *dial, const char *reason, int64_t in_ms);
 /* The platform says that it has the call, and that it goes on (answered: somebody is on the telephone): records its id;
  * the next look is as after an accept. */
 void reap_seen(struct reap *r, const struct settle_dial *dial, const char *provider_id, bool is_answered,

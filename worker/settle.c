@@ -9,6 +9,7 @@
 #include "common/metrics/metrics.h"
 #include "common/redis/keys.h"
 #include "worker/dispatch.h"
+#include "worker/notes.h"
 #include "worker/outbox.h"
 
 #define READ_DEADLINE_MS 3000
@@ -208,6 +209,7 @@ static void write_giveback(struct report *report)
         redis_arg_str(verdict_name(report->result.verdict)),
         redis_arg_i64(due_ms, space[2]),
         redis_arg_i64(report->result.verdict == VERDICT_THROTTLED ? PLATFORM_REFUSED_MS : 0, space[3]),
+        redis_arg_str(report->result.reason),
     };
     dispatch_expect(s->cell->dispatch, due_ms);
     if (outbox_add(s->aborts, args, on_given_back, report) != 0)
@@ -336,12 +338,15 @@ int settle_create(struct worker_cell *cell, struct settle **ret_settle)
     s->cell = cell;
     s->worker = cell->worker;
     s->platform_prologue[0] = redis_arg_str("-");
-    s->finish_spec = (struct outbox_spec){.script = LUA_CALL_FINISH, .fields = 16, .most = 16};
+    s->finish_spec = (struct outbox_spec){
+        .script = LUA_CALL_FINISH, .fields = 16, .most = 16, .note_fn = notes_take, .note_arg = cell};
     s->abort_spec = (struct outbox_spec){.script = LUA_CALL_ABORT,
-                                         .fields = 6,
+                                         .fields = 7,
                                          .most = LIMIT_SCRIPT_CALLS,
                                          .prologue = s->platform_prologue,
-                                         .n_prologue = 1};
+                                         .n_prologue = 1,
+                                         .note_fn = notes_take,
+                                         .note_arg = cell};
     int rc = outbox_create(s->worker->loop, s->worker->redis, cell->prefix, &s->finish_spec, &s->finishes);
     if (rc == 0)
         rc = outbox_create(s->worker->loop, s->worker->redis, cell->prefix, &s->abort_spec, &s->aborts);

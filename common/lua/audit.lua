@@ -108,12 +108,29 @@ local function check_pace(name, resource)
   end
 end
 
+-- Closed, it leaves nothing; not closed, it lets a call begin within five minutes.
+local function check_breaker(id)
+  local fields = {}
+  for _, field in ipairs({ 'breaker', 'breaker_until_ms', 'breaker_since_ms', 'breaker_reason', 'breaker_wait_ms', 'breaker_probe' }) do
+    fields[field] = redis.call('HGET', key_trunk(id), field) or nil
+  end
+  local state = fields.breaker or (next(fields) and 'torn') or 'closed'
+  local is_whole = fields.breaker_until_ms and fields.breaker_since_ms and fields.breaker_reason and fields.breaker_wait_ms
+  local has_probe = fields.breaker_probe ~= nil
+  if state ~= 'closed' and not (is_whole and (state == 'open' or state == 'probing') and has_probe == (state == 'probing')) then
+    fault('breaker_is_whole', id .. ' is ' .. state)
+  elseif is_whole and tonumber(fields.breaker_wait_ms) > BREAKER_AHEAD_MS then
+    fault('breaker_wait_within_bounds', id .. ' waits ' .. fields.breaker_wait_ms .. ' ms')
+  end
+end
+
 local function check_trunk(id)
   local trunk = resource_load('k', id)
   if not trunk then
     return redis.error_reply('ERR_NOT_FOUND trunk')
   end
   check_pace('trunk ' .. id, trunk)
+  check_breaker(id)
   local flows = 0
   for _, key in ipairs({ key_flows_waiting(id), key_flows_turn(id) }) do
     for _, tenant_id in ipairs(redis.call('ZRANGE', key, 0, MOST - 1)) do

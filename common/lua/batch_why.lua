@@ -73,6 +73,16 @@ local function why_cell()
   end
 end
 
+local function why_breaker(trunk)
+  local fields = redis.call('HMGET', trunk.key, 'breaker', 'breaker_reason')
+  local facts = { until_ms = trunk.breaker_until_ms, word = fields[2] or '' }
+  if fields[1] == 'probing' then
+    reason('TRUNK_PROBING', is_dialable, facts)
+  else
+    reason('TRUNK_BREAKER', is_dialable, facts)
+  end
+end
+
 -- Stopped, full, or at the end of its rate: the same for trunk and tenant.
 local function why_resource(level, kind, resource)
   if not resource or resource.state ~= 'active' then
@@ -82,6 +92,9 @@ local function why_resource(level, kind, resource)
   end
   if resource.hold_until_ms > NOW_MS then
     reason(level .. '_HELD', is_dialable, { until_ms = resource.hold_until_ms })
+  end
+  if (resource.breaker_until_ms or 0) > NOW_MS then
+    why_breaker(resource)
   end
   local left = room(kind, resource)
   if left <= 0 then

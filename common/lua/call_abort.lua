@@ -5,19 +5,22 @@
 --
 -- KEYS[1]  cell prefix
 -- ARGV[1]  worker id; "-": any owner, because the platform itself says that it placed nothing
--- ARGV[2..] batch, ordinal, dial, verdict, due again ms, hold ms of each call; at most 64 calls. A hold above 0 keeps
---          the whole trunk silent for that long (the provider's Retry-After)
--- Returns  {"aborted" | "gone", ...} in the order asked
+-- ARGV[2..] batch, ordinal, dial, verdict, due again ms, hold ms, the platform's words of each call; at most 64 calls. A hold
+--          above 0 keeps the whole trunk silent for that long (the provider's Retry-After). NOT_SENT with a hold: the
+--          platform could not be reached, and its trunk's breaker counts it; without one the reason was ours
+-- Returns  {"aborted" | "gone", ...} in the order asked, and behind them {"breaker", trunk, "opened" | "reopened", why,
+--          until ms} where that came of it
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n)
 -- Again    answers "gone"
 -- @include lib/giveback.lua
 local worker = check_id(ARGV[1], 64, 'worker')
 local VERDICTS = { NOT_SENT = true, THROTTLED = true, ACCOUNT = true }
-if (#ARGV - 1) % 6 ~= 0 or #ARGV > 1 + 6 * 64 then
+local FIELDS = 7
+if (#ARGV - 1) % FIELDS ~= 0 or #ARGV > 1 + FIELDS * 64 then
   return redis.error_reply('ERR_INVALID calls')
 end
-for i = 2, #ARGV, 6 do
+for i = 2, #ARGV, FIELDS do
   check_id(ARGV[i], 48, 'batch')
   check_number(ARGV[i + 1], 'ordinal')
   check_number(ARGV[i + 2], 'dial')
@@ -26,6 +29,7 @@ for i = 2, #ARGV, 6 do
   end
   check_number(ARGV[i + 4], 'due')
   check_number(ARGV[i + 5], 'hold')
+  check_reason(ARGV[i + 6])
 end
 
 local function stop_trunk(trunk_id, reason)
@@ -38,10 +42,13 @@ local function stop_trunk(trunk_id, reason)
 end
 
 local reply = {}
-for i = 2, #ARGV, 6 do
+for i = 2, #ARGV, FIELDS do
   local batch = batch_load(ARGV[i])
   local call = batch and call_read(batch, tonumber(ARGV[i + 1]))
   if call and call.phase == 'live' and call.d == tonumber(ARGV[i + 2]) and (call.w == worker or worker == '-') then
+    if ARGV[i + 3] == 'NOT_SENT' and tonumber(ARGV[i + 5]) > 0 then
+      breaker.bad(batch, call, ARGV[i + 6])
+    end
     call_giveback(batch, call, tonumber(ARGV[i + 4]), ARGV[i + 3])
     if ARGV[i + 3] == 'ACCOUNT' then
       stop_trunk(batch.trunk, 'account')
@@ -54,4 +61,4 @@ for i = 2, #ARGV, 6 do
 end
 batches_flush()
 resources_flush()
-return reply
+return breaker.tell(reply)

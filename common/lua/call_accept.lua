@@ -5,13 +5,14 @@
 -- ARGV     batch, ordinal, dial, provider id, next check ms, queue ms of each call; at most 64 calls. queue: how long the
 --          platform says that the call will wait before it rings: its hard deadline moves by that, and its trunk is
 --          silent for so long, so that no queue grows at the platform
--- Returns  {"accepted" | "stop" | "over" | "gone", ...} in the order asked; stop: it would ring outside its batch's hours or
+-- Returns  {"accepted" | "stop" | "over" | "gone", ...} in the order asked, and behind them {"breaker", trunk, "closed", "", ""}
+--          where that came of it; stop: it would ring outside its batch's hours or
 --          behind its expiry, or its batch hangs up what is on the line, so its check is due now, to stop it; over: the dial has ended already (its callback
 --          overtook the answer); gone: another dial, or none
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n)
 -- Again    answers the same
--- @include lib/call.lua
+-- @include lib/breaker.lua
 local FIELDS = 6
 if #ARGV % FIELDS ~= 0 or #ARGV > FIELDS * 64 then
   return redis.error_reply('ERR_INVALID calls')
@@ -47,6 +48,9 @@ for i = 1, #ARGV, FIELDS do
   elseif call.phase ~= 'live' then
     reply[#reply + 1] = 'over'
   else
+    if not call.p and not call.v then
+      breaker.good(batch, call)
+    end
     call.p, call.z = ARGV[i + 3], nil
     take_queue(batch, call, tonumber(ARGV[i + 5]))
     placed_note(batch, call, call.p)
@@ -57,4 +61,4 @@ for i = 1, #ARGV, FIELDS do
     reply[#reply + 1] = is_to_stop and 'stop' or 'accepted'
   end
 end
-return reply
+return breaker.tell(reply)

@@ -15,7 +15,8 @@
 --          credit: how long its tenant's credit lets it talk, which may be less than its batch does; not there where the
 --          tenant has no limit
 --          released: back among the due ones, nothing charged (among the reasons: "closed" and "stopped", the cell is; "doubt",
---          nobody has asked the platform yet; "credits", the tenant has too little left: its batch is paused until there
+--          nobody has asked the platform yet; "breaker", its trunk's is not closed, and this is not the call that tries it;
+--          "credits", the tenant has too little left: its batch is paused until there
 --          is more, and told so); suppressed: its number is on a do-not-call list, the tenant's or
 --          everybody's: ended, told, nothing charged; gone: this worker's claim does not hold any more
 -- Errors   ERR_INVALID
@@ -64,6 +65,9 @@ local function objection(batch, call, member, lease)
   end
   if trunk.hold_until_ms * 1000 > math.max(NOW_US, tonumber(call.q)) then
     return 'hold'
+  end
+  if trunk.breaker_until_ms and redis.call('HGET', trunk.key, 'breaker_probe') ~= member then
+    return 'breaker'
   end
   if not tenant or tenant.state ~= 'active' then
     return 'tenant'
@@ -133,7 +137,7 @@ local function begin(batch, call, member, begin_us, life_ms, caller)
   flying_set(batch, member, hard_ms)
   call.a, call.b, call.h = call.a + 1, begin_ms, hard_ms
   call.l, call.s, call.e, call.u, call.g = call.d, nil, nil, nil, nil
-  call.m, call.k, call.y = caller ~= '' and caller or nil, nil, nil
+  call.m, call.k, call.y, call.v = caller ~= '' and caller or nil, nil, nil, nil
   placed_note(batch, call, nil)
   credit.reserve(batch, call)
   call_move(batch, call, 'begin')
@@ -143,6 +147,10 @@ local function begin(batch, call, member, begin_us, life_ms, caller)
   redis.call('ZREM', KEY_CLAIMED, member .. '/' .. worker)
   batch.attempts = batch.attempts + 1
   batch_note_begun(batch)
+  local trunk = resource_load('k', batch.trunk)
+  if trunk.breaker_until_ms then
+    breaker_probe(trunk, member, begin_ms + post_ms)
+  end
 end
 
 local function answer_begun(begin_us, call)

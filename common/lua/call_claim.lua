@@ -124,6 +124,9 @@ local function take_slot(trunk, tenant, batch, call, number, record, slot_us)
     resource.room = room(kind, resource) - 1
   end
   redis.call('ZINCRBY', key_flows_turn(trunk.id), math.floor(VT_UNIT / tenant.weight), tenant.id)
+  if trunk.breaker_until_ms then
+    breaker_probe(trunk, member, lease)
+  end
   answer_call(batch.id, call, slot_us, call.a, record)
   issued[#issued + 1] = member .. '/' .. worker .. ' ' .. fmt(slot_us) .. ' ' .. fmt(call.a)
   calls = calls + 1
@@ -252,7 +255,8 @@ local function serve_trunk(trunk_id)
     return
   end
   pace_clip(trunk, horizon_us)
-  local f_us = math.max(NOW_US, closed_ms * 1000, trunk.tat_us or 0, trunk.hold_until_ms * 1000)
+  local f_us = math.max(NOW_US, closed_ms * 1000, trunk.tat_us or 0, trunk.hold_until_ms * 1000,
+    (trunk.breaker_until_ms or 0) * 1000)
   while f_us <= limit_us and steps < max_steps and calls < max_calls do
     steps = steps + 1
     promote_flows(trunk, fmt(math.floor(f_us / 1000)))
@@ -267,7 +271,7 @@ local function serve_trunk(trunk_id)
         return
       end
       if visit_flow(trunk, head[1], f_us) then
-        f_us = math.max(f_us, trunk.tat_us)
+        f_us = math.max(f_us, trunk.tat_us, (trunk.breaker_until_ms or 0) * 1000)
       end
     else
       local following = redis.call('ZRANGE', key_flows_waiting(trunk_id), 0, 0, 'WITHSCORES')

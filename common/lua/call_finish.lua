@@ -8,12 +8,14 @@
 --          "final"; "retry"), outcome, next ms (of a retry), answered ms, ended ms, duration s, provider id, success (1|0),
 --          reason, recording URL, summary, source (callback|lookup|answer|deadline)
 -- Returns  for each: "ended" | "final" | "due" | "settled" (a late truth about an UNKNOWN) | "recorded" (known
---          already; texts kept) | "stale" (a newer dial has begun) | "changed" (decide again) | "gone"
+--          already; texts kept) | "stale" (a newer dial has begun) | "changed" (decide again) | "gone"; and behind them
+--          {"breaker", trunk, "closed", "", ""} where that came of it
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n), and the calls held for a number that becomes free
 -- Again    answers "recorded" and changes nothing
 -- @include lib/pace.lua
 -- @include lib/credit.lua
+-- @include lib/breaker.lua
 local FIELDS = 16
 local OUTCOMES = { COMPLETED = 1, BUSY = 1, NO_ANSWER = 1, VOICEMAIL = 1, FAILED = 1, UNKNOWN = 1, INVALID_NUMBER = 1,
   BLOCKED = 1, REJECTED = 1, SUPPRESSED = 1, EXPIRED = 1, CANCELLED = 1 }
@@ -104,10 +106,13 @@ end
 -- live -> ended | due | final
 local function finish_live(batch, call, result)
   local member, how = call_member(batch, call), effective_how(batch, call, result)
+  if not call.p and not call.v and result.outcome ~= 'UNKNOWN' then
+    breaker.good(batch, call)
+  end
   take_facts(batch, call, result)
   credit.settle(batch, call)
   log_result(batch, call, result, how)
-  call.w, call.q, call.h, call.z = nil, nil, nil, nil
+  call.w, call.q, call.h, call.z, call.v = nil, nil, nil, nil, nil
   call_let_go(batch, call)
   if how == 'ended' then
     call_move(batch, call, 'hangup')
@@ -227,4 +232,4 @@ for _, result in ipairs(results) do
 end
 batches_flush()
 resources_flush()
-return reply
+return breaker.tell(reply)

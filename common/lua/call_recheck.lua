@@ -1,13 +1,16 @@
 #!lua flags=allow-oom
--- Records what a lookup found of live calls that have not ended, and when to look again.
+-- Records what a lookup found of live calls that have not ended, or that their create request had no certain answer, and when
+-- to look again.
 --
 -- KEYS[1]  cell prefix
 -- ARGV     8 for each call, at most 64 calls: batch, ordinal, dial, what ("seen": the platform has it; "answered": the
---          same, and somebody is on the telephone; "absent": it knows no such call; "unsure": the lookup failed),
---          provider id or "", next check ms, absent after ms, asked ms (when the platform was asked: a worker that stood
+--          same, and somebody is on the telephone; "absent": it knows no such call; "unsure": the lookup failed; "doubt": the
+--          create request had no certain answer, which its trunk's breaker counts once), provider id or "" (of a doubt the
+--          platform's words), next check ms, absent after ms, asked ms (when the platform was asked: a worker that stood
 --          still tells late of what was so then)
 -- Returns  for each: "kept" | "givenback" (absent twice, asked far enough apart, and never accepted: not placed, the attempt is
---          not charged) | "over" | "gone"
+--          not charged) | "over" | "gone"; and behind them {"breaker", trunk, "opened" | "reopened" | "closed", why,
+--          until ms} where that came of it
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n)
 -- Again    answers the same, or "over"
@@ -23,6 +26,7 @@ for at = 1, #ARGV, FIELDS do
   check_number(ARGV[at + 5], 'next check')
   check_number(ARGV[at + 6], 'absent after')
   check_number(ARGV[at + 7], 'asked')
+  check_reason(ARGV[at + 4])
 end
 
 local HANG_UP_AGAIN_MS = 5000
@@ -41,11 +45,18 @@ local function recheck(batch, call, what, provider_id, check_ms, absent_after_ms
     if what == 'answered' then
       call.y = nil -- too late to stop it: nobody is cut off
     end
+    if not call.p and not call.v then
+      breaker.good(batch, call)
+    end
     call.p, call.z = provider_id:match('^[\33-\126]+$') or call.p, nil
     if call.p then
       placed_note(batch, call, call.p)
     end
     return keep(batch, call, check_ms)
+  end
+  if what == 'doubt' and not call.v and not call.p then
+    call.v = 1
+    breaker.bad(batch, call, provider_id)
   end
   -- A platform that once took the call and now does not know it proves nothing: that dial ends at its deadline.
   if what ~= 'absent' or call.p then
@@ -74,4 +85,4 @@ for at = 1, #ARGV, FIELDS do
 end
 batches_flush()
 resources_flush()
-return reply
+return breaker.tell(reply)

@@ -92,7 +92,7 @@ local function restore(batch, call, dial)
   call.a, call.d, call.l = dial.attempt, dial.number, dial.number
   call.w, call.q, call.t, call.b, call.h = worker, dial.begin_ms * 1000, dial.phone, dial.begin_ms, dial.hard_ms
   call.p = dial.provider_id ~= '' and dial.provider_id or nil
-  for _, field in ipairs({ 'z', 's', 'e', 'u', 'n', 'g', 'k', 'y', 'f' }) do
+  for _, field in ipairs({ 'z', 's', 'e', 'u', 'n', 'g', 'k', 'y', 'v', 'f' }) do
     call[field] = nil
   end
   call.m = dial.caller ~= '' and dial.caller or nil

@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- Makes or changes a trunk or a tenant, stops or starts it. A changed rate holds at once: what was reserved ahead at the
--- old pace is cut to one interval. Room that appears wakes whoever waited for it.
+-- old pace is cut to one interval. Room that appears wakes whoever waited for it. A trunk that is started, or whose breaker is
+-- switched off, has it closed.
 --
 -- KEYS[1]  cell prefix
 -- ARGV[1]  kind: "k" trunk | "t" tenant
@@ -38,7 +39,7 @@ local function credit_after(text)
   return seconds <= CREDIT_MOST_S and fmt(seconds) or fail('ERR_INVALID credit')
 end
 
-local set, gone, is_funded = {}, {}, false
+local set, gone, is_funded, closes_breaker = {}, {}, false, false
 local function put(field, value)
   if value == '' then
     gone[#gone + 1] = field
@@ -63,6 +64,8 @@ for i = 4, #ARGV, 2 do
   elseif ARGV[i] == 'state' and ARGV[i + 1] ~= 'active' and ARGV[i + 1] ~= 'stopped' then
     return redis.error_reply('ERR_INVALID state')
   end
+  closes_breaker = closes_breaker or (ARGV[i] == 'state' and ARGV[i + 1] == 'active')
+    or (ARGV[i] == 'breaker_percent' and ARGV[i + 1] == '0')
 end
 if not is_there then
   put('created_ms', fmt(NOW_MS))
@@ -74,6 +77,9 @@ if #set > 0 then
 end
 if #gone > 0 then
   redis.call('HDEL', key, unpack(gone))
+end
+if closes_breaker and kind == 'k' then
+  breaker_forget(key)
 end
 
 -- Batches that are paused for want of credit go on in worker_tick, in bounded steps, if it suffices now.

@@ -68,6 +68,19 @@ static const struct conf_option trunk_options[] = {
      .min = TRUNK_MS_LEAST,
      .max = TRUNK_MS_MOST,
      .help = "two lookups that find nothing must lie this far apart (60000)"},
+    {.name = "breaker-percent",
+     .kind = CONF_I64,
+     .flags = CONF_FLAG_ONLY,
+     .min = 0,
+     .max = 100,
+     .help = "so many of the latest create requests failed: the trunk stops, tries one call at a time, and resumes (50); 0: "
+             "never"},
+    {.name = "breaker-minimum",
+     .kind = CONF_I64,
+     .flags = CONF_FLAG_ONLY,
+     .min = 1,
+     .max = TRUNK_BREAKER_MINIMUM_MOST,
+     .help = "of so many requests at least (20)"},
 };
 
 static const struct resource_option members[] = {
@@ -80,6 +93,8 @@ static const struct resource_option members[] = {
     {"max-concurrent", "maxConcurrent", RESOURCE_OPTION_NUMBER, true},
     {"poll-after-ms", "pollAfterMs", RESOURCE_OPTION_NUMBER, false},
     {"lookup-absent-after-ms", "lookupAbsentAfterMs", RESOURCE_OPTION_NUMBER, false},
+    {"breaker-percent", "breakerPercent", RESOURCE_OPTION_NUMBER, false},
+    {"breaker-minimum", "breakerMinimum", RESOURCE_OPTION_NUMBER, false},
 };
 #define MEMBERS (sizeof members / sizeof members[0])
 

@@ -222,6 +222,15 @@ class FullRun:
         wait_until(runs_out, 10.0, "its credit is used up")
         engine.tenant("thin", how="set", available_s="+60")
         self.look()
+        # A platform that fails once, fails too often, and is tried.
+        engine.trunk("broken", breaker_minimum=2, breaker_percent=50)
+        doubtful = engine.batch("acme", "broken", 3, cps=30, **fields)
+        for _ in range(2):
+            engine.recheck(engine.begin_next(doubtful, "w_test"), "doubt", "HTTP 503", check_in_ms=60_000)
+            self.look()
+        client.hset(engine.key("trunk:broken"), "breaker_until_ms", engine.now_ms())
+        engine.begin_next(doubtful, "w_test")
+        self.look()
         # Another Redis than before, which may have lost its tail.
         engine.batch("acme", "aside", 2, cps=30, **fields)
         engine.open("another")

@@ -72,7 +72,7 @@ VALUES = strategies.recursive(
     max_leaves=5,
 )  # fmt: skip
 MEMBERS = ("id", "cps", "maxConcurrent", "weight", "keepDays", "trunks", "alias", "credits", "addCredits", "maxRequestsPerSecond", "timezone",
-           "callingWindow", "profile", "baseUrl", "credential", "variables", "callerIds", "pollAfterMs", "lookupAbsentAfterMs", "role", "tenant",
+           "callingWindow", "profile", "baseUrl", "credential", "variables", "callerIds", "pollAfterMs", "lookupAbsentAfterMs", "breakerPercent", "breakerMinimum", "role", "tenant",
            "label", "expiresInMs", "overlapMs", "agents", "agentIds", "cell", "trunk")  # fmt: skip
 ROUTES = (("POST", "tenants"), ("PATCH", "tenants/acme"), ("POST", "trunks"), ("PATCH", "trunks/main"), ("PUT", "agents"), ("DELETE", "agents"),
           ("POST", "keys"), ("POST", "keys/key_0000000000000000/rotate"), ("POST", "stop"), ("POST", "start"))  # fmt: skip

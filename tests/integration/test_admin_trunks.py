@@ -30,11 +30,13 @@ def test_a_trunk_is_made_shown_and_changed(api: Api, operator: str) -> None:
     assert shown == {
         "id": "north", "cell": "c0", "state": "active", "reason": None, "stoppedAt": None, "profile": "retell",
         "baseUrl": "http://127.0.0.1:9000", "credential": "sealed", "cps": 50, "maxConcurrent": 7, "callerIds": ["+15550001111"],
-        "pollAfterMs": 2000, "lookupAbsentAfterMs": None, "createdAt": shown["createdAt"],
+        "pollAfterMs": 2000, "lookupAbsentAfterMs": None, "breakerPercent": None, "breakerMinimum": None, "breaker": None,
+        "breakerReason": None, "breakerSince": None, "breakerUntil": None, "createdAt": shown["createdAt"],
     }  # fmt: skip
     assert api.get(f"{TRUNKS}/north", operator).json() == shown
     sealed = api.engine.hash("trunk:north")["credential"]
-    patch = {"cps": 9, "maxConcurrent": None, "baseUrl": None, "callerIds": ["+15550002222", "+15550003333"], "lookupAbsentAfterMs": 500}
+    patch = {"cps": 9, "maxConcurrent": None, "baseUrl": None, "callerIds": ["+15550002222", "+15550003333"], "lookupAbsentAfterMs": 500,
+             "breakerPercent": 0, "breakerMinimum": 1000}  # fmt: skip
     changed = api.send("PATCH", f"{TRUNKS}/north", patch, operator)
     assert changed.status == 200, changed
     assert changed.json() == {**shown, **patch}

@@ -295,7 +295,28 @@ def running_and_listed_as_unfunded(cell: Cell) -> None:
     cell.engine.client.zadd(cell.key("unfunded:t/acme"), {cell.batch: 1})
 
 
+def breaker_of(cell: Cell, **fields: str) -> None:
+    whole = {"breaker": "open", "breaker_until_ms": "1", "breaker_since_ms": "1", "breaker_wait_ms": "5000", "breaker_reason": "HTTP 503"}
+    cell.engine.client.hset(cell.key("trunk:main"), mapping={**whole, **fields})
+
+
+def breaker_torn(cell: Cell) -> None:
+    breaker_of(cell)
+    cell.engine.client.hdel(cell.key("trunk:main"), "breaker")
+
+
+def breaker_with_an_idle_probe(cell: Cell) -> None:
+    breaker_of(cell, breaker_probe=cell.live.member)
+
+
+def breaker_that_waits_for_hours(cell: Cell) -> None:
+    breaker_of(cell, breaker_wait_ms="3600000")
+
+
 PLANTED: dict[str, Callable[[Cell], None]] = {
+    "breaker_is_whole": breaker_torn,
+    "breaker_is_whole ": breaker_with_an_idle_probe,
+    "breaker_wait_within_bounds": breaker_that_waits_for_hours,
     "lane_in_one_place": lane_lost,
     "lane_in_one_place ": lane_twice,
     "lane_without_work_is_nowhere": lane_of_a_paused_batch,

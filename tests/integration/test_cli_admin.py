@@ -77,7 +77,10 @@ def test_a_trunk_is_made_changed_and_shown(admin: Admin) -> None:
     assert stored["caller_ids"] == '["+15550001111","+15550002222"]'
     assert (stored["max_concurrent"], stored["poll_after_ms"], stored["state"]) == ("7", "2000", "active")
     assert stored["credential"].startswith("v1.")
-    changed = admin("trunk", "set", "main", "--cps", "9", "--max-concurrent", "0", "--lookup-absent-after-ms", "500")
+    changed = admin(
+        *("trunk", "set", "main", "--cps", "9", "--max-concurrent", "0", "--lookup-absent-after-ms", "500"),
+        *("--breaker-percent", "60", "--breaker-minimum", "10"),
+    )
     assert (changed.status, changed.out, changed.err) == (DONE, "trunk main changed\n", "")
     shown = admin("trunk", "show", "main", "--json").json()
     assert INSTANT.fullmatch(shown.pop("createdAt"))
@@ -85,10 +88,11 @@ def test_a_trunk_is_made_changed_and_shown(admin: Admin) -> None:
         "id": "main", "state": "active", "reason": None, "stoppedAt": None, "profile": "retell",
         "baseUrl": "http://127.0.0.1:9000", "credential": "sealed", "cps": 9, "maxConcurrent": None,
         "callerIds": [CALLER_ID, "+15550002222"], "pollAfterMs": 2000, "lookupAbsentAfterMs": 500,
+        "breakerPercent": 60, "breakerMinimum": 10, "breaker": None, "breakerReason": None, "breakerSince": None, "breakerUntil": None,
     }  # fmt: skip
     assert admin("trunk", "list", "--json").json()[0]["id"] == "main"
     assert admin("trunk", "list").out.splitlines()[1].split() == [
-        *("main", "active", "retell", "http://127.0.0.1:9000", "9", "-", f"{CALLER_ID},", "+15550002222"),
+        *("main", "active", "retell", "http://127.0.0.1:9000", "9", "-", f"{CALLER_ID},", "+15550002222", "-"),
     ]
     assert re.search(r"^credential +sealed$", admin("trunk", "show", "main").out, re.M)
 

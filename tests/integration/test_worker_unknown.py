@@ -213,4 +213,4 @@ def test_a_decision_on_a_state_that_changed_meanwhile_is_made_again(fleet: Fleet
 
 
 def give_back(fleet: Fleet, batch: str) -> object:
-    return fleet.engine().scripts.run("call_abort", "-", batch, 0, 1, "THROTTLED", fleet.engine().now_ms() + 60_000, 0)
+    return fleet.engine().scripts.run("call_abort", "-", batch, 0, 1, "THROTTLED", fleet.engine().now_ms() + 60_000, 0, "")

@@ -138,6 +138,20 @@ def test_a_trunk_that_the_platform_asked_to_wait(cell: Engine) -> None:
     assert why["TRUNK_HELD"].until_ms == int(cell.hash("trunk:main")["hold_until_ms"]) > why.now_ms
 
 
+def test_a_trunk_whose_platform_fails_and_one_that_is_tried(cell: Engine) -> None:
+    batch = cell.batch("acme", "main", 5)
+    cell.trunk("main", how="set", breaker_minimum=1)
+    cell.abort(cell.begin_next(batch), "NOT_SENT", hold_ms=1, reason="connection refused")
+    why = Why(cell, batch)
+    assert why["TRUNK_BREAKER"].holds and why["TRUNK_BREAKER"].word == "1 of 1 failed, the last: connection refused"
+    assert why["TRUNK_BREAKER"].until_ms == int(cell.hash("trunk:main")["breaker_until_ms"]) > why.now_ms
+    cell.client.hset(cell.key("trunk:main"), "breaker_until_ms", cell.now_ms())
+    assert "TRUNK_BREAKER" not in Why(cell, batch).reasons
+    cell.begin_next(batch)
+    why = Why(cell, batch)
+    assert why["TRUNK_PROBING"].holds and why["TRUNK_PROBING"].until_ms == int(cell.hash("trunk:main")["breaker_until_ms"])
+
+
 def test_a_trunk_that_is_full_says_how_full(cell: Engine) -> None:
     cell.trunk("main", how="set", max_concurrent=2)
     other = cell.batch("acme", "main", 2)

@@ -264,8 +264,10 @@ class Engine:
         reply = self.scripts.run("call_accept", *slot.ref, provider_id, self.now_ms() + check_in_ms, queue_ms)
         return reply[0].decode()
 
-    def abort(self, slot: Slot, verdict: str = "NOT_SENT", due_in_ms: int = 0, hold_ms: int = 0, worker: str = "w1") -> str:
-        reply = self.scripts.run("call_abort", worker, *slot.ref, verdict, self.now_ms() + due_in_ms, hold_ms)
+    def abort(
+        self, slot: Slot, verdict: str = "NOT_SENT", due_in_ms: int = 0, hold_ms: int = 0, worker: str = "w1", reason: str = ""
+    ) -> str:
+        reply = self.scripts.run("call_abort", worker, *slot.ref, verdict, self.now_ms() + due_in_ms, hold_ms, reason)
         return reply[0].decode()
 
     def finish(

@@ -10,10 +10,11 @@
 --   m the number it is called from, where its platform keeps no token: looked up by both numbers, and recorded in
 --   placed:<number>
 --   k queued at the platform (ms)  y 1: to be stopped, because it would ring outside its batch's hours
+--   v 1: its create request had no certain answer (lib/breaker.lua counted that)
 --   f first dial in doubt  c tail epoch of the last claim (lib/epoch.lua)
 --   r credit of the last dial begun (s): reserved while live, charged after it (lib/credit.lua)
 local CALL_FIELDS = { 'phase', 'a', 'd', 'l', 'w', 'q', 't', 'b', 'h', 'p', 'z', 's', 'e', 'u', 'x', 'n', 'g', 'm', 'k',
-  'y', 'f', 'c', 'r' }
+  'y', 'v', 'f', 'c', 'r' }
 for _, field in ipairs(CALL_FIELDS) do CALL_FIELDS[field] = true end
 
 -- What a newer build wrote and this one does not know is kept as it is (docs/decisions/0018-one-process-after-the-other.md).
@@ -258,7 +259,7 @@ end
 -- The contact's last word: counted, told, and the batch ended where it was the last. `call.x` is its outcome. `told`:
 -- "attempt" where its last attempt has its outcome only now, "contact" where that was told before, nil where there was none.
 local function call_finalize(batch, call, told)
-  for _, field in ipairs({ 'w', 'q', 'h', 'n', 'z', 'm', 'k', 'y', 'f' }) do
+  for _, field in ipairs({ 'w', 'q', 'h', 'n', 'z', 'm', 'k', 'y', 'v', 'f' }) do
     call[field] = nil
   end
   call_move(batch, call, 'finish')

@@ -36,6 +36,14 @@ local function check_number(text, what)
   return number
 end
 
+-- The platform's words, or our own for them.
+local function check_reason(text)
+  if #text > 200 then
+    fail('ERR_INVALID reason')
+  end
+  return text
+end
+
 local BUCKET = 64
 local LANE = '0' -- one lane a batch until contact-local calling windows come
 

@@ -126,6 +126,8 @@ def of_trunks() -> list[Row]:
         "maxConcurrent": (0, 10_000_001, "5"),
         "pollAfterMs": (99, 86_400_001, "5"),
         "lookupAbsentAfterMs": (99, 86_400_001, "5"),
+        "breakerPercent": (-1, 101, 49.5, "50"),
+        "breakerMinimum": (0, 1001, "20"),
         "variables": ("x", None, 5, []),
     }.items():
         for value in values:

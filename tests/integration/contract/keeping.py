@@ -130,10 +130,10 @@ def administer_trunks(world: World) -> None:
     trunks, key = "/api/v1/admin/trunks", world.keys["operator"]
     new = {"id": "north", "profile": "twilio", "credential": "secret", "callerIds": ["+15550001111"], "cps": 5, "baseUrl": "http://127.0.0.1:1",
            "variables": {"account_sid": "AC1", "answer_url": "https://voice.example/answer"}, "maxConcurrent": 3, "pollAfterMs": 1000,
-           "lookupAbsentAfterMs": 500}  # fmt: skip
+           "lookupAbsentAfterMs": 500, "breakerPercent": 60, "breakerMinimum": 10}  # fmt: skip
     make_once(world, f"{trunks}?cell=c0", new)
     assert world.post(trunks, new, key).code == "TRUNK_EXISTS"
-    cleared = {name: None for name in ("baseUrl", "maxConcurrent", "pollAfterMs", "lookupAbsentAfterMs")}
+    cleared = {name: None for name in ("baseUrl", "maxConcurrent", "pollAfterMs", "lookupAbsentAfterMs", "breakerPercent", "breakerMinimum")}
     assert world.send("PATCH", f"{trunks}/north?cell=c0", cleared, key).status == 200
     assert world.get(f"{trunks}/north?cell=c0", key).status == 200
     cursor = world.get(f"{trunks}?limit=1&cell=c0", key).json()["nextCursor"]

@@ -248,7 +248,7 @@ class Driver:
 
     def _abort(self, slot: Slot, worker: str, verdict: str, due_ms: int, hold_ms: int) -> None:
         expected = self.rules.abort(slot, worker, verdict, due_ms, hold_ms)
-        self._each("call_abort", [expected], self._run("call_abort", worker, *slot.ref, verdict, due_ms, hold_ms))
+        self._each("call_abort", [expected], self._run("call_abort", worker, *slot.ref, verdict, due_ms, hold_ms, "refused"))
 
     def _recheck(self, slot: Slot, what: str, provider_id: str, check_ms: int, absent_after_ms: int) -> None:
         expected = self.rules.recheck(slot, what, provider_id, check_ms, absent_after_ms)

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A platform that fails for a time: its trunk stops by itself, tries it with one call at a time, and goes on when it is well
+again, with nobody's attempts used up and nobody called twice (docs/decisions/0017-breakers.md)."""
+
+from __future__ import annotations
+
+import collections
+import json
+from typing import Any
+
+from tests.support.stack import TRUNK, Stack, phone_numbers
+from tests.support.waiting import wait_until
+
+CONTACTS = 60
+MINIMUM = 10
+TRUNK_CPS = 20
+ON_THEIR_WAY = 10  # begun at 20 a second before the verdicts on those before them were known
+
+
+def trunk(stack: Stack) -> dict[str, Any]:
+    return dict(json.loads(stack.command("trunk", "show", TRUNK, "--json")))
+
+
+def logged(stack: Stack, event: str) -> list[dict[str, Any]]:
+    return [line for worker in stack.workers for line in worker.log_events(event)]
+
+
+def events(stack: Stack, event: str) -> list[dict[str, Any]]:
+    return [line for line in stack.carrier_events() if line["ev"] == event]
+
+
+def let_it_be_tried(stack: Stack) -> None:
+    """What waiting for it would bring."""
+    client = stack.redis.client()
+    client.hset(f"carillon:{{c0}}:trunk:{TRUNK}", "breaker_until_ms", client.time()[0] * 1000)
+    client.zadd("carillon:{c0}:trunks", {TRUNK: 0})
+
+
+def test_a_trunk_whose_platform_fails_stops_tries_it_and_goes_on_by_itself() -> None:
+    options = ("--breaker-minimum", str(MINIMUM))
+    with Stack(faults=("unavailable=1",), outcomes="completed=100", trunk_cps=TRUNK_CPS, trunk_options=options) as stack:
+        batch = stack.submit(phone_numbers(CONTACTS), maxCallsPerSecond=30)
+
+        opened = wait_until(lambda: logged(stack, "trunk.breaker_opened"), 30.0, "the breaker opens")
+        shown = trunk(stack)
+        assert shown["state"] == "active" and shown["breaker"] == "open", shown
+        assert shown["breakerReason"] == opened[0]["reason"] and "failed, the last: " in shown["breakerReason"]
+        assert "TRUNK_BREAKER" in stack.command("why", batch)
+
+        let_it_be_tried(stack)
+        wait_until(lambda: logged(stack, "trunk.breaker_reopened"), 30.0, "it is tried in vain")
+        refused = len(events(stack, "refused"))
+        assert refused <= MINIMUM + ON_THEIR_WAY + len(logged(stack, "trunk.breaker_reopened")), f"{refused} requests were refused"
+        assert len(opened) == 1, "told once in the fleet"
+
+        stack.mend_carrier()
+        let_it_be_tried(stack)
+        status = stack.wait_for_batch(batch)
+        assert (status["statistics"]["succeeded"], status["statistics"]["failed"]) == (CONTACTS, 0), status
+        assert len(logged(stack, "trunk.breaker_closed")) == 1
+        shown = trunk(stack)
+        assert [shown[name] for name in ("breaker", "breakerReason", "breakerSince", "breakerUntil")] == [None] * 4, shown
+        rung = collections.Counter(event["to"] for event in events(stack, "placed"))
+        assert set(rung.values()) == {1} and len(rung) == CONTACTS, "each number was rung once"
+        fields = stack.redis.client().hgetall(f"carillon:{{c0}}:batch:{batch}")
+        assert int(fields[b"attempts"]) == CONTACTS, "what was refused was given back"
+        assert stack.audit() == (True, stack.audit()[1])
