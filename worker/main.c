@@ -97,7 +97,8 @@ static void make_metrics(struct worker *w)
                         "Calls looked up before they were begun, since Redis may have forgotten a dial", NULL, NULL);
     make_replica_metrics(m, to);
     static const char breakers[] = "carillon_trunk_breakers_total";
-    static const char breakers_help[] = "Trunks that stopped because their platform fails, were tried in vain, or resumed";
+    static const char breakers_help[] =
+        "Trunks that stopped because their platform fails, were tried in vain, or resumed";
     to->breaker_opened = metrics_counter(m, breakers, breakers_help, "event", "opened");
     to->breaker_reopened = metrics_counter(m, breakers, breakers_help, "event", "reopened");
     to->breaker_closed = metrics_counter(m, breakers, breakers_help, "event", "closed");

@@ -484,11 +484,8 @@ static void describe(struct place *p)
                                            .most = LIMIT_SCRIPT_CALLS,
                                            .prologue = p->owner_prologue,
                                            .n_prologue = 1};
-    p->accept_spec = (struct outbox_spec){.script = LUA_CALL_ACCEPT,
-                                          .fields = 6,
-                                          .most = LIMIT_SCRIPT_CALLS,
-                                          .note_fn = notes_take,
-                                          .note_arg = p->cell};
+    p->accept_spec = (struct outbox_spec){
+        .script = LUA_CALL_ACCEPT, .fields = 6, .most = LIMIT_SCRIPT_CALLS, .note_fn = notes_take, .note_arg = p->cell};
     p->abort_spec = (struct outbox_spec){.script = LUA_CALL_ABORT,
                                          .fields = 7,
                                          .most = LIMIT_SCRIPT_CALLS,

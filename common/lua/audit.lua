@@ -111,7 +111,8 @@ end
 -- Closed, it leaves nothing; not closed, it lets a call begin within five minutes.
 local function check_breaker(id)
   local fields = {}
-  for _, field in ipairs({ 'breaker', 'breaker_until_ms', 'breaker_since_ms', 'breaker_reason', 'breaker_wait_ms', 'breaker_probe' }) do
+  for _, field in ipairs({ 'breaker', 'breaker_until_ms', 'breaker_since_ms', 'breaker_reason', 'breaker_wait_ms',
+    'breaker_probe' }) do
     fields[field] = redis.call('HGET', key_trunk(id), field) or nil
   end
   local state = fields.breaker or (next(fields) and 'torn') or 'closed'

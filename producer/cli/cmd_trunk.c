@@ -73,7 +73,8 @@ static const struct conf_option trunk_options[] = {
      .flags = CONF_FLAG_ONLY,
      .min = 0,
      .max = 100,
-     .help = "so many of the latest create requests failed: the trunk stops, tries one call at a time, and resumes (50); 0: "
+     .help = "so many of the latest create requests failed: the trunk stops, tries one call at a time, and resumes "
+             "(50); 0: "
              "never"},
     {.name = "breaker-minimum",
      .kind = CONF_I64,

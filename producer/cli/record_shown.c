@@ -18,7 +18,7 @@ static const struct shown_word STATE[] = {
     {"e", "endedAt", SHOWN_MS},          {"u", "seconds", SHOWN_NUMBER},       {"x", "outcome", SHOWN_TEXT},
     {"n", "nextAt", SHOWN_MS},           {"g", "isGivenBack", SHOWN_NUMBER},   {"m", "callerId", SHOWN_PHONE},
     {"k", "queueMs", SHOWN_NUMBER},      {"y", "isToBeStopped", SHOWN_NUMBER}, {"f", "firstInDoubt", SHOWN_NUMBER},
-    {"c", "tailEpoch", SHOWN_NUMBER},    {"r", "creditSeconds", SHOWN_NUMBER},  {"v", "isUnsure", SHOWN_NUMBER},
+    {"c", "tailEpoch", SHOWN_NUMBER},    {"r", "creditSeconds", SHOWN_NUMBER}, {"v", "isUnsure", SHOWN_NUMBER},
 };
 
 static const struct shown_word ATTEMPT[] = {

@@ -135,7 +135,10 @@ def administer_trunks(world: World) -> None:
     assert world.post(trunks, new, key).code == "TRUNK_EXISTS"
     cleared = {name: None for name in ("baseUrl", "maxConcurrent", "pollAfterMs", "lookupAbsentAfterMs", "breakerPercent", "breakerMinimum")}
     assert world.send("PATCH", f"{trunks}/north?cell=c0", cleared, key).status == 200
-    assert world.get(f"{trunks}/north?cell=c0", key).status == 200
+    for state in ("open", "probing"):
+        broken = {"breaker": state, "breaker_reason": "HTTP 503", "breaker_since_ms": 1763283602000, "breaker_until_ms": 1763283607000}
+        world.client.hset(world.engine.key("trunk:north"), mapping=broken)
+        assert world.get(f"{trunks}/north?cell=c0", key).json()["breaker"] == state
     cursor = world.get(f"{trunks}?limit=1&cell=c0", key).json()["nextCursor"]
     assert world.get(f"{trunks}?cursor={cursor}", key).status == 200
     assert world.get("/api/v1/admin/providers", key).json()["providers"]

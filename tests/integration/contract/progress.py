@@ -140,6 +140,7 @@ HELD_BACK = [
     ("tenant:{tenant}", "tat_us", 60_000), ("trunk:{trunk}", "max_concurrent", "0"), ("tenant:{tenant}", "max_concurrent", "0"),
     ("batch:{batch}", "max_concurrent", "0"), ("turn:k/{trunk}", "", "others"), ("ready:f/{trunk}/{tenant}", "", "others"),
     ("batch:{batch}", "hours", 60_000), ("batch:{batch}", "hours", -600_000), ("batch:{batch}", "reason", "credits"),
+    ("trunk:{trunk}", "breaker", "open"), ("trunk:{trunk}", "breaker", "probing"),
     ("batch:{batch}", "claimed", "1"), ("batch:{batch}", "ended", "1"), ("batch:{batch}", "cursor", "5"),
 ]  # fmt: skip
 
@@ -154,6 +155,8 @@ def hold(world: World, name: str, field: str, value: int | str, tenant: str) -> 
         client.zadd(name, {"other/0": 1, tenant: 2})
     elif field == "hours":
         client.hset(name, mapping={"window": "{}", "hours": f"{at}-{at + 60_000}", "hours_until_ms": at + 600_000})
+    elif field == "breaker":
+        client.hset(name, mapping={"breaker": value, "breaker_until_ms": now + 60_000, "breaker_reason": "HTTP 503"})
     elif field == "reason":
         client.hset(name, mapping={"state": "paused", "reason": value})
         world.engine.tenant(tenant, "set", available_s=1)
