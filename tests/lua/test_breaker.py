@@ -76,7 +76,7 @@ class Trunk:
         if verdict == "ACCEPTED":
             reply = run("call_accept", *slot.ref, f"p-{slot.ordinal}", now_ms + 60_000, 0)
         elif verdict == "UNKNOWN":
-            reply = run("call_recheck", *slot.ref, "doubt", "HTTP 503", now_ms + 2000, 0)
+            reply = run("call_recheck", *slot.ref, "doubt", "HTTP 503", now_ms + 2000, 0, 0)
         elif verdict == "REJECTED":
             reply = run("call_finish", *self.engine.finish_args(slot, "final", "INVALID_NUMBER", source="answer", provider_id=""))
         else:
@@ -212,7 +212,7 @@ def test_a_probe_that_is_answered_closes_it(trunk: Trunk, verdict: str) -> None:
 def test_a_probe_that_a_lookup_or_a_callback_finds_closes_it(trunk: Trunk) -> None:
     trunk.open()
     probe = trunk.probe()
-    reply = trunk.engine.scripts.run("call_recheck", *probe.ref, "seen", "p-1", trunk.engine.now_ms(), 1000)
+    reply = trunk.engine.scripts.run("call_recheck", *probe.ref, "seen", "p-1", trunk.engine.now_ms(), 1000, 0)
     assert reply[1][:3] == [b"breaker", b"main", b"closed"]
     trunk.open()
     probe = trunk.probe()
