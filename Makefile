@@ -22,6 +22,7 @@
 ##   bench-ingest     a million contacts from CSV into a draft: build/bench/ingest.json
 ##   bench-notifier   what a webhook costs, and what receivers that answer nothing do to others: build/bench/notifier.json
 ##   bench-quota      what a tenant at its request quota does to another's answers: build/bench/quota.json
+##   bench-recovery   how long it takes until all is as it was: build/bench/recovery.json
 ##   lint             format, clang-tidy, cppcheck, shellcheck, luac, luacheck, layers, names
 ##   format           rewrite the sources as clang-format likes them
 ##   docs             write docs/states.md from the tables, docs/config.md from --help
@@ -116,7 +117,7 @@ NEXT_PROGRAMS := $(addprefix $(B)/next/bin/,carillon-producer carillon-worker ca
 TEST_SUPPORT := $(PROBE) $(CLOCK_DECREE) $(B)/tests/carillon-notifier-unguarded
 
 # What the linters compile: all programs, tests and fuzz targets.
-.PHONY: FORCE all bench-events bench-export bench-ingest bench-notifier bench-quota everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-upgrade test-valgrind test-unit-valgrind fuzz fuzzers next-programs old-programs test-platforms lint format docs clean help programs
+.PHONY: FORCE all bench-events bench-export bench-ingest bench-notifier bench-quota bench-recovery everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-upgrade test-valgrind test-unit-valgrind fuzz fuzzers next-programs old-programs test-platforms lint format docs clean help programs
 all: programs
 programs: $(PROGRAMS)
 
@@ -329,7 +330,8 @@ chaos-soak: programs $(CLOCK_DECREE)
 bench-events bench-export: bench-%: programs
 	@$(PYTHON) tests/bench/bench_$*.py
 # In a session of its own, ahead of whatever else the machine does, where it may be.
-bench-ingest bench-notifier: bench-%: programs
+bench-recovery: breakpoint-programs
+bench-ingest bench-notifier bench-recovery: bench-%: programs
 	@setsid -w sh -c '{ echo -15 > /proc/self/autogroup; renice -n -15 -p $$$$; } >/dev/null 2>&1; \
 	  exec $(PYTHON) tests/bench/bench_$*.py $(BENCH_ARGS)'
 # At realtime priority where that is permitted: a p99 of a millisecond is lost in what else a machine does.

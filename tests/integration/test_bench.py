@@ -32,3 +32,14 @@ def test_the_notifier_benchmark_writes_its_figures(tmp_path: pathlib.Path) -> No
     assert len(told["commit"]) == 40 and told["runs"][0]["holes"]["events"] == 20
     for name in ("healthy_p99_ms", "plain_us_per_delivery", "tls_us_per_delivery", "plain_per_s", "tls_per_s", "peak_mib"):
         assert told[name] > 0
+
+
+def test_the_recovery_benchmark_writes_its_figures(tmp_path: pathlib.Path) -> None:
+    out = tmp_path / "recovery.json"
+    command = [sys.executable, str(ROOT / "tests/bench/bench_recovery.py"), "--only", "silent,drain", "--runs", "1", "--out", str(out)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert out.exists(), ran.stdout + ran.stderr
+    told = json.loads(out.read_text(encoding="utf-8"))
+    assert len(told["commit"]) == 40
+    for name in ("silent_late_s", "silent_killed_late_s", "drain_s"):
+        assert 0 < told[name] == told["runs"][0][name] and name in ran.stdout

@@ -109,27 +109,24 @@ def ended(platform: Platform, request: Any) -> Answer:
 
 
 def looked_up_behind_its_time(fleet: Fleet, platform: Platform, *, is_killed: bool, poll_after_ms: int = 2500) -> float:
-    """Accepted calls of which no callback tells: how far behind poll_after_ms after the acceptance the last of them is looked
-    up. `is_killed`: their worker is not there any more."""
+    """Accepted calls of which no callback tells: how far behind poll_after_ms after its request one of them is looked up, at
+    most. `is_killed`: their worker is not there any more."""
     calls = 10
     fleet.trunk(platform.url, poll_after_ms=poll_after_ms)
     owner = fleet.worker()
     other = fleet.worker() if is_killed else owner
     batch = fleet.batch(calls, cps=100)
-    platform.wait_creates(calls)
-    members = [f"{batch}/{n}/1" for n in range(calls)]
+    creates = platform.wait_creates(calls)
     for n in range(calls):
         wait_until(lambda: fleet.state(batch, n).get("p"), what=f"call {n} is accepted")
-    key = fleet.engine().key("live")
-    due = {fleet.state(batch, n)["p"]: fleet.client.zscore(key, members[n]) / 1000 for n in range(calls)}
     if is_killed:
         owner.kill()
-    for call_id in due:
-        platform.end(call_id)
-        platform.analyze(call_id)
+    for create in creates:
+        platform.end(create.call_id)
+        platform.analyze(create.call_id)
     assert fleet.wait_final(batch, 60) == {"COMPLETED": calls}
     assert other.is_running()
-    return max(platform.polled_at[call_id] - at for call_id, at in due.items())
+    return max(platform.polled_at[create.call_id] - create.at for create in creates) - poll_after_ms / 1000
 
 
 def drained(fleet: Fleet, platform: Platform) -> float:
