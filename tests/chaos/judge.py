@@ -30,17 +30,23 @@ COUNTERS = ("lost", "dialed_twice", "overlapping", "too_soon", "over_attempts", 
 COUNTER_OF = {"placed_twice": "dialed_twice", "called_again": "dialed_twice", "untrue": "lost"}
 # Redis's clock and ours tell the same time, but not to the microsecond.
 CLOCK_SLACK_US = 2_000_000
-BEGIN = re.compile(r"(?:^|\n)d=(\d+) a=(\d+) .*?\bb=(\d+)")
+BEGIN = re.compile(r"^d=(\d+) a=(\d+) .*?\bb=(\d+)", re.MULTILINE)
+OUTCOME = re.compile(r"^d=(\d+) .*?\bo=([A-Z_]+)", re.MULTILINE)
+# A request may be on its way to the platform for so long before it counts as one that a fault of that line held.
+LONGEST_WAY_US = 60_000_000
+CARRIER = "carrier"
+ROUNDING_MS = 1  # what is due is known to the millisecond, begins to the microsecond
 
 
 @dataclasses.dataclass(frozen=True)
 class Begin:
-    """A dial as a contact's attempt log has it; `at_us` in Redis's time."""
+    """A dial as a contact's attempt log has it; `at_us` in Redis's time; `outcome` "" where it has none."""
 
     ordinal: int
     dial: int
     attempt: int
     at_us: int
+    outcome: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,9 +105,12 @@ def read_begins(client: redis.Redis, batch: str) -> list[Begin]:
     prefix = f"carillon:{{{batch.split('_')[1]}}}:batch:{batch}:attempts:"
     begins: dict[tuple[int, int], Begin] = {}
     for key in client.scan_iter(prefix + "*", count=1000):
-        for ordinal, log in client.hgetall(key).items():
-            for dial, attempt, at_us in BEGIN.findall(log.decode()):
-                begins.setdefault((int(ordinal), int(dial)), Begin(int(ordinal), int(dial), int(attempt), int(at_us)))
+        for ordinal, text in client.hgetall(key).items():
+            log = text.decode()
+            outcomes = dict(OUTCOME.findall(log))
+            for dial, attempt, at_us in BEGIN.findall(log):
+                begin = Begin(int(ordinal), int(dial), int(attempt), int(at_us), outcomes.get(dial, ""))
+                begins.setdefault((begin.ordinal, begin.dial), begin)
     return list(begins.values())
 
 
@@ -115,8 +124,35 @@ def _judge_campaign(history: RunHistory, batch: Batch) -> Iterable[Break]:
     carrier = [event for event in history.carrier if event.get("to") in numbers]
     rules = Rules(limit=campaign.cps, max_attempts=campaign.max_attempts, delays_ms=delays, utilisation=None)
     deliveries = [each for each in history.deliveries if each.body.get("batchId") == batch.batch]
-    yield from judge(campaign.numbers, carrier, deliveries, rules, batch.ledger).breaks
+    for broken in judge(campaign.numbers, carrier, deliveries, rules, batch.ledger).breaks:
+        if broken.promise != "too_soon" or not _was_held_on_its_way(broken, history.strikes):
+            yield broken
     yield from _judge_attempts(batch, carrier)
+    yield from _judge_begins(batch, delays, history.clock_shifts)
+
+
+def _was_held_on_its_way(broken: Break, strikes: list[Strike]) -> bool:
+    """Whether the request before may have come to the platform late: then the carrier's log does not tell how long ago it was
+    sent, and the begins must."""
+    return any(
+        strike.fault.target == CARRIER and strike.began_us <= broken.at_us <= strike.ended_us + LONGEST_WAY_US
+        for strike in strikes
+    )
+
+
+def _judge_begins(batch: Batch, delays: dict[str, int], shifts: list[tuple[int, int]]) -> Iterable[Break]:
+    """From begin to begin, as the delays are promised, between two steps of Redis's clock."""
+    for begins in _eras(batch.begins, shifts):
+        of_contact: dict[int, list[Begin]] = defaultdict(list)
+        for begin in sorted(begins, key=lambda each: each.dial):
+            of_contact[begin.ordinal].append(begin)
+        for ordinal, dials in of_contact.items():
+            for before, after in zip(dials, dials[1:]):
+                gap_ms = (after.at_us - before.at_us) / 1000
+                delay_ms = delays.get(before.outcome.lower(), delays[""])
+                if after.attempt > before.attempt and gap_ms <= delay_ms - ROUNDING_MS:
+                    number = batch.campaign.numbers[ordinal]
+                    yield Break("too_soon", number, f"begun {gap_ms:.0f} ms after the begin of {before.outcome}")
 
 
 def _judge_attempts(batch: Batch, carrier: list[Event]) -> Iterable[Break]:
@@ -150,23 +186,23 @@ def _judge_deliveries(deliveries: list[Delivery]) -> Iterable[Break]:
 # ---- the rates ----
 
 
-def _eras(begins: Iterable[Begin], shifts: list[tuple[int, int]]) -> list[list[int]]:
-    """The instants between two steps of Redis's clock, apart: no second reaches across one. An instant belongs to the last
-    era that it may lie in."""
+def _eras(begins: Iterable[Begin], shifts: list[tuple[int, int]]) -> list[list[Begin]]:
+    """Those between two steps of Redis's clock, apart: no second reaches across one. A begin belongs to the last era that it
+    may lie in."""
     bounds = sorted(shifts)
     eras = [(0, 0), *bounds]
     ends = [at for at, _ in bounds] + [1 << 62]
-    found: list[list[int]] = [[] for _ in eras]
+    found: list[list[Begin]] = [[] for _ in eras]
     for begin in begins:
         fits = [i for i, ((start, shift), end) in enumerate(zip(eras, ends))
                 if start - CLOCK_SLACK_US <= begin.at_us - shift <= end + CLOCK_SLACK_US]
-        found[fits[-1] if fits else 0].append(begin.at_us)
+        found[fits[-1] if fits else 0].append(begin)
     return found
 
 
 def _judge_rate(who: str, limit: int, begins: list[Begin], shifts: list[tuple[int, int]]) -> Iterable[Break]:
-    for instants in _eras(begins, shifts):
-        most = most_in_a_second(instants)
+    for era in _eras(begins, shifts):
+        most = most_in_a_second(begin.at_us for begin in era)
         for _ in range(most - limit):
             yield Break("over_limit", who, f"{most} begins in a second, {limit} are allowed")
 
@@ -218,6 +254,7 @@ def told_of(history: RunHistory) -> dict[str, Any]:
     """Figures of a run, for whoever reads along."""
     return {
         "contacts": sum(len(batch.campaign.numbers) for batch in history.batches),
+        "begun": sum(len(batch.begins) for batch in history.batches),
         "placed": sum(event["ev"] == "placed" for event in history.carrier),
         "webhooks": len({each.webhook_id for each in history.deliveries if each.is_taken}),
         "repeated": sum(each.is_taken for each in history.deliveries)

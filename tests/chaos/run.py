@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
-import dataclasses
 import json
 import os
 import pathlib
@@ -68,8 +67,10 @@ def run_apart(seed: int) -> tuple[str, Verdict]:
         verdict = Verdict(**json.loads(result.read_text(encoding="utf-8")))
         verdict.counts = Counter(verdict.counts)
         return ended.stdout, verdict
-    except (subprocess.TimeoutExpired, OSError, ValueError) as error:
-        return f"seed {seed}: {error!r}\n", Verdict(failures=[f"seed {seed} came to no verdict: {error!r}"])
+    except subprocess.TimeoutExpired as error:
+        return f"seed {seed}: {error}\n{error.output}", Verdict(failures=[f"seed {seed} did not come to its end"])
+    except (OSError, ValueError) as error:
+        return ended.stdout, Verdict(failures=[f"seed {seed} came to no verdict: {error!r}"])
     finally:
         result.unlink(missing_ok=True)
 
@@ -132,7 +133,7 @@ def main() -> int:
     LOGS.mkdir(parents=True, exist_ok=True)
     verdict = run_here(seeds[0]) if len(seeds) == 1 else run_many(seeds, given.jobs)
     if given.result:
-        given.result.write_text(json.dumps(dataclasses.asdict(verdict)), encoding="utf-8")
+        given.result.write_text(json.dumps(vars(verdict)), encoding="utf-8")
     print(verdict.line(), flush=True)
     return 0 if verdict.holds() else 1
 

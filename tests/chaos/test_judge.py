@@ -189,6 +189,34 @@ def test_a_signature_that_does_not_hold_is_found() -> None:
     assert run.counts() == {"undelivered": 1}
 
 
+def test_a_retry_that_was_begun_too_soon_is_found_by_the_begins_whenever_its_requests_arrived() -> None:
+    run = Run()
+    batch = run.batches[0]
+    batch.begins[0] = dataclasses.replace(batch.begins[0], outcome="BUSY")
+    batch.begins.append(Begin(0, 2, 2, batch.begins[0].at_us + 998_000))
+    assert run.counts() == {"too_soon": 1}
+    batch.begins[-1] = dataclasses.replace(batch.begins[-1], at_us=batch.begins[0].at_us + S)
+    assert run.counts() == {}
+    batch.begins[-1] = dataclasses.replace(batch.begins[-1], attempt=1, at_us=batch.begins[0].at_us + 1000)
+    assert run.counts() == {}, "given back, and begun again as the same attempt"
+
+
+def test_requests_that_came_too_soon_one_after_the_other_are_excused_by_a_fault_of_that_line_only() -> None:
+    run = Run()
+    batch = run.batches[0]
+    for event in run.carrier:
+        if event["ev"] == "ended" and event["to"] == batch.campaign.numbers[0]:
+            event["outcome"] = "busy"
+    call = run.call(batch.batch, batch.campaign.numbers[0], 0, 2, START_US + S // 2)
+    batch.ledger.entries[0] = dataclasses.replace(batch.ledger.entries[0], attempts=2, provider_id=call)
+    run.deliveries[0].body.update(attempts=2, providerCallId=call)
+    assert run.counts() == {"too_soon": 1}
+    run.strikes = [Strike(Fault(0, "flood", "receiver", 1000, {}), START_US, START_US + S)]
+    assert run.verdict(struck()[1]).counts == {"too_soon": 1}
+    run.strikes = [Strike(Fault(0, "flood", "carrier", 1000, {}), START_US, START_US + S)]
+    assert run.verdict(struck()[1]).holds()
+
+
 # ---- what is allowed ----
 
 
