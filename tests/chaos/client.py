@@ -23,6 +23,7 @@ REQUEST_S = 12.0  # a producer that hangs is given up after that
 RETRY_S = 0.5
 PATIENCE_S = 120.0
 CHUNKS = 3
+BETWEEN_CHUNKS_S = 0.3
 AGAIN = frozenset({409, 429, 500, 502, 503})  # of these an answer says: come again. 409: the first is still under way
 
 
@@ -88,6 +89,7 @@ class Client(threading.Thread):
         size = -(-len(contacts) // CHUNKS)
         for i in range(CHUNKS):
             self._ask("POST", f"/api/v1/batch/{batch}/contacts?chunk={i + 1}", contacts[i * size : (i + 1) * size])
+            time.sleep(BETWEEN_CHUNKS_S)
         self._ask("POST", f"/api/v1/batch/{batch}/start")
         return batch
 

@@ -180,7 +180,7 @@ class Schedule:
         world = world or drawn
         tenant_cps, trunk_cps = rng.randint(8, 20), rng.randint(8, 20)  # a campaign lasts while faults come
         campaigns = _draw_campaigns(rng, is_short)
-        faults = _draw_faults(rng, kinds, world, is_short)
+        faults = _draw_faults(rng, kinds, world, campaigns, is_short)
         asked = [kinds[fault.kind].carrier for fault in faults]
         of_faults = [option for fault, carrier in zip(faults, asked) if carrier for option in carrier(fault.args)]
         platform = _draw_platform(rng, of_faults)
@@ -213,7 +213,7 @@ def _draw_campaigns(rng: random.Random, is_short: bool) -> tuple[Campaign, ...]:
         campaigns.append(
             Campaign(
                 index=index,
-                at_ms=0 if index == 0 else rng.randint(0, 2_000 if is_short else 6_000),
+                at_ms=rng.randint(200, 2_000 if is_short else 6_000),
                 way=rng.choice(("inline", "chunks", "tool")),
                 contacts=total // count,
                 cps=rng.randint(4, 20),
@@ -240,15 +240,21 @@ def _draw_platform(rng: random.Random, of_faults: list[str]) -> Platform:
     return Platform(outcomes, rng.randint(50, 400), rng.randint(100, 1_500), (*own, *dict.fromkeys(of_faults)))
 
 
-def _draw_faults(rng: random.Random, kinds: Kinds, world: World, is_short: bool) -> tuple[Fault, ...]:
-    """One target has one at a time. A schedule that has no room for what was drawn has one fault fewer."""
+def _draw_faults(
+    rng: random.Random, kinds: Kinds, world: World, campaigns: tuple[Campaign, ...], is_short: bool
+) -> tuple[Fault, ...]:
+    """One target has one at a time. A schedule that has no room for what was drawn has one fault fewer. Some strike just
+    when a batch is submitted."""
     here = [name for name in sorted(kinds) if world.redis in kinds[name].redis and world.platform in kinds[name].platforms]
     last_ms = LAST_FAULT_MS // 3 if is_short else LAST_FAULT_MS
     drawn: list[Fault] = []
     for _ in range(rng.randint(2, 3) if is_short else rng.randint(4, 8)):
         (name,) = rng.choices(here, [kinds[kind].weight for kind in here])
         args = kinds[name].draw(rng, world)
-        fault = Fault(rng.randint(FIRST_FAULT_MS, last_ms), name, str(args.pop("target")), int(args.pop("for_ms")), args)
+        submission_ms = rng.choice(campaigns).at_ms
+        is_at_submission = rng.random() < 0.3
+        at_ms = rng.randint(submission_ms, submission_ms + 300) if is_at_submission else rng.randint(FIRST_FAULT_MS, last_ms)
+        fault = Fault(at_ms, name, str(args.pop("target")), int(args.pop("for_ms")), args)
         if is_short and fault.for_ms > last_ms:
             fault = dataclasses.replace(fault, for_ms=last_ms)
         is_many = sum(each.kind == name for each in drawn) >= kinds[name].most
