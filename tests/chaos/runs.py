@@ -60,10 +60,12 @@ class Run:
         time.sleep(max(0.0, start + fault.at_ms / 1000 - time.monotonic()))
         with self._locks[fault.target]:
             began_us = time.time_ns() // 1000
+            self.fleet.under_way.add(fault.target)
             try:
                 self.kinds[fault.kind].apply(self.fleet, fault)
             except Exception:
                 self.failures.append(f"{fault}: {traceback.format_exc()}")
+            self.fleet.under_way.discard(fault.target)
             self.strikes.append(Strike(fault, began_us, time.time_ns() // 1000))
 
     def _settle(self) -> None:
