@@ -20,6 +20,7 @@ from tests.chaos.schedule import NOTIFIERS, PROCESSES, PRODUCERS, WORKERS, Sched
 from tests.support import hooks
 from tests.support.lines import Line, Switchboard, Target
 from tests.support.processes import Process
+from tests.support.redis_clock import RedisClock
 from tests.support.redis_sentinels import SentinelSet
 from tests.support.redis_server import RedisServer
 from tests.support.redis_users import Users
@@ -30,6 +31,22 @@ DRAIN_DEADLINE_S = 60.0  # beyond the drain's own
 DRAIN_TIMED_OUT = 1
 NO_REDIS = 4  # the status of a process that finds none at its start
 START_DEADLINE_S = 60.0
+OLD_MS = 20_000  # longer than a call of any schedule lasts
+# KEYS[1] the cell's prefix, ARGV[1] how old a call must be. One step, since workers go on meanwhile.
+DEADLINES_DUE = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+for _, member in ipairs(redis.call('ZRANGE', KEYS[1] .. 'live', 0, -1)) do
+  local batch, ordinal = member:match('^([^/]+)/(%d+)/')
+  local bucket = string.format('%sbatch:%s:state:%d', KEYS[1], batch, math.floor(ordinal / 64))
+  local state = redis.call('HGET', bucket, ordinal)
+  local begin, hard = state:match(' b=(%d+)'), state:match(' h=(%d+)')
+  if begin and hard and now - begin > tonumber(ARGV[1]) and tonumber(hard) > now then
+    redis.call('HSET', bucket, ordinal, (state:gsub(' h=%d+', string.format(' h=%.0f', now))))
+    redis.call('ZADD', KEYS[1] .. 'live', 'XX', string.format('%.0f', now), member)
+  end
+end
+"""
 RESTART_S = 0.3  # what a supervisor waits before it starts again
 
 
@@ -38,13 +55,16 @@ class EndedAlone(AssertionError):
 
 
 class Fleet(Stack):
-    """As `schedule` wants it. `clock_shifts`: whoever sets Redis's clock notes (wall time in us, how far it is off from
+    """As `schedule` wants it. `clocks`: the wall time of each worker, which stands by none of its own; `forgets`: the platform
+    has forgotten calls, of which only a deadline can tell; `platform_faults`: what it plays all the time. `clock_shifts`: whoever sets Redis's clock notes (wall time in us, how far it is off from
     then on), for the judge of rates."""
 
     redis: RedisServer | SentinelSet  # type: ignore[assignment]
 
     def __init__(self, schedule: Schedule) -> None:
         self.board = Switchboard()
+        self.forgets = False
+        self.clocks: dict[str, RedisClock] = {}
         self.clock_shifts: list[tuple[int, int]] = []
         self.under_way: set[str] = set()  # what is struck just now
         self.kept_in: pathlib.Path | None = None  # where stop() puts what everybody wrote
@@ -74,11 +94,17 @@ class Fleet(Stack):
             worker_options=("--public-url", self.callbacks_url),
             redis=redis,  # type: ignore[arg-type]
         )
+        self.platform_faults = {name: float(rate) for name, _, rate in (fault.partition("=") for fault in platform.faults)}
         self.processes: dict[str, Process] = {process.label: process for process in self.everyone}
 
     @property
     def lines(self) -> dict[str, Line]:
         return self.board.lines
+
+    @property
+    def platform_process(self) -> Process:
+        assert self.carrier is not None
+        return self.carrier
 
     @staticmethod
     def _ports(processes: list[Process]) -> list[Target]:
@@ -94,6 +120,13 @@ class Fleet(Stack):
         if self.kept_in:
             self._keep(self.kept_in)
         super().clear_up()
+
+    def _process(self, name: str, *args: str, path: str = "", env: dict[str, str] | None = None, label: str = "") -> Process:
+        """The wall time of a worker is what its clock in `clocks` says."""
+        if name == "carillon-worker":
+            clock = self.clocks[label] = RedisClock(self.directory / f"clock_{label.replace(' ', '_')}")
+            env = {**(env or {}), **clock.environment()}
+        return super()._process(name, *args, path=path, env=env, label=label)
 
     # ---- where the parts find each other ----
 
@@ -200,6 +233,10 @@ class Fleet(Stack):
         self.start_carrier()
         self.command("trunk", "set", TRUNK, "--cps", str(schedule.trunk_cps))
         self.command("tenant", "set", TENANT, "--cps", str(schedule.tenant_cps))
+
+    def make_deadlines_due(self) -> None:
+        """Calls begun OLD_MS ago and more, of which nothing was heard, come to their hard deadline now."""
+        self.redis.client().eval(DEADLINES_DUE, 1, "carillon:{c0}:", OLD_MS)  # type: ignore[no-untyped-call]
 
     # ---- what remains ----
 

@@ -30,7 +30,7 @@ COUNTERS = ("lost", "dialed_twice", "overlapping", "too_soon", "over_attempts", 
 COUNTER_OF = {"placed_twice": "dialed_twice", "called_again": "dialed_twice", "untrue": "lost"}
 # Redis's clock and ours tell the same time, but not to the microsecond.
 CLOCK_SLACK_US = 2_000_000
-BEGIN = re.compile(r"^d=(\d+) a=(\d+) .*?\bb=(\d+)", re.MULTILINE)
+BEGIN = re.compile(r"^d=(\d+) a=(\d+) .*?\bb=(\d+)(.*)", re.MULTILINE)
 OUTCOME = re.compile(r"^d=(\d+) .*?\bo=([A-Z_]+)", re.MULTILINE)
 # A request may be on its way to the platform for so long before it counts as one that a fault of that line held.
 LONGEST_WAY_US = 60_000_000
@@ -40,13 +40,15 @@ ROUNDING_MS = 1  # what is due is known to the millisecond, begins to the micros
 
 @dataclasses.dataclass(frozen=True)
 class Begin:
-    """A dial as a contact's attempt log has it; `at_us` in Redis's time; `outcome` "" where it has none."""
+    """A dial as a contact's attempt log has it; `at_us` in Redis's time; `outcome` "" where it has none. `is_told`: Redis had
+    forgotten it, and has the instant from a worker: to the millisecond, or where the worker only found the call, about."""
 
     ordinal: int
     dial: int
     attempt: int
     at_us: int
     outcome: str = ""
+    is_told: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,8 +110,9 @@ def read_begins(client: redis.Redis, batch: str) -> list[Begin]:
         for ordinal, text in client.hgetall(key).items():
             log = text.decode()
             outcomes = dict(OUTCOME.findall(log))
-            for dial, attempt, at_us in BEGIN.findall(log):
-                begin = Begin(int(ordinal), int(dial), int(attempt), int(at_us), outcomes.get(dial, ""))
+            for dial, attempt, at_us, more in BEGIN.findall(log):
+                is_told = "via=reassert" in more
+                begin = Begin(int(ordinal), int(dial), int(attempt), int(at_us), outcomes.get(dial, ""), is_told)
                 begins.setdefault((begin.ordinal, begin.dial), begin)
     return list(begins.values())
 
@@ -142,7 +145,7 @@ def _was_held_on_its_way(broken: Break, strikes: list[Strike]) -> bool:
 
 def _judge_begins(batch: Batch, delays: dict[str, int], shifts: list[tuple[int, int]]) -> Iterable[Break]:
     """From begin to begin, as the delays are promised, between two steps of Redis's clock."""
-    for begins in _eras(batch.begins, shifts):
+    for begins in _eras((begin for begin in batch.begins if not begin.is_told), shifts):
         of_contact: dict[int, list[Begin]] = defaultdict(list)
         for begin in sorted(begins, key=lambda each: each.dial):
             of_contact[begin.ordinal].append(begin)
@@ -201,7 +204,7 @@ def _eras(begins: Iterable[Begin], shifts: list[tuple[int, int]]) -> list[list[B
 
 
 def _judge_rate(who: str, limit: int, begins: list[Begin], shifts: list[tuple[int, int]]) -> Iterable[Break]:
-    for era in _eras(begins, shifts):
+    for era in _eras((begin for begin in begins if not begin.is_told), shifts):
         most = most_in_a_second(begin.at_us for begin in era)
         for _ in range(most - limit):
             yield Break("over_limit", who, f"{most} begins in a second, {limit} are allowed")
@@ -222,7 +225,7 @@ def _allowed_by(broken: Break, history: RunHistory, kinds: Kinds) -> str:
     """The statement that allows it and the fault that it is about, or ""."""
     for strike in history.strikes:
         for allowance in kinds[strike.fault.kind].allows:
-            if allowance.promise == broken.promise and allowance.covers(broken, strike):
+            if allowance.promise == broken.promise and allowance.covers(broken, strike, history):
                 return f"{allowance.statement} ({strike.fault.kind} of {strike.fault.target})"
     return ""
 

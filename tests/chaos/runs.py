@@ -79,6 +79,8 @@ class Run:
                 if time.monotonic() > hurry:
                     hurry = time.monotonic() + HURRY_EVERY_S
                     self.fleet.make_webhooks_due()
+                    if self.fleet.forgets:
+                        self.fleet.make_deadlines_due()
             except redis.RedisError:
                 pass  # it is being started, or promoted
             time.sleep(POLL_S)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from tests.support.history import Break
 
 if TYPE_CHECKING:
+    from tests.chaos.judge import RunHistory
     from tests.chaos.fleet import Fleet
 
 Args = dict[str, int | str]
@@ -62,7 +63,7 @@ class Strike:
     ended_us: int
 
 
-def _always(broken: Break, strike: Strike) -> bool:
+def _always(broken: Break, strike: Strike, history: RunHistory) -> bool:
     return True
 
 
@@ -73,7 +74,7 @@ class Allowance:
 
     promise: str
     statement: str
-    covers: Callable[[Break, Strike], bool] = _always
+    covers: Callable[[Break, Strike, RunHistory], bool] = _always
 
 
 @dataclasses.dataclass(frozen=True)

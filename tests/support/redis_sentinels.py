@@ -14,6 +14,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+import time
 
 import redis
 
@@ -138,7 +139,13 @@ class SentinelSet:
         self.primary, self.replica = self.replica, self.primary
 
     def wait_for_promotion(self) -> None:
-        wait_until(lambda: self.client().execute_command("ROLE")[0] == b"master", PROMOTION_DEADLINE_S, "a promotion")
+        wait_until(self._is_promoted, PROMOTION_DEADLINE_S, "a promotion")
+
+    def _is_promoted(self) -> bool:
+        try:
+            return bool(self.client().execute_command("ROLE")[0] == b"master")
+        except redis.ConnectionError:
+            return False  # it closes every connection when it is promoted
 
     def fail_over(self) -> None:
         """A planned one: a Sentinel is told to promote the replica, which is what client() speaks to from now on. The old
@@ -147,6 +154,18 @@ class SentinelSet:
             sentinel.execute_command("SENTINEL", "FAILOVER", NAME)
         self.primary, self.replica = self.replica, self.primary
         self.wait_for_promotion()
+
+    def hang_primary(self, least_s: float) -> None:
+        """SIGSTOP for at least so long, and until its replica is promoted, which is what client() speaks to from then on.
+        When it goes on it takes itself for the primary."""
+        hung_at = time.monotonic()
+        self.primary.stop_running()
+        try:
+            self.primary, self.replica = self.replica, self.primary
+            self.wait_for_promotion()
+            time.sleep(max(0.0, hung_at + least_s - time.monotonic()))
+        finally:
+            self.replica.continue_running()
 
     def rejoin(self) -> None:
         """The server that was the primary is there again, as it was when it was killed; the Sentinels make it a replica."""

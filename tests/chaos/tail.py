@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What may be broken by nature where Redis lost what it wrote last, whichever way: in the words of docs/failure-model.md,
+*It comes back without its last second*."""
+
+from __future__ import annotations
+
+from tests.chaos.judge import RunHistory
+from tests.chaos.schedule import Allowance, Strike
+from tests.support.history import Break
+
+IS_LOST = "a batch or a chunk of contacts that was accepted in that second"
+AGAIN = "the tenant may get it twice, under another `seq` and with what has become known meanwhile"
+
+
+def _is_gone(broken: Break, strike: Strike, history: RunHistory) -> bool:
+    """Redis knows nothing of that contact."""
+    (batch,) = [each for each in history.batches if broken.who in each.campaign.numbers]
+    return broken.who not in {entry.number for entry in batch.ledger.entries}
+
+
+def _was_written_again(broken: Break, strike: Strike, history: RunHistory) -> bool:
+    return broken.why == "it came again with other bytes"
+
+
+ALLOWED = (
+    Allowance("lost", IS_LOST, _is_gone),
+    Allowance("undelivered", AGAIN, _was_written_again),
+)
