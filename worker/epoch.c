@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/epoch.h"
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/redis/script.h"
 #include "worker/reassert.h"
@@ -53,6 +54,11 @@ void epoch_watch(struct worker *worker, int64_t asked_us, int64_t answered_us, i
         close_cell(&worker->cells[i], seen_us);
 }
 
+void epoch_doubt_deadlines(struct worker_cell *cell)
+{
+    cell->deadlines_from_us = clock_mono_us() + LIMIT_CELL_CLOSED_MS * INT64_C(1000);
+}
+
 void epoch_heard(struct worker_cell *cell, int64_t epoch, int64_t closed_until_ms)
 {
     if (cell->epoch == epoch)
@@ -62,6 +68,8 @@ void epoch_heard(struct worker_cell *cell, int64_t epoch, int64_t closed_until_m
     if (closed_until_ms != 0)
         log_warn("cell.closed", log_str("cell", cell->id), log_i64("epoch", epoch),
                  log_i64("until_ms", closed_until_ms));
-    if (!is_first)
-        reassert_all(cell->reassert);
+    if (is_first)
+        return;
+    epoch_doubt_deadlines(cell);
+    reassert_all(cell->reassert);
 }

@@ -19,6 +19,11 @@ void epoch_watch(struct worker *worker, int64_t asked_us, int64_t answered_us, i
 /* Redis told the cell's epoch, and until when it is closed (Redis's clock; 0: it is open). */
 void epoch_heard(struct worker_cell *cell, int64_t epoch, int64_t closed_until_ms);
 
+/* Redis's clock may have jumped: until the cell is open again no call is out of time by its deadline, which those who
+ * began it tell anew (cell_reassert.lua). An answer that was long on its way may look like a jump here: to wait does no
+ * harm. */
+void epoch_doubt_deadlines(struct worker_cell *cell);
+
 /* The watch as a pure rule, for its test: takes note, and says whether the clock jumped. When Redis read its clock lies
  * between asking and answer, so a slow answer, or a process that stood still, never looks like a jump. */
 bool clock_watch_note(struct clock_watch *watch, int64_t asked_us, int64_t answered_us, int64_t redis_now_us);

@@ -168,15 +168,16 @@ static void on_settled(enum settle_end end, void *arg)
     check_end(check);
 }
 
-/* At its deadline a call that the platform could not settle ends as UNKNOWN. One that was absent before and still is
- * was not placed: that gives it back, as at any other time. */
+/* At its deadline a call that the platform could not settle ends as UNKNOWN; not while a clock that jumped may have made
+ * it pass. One that was absent before and still is was not placed: that gives it back, as at any other time. */
 static bool is_out_of_time(const struct check *check, enum provider_found found)
 {
     const struct call_text *call = &check->call;
     int64_t now_ms = worker_cell_now_ms(check->reap->cell);
     bool is_proven_absent = found == PROVIDER_ABSENT && call->provider_id[0] == '\0' && call->absent_ms != 0 &&
                             now_ms - call->absent_ms >= check->batch->trunk->lookup_absent_after_ms;
-    return now_ms >= call->deadline_ms && !is_proven_absent;
+    bool is_in_doubt = clock_mono_us() < check->reap->cell->deadlines_from_us;
+    return now_ms >= call->deadline_ms && !is_in_doubt && !is_proven_absent;
 }
 
 /* A call that waits at its platform and would ring outside its batch's hours. */

@@ -120,12 +120,12 @@ static void on_recent(const struct redisReply *reply, const struct redisReply *w
 
 void reassert_all(struct reassert *r)
 {
-    int64_t oldest_us = clock_mono_us() - LIMIT_RECENT_MS * INT64_C(1000);
+    int64_t now_us = clock_mono_us();
     if (r->n_awaited == 0)
         r->restored = r->known = r->refused = 0;
     for (size_t i = 0; i < r->n; i++) {
         const struct begun_dial *dial = at(r, i);
-        if (dial->number == 0 || dial->begin_us < oldest_us)
+        if (dial->number == 0 || dial->begin_us + dial->life_ms * 1000 < now_us)
             continue;
         if (reassert_tell(r, dial, on_recent, r) == 0)
             r->n_awaited++;

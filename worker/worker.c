@@ -3,13 +3,17 @@
 
 #include "common/base/clock.h"
 #include "worker/dispatch.h"
+#include "worker/epoch.h"
 #include "worker/reap.h"
 #include "worker/reassert.h"
 #include "worker/settle.h"
 
 void worker_cell_note_time(struct worker_cell *cell, int64_t redis_now_us)
 {
-    cell->clock_offset_us = redis_now_us - clock_mono_us();
+    int64_t offset_us = redis_now_us - clock_mono_us();
+    if (cell->clock_offset_us != 0 && offset_us - cell->clock_offset_us > LIMIT_CLOCK_STEP_MS * INT64_C(1000))
+        epoch_doubt_deadlines(cell);
+    cell->clock_offset_us = offset_us;
 }
 
 int64_t worker_cell_now_ms(const struct worker_cell *cell)

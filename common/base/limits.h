@@ -145,7 +145,6 @@
 #define LIMIT_CELL_CLOSED_MS 14000 /* nothing begins for so long, while workers re-assert what they hold */
 #define LIMIT_CLOCK_STEP_MS 5000 /* Redis's clock, forward against ours: more than this closes the cell */
 #define LIMIT_RECENT_DIALS 4096 /* begun by one worker in one cell that it can re-assert after they left its hands */
-#define LIMIT_RECENT_MS (LIMIT_POST_DEADLINE_MS + 15000) /* and for how long: no request is under way so long */
 #define LIMIT_DOUBT_DIALS 3 /* numbers of one call that a lost tail may have used: each is looked up */
 #define LIMIT_DOUBT_LEASE_MS                                                                                           \
     (LIMIT_DOUBT_DIALS * LIMIT_PROVIDER_ASK_MS + 5000) /* of a claim in doubt, after its slot */

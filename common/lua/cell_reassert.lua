@@ -8,11 +8,11 @@
 -- ARGV[2..] batch, ordinal, dial, attempt (its number), begin ms, hard deadline ms, next check ms, telephone number,
 --          provider id or "", caller (as call_begin takes it) of each dial; at most 64 dials
 -- Returns  {"restored" | "known" | "newer" | "over" | "gone" | "far", ...} in the order asked. known: Redis has the dial,
---          whatever became of it; newer: a later one was begun; over: the contact has its last outcome already; gone: Redis
+--          whatever became of it (the deadline of a live one is from now on not before the one told); newer: a later one was begun; over: the contact has its last outcome already; gone: Redis
 --          has no such contact (its batch went with the tail); far: farther beyond the cursor than any tail reaches
 -- Errors   ERR_INVALID
 -- Bound    O(dials * log n), and the contacts that the cursors are moved over: at most 4,096 in all
--- Again    answers "known" and changes nothing
+-- Again    answers "known", and moves at most the deadline of a live call, never to an earlier instant
 -- @include lib/pace.lua
 -- @include lib/credit.lua
 local FIELDS = 10
@@ -115,6 +115,15 @@ local function restore(batch, call, dial)
   touch_lane(batch)
 end
 
+-- A clock that jumped forward brings a deadline near, or behind us, that the worker knows to be far.
+local function keep_deadline(batch, call, dial)
+  if call.phase == 'live' and dial.hard_ms > tonumber(call.h) then
+    call.h = dial.hard_ms
+    flying_set(batch, call_member(batch, call), dial.hard_ms)
+    call_write(batch, call)
+  end
+end
+
 local function reassert(dial)
   local batch = batch_load(dial.batch)
   if not batch or batch.sealed ~= '1' or dial.ordinal < 0 or dial.ordinal >= batch.total then
@@ -122,6 +131,7 @@ local function reassert(dial)
   end
   local call = call_read(batch, dial.ordinal)
   if call.l == dial.number then
+    keep_deadline(batch, call, dial)
     return 'known'
   elseif (call.l or 0) > dial.number then
     return 'newer'

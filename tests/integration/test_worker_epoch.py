@@ -275,6 +275,29 @@ def test_a_clock_that_jumps_forward_closes_the_cell_once_and_what_is_on_the_line
     assert fleet.wait_final(waiting) == {"COMPLETED": 1}
 
 
+def test_a_clock_that_jumps_past_a_call_s_deadline_does_not_end_it(clocked: Fleet, platform: Platform) -> None:
+    """Whichever worker looks it up first, and whether it has noticed the jump by then."""
+    fleet = clocked
+    fleet.trunk(platform.url, poll_after_ms=500)
+    workers = [fleet.worker(), fleet.worker()]
+    batch = fleet.batch(3)
+    creates = platform.wait_creates(3)
+    for n in range(3):
+        fleet.wait_state(batch, n, phase="live", p=creates[n].call_id)
+    jump_ms = 3_600_000
+    deadlines = [int(fleet.state(batch, n)["h"]) for n in range(3)]
+    fleet.redis.clock.run(jump_ms * 1000)
+    for n, deadline_ms in enumerate(deadlines):
+        wait_until(lambda: int(fleet.state(batch, n)["h"]) > deadline_ms + jump_ms - 1000, what="it has a deadline anew")
+    looked_up = len(platform.polls)
+    fleet.make_checks_due(batch)
+    wait_until(lambda: len(platform.polls) >= looked_up + 3, what="each was looked up")
+    for create in creates:
+        platform.hang_up(create.call_id, workers[0].url)
+    assert fleet.wait_final(batch) == {"COMPLETED": 3}
+    assert all(worker.log_events("redis.clock_jumped") for worker in workers)
+
+
 def test_a_clock_that_is_set_back_or_a_little_forward_closes_nothing(clocked: Fleet, platform: Platform) -> None:
     fleet = clocked
     worker = fleet.worker()

@@ -257,6 +257,24 @@ def test_a_dial_that_is_told_twice_is_known(
     assert audit_cell(cell) == []
 
 
+def test_a_deadline_that_a_worker_knows_to_be_later_is_moved_there_and_none_is_moved_back(cell: Engine) -> None:
+    """What a clock that was set forward brought near."""
+    cell.batch("acme", "main")
+    (slot,) = begun(cell)
+    deadline_ms = int(cell.state(slot.batch, slot.ordinal)["h"])
+    assert cell.reassert([slot], begin_ago_ms=-3_600_000) == ["known"]
+    later_ms = int(cell.state(slot.batch, slot.ordinal)["h"])
+    assert later_ms > deadline_ms + 3_000_000
+    for kind in ("k/main", "t/acme", f"b/{slot.batch}"):
+        assert cell.client.zscore(cell.key(f"flying:{kind}"), slot.member) == later_ms
+    assert cell.reassert([slot], begin_ago_ms=3_600_000) == ["known"]
+    assert int(cell.state(slot.batch, slot.ordinal)["h"]) == later_ms
+    assert cell.finish(slot) == "final"
+    assert cell.reassert([slot], begin_ago_ms=-7_200_000) == ["known"]
+    assert cell.state(slot.batch, slot.ordinal)["phase"] == "final"
+    assert audit_cell(cell) == []
+
+
 def test_a_dial_told_again_ends_as_any_other(cell: Engine) -> None:
     slot, moment = forgotten_while_fresh(cell)
     lose_since(cell, moment)
