@@ -168,8 +168,8 @@ static void on_settled(enum settle_end end, void *arg)
     check_end(check);
 }
 
-/* At its deadline a call that the platform could not settle ends as UNKNOWN; not while a clock that jumped may have made
- * it pass. One that was absent before and still is was not placed: that gives it back, as at any other time. */
+/* At its deadline a call that the platform could not settle ends as UNKNOWN; not while a clock that jumped may have
+ * made it pass. One that was absent before and still is was not placed: that gives it back, as at any other time. */
 static bool is_out_of_time(const struct check *check, enum provider_found found)
 {
     const struct call_text *call = &check->call;

@@ -36,7 +36,8 @@ int reassert_create(struct worker_cell *cell, struct reassert **ret_reassert) MU
 /* After the connection was freed; nothing is called back. Accepts NULL. */
 void reassert_free(struct reassert *r);
 
-/* Remembers a begin (copied) for as long as its call may be on the line; the oldest of LIMIT_RECENT_DIALS goes first. */
+/* Remembers a begin (copied) for as long as its call may be on the line; the oldest of LIMIT_RECENT_DIALS goes first.
+ */
 void reassert_note_begun(struct reassert *r, const struct begun_dial *dial);
 /* The platform took it and gave it that id; it may wait there for `queue_ms`. */
 void reassert_note_accepted(struct reassert *r, const struct settle_dial *dial, const char *provider_id,

@@ -57,7 +57,8 @@ struct worker_cell {
     struct reassert *reassert;
     int64_t epoch; /* as Redis told it last; 0: not yet */
     int64_t clock_offset_us; /* Redis's wall clock less our monotonic one, as of its last answer */
-    int64_t deadlines_from_us; /* monotonic: before that no call's deadline counts, since Redis's clock jumped (epoch.h) */
+    int64_t
+        deadlines_from_us; /* monotonic: before that no call's deadline counts, since Redis's clock jumped (epoch.h) */
 };
 
 /* What Redis's clock was, and by how much at most it was ahead of our monotonic one. */

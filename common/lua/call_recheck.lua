@@ -31,12 +31,14 @@ end
 
 local HANG_UP_AGAIN_MS = 5000
 
+-- Not behind the call's deadline; one that has passed already is in doubt (a clock that jumped), and no reason to hurry.
 local function keep(batch, call, check_ms)
   call_write(batch, call)
   if batch.stops_live and call.p then
     check_ms = math.min(check_ms, NOW_MS + HANG_UP_AGAIN_MS)
   end
-  redis.call('ZADD', KEY_LIVE, fmt(math.min(check_ms, tonumber(call.h))), call_member(batch, call))
+  local hard_ms = tonumber(call.h)
+  redis.call('ZADD', KEY_LIVE, fmt(hard_ms > NOW_MS and math.min(check_ms, hard_ms) or check_ms), call_member(batch, call))
   return 'kept'
 end
 

@@ -41,7 +41,7 @@ for _, member in ipairs(redis.call('ZRANGE', KEYS[1] .. 'live', 0, -1)) do
   local bucket = string.format('%sbatch:%s:state:%d', KEYS[1], batch, math.floor(ordinal / 64))
   local state = redis.call('HGET', bucket, ordinal)
   local begin, hard = state:match(' b=(%d+)'), state:match(' h=(%d+)')
-  if begin and hard and now - begin > tonumber(ARGV[1]) and tonumber(hard) > now then
+  if begin and hard and state:find(' p=') and now - begin > tonumber(ARGV[1]) and tonumber(hard) > now then
     redis.call('HSET', bucket, ordinal, (state:gsub(' h=%d+', string.format(' h=%.0f', now))))
     redis.call('ZADD', KEYS[1] .. 'live', 'XX', string.format('%.0f', now), member)
   end
@@ -235,7 +235,7 @@ class Fleet(Stack):
         self.command("tenant", "set", TENANT, "--cps", str(schedule.tenant_cps))
 
     def make_deadlines_due(self) -> None:
-        """Calls begun OLD_MS ago and more, of which nothing was heard, come to their hard deadline now."""
+        """Calls that the platform took OLD_MS ago and more, and of which nothing was heard, come to their hard deadline now."""
         self.redis.client().eval(DEADLINES_DUE, 1, "carillon:{c0}:", OLD_MS)  # type: ignore[no-untyped-call]
 
     # ---- what remains ----
