@@ -57,6 +57,15 @@ class Client(threading.Thread):
         except Exception as error:  # told by the run, which fails of it
             self.error = f"batch {self.campaign.index + 1} by {self.campaign.way}: {error!r}"
 
+    def go_on(self) -> None:
+        """Where it has done all that it does: a batch that is paused all the same was resumed in vain, in a tail that Redis
+        lost. Whoever sees that resumes it again."""
+        if self.is_alive() or not self.batch or self.error:
+            return
+        status, answer = self._send("GET", f"/api/v1/batch/{self.batch}/status", None)
+        if status == 200 and answer.get("status") == "paused":
+            self._send("POST", f"/api/v1/batch/{self.batch}/resume", {})
+
     # ---- ways to submit ----
 
     def _options(self) -> dict[str, Any]:

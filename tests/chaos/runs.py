@@ -81,6 +81,8 @@ class Run:
                     self.fleet.make_webhooks_due()
                     if self.fleet.forgets:
                         self.fleet.make_deadlines_due()
+                    for client in self.clients:
+                        client.go_on()
             except redis.RedisError:
                 pass  # it is being started, or promoted
             time.sleep(POLL_S)

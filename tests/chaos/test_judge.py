@@ -239,7 +239,7 @@ def test_what_a_fault_may_break_by_nature_is_told_with_the_words_that_say_so() -
 def test_a_fault_that_may_break_one_promise_excuses_no_other_and_nothing_that_it_does_not_cover() -> None:
     run = Run()
     not_final_in_redis(run)
-    for allowance in (Allowance("overlapping", "so"), Allowance("lost", "so", covers=lambda broken, strike: False)):
+    for allowance in (Allowance("overlapping", "so"), Allowance("lost", "so", covers=lambda broken, strike, history: False)):
         strike, kinds = struck(allowance)
         run.strikes = [strike]
         verdict = run.verdict(kinds)

@@ -139,13 +139,15 @@ class SentinelSet:
         self.primary, self.replica = self.replica, self.primary
 
     def wait_for_promotion(self) -> None:
-        wait_until(self._is_promoted, PROMOTION_DEADLINE_S, "a promotion")
+        wait_until(lambda: self._role(self.primary) == "master", PROMOTION_DEADLINE_S, "a promotion")
 
-    def _is_promoted(self) -> bool:
+    @staticmethod
+    def _role(server: RedisServer) -> str:
+        """ "" while it says nothing: it closes every connection when it gets another."""
         try:
-            return bool(self.client().execute_command("ROLE")[0] == b"master")
+            return str(server.client(decode_responses=True).execute_command("ROLE")[0])
         except redis.ConnectionError:
-            return False  # it closes every connection when it is promoted
+            return ""
 
     def fail_over(self) -> None:
         """A planned one: a Sentinel is told to promote the replica, which is what client() speaks to from now on. The old
@@ -175,6 +177,8 @@ class SentinelSet:
         wait_until(lambda: all(each.sees_all() for each in self.sentinels), REJOIN_DEADLINE_S, "the Sentinels see both")
 
     def _is_followed(self) -> bool:
+        if self._role(self.replica) != "slave":
+            return False
         seen = self.replica.client().info("replication")
         is_its_replica = seen["role"] == "slave" and seen["master_port"] == self.primary.port
         return is_its_replica and seen["master_link_status"] == "up"
