@@ -10,6 +10,7 @@
 #include "worker/settings_read.h"
 
 #define READ_DEADLINE_MS 2000
+#define SWEEP_LEAST 64 /* batches: fewer are not looked through */
 
 /* Read trunks and batches, shared by reference; the settings proper come first, so that a pointer to them is one to the
  * box. */
@@ -57,6 +58,7 @@ struct settings {
     char *callback_base;
     GHashTable *trunks; /* id -> struct trunk_entry, owned */
     GHashTable *batches; /* id -> struct batch_entry, owned */
+    unsigned sweep_at; /* so many batches */
 };
 
 static void trunk_unref(struct trunk_box *box)
@@ -260,12 +262,27 @@ static void on_batch(const struct redisReply *reply, int err, void *arg)
     batch_await_trunk(entry, trunk_id);
 }
 
-static gboolean is_unused(gpointer key, gpointer value, gpointer unused)
+/* `now_us`: whether it would be read again, too, were it asked for; NULL: whether or not. */
+static gboolean is_unused(gpointer key, gpointer value, gpointer now_us)
 {
     (void)key;
-    (void)unused;
     const struct batch_entry *entry = value;
+    if (now_us && *(const int64_t *)now_us < entry->fresh_until_us)
+        return FALSE;
     return !entry->is_reading && !entry->waiters && (!entry->box || entry->box->refs == 1);
+}
+
+/* Batches end, and nobody asks for them any more. Each time that as many have been added as there were, they are looked
+ * through: what is kept is in proportion to what is in use, and costs as much for each. */
+static void sweep(struct settings *s)
+{
+    if (g_hash_table_size(s->batches) < s->sweep_at)
+        return;
+    int64_t now_us = clock_mono_us();
+    g_hash_table_foreach_remove(s->batches, is_unused, &now_us);
+    if (g_hash_table_size(s->batches) >= LIMIT_SETTINGS_KEPT)
+        g_hash_table_foreach_remove(s->batches, is_unused, NULL);
+    s->sweep_at = CLAMP(2 * g_hash_table_size(s->batches), SWEEP_LEAST, LIMIT_SETTINGS_KEPT);
 }
 
 static struct batch_entry *batch_entry_get(struct settings *s, const char *id)
@@ -273,8 +290,7 @@ static struct batch_entry *batch_entry_get(struct settings *s, const char *id)
     struct batch_entry *entry = g_hash_table_lookup(s->batches, id);
     if (entry)
         return entry;
-    if (g_hash_table_size(s->batches) >= LIMIT_SETTINGS_KEPT)
-        g_hash_table_foreach_remove(s->batches, is_unused, NULL);
+    sweep(s);
     entry = calloc(1, sizeof *entry);
     if (!entry)
         return NULL;
@@ -315,6 +331,11 @@ void settings_get(struct settings *s, const char *batch_id, settings_fn fn, void
         batch_read(s, entry);
 }
 
+size_t settings_kept(const struct settings *s)
+{
+    return g_hash_table_size(s->batches);
+}
+
 int settings_create(struct redis *redis, const struct seal_keys *keys, const char *cell, const char *callback_base,
                     struct settings **ret_settings)
 {
@@ -325,6 +346,7 @@ int settings_create(struct redis *redis, const struct seal_keys *keys, const cha
     s->keys = keys;
     s->cell = strdup(cell);
     s->callback_base = strdup(callback_base);
+    s->sweep_at = SWEEP_LEAST;
     s->trunks = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, trunk_entry_free);
     s->batches = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, batch_entry_free);
     if (!s->cell || !s->callback_base) {

@@ -62,6 +62,9 @@ void settings_free(struct settings *s);
 
 void settings_get(struct settings *s, const char *batch_id, settings_fn fn, void *arg);
 
+/* Batches whose settings are kept. For the tests. */
+size_t settings_kept(const struct settings *s);
+
 /* The number that the contact is called from, as E.164; "" where neither batch nor trunk has one. It is the same in all
  * its attempts: people call back the one that they saw. */
 void settings_caller_id(const struct batch_settings *batch, uint64_t ordinal, char ret_from[PHONE_TEXT_LEN + 1]);

@@ -154,7 +154,7 @@
 #define LIMIT_LOOKUPS 128 /* of one cell under way */
 #define LIMIT_PROVIDER_REQUESTS 2048 /* of all cells under way */
 #define LIMIT_OUTBOX_ITEMS 8192 /* things of one kind that Redis has not heard yet */
-#define LIMIT_SETTINGS_KEPT 4096 /* batches whose settings are kept; beyond it those that nobody uses are dropped */
+#define LIMIT_SETTINGS_KEPT 4096 /* batches; beyond it settings that nobody uses are dropped, fresh or not */
 
 /* ---- providers ---- */
 #define LIMIT_PROFILE_BYTES (64u << 10)

@@ -255,6 +255,7 @@ static void test_more_batches_than_are_kept_push_out_those_that_nobody_uses(void
     static struct asked many[LIMIT_SETTINGS_KEPT];
     for (size_t i = 0; i < LIMIT_SETTINGS_KEPT; i++) {
         (void)snprintf(id, sizeof id, "batch_c0_n%zu", i);
+        write_batch(w, id, "main");
         ask(w, id, &many[i]);
         if (i % 1000 == 0)
             RUN_UNTIL(w->f, many[i].n == 1);
@@ -263,6 +264,28 @@ static void test_more_batches_than_are_kept_push_out_those_that_nobody_uses(void
     uint64_t sent = redis_commands_sent(w->f->redis);
     assert_int_equal(ask_and_forget(w, "batch_c0_2"), 0);
     assert_true(redis_commands_sent(w->f->redis) > sent);
+    assert_string_equal(held.batch->trunk->id, "main");
+    for (size_t i = 0; i < LIMIT_SETTINGS_KEPT; i++)
+        settings_unref(many[i].batch);
+    settings_unref(held.batch);
+}
+
+/* A worker sees many thousand batches in its life, and uses few at a time. */
+static void test_batches_that_are_over_do_not_pile_up(void **state)
+{
+    struct world *w = *state;
+    struct asked held, gone;
+    char id[32];
+    write_batch(w, "batch_c0_1", "main");
+    write_trunk(w, "main", "retell");
+    ask(w, "batch_c0_1", &held);
+    RUN_UNTIL(w->f, held.n == 1);
+    for (size_t i = 0; i < 1000; i++) {
+        (void)snprintf(id, sizeof id, "batch_c0_gone%zu", i);
+        ask(w, id, &gone);
+        RUN_UNTIL(w->f, gone.n == 1);
+        assert_true(settings_kept(w->settings) <= 64 + 1);
+    }
     assert_string_equal(held.batch->trunk->id, "main");
     settings_unref(held.batch);
 }
@@ -300,6 +323,7 @@ int main(void)
         TEST(test_without_redis_nothing_is_known),
         TEST(test_an_id_too_long_for_a_batch_is_refused),
         TEST(test_a_contact_keeps_its_caller_id),
+        TEST(test_batches_that_are_over_do_not_pile_up),
         TEST(test_more_batches_than_are_kept_push_out_those_that_nobody_uses),
         TEST(test_a_reference_outlives_the_settings),
     };
