@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
-import signal
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -17,12 +16,12 @@ from tests.support.fleet import Fleet
 from tests.support.platform import Platform
 from tests.support.processes import Process
 from tests.support.redis_proxy import RedisProxy
+from tests.support.redis_sentinels import AT_ONCE
 from tests.support.redis_server import RedisServer
 from tests.support.redis_tls import free_port
 from tests.support.redis_users import Users
 from tests.support.waiting import wait_until
 
-AT_ONCE = ("--repl-diskless-sync-delay", "0")  # a primary waits 5 s for further replicas otherwise
 WAITS = ("--redis-wait-replicas", "1", "--redis-wait-ms", "200")
 MISSING = "carillon_redis_replicas_missing"
 WAITED = "carillon_redis_wait_seconds_count"
@@ -38,12 +37,6 @@ class Replica:
     def wait_in_step(self) -> None:
         """Its link is up, and the primary has heard so."""
         wait_until(lambda: self._primary.client().execute_command("WAIT", 1, 1000) == 1, 20.0, "the replica is in step")
-
-    def hang(self) -> None:
-        self.server.signal(signal.SIGSTOP)
-
-    def wake(self) -> None:
-        self.server.signal(signal.SIGCONT)
 
     def cut_off(self) -> None:
         self.server.client().replicaof("127.0.0.1", "1")
@@ -112,7 +105,7 @@ def test_what_a_hanging_replica_has_not_got_is_not_placed_but_taken_back(
     fleet, replica = pair
     worker = fleet.worker(*WAITS)
     before = len(worker.log_events("replicas.short"))
-    replica.hang()
+    replica.server.stop_running()
     batch = fleet.batch(3)
     wait_until(lambda: len(worker.log_events("replicas.short")) > before, what="it is known")
     wait_until(lambda: fleet.counters(batch)["due"] == 3, what="what was begun is taken back")
@@ -128,7 +121,7 @@ def test_what_a_hanging_replica_has_not_got_is_not_placed_but_taken_back(
     assert fleet.metric(worker, MISSING) == 1 and fleet.metric(worker, "carillon_redis_waits_short_total") > 1
     assert len(worker.log_events("replicas.short")) == before + 1, "told again and again"
 
-    replica.wake()
+    replica.server.continue_running()
     wait_until(lambda: len(worker.log_events("replicas.enough")) > before, what="it has come back")
     hang_up_all(fleet, platform, batch, worker, 3)
     assert fleet.counters(batch)["attempts"] == 3

@@ -13,7 +13,7 @@ from tests.support.engine import DOUBT_LEASE_MS, Engine, Slot
 from tests.support.waiting import wait_until
 
 CPS = 10
-IN_TAIL = math.ceil(CPS * 2.2) + 1  # what the rate allows for the tail and the horizon
+IN_TAIL = math.ceil(CPS * 4.2) + 1  # what the rate allows for the tail and the horizon
 NUMBER = 15550000077
 
 

@@ -28,6 +28,7 @@ NAME = "mymaster"
 SENTINELS = 3
 QUORUM = 2
 DOWN_AFTER_MS = 1000
+AT_ONCE = ("--repl-diskless-sync-delay", "0")  # a primary waits 5 s for further replicas otherwise
 START_DEADLINE_S = 20.0
 REJOIN_DEADLINE_S = 40.0
 PROMOTION_DEADLINE_S = 40.0  # an election that nobody won is held again after twice the failover-timeout
@@ -47,14 +48,14 @@ class Sentinel:
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="carillon-sentinel-"))
         self._process: subprocess.Popen[bytes] | None = None
 
-    def configure(self, primary: int, replica: int = 0, others: tuple[Sentinel, ...] = ()) -> None:
-        """Their ports; `replica` 0: there is none."""
+    def configure(self, primary: int, replicas: tuple[int, ...] = (), others: tuple[Sentinel, ...] = ()) -> None:
+        """Their ports."""
         lines = [
             *(*self._listens, "bind 127.0.0.1", f"dir {self.directory}", f"sentinel myid {self.id}"),
             f"sentinel monitor {NAME} 127.0.0.1 {primary} {QUORUM}",
             f"sentinel down-after-milliseconds {NAME} {DOWN_AFTER_MS}",
             f"sentinel failover-timeout {NAME} 4000",
-            *([f"sentinel known-replica {NAME} 127.0.0.1 {replica}"] if replica else []),
+            *(f"sentinel known-replica {NAME} 127.0.0.1 {port}" for port in replicas),
             *(f"sentinel known-sentinel {NAME} 127.0.0.1 {other.port} {other.id}" for other in others),
         ]
         (self.directory / "sentinel.conf").write_text("\n".join(lines) + "\n", encoding="ascii")
@@ -64,12 +65,13 @@ class Sentinel:
             command = ["redis-server", str(self.directory / "sentinel.conf"), "--sentinel"]
             self._process = start_child(command, stdout=log, stderr=subprocess.STDOUT)
 
-    def sees_all(self) -> bool:
-        """Whether it has spoken to the primary, the replica and the others."""
+    def sees_all(self, replicas: int = 1) -> bool:
+        """Whether it has spoken to the primary, its replicas and the others."""
         try:
             with redis.Redis(host="127.0.0.1", port=self.port, decode_responses=True, socket_timeout=5.0) as client:
                 seen = client.sentinel_master(NAME)
-                is_ready = seen["num-slaves"] == 1 and not client.sentinel_slaves(NAME)[0]["is_disconnected"]
+                followers = client.sentinel_slaves(NAME)
+                is_ready = seen["num-slaves"] == replicas and not any(each["is_disconnected"] for each in followers)
                 return is_ready and client.execute_command("SENTINEL", "CKQUORUM", NAME).startswith(f"OK {SENTINELS} usable")
         except (redis.RedisError, OSError):
             return False
@@ -89,10 +91,9 @@ class SentinelSet:
     def __init__(self) -> None:
         self.users = Users.for_tests()
         ports = free_port(), free_port()
-        at_once = ("--repl-diskless-sync-delay", "0")  # it waits 5 s for further replicas otherwise
         replicaof = ("--replicaof", f"127.0.0.1 {ports[0]}")
-        self.primary = RedisServer(appendonly=True, users=self.users, port=ports[0], args=at_once)
-        self.replica = RedisServer(appendonly=True, users=self.users, port=ports[1], args=(*at_once, *replicaof))
+        self.primary = RedisServer(appendonly=True, users=self.users, port=ports[0], args=AT_ONCE)
+        self.replica = RedisServer(appendonly=True, users=self.users, port=ports[1], args=(*AT_ONCE, *replicaof))
         self.sentinels = [Sentinel() for _ in range(SENTINELS)]
 
     # ---- up and down ----
@@ -103,7 +104,7 @@ class SentinelSet:
         wait_until(lambda: self._has_replicated(self._written()), START_DEADLINE_S, "the replica has its data")
         for sentinel in self.sentinels:
             others = tuple(each for each in self.sentinels if each is not sentinel)
-            sentinel.configure(self.primary.port, self.replica.port, others)
+            sentinel.configure(self.primary.port, (self.replica.port,), others)
             sentinel.start()
         wait_until(lambda: all(each.sees_all() for each in self.sentinels), START_DEADLINE_S, "the Sentinels see each other")
         return self
@@ -189,8 +190,8 @@ class SentinelSet:
     def url(self) -> str:
         return f"sentinel://{','.join(f'127.0.0.1:{each.port}' for each in self.sentinels)}/{NAME}"
 
-    def flags(self, user: str) -> list[str]:
-        return self.primary.flags(user, redis_url=self.url)
+    def flags(self, user: str, **instead: str) -> list[str]:
+        return self.primary.flags(user, **{"redis_url": self.url, **instead})
 
     def environment(self, user: str) -> dict[str, str]:
         return {**self.primary.environment(user), "CARILLON_REDIS_URL": self.url}

@@ -191,11 +191,6 @@ class RedisServer:
         self.kill()
         os.truncate(self._aof(), mark)
 
-    def signal(self, signo: int) -> None:
-        """SIGSTOP: it hangs until SIGCONT."""
-        assert self._process is not None, "redis-server is not running"
-        self._process.send_signal(signo)
-
     def terminate(self) -> None:
         """SIGTERM: it shuts down in order. The data stay for restart()."""
         self._end(signal.SIGTERM)

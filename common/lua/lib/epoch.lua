@@ -3,13 +3,15 @@
 -- what they hold (cell_reassert): after another Redis than before, or one whose clock jumped, what it says of calls on
 -- their way may be old. Everything else goes on.
 --
--- A Redis that was killed, or another that took its place, may have lost its last second or two: the tail. What the tail
+-- A Redis that was killed, or another that took its place, may have lost its last seconds: the tail. What the tail
 -- held was true all the same. So each call is in doubt at its first claim after such a closing if it could have been
 -- claimed and begun in the tail: `f` in its state is the first of its dial numbers that may have been used, and call_begin
 -- refuses it until somebody has asked the platform for those (call_doubt). `c` is the tail epoch of a call's last claim,
 -- by which its first claim after the closing is known.
 local KEY_CELL = P .. 'cell'
-local TAIL_MS = 2000 -- "everysec" writes once a second; a slow disk makes that two
+-- "everysec" writes once a second, a slow disk makes that two. A primary that was cut off from its replicas takes writes for
+-- up to four (min-replicas-max-lag 2: it reckons in whole seconds, and looks once a second).
+local TAIL_MS = 4000
 local TAIL_AHEAD_MS = 200 -- a claim hands out slots that far ahead
 
 local epoch_known
