@@ -6,8 +6,8 @@
  * while it is not ready are refused at once with ERR_UNAVAILABLE (fail closed: nothing is queued for later).
  *
  * With sentinel:// every attempt begins by asking who the primary is (redis_sentinel.h): the first, and each after a
- * loss. A replica, which elsewhere is the wrong server, is a failover under way then, and is asked about again within a
- * second. While ready, it is left as soon as a Sentinel, asked every few seconds, names another.
+ * loss. A replica, which elsewhere is the wrong server, is a failover under way then, and is asked about again within
+ * half a second. While ready, it is left as soon as a Sentinel, asked every second or two, names another.
  *
  * Before it says ready it makes sure, over TLS, whom it speaks to (redis_tls.h), authenticates, selects the
  * database, checks ROLE (must be a primary) and maxmemory-policy (must be noeviction), reads the run id and loads the

@@ -104,8 +104,11 @@ void redis_disconnect(struct redis *r)
 
 static int64_t pause_us(const struct redis *r)
 {
+    int64_t longest_us = redis_backoff_us(r->attempts);
+    if (r->sentinel && longest_us > REDIS_BACKOFF_SENTINEL_MAX_US)
+        longest_us = REDIS_BACKOFF_SENTINEL_MAX_US;
     /* Full jitter: a fleet that lost Redis at one instant does not come back at one instant. */
-    return (int64_t)random_below((uint64_t)redis_backoff_us(r->attempts) + 1);
+    return (int64_t)random_below((uint64_t)longest_us + 1);
 }
 
 void redis_lose(struct redis *r, enum redis_refusal why)

@@ -48,10 +48,13 @@ enum redis_state {
 /* However long Redis was away: what waits for it shall not wait for us. A cell is closed for 14 s from the first
  * process that finds another Redis on, and shall be open 16 s after that Redis was ready (docs/failure-model.md). */
 #define REDIS_BACKOFF_MAX_US 1000000
-/* While ready, Sentinel is asked again after 2.5 to 5 s: well within the 14 s in which a promoted primary lets nothing
- * begin (docs/failure-model.md), so that who stayed with the old one has left it by then. */
-#define REDIS_RECHECK_MIN_US 2500000
-#define REDIS_RECHECK_MAX_US 5000000
+/* With Sentinel sooner: it names a promoted primary up to a second late. */
+#define REDIS_BACKOFF_SENTINEL_MAX_US 500000
+/* While ready, Sentinel is asked again after 1 to 2 s. Whoever stays with the old one for so long, and the second that
+ * Sentinel is late, writes no longer a tail than is asked about (TAIL_MS of common/lua/lib/epoch.lua), and has left it
+ * well within the 14 s in which a promoted primary lets nothing begin (docs/failure-model.md). */
+#define REDIS_RECHECK_MIN_US 1000000
+#define REDIS_RECHECK_MAX_US 2000000
 #define REDIS_BACKOFF_RESET_US 10000000 /* ready for this long: the next loss begins with the shortest pause */
 #define REDIS_RUN_ID_LEN 40
 #define REDIS_SHA_LEN 40

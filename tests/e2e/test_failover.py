@@ -70,7 +70,7 @@ def test_a_campaign_goes_on_over_a_planned_failover_and_the_old_primary_comes_ba
     numbers = phone_numbers(60)
     batch = stack.submit(numbers, maxCallsPerSecond=LIMIT // 2, retryStrategy=RETRIES, summaryWait=2, ringTimeout=5, maxCallDuration=60)
     wait_until(lambda: placed(stack) >= 10, 20.0, "calls are placed")
-    sentinels.fail_over()
+    sentinels.fail_over_in_order()
     wait_until(lambda: all(worker.log_events("cell.closed") for worker in stack.workers), 30.0, "both workers are there")
     before = placed(stack)
     sentinels.client().hset("carillon:{c0}:cell", "closed_until", 1)

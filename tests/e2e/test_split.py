@@ -18,8 +18,8 @@ from tests.support.redis_split import SplitSet
 from tests.support.stack import Stack, phone_numbers
 from tests.support.waiting import wait_until
 
-LIMIT = 10
-NUMBERS = phone_numbers(150)
+LIMIT = 20
+NUMBERS = phone_numbers(160)
 RULES = Rules(limit=LIMIT, max_attempts=1, delays_ms={}, utilisation=None)
 STOPS_ALONE = ("--min-replicas-to-write", "1", "--min-replicas-max-lag", "2")
 WAITS = ("--redis-wait-replicas", "1", "--redis-wait-ms", "200")
@@ -74,7 +74,7 @@ class Split:
         """The campaign ends, with both sides together again, and kept its promises."""
         self.redis.mend()
         wait_until(lambda: all(self.is_back(worker) for worker in self.isolated), 30.0, "the isolated ones are back")
-        self.stack.wait_for_batch(self.batch, 60.0)
+        self.stack.wait_for_batch(self.batch, 120.0)
         wait_until(lambda: len(self.stack.delivered("call.completed", self.batch)) >= len(NUMBERS), 30.0, "all is told")
         report = self.judge()
         assert report.keeps_promises(), (report.line("split", "ok"), report.examples)

@@ -4,7 +4,6 @@ afterwards makes up for nothing, and nothing is lost."""
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -25,9 +24,9 @@ LATE_S = 1.0  # between the 0.25 s that a begin may be late, with room for a bus
 
 def hang(fleet: Fleet) -> None:
     """Its machine stands still."""
-    fleet.redis.signal(signal.SIGSTOP)
+    fleet.redis.stop_running()
     pass_time(SLOW_S)
-    fleet.redis.signal(signal.SIGCONT)
+    fleet.redis.continue_running()
 
 
 def sleep(fleet: Fleet) -> None:

@@ -129,7 +129,7 @@ def test_a_retry_that_a_dead_worker_placed_and_redis_forgot_is_found(durable: Fl
     worker = fleet.worker()
     fleet.reopen()
     fleet.make_check_due(batch)
-    fleet.wait_state(batch, phase="live", d="2", l="2", a="2", p=second.call_id)
+    fleet.wait_state(batch, phase="live", d=str(second.dial), l=str(second.dial), a="2", p=second.call_id)
     platform.hang_up(second.call_id, worker.url)
     assert fleet.wait_final(batch) == {"COMPLETED": 1}
     assert platform.count_creates() == 2

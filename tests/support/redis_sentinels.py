@@ -87,6 +87,15 @@ class Sentinel:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
+def is_primary(server: RedisServer) -> bool:
+    try:
+        role = server.client().execute_command("ROLE")
+    except redis.ConnectionError:
+        return False  # a Sentinel that changes its role closes its connections
+    assert isinstance(role, list)
+    return role[0] == b"master"
+
+
 class SentinelSet:
     def __init__(self) -> None:
         self.users = Users.for_tests()
@@ -140,19 +149,11 @@ class SentinelSet:
         self.primary, self.replica = self.replica, self.primary
 
     def wait_for_promotion(self) -> None:
-        wait_until(lambda: self._role(self.primary) == "master", PROMOTION_DEADLINE_S, "a promotion")
-
-    @staticmethod
-    def _role(server: RedisServer) -> str:
-        """ "" while it says nothing: it closes every connection when it gets another."""
-        try:
-            return str(server.client(decode_responses=True).execute_command("ROLE")[0])
-        except redis.ConnectionError:
-            return ""
+        wait_until(lambda: is_primary(self.primary), PROMOTION_DEADLINE_S, "a promotion")
 
     def fail_over(self) -> None:
-        """A planned one: a Sentinel is told to promote the replica, which is what client() speaks to from now on. The old
-        primary is left as it is until the Sentinels make it a replica, some ten seconds later."""
+        """A planned one, which does not wait for the replica: a Sentinel is told to promote it. It is what client() speaks to from
+        now on. The old primary is left as it is until the Sentinels make it a replica, some ten seconds later."""
         with redis.Redis(host="127.0.0.1", port=self.sentinels[0].port, socket_timeout=5.0) as sentinel:
             sentinel.execute_command("SENTINEL", "FAILOVER", NAME)
         self.primary, self.replica = self.replica, self.primary
@@ -169,6 +170,12 @@ class SentinelSet:
             time.sleep(max(0.0, hung_at + least_s - time.monotonic()))
         finally:
             self.replica.continue_running()
+
+    def fail_over_in_order(self) -> None:
+        """As docs/operations.md has it: the primary takes no writes meanwhile, so that the replica has them all."""
+        self.primary.client().execute_command("CLIENT", "PAUSE", 15_000, "WRITE")
+        self.wait_for_replication()
+        self.fail_over()
 
     def rejoin(self) -> None:
         """The server that was the primary is there again, as it was when it was killed; the Sentinels make it a replica."""
