@@ -32,9 +32,6 @@ COUNTER_OF = {"placed_twice": "dialed_twice", "called_again": "dialed_twice", "u
 CLOCK_SLACK_US = 2_000_000
 BEGIN = re.compile(r"^d=(\d+) a=(\d+) .*?\bb=(\d+)(.*)", re.MULTILINE)
 OUTCOME = re.compile(r"^d=(\d+) .*?\bo=([A-Z_]+)", re.MULTILINE)
-# A request may be on its way to the platform for so long before it counts as one that a fault of that line held.
-LONGEST_WAY_US = 60_000_000
-CARRIER = "carrier"
 ROUNDING_MS = 1  # what is due is known to the millisecond, begins to the microsecond
 
 
@@ -128,34 +125,40 @@ def _judge_campaign(history: RunHistory, batch: Batch) -> Iterable[Break]:
     rules = Rules(limit=campaign.cps, max_attempts=campaign.max_attempts, delays_ms=delays, utilisation=None)
     deliveries = [each for each in history.deliveries if each.body.get("batchId") == batch.batch]
     for broken in judge(campaign.numbers, carrier, deliveries, rules, batch.ledger).breaks:
-        if broken.promise != "too_soon" or not _was_held_on_its_way(broken, history.strikes):
+        if broken.promise != "too_soon" or not _has_begins(broken, batch, carrier):
             yield broken
     yield from _judge_attempts(batch, carrier)
     yield from _judge_begins(batch, delays, history.clock_shifts)
 
 
-def _was_held_on_its_way(broken: Break, strikes: list[Strike]) -> bool:
-    """Whether the request before may have come to the platform late: then the carrier's log does not tell how long ago it was
-    sent, and the begins must."""
-    return any(
-        strike.fault.target == CARRIER and strike.began_us <= broken.at_us <= strike.ended_us + LONGEST_WAY_US
-        for strike in strikes
-    )
+def _dial_of(token: str) -> tuple[int, int]:
+    """The contact and the dial that a token names."""
+    _, ordinal, dial, _ = token.split(".")
+    return int(ordinal), int(dial)
+
+
+def _has_begins(broken: Break, batch: Batch, carrier: list[Event]) -> bool:
+    """Whether Redis knows when each request to the number was begun, up to that one. Then the begins tell whether it came too
+    soon: a request may be held on its way to the platform, by a fault or a handshake, and the next one look early."""
+    begun = {(begin.ordinal, begin.dial) for begin in batch.begins if not begin.is_told}
+    asked = [event for event in carrier if event["ev"] == "create" and event["to"] == broken.who and event["us"] <= broken.at_us]
+    return all(event.get("token") and _dial_of(event["token"]) in begun for event in asked)
 
 
 def _judge_begins(batch: Batch, delays: dict[str, int], shifts: list[tuple[int, int]]) -> Iterable[Break]:
-    """From begin to begin, as the delays are promised, between two steps of Redis's clock."""
-    for begins in _eras((begin for begin in batch.begins if not begin.is_told), shifts):
-        of_contact: dict[int, list[Begin]] = defaultdict(list)
-        for begin in sorted(begins, key=lambda each: each.dial):
-            of_contact[begin.ordinal].append(begin)
-        for ordinal, dials in of_contact.items():
-            for before, after in zip(dials, dials[1:]):
-                gap_ms = (after.at_us - before.at_us) / 1000
-                delay_ms = delays.get(before.outcome.lower(), delays[""])
-                if after.attempt > before.attempt and gap_ms <= delay_ms - ROUNDING_MS:
-                    number = batch.campaign.numbers[ordinal]
-                    yield Break("too_soon", number, f"begun {gap_ms:.0f} ms after the begin of {before.outcome}")
+    """From begin to begin, as the delays are promised; in wall time, whatever Redis's clock was set to meanwhile."""
+    of_contact: dict[int, list[tuple[Begin, int]]] = defaultdict(list)
+    for shift, begins in _eras((begin for begin in batch.begins if not begin.is_told), shifts):
+        for begin in begins:
+            of_contact[begin.ordinal].append((begin, begin.at_us - shift))
+    for ordinal, dials in of_contact.items():
+        dials.sort(key=lambda each: each[0].dial)
+        for (before, before_us), (after, after_us) in zip(dials, dials[1:]):
+            gap_ms = (after_us - before_us) / 1000
+            delay_ms = delays.get(before.outcome.lower(), delays[""])
+            if after.attempt > before.attempt and gap_ms <= delay_ms - ROUNDING_MS:
+                why = f"begun {gap_ms:.0f} ms after the begin of {before.outcome or 'a dial without an outcome'}"
+                yield Break("too_soon", batch.campaign.numbers[ordinal], why, after_us)
 
 
 def _judge_attempts(batch: Batch, carrier: list[Event]) -> Iterable[Break]:
@@ -165,10 +168,10 @@ def _judge_attempts(batch: Batch, carrier: list[Event]) -> Iterable[Break]:
     for event in carrier:
         if event["ev"] != "placed" or not event.get("token"):
             continue
-        _, ordinal, dial, _ = event["token"].split(".")
-        attempt = attempts.get((int(ordinal), int(dial)))
+        ordinal, dial = _dial_of(event["token"])
+        attempt = attempts.get((ordinal, dial))
         if attempt is not None:
-            placed[int(ordinal), attempt].append(event)
+            placed[ordinal, attempt].append(event)
     for (ordinal, attempt), calls in placed.items():
         if len({call["token"] for call in calls}) > 1:
             yield Break("dialed_twice", calls[-1]["to"], f"attempt {attempt} of contact {ordinal} was placed as "
@@ -189,9 +192,9 @@ def _judge_deliveries(deliveries: list[Delivery]) -> Iterable[Break]:
 # ---- the rates ----
 
 
-def _eras(begins: Iterable[Begin], shifts: list[tuple[int, int]]) -> list[list[Begin]]:
-    """Those between two steps of Redis's clock, apart: no second reaches across one. A begin belongs to the last era that it
-    may lie in."""
+def _eras(begins: Iterable[Begin], shifts: list[tuple[int, int]]) -> list[tuple[int, list[Begin]]]:
+    """Those between two steps of Redis's clock, apart, with what it was off by: no second reaches across a step. A begin
+    belongs to the last era that it may lie in."""
     bounds = sorted(shifts)
     eras = [(0, 0), *bounds]
     ends = [at for at, _ in bounds] + [1 << 62]
@@ -200,11 +203,11 @@ def _eras(begins: Iterable[Begin], shifts: list[tuple[int, int]]) -> list[list[B
         fits = [i for i, ((start, shift), end) in enumerate(zip(eras, ends))
                 if start - CLOCK_SLACK_US <= begin.at_us - shift <= end + CLOCK_SLACK_US]
         found[fits[-1] if fits else 0].append(begin)
-    return found
+    return [(shift, begins) for (_, shift), begins in zip(eras, found)]
 
 
 def _judge_rate(who: str, limit: int, begins: list[Begin], shifts: list[tuple[int, int]]) -> Iterable[Break]:
-    for era in _eras((begin for begin in begins if not begin.is_told), shifts):
+    for _, era in _eras((begin for begin in begins if not begin.is_told), shifts):
         most = most_in_a_second(begin.at_us for begin in era)
         for _ in range(most - limit):
             yield Break("over_limit", who, f"{most} begins in a second, {limit} are allowed")

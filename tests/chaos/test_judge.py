@@ -201,7 +201,7 @@ def test_a_retry_that_was_begun_too_soon_is_found_by_the_begins_whenever_its_req
     assert run.counts() == {}, "given back, and begun again as the same attempt"
 
 
-def test_requests_that_came_too_soon_one_after_the_other_are_excused_by_a_fault_of_that_line_only() -> None:
+def test_requests_that_came_too_soon_one_after_the_other_are_judged_by_their_begins_where_redis_knows_them() -> None:
     run = Run()
     batch = run.batches[0]
     for event in run.carrier:
@@ -210,11 +210,21 @@ def test_requests_that_came_too_soon_one_after_the_other_are_excused_by_a_fault_
     call = run.call(batch.batch, batch.campaign.numbers[0], 0, 2, START_US + S // 2)
     batch.ledger.entries[0] = dataclasses.replace(batch.ledger.entries[0], attempts=2, provider_id=call)
     run.deliveries[0].body.update(attempts=2, providerCallId=call)
+    assert run.counts() == {"too_soon": 1}, "Redis has forgotten the second begin"
+    batch.begins.append(Begin(0, 2, 2, START_US + S // 2))
     assert run.counts() == {"too_soon": 1}
-    run.strikes = [Strike(Fault(0, "flood", "receiver", 1000, {}), START_US, START_US + S)]
-    assert run.verdict(struck()[1]).counts == {"too_soon": 1}
-    run.strikes = [Strike(Fault(0, "flood", "carrier", 1000, {}), START_US, START_US + S)]
-    assert run.verdict(struck()[1]).holds()
+    batch.begins[-1] = Begin(0, 2, 2, START_US + S)
+    assert run.counts() == {}, "the first request was long on its way"
+
+
+def test_a_retry_that_redis_takes_to_be_late_after_its_clock_was_set_forward_came_too_soon() -> None:
+    run = Run()
+    run.batches[0].begins.append(Begin(0, 2, 2, START_US + 10 * S + HOUR_US))
+    run.shifts = [(START_US + 4 * S, HOUR_US)]
+    assert run.counts() == {}
+    run.batches[0].begins[-1] = Begin(0, 2, 2, START_US + S // 2 + HOUR_US)
+    run.shifts = [(START_US + S // 4, HOUR_US)]
+    assert run.counts() == {"too_soon": 1}
 
 
 # ---- what is allowed ----
