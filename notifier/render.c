@@ -150,8 +150,10 @@ static bool add_batch_started(cJSON *body, const struct render_event *e)
 
 static bool add_batch_paused(cJSON *body, const struct render_event *e)
 {
-    return add_batch_head(body, e) && add_text(body, "reason", e->reason) && add_instant(body, "timestamp", e->at_ms) &&
-           add_tags(body, &e->batch) && json_add_i64(body, "seq", e->seq);
+    bool has_code = e->code.data != NULL;
+    return add_batch_head(body, e) && add_text(body, "reason", e->reason) &&
+           (!has_code || (add_text(body, "error", e->error) && add_text(body, "code", e->code))) &&
+           add_instant(body, "timestamp", e->at_ms) && add_tags(body, &e->batch) && json_add_i64(body, "seq", e->seq);
 }
 
 /* Of a cancelled one too: what came of it until then. */

@@ -50,8 +50,8 @@ struct render_event {
     int64_t seq; /* of the batch's events, from 1 */
     struct render_batch batch;
     struct render_call call; /* of a call's event */
-    struct render_text error; /* of batch.failed */
-    struct render_text code;
+    struct render_text error; /* of batch.failed, and of batch.paused where the batch paused itself */
+    struct render_text code; /* the same */
     struct render_text reason; /* of batch.paused */
 };
 

@@ -78,6 +78,7 @@ static void read_texts(struct batch_report *r, const struct redisReply *hash, in
     r->agent_id = text_field(hash, "agent_id", err);
     r->user_id = text_field(hash, "user_id", err);
     r->reason = text_field(hash, "reason", err);
+    r->refusal = text_field(hash, "refusal", err);
     r->redial_of = text_field(hash, "redial_of", err);
     r->tags = json_field(hash, "tags", cJSON_Array, err);
     r->trunk = text_field(hash, "trunk", err);
@@ -289,7 +290,8 @@ static bool add_times(const struct batch_report *r, cJSON *object)
 int batch_report_add_more(const struct batch_report *r, cJSON *object)
 {
     const char *tags = r->tags ? r->tags : "[]";
-    bool is_whole = json_add_str(object, "reason", r->reason) && json_add_str(object, "redialOf", r->redial_of) &&
+    bool is_whole = json_add_str(object, "reason", r->reason) && json_add_str(object, "refusal", r->refusal) &&
+                    json_add_str(object, "redialOf", r->redial_of) &&
                     json_add_raw(object, "tags", tags, strlen(tags)) && json_add_str(object, "trunk", r->trunk) &&
                     add_limits(r, object) && add_times(r, object) && json_add_i64(object, "attempts", r->attempts) &&
                     json_add_i64(object, "ongoing", r->live + r->ended) && add_outcomes(r, object) &&

@@ -26,6 +26,7 @@ struct batch_report {
     const char *agent_id;
     const char *user_id;
     const char *reason; /* of a pause or a failure */
+    const char *refusal; /* what its calls were refused with, of a batch that paused itself because of it */
     const char *redial_of; /* the batch whose contacts these are */
     const char *tags; /* a JSON array */
     const char *trunk;

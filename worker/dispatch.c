@@ -112,6 +112,12 @@ static void on_timetable(void *arg)
 static void on_loaded(struct dispatch *d, struct dial *dial)
 {
     int64_t passed;
+    if (dial->is_torn) {
+        place_strike(d->place, &(struct settle_dial){dial->batch_id, dial->ordinal, dial->number},
+                     "metadata_unreadable");
+        forget_dial(d, dial);
+        return;
+    }
     if (dial->load_err != 0) {
         /* Its lease gives it back in a while: to claim it again at once would go round and round. */
         if (log_pace_permits(&d->unreadable, clock_mono_us(), &passed))
@@ -170,6 +176,7 @@ static void on_metadata(const struct redisReply *reply, int err, void *arg)
         err = reply_str(reply, &text, &len);
     if (err == 0)
         err = contact_record_attach_metadata(&dial->contact, text, len);
+    dial->is_torn = err != 0 && err != ERR_NOMEM && !err_is_retryable(err);
     reading_over(dial, err);
 }
 
@@ -252,6 +259,9 @@ static void take_call(struct dispatch *d, const struct redisReply *call, int64_t
     if (rc != 0) {
         log_error("claim.unreadable_call", log_strn("batch", batch_id, batch_len), log_i64("ordinal", ordinal),
                   log_err(rc));
+        if (rc == ERR_INVALID && record)
+            place_strike(d->place, &(struct settle_dial){batch_id, (uint64_t)ordinal, (uint32_t)number},
+                         "contact_unreadable");
         return;
     }
     dial->attempts = (int32_t)attempts;

@@ -96,6 +96,10 @@ static void make_metrics(struct worker *w)
         metrics_counter(m, "carillon_doubts_total",
                         "Calls looked up before they were begun, since Redis may have forgotten a dial", NULL, NULL);
     make_replica_metrics(m, to);
+    to->unreadable = metrics_counter(m, "carillon_calls_unreadable_total",
+                                     "Contacts given up since nothing could be made of them", NULL, NULL);
+    to->poisoned = metrics_counter(m, "carillon_batches_poisoned_total",
+                                   "Batches paused since their calls were refused one after the other", NULL, NULL);
     static const char breakers[] = "carillon_trunk_breakers_total";
     static const char breakers_help[] =
         "Trunks that stopped because their platform fails, were tried in vain, or resumed";

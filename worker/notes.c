@@ -35,9 +35,18 @@ static void breaker_changed(const struct worker_cell *cell, const struct redisRe
     }
 }
 
+/* {"poison", batch, why} */
+static void batch_poisoned(const struct worker_cell *cell, const struct redisReply *note)
+{
+    metric_add(cell->worker->metrics.poisoned, 1);
+    log_warn("batch.poisoned", log_str("batch", text_at(note, 1)), log_str("reason", text_at(note, 2)));
+}
+
 void notes_take(const struct redisReply *note, void *arg)
 {
     const struct worker_cell *cell = arg;
     if (strcmp(text_at(note, 0), "breaker") == 0)
         breaker_changed(cell, note);
+    else if (strcmp(text_at(note, 0), "poison") == 0)
+        batch_poisoned(cell, note);
 }

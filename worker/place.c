@@ -37,8 +37,8 @@ struct place {
     struct redis_arg begin_prologue[3];
     struct redis_arg owner_prologue[1];
     char late_space[REDIS_I64_LEN], post_space[REDIS_I64_LEN];
-    struct outbox_spec begin_spec, release_spec, accept_spec, abort_spec;
-    struct outbox *begins, *releases, *accepts, *aborts;
+    struct outbox_spec begin_spec, release_spec, strike_spec, accept_spec, abort_spec;
+    struct outbox *begins, *releases, *strikes, *accepts, *aborts;
 };
 
 /* The first three arguments of every item: which dial. */
@@ -381,9 +381,12 @@ static void on_begin(const struct redisReply *reply, const struct redisReply *wh
     size_t len = 0;
     if (err == 0)
         err = reply_str(reply_at(reply, 0), &word, &len);
-    if (err != 0) {
+    if (reply_str(reply_at(reply, 1), &reason, &len) != 0)
+        reason = "";
+    if (err != 0 || strcmp(word, "refused") == 0) {
         log_error("dial.refused_by_script", log_str("batch", dial->batch_id),
-                  log_i64("ordinal", (int64_t)dial->ordinal), log_err(err));
+                  log_i64("ordinal", (int64_t)dial->ordinal), log_err(err), log_str("reason", reason));
+        place_strike(p, &(struct settle_dial){dial->batch_id, dial->ordinal, dial->number}, "begin_refused");
         over(p, dial);
         return;
     }
@@ -395,8 +398,6 @@ static void on_begin(const struct redisReply *reply, const struct redisReply *wh
         suppressed(p, dial);
         return;
     }
-    if (reply_str(reply_at(reply, 1), &reason, &len) != 0)
-        reason = "";
     log_debug("dial.not_begun", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal),
               log_str("answer", word), log_str("reason", reason));
     metric_add(p->worker->metrics.released, 1);
@@ -459,12 +460,42 @@ void place_release(struct place *p, struct dial *dial)
         over(p, dial);
 }
 
+static void on_struck(const struct redisReply *reply, const struct redisReply *whole, int err, void *arg)
+{
+    (void)whole;
+    struct place *p = arg;
+    const char *word = "";
+    size_t len;
+    if (err == 0)
+        err = reply_str(reply, &word, &len);
+    if (err != 0)
+        log_error("call.strike_refused", log_str("cell", p->cell->id), log_err(err));
+    else if (strcmp(word, "ended") == 0)
+        metric_add(p->worker->metrics.unreadable, 1);
+}
+
+void place_strike(struct place *p, const struct settle_dial *dial, const char *why)
+{
+    char ordinal[REDIS_I64_LEN], number[REDIS_I64_LEN];
+    const struct redis_arg args[] = {
+        redis_arg_str(dial->batch_id),
+        redis_arg_i64((int64_t)dial->ordinal, ordinal),
+        redis_arg_i64(dial->number, number),
+        redis_arg_str(why),
+    };
+    log_error("call.nothing_made_of_it", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal),
+              log_i64("dial", dial->number), log_str("why", why));
+    if (outbox_add(p->strikes, args, on_struck, p) != 0)
+        log_error("call.strike_untold", log_str("batch", dial->batch_id), log_err(ERR_NOMEM));
+}
+
 void place_flush(struct place *p)
 {
     outbox_flush(p->begins);
     outbox_flush(p->accepts);
     outbox_flush(p->aborts);
     outbox_flush(p->releases);
+    outbox_flush(p->strikes);
 }
 
 static void describe(struct place *p)
@@ -484,6 +515,13 @@ static void describe(struct place *p)
                                            .most = LIMIT_SCRIPT_CALLS,
                                            .prologue = p->owner_prologue,
                                            .n_prologue = 1};
+    p->strike_spec = (struct outbox_spec){.script = LUA_CALL_STRIKE,
+                                          .fields = 4,
+                                          .most = LIMIT_SCRIPT_CALLS,
+                                          .prologue = p->owner_prologue,
+                                          .n_prologue = 1,
+                                          .note_fn = notes_take,
+                                          .note_arg = p->cell};
     p->accept_spec = (struct outbox_spec){
         .script = LUA_CALL_ACCEPT, .fields = 6, .most = LIMIT_SCRIPT_CALLS, .note_fn = notes_take, .note_arg = p->cell};
     p->abort_spec = (struct outbox_spec){.script = LUA_CALL_ABORT,
@@ -510,6 +548,8 @@ int place_create(struct worker_cell *cell, const struct place_owner *owner, stru
     if (rc == 0)
         rc = outbox_create(loop, redis, cell->prefix, &p->release_spec, &p->releases);
     if (rc == 0)
+        rc = outbox_create(loop, redis, cell->prefix, &p->strike_spec, &p->strikes);
+    if (rc == 0)
         rc = outbox_create(loop, redis, cell->prefix, &p->accept_spec, &p->accepts);
     if (rc == 0)
         rc = outbox_create(loop, redis, cell->prefix, &p->abort_spec, &p->aborts);
@@ -527,6 +567,7 @@ void place_free(struct place *p)
         return;
     outbox_free(p->begins);
     outbox_free(p->releases);
+    outbox_free(p->strikes);
     outbox_free(p->accepts);
     outbox_free(p->aborts);
     free(p);

@@ -12,6 +12,7 @@
 
 #include "common/base/err.h"
 #include "worker/dial.h"
+#include "worker/settle.h"
 #include "worker/worker.h"
 
 struct place;
@@ -35,6 +36,9 @@ void place_free(struct place *p);
 void place_begin(struct place *p, struct dial *dial);
 /* WAITING: gives the call back, nothing charged. */
 void place_release(struct place *p, struct dial *dial);
+/* A claimed call that nothing can be made of: it is tried once more, and in the end its contact is given up. why: a
+ * word. Where this cannot be told, the lease gives it back. */
+void place_strike(struct place *p, const struct settle_dial *dial, const char *why);
 /* BEGUN: sends the create request. Where its instant lies more than LIMIT_SLOT_LATE_MS back, or Redis is away, nothing
  * is sent and the dial is taken back. */
 void place_send(struct place *p, struct dial *dial);

@@ -39,6 +39,8 @@ struct worker_metrics {
     struct metric *lost_wakes;
     struct metric *reasserted;
     struct metric *doubts; /* calls looked up before they were begun */
+    struct metric *unreadable; /* contacts given up since nothing could be made of them */
+    struct metric *poisoned; /* batches that paused themselves */
     struct metric *breaker_opened, *breaker_reopened, *breaker_closed;
     struct metric *late_seconds; /* begin behind its slot */
     struct metric *wait_seconds; /* replicas.h: these three */

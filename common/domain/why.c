@@ -43,6 +43,8 @@ static const struct why_row ROWS[] = {
     ROW("BATCH_INGESTING", BATCH, SOMEBODY, "all its contacts are written",
         "Its contacts are being written; it dials nobody until all are there."),
     ROW("BATCH_PAUSED", BATCH, SOMEBODY, "it is resumed", "It is paused{why} until it is resumed."),
+    ROW("BATCH_REFUSED", BATCH, SOMEBODY, "it is resumed",
+        "It paused itself, because its calls are refused one after the other{why}, until it is resumed."),
     ROW("BATCH_UNFUNDED", BATCH, SOMEBODY, "its tenant has credit again",
         "It is paused until its tenant gets more credit: {count} s are left, and a call begins on {of} s at least."),
     ROW("BATCH_CANCELLING", BATCH, PROGRESS, "its calls have ended",

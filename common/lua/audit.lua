@@ -120,7 +120,7 @@ local function check_breaker(id)
   local has_probe = fields.breaker_probe ~= nil
   if state ~= 'closed' and not (is_whole and (state == 'open' or state == 'probing') and has_probe == (state == 'probing')) then
     fault('breaker_is_whole', id .. ' is ' .. state)
-  elseif is_whole and tonumber(fields.breaker_wait_ms) > BREAKER_AHEAD_MS then
+  elseif is_whole and tonumber(fields.breaker_wait_ms) > breaker.AHEAD_MS then
     fault('breaker_wait_within_bounds', id .. ' waits ' .. fields.breaker_wait_ms .. ' ms')
   end
 end

@@ -144,6 +144,8 @@ local function why_paused(tenant)
   local word = redis.call('HGET', key_batch(batch.id), 'reason') or ''
   if word == CREDITS and tenant and tenant.available_s then
     reason('BATCH_UNFUNDED', is_dialable, { count = tenant.available_s, of = credit.LEAST_S })
+  elseif word == 'poison' then
+    reason('BATCH_REFUSED', is_dialable, { word = redis.call('HGET', key_batch(batch.id), 'refusal') or '' })
   else
     reason('BATCH_PAUSED', is_dialable, { word = word })
   end

@@ -61,4 +61,4 @@ for i = 2, #ARGV, FIELDS do
 end
 batches_flush()
 resources_flush()
-return breaker.tell(reply)
+return notes.tell(reply)

@@ -39,7 +39,7 @@ local function take_queue(batch, call, queue_ms)
   call.y = window_objection(batch, NOW_MS + queue_ms) and 1 or nil
 end
 
-local reply = {}
+local reply, is_changed = {}, false
 for i = 1, #ARGV, FIELDS do
   local batch = batch_load(ARGV[i])
   local call = batch and call_read(batch, tonumber(ARGV[i + 1]))
@@ -51,6 +51,9 @@ for i = 1, #ARGV, FIELDS do
     if not call.p and not call.v then
       breaker.good(batch, call)
     end
+    if batch.refused then
+      batch.refused, is_changed = nil, true
+    end
     call.p, call.z = ARGV[i + 3], nil
     take_queue(batch, call, tonumber(ARGV[i + 5]))
     placed_note(batch, call, call.p)
@@ -61,4 +64,7 @@ for i = 1, #ARGV, FIELDS do
     reply[#reply + 1] = is_to_stop and 'stop' or 'accepted'
   end
 end
-return breaker.tell(reply)
+if is_changed then
+  batches_flush()
+end
+return notes.tell(reply)

@@ -18,7 +18,8 @@
 --          nobody has asked the platform yet; "breaker", its trunk's is not closed, and this is not the call that tries it;
 --          "credits", the tenant has too little left: its batch is paused until there
 --          is more, and told so); suppressed: its number is on a do-not-call list, the tenant's or
---          everybody's: ended, told, nothing charged; gone: this worker's claim does not hold any more
+--          everybody's: ended, told, nothing charged; gone: this worker's claim does not hold any more. One that an error
+--          keeps from any of these answers {"refused", error}, and leaves the others alone
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n)
 -- Again    the same dial by the same worker answers the same begin, rounded up to a millisecond, or "suppressed"
@@ -149,7 +150,7 @@ local function begin(batch, call, member, begin_us, life_ms, caller)
   batch_note_begun(batch)
   local trunk = resource_load('k', batch.trunk)
   if trunk.breaker_until_ms then
-    breaker_probe(trunk, member, begin_ms + post_ms)
+    breaker.begin_probe(trunk, member, begin_ms + post_ms)
   end
 end
 
@@ -214,8 +215,9 @@ for i = 4, #ARGV, FIELDS do
 end
 local reply = { fmt(NOW_US) }
 for i = 4, #ARGV, FIELDS do
-  reply[#reply + 1] = begin_one(ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]),
+  local is_done, answer = pcall(begin_one, ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]),
     ARGV[i + 4])
+  reply[#reply + 1] = is_done and answer or { 'refused', type(answer) == 'table' and answer.err or tostring(answer) }
 end
 batches_flush()
 resources_flush()

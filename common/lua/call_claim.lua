@@ -125,7 +125,7 @@ local function take_slot(trunk, tenant, batch, call, number, record, slot_us)
   end
   redis.call('ZINCRBY', key_flows_turn(trunk.id), math.floor(VT_UNIT / tenant.weight), tenant.id)
   if trunk.breaker_until_ms then
-    breaker_probe(trunk, member, lease)
+    breaker.begin_probe(trunk, member, lease)
   end
   answer_call(batch.id, call, slot_us, call.a, record)
   issued[#issued + 1] = member .. '/' .. worker .. ' ' .. fmt(slot_us) .. ' ' .. fmt(call.a)
@@ -192,7 +192,10 @@ local function visit_lane(trunk, tenant, batch, lane, f_us)
   local record = redis.call('HGET', key_bucket(batch.id, 'contacts', call.ordinal), fmt(call.ordinal))
   local number = contact_phone(record)
   if not number then
-    fail('ERR_STATE no contact ' .. batch.id .. '-' .. fmt(call.ordinal))
+    call.d, batch.dials = call.d + 1, batch.dials + 1
+    call_end_unread(batch, call, 'contact_unreadable')
+    lane_pass(trunk, tenant, batch, lane, f_us)
+    return false
   end
   if redis.call('HEXISTS', key_dialing(tenant.id), number) == 1 then
     if call.f then

@@ -9,13 +9,14 @@
 --          reason, recording URL, summary, source (callback|lookup|answer|deadline)
 -- Returns  for each: "ended" | "final" | "due" | "settled" (a late truth about an UNKNOWN) | "recorded" (known
 --          already; texts kept) | "stale" (a newer dial has begun) | "changed" (decide again) | "gone"; and behind them
---          {"breaker", trunk, "closed", "", ""} where that came of it
+--          {"breaker", trunk, "closed", "", ""} and {"poison", batch, why} (it paused itself) where that came of it
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n), and the calls held for a number that becomes free
 -- Again    answers "recorded" and changes nothing
 -- @include lib/pace.lua
 -- @include lib/credit.lua
 -- @include lib/breaker.lua
+-- @include lib/poison.lua
 local FIELDS = 16
 local OUTCOMES = { COMPLETED = 1, BUSY = 1, NO_ANSWER = 1, VOICEMAIL = 1, FAILED = 1, UNKNOWN = 1, INVALID_NUMBER = 1,
   BLOCKED = 1, REJECTED = 1, SUPPRESSED = 1, EXPIRED = 1, CANCELLED = 1 }
@@ -122,6 +123,11 @@ local function finish_live(batch, call, result)
     retry_later(batch, call, result.next_ms)
   else
     call_finalize(batch, call, 'attempt')
+  end
+  if result.outcome == 'REJECTED' and result.source == 'answer' then
+    poison.refused(batch, result.reason)
+  elseif result.outcome ~= 'UNKNOWN' then
+    batch.refused = nil
   end
   redis.call('ZREM', KEY_LIVE, member)
   return how == 'retry' and 'due' or how
@@ -232,4 +238,4 @@ for _, result in ipairs(results) do
 end
 batches_flush()
 resources_flush()
-return breaker.tell(reply)
+return notes.tell(reply)

@@ -87,4 +87,4 @@ for at = 1, #ARGV, FIELDS do
 end
 batches_flush()
 resources_flush()
-return breaker.tell(reply)
+return notes.tell(reply)

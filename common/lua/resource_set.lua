@@ -79,7 +79,7 @@ if #gone > 0 then
   redis.call('HDEL', key, unpack(gone))
 end
 if closes_breaker and kind == 'k' then
-  breaker_forget(key)
+  breaker.forget(key)
 end
 
 -- Batches that are paused for want of credit go on in worker_tick, in bounded steps, if it suffices now.

@@ -231,6 +231,17 @@ class FullRun:
         client.hset(engine.key("trunk:broken"), "breaker_until_ms", engine.now_ms())
         engine.begin_next(doubtful, "w_test")
         self.look()
+        # A batch that pauses itself, and a contact that nobody can read.
+        engine.trunk("plain")
+        poisoned = engine.batch("acme", "plain", 30, cps=1000, on_event="http://127.0.0.1/event", **fields)
+        while engine.hash(f"batch:{poisoned}")["state"] != "paused":
+            refused = engine.begin_next(poisoned, "w_test")
+            engine.finish(refused, outcome="REJECTED", source="answer", reason="no such agent", provider_id="")
+        self.look()
+        torn = engine.batch("acme", "plain", 1, cps=30, **fields)
+        (unread,) = wait_until(lambda: [slot for slot in engine.claim("w_test").slots if slot.batch == torn], 10.0, "it is claimed")
+        engine.scripts.run("call_strike", "w_test", *unread.ref, "contact_unreadable")
+        self.look()
         # Another Redis than before, which may have lost its tail.
         engine.batch("acme", "aside", 2, cps=30, **fields)
         engine.open("another")

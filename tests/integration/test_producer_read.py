@@ -112,7 +112,7 @@ def test_the_full_status_adds_what_the_seed_has_not(api: Api, acme: str, finishe
     one, two = (api.get(f"/api/v1/batch/{finished}{suffix}", acme).json() for suffix in ("", "/status"))
     assert one == two
     assert set(one) == SEED_FIELDS | {"reason", "tags", "trunk", "maxCallsPerSecond", "maxConcurrentCalls", "timezone",
-                                      "startsAt", "callingWindow", "expiresAt", "expiredAt", "attempts", "ongoing", "outcomes", "options", "redialOf",
+                                      "startsAt", "callingWindow", "expiresAt", "expiredAt", "attempts", "ongoing", "outcomes", "options", "redialOf", "refusal",
                                       "rejected", "duplicates"}
     assert one["outcomes"] == {"COMPLETED": 30, "NO_ANSWER": 30, "BUSY": 30}
     assert (one["attempts"], one["ongoing"], one["maxCallsPerSecond"]) == (90, 0, 30)

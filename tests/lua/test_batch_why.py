@@ -95,6 +95,15 @@ def test_a_cell_that_an_operator_stopped(cell: Engine) -> None:
     assert "CELL_STOPPED" not in Why(cell, batch).reasons
 
 
+def test_a_batch_that_paused_itself_says_what_its_calls_were_refused_with(cell: Engine) -> None:
+    batch = cell.batch("acme", "main", 30, cps=1000)
+    for _ in range(20):
+        refused = cell.finish_args(cell.begin_next(batch), "final", "REJECTED", source="answer", reason="no such agent")
+        cell.scripts.run("call_finish", *refused)
+    why = Why(cell, batch)
+    assert why.holding == ["BATCH_REFUSED"] and why["BATCH_REFUSED"].word == "no such agent"
+
+
 def test_no_worker_was_ever_seen(engine: Engine) -> None:
     engine.trunk("main")
     engine.tenant("acme")

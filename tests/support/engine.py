@@ -311,7 +311,7 @@ class Engine:
 
     def finish_many(self, calls: list[list[Any]]) -> list[str]:
         flat = [item for call in calls for item in call]
-        return [item.decode() for item in self.scripts.run("call_finish", *flat)]
+        return [item.decode() for item in self.scripts.run("call_finish", *flat)[: len(calls)]]
 
     def tick(self, worker: str = "w1", items: int = 100) -> dict[str, Any]:
         reply = self.scripts.run("worker_tick", worker, items)

@@ -155,20 +155,21 @@ static void test_what_the_seed_does_not_tell_is_added_apart(void **state)
 {
     const struct batch_pulse pulse = {.now_ms = 1763283600500};
     (void)state;
-    cJSON *json = status_of("state paused reason user total 25 cursor 9 live 2 ended 1 attempts 12 max_concurrent 40 "
-                            "start_ms 1763283600000 expires_ms 1763283610000 window {\"start\":\"09:00\"} tags "
-                            "[\"Q4\"] outcome:BUSY 2 outcome:COMPLETED 4 outcome:FAILED 0",
-                            &pulse, true);
+    cJSON *json = status_of(
+        "state paused reason poison refusal refused total 25 cursor 9 live 2 ended 1 attempts 12 max_concurrent 40 "
+        "start_ms 1763283600000 expires_ms 1763283610000 window {\"start\":\"09:00\"} tags "
+        "[\"Q4\"] outcome:BUSY 2 outcome:COMPLETED 4 outcome:FAILED 0",
+        &pulse, true);
     struct buf text;
     buf_init(&text, 1 << 16);
     assert_int_equal(json_print(json, &text), 0);
-    assert_non_null(
-        strstr(buf_str(&text),
-               "\"reason\":\"user\",\"redialOf\":null,\"tags\":[\"Q4\"],\"trunk\":\"main\",\"maxCallsPerSecond\":10,"
-               "\"maxConcurrentCalls\":40,\"timezone\":\"UTC\",\"startsAt\":\"2025-11-16T09:00:00.000Z\","
-               "\"callingWindow\":{\"start\":\"09:00\"},\"expiresAt\":\"2025-11-16T09:00:10.000Z\","
-               "\"expiredAt\":null,\"attempts\":12,\"ongoing\":3,\"outcomes\":{\"COMPLETED\":4,\"BUSY\":2},"
-               "\"rejected\":0,\"duplicates\":0"));
+    assert_non_null(strstr(buf_str(&text),
+                           "\"reason\":\"poison\",\"refusal\":\"refused\",\"redialOf\":null,\"tags\":[\"Q4\"],"
+                           "\"trunk\":\"main\",\"maxCallsPerSecond\":10,"
+                           "\"maxConcurrentCalls\":40,\"timezone\":\"UTC\",\"startsAt\":\"2025-11-16T09:00:00.000Z\","
+                           "\"callingWindow\":{\"start\":\"09:00\"},\"expiresAt\":\"2025-11-16T09:00:10.000Z\","
+                           "\"expiredAt\":null,\"attempts\":12,\"ongoing\":3,\"outcomes\":{\"COMPLETED\":4,\"BUSY\":2},"
+                           "\"rejected\":0,\"duplicates\":0"));
     buf_free(&text);
     cJSON_Delete(json);
 }

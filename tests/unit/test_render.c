@@ -229,6 +229,20 @@ static void test_batch_started_and_paused_say_when_and_why(void **state)
                         "\"tags\":[\"q4\", \"\\u00e9\"],\"seq\":9}");
 }
 
+static void test_a_batch_that_paused_itself_says_what_its_calls_were_refused_with(void **state)
+{
+    struct fixture *f = *state;
+    f->event.ref.type = EVENT_BATCH_PAUSED;
+    f->event.reason = text("poison");
+    f->event.error = text("no such agent");
+    f->event.code = text("BATCH_REFUSED");
+    cJSON *tree = rendered(f);
+    assert_member(tree, "reason", "\"poison\"");
+    assert_member(tree, "error", "\"no such agent\"");
+    assert_member(tree, "code", "\"BATCH_REFUSED\"");
+    cJSON_Delete(tree);
+}
+
 static void test_batch_cancelled_tells_what_came_of_it_until_then(void **state)
 {
     struct fixture *f = *state;
@@ -375,6 +389,7 @@ int main(void)
         CASE(test_success_is_what_the_analysis_says_and_else_the_outcome),
         CASE(test_batch_completed_carries_the_figures_and_the_times),
         CASE(test_batch_started_and_paused_say_when_and_why),
+        CASE(test_a_batch_that_paused_itself_says_what_its_calls_were_refused_with),
         CASE(test_batch_cancelled_tells_what_came_of_it_until_then),
         CASE(test_batch_failed_says_why),
         CASE(test_texts_that_are_not_clean_never_reach_a_receiver),

@@ -1,4 +1,5 @@
 -- @include call.lua
+-- @include note.lua
 -- The breaker of a trunk (docs/decisions/0017-breakers.md). Create requests that come to nothing are counted against those that the
 -- platform answers; above a rate nothing begins any more but one call at a time, which tries it. closed -> open -> probing
 -- -> closed, or open again and for twice as long.
@@ -10,12 +11,10 @@
 --
 -- `verdicts` is "<last bad ms> <good> <bad>". It begins with a bad one and is forgotten a minute after the last of them, so
 -- that as long as all goes well nothing is written; at twice the least number both are halved: the latest count most.
-local breaker = {}
 breaker.PERCENT, breaker.MINIMUM = 50, 20 -- where the trunk has none of its own
 breaker.FORGET_MS = 60000
 breaker.WAIT_MS, breaker.WAIT_MOST_MS = 5000, 300000
 breaker.trunks = {}
-breaker.notes = {} -- what the worker is told behind the script's answers, to log and count it
 
 function breaker.load(trunk_id)
   local b = breaker.trunks[trunk_id]
@@ -30,18 +29,6 @@ function breaker.load(trunk_id)
   return b
 end
 
-function breaker.note(b, what, reason)
-  breaker.notes[#breaker.notes + 1] = { 'breaker', b.id, what, reason, b.until_ms and fmt(b.until_ms) or '' }
-end
-
--- Behind the answers of a script, in its reply.
-function breaker.tell(reply)
-  for _, note in ipairs(breaker.notes) do
-    reply[#reply + 1] = note
-  end
-  return reply
-end
-
 -- Up to a quarter later, so that trunks at one platform do not try it in step.
 function breaker.open(b, reason, wait_ms)
   local what = b.until_ms and 'reopened' or 'opened'
@@ -52,13 +39,13 @@ function breaker.open(b, reason, wait_ms)
     'breaker_reason', reason)
   redis.call('HSETNX', b.key, 'breaker_since_ms', fmt(NOW_MS))
   redis.call('HDEL', b.key, 'breaker_probe', 'verdicts')
-  breaker.note(b, what, reason)
+  notes.add('breaker', b.id, what, reason, fmt(b.until_ms))
 end
 
 function breaker.close(b)
   b.until_ms, b.probe = nil, nil
-  breaker_forget(b.key)
-  breaker.note(b, 'closed', '')
+  breaker.forget(b.key)
+  notes.add('breaker', b.id, 'closed', '', '')
   touch_trunk(b.id, NOW_MS)
   wake_workers()
 end

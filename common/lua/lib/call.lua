@@ -11,10 +11,11 @@
 --   placed:<number>
 --   k queued at the platform (ms)  y 1: to be stopped, because it would ring outside its batch's hours
 --   v 1: its create request had no certain answer (lib/breaker.lua counted that)
+--   o how often a worker could make nothing of it (call_strike)
 --   f first dial in doubt  c tail epoch of the last claim (lib/epoch.lua)
 --   r credit of the last dial begun (s): reserved while live, charged after it (lib/credit.lua)
 local CALL_FIELDS = { 'phase', 'a', 'd', 'l', 'w', 'q', 't', 'b', 'h', 'p', 'z', 's', 'e', 'u', 'x', 'n', 'g', 'm', 'k',
-  'y', 'v', 'f', 'c', 'r' }
+  'y', 'v', 'o', 'f', 'c', 'r' }
 for _, field in ipairs(CALL_FIELDS) do CALL_FIELDS[field] = true end
 
 -- What a newer build wrote and this one does not know is kept as it is (docs/decisions/0018-one-process-after-the-other.md).
@@ -271,4 +272,16 @@ local function call_finalize(batch, call, told)
     call_tell(batch, call, 'call.completed', {})
   end
   batch_check_end(batch)
+end
+
+-- due | claimed -> final, FAILED: nobody can read it. No event of its own is written, for the same reason.
+local function call_end_unread(batch, call, why)
+  attempt_log(batch, call, table.concat({ 'd=' .. fmt(call.d), 'o=FAILED', 'e=' .. fmt(NOW_MS), 'via=claim', 'then=final',
+    'r=' .. (why:gsub('[^%w_.:-]', '_')) }, ' '))
+  redis.call('HSET', key_bucket(batch.id, 'texts', call.ordinal), fmt(call.ordinal) .. ':reason', why)
+  call.x = 'FAILED'
+  if call.phase == 'claimed' then
+    call_let_go(batch, call)
+  end
+  call_finalize(batch, call, nil)
 end

@@ -4,8 +4,8 @@
 local CREDITS = 'credits'
 
 -- True where the batch is paused now. One that its user pauses while it wants credit does not go on when credit comes.
--- `is_told`: its pause is known already.
-local function batch_pause(batch, reason, is_told)
+-- `is_told`: its pause is known already. `more`: fields of its event beside the reason.
+local function batch_pause(batch, reason, is_told, more)
   local was_paused = batch.state == 'paused'
   if was_paused and (reason == CREDITS or redis.call('ZREM', key_unfunded(batch.tenant), batch.id) == 0) then
     return true
@@ -21,7 +21,7 @@ local function batch_pause(batch, reason, is_told)
   end
   batch.pauses = batch.pauses + 1
   if not is_told then
-    event_write(batch, 'batch.paused', fmt(batch.pauses) .. '-', { 'reason', reason })
+    event_write(batch, 'batch.paused', fmt(batch.pauses) .. '-', { 'reason', reason, unpack(more or {}) })
   end
   touch_lane(batch)
   return true
@@ -36,7 +36,8 @@ local function batch_resume(batch)
   if not batch_move(batch, event) then
     return false
   end
-  redis.call('HDEL', key_batch(batch.id), 'reason', 'paused_ms')
+  batch.refused = nil
+  redis.call('HDEL', key_batch(batch.id), 'reason', 'paused_ms', 'refusal')
   touch_lane(batch)
   batch_check_end(batch)
   wake_workers()

@@ -10,22 +10,22 @@ local RESOURCE_FIELDS = { 'state', 'cps', 'interval_us', 'max_concurrent', 'tat_
   'hold_until_ms', 'available_s', 'reserved_s', 'breaker_until_ms' }
 local resources = {}
 
--- ---- a trunk's breaker (lib/breaker.lua) as those see it who want to begin a call ----
-local BREAKER_AHEAD_MS = 400000 -- no wait is longer: what lies farther ahead was set before the clock was set back
+-- ---- a trunk's breaker as those see it who want to begin a call; the rest of it is in lib/breaker.lua ----
+local breaker = { AHEAD_MS = 400000 } -- no wait is longer: what lies farther ahead was set before the clock was set back
 
 -- When the trunk may begin its next call by its breaker; nil where that is closed.
-local function breaker_until(text)
+function breaker.until_of(text)
   local until_ms = tonumber(text or nil)
-  return until_ms and until_ms > NOW_MS + BREAKER_AHEAD_MS and NOW_MS or until_ms
+  return until_ms and until_ms > NOW_MS + breaker.AHEAD_MS and NOW_MS or until_ms
 end
 
 -- Hands the one permitted call out, or lets it begin: nobody else's turn comes before its verdict, or before it is lost.
-local function breaker_probe(trunk, member, until_ms)
+function breaker.begin_probe(trunk, member, until_ms)
   trunk.breaker_until_ms = until_ms
   redis.call('HSET', trunk.key, 'breaker', 'probing', 'breaker_until_ms', fmt(until_ms), 'breaker_probe', member)
 end
 
-local function breaker_forget(key)
+function breaker.forget(key)
   redis.call('HDEL', key, 'breaker', 'breaker_until_ms', 'breaker_wait_ms', 'breaker_reason', 'breaker_since_ms',
     'breaker_probe', 'verdicts')
 end
@@ -47,7 +47,7 @@ local function resource_load(kind, id)
     max_concurrent = tonumber(values[4]), tat_us = tonumber(values[5]), weight = tonumber(values[6]) or 1,
     vfloor = tonumber(values[7]) or 0, held = values[8] or nil, hold_until_ms = tonumber(values[9]) or 0,
     available_s = tonumber(values[10]), reserved_s = tonumber(values[11]) or 0,
-    breaker_until_ms = breaker_until(values[12]),
+    breaker_until_ms = breaker.until_of(values[12]),
   }
   resource.was_tat_us, resource.was_vfloor = resource.tat_us, resource.vfloor
   resource.was_available_s, resource.was_reserved_s = resource.available_s, resource.reserved_s

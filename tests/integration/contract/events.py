@@ -55,6 +55,8 @@ def write_events(world: World, url: str) -> set[str]:
     for kind in ("batch.started", "batch.completed", "batch.cancelled"):
         ids.add(hooks.write_event(scripts, "acme", batch, kind))
     ids.add(hooks.write_event(scripts, "acme", batch, "batch.paused", id=f"evt_{batch}-1-batch_paused", reason="user"))
+    refused = {"reason": "poison", "error": "no such agent", "code": "BATCH_REFUSED"}
+    ids.add(hooks.write_event(scripts, "acme", batch, "batch.paused", id=f"evt_{batch}-2-batch_paused", **refused))
     ids.add(hooks.write_event(scripts, "acme", batch, "batch.failed", id=f"evt_{batch}-2-batch_failed", error="Insufficient call minutes", code="INSUFFICIENT_CREDITS"))
     world.client.publish(world.engine.key("wake:events"), "events")
     return ids

@@ -40,6 +40,9 @@ def show_states(world: World) -> None:
     again = world.scheduled()
     assert world.post(f"/api/v1/batch/{again}/pause", key=key).status == 200
     assert world.post(f"/api/v1/batch/{again}/resume", key=key).json()["status"] == "scheduled"
+    poisoned = world.scheduled()
+    world.client.hset(world.engine.key(f"batch:{poisoned}"), mapping={"state": "paused", "reason": "poison", "refusal": "no such agent"})
+    world.look(poisoned)
     failed = world.scheduled()
     world.client.hset(world.engine.key(f"batch:{failed}"), mapping={"state": "failed", "reason": "nothing to dial"})
     world.look(failed)
@@ -92,7 +95,8 @@ def show_dials(world: World) -> None:
     """A log of everything that can come of a dial, as common/lua/lib/call.lua writes it."""
     lines = [f"d={i} a={i} q=1763283600000001 b=1763283600000002 w=w_1" for i in range(1, 4)]
     lines += [f"d=1 o=BUSY e=1763283602000 via={via} then={then} n=1763283603000 p=call_1 r=dial_busy" for via, then in (
-        ("callback", "ended"), ("lookup", "retry"), ("answer", "final"), ("deadline", "settled"), ("callback", "stale"))]  # fmt: skip
+        ("callback", "ended"), ("lookup", "retry"), ("answer", "final"), ("deadline", "settled"), ("callback", "stale"), ("begin", "final"),
+        ("claim", "final"))]  # fmt: skip
     lines += [f"d=2 v={verdict} n=1763283603000" for verdict in ("THROTTLED", "NOT_SENT", "ACCOUNT", "ABSENT")]
     lines += ["d=9 o=UNKNOWN e=0 via=deadline then=final n=0 p= r="]
     lines += [f"d=3 o={outcome} e=1763283602000 via=callback then=final n=0 p= r=" for outcome in OUTCOMES]
@@ -141,7 +145,7 @@ HELD_BACK = [
     ("batch:{batch}", "max_concurrent", "0"), ("turn:k/{trunk}", "", "others"), ("ready:f/{trunk}/{tenant}", "", "others"),
     ("batch:{batch}", "hours", 60_000), ("batch:{batch}", "hours", -600_000), ("batch:{batch}", "reason", "credits"),
     ("trunk:{trunk}", "breaker", "open"), ("trunk:{trunk}", "breaker", "probing"),
-    ("batch:{batch}", "claimed", "1"), ("batch:{batch}", "ended", "1"), ("batch:{batch}", "cursor", "5"),
+    ("batch:{batch}", "reason", "poison"), ("batch:{batch}", "claimed", "1"), ("batch:{batch}", "ended", "1"), ("batch:{batch}", "cursor", "5"),
 ]  # fmt: skip
 
 

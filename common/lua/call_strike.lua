@@ -1,0 +1,58 @@
+#!lua flags=allow-oom
+-- A worker could make nothing of calls that it claimed: a record or metadata that cannot be read, or a begin that its script
+-- refuses. claimed -> due, to be tried again by another; the third time -> final, FAILED. Nothing was begun, so nothing is
+-- charged; nobody is told of a single one, since what would be told cannot be read.
+--
+-- KEYS[1]  cell prefix
+-- ARGV[1]  worker id
+-- ARGV[2..] batch, ordinal, dial, why of each call; at most 64 calls
+-- Returns  {"struck" | "ended" | "gone", ...} in the order asked, and behind them {"poison", batch, why} where a batch paused
+--          itself because of it
+-- Errors   ERR_INVALID
+-- Bound    O(calls * log n)
+-- Again    answers "gone"
+-- @include lib/pace.lua
+-- @include lib/poison.lua
+local FIELDS = 4
+local STRIKES = 3
+local AGAIN_MS = 1000
+local worker = check_id(ARGV[1], 64, 'worker')
+if (#ARGV - 1) % FIELDS ~= 0 or #ARGV > 1 + FIELDS * 64 then
+  return redis.error_reply('ERR_INVALID calls')
+end
+for at = 2, #ARGV, FIELDS do
+  check_id(ARGV[at], 48, 'batch')
+  check_number(ARGV[at + 1], 'ordinal')
+  check_number(ARGV[at + 2], 'dial')
+  check_reason(ARGV[at + 3])
+end
+
+local function strike(batch, call, why)
+  call.o = (tonumber(call.o) or 0) + 1
+  if call.o < STRIKES then
+    call_release(batch, call, NOW_MS + AGAIN_MS)
+    return 'struck'
+  end
+  local owner = call.w
+  call_end_unread(batch, call, why)
+  redis.call('ZREM', KEY_CLAIMED, call_member(batch, call) .. '/' .. owner)
+  claim_refund_places(batch)
+  touch_lane(batch)
+  claim_refund_turn(batch)
+  poison.refused(batch, why)
+  return 'ended'
+end
+
+local reply = {}
+for at = 2, #ARGV, FIELDS do
+  local batch = batch_load(ARGV[at])
+  local call = batch and call_read(batch, tonumber(ARGV[at + 1]))
+  if call and call.phase == 'claimed' and call.d == tonumber(ARGV[at + 2]) and call.w == worker then
+    reply[#reply + 1] = strike(batch, call, ARGV[at + 3])
+  else
+    reply[#reply + 1] = 'gone'
+  end
+end
+batches_flush()
+resources_flush()
+return notes.tell(reply)

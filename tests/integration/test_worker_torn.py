@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A call that nobody can make anything of, because what Redis holds of it is torn, is given up after a few tries, says why, and
+holds up nobody else (docs/decisions/0020-poison.md)."""
+
+from __future__ import annotations
+
+from tests.support.engine import contact_record, part
+from tests.support.fleet import Fleet
+from tests.support.platform import Platform
+from tests.support.processes import Process
+
+TORN = 1  # of three contacts
+
+
+def call_all_but_the_torn(fleet: Fleet, platform: Platform, worker: Process, batch: str) -> None:
+    creates = platform.wait_creates(2)
+    assert {create.ordinal for create in creates} == {0, 2}
+    for create in creates:
+        assert platform.hang_up(create.call_id, worker.url)[0] == 200
+    assert fleet.wait_final(batch) == {"COMPLETED": 2, "FAILED": 1}
+    assert platform.count_creates() == 2
+    assert fleet.metric(worker, "carillon_calls_unreadable_total") == 1
+
+
+def reason(fleet: Fleet, batch: str) -> bytes | None:
+    return fleet.client.hget(fleet.engine().key(f"batch:{batch}:texts:0"), f"{TORN}:reason")
+
+
+def test_a_contact_whose_record_no_worker_can_read_ends_and_the_others_are_called(fleet: Fleet, platform: Platform) -> None:
+    batch = fleet.batch(3)
+    key = fleet.engine().key(f"batch:{batch}:contacts:0")
+    fleet.client.hset(key, str(TORN), fleet.client.hget(key, str(TORN)) + b"\xff\xff")
+    worker = fleet.worker()
+    call_all_but_the_torn(fleet, platform, worker, batch)
+    assert reason(fleet, batch) == b"contact_unreadable"
+    assert fleet.state(batch, TORN)["a"] == "0", "nothing was begun"
+    assert [line["then"] for line in fleet.attempts(batch, TORN)] == ["final"]
+
+
+def test_a_contact_whose_metadata_is_gone_ends_and_the_others_are_called(fleet: Fleet, platform: Platform) -> None:
+    engine = fleet.engine()
+    batch = fleet.batch(1, seal=False)
+    metadata_is_elsewhere = b"\x40\x01"
+    torn, whole = (contact_record(number) for number in engine.numbers(2))
+    engine.scripts.run("batch_ingest", batch, 2, "digest", *part([(torn + metadata_is_elsewhere, "", "{}"), (whole, "", "")]))
+    assert engine.client.hdel(engine.key(f"batch:{batch}:extra:0"), str(TORN)) == 1
+    engine.seal(batch, 3)
+    worker = fleet.worker()
+    call_all_but_the_torn(fleet, platform, worker, batch)
+    assert reason(fleet, batch) == b"metadata_unreadable"
+
+
+def test_calls_whose_begin_fails_each_time_end_and_those_of_other_batches_that_go_with_them_are_called(
+    fleet: Fleet, platform: Platform
+) -> None:
+    batch, other = fleet.batch(2), fleet.batch(5)
+    fleet.client.set(fleet.engine().key(f"begins:b/{batch}"), "of another type")
+    worker = fleet.worker()
+    assert fleet.wait_final(batch) == {"FAILED": 2}
+    for create in platform.wait_creates(5):
+        assert create.token.startswith(other)
+        assert platform.hang_up(create.call_id, worker.url)[0] == 200
+    assert fleet.wait_final(other) == {"COMPLETED": 5}
+    assert {len(fleet.attempts(batch, ordinal)) for ordinal in range(2)} == {1}
+    assert worker.log_events("dial.refused_by_script")[0]["reason"].startswith("WRONGTYPE")
