@@ -14,7 +14,7 @@ from __future__ import annotations
 from tests.support.dead_line import DeadLine
 from tests.support.named_primary import NamedPrimary
 from tests.support.redis_sentinels import AT_ONCE, PROMOTION_DEADLINE_S, SENTINELS, START_DEADLINE_S
-from tests.support.redis_sentinels import Sentinel, SentinelSet, is_primary
+from tests.support.redis_sentinels import Sentinel, SentinelSet, role_of
 from tests.support.redis_server import RedisServer
 from tests.support.redis_tls import free_port
 from tests.support.redis_users import Users
@@ -72,7 +72,7 @@ class SplitSet(SentinelSet):
         followers = self.replica, self.second
 
         def promoted() -> RedisServer | None:
-            return next((each for each in followers if is_primary(each)), None)
+            return next((each for each in followers if role_of(each) == "master"), None)
 
         self.primary = wait_until(promoted, PROMOTION_DEADLINE_S, "a promotion")
         self.replica, self.second = (each for each in (self.isolated, *followers) if each is not self.primary)
