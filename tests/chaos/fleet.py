@@ -56,8 +56,8 @@ class EndedAlone(AssertionError):
 
 class Fleet(Stack):
     """As `schedule` wants it. `clocks`: the wall time of each worker, which stands by none of its own; `forgets`: the platform
-    has forgotten calls, of which only a deadline can tell; `platform_faults`: what it plays all the time. `clock_shifts`: whoever sets Redis's clock notes (wall time in us, how far it is off from
-    then on), for the judge of rates."""
+    has forgotten calls, of which only a deadline can tell; `platform_faults`: what it plays all the time; `clock_shifts`:
+    whoever sets Redis's clock notes (wall time in us, how far it is off from then on), for the judge of rates."""
 
     redis: RedisServer | SentinelSet  # type: ignore[assignment]
 
@@ -203,11 +203,13 @@ class Fleet(Stack):
         key = "carillon:{c0}:hooks:%s"
         endpoint, shard = hooks.endpoint_id(TENANT, self.receiver_url), hooks.event_shard(TENANT)
         queue = key % f"queue:{endpoint}"
+        seconds, us = client.time()
+        now_ms = seconds * 1000 + us // 1000  # not long ago: what waited for days is given up as too old
         for delivery in client.zrange(queue, 0, -1):
-            client.zadd(queue, {delivery: 1}, xx=True)
+            client.zadd(queue, {delivery: now_ms}, xx=True, lt=True)
         client.hdel(key % f"endpoint:{endpoint}", "open_until_ms", "paused_until_ms")
         for ring in ("ring", "slow"):
-            client.zadd(key % f"{ring}:{shard}", {endpoint: 1}, xx=True)
+            client.zadd(key % f"{ring}:{shard}", {endpoint: now_ms}, xx=True, lt=True)
 
     def forget_ended_batches(self) -> None:
         """What was kept long enough is removed: batches of 30 days, records of deliveries of an hour."""
@@ -227,6 +229,8 @@ class Fleet(Stack):
         self.deliveries.clear()
         self.carrier_log = self.directory / f"carrier_{schedule.seed}.jsonl"
         platform = schedule.platform
+        self.forgets = False
+        self.platform_faults = {name: float(rate) for name, _, rate in (fault.partition("=") for fault in platform.faults)}
         self._carrier_args = self.carrier_args(
             platform.outcomes, platform.ring_ms, platform.talk_ms, platform.faults, schedule.seed
         )
@@ -249,3 +253,4 @@ class Fleet(Stack):
         for name, server in servers.items():
             if server.log.exists():
                 shutil.copy(server.log, folder / f"{name}.log")
+            shutil.copytree(server.directory / "appendonlydir", folder / f"{name}_aof", dirs_exist_ok=True)
