@@ -27,7 +27,9 @@ from tests.support.witness import Delivery
 
 COUNTERS = ("lost", "dialed_twice", "overlapping", "too_soon", "over_attempts", "over_limit", "undelivered")
 # The promises of a single campaign's judge, by the counter of a run. An outcome that is not the platform's was lost.
-COUNTER_OF = {"placed_twice": "dialed_twice", "called_again": "dialed_twice", "untrue": "lost"}
+COUNTER_OF = {"placed_twice": "dialed_twice", "called_again": "dialed_twice", "dialed_again": "dialed_twice",
+              "untrue": "lost", "told_twice": "lost", "miscounted": "lost",
+              "unsigned": "undelivered", "altered": "undelivered"}  # fmt: skip
 # Redis's clock and ours tell the same time, but not to the microsecond.
 CLOCK_SLACK_US = 2_000_000
 BEGIN = re.compile(r"^d=(\d+) a=(\d+) .*?\bb=(\d+)(.*)", re.MULTILINE)
@@ -178,17 +180,6 @@ def _judge_attempts(batch: Batch, carrier: list[Event]) -> Iterable[Break]:
                         f"{len(calls)} dials", calls[-1]["us"])  # fmt: skip
 
 
-def _judge_deliveries(deliveries: list[Delivery]) -> Iterable[Break]:
-    """What the receiver took was signed, and what came again came as it was."""
-    first: dict[str, Delivery] = {}
-    for each in deliveries:
-        if each.is_taken and not each.verified:
-            yield Break("undelivered", each.webhook_id, "its signature does not hold")
-        before = first.setdefault(each.webhook_id, each)
-        if before.digest != each.digest:
-            yield Break("undelivered", each.webhook_id, "it came again with other bytes")
-
-
 # ---- the rates ----
 
 
@@ -237,7 +228,6 @@ def judge_run(history: RunHistory, kinds: Kinds) -> Verdict:
     verdict = Verdict()
     found = [
         *(broken for batch in history.batches for broken in _judge_campaign(history, batch)),
-        *_judge_deliveries(history.deliveries),
         *_judge_rates(history),
     ]
     for each in found:

@@ -50,7 +50,7 @@ def test_workers_killed_at_any_step_lose_no_call_and_place_none_twice() -> None:
         )
         for step, at in zip(itertools.islice(itertools.cycle(STEPS), KILLS), itertools.cycle((1, 2, 3))):
             doomed = stack.doomed_worker(f"{step}:kill:{at}")
-            doomed.start()
+            doomed.start(wait=False)
             killed(doomed)
             assert stack.status(batch)["status"] != "completed", "the campaign was too short for so many kills"
         # A dial that was begun and never sent is looked up when its request must have ended, 31 s after.

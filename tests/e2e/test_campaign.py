@@ -50,8 +50,8 @@ def judged(stack: Stack, batch: str, numbers: list[str]) -> Report:
     return judge(numbers, stack.carrier_events(), list(stack.deliveries), rules, ledger)
 
 
-def assert_sound(report: Report) -> None:
-    assert report.keeps_promises(), (report.line("campaign", "ok"), report.examples)
+def assert_sound(report: Report, but: frozenset[str] = frozenset()) -> None:
+    assert report.keeps_promises(but), (report.line("campaign", "ok"), report.examples)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,8 @@ def test_redis_that_loses_its_last_second_together_with_a_worker_rings_nobody_tw
     stack.redis.start()
     stack.wait_for_batch(batch, 120.0)
     all_told(stack, batch, numbers)
-    assert_sound(judged(stack, batch, numbers))
+    # What was delivered in that second may come again with other bytes: docs/failure-model.md.
+    assert_sound(judged(stack, batch, numbers), but=frozenset({"altered"}))
     found = stack.workers[0].log_events("doubt.found")
     told = stack.workers[0].log_events("cell.reasserted")
     assert found or (told and told[-1]["restored"] > 0), "nothing was lost: the test shows nothing"

@@ -36,7 +36,8 @@ def assert_kept(stack: Stack, batch: str, numbers: list[str]) -> None:
     wait_until(lambda: len(stack.delivered("call.completed", batch)) >= len(numbers), 30.0, "every call is told")
     rules = Rules(limit=LIMIT, max_attempts=RETRIES["maxAttempts"], delays_ms={"": 1000})
     report = judge(numbers, stack.carrier_events(), list(stack.deliveries), rules, read_ledger(stack.redis.client(), batch))
-    assert report.keeps_promises(), (report.line("failover", "ok"), report.examples)
+    # What was delivered of a lost tail may come again with other bytes: docs/failure-model.md.
+    assert report.keeps_promises(but=frozenset({"altered"})), (report.line("failover", "ok"), report.examples)
     is_clean, printed = stack.audit()
     assert is_clean, printed
 

@@ -11,6 +11,9 @@ import redis
 from tests.support.engine import phone_of
 
 
+COUNTERS = ("total", "due", "claimed", "live", "ended", "succeeded", "failed", "attempts", "cancelled", "expired")
+
+
 @dataclasses.dataclass(frozen=True)
 class Entry:
     """One contact as its state text tells it."""
@@ -24,12 +27,13 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True)
 class Ledger:
-    """One batch: `events` were written for it, by its own count."""
+    """One batch: `events` were written for it, by its own count; `counters`: its others, by COUNTERS, where they were read."""
 
     batch: str
     state: str
     events: int
     entries: list[Entry]
+    counters: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 def read_ledger(client: redis.Redis, batch: str) -> Ledger:
@@ -45,4 +49,5 @@ def read_ledger(client: redis.Redis, batch: str) -> Ledger:
             entries.append(
                 Entry(f"+{phone_of(record)}", state["phase"], state.get("x", ""), int(state.get("a", 0)), state.get("p", ""))
             )
-    return Ledger(batch, fields.get("state", ""), int(fields.get("seq", 0)), entries)
+    counters = {name: int(fields.get(name, 0)) for name in COUNTERS} if fields else {}
+    return Ledger(batch, fields.get("state", ""), int(fields.get("seq", 0)), entries, counters)
