@@ -42,6 +42,13 @@ class Planter:
         batch, contact = self.contact(lambda batch, contact: len(contact.calls) > 1)
         return batch, contact, self.rng.randrange(1, len(contact.calls))
 
+    def lift_limits(self) -> None:
+        """For a breach that moves begins."""
+        self.run.tenant_cps += 1
+        self.run.trunk_cps += 1
+        for batch in self.run.batches:
+            batch.campaign = dataclasses.replace(batch.campaign, cps=batch.campaign.cps + 1)
+
     def add_call(self, batch: Campaigner, contact: Contact) -> None:
         """One more, long after everything, that ends as the last did; everybody knows of it."""
         last = contact.calls[-1]
@@ -109,6 +116,14 @@ def a_retry_comes_too_soon(plant: Planter) -> None:
     to_us = plant.rng.randrange(before.ended_us, earliest_us)
     by_us = call.at_us - to_us
     call.at_us, call.placed_us, call.ended_us = to_us, call.placed_us - by_us, call.ended_us - by_us
+
+
+def a_begin_comes_too_soon(plant: Planter) -> None:
+    """Although the request that followed it took its time."""
+    batch, contact, n = plant.called_again()
+    before, call = contact.calls[n - 1], contact.calls[n]
+    call.begin_us = before.begin_us + (batch.rules.delays_ms[before.outcome] - plant.rng.randrange(2, 500)) * MS
+    plant.lift_limits()
 
 
 def a_refused_request_comes_too_soon(plant: Planter) -> None:
@@ -246,6 +261,7 @@ PLANTS: tuple[tuple[Plant, str, str], ...] = (
     (two_calls_overlap, "overlapping", "overlapping"),
     (a_call_goes_on_for_ever, "overlapping", "overlapping"),
     (a_retry_comes_too_soon, "too_soon", "too_soon"),
+    (a_begin_comes_too_soon, "", "too_soon"),
     (a_refused_request_comes_too_soon, "too_soon", "too_soon"),
     (one_attempt_too_many, "over_attempts", "over_attempts"),
     (called_after_the_aim_was_reached, "called_again", "dialed_twice"),

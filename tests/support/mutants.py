@@ -63,10 +63,10 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
             "  if call and call.phase == 'claimed' and call.d == tonumber(ARGV[i + 2]) then\n"
             "    redis.call('ZREM', KEY_CLAIMED, call_member(batch, call) .. '/' .. call.w)\n"
             "    call_move(batch, call, 'begin')\n"
+            "    batches_flush()\n"
             "  end\n"
             "  if not call or call.d ~= tonumber(ARGV[i + 2]) or",
         ),
-        Change("call_accept", "  end\nend\nreturn reply", "  end\nend\nbatches_flush()\nreturn reply"),
     ),
     # A create request carries an id that nobody would ask for.
     "request-id": (Change("worker/place.c", "        .token = token,\n", "        .token = token + 1,\n"),),

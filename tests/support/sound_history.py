@@ -101,11 +101,12 @@ class Campaigner:
         return Rules(campaign.cps, campaign.max_attempts, delays, utilisation=None)
 
     def add_call(
-        self, contact: Contact, at_us: int, outcome: str, dial: int, ring_ms: int = 1, talk_ms: int = 100, status: int = 201
+        self, contact: Contact, begin_us: int, outcome: str, dial: int, way_ms: int = 1, talk_ms: int = 100, status: int = 201
     ) -> None:
         token = f"{self.batch}.{contact.ordinal}.{dial}.mac" if self._has_tokens else ""
-        placed_us = at_us + ring_ms * MS
-        contact.calls.append(Call(at_us, at_us, placed_us, placed_us + talk_ms * MS, outcome, dial, contact.attempts + 1, token,
+        at_us = begin_us + way_ms * MS
+        placed_us = at_us + MS
+        contact.calls.append(Call(begin_us, at_us, placed_us, placed_us + talk_ms * MS, outcome, dial, contact.attempts + 1, token,
                                   f"call_{contact.number}_{dial}", status))  # fmt: skip
 
     # ---- the witnesses ----
@@ -124,7 +125,11 @@ class Campaigner:
         return lines
 
     def begins(self) -> list[Begin]:
-        calls = [Begin(contact.ordinal, call.dial, call.attempt, call.begin_us) for contact in self.contacts for call in contact.calls]
+        calls = [
+            Begin(contact.ordinal, call.dial, call.attempt, call.begin_us, TRUTH[call.outcome])
+            for contact in self.contacts
+            for call in contact.calls
+        ]
         return [*calls, *self.more_begins]
 
     def told(self) -> list[dict[str, Any]]:
@@ -230,11 +235,10 @@ def sound_runs(draw: st.DrawFn, has_tokens: bool = True) -> SoundRun:
             contact.refusals.append((at_us, draw(st.sampled_from((0, 429, 503))), dial))
             heapq.heappush(queue, (at_us + S, dial + 1, key))
         else:
-            batch.add_call(contact, at_us, outcome, dial, ring_ms=draw(st.integers(1, 50)), talk_ms=draw(st.integers(1, 400)),
-                           status=draw(st.sampled_from((201, 201, 0))))  # fmt: skip
+            batch.add_call(contact, at_us, outcome, dial, way_ms=draw(st.integers(0, EARLY_MS)),
+                           talk_ms=draw(st.integers(1, 400)), status=draw(st.sampled_from((201, 201, 0))))  # fmt: skip
             if len(contact.calls) < len(lives[key]):
-                early_ms = draw(st.integers(0, EARLY_MS))
-                heapq.heappush(queue, (at_us + (batch.rules.delays_ms[outcome] - early_ms) * MS, dial + 1, key))
+                heapq.heappush(queue, (at_us + batch.rules.delays_ms[outcome] * MS, dial + 1, key))
     run = SoundRun(batches, draw(st.integers(cps, 2 * cps - 1)), draw(st.integers(cps, 2 * cps - 1)))
     run.deliver(lambda: draw(st.sampled_from(((200,), (200,), (503, 200), (200, 200)))))
     return run
