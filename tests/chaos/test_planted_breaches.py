@@ -116,6 +116,8 @@ def a_retry_comes_too_soon(plant: Planter) -> None:
     to_us = plant.rng.randrange(before.ended_us, earliest_us)
     by_us = call.at_us - to_us
     call.at_us, call.placed_us, call.ended_us = to_us, call.placed_us - by_us, call.ended_us - by_us
+    call.begin_us = max(before.begin_us, to_us - EARLY_MS * MS)
+    plant.lift_limits()
 
 
 def a_begin_comes_too_soon(plant: Planter) -> None:
@@ -127,10 +129,11 @@ def a_begin_comes_too_soon(plant: Planter) -> None:
 
 
 def a_refused_request_comes_too_soon(plant: Planter) -> None:
+    """Of a dial whose begin is not known."""
     batch, contact, n = plant.called_again()
     before = contact.calls[n - 1]
     earliest_us = before.at_us + (batch.rules.delays_ms[before.outcome] - EARLY_MS) * MS
-    contact.refusals.append((plant.rng.randrange(before.at_us + 1, earliest_us), 429, before.dial + 1))
+    contact.refusals.append((plant.rng.randrange(before.at_us + 1, earliest_us), 429, 99))
 
 
 def one_attempt_too_many(plant: Planter) -> None:

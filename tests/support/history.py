@@ -282,8 +282,9 @@ def _judge_deliveries(report: Report, deliveries: list[Delivery], ledger: Ledger
 
 
 def _judge_told_figures(report: Report, told: Event, stories: list[Story]) -> None:
-    """What batch.completed says. Of a contact that nobody told of, and of one that ended as UNKNOWN, whose truth may have come
-    since, either is right."""
+    """What batch.completed says of the contacts that Redis has. Of one that nobody told of, and of one that ended as UNKNOWN,
+    whose truth may have come since, either is right."""
+    stories = [story for story in stories if story.entry is not None]
     endings = [story.finals[-1]["outcome"] if story.finals else "UNKNOWN" for story in stories]
     succeeded, unknown = endings.count("COMPLETED"), endings.count("UNKNOWN")
     figures = told["statistics"]
