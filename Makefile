@@ -320,11 +320,11 @@ test-platforms: programs
 # SEED=n, or SEEDS=a-b (or a,b,c).
 .PHONY: chaos chaos-list chaos-soak
 CHAOS := $(PYTHON) tests/chaos/run.py
-chaos: programs $(CLOCK_DECREE)
+chaos: programs next-programs $(CLOCK_DECREE)
 	@$(CHAOS) --seed $(or $(SEEDS),$(SEED),$(error SEED=n or SEEDS=a-b)) $(if $(PRINT),--print) $(CHAOS_JOBS)
-chaos-list: programs $(CLOCK_DECREE)
+chaos-list: programs next-programs $(CLOCK_DECREE)
 	@$(CHAOS) --list $(CHAOS_JOBS)
-chaos-soak: programs $(CLOCK_DECREE)
+chaos-soak: programs next-programs $(CLOCK_DECREE)
 	@$(CHAOS) --soak $(or $(MINUTES),60) --seed $(or $(SEED),1)
 
 bench-events bench-export: bench-%: programs

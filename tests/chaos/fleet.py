@@ -14,6 +14,7 @@ from __future__ import annotations
 import pathlib
 import shutil
 import signal
+import threading
 import time
 
 from tests.chaos.schedule import NOTIFIERS, PROCESSES, PRODUCERS, WORKERS, Schedule
@@ -50,20 +51,27 @@ end
 RESTART_S = 0.3  # what a supervisor waits before it starts again
 
 
+def _rates(faults: tuple[str, ...]) -> dict[str, float]:
+    """Of --fault options."""
+    return {name: float(rate) for name, _, rate in (fault.partition("=") for fault in faults)}
+
+
 class EndedAlone(AssertionError):
     """A process ended, and it was not us who ended it."""
 
 
 class Fleet(Stack):
     """As `schedule` wants it. `clocks`: the wall time of each worker, which stands by none of its own; `forgets`: the platform
-    has forgotten calls, of which only a deadline can tell; `platform_faults`: what it plays all the time; `clock_shifts`:
-    whoever sets Redis's clock notes (wall time in us, how far it is off from then on), for the judge of rates."""
+    has forgotten calls, of which only a deadline can tell; `locks`: who has one strikes that process; `platform_faults`: what
+    it plays all the time; `clock_shifts`: whoever sets Redis's clock notes (wall time in us, how far it is off from then on),
+    for the judge of rates."""
 
     redis: RedisServer | SentinelSet  # type: ignore[assignment]
 
     def __init__(self, schedule: Schedule) -> None:
         self.board = Switchboard()
         self.forgets = False
+        self.locks = {process: threading.Lock() for process in PROCESSES}
         self.clocks: dict[str, RedisClock] = {}
         self.clock_shifts: list[tuple[int, int]] = []
         self.under_way: set[str] = set()  # what is struck just now
@@ -94,7 +102,7 @@ class Fleet(Stack):
             worker_options=("--public-url", self.callbacks_url),
             redis=redis,  # type: ignore[arg-type]
         )
-        self.platform_faults = {name: float(rate) for name, _, rate in (fault.partition("=") for fault in platform.faults)}
+        self.platform_faults = _rates(platform.faults)
         self.processes: dict[str, Process] = {process.label: process for process in self.everyone}
 
     @property
@@ -230,7 +238,7 @@ class Fleet(Stack):
         self.carrier_log = self.directory / f"carrier_{schedule.seed}.jsonl"
         platform = schedule.platform
         self.forgets = False
-        self.platform_faults = {name: float(rate) for name, _, rate in (fault.partition("=") for fault in platform.faults)}
+        self.platform_faults = _rates(platform.faults)
         self._carrier_args = self.carrier_args(
             platform.outcomes, platform.ring_ms, platform.talk_ms, platform.faults, schedule.seed
         )

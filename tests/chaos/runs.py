@@ -33,7 +33,7 @@ class Run:
         self.failures: list[str] = []
         self.clients: list[Client] = []
         self.seconds = 0.0
-        self._locks = {fault.target: threading.Lock() for fault in schedule.faults}
+        self._locks = {**{fault.target: threading.Lock() for fault in schedule.faults}, **fleet.locks}
         self._began_us = time.time_ns() // 1000
         self._deliveries_before = len(fleet.deliveries)
 

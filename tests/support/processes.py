@@ -135,8 +135,13 @@ class Process:
             at = self.args.index("--listen") + 1
             self.args[at] = f"{self.args[at].rpartition(':')[0]}:{self.port}"
             self.terminate()
-        self._path = program(self._path.name, build)
+        self.be_of(build)
         self.start()
+
+    def be_of(self, build: pathlib.Path) -> None:
+        """It does not run, and starts as the program of that build from now on."""
+        assert self._process is None, f"{self.label} is running"
+        self._path = program(self._path.name, build)
 
     # ---- while it runs ----
 

@@ -52,11 +52,11 @@ def _hang_up(fleet: Fleet, fault: Fault) -> None:
 def _answers_so(
     fleet: Fleet, answer: Callable[[Received], Answer], for_ms: int, is_well: threading.Event | None = None
 ) -> None:
-    fleet.stack.answer = answer
+    fleet.answer = answer
     try:
         time.sleep(for_ms / 1000)
     finally:
-        fleet.stack.answer = None
+        fleet.answer = None
         if is_well:
             is_well.set()
     time.sleep(SETTLES_S)
