@@ -29,6 +29,7 @@ redis.call('HSETNX', KEY_CELL, 'epoch', 1)
 local known = redis.call('HGET', KEY_CELL, 'schema')
 local schema = tonumber(known) or 0
 if schema < oldest or schema > newest then
+  redis.call('ZREM', KEY_PROCESSES, presence) -- it leaves
   return redis.error_reply('ERR_STATE the cell speaks schema ' .. known .. ', this process ' .. fmt(oldest) .. ' to ' ..
     fmt(newest))
 end

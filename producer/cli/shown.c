@@ -179,6 +179,7 @@ static const struct named_form NAMED[] = {
     {"_ms", true, SHOWN_MS},
     {"_us", true, SHOWN_US},
     {"name", false, SHOWN_TEXT},
+    {"version", false, SHOWN_TEXT},
     {"batch", false, SHOWN_TEXT},
     {"tenant", false, SHOWN_TEXT},
     {"trunk", false, SHOWN_TEXT},

@@ -4,21 +4,18 @@ says what the test wants."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import pathlib
 import signal
-import subprocess
 import threading
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import Any
 
 import pytest
 
-from tests.support.cli import DONE, FAILED, Cli
+from tests.support.cli import DONE, FAILED, Cli, start
 from tests.support.engine import Fleet
 from tests.support.http_receiver import Answer, HttpReceiver, Received
-from tests.support.processes import SANITIZER, program
 from tests.support.producer_api import Api
 from tests.support.redis_server import RedisServer
 from tests.support.terminal import Terminal
@@ -67,30 +64,6 @@ class Story:
         said = self.said[min(self.looks, len(self.said) - 1)]
         self.looks += 1
         return stream(said, first_id=self.looks)
-
-
-@dataclasses.dataclass
-class Started:
-    """The tool while it runs."""
-
-    process: subprocess.Popen[str]
-    stdout: IO[str]
-    stderr: IO[str]
-
-    def end(self) -> tuple[int, str, str]:
-        """Its status, and what was not read yet."""
-        out, err = self.process.communicate(timeout=30)
-        assert not SANITIZER.search(err), err[:8000]
-        return self.process.returncode, out, err
-
-
-def start(cli: Cli, *args: str) -> Started:
-    process = subprocess.Popen(
-        [str(program("carillon")), *args],
-        env=cli.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
-    assert process.stdout is not None and process.stderr is not None
-    return Started(process, process.stdout, process.stderr)
 
 
 @pytest.fixture

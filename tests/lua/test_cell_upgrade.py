@@ -97,6 +97,9 @@ def test_who_forces_it_is_told_whom_it_throws_out_and_workers_are_told_at_once(c
         assert listener.get_message(timeout=10.0)["type"] == "subscribe"
         assert raise_schema(cell, 1, 3, "force") == (1, 3, {older})
         assert listener.get_message(timeout=10.0)["data"] == b"schema"
+    with pytest.raises(redis.ResponseError, match="ERR_STATE"):
+        come(cell, "worker", "w_a", 1, 1)
+    assert processes(cell) == set(), "it has left"
 
 
 def test_a_build_raises_no_cell_that_it_does_not_know(engine: Engine) -> None:

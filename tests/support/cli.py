@@ -14,7 +14,7 @@ import json
 import os
 import pathlib
 import subprocess
-from typing import Any
+from typing import IO, Any
 
 from tests.support.processes import SANITIZER, program
 
@@ -44,9 +44,10 @@ def clean_environment() -> dict[str, str]:
 
 
 class Cli:
-    """The tool with an environment of its own: `redis_url` becomes CARILLON_REDIS_URL."""
+    """The tool with an environment of its own: `redis_url` becomes CARILLON_REDIS_URL. `build`: the tool of another build."""
 
-    def __init__(self, **settings: str | pathlib.Path) -> None:
+    def __init__(self, *, build: pathlib.Path | None = None, **settings: str | pathlib.Path) -> None:
+        self.build = build
         self.settings = {f"CARILLON_{name.upper()}": str(value) for name, value in settings.items()}
 
     def environment(self) -> dict[str, str]:
@@ -55,7 +56,7 @@ class Cli:
     def __call__(self, *args: str | pathlib.Path, stdin: bytes | None = None, deadline_s: float = DEADLINE_S) -> Ended:
         words = tuple(str(arg) for arg in args)
         ended = subprocess.run(
-            [str(program("carillon")), *words],
+            [str(program("carillon", self.build)), *words],
             input=stdin if stdin is not None else b"",
             env=self.environment(),
             capture_output=True,
@@ -71,3 +72,27 @@ class Cli:
         ended = self(*args, stdin=stdin)
         assert ended.status == DONE, ended
         return ended
+
+
+@dataclasses.dataclass
+class Started:
+    """The tool while it runs."""
+
+    process: subprocess.Popen[str]
+    stdout: IO[str]
+    stderr: IO[str]
+
+    def end(self) -> tuple[int, str, str]:
+        """Its status, and what was not read yet."""
+        out, err = self.process.communicate(timeout=30)
+        assert not SANITIZER.search(err), err[:8000]
+        return self.process.returncode, out, err
+
+
+def start(cli: Cli, *args: str) -> Started:
+    process = subprocess.Popen(
+        [str(program("carillon", cli.build)), *args],
+        env=cli.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None and process.stderr is not None
+    return Started(process, process.stdout, process.stderr)

@@ -129,11 +129,15 @@ class Process:
             status = self.wait()
             raise AssertionError(f"{self.label} ended with {status} instead of getting ready")
 
+    def keep_address(self) -> None:
+        """Its next starts listen where this one does."""
+        at = self.args.index("--listen") + 1
+        self.args[at] = f"{self.args[at].rpartition(':')[0]}:{self.port}"
+
     def move_to(self, build: pathlib.Path) -> None:
         """Ends it in order where it runs, and starts the program of another build in its place, at the same address."""
         if self._process is not None:
-            at = self.args.index("--listen") + 1
-            self.args[at] = f"{self.args[at].rpartition(':')[0]}:{self.port}"
+            self.keep_address()
             self.terminate()
         self.be_of(build)
         self.start()

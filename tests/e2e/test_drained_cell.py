@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cell that is drained while a campaign runs: all that is on its way comes to its end and is told, what is queued stays,
+batches are taken in, and everything goes on when it is started again."""
+
+from __future__ import annotations
+
+import json
+
+from tests.support.history import Rules, judge
+from tests.support.ledger import read_ledger
+from tests.support.stack import Stack, phone_numbers
+from tests.support.waiting import wait_until
+
+RULES = Rules(limit=30, max_attempts=3, delays_ms={"": 1000})
+OPTIONS = {
+    "maxCallsPerSecond": 30,
+    "retryStrategy": {"maxAttempts": 3, "noAnswerDelay": 1000, "busyDelay": 1000},
+    "summaryWait": 2,
+    "ringTimeout": 5,
+    "maxCallDuration": 10,
+}
+
+
+def test_a_drain_leaves_only_what_is_queued_and_a_start_goes_on_with_it() -> None:
+    with Stack(workers=2, talk_ms=500, faults=("callback_never=0.1",), poll_after_ms=500) as stack:
+        numbers = [phone_numbers(120), phone_numbers(20, 15550200000)]
+        batches = [stack.submit(numbers[0], **OPTIONS)]
+        wait_until(lambda: len(stack.delivered("call.completed")) >= 20, 30.0, "the campaign is under way")
+        told = [json.loads(line) for line in stack.command("drain", "c0", "--wait", "--json").splitlines()]
+        assert told[-1]["isDrained"] and not told[0]["isDrained"]
+        drained, client = len(stack.carrier_events()), stack.redis.client()
+        assert client.exists(*(f"carillon:{{c0}}:{name}" for name in ("claimed", "live", "ended"))) == 0
+        # The state is told: nothing of it is lost on the way to a receiver, and no call is on the line.
+        status = stack.status(batches[0])
+        assert 0 < status["statistics"]["processed"] == len(stack.delivered("call.completed")) < 120
+        assert stack.command("drain", "c0").splitlines()[-1].startswith("cell c0 is drained")
+        # Producers go on: what comes in is queued, and why says what it waits for.
+        batches.append(stack.submit(numbers[1], **OPTIONS))
+        assert "CELL_STOPPED" in stack.command("why", batches[1], "--json")
+        assert len(stack.carrier_events()) == drained, "a drained cell dials"
+        stack.command("start", "cell", "c0")
+        for batch, called in zip(batches, numbers):
+            stack.wait_for_batch(batch)
+            wait_until(lambda: len(stack.delivered("call.completed", batch)) >= len(called), 30.0, "every call is told")
+            report = judge(called, stack.carrier_events(), list(stack.deliveries), RULES, read_ledger(client, batch))
+            assert report.keeps_promises(), (report.line("drain", "?"), report.examples)
+        is_clean, printed = stack.audit()
+        assert is_clean, printed
+        shown = json.loads(stack.command("cell", "show", "c0", "--json"))
+        assert sorted(process["process"] for process in shown["processes"]) == [
+            "carillon-notifier", "carillon-producer", "carillon-worker", "carillon-worker"]  # fmt: skip
