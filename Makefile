@@ -15,6 +15,7 @@
 ##   chaos            a fleet of real processes under a seeded schedule of faults, judged: SEED=n, or SEEDS=a-b JOBS=j; PRINT=1
 ##   chaos-list       the committed seeds, JOBS (3) at a time
 ##   chaos-soak       one fleet under schedule after schedule for MINUTES (60), its memory watched
+##   sim              campaigns in a simulated world, real workers and scripts: SEEDS=n (1000), JOBS (2); SEED=n TRACE=1 for one
 ##   test-valgrind    the pure C tests again, under valgrind (deploy/install-deps.sh --valgrind)
 ##   fuzz             look for new inputs that break a promise, FUZZ_SECONDS (60) for each target
 ##   bench-events     how late 500 listeners see what changes: build/bench/events.json
@@ -80,6 +81,7 @@ CLI_SRC := $(sort $(wildcard producer/cli/*.c))
 WORKER_SRC := $(sort $(wildcard worker/*.c))
 NOTIFIER_SRC := $(sort $(wildcard notifier/*.c))
 CARRIER_SRC := $(sort $(wildcard tests/carrier/*.c))
+SIM_SRC := $(sort $(wildcard tests/sim/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 LUA_SRC := $(sort $(wildcard common/lua/*.lua))
@@ -114,7 +116,8 @@ FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
 PROBE := $(B)/tests/domain_probe
 CLOCK_DECREE := $(B)/tests/clock_decree.so
 NEXT_PROGRAMS := $(addprefix $(B)/next/bin/,carillon-producer carillon-worker carillon-notifier carillon)
-TEST_SUPPORT := $(PROBE) $(CLOCK_DECREE) $(B)/tests/carillon-notifier-unguarded
+SIM := $(B)/tests/carillon-sim
+TEST_SUPPORT := $(PROBE) $(CLOCK_DECREE) $(SIM) $(B)/tests/carillon-notifier-unguarded
 
 # What the linters compile: all programs, tests and fuzz targets.
 .PHONY: FORCE all bench-events bench-export bench-ingest bench-notifier bench-quota bench-recovery everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-upgrade test-valgrind test-unit-valgrind fuzz fuzzers next-programs old-programs test-platforms lint format docs clean help programs
@@ -175,6 +178,7 @@ $(B)/lib%.a: Makefile
 	@rm -f $@
 	$(AR) rcsD $@ $(filter %.o,$^)
 
+comma := ,
 link = @mkdir -p $(@D) && echo "link $@" && $(CC) $(CFLAGS_COMMON) $(CFLAGS_VARIANT) $(LDFLAGS_VARIANT) $(LDFLAGS) $^ $(PKG_LIBS) $(1) -o $@
 
 $(B)/bin/carillon-producer: $(B)/obj/producer/main.o $(LIBPRODUCER) $(LIBCOMMON)
@@ -264,6 +268,14 @@ probe: $(PROBE)
 $(PROBE): $(B)/obj/tests/support/domain_probe.o $(LIBCOMMON)
 	$(call link)
 
+# Real workers in a simulated world: what stands for the clock, the loop, Redis's connection, HTTP and the skeleton of a
+# process comes before the libraries, so that their own are not taken; random numbers and the log are wrapped.
+$(B)/obj/sim/worker/main.o: worker/main.c $(B)/flags | $(GEN_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) -Dmain=worker_main $(CFLAGS_COMMON) $(CFLAGS_VARIANT) $(WARN) -Wno-missing-prototypes $(CFLAGS) -MMD -MP -c $< -o $@
+$(SIM): $(call obj,$(SIM_SRC)) $(B)/obj/sim/worker/main.o $(LIBCARRIER) $(LIBWORKER) $(LIBPRODUCER) $(LIBCOMMON)
+	$(call link,$(foreach name,getrandom log_write retry_decide,-Wl$(comma)--wrap=$(name)))
+
 # Preloaded into redis-server, which is not ours to instrument: no flags of the variant.
 $(B)/obj/preload/%.o: tests/support/%.c $(B)/flags
 	@mkdir -p $(@D)
@@ -288,7 +300,7 @@ mutants:
 	@$(MAKE) --no-print-directory VARIANT=$(BREAKPOINT_VARIANT) mutant-programs
 
 test: test-unit test-fuzz programs breakpoint-programs mutants next-programs $(TEST_SUPPORT)
-	$(PYTEST) tests/lua tests/integration tests/e2e tests/chaos
+	$(PYTEST) tests/lua tests/integration tests/e2e tests/chaos tests/sim
 test-unit: $(UNIT_BIN)
 	@tests/unit/run.sh $(UNIT_BIN)
 test-lua: $(GEN)/lua_scripts.h $(TEST_SUPPORT)
@@ -316,6 +328,16 @@ fuzzers: $(FUZZ_BIN)
 test-platforms: programs
 	@tests/platforms/install.sh
 	$(PYTEST) tests/platforms
+
+# SEEDS=n, how many; or SEED=n, one, with TRACE=1 to see what happens in it.
+.PHONY: sim
+SIM_JOBS := $(if $(findstring command line,$(origin JOBS)),$(JOBS),2)
+sim: $(SIM) $(CLOCK_DECREE)
+ifdef SEED
+	@$(SIM) --first $(SEED) $(if $(TRACE),--verbose) $(CLOCK_DECREE)
+else
+	@$(PYTHON) tests/sim/run.py --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),1) --jobs $(SIM_JOBS)
+endif
 
 # SEED=n, or SEEDS=a-b (or a,b,c).
 .PHONY: chaos chaos-list chaos-soak

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/judge_dial.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EARLY_MS 1 /* begins are told to the millisecond */
+
+struct dial_book {
+    struct campaign *campaign;
+    GHashTable *by_key; /* key -> struct dial, owned by the next */
+    GPtrArray *dials;
+};
+
+static const struct {
+    const char *word;
+    const char *outcome;
+} TRUTHS[] = {
+    {"completed", "COMPLETED"}, {"busy", "BUSY"},           {"no_answer", "NO_ANSWER"},           {"failed", "FAILED"},
+    {"blocked", "BLOCKED"},     {"voicemail", "VOICEMAIL"}, {"invalid_number", "INVALID_NUMBER"},
+};
+
+const char *dial_truth(const struct dial *dial)
+{
+    for (size_t i = 0; i < sizeof TRUTHS / sizeof TRUTHS[0]; i++)
+        if (strcmp(TRUTHS[i].word, dial->outcome) == 0)
+            return TRUTHS[i].outcome;
+    return NULL;
+}
+
+/* ---- the book ---- */
+
+struct dial_book *dial_book_create(struct campaign *campaign)
+{
+    struct dial_book *book = g_new0(struct dial_book, 1);
+    book->campaign = campaign;
+    book->by_key = g_hash_table_new(g_str_hash, g_str_equal);
+    book->dials = g_ptr_array_new_with_free_func(g_free);
+    return book;
+}
+
+void dial_book_free(struct dial_book *book)
+{
+    g_hash_table_destroy(book->by_key);
+    g_ptr_array_free(book->dials, TRUE);
+    g_free(book);
+}
+
+struct dial *dial_book_get(struct dial_book *book, const char *batch, const char *ordinal, const char *number)
+{
+    char key[DIAL_KEY_CAP];
+    (void)snprintf(key, sizeof key, "%s.%s.%s", batch, ordinal, number);
+    struct dial *dial = g_hash_table_lookup(book->by_key, key);
+    struct sim_batch *of = dial ? NULL : campaign_find_batch(book->campaign, batch);
+    if (!of)
+        return dial;
+    dial = g_new0(struct dial, 1);
+    memcpy(dial->key, key, sizeof key);
+    dial->batch = of;
+    dial->ordinal = strtoul(ordinal, NULL, 10);
+    dial->number = (unsigned)strtoul(number, NULL, 10);
+    g_hash_table_insert(book->by_key, dial->key, dial);
+    g_ptr_array_add(book->dials, dial);
+    return dial;
+}
+
+struct dial *dial_book_get_by_text(struct dial_book *book, const char *text, size_t len)
+{
+    char batch[LIMIT_BATCH_ID_LEN + 1] = "", ordinal[24] = "", number[16] = "";
+    const char *at = text;
+    /* A batch id with a dot behind it: in a body it stands elsewhere too. */
+    while ((at = memmem(at, len - (size_t)(at - text), "batch_", 6))) {
+        if (sscanf(at, "%48[a-zA-Z0-9_].%20[0-9].%12[0-9].", batch, ordinal, number) == 3)
+            return dial_book_get(book, batch, ordinal, number);
+        at++;
+    }
+    return NULL;
+}
+
+GPtrArray *dial_book_dials(struct dial_book *book)
+{
+    return book->dials;
+}
+
+static int compare_contacts(const struct dial *a, const struct dial *b)
+{
+    int order = strcmp(a->batch->id, b->batch->id);
+    if (order == 0)
+        order = (a->ordinal > b->ordinal) - (a->ordinal < b->ordinal);
+    return order;
+}
+
+static gint compare_dials(gconstpointer left, gconstpointer right)
+{
+    const struct dial *a = *(const struct dial *const *)left, *b = *(const struct dial *const *)right;
+    int order = compare_contacts(a, b);
+    return order != 0 ? order : (a->number > b->number) - (a->number < b->number);
+}
+
+const struct dial *dial_book_last_placed(const struct dial_book *book, const struct sim_batch *batch, size_t ordinal,
+                                         int *ret_placed)
+{
+    const struct dial *last = NULL;
+    *ret_placed = 0;
+    for (guint i = 0; i < book->dials->len; i++) {
+        const struct dial *dial = book->dials->pdata[i];
+        if (dial->batch != batch || dial->ordinal != ordinal || dial->n_placed == 0)
+            continue; /* a forgotten one is a call, too */
+        ++*ret_placed;
+        last = dial;
+    }
+    return last;
+}
+
+/* ---- the dials of one contact ---- */
+
+static bool is_final(const struct sim_batch *batch, const char *outcome)
+{
+    if (strcmp(outcome, "VOICEMAIL") == 0)
+        return batch->options.retry.voicemail_delay_ms == 0;
+    return strcmp(outcome, "BUSY") != 0 && strcmp(outcome, "NO_ANSWER") != 0 && strcmp(outcome, "FAILED") != 0 &&
+           strcmp(outcome, "UNKNOWN") != 0 && strcmp(outcome, "CANCELLED") != 0;
+}
+
+static int64_t delay_ms(const struct sim_batch *batch, const char *outcome)
+{
+    const struct retry_rules *rules = &batch->options.retry;
+    if (strcmp(outcome, "BUSY") == 0)
+        return rules->busy_delay_ms;
+    if (strcmp(outcome, "FAILED") == 0)
+        return rules->failed_delay_ms;
+    if (strcmp(outcome, "VOICEMAIL") == 0)
+        return rules->voicemail_delay_ms;
+    if (strcmp(outcome, "CANCELLED") == 0)
+        return 0; /* stopped before it rang: as if it had not been taken */
+    return rules->no_answer_delay_ms;
+}
+
+static void judge_following(const struct dial *before, const struct dial *next)
+{
+    const char *truth = dial_truth(before);
+    const char *outcome = before->first_told[0] ? before->first_told : truth ? truth : "nothing";
+    int64_t gap_ms = (next->begun_us - before->begun_us) / 1000;
+    if (is_final(before->batch, outcome))
+        judge_broken(PROMISE_OVER_ATTEMPTS, "%s was begun after %s of %s", next->key, outcome, before->key);
+    else if (gap_ms < delay_ms(before->batch, outcome) - EARLY_MS)
+        judge_broken(PROMISE_TOO_SOON, "%s was begun %" PRId64 " ms after %s of %s", next->key, gap_ms, outcome,
+                     before->key);
+}
+
+static void judge_contacts(struct dial_book *book, struct tally *tally)
+{
+    const struct dial *placed = NULL; /* of the same contact, before */
+    int n_placed = 0;
+    for (guint i = 0; i < book->dials->len; i++) {
+        const struct dial *dial = book->dials->pdata[i];
+        if (i == 0 || compare_contacts(book->dials->pdata[i - 1], dial) != 0) {
+            placed = NULL;
+            n_placed = 0;
+        }
+        if (placed && dial->begun_us != 0)
+            judge_following(placed, dial);
+        tally->allowed += dial->n_placed > 0 && (dial->is_forgotten || dial_was_cut(book, dial));
+        if (dial->n_placed > 0 && !dial->is_forgotten) {
+            placed = dial;
+            if (++n_placed > dial->batch->options.retry.max_attempts)
+                judge_broken(PROMISE_OVER_ATTEMPTS, "%s is call %d of %d", dial->key, n_placed,
+                             dial->batch->options.retry.max_attempts);
+        }
+        tally->unknown += strcmp(dial->told, "UNKNOWN") == 0;
+    }
+}
+
+/* ---- what was told of each ---- */
+
+bool dial_was_cut(const struct dial_book *book, const struct dial *dial)
+{
+    bool is_over = dial->batch->is_cut || world_now_us() / 1000 >= dial->batch->expires_ms;
+    return is_over && dial->told[0] == '\0' && campaign_was_lost(book->campaign, dial->known_us);
+}
+
+static void judge_truth(const struct dial_book *book, const struct dial *dial)
+{
+    const char *truth = dial_truth(dial);
+    if (dial->is_forgotten || dial_was_cut(book, dial))
+        return;
+    if (book->campaign->is_calm && truth && strcmp(dial->told, "UNKNOWN") == 0)
+        judge_broken(PROMISE_UNTRUE, "%s was %s, its platform could be asked, and UNKNOWN was told", dial->key, truth);
+    if (dial->n_placed > 0 && dial->told[0] == '\0')
+        judge_broken(PROMISE_UNTRUE, "%s was placed, and nothing was told of it", dial->key);
+    else if (dial->n_placed == 0 && dial->told[0] != '\0' && strcmp(dial->told, "UNKNOWN") != 0)
+        judge_broken(PROMISE_UNTRUE, "%s was never placed, and %s was told", dial->key, dial->told);
+    else if (truth && dial->told[0] != '\0' && strcmp(dial->told, "UNKNOWN") != 0 && strcmp(dial->told, truth) != 0)
+        judge_broken(PROMISE_UNTRUE, "%s was %s, and %s was told", dial->key, truth, dial->told);
+}
+
+/* ---- the calls to one number ---- */
+
+static gint compare_placed(gconstpointer left, gconstpointer right)
+{
+    const struct dial *a = *(const struct dial *const *)left, *b = *(const struct dial *const *)right;
+    uint64_t phone_a = a->batch->phones[a->ordinal], phone_b = b->batch->phones[b->ordinal];
+    if (phone_a != phone_b)
+        return phone_a < phone_b ? -1 : 1;
+    return (a->placed_us > b->placed_us) - (a->placed_us < b->placed_us);
+}
+
+static bool is_remembered(const struct dial *dial)
+{
+    return dial->n_placed > 0 && !dial->is_forgotten;
+}
+
+static void judge_numbers(const struct dial_book *book)
+{
+    GPtrArray *placed = g_ptr_array_new();
+    for (guint i = 0; i < book->dials->len; i++)
+        if (is_remembered(book->dials->pdata[i]))
+            g_ptr_array_add(placed, book->dials->pdata[i]);
+    g_ptr_array_sort(placed, compare_placed);
+    for (guint i = 1; i < placed->len; i++) {
+        const struct dial *before = placed->pdata[i - 1], *after = placed->pdata[i];
+        bool is_same = before->batch->phones[before->ordinal] == after->batch->phones[after->ordinal];
+        if (is_same && (before->ended_us == 0 || before->ended_us > after->placed_us))
+            judge_broken(PROMISE_OVERLAPPING, "%s was placed while %s went on", after->key, before->key);
+    }
+    g_ptr_array_free(placed, TRUE);
+}
+
+void dial_book_judge(struct dial_book *book, struct tally *tally)
+{
+    g_ptr_array_sort(book->dials, compare_dials);
+    judge_contacts(book, tally);
+    judge_numbers(book);
+    for (guint i = 0; i < book->dials->len; i++)
+        judge_truth(book, book->dials->pdata[i]);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The limits of each batch, tenant and trunk: begins in any second, calls at once.
+ */
+#ifndef CARILLON_SIM_JUDGE_RATES_H
+#define CARILLON_SIM_JUDGE_RATES_H
+
+#include <glib.h>
+
+#include "tests/sim/campaign.h"
+
+/* `dials`: of struct dial. */
+void rates_judge(const struct campaign *c, const GPtrArray *dials);
+
+#endif

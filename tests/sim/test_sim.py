@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A few seeds of the simulation (`make sim` runs thousands); that a seed decides everything; and that the simulation notices what
+is broken: each plant takes away what keeps a promise, in a script or in a worker's rule, and the judge says which promise it was.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from tests.sim.run import command
+from tests.support.scripts import source
+
+SEEDS = 12
+SEEDS_MOST = 150  # to find a plant in; the first few mostly do
+
+
+def run(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*options), capture_output=True, text=True, check=False, timeout=300)
+
+
+def figures(done: subprocess.CompletedProcess[str]) -> dict[str, int]:
+    line = next((line for line in done.stdout.splitlines() if line.startswith("sim: seeds=")), "")
+    assert line, f"ended with {done.returncode}: {done.stderr}"
+    return {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", line)}
+
+
+def test_whole_campaigns_keep_every_promise() -> None:
+    done = run("--seeds", str(SEEDS))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert figures(done)["calls"] > 0
+
+
+def test_the_same_seed_gives_the_same_trace() -> None:
+    digests = [re.findall(r"digest=(\w+)", run("--digest", "--first", str(first), "--seeds", "3").stdout) for first in (4, 4, 5)]
+    assert digests[0] and digests[0] == digests[1] != digests[2]
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """A script without what keeps a promise, and the promise that is broken then."""
+
+    promise: str
+    script: str
+    old: str
+    new: str
+
+    def text(self) -> str:
+        sound = source(self.script)
+        assert sound.count(self.old) == 1, f"{self.script} holds {sound.count(self.old)} times: {self.old!r}"
+        return sound.replace(self.old, self.new)
+
+
+CHANGES = {
+    "the log of begins is not asked": Change(
+        "over_limit",
+        "call_begin",
+        "at_us = begins_earliest('k', trunk.id, trunk.cps, at_us)\n"
+        "  at_us = begins_earliest('t', tenant.id, tenant.cps, at_us)\n"
+        "  at_us = begins_earliest('b', batch.id, batch.cps, at_us)\n",
+        "",
+    ),
+    "a paused batch goes on with what was claimed": Change(
+        "out_of_hours", "call_begin", "if batch.state ~= 'pending' and batch.state ~= 'processing' then", "if false then"
+    ),
+    "a full batch goes on": Change("over_limit", "call_claim", "if room('b', batch) <= 0 then", "if false then"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_script_that_breaks_a_promise_is_found(name: str, tmp_path: pathlib.Path) -> None:
+    change = CHANGES[name]
+    path = tmp_path / "changed.lua"
+    path.write_text(change.text(), encoding="utf-8")
+    done = run("--stop", "--seeds", str(SEEDS_MOST), "--script", f"{change.script}={path}")
+    assert done.returncode == 1, done.stdout
+    assert figures(done)[change.promise] > 0, done.stdout + done.stderr
+
+
+PLANTS = {"early_retry": "too_soon", "endless_retry": "over_attempts"}
+
+
+@pytest.mark.parametrize("name", PLANTS)
+def test_a_worker_that_breaks_a_promise_is_found(name: str) -> None:
+    done = run("--stop", "--seeds", str(SEEDS_MOST), "--plant", name)
+    assert done.returncode == 1, done.stdout
+    assert figures(done)[PLANTS[name]] > 0, done.stdout + done.stderr
