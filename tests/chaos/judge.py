@@ -40,7 +40,8 @@ ROUNDING_MS = 1  # what is due is known to the millisecond, begins to the micros
 @dataclasses.dataclass(frozen=True)
 class Begin:
     """A dial as a contact's attempt log has it; `at_us` in Redis's time; `outcome` "" where it has none. `is_told`: Redis had
-    forgotten it, and has the instant from a worker: to the millisecond, or where the worker only found the call, about."""
+    forgotten it, and has the instant from a worker: to the millisecond, or where the worker only found the call, about.
+    `seen_us`: in wall time, when its request came to the platform; 0: none did."""
 
     ordinal: int
     dial: int
@@ -48,6 +49,7 @@ class Begin:
     at_us: int
     outcome: str = ""
     is_told: bool = False
+    seen_us: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +152,7 @@ def _has_begins(broken: Break, batch: Batch, carrier: list[Event]) -> bool:
 def _judge_begins(batch: Batch, delays: dict[str, int], shifts: list[tuple[int, int]]) -> Iterable[Break]:
     """From begin to begin, as the delays are promised; in wall time, whatever Redis's clock was set to meanwhile."""
     of_contact: dict[int, list[tuple[Begin, int]]] = defaultdict(list)
-    for shift, begins in _eras((begin for begin in batch.begins if not begin.is_told), shifts):
+    for shift, begins in apart((begin for begin in batch.begins if not begin.is_told), shifts):
         for begin in begins:
             of_contact[begin.ordinal].append((begin, begin.at_us - shift))
     for ordinal, dials in of_contact.items():
@@ -183,9 +185,10 @@ def _judge_attempts(batch: Batch, carrier: list[Event]) -> Iterable[Break]:
 # ---- the rates ----
 
 
-def _eras(begins: Iterable[Begin], shifts: list[tuple[int, int]]) -> list[tuple[int, list[Begin]]]:
-    """Those between two steps of Redis's clock, apart, with what it was off by: no second reaches across a step. A begin
-    belongs to the last era that it may lie in."""
+def apart(begins: Iterable[Begin], shifts: list[tuple[int, int]]) -> list[tuple[int, list[Begin]]]:
+    """Those between two steps of Redis's clock, apart, with what it was off by: no second reaches across a step. After a
+    clock was set back an instant may lie in two: the platform saw the request soon after the right one. A begin of which it
+    saw nothing belongs to the last."""
     bounds = sorted(shifts)
     eras = [(0, 0), *bounds]
     ends = [at for at, _ in bounds] + [1 << 62]
@@ -193,12 +196,14 @@ def _eras(begins: Iterable[Begin], shifts: list[tuple[int, int]]) -> list[tuple[
     for begin in begins:
         fits = [i for i, ((start, shift), end) in enumerate(zip(eras, ends))
                 if start - CLOCK_SLACK_US <= begin.at_us - shift <= end + CLOCK_SLACK_US]
+        if begin.seen_us:
+            fits.sort(key=lambda i: -abs(begin.seen_us - (begin.at_us - eras[i][1])))
         found[fits[-1] if fits else 0].append(begin)
     return [(shift, begins) for (_, shift), begins in zip(eras, found)]
 
 
 def _judge_rate(who: str, limit: int, begins: list[Begin], shifts: list[tuple[int, int]]) -> Iterable[Break]:
-    for _, era in _eras((begin for begin in begins if not begin.is_told), shifts):
+    for _, era in apart((begin for begin in begins if not begin.is_told), shifts):
         most = most_in_a_second(begin.at_us for begin in era)
         for _ in range(most - limit):
             yield Break("over_limit", who, f"{most} begins in a second, {limit} are allowed")
@@ -224,8 +229,19 @@ def _allowed_by(broken: Break, history: RunHistory, kinds: Kinds) -> str:
     return ""
 
 
+def _seen(batch: Batch, carrier: list[Event]) -> Batch:
+    """The same, and when the platform saw each dial."""
+    seen: dict[tuple[int, int], int] = {}
+    for event in carrier:
+        if event["ev"] == "create" and (event.get("token") or "").startswith(f"{batch.batch}."):
+            seen.setdefault(_dial_of(event["token"]), event["us"])
+    begins = [dataclasses.replace(begin, seen_us=seen.get((begin.ordinal, begin.dial), 0)) for begin in batch.begins]
+    return dataclasses.replace(batch, begins=begins)
+
+
 def judge_run(history: RunHistory, kinds: Kinds) -> Verdict:
     verdict = Verdict()
+    history = dataclasses.replace(history, batches=[_seen(batch, history.carrier) for batch in history.batches])
     found = [
         *(broken for batch in history.batches for broken in _judge_campaign(history, batch)),
         *_judge_rates(history),

@@ -13,9 +13,9 @@ AGAIN = "the tenant may get it twice, under another `seq` and with what has beco
 
 
 def _is_gone(broken: Break, strike: Strike, history: RunHistory) -> bool:
-    """Redis knows nothing of that contact."""
+    """Redis knows nothing of that contact, or takes its batch for a draft: its last chunks and its start went."""
     (batch,) = [each for each in history.batches if broken.who in each.campaign.numbers]
-    return broken.who not in {entry.number for entry in batch.ledger.entries}
+    return batch.ledger.state == "draft" or broken.who not in {entry.number for entry in batch.ledger.entries}
 
 
 def _was_written_again(broken: Break, strike: Strike, history: RunHistory) -> bool:

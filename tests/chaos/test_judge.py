@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.judge import Batch, Begin, RunHistory, Verdict, judge_run
+from tests.chaos.judge import Batch, Begin, RunHistory, Verdict, apart, judge_run
 from tests.chaos.schedule import Allowance, Campaign, Fault, Kind, Platform, Schedule, Strike, World
 from tests.chaos.soak import WARM_S, Sample, judge_memory
 from tests.support.ledger import Entry, Ledger
@@ -288,3 +288,10 @@ def test_memory_that_grew_is_found_and_a_burst_is_none() -> None:
 def test_a_soak_that_was_too_short_says_so() -> None:
     line, grown = judge_memory(samples(WARM_S, 10_000, 90_000), WARM_S)
     assert grown == [] and line.endswith("grown=too short to tell")
+
+
+def test_begins_before_and_after_a_clock_was_set_back_are_told_apart_by_what_the_platform_saw() -> None:
+    """All of Redis's instants are there twice."""
+    before = [Begin(n, 1, 1, START_US + n * S // 4, seen_us=START_US + n * S // 4 + 1000) for n in range(4)]
+    after = [Begin(n, 2, 2, begin.at_us, seen_us=begin.seen_us + S) for n, begin in enumerate(before)]
+    assert apart([*after, *before], [(START_US + S, -S)]) == [(0, before), (-S, after)]
