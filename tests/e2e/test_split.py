@@ -19,13 +19,19 @@ from tests.support.stack import Stack, phone_numbers
 from tests.support.waiting import wait_until
 
 LIMIT = 20
-NUMBERS = phone_numbers(160)
+NUMBERS = phone_numbers(110)
 RULES = Rules(limit=LIMIT, max_attempts=1, delays_ms={}, utilisation=None)
 STOPS_ALONE = ("--min-replicas-to-write", "1", "--min-replicas-max-lag", "2")
 WAITS = ("--redis-wait-replicas", "1", "--redis-wait-ms", "200")
 
 
+TAIL_S = 4.2  # of the rate are asked about: TAIL_MS and TAIL_AHEAD_MS of common/lua/lib/epoch.lua
+ASKED_FOR = 3  # LIMIT_DOUBT_DIALS: the dial numbers of each
 ISOLATED = ("worker 2", "worker 3")
+
+
+def dial_of(placed: dict[str, Any]) -> int:
+    return int(placed["token"].split(".")[2])
 
 
 class SplitStack(Stack):
@@ -66,17 +72,23 @@ class Split:
         """The closing is over, by decree."""
         self.redis.client().hset("carillon:{c0}:cell", "closed_until", 1)
 
-    def judge(self) -> Report:
-        ledger = read_ledger(self.redis.client(), self.batch)
-        return judge(NUMBERS, self.stack.carrier_events(), list(self.stack.deliveries), RULES, ledger)
+    def excepted(self, before: int, after: int) -> set[str]:
+        """Whom docs/failure-model.md excepts, of those who were placed by the old side between the cut and its end: on a busy
+        machine that may be longer than is asked about, and calls miss so many slots that their dial number is too high."""
+        tail = [event for event in self.stack.carrier_events() if event["ev"] == "placed"][before:after]
+        return {event["to"] for n, event in enumerate(tail) if n > LIMIT * TAIL_S or dial_of(event) > ASKED_FOR}
 
-    def assert_kept(self) -> None:
+    def judge(self, excepted: set[str]) -> Report:
+        ledger = read_ledger(self.redis.client(), self.batch)
+        return judge([number for number in NUMBERS if number not in excepted], self.stack.carrier_events(), list(self.stack.deliveries), RULES, ledger)
+
+    def assert_kept(self, excepted: set[str] | None = None) -> None:
         """The campaign ends, with both sides together again, and kept its promises."""
         self.redis.mend()
         wait_until(lambda: all(self.is_back(worker) for worker in self.isolated), 30.0, "the isolated ones are back")
         self.stack.wait_for_batch(self.batch, 120.0)
         wait_until(lambda: len(self.stack.delivered("call.completed", self.batch)) >= len(NUMBERS), 30.0, "all is told")
-        report = self.judge()
+        report = self.judge(excepted or set())
         assert report.keeps_promises(), (report.line("split", "ok"), report.examples)
         is_clean, printed = self.stack.audit()
         assert is_clean, printed
@@ -115,11 +127,12 @@ def refuses_writes(client: redis.Redis) -> bool:
 
 def test_a_primary_that_stops_without_replicas_rings_nobody_a_second_time() -> None:
     with split(STOPS_ALONE, ()) as running:
-        running.cut()
+        before = running.cut()
         wait_until(lambda: refuses_writes(running.redis.isolated.client()), 20.0, "the old primary takes no more writes")
         running.wait_for_new_side()
+        excepted = running.excepted(before, len(running.placed()))
         running.open()
-        running.assert_kept()
+        running.assert_kept(excepted)
 
 
 def test_workers_that_let_a_replica_have_each_begin_ring_nobody_a_second_time() -> None:

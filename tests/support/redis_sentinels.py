@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import secrets
 import shutil
@@ -48,12 +49,18 @@ class Sentinel:
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="carillon-sentinel-"))
         self._process: subprocess.Popen[bytes] | None = None
 
-    def configure(self, primary: int, replicas: tuple[int, ...] = (), others: tuple[Sentinel, ...] = ()) -> None:
+    def configure(
+        self,
+        primary: int,
+        replicas: tuple[int, ...] = (),
+        others: tuple[Sentinel, ...] = (),
+        down_after_ms: int = DOWN_AFTER_MS,
+    ) -> None:
         """Their ports."""
         lines = [
             *(*self._listens, "bind 127.0.0.1", f"dir {self.directory}", f"sentinel myid {self.id}"),
             f"sentinel monitor {NAME} 127.0.0.1 {primary} {QUORUM}",
-            f"sentinel down-after-milliseconds {NAME} {DOWN_AFTER_MS}",
+            f"sentinel down-after-milliseconds {NAME} {down_after_ms}",
             f"sentinel failover-timeout {NAME} 4000",
             *(f"sentinel known-replica {NAME} 127.0.0.1 {port}" for port in replicas),
             *(f"sentinel known-sentinel {NAME} 127.0.0.1 {other.port} {other.id}" for other in others),
@@ -121,7 +128,7 @@ class SentinelSet:
         """Whether the replica has all that was written up to there. That its link is up says nothing: the primary holds back
         what is written until it has heard of the replica again, for up to a second."""
         seen = self.replica.client().info("replication")
-        return seen["master_link_status"] == "up" and seen["slave_repl_offset"] >= offset
+        return seen.get("master_link_status") == "up" and seen["slave_repl_offset"] >= offset
 
     def _written(self) -> int:
         return self.primary.client().info("replication")["master_repl_offset"]
@@ -153,8 +160,7 @@ class SentinelSet:
     def fail_over(self) -> None:
         """A planned one, which does not wait for the replica: a Sentinel is told to promote it. It is what client() speaks to from
         now on. The old primary is left as it is until the Sentinels make it a replica, some ten seconds later."""
-        with redis.Redis(host="127.0.0.1", port=self.sentinels[0].port, socket_timeout=5.0) as sentinel:
-            sentinel.execute_command("SENTINEL", "FAILOVER", NAME)
+        self._order_failover()
         self.primary, self.replica = self.replica, self.primary
         self.wait_for_promotion()
 
@@ -172,9 +178,18 @@ class SentinelSet:
 
     def fail_over_in_order(self) -> None:
         """As docs/operations.md has it: the primary takes no writes meanwhile, so that the replica has them all."""
-        self.primary.client().execute_command("CLIENT", "PAUSE", 15_000, "WRITE")
-        self.wait_for_replication()
-        self.fail_over()
+        self.primary.client().execute_command("CLIENT", "PAUSE", 10_000, "WRITE")
+        # A Sentinel's own PUBLISH is held too: after DOWN_AFTER_MS they may take the primary for down, and go ahead.
+        is_promoted = lambda: role_of(self.replica) == "master"  # noqa: E731
+        wait_until(lambda: is_promoted() or self._has_replicated(self._written()), START_DEADLINE_S, "nothing is missing")
+        with contextlib.suppress(redis.ResponseError):  # a failover is under way
+            self._order_failover()
+        self.primary, self.replica = self.replica, self.primary
+        self.wait_for_promotion()
+
+    def _order_failover(self) -> None:
+        with redis.Redis(host="127.0.0.1", port=self.sentinels[0].port, socket_timeout=5.0) as sentinel:
+            sentinel.execute_command("SENTINEL", "FAILOVER", NAME)
 
     def rejoin(self) -> None:
         """The server that was the primary is there again, as it was when it was killed; the Sentinels make it a replica."""

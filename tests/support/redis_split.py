@@ -20,6 +20,8 @@ from tests.support.redis_tls import free_port
 from tests.support.redis_users import Users
 from tests.support.waiting import wait_until
 
+DOWN_AFTER_MS = 2500  # a busy machine shall not be taken for a dead one before the test cuts it off
+
 
 class SplitSet(SentinelSet):
     """The replicas and the Sentinels know the primary by a line to it, and so does who asks them; who asks `old_side` speaks
@@ -46,7 +48,7 @@ class SplitSet(SentinelSet):
             server.start()
         for sentinel in self.sentinels:
             others = tuple(each for each in self.sentinels if each is not sentinel)
-            sentinel.configure(self.line.port, tuple(each.port for each in replicas), others)
+            sentinel.configure(self.line.port, tuple(each.port for each in replicas), others, DOWN_AFTER_MS)
             sentinel.start()
         wait_until(lambda: all(each.sees_all(2) for each in self.sentinels), START_DEADLINE_S, "the Sentinels see each other")
         self.wait_for_replication()
