@@ -31,8 +31,8 @@ QUORUM = 2
 DOWN_AFTER_MS = 1000
 AT_ONCE = ("--repl-diskless-sync-delay", "0")  # a primary waits 5 s for further replicas otherwise
 START_DEADLINE_S = 20.0
-REJOIN_DEADLINE_S = 40.0
-PROMOTION_DEADLINE_S = 40.0  # an election that nobody won is held again after twice the failover-timeout
+REJOIN_DEADLINE_S = 100.0  # a Sentinel that stood still for two seconds does nothing for thirty
+PROMOTION_DEADLINE_S = 80.0  # an election that nobody won is held again after twice the failover-timeout
 
 
 class Sentinel:
