@@ -11,11 +11,14 @@ Lines: "redis of worker 1" and so on (plain Redis only), "carrier", "callbacks",
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import shutil
 import signal
 import threading
 import time
+
+from redis import Redis, RedisError
 
 from tests.chaos.schedule import NOTIFIERS, PROCESSES, PRODUCERS, WORKERS, Schedule
 from tests.support import hooks
@@ -25,7 +28,7 @@ from tests.support.redis_clock import RedisClock
 from tests.support.redis_sentinels import SentinelSet
 from tests.support.redis_server import RedisServer
 from tests.support.redis_users import Users
-from tests.support.stack import TENANT, TRUNK, Stack
+from tests.support.stack import TENANT, TRUNK, CommandFailed, Stack
 
 POLL_AFTER_MS = 1_000
 DRAIN_DEADLINE_S = 60.0  # beyond the drain's own
@@ -48,6 +51,7 @@ for _, member in ipairs(redis.call('ZRANGE', KEYS[1] .. 'live', 0, -1)) do
   end
 end
 """
+OPERATOR_PATIENCE_S = 60.0
 RESTART_S = 0.3  # what a supervisor waits before it starts again
 
 
@@ -158,6 +162,19 @@ class Fleet(Stack):
     def receiver_url(self) -> str:
         return self.lines["receiver"].url
 
+    # ---- who tends it ----
+
+    def command(self, *args: str, check: bool = True, deadline_s: float = 60.0) -> str:
+        """As an operator gives it: again, where a fault struck the command."""
+        end = time.monotonic() + OPERATOR_PATIENCE_S
+        while True:
+            try:
+                return super().command(*args, check=check, deadline_s=deadline_s)
+            except CommandFailed:
+                if not self.under_way or time.monotonic() > end:
+                    raise
+            time.sleep(RESTART_S)
+
     # ---- processes that end and come again ----
 
     def kill(self, name: str) -> None:
@@ -206,8 +223,12 @@ class Fleet(Stack):
     # ---- waiting made shorter ----
 
     def make_webhooks_due(self) -> None:
-        """Deliveries that failed and wait for their next attempt, the longest of them for hours, have it now."""
-        client = self.redis.client()
+        """Deliveries that failed and wait for their next attempt, the longest of them for hours, have it now; where Redis is
+        there."""
+        with contextlib.suppress(RedisError):
+            self._make_webhooks_due(self.redis.client())
+
+    def _make_webhooks_due(self, client: Redis) -> None:
         key = "carillon:{c0}:hooks:%s"
         endpoint, shard = hooks.endpoint_id(TENANT, self.receiver_url), hooks.event_shard(TENANT)
         queue = key % f"queue:{endpoint}"

@@ -82,6 +82,7 @@ def _refuse_account(fleet: Fleet, fault: Fault) -> None:
     with _playing(fleet, no_credits=1):
         time.sleep(fault.for_ms / 1000)
     fleet.command("start", "trunk", TRUNK)
+    fleet.is_trunk_watched = True
 
 
 def _draw_hang(rng: random.Random, world: World) -> Args:
