@@ -28,9 +28,9 @@
 #define START_US INT64_C(1767225600000000) /* 2026-01-01T00:00:00Z; a seed begins up to a year later */
 #define YEAR_S (INT64_C(365) * 86400)
 #define SECOND_US INT64_C(1000000)
-#define MOST_US (40 * 86400 * SECOND_US) /* by then every campaign has ended */
+#define MOST_US (INT64_C(40) * 86400 * SECOND_US) /* by then every campaign has ended */
 #define AFTER_US (900 * SECOND_US) /* what may come late does */
-#define STEPS_MOST 600000
+#define STEPS_MOST INT64_C(600000)
 #define SCRIPT_BYTES_MAX (256u << 10)
 
 struct run {
@@ -48,7 +48,7 @@ struct run {
 static void let_happen(const struct fleet *fleet)
 {
     int64_t start_us = world_now_us(), done_us = 0;
-    for (long steps = 0; steps < STEPS_MOST && world_step(); steps++) {
+    for (int64_t steps = 0; steps < STEPS_MOST && world_step(); steps++) {
         if (done_us == 0 && fleet_is_done(fleet))
             done_us = world_now_us();
         if (done_us != 0 && world_now_us() > done_us + AFTER_US)

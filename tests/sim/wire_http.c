@@ -241,19 +241,22 @@ static void on_handling(void *arg)
     }
 }
 
+static bool answers_to(const struct http_server *s, const char *url)
+{
+    size_t len = strlen(s->url);
+    if (strncmp(url, WIRE_FLEET_URL "/", sizeof WIRE_FLEET_URL) == 0)
+        return s->is_of_fleet;
+    return strncmp(url, s->url, len) == 0 && (url[len] == '/' || url[len] == '\0');
+}
+
+/* Any of those that answer to the URL. */
 static struct http_server *find_server(const char *url)
 {
-    bool is_fleet = strncmp(url, WIRE_FLEET_URL "/", sizeof WIRE_FLEET_URL) == 0;
-    struct http_server *s, *found = NULL;
+    struct http_server *found = NULL;
     uint64_t n = 0;
-    LIST_FOREACH(s, &servers, next)
-    {
-        size_t len = strlen(s->url);
-        if (is_fleet ? !s->is_of_fleet : strncmp(url, s->url, len) != 0 || (url[len] != '/' && url[len] != '\0'))
-            continue;
-        if (dice_next(world_dice()) % ++n == 0)
+    for (struct http_server *s = LIST_FIRST(&servers); s; s = LIST_NEXT(s, next))
+        if (answers_to(s, url) && dice_next(world_dice()) % ++n == 0)
             found = s;
-    }
     return found;
 }
 
@@ -420,8 +423,8 @@ void http_server_free(struct http_server *s)
         return;
     LIST_REMOVE(s, next);
     forget_server(s);
-    struct http_request *req;
-    while ((req = LIST_FIRST(&s->requests))) {
+    for (struct http_request *req = LIST_FIRST(&s->requests), *following; req; req = following) {
+        following = LIST_NEXT(req, next);
         answer_sends(req->transfer, HTTP_FAIL_RESET);
         request_end(req);
     }

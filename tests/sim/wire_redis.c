@@ -223,12 +223,11 @@ static void fail_all(struct wire *w, int err)
 {
     struct commands failed = TAILQ_HEAD_INITIALIZER(failed);
     TAILQ_CONCAT(&failed, &w->commands, next);
-    struct command *c;
     bool arrives = true;
-    while ((c = TAILQ_FIRST(&failed))) {
+    for (struct command *c = TAILQ_FIRST(&failed), *following; c; c = following) {
         redis_reply_fn fn = c->fn;
         void *arg = c->arg;
-        TAILQ_REMOVE(&failed, c, next);
+        following = TAILQ_NEXT(c, next);
         arrives = arrives || !c->bytes;
         cut_on_its_way(c, &arrives);
         if (fn)
