@@ -93,6 +93,7 @@ def promotion() -> float:
         sentinels: SentinelSet = stack.redis  # type: ignore[assignment]
         batch = stack.submit(phone_numbers(2000), maxCallsPerSecond=30)
         wait_until(lambda: recovery.begins_s(stack, batch), 30.0, "calls are begun")
+        sentinels.wait_for_replication()  # or the batch itself may be lost with it
         sentinels.kill_primary()
         sentinels.wait_for_promotion()
         took = recovery.reopened_after(stack, batch, recovery.logged_at(sentinels.primary, recovery.PROMOTED))
