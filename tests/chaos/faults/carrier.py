@@ -15,7 +15,8 @@ from tests.chaos.judge import RunHistory
 from tests.chaos.schedule import Allowance, Args, Fault, Kind, Strike, World
 from tests.support.carrier import play_faults
 from tests.support.history import Break, Event
-from tests.support.stack import TRUNK
+from tests.support.stack import TRUNK, CommandFailed
+from tests.support.waiting import wait_until
 
 # What the carrier may play for a time (tests/carrier/fault.h), and how often it is drawn.
 PLAYED = {
@@ -33,6 +34,8 @@ PLAYED = {
     "summary_late": 1,
     "summary_never": 1,
 }
+START_DEADLINE_S = 90.0
+RETRY_S = 0.5
 LOST_ANSWERS = ("error", "reset", "hang", "garbage")
 
 
@@ -81,8 +84,16 @@ def _refuse_account(fleet: Fleet, fault: Fault) -> None:
     """The trunk stops, and goes on when an operator says so."""
     with _playing(fleet, no_credits=1):
         time.sleep(fault.for_ms / 1000)
-    fleet.command("start", "trunk", TRUNK)
+    wait_until(lambda: _starts_trunk(fleet), START_DEADLINE_S, "the trunk is started", poll_s=RETRY_S)
     fleet.is_trunk_watched = True
+
+
+def _starts_trunk(fleet: Fleet) -> bool:
+    try:
+        fleet.command("start", "trunk", TRUNK)
+    except CommandFailed:
+        return False  # Redis is away, or is being replaced
+    return True
 
 
 def _draw_hang(rng: random.Random, world: World) -> Args:
