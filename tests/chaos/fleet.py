@@ -74,7 +74,7 @@ class Fleet(Stack):
 
     def __init__(self, schedule: Schedule) -> None:
         self.board = Switchboard()
-        self.forgets = False
+        self.forgets = self.is_trunk_watched = False
         self.locks = {process: threading.Lock() for process in PROCESSES}
         self.clocks: dict[str, RedisClock] = {}
         self.clock_shifts: list[tuple[int, int]] = []
@@ -175,6 +175,11 @@ class Fleet(Stack):
                     raise
             time.sleep(RESTART_S)
 
+    def start_stopped_trunk(self) -> None:
+        """Whoever started it after its account was refused looks at it again: a tail that Redis lost may have held the start."""
+        if self.is_trunk_watched and self.redis.client().hget(f"carillon:{{c0}}:trunk:{TRUNK}", "state") == b"stopped":
+            self.command("start", "trunk", TRUNK)
+
     # ---- processes that end and come again ----
 
     def kill(self, name: str) -> None:
@@ -258,7 +263,7 @@ class Fleet(Stack):
         self.deliveries.clear()
         self.carrier_log = self.directory / f"carrier_{schedule.seed}.jsonl"
         platform = schedule.platform
-        self.forgets = False
+        self.forgets = self.is_trunk_watched = False
         self.platform_faults = _rates(platform.faults)
         self._carrier_args = self.carrier_args(
             platform.outcomes, platform.ring_ms, platform.talk_ms, platform.faults, schedule.seed
