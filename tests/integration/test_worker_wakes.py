@@ -93,11 +93,12 @@ def at(breakpoint: str) -> Callable[[Sleeper], None]:
     return stop
 
 
-def before_the_answer_to(words: Callable[[], bytes]) -> Callable[[Sleeper], None]:
-    """Redis has done it, and the worker, stopped before it hears so, finds the answer when it wakes."""
+def before_the_answer_to(words: Callable[[], bytes], phase: str) -> Callable[[Sleeper], None]:
+    """Redis has done it, and the worker, stopped before it hears so, finds the answer when it wakes. `phase`: the call's."""
 
     def stop(sleeper: Sleeper) -> None:
         worker = sleeper.begin(hold=words())
+        sleeper.fleet.wait_state(sleeper.batch, phase=phase)
         worker.stop_running()
         worker.wait_stopped()
         sleeper.proxy.let_go()
@@ -164,11 +165,11 @@ class Step:
 
 
 STEPS = (
-    Step("loading", "claimed, the batch's settings on their way", before_the_answer_to(lambda: b"HMGET"), "lease"),
+    Step("loading", "claimed, the batch's settings on their way", before_the_answer_to(lambda: b"HMGET", "claimed"), "lease"),
     Step("waiting", "claimed, waiting for its slot", at("dial.waiting:stop"), "lease"),
     Step("waiting", "claimed, told to drain", while_it_drains, "lease"),
     Step("beginning", "about to ask for the begin", at("dial.beginning:stop"), "lease"),
-    Step("beginning", "begun, and not told so", before_the_answer_to(lambda: sha("call_begin")), "absent"),
+    Step("beginning", "begun, and not told so", before_the_answer_to(lambda: sha("call_begin"), "live"), "absent"),
     Step("replicating", "begun, and its replicas are about to be asked", while_replicas_are_asked, "absent"),
     Step("begun", "begun, waiting for its instant", at("dial.begun:stop"), "absent"),
     Step("sending", "about to make the request", at("dial.sending:stop"), "absent"),
