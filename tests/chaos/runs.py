@@ -81,6 +81,7 @@ class Run:
                     self.fleet.make_webhooks_due()
                     if self.fleet.forgets:
                         self.fleet.make_deadlines_due()
+                    self.fleet.start_stopped_trunk()
                     for client in self.clients:
                         client.go_on()
             except redis.RedisError:
