@@ -9,6 +9,7 @@ import collections
 import json
 from typing import Any
 
+from tests.support.carrier import play_faults
 from tests.support.stack import TRUNK, Stack, phone_numbers
 from tests.support.waiting import wait_until
 
@@ -56,7 +57,7 @@ def test_a_trunk_whose_platform_fails_stops_tries_it_and_goes_on_by_itself() -> 
         assert refused <= MINIMUM + ON_THEIR_WAY + len(logged(stack, "trunk.breaker_reopened")), f"{refused} requests were refused"
         assert len(opened) == 1, "told once in the fleet"
 
-        stack.mend_carrier()
+        play_faults(stack.carrier_url)
         let_it_be_tried(stack)
         status = stack.wait_for_batch(batch)
         assert (status["statistics"]["succeeded"], status["statistics"]["failed"]) == (CONTACTS, 0), status

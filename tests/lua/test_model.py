@@ -29,6 +29,7 @@ REACHED = {
     "batch_control": {"ERR_STATE", "ERR_NOT_FOUND"},
     "batch_ingest": {"ERR_STATE", "ERR_EXISTS"},
     "batch_seal": {"ERR_STATE"},
+    "breaker": {"opened", "reopened", "closed"},
     "call_abort": {"aborted", "gone"},
     "call_accept": {"accepted", "stop", "over", "gone"},
     "call_begin": {"begun", "released", "suppressed", "gone", "out of credit", "less credit"},

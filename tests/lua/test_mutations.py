@@ -77,6 +77,119 @@ class Mutation:
         return sound.replace(self.old, self.new)
 
 
+# ---- breakers, and what cannot work ----
+
+
+def fail_twice(cell: Cell, contacts: int = 20) -> str:
+    """The trunk's breaker is open."""
+    cell.trunk("main", how="set", breaker_minimum=2)
+    batch = cell.fill(contacts, on_event="http://127.0.0.1/all")
+    for _ in range(2):
+        cell.recheck(cell.begin_one(), "doubt", "HTTP 503", check_in_ms=60_000)
+    return batch
+
+
+def probe(cell: Cell) -> Slot:
+    cell.wait(int(cell.hash("trunk:main")["breaker_until_ms"]) - cell.now_ms())
+    return cell.begin_one()
+
+
+def an_open_breaker_hands_nothing_out(cell: Cell) -> None:
+    fail_twice(cell)
+    cell.wait(100)
+    assert cell.claim().slots == []
+
+
+def an_open_breaker_lets_nothing_begin(cell: Cell) -> None:
+    cell.trunk("main", how="set", breaker_minimum=1)
+    cell.fill()
+    failed, handed_out = cell.begin_one(), cell.claim_one()
+    cell.recheck(failed, "doubt", "HTTP 503", check_in_ms=60_000)
+    assert cell.begin([handed_out]) == [("released", "breaker")]
+
+
+def one_call_is_handed_out_to_try_a_trunk(cell: Cell) -> None:
+    fail_twice(cell)
+    cell.wait(6_500)
+    assert len(cell.claim().slots) == 1
+
+
+def nothing_else_begins_while_a_trunk_is_tried(cell: Cell) -> None:
+    fail_twice(cell)
+    probe(cell)
+    cell.wait(10_000)
+    assert cell.claim().slots == []
+
+
+def a_doubt_that_is_told_again_counts_once(cell: Cell) -> None:
+    cell.trunk("main", how="set", breaker_minimum=2)
+    cell.fill()
+    slot = cell.begin_one()
+    for _ in range(2):
+        cell.recheck(slot, "doubt", "HTTP 503", check_in_ms=60_000)
+    assert "breaker" not in cell.hash("trunk:main")
+
+
+def only_the_probe_closes_a_breaker(cell: Cell) -> None:
+    cell.trunk("main", how="set", breaker_minimum=2)
+    cell.fill(20)
+    early = cell.begin_one()
+    fail_twice(cell)
+    probe(cell)
+    cell.accept(early)
+    assert cell.hash("trunk:main").get("breaker") == "probing"
+
+
+def a_probe_in_vain_makes_the_wait_longer(cell: Cell) -> None:
+    fail_twice(cell)
+    cell.recheck(probe(cell), "doubt", "HTTP 503", check_in_ms=60_000)
+    assert cell.hash("trunk:main")["breaker_wait_ms"] == "10000"
+
+
+def a_dial_given_back_passes_the_probe_on(cell: Cell) -> None:
+    fail_twice(cell)
+    cell.abort(probe(cell), "THROTTLED")
+    assert cell.begin_one()
+
+
+def refuse(cell: Cell, n: int) -> str:
+    batch = cell.fill(60, on_event="http://127.0.0.1/all")
+    for _ in range(n):
+        cell.finish(cell.begin_one(), outcome="REJECTED", source="answer", provider_id="")
+    return batch
+
+
+def a_batch_that_is_refused_pauses_itself(cell: Cell) -> None:
+    assert cell.hash(f"batch:{refuse(cell, 20)}").get("reason") == "poison"
+
+
+def refusals_in_a_row_alone_pause_a_batch(cell: Cell) -> None:
+    batch = refuse(cell, 19)
+    cell.accept(cell.begin_one())
+    cell.finish(cell.begin_one(), outcome="REJECTED", source="answer", provider_id="")
+    assert cell.hash(f"batch:{batch}")["state"] == "processing"
+
+
+def what_nobody_can_work_ends(cell: Cell) -> None:
+    batch = cell.fill(1)
+    for _ in range(3):
+        slot = cell.claim_one()
+        cell.scripts.run("call_strike", "w1", *slot.ref, "contact_unreadable")
+        cell.wait(1_100)
+    assert cell.hash(f"batch:{batch}")["state"] == "completed"
+
+
+def a_begin_that_fails_leaves_those_beside_it_alone(cell: Cell) -> None:
+    bad, good = cell.fill(1), cell.fill(1)
+    cell.client.set(cell.key(f"begins:b/{bad}"), "of another type")
+    slots = [cell.claim_one(), cell.claim_one()]
+    try:
+        answers = dict(zip((slot.batch for slot in slots), cell.begin(slots)))
+    except redis.ResponseError as error:
+        raise AssertionError("the begin of both failed") from error
+    assert (answers[bad][0], answers[good][0]) == ("refused", "begun")
+
+
 # ---- credit ----
 
 
@@ -644,6 +757,27 @@ def a_suppressed_call_costs_no_pace(cell: Cell) -> None:
 
 
 MUTATIONS = (
+    Mutation("handed out by an open breaker", "call_claim", "trunk.hold_until_ms * 1000,\n    (trunk.breaker_until_ms or 0) * 1000)",
+             "trunk.hold_until_ms * 1000)", an_open_breaker_hands_nothing_out),
+    Mutation("begun by an open breaker", "call_begin", "redis.call('HGET', trunk.key, 'breaker_probe') ~= member", "false",
+             an_open_breaker_lets_nothing_begin),
+    Mutation("tried with several calls", "call_claim", "    breaker.begin_probe(trunk, member, lease)\n", "",
+             one_call_is_handed_out_to_try_a_trunk),
+    Mutation("more calls while it is tried", "call_begin", "    breaker.begin_probe(trunk, member, begin_ms + post_ms)\n", "",
+             nothing_else_begins_while_a_trunk_is_tried),
+    Mutation("a doubt counted twice", "call_recheck", "what == 'doubt' and not call.v and not call.p", "what == 'doubt'",
+             a_doubt_that_is_told_again_counts_once),
+    Mutation("closed by an earlier call", "call_accept", "    if b.probe == call_member(batch, call) then\n      breaker.close(b)",
+             "    if true then\n      breaker.close(b)", only_the_probe_closes_a_breaker),
+    Mutation("tried ever again at the same pace", "call_recheck", "breaker.open(b, reason, 2 * b.wait_ms)", "breaker.open(b, reason, b.wait_ms)",
+             a_probe_in_vain_makes_the_wait_longer),
+    Mutation("a probe that came to nothing awaited", "call_abort", "  breaker.pass_on(batch, member)\n", "", a_dial_given_back_passes_the_probe_on),
+    Mutation("burnt to the end", "call_finish", "    poison.refused(batch, result.reason)\n", "", a_batch_that_is_refused_pauses_itself),
+    Mutation("refusals counted over good calls", "call_accept", "batch.refused, is_changed = nil, true", "is_changed = true",
+             refusals_in_a_row_alone_pause_a_batch),
+    Mutation("struck for ever", "call_strike", "if call.o < STRIKES then", "if true then", what_nobody_can_work_ends),
+    Mutation("all fall with one", "call_begin", "pcall(begin_one,", "(function(f, ...) return true, f(...) end)(begin_one,",
+             a_begin_that_fails_leaves_those_beside_it_alone),
     Mutation("no fence on finish", "call_finish", "if result.dial < call.l then", "if false then", an_old_dials_result_changes_nothing),
     Mutation("no fence ahead on finish", "call_finish", "if not call or not call.l or result.dial > call.l then",
              "if not call or not call.l then", a_future_dials_result_changes_nothing),

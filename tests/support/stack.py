@@ -187,17 +187,6 @@ class Stack:
         self.carrier = Process("carillon-carrier", *self._carrier_args, "--webhook-url", webhook, log=log)
         self.carrier.start()
 
-    def mend_carrier(self) -> None:
-        """The platform is started again at its address, without faults, and knows no call that it had."""
-        assert self.carrier
-        port, args = self.carrier.port, self._carrier_args
-        self.carrier.stop()
-        args[args.index("--listen") + 1] = f"127.0.0.1:{port}"
-        while "--fault" in args:
-            at = args.index("--fault")
-            del args[at : at + 2]
-        self.start_carrier()
-
     def stop(self) -> None:
         """Ends every process in order; each must end well."""
         processes = [*self.everyone, *([self.carrier] if self.carrier else [])]

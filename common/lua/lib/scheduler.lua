@@ -68,24 +68,32 @@ end
 local function resources_flush()
   for _, resource in pairs(resources) do
     if resource then
+      local set = {}
+      local function put(field)
+        set[#set + 1] = field
+        set[#set + 1] = fmt(resource[field])
+      end
       if resource.tat_us ~= resource.was_tat_us then
         if resource.tat_us then
-          redis.call('HSET', resource.key, 'tat_us', fmt(resource.tat_us))
+          put('tat_us')
         else
           redis.call('HDEL', resource.key, 'tat_us')
         end
         resource.was_tat_us = resource.tat_us
       end
       if resource.vfloor ~= resource.was_vfloor then
-        redis.call('HSET', resource.key, 'vfloor', fmt(resource.vfloor))
+        put('vfloor')
         resource.was_vfloor = resource.vfloor
       end
       if resource.available_s ~= resource.was_available_s or resource.reserved_s ~= resource.was_reserved_s then
-        redis.call('HSET', resource.key, 'reserved_s', fmt(resource.reserved_s))
+        put('reserved_s')
         if resource.available_s then
-          redis.call('HSET', resource.key, 'available_s', fmt(resource.available_s))
+          put('available_s')
         end
         resource.was_available_s, resource.was_reserved_s = resource.available_s, resource.reserved_s
+      end
+      if #set > 0 then
+        redis.call('HSET', resource.key, unpack(set))
       end
     end
   end

@@ -17,6 +17,30 @@ PUBLISHED = 3
 ON_THE_WAY = ("claimed", "live")
 
 
+@dataclasses.dataclass
+class Breaker:
+    """Of a trunk. Closed where nothing may not begin."""
+
+    minimum: int = 20
+    last_ms: int | None = None  # of the last bad verdict, where verdicts are counted
+    good: int = 0
+    bad: int = 0
+    until_ms: int | None = None  # nothing begins before, and then one call; None: closed
+    probe: str = ""  # that call's dial
+    wait_ms: int = 0
+
+    def close(self) -> None:
+        self.last_ms, self.until_ms, self.probe = None, None, ""
+
+    def bars(self, member: str) -> bool:
+        return self.until_ms is not None and self.probe != member
+
+    def fields(self) -> list[str | None]:
+        """What its trunk's hash says: until, probe, verdicts."""
+        verdicts = None if self.last_ms is None else f"{self.last_ms} {self.good} {self.bad}"
+        return [None if self.until_ms is None else str(self.until_ms), self.probe or None, verdicts]
+
+
 @dataclasses.dataclass(eq=False)
 class Resource:
     """A trunk, a tenant or a batch: what rate and concurrency belong to."""
@@ -30,6 +54,7 @@ class Resource:
     credit_s: int | None = None  # of a tenant, what is left; None: no limit
     reserved_s: int = 0
     topups: int = 0
+    breaker: Breaker = dataclasses.field(default_factory=Breaker)  # of a trunk
     begins_us: list[int] = dataclasses.field(default_factory=list)
 
     def earliest_us(self, at_us: int) -> int:
@@ -142,6 +167,7 @@ class Call:
     outcome: str = ""
     provider_id: str = ""
     is_given_back: bool = False
+    is_unsure: bool = False  # its create request had no certain answer
     credit_s: int | None = None  # what its last dial holds of its tenant's credit, or was charged
     talked_s: int | None = None  # of its last dial, as far as it is known
     is_passed: bool = False  # the lane's cursor is behind it
@@ -150,6 +176,11 @@ class Call:
     @property
     def name(self) -> str:
         return f"{self.batch.name}-{self.ordinal}"
+
+    @property
+    def member(self) -> str:
+        """Its last dial."""
+        return f"{self.batch.name}/{self.ordinal}/{self.dial}"
 
     @property
     def resources(self) -> tuple[Resource, Resource, Resource]:
@@ -233,6 +264,7 @@ class Picture:
             and call.earliest_ms <= self.now_ms
             and batch.trunk.is_active
             and batch.trunk.hold_until_ms <= self.now_ms
+            and (batch.trunk.breaker.until_ms or 0) <= self.now_ms
             and batch.tenant.is_active
             and batch.opening_ms(self.now_ms) == self.now_ms
             and self.holder(batch.tenant, call.number) is None
@@ -242,6 +274,7 @@ class Picture:
     def instants_ms(self) -> list[int]:
         """Where something is about to change by time alone."""
         found = {self.closed_until, *(trunk.hold_until_ms for trunk in self.trunks.values())}
+        found |= {trunk.breaker.until_ms or 0 for trunk in self.trunks.values()}
         for batch in self.batches.values():
             found |= {batch.start_ms or 0, batch.expires_ms or 0, *batch.leases.values()}
             found |= {at for stretch in batch.hours for at in stretch}
@@ -258,7 +291,7 @@ class Picture:
         return batch.takes_more and any(until > self.now_ms for until in batch.leases.values())
 
     def finalize(self, call: Call, is_told: bool = True) -> None:
-        call.phase = "final"
+        call.phase, call.is_unsure = "final", False
         if is_told and call.batch.is_told_of:
             call.batch.events.append(f"evt_{call.batch.name}-{call.ordinal}-{call.attempts}-call_completed")
         self.check_end(call.batch)

@@ -7,10 +7,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from tests.lua.model.picture import APPENDABLE, CUT, ON_THE_WAY, SCHEDULABLE, Batch, Call, Picture, Resource
+from tests.lua.model.picture import APPENDABLE, CUT, ON_THE_WAY, SCHEDULABLE, Batch, Breaker, Call, Picture, Resource
 from tests.support.engine import HORIZON_US, LATE_MS, LEASE_MS, POST_MS, Slot
 
 HOLD_MOST_MS = 60_000
+FORGET_MS, WAIT_MS, WAIT_MOST_MS = 60_000, 5_000, 300_000
 HOLDERS_MOST = 16
 CREDIT_LEAST_S = 60
 TALK_S = 100
@@ -62,6 +63,8 @@ class Rules:
         slot_ms = slot.slot_us // 1000
         assert batch.opening_ms(slot_ms) == slot_ms, f"{slot.member}: its batch's window is closed then"
         assert slot.slot_us >= batch.trunk.hold_until_ms * 1000, f"{slot.member}: its trunk is to be silent"
+        breaker = batch.trunk.breaker
+        assert slot.slot_us >= (breaker.until_ms or 0) * 1000, f"{slot.member}: its trunk's breaker is open, or it is being tried"
         holder = picture.holder(batch.tenant, call.number)
         assert holder is None, f"{slot.member} and {holder and holder.name} are dials of one number at once"
         assert slot.dial == call.dial + 1, f"{slot.member}: its last dial was {call.dial}"
@@ -73,6 +76,46 @@ class Rules:
         call.phase, call.dial, call.worker, call.slot_us = "claimed", slot.dial, worker, slot.slot_us
         call.until_ms = slot.slot_us // 1000 + LEASE_MS
         call.absent_ms, call.provider_id, call.is_passed = 0, "", True
+        if breaker.until_ms is not None:
+            breaker.until_ms, breaker.probe = call.until_ms, slot.member
+
+    # ---- the breaker of a trunk: one verdict for each dial ----
+
+    def _good(self, call: Call) -> None:
+        breaker = call.batch.trunk.breaker
+        if call.provider_id or call.is_unsure:
+            return
+        if breaker.until_ms is not None:
+            if breaker.probe == call.member:
+                breaker.close()
+        elif breaker.last_ms is not None and self.picture.now_ms - breaker.last_ms > FORGET_MS:
+            breaker.last_ms = None
+        elif breaker.last_ms is not None:
+            breaker.good += 1
+            self._fade(breaker)
+
+    def _bad(self, call: Call) -> None:
+        breaker, now_ms = call.batch.trunk.breaker, self.picture.now_ms
+        if breaker.until_ms is not None:
+            if breaker.probe == call.member:
+                self._open(breaker, min(2 * breaker.wait_ms, WAIT_MOST_MS))
+            return
+        if breaker.last_ms is None or now_ms - breaker.last_ms > FORGET_MS:
+            breaker.good = breaker.bad = 0
+        breaker.last_ms, breaker.bad = now_ms, breaker.bad + 1
+        if breaker.good + breaker.bad >= breaker.minimum and breaker.bad >= breaker.good:
+            self._open(breaker, WAIT_MS)
+        else:
+            self._fade(breaker)
+
+    def _fade(self, breaker: Breaker) -> None:
+        if breaker.good + breaker.bad >= 2 * breaker.minimum:
+            breaker.good, breaker.bad = breaker.good // 2, breaker.bad // 2
+
+    def _open(self, breaker: Breaker, wait_ms: int) -> None:
+        breaker.close()
+        breaker.wait_ms = wait_ms
+        breaker.until_ms = self.picture.now_ms + wait_ms + wait_ms * (self.picture.now_us % 997) // 3988
 
     # ---- numbers that must not be called ----
 
@@ -110,12 +153,15 @@ class Rules:
             resource.begins_us.append(at_us)
             assert resource.in_second_before(at_us) <= resource.cps, f"{resource.name} is dialed too fast"
         call.phase, call.begun, call.begin_ms, call.is_given_back = "live", call.dial, at_us // 1000, False
-        call.is_queued = call.is_to_stop = False
+        call.is_queued = call.is_to_stop = call.is_unsure = False
         self._reserve(call)
         call.attempts += 1
         assert call.attempts <= call.batch.max_attempts, f"{call.name} is tried too often"
         call.until_ms = call.begin_ms + life_ms
         call.check_ms = min(call.begin_ms + POST_MS, call.until_ms)
+        breaker = call.batch.trunk.breaker
+        if breaker.until_ms is not None:
+            breaker.until_ms, breaker.probe = call.begin_ms + POST_MS, call.member
         call.batch.is_begun = True
         call.batch.state = "processing"
         return self._begun(call, at_us)
@@ -185,6 +231,7 @@ class Rules:
             and batch.trunk.is_active
             and batch.tenant.is_active
             and batch.trunk.hold_until_ms * 1000 <= max(now_us, call.slot_us)
+            and not batch.trunk.breaker.bars(call.member)
         )
 
     def _begin_at(self, call: Call) -> tuple[int | None, int]:
@@ -211,6 +258,7 @@ class Rules:
             return ("gone",)
         if call.phase != "live":
             return ("over",)
+        self._good(call)
         call.provider_id, call.absent_ms = provider_id, 0
         if queue_ms > 0 and not call.is_queued:
             call.is_queued = True
@@ -229,6 +277,8 @@ class Rules:
         call = self.picture.call(slot.batch, slot.ordinal)
         if call is None or call.phase != "live" or call.dial != slot.dial or worker not in (call.worker, "-"):
             return ("gone",)
+        if verdict == "NOT_SENT" and hold_ms > 0:
+            self._bad(call)
         self._give_back(call, due_ms)
         if verdict == "ACCOUNT":
             call.batch.trunk.is_active = False
@@ -242,7 +292,11 @@ class Rules:
         if call.phase != "live":
             return ("over",)
         call.is_to_stop = call.is_to_stop and what != "answered"
+        if what == "doubt" and not call.is_unsure and not call.provider_id:
+            call.is_unsure = True
+            self._bad(call)
         if what in ("seen", "answered"):
+            self._good(call)
             call.provider_id, call.absent_ms = provider_id or call.provider_id, 0
         elif what == "absent" and not call.provider_id:
             if call.absent_ms and now_ms - call.absent_ms >= absent_after_ms:
@@ -259,7 +313,10 @@ class Rules:
             self._charge(call, 0, was_live=True)
             call.credit_s = None
         call.attempts -= 1
-        call.is_given_back, call.provider_id, call.absent_ms = True, "", 0
+        call.is_given_back, call.provider_id, call.absent_ms, call.is_unsure = True, "", 0, False
+        breaker = call.batch.trunk.breaker
+        if breaker.probe == call.member:
+            breaker.until_ms, breaker.probe = self.picture.now_ms, ""
 
     # ---- finish ----
 
@@ -296,6 +353,9 @@ class Rules:
         how = self._how(call, result)
         if call.phase == "ended" and how == "ended":
             return ("recorded",)
+        if call.phase == "live" and result.outcome != "UNKNOWN":
+            self._good(call)
+        call.is_unsure = False
         self._take_facts(call, result)
         self._settle(call, was_live=call.phase == "live")
         if how == "ended":

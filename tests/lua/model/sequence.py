@@ -45,7 +45,7 @@ STEPS: dict[str, tuple[int, dict[str, st.SearchStrategy[Any]]]] = {
         "start_in_ms": st.sampled_from((None, None, None, 150, 3000)), "is_sealed": st.sampled_from((True, True, False)),
         "period_ms": st.sampled_from((0, 0, 5_000, 4_000)), "expires_in_ms": st.sampled_from((None, None, None, None, None, None, 2_500, 20_000)),
     }),
-    "ingest": (2, {"index": INDEX, "chunk": st.integers(1, 4), "digest": st.sampled_from(("first", "second")),
+    "ingest": (4, {"index": INDEX, "chunk": st.integers(1, 4), "digest": st.sampled_from(("first", "second")),
                    "numbers": st.lists(st.sampled_from(NUMBERS), max_size=3)}),
     "seal": (3, {"index": INDEX, "miss": st.sampled_from((0, 0, 1))}),
     "append": (2, {"index": INDEX, "is_own": st.sampled_from((True, True, True, False)), "holder": st.sampled_from(("one", "two")),
@@ -74,14 +74,16 @@ STEPS: dict[str, tuple[int, dict[str, st.SearchStrategy[Any]]]] = {
     "claim_after_quiet": (4, {}),
     "begin": (5, {"picks": PICKS, "stranger": st.sampled_from((None, None, None, "w3")), "life_ms": LIFE_MS}),
     "release": (3, {"picks": PICKS, "stranger": st.sampled_from((None, None, "w3"))}),
-    "accept": (4, {"pick": INDEX, "provider_id": st.sampled_from(("p1", "p2")), "check_in_ms": LATER_MS,
+    "accept": (6, {"pick": INDEX, "provider_id": st.sampled_from(("p1", "p2")), "check_in_ms": LATER_MS,
                    "queue_ms": st.sampled_from((0, 0, 2_000, 7_000))}),
     "abort": (4, {"pick": INDEX, "stranger": st.sampled_from((None, None, "-", "w3")), "due_in_ms": LATER_MS,
                   "verdict": st.sampled_from(("NOT_SENT", "THROTTLED", "THROTTLED", "ACCOUNT")),
                   "hold_ms": st.sampled_from((0, 0, 700, 90_000))}),
-    "recheck": (6, {"pick": INDEX, "what": st.sampled_from(("absent", "absent", "absent", "seen", "answered", "unsure")),
+    "recheck": (6, {"pick": INDEX, "what": st.sampled_from(("absent", "absent", "absent", "seen", "answered", "unsure", "doubt")),
                     "provider_id": st.sampled_from(("", "p3")), "check_in_ms": LATER_MS, "absent_after_ms": st.sampled_from((0, 0, 1000))}),
     "find_absent": (2, {"pick": INDEX, "absent_after_ms": st.sampled_from((0, 1000)), "wait_ms": st.sampled_from((999, 1000))}),
+    "fail": (4, {"calls": st.integers(1, 4), "worker": st.sampled_from(WORKERS),
+                 "tries": st.lists(st.sampled_from(("well", "ill", "ill", "lost")), min_size=1, max_size=3)}),
     "checks": (2, {"calls": st.sampled_from((32, 1)), "lease_ms": st.sampled_from((100, 10_000))}),
     "finish": (18, {"results": st.lists(st.tuples(INDEX, HOW, OUTCOME, LATER_MS, st.sampled_from((0, 0, 0, 0, 0, 1, -1)),
                                                   st.sampled_from(("", "p1")), st.sampled_from(("1", "30", "", "0", "150"))), min_size=1, max_size=3)}),
@@ -283,6 +285,35 @@ class _Actor:
             for _ in range(2):
                 self.driver.send("recheck", slot, "absent", "", self.now_ms, absent_after_ms)
                 self._wait_until(self.picture.now_us + wait_ms * 1000)
+
+    def fail(self, calls: int, worker: str, tries: list[str]) -> None:
+        """The platform gives no certain answer about the calls that were begun; then trunks are tried."""
+        live = [call for call in self.picture.calls() if call.phase == "live" and not call.provider_id]
+        for call in live[:calls]:
+            slot = Slot(call.batch.name, call.ordinal, call.dial, call.slot_us, call.attempts, b"")
+            self.driver.send("recheck", slot, "doubt", "HTTP 503", self.now_ms + 2000, 0)
+        for became in tries:
+            self._try_trunks(worker, became == "well", became == "lost")
+
+    def _try_trunks(self, worker: str, is_well: bool, is_lost: bool) -> None:
+        """The one call that an open breaker lets begin, and its verdict, unless its worker dies. What was in doubt before was
+        not placed."""
+        for trunk in self.picture.trunks.values():
+            if trunk.breaker.until_ms is None:
+                continue
+            for call in [call for call in self.picture.calls() if call.is_unsure and call.batch.trunk is trunk and call.phase == "live"]:
+                slot = Slot(call.batch.name, call.ordinal, call.dial, call.slot_us, call.attempts, b"")
+                for _ in range(2):
+                    self.driver.send("recheck", slot, "absent", "", self.now_ms, 0)
+            self._wait_until(trunk.breaker.until_ms * 1000)
+            self.claim_and_begin(worker, 150_000, is_waited_for=True)
+            live = [call for call in self.picture.calls() if call.phase == "live" and call.member == trunk.breaker.probe]
+            for call in [] if is_lost else live:
+                slot = Slot(call.batch.name, call.ordinal, call.dial, call.slot_us, call.attempts, b"")
+                if is_well:
+                    self.driver.send("accept", slot, "p1", self.now_ms + 1000, 0)
+                else:
+                    self.driver.send("recheck", slot, "doubt", "HTTP 503", self.now_ms + 2000, 0)
 
     def checks(self, calls: int, lease_ms: int) -> None:
         self.driver.send("checks", calls, lease_ms)
