@@ -12,7 +12,7 @@ from tests.support.auditor import audit_cell
 from tests.support.engine import DOUBT_LEASE_MS, Engine, Slot
 from tests.support.waiting import wait_until
 
-CPS = 10
+CPS = 5
 IN_TAIL = math.ceil(CPS * 4.2) + 1  # what the rate allows for the tail and the horizon
 NUMBER = 15550000077
 
@@ -42,7 +42,7 @@ def claim_some(cell: Engine, count: int, worker: str = "w1") -> list[Slot]:
         slots.extend(cell.claim(worker, calls=count - len(slots)).slots)
         return len(slots) >= count
 
-    wait_until(more, what=f"{count} claims")
+    wait_until(more, 40.0, f"{count} claims")
     return slots
 
 
