@@ -32,6 +32,7 @@ static void draw_limits(struct campaign *c)
         (void)snprintf(tenant->id, sizeof tenant->id, "tenant%zu", i);
         tenant->cps = PICK(c, 1, 3, 10, 50);
         tenant->max_concurrent = PICK(c, 0, 0, 2, 10);
+        tenant->credit_s = PICK(c, 0, 0, 0, 100, 600);
     }
     for (size_t i = 0; i < c->n_trunks; i++) {
         struct sim_limit *trunk = &c->trunks[i];
@@ -95,7 +96,7 @@ static void draw_act(struct campaign *c, size_t batch, enum sim_verb verb, int64
 /* How long after its creation something is done to a batch: while it runs, mostly. */
 static int64_t draw_while_us(struct campaign *c)
 {
-    return dice_range(&c->dice, 10000, PICK(c, 1, 3, 30, 300, 10000) * SECOND_US);
+    return dice_range(&c->dice, 10000, PICK(c, 1, 1, 1, 3, 3, 30, 300, 10000) * SECOND_US);
 }
 
 static void draw_batch(struct campaign *c, size_t i, int64_t most_contacts)
@@ -211,10 +212,13 @@ static const char *i64(int64_t value, char space[REDIS_I64_LEN])
 
 static void make_tenant(struct campaign *c, const struct sim_limit *tenant)
 {
-    char cps[REDIS_I64_LEN], most[REDIS_I64_LEN] = "";
+    char cps[REDIS_I64_LEN], most[REDIS_I64_LEN] = "", credit[REDIS_I64_LEN] = "";
     if (tenant->max_concurrent > 0)
         i64(tenant->max_concurrent, most);
-    const char *const args[] = {"t", tenant->id, "create", "cps", i64(tenant->cps, cps), "max_concurrent", most};
+    if (tenant->credit_s > 0)
+        i64(tenant->credit_s, credit);
+    const char *const args[] = {"t",  tenant->id,    "create", "cps", i64(tenant->cps, cps), "max_concurrent",
+                                most, "available_s", credit};
     redisReply *reply = run_script(c, LUA_RESOURCE_SET, args, sizeof args / sizeof args[0]);
     must_be_done(reply, "tenant");
     freeReplyObject(reply);
@@ -359,6 +363,20 @@ static void draw_act(struct campaign *c, size_t batch, enum sim_verb verb, int64
     act->event.key = at_us; /* until it is armed */
 }
 
+void campaign_surprise(struct campaign *c, const char *batch_id)
+{
+    struct sim_batch *batch = campaign_find_batch(c, batch_id);
+    if (!batch || batch->was_surprised)
+        return;
+    batch->was_surprised = true;
+    size_t first = c->n_acts;
+    int64_t at_us = world_now_us() + dice_range(&c->dice, 0, 150000);
+    draw_act(c, (size_t)(batch - c->batches), SIM_PAUSE, at_us);
+    draw_act(c, (size_t)(batch - c->batches), SIM_RESUME, at_us + dice_range(&c->dice, SECOND_US, 30 * SECOND_US));
+    for (size_t i = first; i < c->n_acts; i++)
+        world_event_at(&c->acts[i].event, c->acts[i].event.key);
+}
+
 void campaign_begin(struct campaign *c, struct server *server, const struct seal_keys *keys)
 {
     c->server = server;
@@ -395,6 +413,16 @@ void campaign_start_trunk(struct campaign *c, size_t trunk)
     const char *const args[] = {"k", c->trunks[trunk].id, "set", "state", "active", "reason", "", "stopped_ms", ""};
     redisReply *reply = run_script(c, LUA_RESOURCE_SET, args, sizeof args / sizeof args[0]);
     must_be_done(reply, "start trunk");
+    freeReplyObject(reply);
+}
+
+void campaign_add_credit(struct campaign *c, size_t tenant)
+{
+    char more[REDIS_I64_LEN + 1];
+    (void)snprintf(more, sizeof more, "+%d", (int)dice_range(&c->dice, 30, 900));
+    const char *const args[] = {"t", c->tenants[tenant].id, "set", "available_s", more};
+    redisReply *reply = run_script(c, LUA_RESOURCE_SET, args, sizeof args / sizeof args[0]);
+    must_be_done(reply, "credit");
     freeReplyObject(reply);
 }
 

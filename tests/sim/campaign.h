@@ -29,6 +29,7 @@ struct sim_limit { /* of a tenant or a trunk */
     char id[16];
     int64_t cps;
     int64_t max_concurrent; /* 0: no limit */
+    int64_t credit_s; /* of a tenant, at first; 0: no limit */
 };
 
 enum sim_verb { SIM_CREATE, SIM_PAUSE, SIM_RESUME, SIM_CANCEL, SIM_CANCEL_IN_FLIGHT };
@@ -41,7 +42,7 @@ struct sim_batch {
     struct batch_options options; /* texts are borrowed */
 
     /* as it went */
-    bool is_created, is_paused, is_cut;
+    bool is_created, is_paused, is_cut, was_surprised;
     int64_t expires_ms; /* 0: not created yet */
 };
 
@@ -71,7 +72,7 @@ struct campaign {
     int64_t poll_after_ms, lookup_absent_after_ms; /* of every trunk */
     struct sim_batch batches[CAMPAIGN_BATCHES];
     size_t n_batches;
-    struct sim_act acts[(2 + 2 * CAMPAIGN_PAUSES) * CAMPAIGN_BATCHES];
+    struct sim_act acts[(4 + 2 * CAMPAIGN_PAUSES) * CAMPAIGN_BATCHES];
     size_t n_acts;
     struct wire_http_weather weather;
     struct sim_faults faults;
@@ -90,10 +91,14 @@ void campaign_begin(struct campaign *c, struct server *server, const struct seal
 void campaign_end(struct campaign *c);
 /* Every act was done. */
 bool campaign_is_told(const struct campaign *c);
+/* Somebody pauses the batch for a while, just when calls of it are claimed and not begun. Once a batch. */
+void campaign_surprise(struct campaign *c, const char *batch_id);
 /* No act comes before: while Redis may lose what was written last, since a client is not told that it is lost. */
 void campaign_hold_acts(struct campaign *c, int64_t until_us);
 /* A trunk that the platform's refusal of the account stopped is started again. */
 void campaign_start_trunk(struct campaign *c, size_t trunk);
+/* A tenant whose batches wait for credit gets some. */
+void campaign_add_credit(struct campaign *c, size_t tenant);
 
 /* Redis forgot what it was told then. */
 bool campaign_was_lost(const struct campaign *c, int64_t at_us);

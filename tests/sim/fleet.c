@@ -16,6 +16,8 @@
 #define NAP_LEAST_US (2 * SECOND_US)
 #define NAP_MOST_US (3600 * SECOND_US)
 #define AUDIT_PERCENT 0.5
+#define SURPRISE_PERCENT 5.0
+#define CLAIM_ROWS_AT 3 /* of the answer of call_claim: what was claimed */
 
 struct fleet {
     struct campaign *campaign;
@@ -33,9 +35,10 @@ struct fleet {
 
 /* ---- looking into Redis, as nobody else may ---- */
 
-/* The earliest of what is due, ms or ""; how many batches have not ended; which trunks are stopped. */
+/* The earliest of what is due, ms or ""; how many batches have not ended; which trunks are stopped; which tenants'
+ * batches wait for credit. ARGV: how many trunks, they, the tenants. */
 static const char LOOK[] =
-    "local p, least, open, stopped = 'carillon:{c0}:', nil, 0, {}\n"
+    "local p, least, open, stopped, poor = 'carillon:{c0}:', nil, 0, {}, {}\n"
     "for _, set in ipairs({'trunks','claimed','live','ended','ending','stopping','appending','funded','expiries',"
     "'hours'}) do\n"
     "  local at = tonumber(redis.call('ZRANGE', p .. set, 0, 0, 'WITHSCORES')[2])\n"
@@ -45,23 +48,31 @@ static const char LOOK[] =
     "  local state = redis.call('HGET', p .. 'batch:' .. batch, 'state')\n"
     "  if not state or not ({completed=1,cancelled=1,failed=1})[state] then open = open + 1 end\n"
     "end\n"
-    "for i, trunk in ipairs(ARGV) do\n"
-    "  if redis.call('HGET', p .. 'trunk:' .. trunk, 'state') == 'stopped' then stopped[#stopped + 1] = i end\n"
+    "local trunks = tonumber(ARGV[1])\n"
+    "for i = 1, trunks do\n"
+    "  if redis.call('HGET', p .. 'trunk:' .. ARGV[1 + i], 'state') == 'stopped' then stopped[#stopped + 1] = i end\n"
     "end\n"
-    "return {least and string.format('%.0f', least) or '', open, stopped}\n";
+    "for i = 1, #ARGV - 1 - trunks do\n"
+    "  if redis.call('EXISTS', p .. 'unfunded:t/' .. ARGV[1 + trunks + i]) == 1 then poor[#poor + 1] = i end\n"
+    "end\n"
+    "return {least and string.format('%.0f', least) or '', open, stopped, poor}\n";
 
 static void look(struct fleet *f)
 {
     struct campaign *c = f->campaign;
-    const char *args[3 + CAMPAIGN_BATCHES + CAMPAIGN_TRUNKS] = {"EVAL", LOOK};
-    char n[24];
+    const char *args[4 + CAMPAIGN_BATCHES + CAMPAIGN_TRUNKS + CAMPAIGN_TENANTS] = {"EVAL", LOOK};
+    char n[24], trunks[24];
     size_t at = 3;
     (void)snprintf(n, sizeof n, "%zu", c->n_batches);
     args[2] = n;
     for (size_t i = 0; i < c->n_batches; i++)
         args[at++] = c->batches[i].id;
+    (void)snprintf(trunks, sizeof trunks, "%zu", c->n_trunks);
+    args[at++] = trunks;
     for (size_t i = 0; i < c->n_trunks; i++)
         args[at++] = c->trunks[i].id;
+    for (size_t i = 0; i < c->n_tenants; i++)
+        args[at++] = c->tenants[i].id;
     redisReply *reply = server_command(f->server, args, at);
     if (reply->type != REDIS_REPLY_ARRAY)
         abort();
@@ -71,6 +82,9 @@ static void look(struct fleet *f)
     for (size_t i = 0; i < reply->element[2]->elements; i++)
         if (dice_chance(&f->dice, 20))
             campaign_start_trunk(c, (size_t)reply->element[2]->element[i]->integer - 1);
+    for (size_t i = 0; i < reply->element[3]->elements; i++)
+        if (dice_chance(&f->dice, 20))
+            campaign_add_credit(c, (size_t)reply->element[3]->element[i]->integer - 1);
     freeReplyObject(reply);
 }
 
@@ -105,8 +119,11 @@ static void on_wakes(void *arg)
 static void on_script(enum lua_script script, const char *const *args, const size_t *lens, size_t n,
                       const redisReply *reply, void *arg)
 {
-    (void)arg;
+    struct fleet *f = arg;
     judge_note_script(script, args, lens, n, reply);
+    if (script == LUA_CALL_CLAIM && reply->elements > CLAIM_ROWS_AT && !world_event_is_armed(&f->loss) &&
+        dice_chance(&f->dice, SURPRISE_PERCENT))
+        campaign_surprise(f->campaign, reply->element[CLAIM_ROWS_AT]->element[0]->str);
 }
 
 static void on_once(const char *body, size_t len, void *arg)

@@ -15,7 +15,7 @@ import pytest
 from tests.sim.run import command
 from tests.support.scripts import source
 
-SEEDS = 12
+SEEDS = 8
 SEEDS_MOST = 150  # to find a plant in; the first few mostly do
 
 
