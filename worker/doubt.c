@@ -201,7 +201,7 @@ void doubt_settle(struct doubt *d, struct dial *dial)
     int64_t counts_ms = dial->doubt.tail_ms + trunk->lookup_absent_after_ms;
     metric_add(d->worker->metrics.doubts, 1);
     if (worker_cell_now_ms(d->cell) < counts_ms)
-        tell_later(d, dial, counts_ms);
+        tell_later(d, dial, counts_ms + LIMIT_HORIZON_MS); /* a claim hands out what is due so far ahead */
     else if (!provider_profile_can_lookup(trunk->profile))
         conclude(d, dial, LATER_MOST_MS);
     else

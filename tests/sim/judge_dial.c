@@ -212,7 +212,14 @@ static bool is_remembered(const struct dial *dial)
     return dial->n_placed > 0 && !dial->is_forgotten;
 }
 
-static void judge_numbers(const struct dial_book *book)
+/* Redis forgot the one before together with its number, and only its own contact is in doubt (docs/failure-model.md).
+ */
+static bool may_overlap(const struct dial_book *book, const struct dial *before, const struct dial *after)
+{
+    return compare_contacts(before, after) != 0 && campaign_was_lost(book->campaign, before->known_us);
+}
+
+static void judge_numbers(const struct dial_book *book, struct tally *tally)
 {
     GPtrArray *placed = g_ptr_array_new();
     for (guint i = 0; i < book->dials->len; i++)
@@ -222,7 +229,11 @@ static void judge_numbers(const struct dial_book *book)
     for (guint i = 1; i < placed->len; i++) {
         const struct dial *before = placed->pdata[i - 1], *after = placed->pdata[i];
         bool is_same = before->batch->phones[before->ordinal] == after->batch->phones[after->ordinal];
-        if (is_same && (before->ended_us == 0 || before->ended_us > after->placed_us))
+        if (!is_same || (before->ended_us != 0 && before->ended_us <= after->placed_us))
+            continue;
+        if (may_overlap(book, before, after))
+            tally->allowed++;
+        else
             judge_broken(PROMISE_OVERLAPPING, "%s was placed while %s went on", after->key, before->key);
     }
     g_ptr_array_free(placed, TRUE);
@@ -232,7 +243,7 @@ void dial_book_judge(struct dial_book *book, struct tally *tally)
 {
     g_ptr_array_sort(book->dials, compare_dials);
     judge_contacts(book, tally);
-    judge_numbers(book);
+    judge_numbers(book, tally);
     for (guint i = 0; i < book->dials->len; i++)
         judge_truth(book, book->dials->pdata[i]);
 }
