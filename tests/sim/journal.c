@@ -45,6 +45,8 @@ void __wrap_log_write(enum log_level level, const char *event, const struct log_
     char text[512];
     describe(event, fields, n, text, sizeof text);
     world_trace_text("log", text);
+    if (strcmp(event, "doubt.later") == 0)
+        judge_note_later(text);
     if (level == LOG_ERROR && !is_expected(event))
         judge_note_error(text);
 }

@@ -13,6 +13,7 @@
 #include "tests/sim/judge_state.h"
 
 #define EXAMPLES 12
+#define LATERS_MOST 20 /* of one call until one instant: leases pass and workers die, but not so often */
 #define TEXT_CAP 512
 #define BEGIN_ARGS_AT 3 /* of call_begin: worker, late, post deadline */
 #define BEGIN_FIELDS 5
@@ -41,6 +42,7 @@ struct judge {
     struct dial_book *book;
     struct tally tally;
     unsigned n_examples;
+    GHashTable *laters; /* what was put off -> how often */
 };
 
 static struct judge judge;
@@ -73,12 +75,22 @@ bool judge_found_any(void)
 
 void judge_begin(struct campaign *campaign)
 {
-    judge = (struct judge){.campaign = campaign, .book = dial_book_create(campaign)};
+    judge = (struct judge){.campaign = campaign,
+                           .book = dial_book_create(campaign),
+                           .laters = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
 }
 
 void judge_note_error(const char *text)
 {
     judge_broken(PROMISE_ERRORS, "%s", text);
+}
+
+void judge_note_later(const char *text)
+{
+    guint n = GPOINTER_TO_UINT(g_hash_table_lookup(judge.laters, text)) + 1;
+    g_hash_table_replace(judge.laters, g_strdup(text), GUINT_TO_POINTER(n));
+    if (n == LATERS_MOST + 1)
+        judge_broken(PROMISE_ERRORS, "%s, for the %uth time", text, n);
 }
 
 /* ---- begins ---- */
@@ -232,5 +244,6 @@ void judge_end(struct server *server, struct tally *tally)
     for (size_t i = 0; i < PROMISES; i++)
         tally->broken[i] += judge.tally.broken[i];
     dial_book_free(judge.book);
+    g_hash_table_destroy(judge.laters);
     judge.book = NULL;
 }

@@ -58,5 +58,7 @@ void judge_note_script(enum lua_script script, const char *const *args, const si
 void judge_note_sent(const char *body, size_t len);
 void judge_note_witness(const cJSON *line);
 void judge_note_error(const char *text);
+/* A call in doubt was put off: who, and until when. To say the same again and again is a loop that should rest. */
+void judge_note_later(const char *text);
 
 #endif

@@ -35,6 +35,12 @@ def test_whole_campaigns_keep_every_promise() -> None:
     assert figures(done)["calls"] > 0
 
 
+def test_a_call_in_doubt_waits_until_it_may_be_looked_up() -> None:
+    """Of this seed many are in doubt at once; that one is put off again and again the judge counts as an error."""
+    done = run("--first", "5040")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_same_seed_gives_the_same_trace() -> None:
     digests = [re.findall(r"digest=(\w+)", run("--digest", "--first", str(first), "--seeds", "3").stdout) for first in (4, 4, 5)]
     assert digests[0] and digests[0] == digests[1] != digests[2]
