@@ -29,6 +29,7 @@ from tests.support.redis_sentinels import SentinelSet
 from tests.support.redis_server import RedisServer
 from tests.support.redis_users import Users
 from tests.support.stack import TENANT, TRUNK, CommandFailed, Stack
+from tests.support.waiting import wait_until
 
 POLL_AFTER_MS = 1_000
 DRAIN_DEADLINE_S = 60.0  # beyond the drain's own
@@ -253,6 +254,8 @@ class Fleet(Stack):
             client.zadd("carillon:{c0}:purge", {f"batch/{batch}": 1}, xx=True)
         for key in client.scan_iter("carillon:{c0}:hooks:delivery:*", count=1000):
             client.delete(key)
+        client.bgrewriteaof()  # all that ever happened would be read again after each kill
+        wait_until(lambda: not client.info("persistence")["aof_rewrite_in_progress"], 60.0, "the file is written anew")
 
     # ---- one schedule after the other ----
 
