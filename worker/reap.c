@@ -15,6 +15,7 @@
 #include "worker/hours.h"
 #include "worker/notes.h"
 #include "worker/outbox.h"
+#include "worker/place.h"
 #include "worker/placed.h"
 #include "worker/settings.h"
 
@@ -96,16 +97,26 @@ static int64_t clamp(int64_t value, int64_t least, int64_t most)
     return value < least ? least : value > most ? most : value;
 }
 
+/* How long ago the dial began: by its deadline too, which was told anew where Redis's clock was set since (reassert.h).
+ */
+static int64_t since_begin_ms(const struct reap *r, const struct check *check)
+{
+    int64_t now_ms = worker_cell_now_ms(r->cell), by_begin_ms = now_ms - check->call.begin_ms;
+    if (!check->batch)
+        return by_begin_ms;
+    int64_t by_deadline_ms = place_life_ms(check->batch) - (check->call.deadline_ms - now_ms);
+    return by_begin_ms < by_deadline_ms ? by_begin_ms : by_deadline_ms;
+}
+
 /* Half of the time since the begin again: often at first, then ever less. */
 static int64_t next_look_ms(const struct reap *r, const struct check *check)
 {
-    int64_t elapsed_ms = worker_cell_now_ms(r->cell) - check->call.begin_ms;
     int64_t least = CHECK_LEAST_MS, most = DOUBT_MOST_MS;
     if (check->call.provider_id[0] != '\0' && check->batch) {
         least = clamp(check->batch->trunk->poll_after_ms, CHECK_LEAST_MS, DOUBT_MOST_MS);
         most = check->batch->max_call_duration_s * INT64_C(500);
     }
-    return clamp(elapsed_ms / 2, least, most);
+    return clamp(since_begin_ms(r, check) / 2, least, most);
 }
 
 /* ---- telling Redis ---- */

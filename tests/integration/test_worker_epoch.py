@@ -292,6 +292,12 @@ def test_a_clock_that_jumps_past_a_call_s_deadline_does_not_end_it(clocked: Flee
     looked_up = len(platform.polls)
     fleet.make_checks_due(batch)
     wait_until(lambda: len(platform.polls) >= looked_up + 3, what="each was looked up")
+    # ... and soon again: not after half of an hour that did not pass, as far as a talk's length permits (30 s).
+    live = fleet.engine().key("live")
+    wait_until(
+        lambda: all(at_ms < fleet.engine().now_ms() + 15_000 for _, at_ms in fleet.client.zrange(live, 0, -1, withscores=True)),
+        what="each is looked up soon again",
+    )
     for create in creates:
         platform.hang_up(create.call_id, workers[0].url)
     assert fleet.wait_final(batch) == {"COMPLETED": 3}
