@@ -73,9 +73,7 @@ static const struct conf_option trunk_options[] = {
      .flags = CONF_FLAG_ONLY,
      .min = 0,
      .max = 100,
-     .help = "so many of the latest create requests failed: the trunk stops, tries one call at a time, and resumes "
-             "(50); 0: "
-             "never"},
+     .help = "it stops when so many of the latest requests failed, and tries single calls (50); 0: never"},
     {.name = "breaker-minimum",
      .kind = CONF_I64,
      .flags = CONF_FLAG_ONLY,

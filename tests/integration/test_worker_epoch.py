@@ -185,7 +185,8 @@ def test_that_a_platform_does_not_know_a_call_counts_only_after_its_time(durable
     counts_ms = int(cell(fleet)["tail_ms"]) + 10_000
     create = platform.wait_creates(1, 40)[0]
     assert create.at * 1000 >= counts_ms
-    assert worker.log_events("doubt.later")[0]["due_ms"] == counts_ms
+    due_ms = worker.log_events("doubt.later")[0]["due_ms"]
+    assert counts_ms <= due_ms <= counts_ms + 200, "a claim hands out what is due within its horizon: it is put off beyond that"
     platform.hang_up(create.call_id, worker.url)
     assert fleet.wait_final(batch) == {"COMPLETED": 1}
 

@@ -31,7 +31,7 @@ from tests.support.redis_server import RedisServer
 CELL = "c0"
 LOOPBACK = "127.0.0.0/8"
 JUDGED_BYTES = 64 << 10  # a longer answer is more of the same
-ASKED = re.compile(rb"carillon:{dir}:used|carillon:{\w+}:requests:t/.*|carillon:{\w+}:begins:.*")
+ASKED = re.compile(rb"carillon:{dir}:used|carillon:{\w+}:requests:t/.*|carillon:{\w+}:begins:.*|carillon:{\w+}:processes")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,7 +170,7 @@ class Api:
 
     def snapshot(self) -> dict[bytes, bytes | None]:
         """Everything that lies in Redis, as DUMP shows it, but for what asking changes (when keys were last used, and how much was
-        asked), and the begins of the last second, which go by themselves."""
+        asked), the begins of the last second, which go by themselves, and who is there, which is told again and again."""
         names = (name for name in self.client.scan_iter(count=1000) if not ASKED.fullmatch(name))
         return {name: self.client.dump(name) for name in names}
 
