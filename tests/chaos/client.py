@@ -4,9 +4,11 @@ says: the same request under the same Idempotency-Key, the same chunk under its 
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
+import pathlib
 import subprocess
 import threading
 import time
@@ -24,11 +26,16 @@ RETRY_S = 0.5
 PATIENCE_S = 120.0
 CHUNKS = 3
 BETWEEN_CHUNKS_S = 0.3
+DRAFTS_MOST = 3
 AGAIN = frozenset({409, 429, 500, 502, 503})  # of these an answer says: come again. 409: the first is still under way
 
 
 class GaveUp(AssertionError):
     """What was asked for was not done in time, or refused."""
+
+
+class Vanished(GaveUp):
+    """The batch is not there any more: Redis lost it with its tail. Whoever filled it makes it anew."""
 
 
 class Client(threading.Thread):
@@ -93,7 +100,13 @@ class Client(threading.Thread):
         return str(self._ask("POST", "/api/v1/batch", body, self._key("batch"))["batchId"])
 
     def _chunks(self) -> str:
-        batch = str(self._ask("POST", "/api/v1/batch?draft=true", self._body(), self._key("draft"))["batchId"])
+        for time_over in range(DRAFTS_MOST):
+            with contextlib.suppress(Vanished):
+                return self._draft(self._key(f"draft-{time_over}"))
+        raise GaveUp(f"{DRAFTS_MOST} drafts vanished")
+
+    def _draft(self, key: str) -> str:
+        batch = str(self._ask("POST", "/api/v1/batch?draft=true", self._body(), key)["batchId"])
         contacts = self._contacts()
         size = -(-len(contacts) // CHUNKS)
         for i in range(CHUNKS):
@@ -108,15 +121,19 @@ class Client(threading.Thread):
         write_contacts(contacts, self.campaign.numbers)
         body = folder / f"campaign_{self._seed}_{self.campaign.index}.json"
         body.write_text(json.dumps(self._body()), encoding="utf-8")
-        ended = subprocess.run(
+        for _ in range(DRAFTS_MOST):
+            ended = self._submit(body, contacts)
+            if ended.returncode == 0:
+                return ended.stdout.split()[0]
+        raise GaveUp(f"carillon submit: exit {ended.returncode}: {ended.stderr}")
+
+    def _submit(self, body: pathlib.Path, contacts: pathlib.Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             [str(program("carillon")), "submit", str(body), "--contacts", str(contacts), "--chunk-bytes", "4096",
              "--run", str(self._seed), "--patience-s", str(round(PATIENCE_S))],
             env={**os.environ, **self._fleet.environment()},
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=2 * PATIENCE_S, check=False,
         )  # fmt: skip
-        if ended.returncode != 0:
-            raise GaveUp(f"carillon submit: exit {ended.returncode}: {ended.stderr}")
-        return ended.stdout.split()[0]
 
     def _key(self, what: str) -> str:
         return f"chaos-{self._seed}-{self.campaign.index}-{what}"
@@ -144,7 +161,7 @@ class Client(threading.Thread):
             if 200 <= status < 300:
                 return answer
             if status and status not in AGAIN or time.monotonic() > end:
-                raise GaveUp(f"{method} {path}: {status} {answer}")
+                raise (Vanished if status == 404 else GaveUp)(f"{method} {path}: {status} {answer}")
             time.sleep(RETRY_S)
 
     def _send(self, method: str, path: str, body: Any, key: str = "") -> tuple[int, dict[str, Any]]:

@@ -12,6 +12,10 @@ IS_LOST = "a batch or a chunk of contacts that was accepted in that second"
 AGAIN = "the tenant may get it twice, under another `seq` and with what has become known meanwhile"
 
 
+# The kinds of fault that may lose a tail.
+KINDS = frozenset({"redis_lost_tail", "failover_kill", "failover_lagging", "failover_planned", "failover_hang"})
+
+
 def _is_gone(broken: Break, strike: Strike, history: RunHistory) -> bool:
     """Redis knows nothing of that contact, or takes its batch for a draft: its last chunks and its start went."""
     (batch,) = [each for each in history.batches if broken.who in each.campaign.numbers]

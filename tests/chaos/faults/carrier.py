@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 
+from tests.chaos import tail
 from tests.chaos.faults.process import any_length_ms
 from tests.chaos.fleet import Fleet
 from tests.chaos.judge import RunHistory
@@ -135,22 +136,34 @@ def _end_calls(fleet: Fleet) -> None:
 
 # ---- what that may break ----
 
+KNOWN_TO_NOBODY = "what was rung in the tail is known to nobody"
 FORGETS = "forgets a call that it accepted | UNKNOWN at its deadline; then the next attempt"
 TELLS_THE_END = frozenset({"call_ended", "call_analyzed", "completed"})
 
 
 def _was_forgotten(broken: Break, strike: Strike, history: RunHistory) -> bool:
     """By a platform that goes on: its log says so."""
-    return any(event["ev"] == "create" and event.get("to") == broken.who and "forget" in event["faults"]
-               for event in history.carrier)  # fmt: skip
+    return any(event["ev"] == "create" and "forget" in event["faults"] for event in _of(broken, history))
 
 
 def _went_with_it(broken: Break, strike: Strike, history: RunHistory) -> bool:
     """A call that was placed before the platform died, and whose end nobody was told by then."""
-    before = [event for event in history.carrier if event.get("to") == broken.who and event["us"] <= strike.ended_us]
+    before = [event for event in _of(broken, history) if event["us"] <= strike.ended_us]
     told = {event["id"] for event in before
             if event["ev"] == "callback" and event["event"] in TELLS_THE_END and 200 <= event["status"] < 300}  # fmt: skip
     return any(event["ev"] == "placed" and event["id"] not in told for event in before)
+
+
+def _is_known_to_nobody(broken: Break, strike: Strike, history: RunHistory) -> bool:
+    """Redis lost its tail as well: what was placed before the platform died is known to neither, whether its end was told or
+    not."""
+    lost_a_tail = any(each.fault.kind in tail.KINDS for each in history.strikes)
+    was_placed = any(event["ev"] == "placed" and event["us"] <= strike.ended_us for event in _of(broken, history))
+    return lost_a_tail and was_placed
+
+
+def _of(broken: Break, history: RunHistory) -> Iterator[Event]:
+    return (event for event in history.carrier if event.get("to") == broken.who)
 
 
 def _allow(covers: Callable[[Break, Strike, RunHistory], bool]) -> tuple[Allowance, ...]:
@@ -163,5 +176,7 @@ KINDS = {
     "carrier_forgets": Kind(weight=2, draw=_draw_forgetting, apply=_forget, most=1, allows=_allow(_was_forgotten)),
     "carrier_no_credits": Kind(weight=2, draw=_draw_no_credits, apply=_refuse_account, most=1),
     "carrier_hang": Kind(weight=3, draw=_draw_hang, apply=_hang),
-    "carrier_kill": Kind(weight=3, draw=_draw_kill, apply=_kill, most=1, allows=_allow(_went_with_it)),
+    "carrier_kill": Kind(weight=3, draw=_draw_kill, apply=_kill, most=1,
+                         allows=(*_allow(_went_with_it), *(Allowance(promise, KNOWN_TO_NOBODY, _is_known_to_nobody)
+                                                           for promise in ("dialed_twice", "over_attempts")))),  # fmt: skip
 }
