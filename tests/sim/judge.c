@@ -235,7 +235,7 @@ void judge_note_witness(const cJSON *line)
 void judge_end(struct server *server, struct tally *tally)
 {
     dial_book_judge(judge.book, &judge.tally);
-    rates_judge(judge.campaign, dial_book_dials(judge.book));
+    rates_judge(judge.campaign, dial_book_dials(judge.book), &judge.tally);
     state_judge(judge.campaign, server, judge.book, &judge.tally);
     tally->calls += judge.tally.calls;
     tally->contacts += judge.tally.contacts;

@@ -8,8 +8,9 @@
 #include <glib.h>
 
 #include "tests/sim/campaign.h"
+#include "tests/sim/judge.h"
 
-/* `dials`: of struct dial. */
-void rates_judge(const struct campaign *c, const GPtrArray *dials);
+/* `dials`: of struct dial. Adds to `tally` what nature allows. */
+void rates_judge(const struct campaign *c, const GPtrArray *dials, struct tally *tally);
 
 #endif
