@@ -243,7 +243,7 @@ class FullRun:
         engine.scripts.run("call_strike", "w_test", *unread.ref, "contact_unreadable")
         self.look()
         # Another Redis than before, which may have lost its tail.
-        engine.batch("acme", "aside", 2, cps=30, **fields)
+        engine.batch("acme", "aside", 20, cps=5, **fields)  # enough for the fleet's worker and for this one
         engine.open("another")
         client.hset(engine.key("cell"), "closed_until", engine.now_ms())
         wait_until(lambda: any(slot.doubt for slot in engine.claim("w_test").slots), 10.0, "a call in doubt is claimed")
