@@ -14,7 +14,6 @@ from tests.chaos.fleet import Fleet
 from tests.chaos.judge import Verdict
 from tests.chaos.runs import Run, end_fleet
 from tests.chaos.schedule import Kinds, Schedule, World
-from tests.support.redis_server import RedisServer
 
 WORLD = World(redis="plain", platform="retell")
 SAMPLE_EVERY_S = 10.0
@@ -26,7 +25,7 @@ MEMBERS = {"worker": "workers", "producer": "producers", "notifier": "notifiers"
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """The most that a process of the kind holds."""
+    """The most that a process of the kind holds; of Redis, what our data take."""
 
     at_s: float
     kind: str
@@ -50,9 +49,11 @@ class Watch(threading.Thread):
                 held = [kb for process in getattr(self._fleet, members) if (kb := process.rss_if_running_kb())]
                 if held:
                     self.samples.append(Sample(at_s, kind, max(held)))
-            redis = self._fleet.redis
-            if isinstance(redis, RedisServer) and (kb := redis.rss_if_running_kb()):
-                self.samples.append(Sample(at_s, "redis", kb))
+
+    def look_at_redis(self) -> None:
+        """What our data take there, between two schedules: what the process holds besides is its allocator's matter."""
+        used_kb = self._fleet.redis.client().info("memory")["used_memory"] // 1024
+        self.samples.append(Sample(time.monotonic() - self._start, "redis", used_kb))
 
     def stop(self) -> None:
         self._stop_it.set()
@@ -97,6 +98,7 @@ def soak(minutes: float, first_seed: int, kinds: Kinds, logs: pathlib.Path) -> V
             run.play()
             total.add(run.judge())
             fleet.forget_ended_batches()
+            watch.look_at_redis()
             if total.holds():
                 schedule = Schedule.from_seed(schedule.seed + 1, kinds, WORLD)
                 fleet.turn_to(schedule)

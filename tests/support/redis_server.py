@@ -109,10 +109,6 @@ class RedisServer:
         assert self._process is not None, "redis-server is not running"
         return self._process.pid
 
-    def rss_if_running_kb(self) -> int:
-        process = self._process
-        return memory_kb(process.pid, "VmRSS") if process else 0
-
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
