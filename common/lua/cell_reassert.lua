@@ -115,13 +115,20 @@ local function restore(batch, call, dial)
   touch_lane(batch)
 end
 
--- A clock that jumped forward brings a deadline near, or behind us, that the worker knows to be far.
+-- A clock that jumped forward brings a deadline near, or behind us, that the worker knows to be far. A look that was put off
+-- by how old the call seemed meanwhile comes when the worker would have it.
+local CLOCK_STEP_MS = 1000 -- less is rounding
 local function keep_deadline(batch, call, dial)
-  if call.phase == 'live' and dial.hard_ms > tonumber(call.h) then
-    call.h = dial.hard_ms
-    flying_set(batch, call_member(batch, call), dial.hard_ms)
-    call_write(batch, call)
+  local was_ms, member = tonumber(call.h), call_member(batch, call)
+  if call.phase ~= 'live' or dial.hard_ms <= was_ms then
+    return
   end
+  if dial.hard_ms > was_ms + CLOCK_STEP_MS then
+    redis.call('ZADD', KEY_LIVE, 'XX', 'LT', fmt(math.min(dial.check_ms, dial.hard_ms)), member)
+  end
+  call.h = dial.hard_ms
+  flying_set(batch, member, dial.hard_ms)
+  call_write(batch, call)
 end
 
 local function reassert(dial)

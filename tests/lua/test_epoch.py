@@ -262,9 +262,16 @@ def test_a_deadline_that_a_worker_knows_to_be_later_is_moved_there_and_none_is_m
     cell.batch("acme", "main")
     (slot,) = begun(cell)
     deadline_ms = int(cell.state(slot.batch, slot.ordinal)["h"])
+    live = cell.key("live")
+    cell.client.zadd(live, {slot.member: deadline_ms + 36_000_000})  # it was looked at meanwhile, and seemed old
     assert cell.reassert([slot], begin_ago_ms=-3_600_000) == ["known"]
     later_ms = int(cell.state(slot.batch, slot.ordinal)["h"])
     assert later_ms > deadline_ms + 3_000_000
+    looked_up_ms = cell.client.zscore(live, slot.member)
+    assert looked_up_ms < later_ms, "it is looked at when its worker would have it"
+    assert cell.reassert([slot], begin_ago_ms=-3_600_500) == ["known"]
+    assert cell.client.zscore(live, slot.member) == looked_up_ms, "half a second is no step of a clock"
+    later_ms = int(cell.state(slot.batch, slot.ordinal)["h"])
     for kind in ("k/main", "t/acme", f"b/{slot.batch}"):
         assert cell.client.zscore(cell.key(f"flying:{kind}"), slot.member) == later_ms
     assert cell.reassert([slot], begin_ago_ms=3_600_000) == ["known"]
