@@ -97,11 +97,13 @@ static int64_t clamp(int64_t value, int64_t least, int64_t most)
     return value < least ? least : value > most ? most : value;
 }
 
-/* How long ago the dial began: by its deadline too, which was told anew where Redis's clock was set since (reassert.h).
- */
+/* How long ago the dial began. By its deadline too: where Redis's clock was set since, it was told anew, and until that
+ * is done (reassert.h) nothing is known of it. */
 static int64_t since_begin_ms(const struct reap *r, const struct check *check)
 {
     int64_t now_ms = worker_cell_now_ms(r->cell), by_begin_ms = now_ms - check->call.begin_ms;
+    if (clock_mono_us() < r->cell->deadlines_from_us)
+        return 0;
     if (!check->batch)
         return by_begin_ms;
     int64_t by_deadline_ms = place_life_ms(check->batch) - (check->call.deadline_ms - now_ms);
