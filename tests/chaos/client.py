@@ -26,7 +26,8 @@ RETRY_S = 0.5
 PATIENCE_S = 120.0
 CHUNKS = 3
 BETWEEN_CHUNKS_S = 0.3
-DRAFTS_MOST = 3
+DRAFTS_MOST = 5
+ANEW_S = 3.0  # by then everybody has left a primary that is one no more
 AGAIN = frozenset({409, 429, 500, 502, 503})  # of these an answer says: come again. 409: the first is still under way
 
 
@@ -103,6 +104,7 @@ class Client(threading.Thread):
         for time_over in range(DRAFTS_MOST):
             with contextlib.suppress(Vanished):
                 return self._draft(self._key(f"draft-{time_over}"))
+            time.sleep(ANEW_S)
         raise GaveUp(f"{DRAFTS_MOST} drafts vanished")
 
     def _draft(self, key: str) -> str:
