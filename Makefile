@@ -219,7 +219,7 @@ next_obj = $(patsubst %.c,$(B)/obj/next/%.o,$(filter $(1),$(NEXT_NAMES)) common/
 
 $(NEXT_STAMP): tests/support/next_version.py common/lua/embed.py common/redis/schema.h common/domain/contact_record.c \
                $(GEN)/version.h $(LUA_SRC) $(LUA_LIB)
-	$(PYTHON) tests/support/next_version.py --version '$(VERSION)' --out $(NEXT)
+	$(PYTHON) -m tests.support.next_version --version '$(VERSION)' --out $(NEXT)
 	@touch $@
 $(NEXT)/common/domain/contact_record.c $(NEXT)/lua_scripts.c: $(NEXT_STAMP) ;
 NEXT_COMPILE = @mkdir -p $(@D) && $(CC) -I$(NEXT) $(CPPFLAGS_ALL) $(CFLAGS_COMMON) $(CFLAGS_VARIANT) -w $(CFLAGS) -MMD -MP -c $< -o $@

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the parts of common/daemon share: daemon.c (the life of the process), daemon_options.c, daemon_redis.c,
- * daemon_cells.c and daemon_http.c. Nobody else includes this.
+ * What the parts of common/daemon share: daemon.c (the life of the process), daemon_asked.c (what the process asks of
+ * it), daemon_options.c, daemon_redis.c, daemon_cells.c and daemon_http.c. Nobody else includes this.
  */
 #ifndef CARILLON_DAEMON_INTERNAL_H
 #define CARILLON_DAEMON_INTERNAL_H

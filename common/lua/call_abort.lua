@@ -17,13 +17,8 @@
 local worker = check_id(ARGV[1], 64, 'worker')
 local VERDICTS = { NOT_SENT = true, THROTTLED = true, ACCOUNT = true }
 local FIELDS = 7
-if (#ARGV - 1) % FIELDS ~= 0 or #ARGV > 1 + FIELDS * 64 then
-  return redis.error_reply('ERR_INVALID calls')
-end
+check_call_args(2, FIELDS)
 for i = 2, #ARGV, FIELDS do
-  check_id(ARGV[i], 48, 'batch')
-  check_number(ARGV[i + 1], 'ordinal')
-  check_number(ARGV[i + 2], 'dial')
   if not VERDICTS[ARGV[i + 3]] then
     return redis.error_reply('ERR_INVALID verdict')
   end

@@ -14,13 +14,8 @@
 -- Again    answers the same
 -- @include lib/breaker.lua
 local FIELDS = 6
-if #ARGV % FIELDS ~= 0 or #ARGV > FIELDS * 64 then
-  return redis.error_reply('ERR_INVALID calls')
-end
+check_call_args(1, FIELDS)
 for i = 1, #ARGV, FIELDS do
-  check_id(ARGV[i], 48, 'batch')
-  check_number(ARGV[i + 1], 'ordinal')
-  check_number(ARGV[i + 2], 'dial')
   check_number(ARGV[i + 4], 'next check')
   check_number(ARGV[i + 5], 'queue')
   if #ARGV[i + 3] > 128 or not ARGV[i + 3]:match('^[\33-\126]+$') then

@@ -201,13 +201,8 @@ local function begin_one(batch_id, ordinal, dial, life_ms, caller)
   return answer_begun(begin_us, call)
 end
 
-if (#ARGV - 3) % FIELDS ~= 0 or #ARGV > 3 + FIELDS * 64 then
-  return redis.error_reply('ERR_INVALID calls')
-end
+check_call_args(4, FIELDS)
 for i = 4, #ARGV, FIELDS do
-  check_id(ARGV[i], 48, 'batch')
-  check_number(ARGV[i + 1], 'ordinal')
-  check_number(ARGV[i + 2], 'dial')
   check_number(ARGV[i + 3], 'life')
   if not ARGV[i + 4]:match('^%d*$') or #ARGV[i + 4] > 15 then
     return redis.error_reply('ERR_INVALID caller')

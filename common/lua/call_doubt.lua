@@ -14,13 +14,8 @@
 -- @include lib/pace.lua
 local FIELDS = 5
 local worker = check_id(ARGV[1], 64, 'worker')
-if (#ARGV - 1) % FIELDS ~= 0 or #ARGV > 1 + FIELDS * 64 then
-  return redis.error_reply('ERR_INVALID calls')
-end
+check_call_args(2, FIELDS)
 for at = 2, #ARGV, FIELDS do
-  check_id(ARGV[at], 48, 'batch')
-  check_number(ARGV[at + 1], 'ordinal')
-  check_number(ARGV[at + 2], 'dial')
   if ARGV[at + 3] ~= 'absent' and ARGV[at + 3] ~= 'later' then
     return redis.error_reply('ERR_INVALID what')
   end

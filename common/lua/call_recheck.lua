@@ -16,13 +16,8 @@
 -- Again    answers the same, or "over"
 -- @include lib/giveback.lua
 local FIELDS = 8
-if #ARGV % FIELDS ~= 0 or #ARGV > FIELDS * 64 then
-  return redis.error_reply('ERR_INVALID calls')
-end
+check_call_args(1, FIELDS)
 for at = 1, #ARGV, FIELDS do
-  check_id(ARGV[at], 48, 'batch')
-  check_number(ARGV[at + 1], 'ordinal')
-  check_number(ARGV[at + 2], 'dial')
   check_number(ARGV[at + 5], 'next check')
   check_number(ARGV[at + 6], 'absent after')
   check_number(ARGV[at + 7], 'asked')

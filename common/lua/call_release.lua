@@ -11,14 +11,7 @@
 -- Again    answers "gone"
 -- @include lib/pace.lua
 local worker = check_id(ARGV[1], 64, 'worker')
-if (#ARGV - 1) % 3 ~= 0 or #ARGV > 1 + 3 * 64 then
-  return redis.error_reply('ERR_INVALID calls')
-end
-for i = 2, #ARGV, 3 do
-  check_id(ARGV[i], 48, 'batch')
-  check_number(ARGV[i + 1], 'ordinal')
-  check_number(ARGV[i + 2], 'dial')
-end
+check_call_args(2, 3)
 local reply, is_released = {}, false
 for i = 2, #ARGV, 3 do
   local batch = batch_load(ARGV[i])

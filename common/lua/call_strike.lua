@@ -17,13 +17,8 @@ local FIELDS = 4
 local STRIKES = 3
 local AGAIN_MS = 1000
 local worker = check_id(ARGV[1], 64, 'worker')
-if (#ARGV - 1) % FIELDS ~= 0 or #ARGV > 1 + FIELDS * 64 then
-  return redis.error_reply('ERR_INVALID calls')
-end
+check_call_args(2, FIELDS)
 for at = 2, #ARGV, FIELDS do
-  check_id(ARGV[at], 48, 'batch')
-  check_number(ARGV[at + 1], 'ordinal')
-  check_number(ARGV[at + 2], 'dial')
   check_reason(ARGV[at + 3])
 end
 

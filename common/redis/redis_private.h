@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The inside of a connection, shared by the files that make it: redis.c (commands, replies, deadlines, the end),
- * redis_connect.c (the states, the way to a connection and its loss), redis_sentinel.c, redis_tls.c, redis_handshake.c
- * (from connected to ready), redis_subscribe.c and script.c.
+ * The inside of a connection, shared by the files that make it: redis.c (replies, deadlines, the end), redis_command.c
+ * (a command as callers give it), redis_connect.c (the states, the way to a connection and its loss), redis_sentinel.c,
+ * redis_tls.c, redis_handshake.c (from connected to ready), redis_subscribe.c and script.c.
  */
 #ifndef CARILLON_REDIS_REDIS_PRIVATE_H
 #define CARILLON_REDIS_REDIS_PRIVATE_H
@@ -161,11 +161,6 @@ int redis_admit(const struct redis *r, size_t len) MUST_CHECK;
 /* Sends a formatted command, whatever the state, and queues it. */
 int redis_send(struct redis *r, const char *command, size_t len, int64_t deadline_us, redis_reply_fn fn,
                void *arg) MUST_CHECK;
-/* Formats and sends. */
-int redis_send_args(struct redis *r, const struct redis_arg *args, size_t n_args, int64_t deadline_us,
-                    redis_reply_fn fn, void *arg) MUST_CHECK;
-/* The instant behind a caller's deadline_ms. ERR_RANGE. */
-int redis_deadline(int64_t deadline_ms, int64_t *ret_deadline_us) MUST_CHECK;
 
 /* Makes the reader of a new connection. */
 int redis_reader_create(struct redis *r) MUST_CHECK;
@@ -175,6 +170,14 @@ void redis_read(struct bufferevent *bev, void *arg);
 void redis_fail_pending(struct redis *r, int64_t now_us);
 /* Makes sure that the timer fires when something is due in the present state; it may fire earlier. */
 void redis_timer_update(struct redis *r);
+
+/* ---- redis_command.c ---- */
+
+/* Formats and sends. */
+int redis_send_args(struct redis *r, const struct redis_arg *args, size_t n_args, int64_t deadline_us,
+                    redis_reply_fn fn, void *arg) MUST_CHECK;
+/* The instant behind a caller's deadline_ms. ERR_RANGE. */
+int redis_deadline(int64_t deadline_ms, int64_t *ret_deadline_us) MUST_CHECK;
 
 /* ---- redis_connect.c ---- */
 

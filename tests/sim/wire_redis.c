@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/wire_redis.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,24 +46,6 @@ static struct commands cut_commands = TAILQ_HEAD_INITIALIZER(cut_commands); /* t
 static struct wire *wire_of(struct redis *r)
 {
     return (struct wire *)r;
-}
-
-/* ---- arguments ---- */
-
-struct redis_arg redis_arg_str(const char *text)
-{
-    return (struct redis_arg){text, strlen(text)};
-}
-
-struct redis_arg redis_arg_mem(const void *data, size_t len)
-{
-    return (struct redis_arg){data, len};
-}
-
-struct redis_arg redis_arg_i64(int64_t value, char space[REDIS_I64_LEN])
-{
-    int len = snprintf(space, REDIS_I64_LEN, "%lld", (long long)value);
-    return (struct redis_arg){space, (size_t)len};
 }
 
 /* ---- the trace ---- */
@@ -308,14 +289,6 @@ int redis_admit(const struct redis *r, size_t len)
     return redis_is_ready(r) ? 0 : ERR_UNAVAILABLE;
 }
 
-int redis_deadline(int64_t deadline_ms, int64_t *ret_deadline_us)
-{
-    if (deadline_ms < 1 || deadline_ms > INT64_C(86400000))
-        return ERR_RANGE;
-    *ret_deadline_us = clock_mono_us() + deadline_ms * 1000;
-    return 0;
-}
-
 int redis_format(struct redis *r, const struct redis_arg *head, size_t n_head, const struct redis_arg *args,
                  size_t n_args, char **ret_command, size_t *ret_len)
 {
@@ -357,29 +330,6 @@ int redis_send(struct redis *r, const char *command, size_t len, int64_t deadlin
     world_event_at(&c->deadline, world_now_us() + deadline_us - clock_mono_us());
     TAILQ_INSERT_TAIL(&w->commands, c, next);
     return 0;
-}
-
-int redis_send_args(struct redis *r, const struct redis_arg *args, size_t n_args, int64_t deadline_us,
-                    redis_reply_fn fn, void *arg)
-{
-    char *command;
-    size_t len;
-    int rc = redis_format(r, NULL, 0, args, n_args, &command, &len);
-    if (rc < 0)
-        return rc;
-    rc = redis_send(r, command, len, deadline_us, fn, arg);
-    redisFreeCommand(command);
-    return rc;
-}
-
-int redis_command(struct redis *r, const struct redis_arg *args, size_t n_args, int64_t deadline_ms, redis_reply_fn fn,
-                  void *arg)
-{
-    int64_t deadline_us;
-    int rc = redis_deadline(deadline_ms, &deadline_us);
-    if (rc == 0)
-        rc = redis_admit(r, 0);
-    return rc != 0 ? rc : redis_send_args(r, args, n_args, deadline_us, fn, arg);
 }
 
 /* ---- worlds ---- */

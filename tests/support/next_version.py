@@ -1,9 +1,8 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Writes what a next version of these sources differs in, for tests of two versions side by side where no other version can
 be built from history. `make next-programs` compiles and links it with the objects of this one.
 
-    next_version.py --version 7859f6e --out build/gen/next
+    python3 -m tests.support.next_version --version 7859f6e --out build/gen/next
 
 It says another version and knows one schema more. Each of its scripts has another SHA. It writes fields that this version
 does not know into everything that both write: the state of a call (`next`: how often it wrote that), the lines of its
@@ -15,11 +14,10 @@ A text that is not there any more fails: whoever changes the sources says here w
 from __future__ import annotations
 
 import argparse
-import functools
-import importlib.util
 import pathlib
 import re
-from types import ModuleType
+
+from tests.support.scripts import embed
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # File, what is replaced (once), by what.
@@ -53,15 +51,6 @@ def write(path: pathlib.Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-@functools.cache
-def _embed() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("carillon_embed", ROOT / "common/lua/embed.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def write_scripts(out: pathlib.Path) -> list[pathlib.Path]:
     """The scripts of the next version, with their libraries beside them."""
     for source in sorted((ROOT / "common/lua").rglob("*.lua")):
@@ -72,7 +61,7 @@ def write_scripts(out: pathlib.Path) -> list[pathlib.Path]:
 
 def script_texts(out: pathlib.Path) -> dict[str, str]:
     """What its processes load, by the scripts' names."""
-    return {path.stem: str(_embed().source(path)) for path in write_scripts(out)}
+    return {path.stem: str(embed().source(path)) for path in write_scripts(out)}
 
 
 def main() -> None:
@@ -83,7 +72,7 @@ def main() -> None:
     write(options.out / "version.h", f'#define CARILLON_VERSION "{options.version}-next"\n')
     for path in ("common/redis/schema.h", "common/domain/contact_record.c"):
         write(options.out / path, changed((ROOT / path).read_text(encoding="utf-8"), path))
-    write(options.out / "lua_scripts.c", _embed().code(script_texts(options.out / "lua")))
+    write(options.out / "lua_scripts.c", embed().code(script_texts(options.out / "lua")))
 
 
 if __name__ == "__main__":

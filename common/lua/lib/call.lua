@@ -19,6 +19,19 @@ local CALL_FIELDS = { 'phase', 'a', 'd', 'l', 'w', 'q', 't', 'b', 'h', 'p', 'z',
 for _, field in ipairs(CALL_FIELDS) do CALL_FIELDS[field] = true end
 
 -- What a newer build wrote and this one does not know is kept as it is (docs/decisions/0018-one-process-after-the-other.md).
+-- Arguments of a script that is asked about up to 64 calls, `fields` for each, from ARGV[first] on: batch, ordinal and dial,
+-- and what each script checks for itself.
+local function check_call_args(first, fields)
+  if (#ARGV - first + 1) % fields ~= 0 or #ARGV >= first + fields * 64 then
+    fail('ERR_INVALID calls')
+  end
+  for at = first, #ARGV, fields do
+    check_id(ARGV[at], 48, 'batch')
+    check_number(ARGV[at + 1], 'ordinal')
+    check_number(ARGV[at + 2], 'dial')
+  end
+end
+
 local function call_read(batch, ordinal)
   local text = redis.call('HGET', key_bucket(batch.id, 'state', ordinal), fmt(ordinal))
   local call = { ordinal = ordinal, phase = 'due', a = 0, d = 0, is_fresh = not text }
