@@ -96,7 +96,7 @@ local function restore(batch, call, dial)
     call[field] = nil
   end
   call.m = dial.caller ~= '' and dial.caller or nil
-  call.c = epoch_load().tail > 0 and epoch_load().tail or nil
+  call.c = nil -- another worker may have ended it in the tail, and begun the next: its retry is in doubt
   local member = call_member(batch, call)
   redis.call('ZADD', KEY_LIVE, fmt(math.min(dial.check_ms, dial.hard_ms)), member)
   flying_set(batch, member, dial.hard_ms)

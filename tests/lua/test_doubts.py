@@ -31,6 +31,11 @@ def lose_tail(cell: Engine, run: str = "run-2") -> None:
     cell.client.hset(cell.key("cell"), "closed_until", cell.now_ms())
 
 
+def end_tail(cell: Engine) -> None:
+    """The old primary, if there is one, is gone by now."""
+    cell.client.hset(cell.key("cell"), "tail_ms", cell.now_ms() - 1)
+
+
 def claim_some(cell: Engine, count: int, worker: str = "w1") -> list[Slot]:
     """In the order of their slots; the pace is lifted, since it is not what these tests are about."""
     slots: list[Slot] = []
@@ -91,11 +96,40 @@ def test_retries_that_were_due_before_are_in_doubt_and_later_ones_are_not(cell: 
     cell.finish(due, how="retry", outcome="BUSY", next_in_ms=0)
     cell.finish(later, how="retry", outcome="BUSY", next_in_ms=600_000)
     lose_tail(cell)
+    end_tail(cell)
     cell.client.zadd(cell.key(f"batch:{later.batch}:retry:0"), {str(later.ordinal): cell.now_ms() + 250})
     cell.change(later.batch, "acme", priority=5)  # the lane looks anew at what it has
     first, second = claim_some(cell, 2)
     assert (first.ordinal, first.dial, first.doubt) == (due.ordinal, 2, 2)
     assert (second.ordinal, second.doubt) == (later.ordinal, 0)
+
+
+def test_retries_due_while_an_old_primary_may_go_on_are_in_doubt(cell: Engine) -> None:
+    cell.batch("acme", "main", 1, cps=CPS)
+    slot = claim_some(cell, 1)[0]
+    assert begin(cell, slot)[0] == "begun"
+    cell.finish(slot, how="retry", outcome="BUSY", next_in_ms=600_000)
+    lose_tail(cell)
+    closed_ms = int(cell.hash("cell")["closed_ms"])
+    assert int(cell.hash("cell")["tail_ms"]) == closed_ms + 3_000
+    cell.client.zadd(cell.key(f"batch:{slot.batch}:retry:0"), {str(slot.ordinal): closed_ms + 2_900})
+    cell.change(slot.batch, "acme", priority=5)  # the lane looks anew at what it has
+    assert claim_some(cell, 1)[0].doubt == 2
+
+
+def test_a_dial_that_is_told_again_may_have_ended_and_the_next_have_begun(cell: Engine) -> None:
+    """A worker tells what it has begun; another may have been told of its end, have placed the retry, and have died."""
+    cell.batch("acme", "main", 1, cps=CPS)
+    slot = claim_some(cell, 1)[0]
+    lose_tail(cell)  # with the begin
+    assert cell.reassert([slot]) == ["restored"]
+    cell.finish(slot, how="retry", outcome="BUSY", next_in_ms=0)
+    again = claim_some(cell, 1)[0]
+    assert (again.dial, again.doubt) == (2, 2)
+    assert cell.doubt(again, "absent") == "cleared"
+    assert begin(cell, again)[0] == "begun"
+    cell.finish(again, how="retry", outcome="BUSY", next_in_ms=0)
+    assert claim_some(cell, 1)[0].doubt == 0, "it was claimed after the tail"
 
 
 def test_no_more_retries_are_in_doubt_than_the_rate_allows_for_the_tail(cell: Engine) -> None:
@@ -112,7 +146,7 @@ def test_no_more_retries_are_in_doubt_than_the_rate_allows_for_the_tail(cell: En
 
 def test_a_batch_that_is_made_afterwards_is_in_no_doubt(cell: Engine) -> None:
     lose_tail(cell)
-    wait_until(lambda: cell.now_ms() > int(cell.hash("cell")["tail_ms"]))
+    end_tail(cell)
     cell.batch("acme", "main", 2, cps=CPS)
     assert [slot.doubt for slot in claim_some(cell, 2)] == [0, 0]
 
@@ -239,7 +273,7 @@ def test_a_call_that_the_platform_has_is_that_dial(cell: Engine, doubted: Slot, 
     slot = Slot(doubted.batch, 0, found, 0, 0, doubted.record)
     assert cell.finish(slot, how="retry", outcome="BUSY", next_in_ms=0) == "due"
     following = claim_some(cell, 1)[0]
-    assert (following.dial, following.attempts, following.doubt) == (found + 1, 1, 0)
+    assert (following.dial, following.attempts, following.doubt) == (found + 1, 1, found + 1), "the next may be of it too"
     assert audit_cell(cell) == []
 
 

@@ -13,11 +13,13 @@ local KEY_CELL = P .. 'cell'
 -- up to four (min-replicas-max-lag 2: it reckons in whole seconds, and looks once a second).
 local TAIL_MS = 4000
 local TAIL_AHEAD_MS = 200 -- a claim hands out slots that far ahead
+-- A primary that another took the place of goes on for who is still connected to it, while the cell is closed at the other.
+local TAIL_GOES_ON_MS = 3000
 
 local epoch_known
 
 -- number: of this epoch. is_stopped: by an operator (cell_stop). closed_until_ms: 0 where the cell is open. tail: the epoch whose closing lost a tail, which was
--- written between tail_from_ms, the last time that Redis remembers, and tail_ms, the closing; 0 where none was ever lost.
+-- written between tail_from_ms, the last time that Redis remembers, and tail_ms, soon after the closing; 0 where none was ever lost.
 local function epoch_load()
   if not epoch_known then
     local values = redis.call('HMGET', KEY_CELL, 'epoch', 'closed_ms', 'closed_until', 'tail_epoch', 'tail_ms',
@@ -44,8 +46,8 @@ local function epoch_close(by, for_ms)
   redis.call('HSET', KEY_CELL, 'epoch', fmt(number), 'closed_ms', fmt(NOW_MS), 'closed_until', fmt(NOW_MS + for_ms),
     'closed_by', by)
   if by == 'run_id' then
-    redis.call('HSET', KEY_CELL, 'tail_epoch', fmt(number), 'tail_ms', fmt(NOW_MS), 'tail_from_ms',
-      fmt(math.min(NOW_MS, tonumber(seen) or NOW_MS)))
+    redis.call('HSET', KEY_CELL, 'tail_epoch', fmt(number), 'tail_ms', fmt(NOW_MS + TAIL_GOES_ON_MS),
+      'tail_from_ms', fmt(math.min(NOW_MS, tonumber(seen) or NOW_MS)))
   end
   epoch_known = nil
 end
