@@ -36,5 +36,5 @@ elseif redis.call('ZREM', key_appending(id), holder) == 1 then
   appending_list(batch)
   batch_check_end(batch)
 end
-batches_flush()
+commit()
 return { batch.state, fmt(batch.total) }

@@ -138,7 +138,7 @@ if #ARGV > 6 then
   batch.revision = revision + 1
   touch_lane(batch)
   batch_list_times(batch)
-  batches_flush()
+  commit()
   wake_workers()
 end
 return { 'done', batch.state, fmt(batch.revision) }

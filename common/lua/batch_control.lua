@@ -92,6 +92,5 @@ end
 if not VERBS[verb]() then
   return refuse()
 end
-batches_flush()
-resources_flush()
+commit()
 return { batch.state, taken, batch.live, redis.call('HGET', key_trunk(batch.trunk), 'profile') or '' }

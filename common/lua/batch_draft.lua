@@ -32,5 +32,5 @@ if not batch_move(batch, 'draft') then
 end
 index_add(batch, tags)
 redis.call('ZADD', KEY_PURGE, fmt(NOW_MS + life_ms), 'draft/' .. id)
-batches_flush()
+commit()
 return { batch.state, fmt(batch.total) }

@@ -33,7 +33,7 @@ if is_new then
   batch.hours, batch.hours_until_ms, batch.stretch = hours, until_ms, nil
   touch_lane(batch)
   batch_list_times(batch)
-  batches_flush()
+  commit()
   wake_workers()
 end
 return is_new and 'published' or 'known'

@@ -153,7 +153,7 @@ if is_running then
 end
 redis.call('HSET', chunks_key, part, digest .. ' ' .. fmt(batch.total) .. ' ' .. table.concat(left_out, ' '))
 redis.call('HINCRBY', chunks_key, chunk .. '.n', 1)
-batches_flush()
+commit()
 local reply = { fmt(batch.total), 0 }
 for _, word in ipairs(left_out) do
   reply[#reply + 1] = word

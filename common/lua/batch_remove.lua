@@ -24,5 +24,5 @@ end
 local removal_ms = math.min(math.max(NOW_MS, batch.completed_ms + TELLING_MS), batch_removal_ms(batch))
 redis.call('ZADD', KEY_PURGE, fmt(removal_ms), 'batch/' .. id)
 batch_hide(batch)
-batches_flush()
+commit()
 return { fmt(removal_ms) }

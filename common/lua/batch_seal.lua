@@ -53,6 +53,6 @@ end
 touch_lane(batch)
 batch_list_times(batch)
 redis.call('ZREM', KEY_PURGE, 'draft/' .. id)
-batches_flush()
+commit()
 wake_workers()
 return { batch.state, fmt(batch.total) }

@@ -32,7 +32,7 @@ local function stop_trunk(trunk_id, reason)
   if trunk and trunk.state == 'active' then
     trunk.state = 'stopped'
     redis.call('HSET', trunk.key, 'state', 'stopped', 'reason', reason, 'stopped_ms', fmt(NOW_MS))
-    redis.call('ZREM', KEY_TRUNKS, trunk_id)
+    zset.drop(KEY_TRUNKS, trunk_id)
   end
 end
 
@@ -54,6 +54,5 @@ for i = 2, #ARGV, FIELDS do
     reply[#reply + 1] = 'gone'
   end
 end
-batches_flush()
-resources_flush()
+commit()
 return notes.tell(reply)

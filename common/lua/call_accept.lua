@@ -55,11 +55,9 @@ for i = 1, #ARGV, FIELDS do
     call_write(batch, call)
     local is_to_stop = call.y or batch.stops_live
     local check = is_to_stop and NOW_MS or math.min(tonumber(ARGV[i + 4]), tonumber(call.h))
-    redis.call('ZADD', KEY_LIVE, fmt(check), call_member(batch, call))
+    zset.put(KEY_LIVE, call_member(batch, call), check)
     reply[#reply + 1] = is_to_stop and 'stop' or 'accepted'
   end
 end
-if is_changed then
-  batches_flush()
-end
+commit()
 return notes.tell(reply)

@@ -57,7 +57,7 @@ local function objection(batch, call, member, lease)
   if NOW_US - tonumber(call.q) > late_ms * 1000 then
     return 'late'
   end
-  if redis.call('HGET', key_dialing(batch.tenant), call.t) ~= member then
+  if map.get(key_dialing(batch.tenant), call.t) ~= member then
     return 'number'
   end
   local trunk, tenant = resource_load('k', batch.trunk), resource_load('t', batch.tenant)
@@ -92,7 +92,7 @@ local function suppress(batch, call, member)
   claim_refund_places(batch)
   call_let_go(batch, call)
   call_finalize(batch, call, 'contact')
-  redis.call('ZREM', KEY_CLAIMED, member .. '/' .. worker)
+  zset.drop(KEY_CLAIMED, member .. '/' .. worker)
   touch_lane(batch)
   claim_refund_turn(batch)
   return { 'suppressed' }
@@ -134,7 +134,7 @@ end
 local function begin(batch, call, member, begin_us, life_ms, caller)
   local begin_ms = math.floor(begin_us / 1000)
   local hard_ms = begin_ms + life_ms
-  redis.call('ZADD', KEY_LIVE, fmt(math.min(begin_ms + post_ms, hard_ms)), member)
+  zset.put(KEY_LIVE, member, math.min(begin_ms + post_ms, hard_ms))
   flying_set(batch, member, hard_ms)
   call.a, call.b, call.h = call.a + 1, begin_ms, hard_ms
   call.l, call.s, call.e, call.u, call.g = call.d, nil, nil, nil, nil
@@ -145,7 +145,7 @@ local function begin(batch, call, member, begin_us, life_ms, caller)
   call_write(batch, call)
   attempt_log(batch, call, table.concat({ 'd=' .. fmt(call.d), 'a=' .. fmt(call.a), 'q=' .. call.q, 'b=' .. fmt(begin_us),
     'w=' .. worker }, ' '))
-  redis.call('ZREM', KEY_CLAIMED, member .. '/' .. worker)
+  zset.drop(KEY_CLAIMED, member .. '/' .. worker)
   batch.attempts = batch.attempts + 1
   batch_note_begun(batch)
   local trunk = resource_load('k', batch.trunk)
@@ -177,7 +177,7 @@ local function begin_one(batch_id, ordinal, dial, life_ms, caller)
   if call.phase ~= 'claimed' then
     return { 'gone', call.phase }
   end
-  local lease = tonumber(redis.call('ZSCORE', KEY_CLAIMED, member .. '/' .. worker) or nil)
+  local lease = zset.score(KEY_CLAIMED, member .. '/' .. worker)
   local reason = objection(batch, call, member, lease)
   if reason then
     return refuse(batch, call, reason)
@@ -214,6 +214,5 @@ for i = 4, #ARGV, FIELDS do
     ARGV[i + 4])
   reply[#reply + 1] = is_done and answer or { 'refused', type(answer) == 'table' and answer.err or tostring(answer) }
 end
-batches_flush()
-resources_flush()
+commit()
 return reply

@@ -43,16 +43,16 @@ local function answer_call(batch_id, call, slot_us, attempts, record)
 end
 
 local function answer_again(batch_id, ordinal, slot_us, attempts)
-  local record = redis.call('HGET', key_bucket(batch_id, 'contacts', ordinal), fmt(ordinal))
+  local record = map.get(key_bucket(batch_id, 'contacts', ordinal), fmt(ordinal))
   answer_call(batch_id, call_read({ id = batch_id }, ordinal), slot_us, attempts, record or '')
 end
 
 local function next_ms()
-  local head = redis.call('ZRANGE', KEY_TRUNKS, 0, 0, 'WITHSCORES')
-  if not head[2] or epoch_load().is_stopped then
+  local trunk_id, due_ms = zset.head(KEY_TRUNKS)
+  if not trunk_id or epoch_load().is_stopped then
     return '', 0
   end
-  local at_ms = math.max(tonumber(head[2]), closed_ms)
+  local at_ms = math.max(due_ms, closed_ms)
   return fmt(at_ms), at_ms * 1000 <= limit_us and 1 or 0
 end
 
@@ -61,7 +61,7 @@ local replay_key = P .. 'claim:' .. worker
 local stored = redis.call('GET', replay_key)
 if stored and stored:match('^%S+') == request then
   for member, slot, attempts in stored:gmatch('(%S+/%S+) (%d+) (%d+)') do
-    if redis.call('ZSCORE', KEY_CLAIMED, member) then
+    if zset.score(KEY_CLAIMED, member) then
       local batch_id, ordinal = member:match('^([^/]+)/(%d+)/')
       answer_again(batch_id, tonumber(ordinal), tonumber(slot), tonumber(attempts))
     end
@@ -73,35 +73,36 @@ end
 -- ---- promotions ----
 
 local function promote_flows(trunk, f_ms)
-  local due = redis.call('ZRANGE', key_flows_waiting(trunk.id), '-inf', f_ms, 'BYSCORE', 'LIMIT', 0,
-    math.max(1, max_steps - steps), 'WITHSCORES')
-  for i = 1, #due, 2 do
-    local tenant_id, at_ms = due[i], tonumber(due[i + 1])
+  local waiting, vts = key_flows_waiting(trunk.id), key_flows_vt(trunk.id)
+  local tenant_id, at_ms = zset.head(waiting)
+  local first = steps
+  while tenant_id and at_ms <= f_ms and (steps < max_steps or steps == first) do
     local tenant = resource_load('t', tenant_id)
     if tenant then
       tenant.tat_us = pace_wake(tenant.tat_us, at_ms * 1000, tenant.interval_us)
     end
-    local vt = tonumber(redis.call('HGET', key_flows_vt(trunk.id), tenant_id) or 0)
-    redis.call('ZADD', key_flows_turn(trunk.id), fmt(math.max(vt, trunk.vfloor)), tenant_id)
-    redis.call('ZREM', key_flows_waiting(trunk.id), tenant_id)
-    redis.call('HDEL', key_flows_vt(trunk.id), tenant_id)
+    local vt = tonumber(map.get(vts, tenant_id) or 0)
+    zset.put(key_flows_turn(trunk.id), tenant_id, math.max(vt, trunk.vfloor))
+    zset.drop(waiting, tenant_id)
+    map.drop(vts, tenant_id)
     steps = steps + 1
+    tenant_id, at_ms = zset.head(waiting)
   end
 end
 
 local function promote_lanes(trunk, tenant, f_ms)
   local waiting, ready = key_lanes_waiting(trunk.id, tenant.id), key_lanes_ready(trunk.id, tenant.id)
-  local due = redis.call('ZRANGE', waiting, '-inf', f_ms, 'BYSCORE', 'LIMIT', 0, math.max(1, max_steps - steps),
-    'WITHSCORES')
-  for i = 1, #due, 2 do
-    local lane, at_ms = due[i], tonumber(due[i + 1])
+  local lane, at_ms = zset.head(waiting)
+  local first = steps
+  while lane and at_ms <= f_ms and (steps < max_steps or steps == first) do
     local batch = batch_load(lane:match('^([^/]+)/'))
     if batch then
       batch.tat_us = pace_wake(batch.tat_us, at_ms * 1000, batch.interval_us)
-      redis.call('ZADD', ready, lane_score(batch), lane)
+      zset.put(ready, lane, lane_score(batch))
     end
-    redis.call('ZREM', waiting, lane)
+    zset.drop(waiting, lane)
     steps = steps + 1
+    lane, at_ms = zset.head(waiting)
   end
 end
 
@@ -113,8 +114,8 @@ local function take_slot(trunk, tenant, batch, call, number, record, slot_us)
   call.c = epoch_load().tail > 0 and epoch_load().tail or nil
   local member = call_member(batch, call)
   local lease = math.floor(slot_us / 1000) + (call.f and doubt_lease_ms or lease_ms)
-  redis.call('ZADD', KEY_CLAIMED, fmt(lease), member .. '/' .. worker)
-  redis.call('HSET', key_dialing(batch.tenant), number, member)
+  zset.put(KEY_CLAIMED, member .. '/' .. worker, lease)
+  map.put(key_dialing(batch.tenant), number, member)
   flying_set(batch, member, lease)
   call_move(batch, call, 'claim')
   batch.dials = batch.dials + 1
@@ -123,7 +124,8 @@ local function take_slot(trunk, tenant, batch, call, number, record, slot_us)
     resource.tat_us = pace_next(resource.tat_us, slot_us, resource.interval_us)
     resource.room = room(kind, resource) - 1
   end
-  redis.call('ZINCRBY', key_flows_turn(trunk.id), math.floor(VT_UNIT / tenant.weight), tenant.id)
+  local turn = key_flows_turn(trunk.id)
+  zset.put(turn, tenant.id, zset.score(turn, tenant.id) + math.floor(VT_UNIT / tenant.weight))
   if trunk.breaker_until_ms then
     breaker.begin_probe(trunk, member, lease)
   end
@@ -137,9 +139,9 @@ end
 local function lane_pass(trunk, tenant, batch, lane, f_us)
   local at = lane_opening_ms(batch, math.floor(f_us / 1000))
   if at then
-    redis.call('ZADD', key_lanes_waiting(trunk.id, tenant.id), fmt(at), lane)
+    zset.put(key_lanes_waiting(trunk.id, tenant.id), lane, at)
   end
-  redis.call('ZREM', key_lanes_ready(trunk.id, tenant.id), lane)
+  zset.drop(key_lanes_ready(trunk.id, tenant.id), lane)
   if not at then
     flow_check_empty(trunk.id, tenant.id)
   end
@@ -147,11 +149,11 @@ end
 
 -- The next call of the lane by `f_ms`: a due retry, else the next fresh contact. Takes it off where it lay.
 local function lane_next_call(batch, f_ms)
-  local retry = redis.call('ZRANGE', key_retry(batch.id), '-inf', f_ms, 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
-  if retry[1] then
-    redis.call('ZREM', key_retry(batch.id), retry[1])
-    local call = call_read(batch, tonumber(retry[1]))
-    tail_doubt_retry(batch, call, tonumber(retry[2]))
+  local ordinal, due_ms = zset.head(key_retry(batch.id))
+  if ordinal and due_ms <= f_ms then
+    zset.drop(key_retry(batch.id), ordinal)
+    local call = call_read(batch, tonumber(ordinal))
+    tail_doubt_retry(batch, call, due_ms)
     return call
   end
   if batch.cursor < batch.total and batch.start_ms <= f_ms then
@@ -175,7 +177,7 @@ local function visit_lane(trunk, tenant, batch, lane, f_us)
   end
   if room('b', batch) <= 0 then
     lane_park(batch, lane)
-    redis.call('ZREM', key_lanes_ready(trunk.id, tenant.id), lane)
+    zset.drop(key_lanes_ready(trunk.id, tenant.id), lane)
     flow_check_empty(trunk.id, tenant.id)
     return false
   end
@@ -189,7 +191,7 @@ local function visit_lane(trunk, tenant, batch, lane, f_us)
     lane_pass(trunk, tenant, batch, lane, f_us)
     return false
   end
-  local record = redis.call('HGET', key_bucket(batch.id, 'contacts', call.ordinal), fmt(call.ordinal))
+  local record = map.get(key_bucket(batch.id, 'contacts', call.ordinal), fmt(call.ordinal))
   local number = contact_phone(record)
   if not number then
     call.d, batch.dials = call.d + 1, batch.dials + 1
@@ -197,7 +199,7 @@ local function visit_lane(trunk, tenant, batch, lane, f_us)
     lane_pass(trunk, tenant, batch, lane, f_us)
     return false
   end
-  if redis.call('HEXISTS', key_dialing(tenant.id), number) == 1 then
+  if map.get(key_dialing(tenant.id), number) then
     if call.f then
       call_write(batch, call) -- what is known of it, since it leaves the place that told so
     end
@@ -217,34 +219,34 @@ local function visit_flow(trunk, tenant_id, f_us)
   local tenant = resource_load('t', tenant_id)
   local turn, waiting = key_flows_turn(trunk.id), key_flows_waiting(trunk.id)
   if not tenant then
-    redis.call('ZREM', turn, tenant_id)
+    zset.drop(turn, tenant_id)
     return false
   end
   pace_clip(tenant, horizon_us)
   if tenant.state ~= 'active' or room('t', tenant) <= 0 then
-    redis.call('ZADD', key_parked_flows(tenant_id), fmt(NOW_MS), trunk.id)
-    redis.call('ZADD', KEY_PARKED, fmt(NOW_MS), 't/' .. tenant_id)
+    zset.put(key_parked_flows(tenant_id), trunk.id, NOW_MS)
+    zset.put(KEY_PARKED, 't/' .. tenant_id, NOW_MS)
     flow_leave_turn(trunk.id, tenant_id)
     return false
   end
   if tenant.tat_us and tenant.tat_us > f_us then
-    redis.call('ZADD', waiting, fmt(math.ceil(tenant.tat_us / 1000)), tenant_id)
+    zset.put(waiting, tenant_id, math.ceil(tenant.tat_us / 1000))
     flow_leave_turn(trunk.id, tenant_id)
     return false
   end
-  promote_lanes(trunk, tenant, fmt(math.floor(f_us / 1000)))
-  local lane = redis.call('ZRANGE', key_lanes_ready(trunk.id, tenant_id), 0, 0)[1]
+  promote_lanes(trunk, tenant, math.floor(f_us / 1000))
+  local lane = zset.head(key_lanes_ready(trunk.id, tenant_id))
   if lane then
     local batch = batch_load(lane:match('^([^/]+)/'))
     if batch then
       return visit_lane(trunk, tenant, batch, lane, f_us)
     end
-    redis.call('ZREM', key_lanes_ready(trunk.id, tenant_id), lane)
+    zset.drop(key_lanes_ready(trunk.id, tenant_id), lane)
     return false
   end
-  local head = redis.call('ZRANGE', key_lanes_waiting(trunk.id, tenant_id), 0, 0, 'WITHSCORES')
-  if head[2] then
-    redis.call('ZADD', waiting, fmt(math.max(tonumber(head[2]), math.ceil((tenant.tat_us or 0) / 1000))), tenant_id)
+  local following, following_ms = zset.head(key_lanes_waiting(trunk.id, tenant_id))
+  if following then
+    zset.put(waiting, tenant_id, math.max(following_ms, math.ceil((tenant.tat_us or 0) / 1000)))
   end
   flow_leave_turn(trunk.id, tenant_id)
   return false
@@ -254,7 +256,7 @@ end
 local function serve_trunk(trunk_id)
   local trunk = resource_load('k', trunk_id)
   if not trunk or trunk.state ~= 'active' or trunk.held then
-    redis.call('ZREM', KEY_TRUNKS, trunk_id)
+    zset.drop(KEY_TRUNKS, trunk_id)
     return
   end
   pace_clip(trunk, horizon_us)
@@ -262,44 +264,43 @@ local function serve_trunk(trunk_id)
     (trunk.breaker_until_ms or 0) * 1000)
   while f_us <= limit_us and steps < max_steps and calls < max_calls do
     steps = steps + 1
-    promote_flows(trunk, fmt(math.floor(f_us / 1000)))
-    local head = redis.call('ZRANGE', key_flows_turn(trunk_id), 0, 0, 'WITHSCORES')
-    if head[1] then
-      trunk.vfloor = math.max(trunk.vfloor, tonumber(head[2]))
+    promote_flows(trunk, math.floor(f_us / 1000))
+    local tenant_id, vt = zset.head(key_flows_turn(trunk_id))
+    if tenant_id then
+      trunk.vfloor = math.max(trunk.vfloor, vt)
       if room('k', trunk) <= 0 then
         trunk.held = 'full'
         redis.call('HSET', trunk.key, 'held', 'full')
-        redis.call('ZADD', KEY_PARKED, fmt(NOW_MS), 'k/' .. trunk_id)
-        redis.call('ZREM', KEY_TRUNKS, trunk_id)
+        zset.put(KEY_PARKED, 'k/' .. trunk_id, NOW_MS)
+        zset.drop(KEY_TRUNKS, trunk_id)
         return
       end
-      if visit_flow(trunk, head[1], f_us) then
+      if visit_flow(trunk, tenant_id, f_us) then
         f_us = math.max(f_us, trunk.tat_us, (trunk.breaker_until_ms or 0) * 1000)
       end
     else
-      local following = redis.call('ZRANGE', key_flows_waiting(trunk_id), 0, 0, 'WITHSCORES')
-      if not following[2] then
-        redis.call('ZREM', KEY_TRUNKS, trunk_id)
+      local following, following_ms = zset.head(key_flows_waiting(trunk_id))
+      if not following then
+        zset.drop(KEY_TRUNKS, trunk_id)
         return
       end
-      f_us = math.max(f_us, tonumber(following[2]) * 1000)
+      f_us = math.max(f_us, following_ms * 1000)
       trunk.tat_us = pace_wake(trunk.tat_us, f_us, trunk.interval_us)
     end
   end
-  redis.call('ZADD', KEY_TRUNKS, fmt(math.ceil(f_us / 1000)), trunk_id)
+  zset.put(KEY_TRUNKS, trunk_id, math.ceil(f_us / 1000))
 end
 
 while not epoch_load().is_stopped and closed_ms * 1000 <= limit_us and steps < max_steps and calls < max_calls do
-  local head = redis.call('ZRANGE', KEY_TRUNKS, 0, 0, 'WITHSCORES')
-  if not head[1] or tonumber(head[2]) * 1000 > limit_us then
+  local trunk_id, due_ms = zset.head(KEY_TRUNKS)
+  if not trunk_id or due_ms * 1000 > limit_us then
     break
   end
   steps = steps + 1
-  serve_trunk(head[1])
+  serve_trunk(trunk_id)
 end
 
-batches_flush()
-resources_flush()
+commit()
 if calls > 0 then
   redis.call('SET', replay_key, table.concat(issued, ' '), 'PX', REPLAY_MS)
 end

@@ -37,6 +37,5 @@ for at = 2, #ARGV, FIELDS do
     reply[#reply + 1] = 'released'
   end
 end
-batches_flush()
-resources_flush()
+commit()
 return reply

@@ -117,7 +117,7 @@ local function finish_live(batch, call, result)
   call_let_go(batch, call)
   if how == 'ended' then
     call_move(batch, call, 'hangup')
-    redis.call('ZADD', KEY_ENDED, fmt(NOW_MS + (batch.summary_wait_ms or 120000)), member)
+    zset.put(KEY_ENDED, member, NOW_MS + (batch.summary_wait_ms or 120000))
     call_write(batch, call)
   elseif how == 'retry' then
     retry_later(batch, call, result.next_ms)
@@ -129,7 +129,7 @@ local function finish_live(batch, call, result)
   elseif result.outcome ~= 'UNKNOWN' then
     batch.refused = nil
   end
-  redis.call('ZREM', KEY_LIVE, member)
+  zset.drop(KEY_LIVE, member)
   return how == 'retry' and 'due' or how
 end
 
@@ -147,7 +147,7 @@ local function finish_ended(batch, call, result)
   else
     call_finalize(batch, call, 'attempt')
   end
-  redis.call('ZREM', KEY_ENDED, member)
+  zset.drop(KEY_ENDED, member)
   return how == 'retry' and 'due' or 'final'
 end
 
@@ -236,6 +236,5 @@ local reply = {}
 for _, result in ipairs(results) do
   reply[#reply + 1] = finish_one(result)
 end
-batches_flush()
-resources_flush()
+commit()
 return notes.tell(reply)

@@ -33,7 +33,7 @@ local function keep(batch, call, check_ms)
     check_ms = math.min(check_ms, NOW_MS + HANG_UP_AGAIN_MS)
   end
   local hard_ms = tonumber(call.h)
-  redis.call('ZADD', KEY_LIVE, fmt(hard_ms > NOW_MS and math.min(check_ms, hard_ms) or check_ms), call_member(batch, call))
+  zset.put(KEY_LIVE, call_member(batch, call), hard_ms > NOW_MS and math.min(check_ms, hard_ms) or check_ms)
   return 'kept'
 end
 
@@ -80,6 +80,5 @@ for at = 1, #ARGV, FIELDS do
       math.min(tonumber(ARGV[at + 7]), NOW_MS))
   end
 end
-batches_flush()
-resources_flush()
+commit()
 return notes.tell(reply)

@@ -23,8 +23,7 @@ for i = 2, #ARGV, 3 do
     reply[#reply + 1] = 'gone'
   end
 end
-batches_flush()
-resources_flush()
+commit()
 if is_released then
   wake_workers()
 end

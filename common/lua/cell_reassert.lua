@@ -49,7 +49,7 @@ local function cursor_pass(batch, ordinal)
   while batch.cursor < ordinal do
     local call = { ordinal = batch.cursor, phase = 'due', a = 0, d = 0, n = NOW_MS, f = 1 }
     call_write(batch, call)
-    redis.call('ZADD', key_retry(batch.id), fmt(NOW_MS), fmt(call.ordinal))
+    zset.put(key_retry(batch.id), fmt(call.ordinal), NOW_MS)
     batch.cursor = batch.cursor + 1
     skips = skips + 1
   end
@@ -58,11 +58,13 @@ end
 
 -- The number is this dial's now. Another call that Redis takes to hold it must be over: it is looked up at once.
 local function take_number(batch, member, phone)
-  local holder = redis.call('HGET', key_dialing(batch.tenant), phone)
+  local holder = map.get(key_dialing(batch.tenant), phone)
   if holder and holder ~= member then
-    redis.call('ZADD', KEY_LIVE, 'XX', fmt(NOW_MS), holder)
+    if zset.score(KEY_LIVE, holder) then
+      zset.put(KEY_LIVE, holder, NOW_MS)
+    end
   end
-  redis.call('HSET', key_dialing(batch.tenant), phone, member)
+  map.put(key_dialing(batch.tenant), phone, member)
 end
 
 -- Where Redis had the call until now, it leaves.
@@ -70,9 +72,9 @@ local function leave(batch, call, was)
   if was.phase == 'due' then
     due_forget(batch, call)
   elseif was.phase == 'claimed' then
-    redis.call('ZREM', KEY_CLAIMED, was.member .. '/' .. was.owner)
+    zset.drop(KEY_CLAIMED, was.member .. '/' .. was.owner)
   else
-    redis.call('ZREM', was.phase == 'live' and KEY_LIVE or KEY_ENDED, was.member)
+    zset.drop(was.phase == 'live' and KEY_LIVE or KEY_ENDED, was.member)
   end
   if was.member ~= call_member(batch, call) then
     flying_drop(batch, was.member)
@@ -98,7 +100,7 @@ local function restore(batch, call, dial)
   call.m = dial.caller ~= '' and dial.caller or nil
   call.c = nil -- another worker may have ended it in the tail, and begun the next: its retry is in doubt
   local member = call_member(batch, call)
-  redis.call('ZADD', KEY_LIVE, fmt(math.min(dial.check_ms, dial.hard_ms)), member)
+  zset.put(KEY_LIVE, member, math.min(dial.check_ms, dial.hard_ms))
   flying_set(batch, member, dial.hard_ms)
   take_number(batch, member, dial.phone)
   placed_note(batch, call, call.p)
@@ -159,6 +161,5 @@ local reply = {}
 for _, dial in ipairs(dials) do
   reply[#reply + 1] = reassert(dial)
 end
-batches_flush()
-resources_flush()
+commit()
 return reply

@@ -52,7 +52,7 @@ local function end_lease()
     appending_list(batch)
     batch_check_end(batch)
   end
-  batches_flush()
+  commit()
 end
 
 if not digest then

@@ -103,20 +103,21 @@ if resource.state == 'active' and (has_room or kind == 'k') then
       wake_trunk(id)
     end
     -- A trunk that is started while it is full is listed too: the next claim finds it so, and whoever makes room wakes it.
-    if redis.call('ZCARD', key_flows_waiting(id)) + redis.call('ZCARD', key_flows_turn(id)) > 0 then
+    if zset.head(key_flows_waiting(id)) or zset.head(key_flows_turn(id)) then
       touch_trunk(id, NOW_MS)
     end
   else
     wake_tenant(id)
     -- Flows that wait for the tenant's old pace come back to look at the new one.
     for _, trunk_id in ipairs(redis.call('SMEMBERS', P .. 'index:trunks')) do
-      if redis.call('ZSCORE', key_flows_waiting(trunk_id), id) then
+      if zset.score(key_flows_waiting(trunk_id), id) then
         touch_flow(trunk_id, id, math.max(NOW_MS, math.ceil((resource.tat_us or 0) / 1000)))
       end
     end
   end
   wake_workers()
 elseif kind == 'k' and resource.state ~= 'active' then
-  redis.call('ZREM', KEY_TRUNKS, id)
+  zset.drop(KEY_TRUNKS, id)
 end
+commit()
 return is_there and 'changed' or 'created'

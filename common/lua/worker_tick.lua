@@ -52,7 +52,7 @@ function jobs.reclaim()
       call_release(batch, call, NOW_MS)
       counts.reclaimed = counts.reclaimed + 1
     else
-      redis.call('ZREM', KEY_CLAIMED, member)
+      zset.drop(KEY_CLAIMED, member)
     end
   end
 end
@@ -67,7 +67,7 @@ function jobs.give_up_summaries()
       call_finalize(batch, call, 'attempt')
       counts.summaries = counts.summaries + 1
     end
-    redis.call('ZREM', KEY_ENDED, member)
+    zset.drop(KEY_ENDED, member)
   end
 end
 
@@ -106,7 +106,7 @@ function jobs.end_cut(batch_id)
     local call = call_read(batch, tonumber(ordinal))
     local was_dialed = call.a > 0 and call.x ~= nil
     call.x = was_dialed and call.x or (batch.expired_ms and 'EXPIRED' or 'CANCELLED')
-    redis.call('ZREM', key_retry(batch_id), ordinal)
+    zset.drop(key_retry(batch_id), ordinal)
     call_finalize(batch, call, was_dialed and 'contact' or nil)
     counts.cut = counts.cut + 1
   end
@@ -202,13 +202,13 @@ end
 
 function jobs.reconcile_held(tenant_id)
   if redis.call('ZCARD', key_held(tenant_id)) == 0 then
-    redis.call('ZREM', KEY_PARKED, 'h/' .. tenant_id)
+    zset.drop(KEY_PARKED, 'h/' .. tenant_id)
     return false
   end
   local woken = false
   for _, member in ipairs(redis.call('ZRANDMEMBER', key_held(tenant_id), HELD_SAMPLE)) do
     local number = member:match('^(%d+)/')
-    if number and redis.call('HEXISTS', key_dialing(tenant_id), number) == 0 then
+    if number and not map.get(key_dialing(tenant_id), number) then
       woken = number_wake(tenant_id, number) > 0 or woken
     end
   end
@@ -239,12 +239,14 @@ function jobs.reconcile()
     jobs.spend()
     local kind, id = member:match('^([ktbh])/(.+)$')
     if kind then
-      redis.call('ZADD', KEY_PARKED, 'XX', fmt(NOW_MS), member)
+      if zset.score(KEY_PARKED, member) then
+        zset.put(KEY_PARKED, member, NOW_MS)
+      end
       if jobs.reconcile_one(kind, id) then
         counts.lost = counts.lost + 1
       end
     else
-      redis.call('ZREM', KEY_PARKED, member)
+      zset.drop(KEY_PARKED, member)
     end
   end
   if counts.lost > 0 then
@@ -354,23 +356,13 @@ function jobs.earliest(...)
 end
 
 jobs.present()
-jobs.reclaim()
-jobs.give_up_summaries()
-if budget > 0 then
-  jobs.expire_batches()
+for _, job in ipairs({ 'reclaim', 'give_up_summaries', 'expire_batches', 'end_cut_batches', 'stop_live_of_batches',
+  'end_appending', 'resume_funded', 'reconcile', 'purge' }) do
+  if budget > 0 then
+    jobs[job]()
+    commit() -- the next reads what this one did
+  end
 end
-jobs.end_cut_batches()
-jobs.stop_live_of_batches()
-jobs.end_appending()
-jobs.resume_funded()
-if budget > 0 then
-  jobs.reconcile()
-end
-if budget > 0 then
-  jobs.purge()
-end
-batches_flush()
-resources_flush()
 local hours = jobs.hours_wanted()
 local next_ms = jobs.earliest(KEY_CLAIMED, KEY_ENDED, KEY_ENDING, KEY_STOPPING, KEY_APPENDING, KEY_FUNDED, KEY_PURGE,
   KEY_EXPIRIES, KEY_HOURS)

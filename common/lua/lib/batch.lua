@@ -1,7 +1,6 @@
--- @include cell.lua
+-- @include store.lua
 -- @include states.lua
--- Batches as a script sees them: loaded once, changed in memory, written back by batches_flush(). A script that returns
--- without it has changed nothing of a batch's own hash.
+-- Batches as a script sees them: loaded once, changed in memory, written back by commit().
 local BATCH_TEXTS = { 'state', 'tenant', 'trunk', 'on_call_complete', 'on_call_attempt', 'on_batch_complete',
   'on_batch_failed', 'on_event', 'sealed', 'hours', 'stops_live', 'dial' }
 local BATCH_NUMBERS = {
@@ -105,6 +104,8 @@ local function batches_flush()
     end
   end
 end
+
+on_commit(batches_flush)
 
 -- The only writer of a batch's state. False where the table does not permit the event.
 local function batch_move(batch, event)
@@ -251,7 +252,7 @@ function single.rival(batch)
     if other and other.due + other.claimed + other.live > 0 then
       return id .. '-0'
     end
-    local member = kind == 'n' and redis.call('HGET', key_dialing(batch.tenant), field)
+    local member = kind == 'n' and map.get(key_dialing(batch.tenant), field)
     return member and (member:match('^([^/]+/%d+)/'):gsub('/', '-')) or nil
   end)
 end

@@ -33,7 +33,7 @@ local function check_call_args(first, fields)
 end
 
 local function call_read(batch, ordinal)
-  local text = redis.call('HGET', key_bucket(batch.id, 'state', ordinal), fmt(ordinal))
+  local text = map.get(key_bucket(batch.id, 'state', ordinal), fmt(ordinal))
   local call = { ordinal = ordinal, phase = 'due', a = 0, d = 0, is_fresh = not text }
   if text then
     for name, value in text:gmatch('(%w+)=(%S*)') do
@@ -60,7 +60,7 @@ local function call_text(call)
 end
 
 local function call_write(batch, call)
-  redis.call('HSET', key_bucket(batch.id, 'state', call.ordinal), fmt(call.ordinal), call_text(call))
+  map.put(key_bucket(batch.id, 'state', call.ordinal), fmt(call.ordinal), call_text(call))
 end
 
 -- The only writer of a call's phase; keeps the batch's counters in step.
@@ -93,28 +93,28 @@ end
 local ATTEMPT_LINES = 32
 local function attempt_log(batch, call, line)
   local key, field = key_bucket(batch.id, 'attempts', call.ordinal), fmt(call.ordinal)
-  local text = (redis.call('HGET', key, field) or '') .. line .. '\n'
+  local text = (map.get(key, field) or '') .. line .. '\n'
   local _, lines = text:gsub('\n', '\n')
   while lines > ATTEMPT_LINES do
     text = text:gsub('^[^\n]*\n', '', 1)
     lines = lines - 1
   end
-  redis.call('HSET', key, field, text)
+  map.put(key, field, text)
 end
 
 -- ---- what a call holds ----
 
 local function flying_set(batch, member, until_ms)
-  redis.call('ZADD', key_flying('k', batch.trunk), fmt(until_ms), member)
-  redis.call('ZADD', key_flying('t', batch.tenant), fmt(until_ms), member)
-  redis.call('ZADD', key_flying('b', batch.id), fmt(until_ms), member)
+  zset.put(key_flying('k', batch.trunk), member, until_ms)
+  zset.put(key_flying('t', batch.tenant), member, until_ms)
+  zset.put(key_flying('b', batch.id), member, until_ms)
 end
 
 -- Gives back trunk, tenant and batch concurrency, and wakes whoever waited for it.
 local function flying_drop(batch, member)
-  redis.call('ZREM', key_flying('k', batch.trunk), member)
-  redis.call('ZREM', key_flying('t', batch.tenant), member)
-  redis.call('ZREM', key_flying('b', batch.id), member)
+  zset.drop(key_flying('k', batch.trunk), member)
+  zset.drop(key_flying('t', batch.tenant), member)
+  zset.drop(key_flying('b', batch.id), member)
   batch.room = nil
   for name in pairs(resources) do
     if resources[name] then
@@ -128,7 +128,7 @@ end
 
 -- Puts a call back among the due ones: the cursor cannot go back, so it re-enters through the retries.
 local function retry_add(batch, call, at_ms)
-  redis.call('ZADD', key_retry(batch.id), fmt(at_ms), fmt(call.ordinal))
+  zset.put(key_retry(batch.id), fmt(call.ordinal), at_ms)
   if batch_is_cut(batch) then
     redis.call('ZADD', KEY_ENDING, 'NX', NOW_MS, batch.id)
   end
@@ -145,7 +145,9 @@ local HELD_WAKE = 1000
 local function number_hold(batch, call, number, since_ms)
   redis.call('ZADD', key_held(batch.tenant), 0,
     number .. '/' .. string.format('%013.0f', since_ms) .. '/' .. batch.id .. '/' .. fmt(call.ordinal))
-  redis.call('ZADD', KEY_PARKED, 'NX', NOW_MS, 'h/' .. batch.tenant)
+  if not zset.score(KEY_PARKED, 'h/' .. batch.tenant) then
+    zset.put(KEY_PARKED, 'h/' .. batch.tenant, NOW_MS)
+  end
 end
 
 -- A call that was held before the tail was lost may have been woken and begun in it.
@@ -179,10 +181,11 @@ end
 
 -- Takes a due call off where it waits: the retries, or the calls held for its number.
 local function due_forget(batch, call)
-  if redis.call('ZREM', key_retry(batch.id), fmt(call.ordinal)) == 1 then
+  if zset.score(key_retry(batch.id), fmt(call.ordinal)) then
+    zset.drop(key_retry(batch.id), fmt(call.ordinal))
     return
   end
-  local record = redis.call('HGET', key_bucket(batch.id, 'contacts', call.ordinal), fmt(call.ordinal))
+  local record = map.get(key_bucket(batch.id, 'contacts', call.ordinal), fmt(call.ordinal))
   local number = contact_phone(record) or ''
   local key, tail = key_held(batch.tenant), '/' .. batch.id .. '/' .. fmt(call.ordinal)
   local members = redis.call('ZRANGEBYLEX', key, '[' .. number .. '/', '(' .. number .. '0', 'LIMIT', 0, HELD_WAKE)
@@ -194,8 +197,8 @@ local function due_forget(batch, call)
 end
 
 local function number_free(batch, call)
-  if call.t and redis.call('HGET', key_dialing(batch.tenant), call.t) == call_member(batch, call) then
-    redis.call('HDEL', key_dialing(batch.tenant), call.t)
+  if call.t and map.get(key_dialing(batch.tenant), call.t) == call_member(batch, call) then
+    map.drop(key_dialing(batch.tenant), call.t)
     number_wake(batch.tenant, call.t)
   end
   call.t = nil

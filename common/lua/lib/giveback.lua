@@ -17,5 +17,5 @@ local function call_giveback(batch, call, at_ms, verdict)
   call_write(batch, call)
   retry_add(batch, call, at_ms)
   breaker.pass_on(batch, member)
-  redis.call('ZREM', KEY_LIVE, member)
+  zset.drop(KEY_LIVE, member)
 end

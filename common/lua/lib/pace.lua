@@ -46,10 +46,12 @@ end
 local function claim_refund_turn(batch)
   local tenant = resource_load('t', batch.tenant)
   local charge = math.floor(VT_UNIT / (tenant and tenant.weight or 1))
-  if redis.call('ZSCORE', key_flows_turn(batch.trunk), batch.tenant) then
-    redis.call('ZINCRBY', key_flows_turn(batch.trunk), -charge, batch.tenant)
+  local vt = zset.score(key_flows_turn(batch.trunk), batch.tenant)
+  if vt then
+    zset.put(key_flows_turn(batch.trunk), batch.tenant, vt - charge)
   else
-    redis.call('HINCRBY', key_flows_vt(batch.trunk), batch.tenant, -charge)
+    vt = tonumber(map.get(key_flows_vt(batch.trunk), batch.tenant) or 0)
+    map.put(key_flows_vt(batch.trunk), batch.tenant, fmt(vt - charge))
   end
 end
 
@@ -62,7 +64,7 @@ local function call_release(batch, call, at_ms)
   call_write(batch, call)
   claim_refund_places(batch)
   retry_add(batch, call, at_ms)
-  redis.call('ZREM', KEY_CLAIMED, member .. '/' .. owner)
+  zset.drop(KEY_CLAIMED, member .. '/' .. owner)
   claim_refund_turn(batch)
 end
 

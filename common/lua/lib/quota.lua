@@ -34,7 +34,7 @@ local function quota_refuse_part(batch, n, first, last)
   if refusal and batch.state == 'ingesting' then
     batch_move(batch, 'fail')
     redis.call('ZADD', KEY_PURGE, fmt(NOW_MS), 'draft/' .. batch.id)
-    batches_flush()
+    commit()
   end
   return refusal
 end

@@ -65,7 +65,7 @@ local function trunk_hold(trunk_id, hold_ms)
   end
 end
 
-local function resources_flush()
+local function resources_flush() -- by commit()
   for _, resource in pairs(resources) do
     if resource then
       local set = {}
@@ -99,12 +99,14 @@ local function resources_flush()
   end
 end
 
+on_commit(resources_flush)
+
 -- How many more calls the resource's concurrency admits now; huge where it has no limit. Members whose score has passed
 -- hold nothing any more, so a leak heals itself. Counted once a script, then kept by those who add.
 local function room(kind, resource)
   if not resource.room then
     if resource.max_concurrent then
-      resource.room = resource.max_concurrent - redis.call('ZCOUNT', key_flying(kind, resource.id), '(' .. fmt(NOW_MS), '+inf')
+      resource.room = resource.max_concurrent - zset.count_above(key_flying(kind, resource.id), NOW_MS)
     else
       resource.room = 9007199254740992
     end
@@ -115,39 +117,38 @@ end
 local function touch_trunk(trunk_id, at_ms)
   local trunk = resource_load('k', trunk_id)
   if trunk and trunk.state == 'active' and not trunk.held then
-    redis.call('ZADD', KEY_TRUNKS, 'LT', fmt(at_ms), trunk_id)
+    zset.put_earlier(KEY_TRUNKS, trunk_id, at_ms)
   end
 end
 
 -- The flow has work that is due at `at_ms`. Where it has its turn already or is parked, it stays there.
 local function touch_flow(trunk_id, tenant_id, at_ms)
-  if redis.call('ZSCORE', key_flows_turn(trunk_id), tenant_id) then
+  if zset.score(key_flows_turn(trunk_id), tenant_id) then
     touch_trunk(trunk_id, NOW_MS)
     return
   end
-  if redis.call('ZSCORE', key_parked_flows(tenant_id), trunk_id) then
+  if zset.score(key_parked_flows(tenant_id), trunk_id) then
     return
   end
-  redis.call('ZADD', key_flows_waiting(trunk_id), 'LT', fmt(at_ms), tenant_id)
+  zset.put_earlier(key_flows_waiting(trunk_id), tenant_id, at_ms)
   touch_trunk(trunk_id, at_ms)
 end
 
 -- Takes a flow out of the turn set and keeps its virtual time for when it comes back.
 local function flow_leave_turn(trunk_id, tenant_id)
-  local vt = redis.call('ZSCORE', key_flows_turn(trunk_id), tenant_id)
+  local vt = zset.score(key_flows_turn(trunk_id), tenant_id)
   if vt then
-    redis.call('HSET', key_flows_vt(trunk_id), tenant_id, fmt(tonumber(vt)))
-    redis.call('ZREM', key_flows_turn(trunk_id), tenant_id)
+    map.put(key_flows_vt(trunk_id), tenant_id, fmt(vt))
+    zset.drop(key_flows_turn(trunk_id), tenant_id)
   end
 end
 
 -- A flow whose last lane has gone is in no set.
 local function flow_check_empty(trunk_id, tenant_id)
-  if redis.call('ZCARD', key_lanes_waiting(trunk_id, tenant_id)) == 0
-    and redis.call('ZCARD', key_lanes_ready(trunk_id, tenant_id)) == 0 then
+  if not zset.head(key_lanes_waiting(trunk_id, tenant_id)) and not zset.head(key_lanes_ready(trunk_id, tenant_id)) then
     flow_leave_turn(trunk_id, tenant_id)
-    redis.call('ZREM', key_flows_waiting(trunk_id), tenant_id)
-    redis.call('ZREM', key_parked_flows(tenant_id), trunk_id)
+    zset.drop(key_flows_waiting(trunk_id), tenant_id)
+    zset.drop(key_parked_flows(tenant_id), trunk_id)
   end
 end
 
@@ -158,9 +159,9 @@ local function lane_due_ms(batch)
   if due and due <= NOW_MS then
     return due
   end
-  local head = redis.call('ZRANGE', key_retry(batch.id), 0, 0, 'WITHSCORES')
-  if head[2] and (not due or tonumber(head[2]) < due) then
-    due = tonumber(head[2])
+  local _, retry_ms = zset.head(key_retry(batch.id))
+  if retry_ms and (not due or retry_ms < due) then
+    due = retry_ms
   end
   return due
 end
@@ -178,12 +179,12 @@ end
 
 -- Among ready lanes the least is served first: the highest priority, then the earliest start.
 local function lane_score(batch)
-  return fmt((10 - batch.priority) * 8796093022208 + batch.start_ms)
+  return (10 - batch.priority) * 8796093022208 + batch.start_ms
 end
 
 local function lane_park(batch, lane)
-  redis.call('ZADD', key_parked_lanes(batch.id), NOW_MS, lane)
-  redis.call('ZADD', KEY_PARKED, NOW_MS, 'b/' .. batch.id)
+  zset.put(key_parked_lanes(batch.id), lane, NOW_MS)
+  zset.put(KEY_PARKED, 'b/' .. batch.id, NOW_MS)
 end
 
 -- Puts the batch's lane where its state, its work, its rate, its window and its concurrency say it belongs.
@@ -195,22 +196,22 @@ local function touch_lane(batch)
   if at and room('b', batch) <= 0 then
     lane_park(batch, lane)
   else
-    redis.call('ZREM', key_parked_lanes(batch.id), lane)
-    redis.call('ZREM', KEY_PARKED, 'b/' .. batch.id)
+    zset.drop(key_parked_lanes(batch.id), lane)
+    zset.drop(KEY_PARKED, 'b/' .. batch.id)
     if at then
-      local score = redis.call('ZSCORE', ready, lane)
+      local score = zset.score(ready, lane)
       if at > NOW_MS or not score then
-        redis.call('ZADD', waiting, fmt(at), lane)
-        redis.call('ZREM', ready, lane)
-      elseif fmt(tonumber(score)) ~= lane_score(batch) then
-        redis.call('ZADD', ready, lane_score(batch), lane)
+        zset.put(waiting, lane, at)
+        zset.drop(ready, lane)
+      elseif score ~= lane_score(batch) then
+        zset.put(ready, lane, lane_score(batch))
       end
       touch_flow(batch.trunk, batch.tenant, at)
       return
     end
   end
-  redis.call('ZREM', waiting, lane)
-  redis.call('ZREM', ready, lane)
+  zset.drop(waiting, lane)
+  zset.drop(ready, lane)
   flow_check_empty(batch.trunk, batch.tenant)
 end
 
@@ -227,27 +228,31 @@ local function wake_trunk(trunk_id)
   end
   trunk.held = nil
   redis.call('HDEL', trunk.key, 'held')
-  redis.call('ZREM', KEY_PARKED, 'k/' .. trunk_id)
+  zset.drop(KEY_PARKED, 'k/' .. trunk_id)
   touch_trunk(trunk_id, NOW_MS)
   wake_workers()
   return true
 end
 
+local FLOWS_WOKEN = 64
 local function wake_tenant(tenant_id)
-  local flows = redis.call('ZRANGE', key_parked_flows(tenant_id), 0, 63)
-  for _, trunk_id in ipairs(flows) do
-    redis.call('ZREM', key_parked_flows(tenant_id), trunk_id)
+  local key, woken = key_parked_flows(tenant_id), 0
+  local trunk_id = zset.head(key)
+  while trunk_id and woken < FLOWS_WOKEN do
+    zset.drop(key, trunk_id)
     touch_flow(trunk_id, tenant_id, NOW_MS)
+    woken = woken + 1
+    trunk_id = zset.head(key)
   end
-  if #flows > 0 then
-    redis.call('ZREM', KEY_PARKED, 't/' .. tenant_id)
+  if woken > 0 then
+    zset.drop(KEY_PARKED, 't/' .. tenant_id)
     wake_workers()
   end
-  return #flows > 0
+  return woken > 0
 end
 
 local function wake_batch(batch)
-  if not redis.call('ZSCORE', key_parked_lanes(batch.id), batch.id .. '/' .. LANE) then
+  if not zset.score(key_parked_lanes(batch.id), batch.id .. '/' .. LANE) then
     return false
   end
   touch_lane(batch)

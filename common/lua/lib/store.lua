@@ -1,0 +1,235 @@
+-- @include cell.lua
+-- Sorted sets and hashes as a script sees them: read when first asked for, changed in memory, and written by commit(), one
+-- command for each key, and all that is added before anything is taken away. A script that ends without it has changed
+-- none of them. What is used through here is not read or written past it before a commit().
+local zset, map = {}, {}
+local commit, on_commit
+do
+  local PIECE = 500 -- of what one command takes
+  local PAGE, PAGE_MOST = 4, 64
+  local sets, hashes, flushes = {}, {}, {}
+
+  local function is_before(score, member, other_score, other)
+    return score < other_score or (score == other_score and member < other)
+  end
+
+  -- changed: what differs from Redis, score or false; known: what Redis said; page: the next of what Redis holds, from its
+  -- rank `read` less the page on; queue: what was put, in order, since somebody asks for the least.
+  local function set_of(key)
+    local set = sets[key]
+    if not set then
+      set = { changed = {}, known = {}, page = {}, at = 1, read = 0, size = PAGE }
+      sets[key] = set
+    end
+    return set
+  end
+
+  local function enqueue(set, member, score)
+    local queue, i = set.queue, set.last
+    while i >= set.first and is_before(score, member, queue[i][1], queue[i][2]) do
+      queue[i + 1] = queue[i]
+      i = i - 1
+    end
+    queue[i + 1] = { score, member }
+    set.last = set.last + 1
+  end
+
+  function zset.put(key, member, score)
+    local set = set_of(key)
+    set.changed[member] = score
+    if set.queue then
+      enqueue(set, member, score)
+    end
+  end
+
+  function zset.drop(key, member)
+    set_of(key).changed[member] = false
+  end
+
+  -- nil where it is not in there.
+  function zset.score(key, member)
+    local set = set_of(key)
+    local score = set.changed[member]
+    if score == nil then
+      score = set.known[member]
+    end
+    if score == nil then
+      score = tonumber(redis.call('ZSCORE', key, member) or nil) or false
+      set.known[member] = score
+    end
+    return score or nil
+  end
+
+  -- How many have a score above that.
+  function zset.count_above(key, least)
+    local set = set_of(key)
+    set.counts = set.counts or {}
+    set.counts[least] = set.counts[least] or redis.call('ZCOUNT', key, '(' .. fmt(least), '+inf')
+    local n = set.counts[least]
+    for member, score in pairs(set.changed) do
+      if set.known[member] == nil then
+        set.known[member] = tonumber(redis.call('ZSCORE', key, member) or nil) or false
+      end
+      local was = set.known[member]
+      n = n - (was and was > least and 1 or 0) + (score and score > least and 1 or 0)
+    end
+    return n
+  end
+
+  function zset.put_earlier(key, member, score)
+    local was = zset.score(key, member)
+    if not was or score < was then
+      zset.put(key, member, score)
+    end
+  end
+
+  local function head_of_redis(set, key)
+    while true do
+      local member = set.page[set.at]
+      if member and set.changed[member] == nil then
+        return member, tonumber(set.page[set.at + 1])
+      elseif member then
+        set.at = set.at + 2
+      elseif set.is_read then
+        return nil
+      else
+        set.page = redis.call('ZRANGE', key, set.read, set.read + set.size - 1, 'WITHSCORES')
+        set.at, set.read = 1, set.read + set.size
+        set.is_read = #set.page < 2 * set.size
+        set.size = math.min(4 * set.size, PAGE_MOST)
+      end
+    end
+  end
+
+  local function head_of_put(set)
+    if not set.queue then
+      set.queue, set.first, set.last = {}, 1, 0
+      for member, score in pairs(set.changed) do
+        if score then
+          enqueue(set, member, score)
+        end
+      end
+    end
+    local entry = set.queue[set.first]
+    while entry and set.changed[entry[2]] ~= entry[1] do
+      set.queue[set.first] = nil
+      set.first = set.first + 1
+      entry = set.queue[set.first]
+    end
+    return entry
+  end
+
+  -- The member of the least score, and its score; nil where there is none.
+  function zset.head(key)
+    local set = set_of(key)
+    local member, score = head_of_redis(set, key)
+    local put = head_of_put(set)
+    if put and (not member or is_before(put[1], put[2], score, member)) then
+      return put[2], put[1]
+    end
+    return member, score
+  end
+
+  local function hash_of(key)
+    local fields = hashes[key]
+    if not fields then
+      fields = { changed = {}, known = {} }
+      hashes[key] = fields
+    end
+    return fields
+  end
+
+  -- nil where it is not in there.
+  function map.get(key, field)
+    local fields = hash_of(key)
+    local value = fields.changed[field]
+    if value == nil then
+      value = fields.known[field]
+    end
+    if value == nil then
+      value = redis.call('HGET', key, field)
+      fields.known[field] = value
+    end
+    return value or nil
+  end
+
+  -- Reads several of a key at once, which will be asked for.
+  function map.fetch(key, wanted)
+    local fields, unknown = hash_of(key), {}
+    for _, field in ipairs(wanted) do
+      if fields.known[field] == nil and fields.changed[field] == nil then
+        unknown[#unknown + 1] = field
+      end
+    end
+    if #unknown > 0 then
+      local values = redis.call('HMGET', key, unpack(unknown))
+      for i, field in ipairs(unknown) do
+        fields.known[field] = values[i]
+      end
+    end
+  end
+
+  function map.put(key, field, value)
+    hash_of(key).changed[field] = value
+  end
+
+  function map.drop(key, field)
+    hash_of(key).changed[field] = false
+  end
+
+  local function send(command, key, args)
+    for first = 1, #args, PIECE do
+      redis.call(command, key, unpack(args, first, math.min(first + PIECE - 1, #args)))
+    end
+  end
+
+  local function add_all()
+    for key, set in pairs(sets) do
+      local args = {}
+      for member, score in pairs(set.changed) do
+        if score and set.known[member] ~= score then
+          args[#args + 1] = fmt(score)
+          args[#args + 1] = member
+        end
+      end
+      send('ZADD', key, args)
+    end
+    for key, fields in pairs(hashes) do
+      local args = {}
+      for field, value in pairs(fields.changed) do
+        if value then
+          args[#args + 1] = field
+          args[#args + 1] = value
+        end
+      end
+      send('HSET', key, args)
+    end
+  end
+
+  local function remove_all(command, all)
+    for key, one in pairs(all) do
+      local args = {}
+      for name, value in pairs(one.changed) do
+        if value == false and one.known[name] ~= false then
+          args[#args + 1] = name
+        end
+      end
+      send(command, key, args)
+    end
+  end
+
+  -- `flush` writes what a library keeps in memory by itself.
+  function on_commit(flush)
+    flushes[#flushes + 1] = flush
+  end
+
+  function commit()
+    for _, flush in ipairs(flushes) do
+      flush()
+    end
+    add_all()
+    remove_all('ZREM', sets)
+    remove_all('HDEL', hashes)
+    sets, hashes = {}, {}
+  end
+end
