@@ -34,7 +34,7 @@ local function take_queue(batch, call, queue_ms)
   call.y = window_objection(batch, NOW_MS + queue_ms) and 1 or nil
 end
 
-local reply, is_changed = {}, false
+local reply = {}
 for i = 1, #ARGV, FIELDS do
   local batch = batch_load(ARGV[i])
   local call = batch and call_read(batch, tonumber(ARGV[i + 1]))
@@ -46,9 +46,7 @@ for i = 1, #ARGV, FIELDS do
     if not call.p and not call.v then
       breaker.good(batch, call)
     end
-    if batch.refused then
-      batch.refused, is_changed = nil, true
-    end
+    batch.refused = nil
     call.p, call.z = ARGV[i + 3], nil
     take_queue(batch, call, tonumber(ARGV[i + 5]))
     placed_note(batch, call, call.p)

@@ -30,7 +30,7 @@ local function strike(batch, call, why)
   end
   local owner = call.w
   call_end_unread(batch, call, why)
-  redis.call('ZREM', KEY_CLAIMED, call_member(batch, call) .. '/' .. owner)
+  zset.drop(KEY_CLAIMED, call_member(batch, call) .. '/' .. owner)
   claim_refund_places(batch)
   touch_lane(batch)
   claim_refund_turn(batch)
@@ -48,6 +48,5 @@ for at = 2, #ARGV, FIELDS do
     reply[#reply + 1] = 'gone'
   end
 end
-batches_flush()
-resources_flush()
+commit()
 return notes.tell(reply)

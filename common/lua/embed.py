@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Turns common/lua/*.lua into lua_scripts.{c,h}: each script with its `-- @include lib/x.lua` lines replaced by the
-file named, once per script, as a table of {name, source}. Comments are kept out of what is sent to Redis."""
+file named, once per script, as a table of {name, source}. Comments, and what a script does not use of its libraries, are
+kept out of what is sent to Redis: it makes every function anew each time that it runs, and Lua has room for 200 locals."""
 
 import argparse
 import pathlib
@@ -23,11 +24,44 @@ def expand(path: pathlib.Path, seen: set[pathlib.Path]) -> list[str]:
     return lines
 
 
-def source(path: pathlib.Path) -> str:
-    lines = expand(path, set())
+# What begins at the left margin and can be left out, with the name that everybody else would call it by.
+DEFINITION = re.compile(r"^(?:local function (\w+)|function (\w+\.\w+)|local (\w+) = )")
+
+
+def pieces(lines: list[str]) -> list[list[str]]:
+    """The statements of the outermost level."""
+    found: list[list[str]] = []
+    for line in lines:
+        if found and (line[0].isspace() or re.match(r"(end|else|elseif|[})\]])", line)):
+            found[-1].append(line)
+        else:
+            found.append([line])
+    return found
+
+
+def shaken(lines: list[str]) -> list[str]:
+    """Without the definitions that nothing mentions, until there is none. What a table holds that is asked by a name in a
+    variable may be any."""
+    asked = set(re.findall(r"(\w+)\[[a-z_]+\]", "\n".join(lines)))
+    kept = [(piece, DEFINITION.match(piece[0])) for piece in pieces(lines)]
+    kept = [(piece, match if match and (match[2] or "").partition(".")[0] not in asked else None) for piece, match in kept]
+    while True:
+        mentions: dict[str, int] = {}
+        for piece, _ in kept:
+            for word in set(re.findall(r"\w+\.\w+|\w+", "\n".join(piece))) | set(re.findall(r"\w+", "\n".join(piece))):
+                mentions[word] = mentions.get(word, 0) + 1
+        used = [(piece, match) for piece, match in kept if not match or mentions[next(filter(None, match.groups()))] > 1]
+        if len(used) == len(kept):
+            return [line for piece, _ in kept for line in piece]
+        kept = used
+
+
+def source(path: pathlib.Path, more: str = "") -> str:
+    """The text that Redis gets; `more` stands behind it."""
+    lines = expand(path, set()) + more.splitlines()
     shebang = [line for line in lines if line.startswith("#!")]
     body = [line for line in lines if line.strip() and not line.lstrip().startswith("--") and not line.startswith("#!")]
-    return "\n".join(shebang[:1] + body) + "\n"
+    return "\n".join(shebang[:1] + shaken(body)) + "\n"
 
 
 def c_string(text: str) -> str:

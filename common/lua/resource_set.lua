@@ -95,7 +95,7 @@ local resource = resource_load(kind, id)
 if resource.tat_us and resource.interval_us then
   resource.tat_us = math.min(resource.tat_us, NOW_US + resource.interval_us)
 end
-resources_flush()
+commit()
 local has_room = room(kind, resource) > 0
 if resource.state == 'active' and (has_room or kind == 'k') then
   if kind == 'k' then

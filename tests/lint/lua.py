@@ -39,7 +39,8 @@ def main() -> int:
             expanded.append(str(target))
         for command in (
             ["luac5.1", "-p", *expanded],
-            ["luacheck", "-q", "--config", str(ROOT / ".luacheckrc"), "--ignore", "211", "--", *expanded],
+            # What a script does not use of its libraries is gone (211), and may be what would have read a table (241, 331).
+            ["luacheck", "-q", "--config", str(ROOT / ".luacheckrc"), "--ignore", "211", "241", "331", "--", *expanded],
         ):
             failed |= subprocess.run(command, cwd=folder, check=False).returncode != 0
     return int(failed)

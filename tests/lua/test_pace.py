@@ -48,7 +48,7 @@ def lua_pacing(scripts: Scripts, steps: list[tuple[str, ...]]) -> list[int]:
     for step in steps:
         words = ["" if word == probe.NO_TAT else str(word) for word in step]
         args += words + [""] * (5 - len(words))
-    text = source("lib/pace") + ANSWER
+    text = source("lib/pace", ANSWER)
     reply = scripts.client.eval(text, 1, scripts.prefix, *args)
     return [int(result) if result else probe.NO_TAT for result in reply]
 

@@ -182,10 +182,13 @@ class Fleet:
     # ---- time that passes by decree ----
 
     def reopen(self, epoch: int = 2, cell: str = "") -> None:
-        """The cell was closed, and that is over now."""
+        """The cell was closed, and that is over now; so is what an old primary might have gone on with."""
         engine = self.engine(cell)
         wait_until(lambda: engine.hash("cell").get("epoch") == str(epoch), what=f"the cell is in epoch {epoch}")
-        self.client.hset(engine.key("cell"), "closed_until", engine.now_ms())
+        now_ms = engine.now_ms()
+        self.client.hset(engine.key("cell"), "closed_until", now_ms)
+        if "tail_ms" in engine.hash("cell"):
+            self.client.hset(engine.key("cell"), "tail_ms", now_ms)
 
     def make_check_due(self, batch: str, ordinal: int = 0) -> None:
         """The live call's next check is now: what waiting for it would bring."""

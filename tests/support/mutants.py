@@ -54,9 +54,9 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
     ),
     # That a call is on its way is written down with the platform's answer, not before it is asked: until then it is a claim.
     "begin-intent": (
-        Change("call_begin", "  redis.call('ZADD', KEY_LIVE, fmt(math.min(begin_ms + post_ms, hard_ms)), member)\n", ""),
+        Change("call_begin", "  zset.put(KEY_LIVE, member, math.min(begin_ms + post_ms, hard_ms))\n", ""),
         Change("call_begin", "  call_move(batch, call, 'begin')\n", ""),
-        Change("call_begin", "  redis.call('ZREM', KEY_CLAIMED, member .. '/' .. worker)\n  batch.attempts", "  batch.attempts"),
+        Change("call_begin", "  zset.drop(KEY_CLAIMED, member .. '/' .. worker)\n  batch.attempts", "  batch.attempts"),
         Change(
             "call_accept",
             "  if not call or call.d ~= tonumber(ARGV[i + 2]) or",

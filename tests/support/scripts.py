@@ -31,9 +31,9 @@ def embed() -> ModuleType:
 
 
 @functools.cache
-def source(name: str) -> str:
-    """The text that the processes load for script `name`."""
-    return str(embed().source(LUA / f"{name}.lua"))
+def source(name: str, more: str = "") -> str:
+    """The text that the processes load for script `name`; `more` stands behind it, which a library has no use without."""
+    return str(embed().source(LUA / f"{name}.lua", more))
 
 
 def sha(name: str) -> bytes:
