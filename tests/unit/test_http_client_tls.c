@@ -5,7 +5,9 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "common/base/parse.h"
 #include "common/http/client.h"
 #include "tests/support/client_rig.h"
 
@@ -166,6 +168,34 @@ static void test_an_unknown_authority_is_told_nothing(void **state)
     assert_nothing_said(r, dial_in_tls(r, NULL));
 }
 
+/* Bytes that this process has read so far, from files and sockets. */
+static int64_t bytes_read(void)
+{
+    int64_t bytes;
+    char line[64];
+    FILE *io = fopen("/proc/self/io", "r");
+    assert_non_null(io);
+    assert_non_null(fgets(line, sizeof line, io));
+    fclose(io);
+    assert_int_equal(strncmp(line, "rchar: ", 7), 0);
+    assert_int_equal(parse_i64(line + 7, strcspn(line + 7, "\n"), 0, INT64_MAX, &bytes), 0);
+    return bytes;
+}
+
+static void test_the_authorities_of_the_system_are_read_once_for_all_connections(void **state)
+{
+    struct tls_rig *r = *state;
+    serve_with(r, "IP:127.0.0.1", 0, ONE_HOUR_S);
+    int64_t before = bytes_read();
+    assert_nothing_said(r, dial_in_tls(r, NULL));
+    int64_t first = bytes_read() - before;
+    assert_nothing_said(r, dial_in_tls(r, NULL));
+    int64_t second = bytes_read() - before - first;
+    assert_true(first > 50000); /* some 140 certificates */
+    assert_true(second < 20000);
+    assert_int_equal(r->base.listener.n_peers, 2);
+}
+
 static void test_another_name_is_told_nothing(void **state)
 {
     struct tls_rig *r = *state;
@@ -204,6 +234,7 @@ int main(void)
         CASE(test_a_certificate_of_a_known_authority_is_trusted),
         CASE(test_a_fresh_connection_resumes_the_tls_session),
         CASE(test_an_unknown_authority_is_told_nothing),
+        CASE(test_the_authorities_of_the_system_are_read_once_for_all_connections),
         CASE(test_another_name_is_told_nothing),
         CASE(test_an_expired_certificate_is_told_nothing),
         CASE(test_tls_before_1_2_is_not_spoken),
