@@ -82,6 +82,7 @@ CLI_SRC := $(sort $(wildcard producer/cli/*.c))
 WORKER_SRC := $(sort $(wildcard worker/*.c))
 NOTIFIER_SRC := $(sort $(wildcard notifier/*.c))
 CARRIER_SRC := $(sort $(wildcard tests/carrier/*.c))
+BENCH_RECEIVER_SRC := $(sort $(wildcard tests/bench/receiver/*.c))
 SIM_SRC := $(sort $(wildcard tests/sim/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
@@ -119,7 +120,8 @@ CLOCK_DECREE := $(B)/tests/clock_decree.so
 NEXT_PROGRAMS := $(addprefix $(B)/next/bin/,carillon-producer carillon-worker carillon-notifier carillon)
 SIM := $(B)/tests/carillon-sim
 INSTANT := $(B)/tests/carillon-worker-instant
-TEST_SUPPORT := $(PROBE) $(CLOCK_DECREE) $(SIM) $(INSTANT) $(B)/tests/carillon-notifier-unguarded
+BENCH_RECEIVER := $(B)/tests/carillon-bench-receiver
+TEST_SUPPORT := $(PROBE) $(CLOCK_DECREE) $(SIM) $(INSTANT) $(BENCH_RECEIVER) $(B)/tests/carillon-notifier-unguarded
 
 # What the linters compile: all programs, tests and fuzz targets.
 .PHONY: FORCE all bench bench-events bench-export bench-notifier bench-quota bench-recovery everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-upgrade test-valgrind test-unit-valgrind fuzz fuzzers next-programs old-programs test-platforms lint format docs clean help programs
@@ -265,6 +267,10 @@ endif
 $(B)/fuzz/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(LIBPRODUCER) $(LIBWORKER) $(LIBNOTIFIER) $(LIBCOMMON)
 	$(call link,$(FUZZ_LINK))
 
+# The platform of bench_http.py.
+$(BENCH_RECEIVER): $(call obj,$(BENCH_RECEIVER_SRC)) $(LIBCOMMON)
+	$(call link)
+
 # The C rules, for tests and generators written in Python.
 probe: $(PROBE)
 $(PROBE): $(B)/obj/tests/support/domain_probe.o $(LIBCOMMON)
@@ -362,6 +368,7 @@ AHEAD = setsid -w sh -c '{ echo -15 > /proc/self/autogroup; renice -n -15 -p $$$
 PUBLISHED := $(addprefix bench-,ingest engine limited pacing fairness scale http)
 .PHONY: $(PUBLISHED)
 bench bench-engine bench-limited: $(INSTANT)
+bench bench-http: $(BENCH_RECEIVER)
 bench: programs
 	@$(AHEAD) $(PYTHON) tests/bench/run.py $(BENCH_ARGS)
 bench-recovery: breakpoint-programs
