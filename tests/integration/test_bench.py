@@ -8,18 +8,20 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
+
+from tests.bench import bench_ingest
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def test_the_ingestion_benchmark_writes_its_figures(tmp_path: pathlib.Path) -> None:
-    out = tmp_path / "ingest.json"
-    command = [sys.executable, str(ROOT / "tests/bench/bench_ingest.py"), "--rows", "3000", "--runs", "1", "--chunks", "4", "--out", str(out)]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert out.exists(), ran.stdout + ran.stderr
-    told = json.loads(out.read_text(encoding="utf-8"))
-    assert told["rows"] == 3000 and len(told["commit"]) == 40
-    for name in ("ingest_1m_wall_s", "producer_peak_mib", "bytes_per_queued_call"):
-        assert 0 < told[name] == told["runs"][0][name]
+def test_the_ingestion_benchmark_gives_its_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_ingest, "CONTACTS", 3000)
+    bench_ingest.chunks.cache_clear()
+    each = bench_ingest.measure(1)
+    bench_ingest.chunks.cache_clear()
+    assert set(each) == set(bench_ingest.KEYS) and all(len(values) == 1 and values[0] > 0 for values in each.values())
+    assert each["bytes_per_queued_call_plain"] < each["bytes_per_queued_call_peer_payload"]
 
 
 def test_the_notifier_benchmark_writes_its_figures(tmp_path: pathlib.Path) -> None:
