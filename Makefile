@@ -21,8 +21,9 @@
 ##   bench            every figure that is published, in under 15 minutes: a table and build/bench/results.json; bench-NAME runs one
 ##   bench-events     how late 500 listeners see what changes: build/bench/events.json
 ##   bench-export     1,000,000 results as CSV and lines of JSON: build/bench/export.json
-##   bench-ingest     a million contacts from CSV into a draft: build/bench/ingest.json
+##   bench-ingest     contacts from CSV into a draft: build/bench/ingest.json
 ##   bench-notifier   what a webhook costs, and what receivers that answer nothing do to others: build/bench/notifier.json
+##   bench-peers      the same beside BullMQ, bee-queue and beanstalkd (wants npm, Node 20 and apt): build/bench/peers.json
 ##   bench-quota      what a tenant at its request quota does to another's answers: build/bench/quota.json
 ##   bench-recovery   how long it takes until all is as it was: build/bench/recovery.json
 ##   lint             format, clang-tidy, cppcheck, shellcheck, luac, luacheck, layers, names
@@ -124,7 +125,7 @@ BENCH_RECEIVER := $(B)/tests/carillon-bench-receiver
 TEST_SUPPORT := $(PROBE) $(CLOCK_DECREE) $(SIM) $(INSTANT) $(BENCH_RECEIVER) $(B)/tests/carillon-notifier-unguarded
 
 # What the linters compile: all programs, tests and fuzz targets.
-.PHONY: FORCE all bench bench-events bench-export bench-notifier bench-quota bench-recovery everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-upgrade test-valgrind test-unit-valgrind fuzz fuzzers next-programs old-programs test-platforms lint format docs clean help programs
+.PHONY: FORCE all bench bench-events bench-export bench-notifier bench-peers bench-quota bench-recovery everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-upgrade test-valgrind test-unit-valgrind fuzz fuzzers next-programs old-programs test-platforms lint format docs clean help programs
 all: programs
 programs: $(PROGRAMS)
 
@@ -372,6 +373,9 @@ bench bench-http: $(BENCH_RECEIVER)
 bench: programs
 	@$(AHEAD) $(PYTHON) tests/bench/run.py $(BENCH_ARGS)
 bench-recovery: breakpoint-programs
+bench-peers: programs $(INSTANT)
+	@tests/bench/peers/install.sh
+	@$(AHEAD) $(PYTHON) tests/bench/bench_peers.py $(BENCH_ARGS)
 $(PUBLISHED) bench-notifier bench-recovery: bench-%: programs
 	@$(AHEAD) $(PYTHON) tests/bench/bench_$*.py $(BENCH_ARGS)
 # At realtime priority where that is permitted: a p99 of a millisecond is lost in what else a machine does.

@@ -64,7 +64,7 @@ class Kind:
 
 PLAIN = Kind("phoneNumber,name,city,plan\n", plain_row)
 # What callId is to the peers it is here: something that the caller wants to have back.
-PEER = Kind("callId,phoneNumber,name,customer_segment,appointment_time,outstanding_amount\n", peer_row)
+PEER = Kind("callId,phoneNumber,name,customer_category,appointment_starts_at,outstanding_balance\n", peer_row)
 
 
 @functools.cache

@@ -69,9 +69,13 @@ def write(path: pathlib.Path, content: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def add_to_results(figures: Mapping[str, float], each: Mapping[str, Sequence[float]]) -> None:
-    """Further figures into the last results.json: those of a bench that `make bench` does not run."""
+def add_to_results(figures: Mapping[str, float], each: Mapping[str, Sequence[float]], gone: Sequence[str] = ()) -> None:
+    """Further figures into the last results.json: those of a bench that `make bench` does not run. `gone`: what it could not
+    give this time."""
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {**header(), "each": {}}
+    for key in gone:
+        results.pop(key, None)
+        results["each"].pop(key, None)
     results.update(figures)
     results["each"].update({key: list(values) for key, values in each.items()})
     write(RESULTS, results)
