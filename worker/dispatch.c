@@ -19,8 +19,7 @@
 
 #define SCRIPT_DEADLINE_MS 3000
 #define READ_DEADLINE_MS 2000
-#define BEGIN_LEAD_US 4000 /* a begin goes out this much ahead of its slot at least: the way to Redis and back; */
-#define BEGIN_TOGETHER_US 2000 /* those whose slots lie in one such stretch of Redis's time go together */
+#define BEGIN_LEAD_US 2000 /* a begin goes out this much ahead of its slot: the way to Redis and back */
 #define REFUSED_PAUSE_US 500000 /* after a claim that Redis refused, or where there is no room for more calls */
 
 struct dispatch {
@@ -33,7 +32,6 @@ struct dispatch {
     struct heap *timetable; /* dials by when something is to be done with them: slots and reserved instants */
     struct loop_timer *timetable_timer;
     struct loop_timer *claim_timer;
-    int64_t asked_us; /* monotonic: the claim under way */
     int64_t claim_at_us; /* what claim_timer is armed for; INT64_MAX: nothing */
     bool is_claiming; /* one is under way */
     bool is_wanted; /* a wake came meanwhile */
@@ -237,22 +235,13 @@ static void take_doubt(struct dial *dial, const struct redisReply *call)
         dial->doubt.first = (uint32_t)first;
 }
 
-/* When the begin of a slot goes out, by Redis's clock. All workers' at the same instants, so that those that share a
- * limit ask for it in about the order of their slots: one that came after a later one would have to wait for it. */
-static int64_t ask_at_us(int64_t slot_us)
-{
-    int64_t latest_us = slot_us - BEGIN_LEAD_US;
-    return latest_us - latest_us % BEGIN_TOGETHER_US;
-}
-
-static void take_call(struct dispatch *d, const struct redisReply *call)
+static void take_call(struct dispatch *d, const struct redisReply *call, int64_t redis_now_us, int64_t mono_us)
 {
     const char *batch_id = NULL, *record = NULL;
     size_t batch_len = 0, record_len = 0;
     int64_t ordinal = 0, number = 0, slot_us = 0, attempts = 0;
     bool has_metadata_elsewhere = false;
     struct dial *dial = NULL;
-    const struct redis_clock *clock = &d->worker->redis_clock;
     int rc = reply_str(reply_at(call, 0), &batch_id, &batch_len);
     if (rc == 0)
         rc = reply_i64(reply_at(call, 1), &ordinal);
@@ -265,8 +254,8 @@ static void take_call(struct dispatch *d, const struct redisReply *call)
     if (rc == 0)
         rc = reply_str(reply_at(call, 5), &record, &record_len);
     if (rc == 0)
-        rc = dial_create(d, batch_id, batch_len, (uint64_t)ordinal, (uint32_t)number,
-                         redis_clock_mono_us(clock, slot_us), record, record_len, &has_metadata_elsewhere, &dial);
+        rc = dial_create(d, batch_id, batch_len, (uint64_t)ordinal, (uint32_t)number, mono_us + slot_us - redis_now_us,
+                         record, record_len, &has_metadata_elsewhere, &dial);
     if (rc != 0) {
         log_error("claim.unreadable_call", log_strn("batch", batch_id, batch_len), log_i64("ordinal", ordinal),
                   log_err(rc));
@@ -282,7 +271,7 @@ static void take_call(struct dispatch *d, const struct redisReply *call)
         d->dials->previous = dial;
     d->dials = dial;
     d->n_dials++;
-    if (heap_push(d->timetable, redis_clock_mono_us(clock, ask_at_us(slot_us)), dial, &dial->place) != 0)
+    if (heap_push(d->timetable, dial->slot_us - BEGIN_LEAD_US, dial, &dial->place) != 0)
         log_error("claim.timetable_full", log_i64("dials", (int64_t)d->n_dials));
     load(d, dial, has_metadata_elsewhere);
 }
@@ -307,10 +296,9 @@ static int take_claim(struct dispatch *d, const struct redisReply *reply)
     d->request[0] = '\0';
     d->last_claim_us = mono_us;
     worker_cell_note_time(d->cell, redis_now_us);
-    redis_clock_note(&d->worker->redis_clock, d->asked_us, mono_us, redis_now_us);
     size_t n = reply_len(reply);
     for (size_t i = 3; i < n; i++)
-        take_call(d, reply_at(reply, i));
+        take_call(d, reply_at(reply, i), redis_now_us, mono_us);
     if (n > 3)
         metric_add(d->worker->metrics.claimed, (double)(n - 3));
     plan_next(d, reply, redis_now_us, mono_us);
@@ -351,7 +339,6 @@ static int ask(struct dispatch *d, size_t most)
         redis_arg_i64(LIMIT_CLAIM_LEASE_MS, lease),
         redis_arg_i64(LIMIT_DOUBT_LEASE_MS, doubt_lease),
     };
-    d->asked_us = clock_mono_us();
     return script_run(d->worker->redis, LUA_CALL_CLAIM, d->cell->prefix, args, sizeof args / sizeof args[0],
                       SCRIPT_DEADLINE_MS, on_claim, d);
 }

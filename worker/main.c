@@ -22,6 +22,7 @@
 #include "worker/worker.h"
 
 #define PULSE_US 1000000 /* an idle worker sends one command a second */
+#define CLAIM_TURNS 5 /* in ten pulses */
 #define READY_CLAIM_US INT64_C(10000000)
 
 static const struct conf_option options[] = {
@@ -43,13 +44,21 @@ static const struct conf_option options[] = {
      .help = "how long those replicas have to answer"},
 };
 
+/* Redis hears every ten seconds that this process is there (common/daemon/daemon_cells.c): that takes the place of a
+ * claim, of each cell in its turn. */
+static bool is_presence_turn(const struct worker *w)
+{
+    return w->pulse_turn / 2 / w->n_cells % CLAIM_TURNS == CLAIM_TURNS - 1;
+}
+
 /* The pulse: every second one command, in turn a tick and a claim of each cell, so that an idle worker stays quiet
  * however many cells it serves, and hears of lost wakes all the same. */
 static void on_pulse(void *arg)
 {
     struct worker *w = arg;
     struct worker_cell *cell = &w->cells[w->pulse_turn / 2 % w->n_cells];
-    if (w->pulse_turn % 2 == 0 || w->is_draining || !dispatch_pulse(cell->dispatch))
+    bool is_tick_turn = w->pulse_turn % 2 == 0;
+    if (is_tick_turn || w->is_draining || (!is_presence_turn(w) && !dispatch_pulse(cell->dispatch)))
         reap_pulse(cell->reap);
     w->pulse_turn++;
     loop_timer_arm_us(w->pulse, PULSE_US);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/redis/reply.h"
 
@@ -38,8 +37,6 @@ struct outbox {
     struct redis *redis;
     const struct outbox_spec *spec;
     struct loop_timer *retry;
-    struct loop_timer *rest; /* over: what was added meanwhile goes out */
-    int64_t resting_until_us; /* monotonic */
     char *prefix;
     struct redis_arg *scratch; /* the arguments of one call */
     struct queue waiting; /* by number */
@@ -109,10 +106,7 @@ static void on_turn_end(void *arg)
 {
     struct outbox *o = arg;
     o->is_deferred = false;
-    if (o->waiting.len < o->group_most && clock_mono_us() < o->resting_until_us)
-        loop_timer_arm_at_us(o->rest, o->resting_until_us);
-    else
-        send_waiting(o);
+    send_waiting(o);
 }
 
 static void answer_items(struct group *group, const struct redisReply *reply, size_t offset, int err)
@@ -189,7 +183,6 @@ static void send_waiting(struct outbox *o)
             return;
         }
         o->n_under_way += group->items.len;
-        o->resting_until_us = clock_mono_us() + o->spec->rest_us;
     }
 }
 
@@ -210,8 +203,6 @@ int outbox_create(struct loop *loop, struct redis *redis, const char *prefix, co
     if (!o->prefix || !o->scratch)
         goto cleanup;
     rc = loop_timer_create(loop, on_retry, o, &o->retry);
-    if (rc == 0)
-        rc = loop_timer_create(loop, on_retry, o, &o->rest);
     if (rc != 0)
         goto cleanup;
     *ret_outbox = o;
@@ -227,7 +218,6 @@ void outbox_free(struct outbox *o)
         return;
     queue_drop(&o->waiting);
     loop_timer_free(o->retry);
-    loop_timer_free(o->rest);
     free(o->scratch);
     free(o->prefix);
     free(o);

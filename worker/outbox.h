@@ -9,15 +9,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "common/base/err.h"
 #include "common/loop/loop.h"
 #include "common/redis/script.h"
-
-/* A rest for what nobody waits for. A script for one call costs Redis nearly what it costs for several, so at a
- * thousand calls a second this is most of its time; where calls are few, nothing rests. */
-#define OUTBOX_REST_US 10000
 
 struct outbox;
 
@@ -32,7 +27,6 @@ struct outbox_spec {
     size_t reply_offset; /* elements of the reply before the first item's */
     const struct redis_arg *prologue; /* arguments before the items */
     size_t n_prologue;
-    int64_t rest_us; /* after a call of the script until the next, unless `most` items wait */
     outbox_note_fn note_fn; /* NULL: it says nothing there */
     void *note_arg;
 };
@@ -49,8 +43,8 @@ int outbox_create(struct loop *loop, struct redis *redis, const char *prefix, co
  * NULL. */
 void outbox_free(struct outbox *o);
 
-/* Adds an item of spec->fields arguments, which are copied. It goes out at the end of this turn, when the rest after
- * the last call is over, or once Redis is ready. ERR_NOMEM, also where LIMIT_OUTBOX_ITEMS are without an answer. */
+/* Adds an item of spec->fields arguments, which are copied. It goes out at the end of this turn, or once Redis is
+ * ready. ERR_NOMEM, also where LIMIT_OUTBOX_ITEMS are without an answer. */
 int outbox_add(struct outbox *o, const struct redis_arg *args, outbox_fn fn, void *arg) MUST_CHECK;
 /* Redis is ready again: what is waiting goes out. */
 void outbox_flush(struct outbox *o);

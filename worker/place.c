@@ -347,10 +347,9 @@ static void begun(struct place *p, struct dial *dial, const struct redisReply *r
         return;
     }
     worker_cell_note_time(p->cell, now_us);
-    /* Redis reckoned the instant at some time between the asking and the answer. Not to be early, take the latest that
-     * it can be; not to be late, however long the answer was on its way, reckon from the asking. */
-    redis_clock_note(&p->worker->redis_clock, dial->asked_us, mono_us, now_us);
-    dial->begin_us = redis_clock_mono_us(&p->worker->redis_clock, begin_us);
+    /* Redis reckoned the instant at some time between the asking and the answer. Not to be early, take the answer's;
+     * not to be late, however long the answer was on its way, the asking's. */
+    dial->begin_us = mono_us + (begin_us - now_us);
     dial->send_by_us = dial->asked_us + (begin_us - now_us) + LIMIT_SLOT_LATE_MS * INT64_C(1000);
     dial->attempts = (int32_t)attempt;
     dial->credit_s = credit_of(reply);
@@ -523,12 +522,8 @@ static void describe(struct place *p)
                                           .n_prologue = 1,
                                           .note_fn = notes_take,
                                           .note_arg = p->cell};
-    p->accept_spec = (struct outbox_spec){.script = LUA_CALL_ACCEPT,
-                                          .fields = 6,
-                                          .most = LIMIT_SCRIPT_CALLS,
-                                          .rest_us = OUTBOX_REST_US,
-                                          .note_fn = notes_take,
-                                          .note_arg = p->cell};
+    p->accept_spec = (struct outbox_spec){
+        .script = LUA_CALL_ACCEPT, .fields = 6, .most = LIMIT_SCRIPT_CALLS, .note_fn = notes_take, .note_arg = p->cell};
     p->abort_spec = (struct outbox_spec){.script = LUA_CALL_ABORT,
                                          .fields = 7,
                                          .most = LIMIT_SCRIPT_CALLS,

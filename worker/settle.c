@@ -338,12 +338,8 @@ int settle_create(struct worker_cell *cell, struct settle **ret_settle)
     s->cell = cell;
     s->worker = cell->worker;
     s->platform_prologue[0] = redis_arg_str("-");
-    s->finish_spec = (struct outbox_spec){.script = LUA_CALL_FINISH,
-                                          .fields = 16,
-                                          .most = 16,
-                                          .rest_us = OUTBOX_REST_US,
-                                          .note_fn = notes_take,
-                                          .note_arg = cell};
+    s->finish_spec = (struct outbox_spec){
+        .script = LUA_CALL_FINISH, .fields = 16, .most = 16, .note_fn = notes_take, .note_arg = cell};
     s->abort_spec = (struct outbox_spec){.script = LUA_CALL_ABORT,
                                          .fields = 7,
                                          .most = LIMIT_SCRIPT_CALLS,

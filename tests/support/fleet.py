@@ -38,13 +38,16 @@ SHORT = {"no_answer_delay_ms": 1000, "busy_delay_ms": 1000, "failed_delay_ms": 1
 class Fleet:
     """One Redis, which may be shared by tests one after the other, and the workers of one test."""
 
-    def __init__(self, server: RedisServer, directory: pathlib.Path, cells: tuple[str, ...] = ("c0",)) -> None:
+    def __init__(
+        self, server: RedisServer, directory: pathlib.Path, cells: tuple[str, ...] = ("c0",), log_level: str = "debug"
+    ) -> None:
         self.redis = server
         self.cells = cells
         self.client = server.client()
         self.client.flushall()
         self.engines = {cell: Engine(self.client, cell) for cell in cells}
         self.workers: list[Process] = []
+        self._log_level = log_level
         self._key = os.urandom(32)
         self._key_file = directory / "secrets.key"
         self._key_file.write_text(base64.b64encode(self._key).decode() + "\n")
@@ -115,7 +118,7 @@ class Fleet:
             str(program_with_breakpoints("carillon-worker")) if breakpoint else "carillon-worker",
             *self.redis.flags("carillon-worker", **({"redis_url": redis_url} if redis_url else {})),
             *("--secrets-key-file", str(self._key_file), "--listen", "127.0.0.1:0"),
-            *("--cells", ",".join(self.cells), "--log-level", "debug", *args),
+            *("--cells", ",".join(self.cells), "--log-level", self._log_level, *args),
             env={**(env or {}), **({"CARILLON_BREAKPOINT": breakpoint} if breakpoint else {})},
             label=f"worker {len(self.workers) + 1}",
         )

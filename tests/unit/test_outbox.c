@@ -23,20 +23,6 @@ static const struct redis_arg worker_id = {.data = "w_test", .len = 6};
 static const struct outbox_spec spec = {
     .script = LUA_CALL_RELEASE, .fields = 3, .most = LIMIT_SCRIPT_CALLS, .prologue = &worker_id, .n_prologue = 1};
 
-/* The same, but two calls are an hour, or a moment, apart. */
-static const struct outbox_spec patient_spec = {.script = LUA_CALL_RELEASE,
-                                                .fields = 3,
-                                                .most = LIMIT_SCRIPT_CALLS,
-                                                .prologue = &worker_id,
-                                                .n_prologue = 1,
-                                                .rest_us = INT64_C(3600000000)};
-static const struct outbox_spec brief_spec = {.script = LUA_CALL_RELEASE,
-                                              .fields = 3,
-                                              .most = LIMIT_SCRIPT_CALLS,
-                                              .prologue = &worker_id,
-                                              .n_prologue = 1,
-                                              .rest_us = 1000};
-
 /* One item's fate. */
 struct told {
     struct box *box;
@@ -101,31 +87,16 @@ static void assert_told_in_order(const struct box *b)
     assert_int_equal(outbox_pending(b->outbox), 0);
 }
 
-static int set_up_with(const struct outbox_spec *how, void **state)
+static int set_up(void **state)
 {
     static struct box b;
     void *f = NULL;
     b = (struct box){.n_added = 0};
     fixture_set_up(&f);
     b.f = f;
-    assert_int_equal(outbox_create(b.f->loop, b.f->redis, PREFIX, how, &b.outbox), 0);
+    assert_int_equal(outbox_create(b.f->loop, b.f->redis, PREFIX, &spec, &b.outbox), 0);
     *state = &b;
     return 0;
-}
-
-static int set_up(void **state)
-{
-    return set_up_with(&spec, state);
-}
-
-static int set_up_patient(void **state)
-{
-    return set_up_with(&patient_spec, state);
-}
-
-static int set_up_brief(void **state)
-{
-    return set_up_with(&brief_spec, state);
 }
 
 static int tear_down(void **state)
@@ -161,41 +132,6 @@ static void test_more_than_one_call_holds_go_out_in_several(void **state)
     add_many(b, 2 * LIMIT_SCRIPT_CALLS + 1);
     RUN_UNTIL(b->f, b->n_told == b->n_added);
     assert_int_equal(redis_commands_sent(b->f->redis), sent + 3);
-    assert_told_in_order(b);
-}
-
-static void run_a_turn(struct box *b)
-{
-    struct answer ping;
-    assert_int_equal(fixture_send(b->f, b->f->redis, "PING", 5000, &ping), 0);
-    RUN_UNTIL(b->f, ping.n == 1);
-}
-
-static void test_what_comes_in_the_rest_after_a_call_waits_until_a_call_is_full(void **state)
-{
-    struct box *b = *state;
-    add_many(b, 1);
-    RUN_UNTIL(b->f, b->n_told == 1); /* the first goes at once */
-    for (size_t i = 1; i < LIMIT_SCRIPT_CALLS; i++) {
-        add_many(b, 1);
-        run_a_turn(b);
-    }
-    assert_int_equal(b->n_told, 1);
-    uint64_t sent = redis_commands_sent(b->f->redis);
-    add_many(b, 1);
-    RUN_UNTIL(b->f, b->n_told == LIMIT_SCRIPT_CALLS + 1);
-    assert_int_equal(redis_commands_sent(b->f->redis), sent + 1);
-    assert_told_in_order(b);
-}
-
-static void test_what_comes_in_the_rest_goes_at_its_end(void **state)
-{
-    struct box *b = *state;
-    for (size_t i = 1; i <= 20; i++) {
-        add_many(b, 1);
-        run_a_turn(b);
-    }
-    RUN_UNTIL(b->f, b->n_told == 20);
     assert_told_in_order(b);
 }
 
@@ -354,9 +290,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_the_items_of_one_turn_go_out_in_one_call),
         TEST(test_more_than_one_call_holds_go_out_in_several),
-        cmocka_unit_test_setup_teardown(test_what_comes_in_the_rest_after_a_call_waits_until_a_call_is_full,
-                                        set_up_patient, tear_down),
-        cmocka_unit_test_setup_teardown(test_what_comes_in_the_rest_goes_at_its_end, set_up_brief, tear_down),
         TEST(test_the_arguments_are_copied),
         TEST(test_one_bad_item_does_not_take_the_others_down),
         TEST(test_bad_items_among_several_calls_are_all_found),
