@@ -32,8 +32,11 @@ local post_ms = check_number(ARGV[3], 'post deadline')
 local FIELDS = 5
 local RELEASE_AGAIN_MS = 0 -- a released call is due at once: its lane's pace says when
 
+-- Among the reasons: its tenant's own doing.
+local OWN = { number = true, tenant = true, window = true, credits = true }
+
 local function refuse(batch, call, reason, again_ms)
-  call_release(batch, call, again_ms or NOW_MS + RELEASE_AGAIN_MS)
+  call_release(batch, call, again_ms or NOW_MS + RELEASE_AGAIN_MS, OWN[reason] or reason:match('^batch_') ~= nil)
   return { 'released', reason }
 end
 
@@ -81,7 +84,7 @@ local function is_suppressed(batch, number)
     or redis.call('SISMEMBER', key_suppressed(batch.tenant), number) == 1
 end
 
--- claimed -> final, for first attempts and retries alike. The times of an earlier attempt stay.
+-- claimed -> final, for first attempts and retries alike. The times of an earlier attempt stay. Its turn is used up.
 local function suppress(batch, call, member)
   attempt_log(batch, call, table.concat({ 'd=' .. fmt(call.d), 'o=SUPPRESSED', 'e=' .. fmt(NOW_MS), 'via=begin',
     'then=final' }, ' '))
@@ -94,7 +97,6 @@ local function suppress(batch, call, member)
   call_finalize(batch, call, 'contact')
   zset.drop(KEY_CLAIMED, member .. '/' .. worker)
   touch_lane(batch)
-  claim_refund_turn(batch)
   return { 'suppressed' }
 end
 

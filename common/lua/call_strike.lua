@@ -25,7 +25,7 @@ end
 local function strike(batch, call, why)
   call.o = (tonumber(call.o) or 0) + 1
   if call.o < STRIKES then
-    call_release(batch, call, NOW_MS + AGAIN_MS)
+    call_release(batch, call, NOW_MS + AGAIN_MS, true)
     return 'struck'
   end
   local owner = call.w
@@ -33,7 +33,6 @@ local function strike(batch, call, why)
   zset.drop(KEY_CLAIMED, call_member(batch, call) .. '/' .. owner)
   claim_refund_places(batch)
   touch_lane(batch)
-  claim_refund_turn(batch)
   poison.refused(batch, why)
   return 'ended'
 end

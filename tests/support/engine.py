@@ -394,13 +394,14 @@ Stall = Callable[[random.Random], float]
 
 class Fleet:
     """Workers in one thread on one connection: each claims when its timer says so, begins what is due in groups, and ends
-    calls after `talk_s`. `stall` gives seconds a worker stands still before it acts, for injected stalls."""
+    calls after `talk_s`, which a call may have of its own. `stall` gives seconds a worker stands still before it acts, for
+    injected stalls."""
 
     def __init__(
         self,
         engine: Engine,
         workers: int = 3,
-        talk_s: float = 0.0,
+        talk_s: float | Callable[[Begin], float] = 0.0,
         stall: Stall | None = None,
         outcome: Callable[[Begin], tuple[str, str, int | None]] = lambda begin: ("final", "COMPLETED", None),
         seed: int = 1,
@@ -413,6 +414,7 @@ class Fleet:
         self.random = random.Random(seed)
         self.begins: list[Begin] = []
         self.released: dict[str, int] = defaultdict(int)
+        self.turned_away: list[tuple[Slot, str]] = []  # each of those, and why
         self._claim_at = {name: 0.0 for name in self.names}
         self._free_at = {name: 0.0 for name in self.names}
         self._tick_at = 0.0
@@ -444,7 +446,11 @@ class Fleet:
         self._hang_up()
         due = [self._tick_at, *self._claim_at.values()]
         due += [row[0] for row in self._slots[:1]] + [row[0] for row in self._talks[:1]]
-        time.sleep(max(0.0, min(0.005, min(due) - self._now())))
+        self._rest(max(0.0, min(due) - self._now()))
+
+    def _rest(self, seconds: float) -> None:
+        """Nothing is due for so long."""
+        time.sleep(min(0.005, seconds))
 
     def _work(self, name: str, now: float) -> None:
         if now >= self._claim_at[name]:
@@ -477,11 +483,13 @@ class Fleet:
         answers = self.engine.begin(slots, name)
         for slot, answer in zip(slots, answers):
             if answer[0] != "begun":
-                self.released[answer[1]] += 1
+                self.released[answer[-1]] += 1
+                self.turned_away.append((slot, answer[-1]))
                 continue
             begin = Begin(slot.batch, slot.ordinal, int(answer[1]), slot.slot_us, int(answer[2]))
             self.begins.append(begin)
-            heapq.heappush(self._talks, (self._now() + self.talk_s, next(self._order), slot, begin))
+            talk_s = self.talk_s(begin) if callable(self.talk_s) else self.talk_s
+            heapq.heappush(self._talks, (self._now() + talk_s, next(self._order), slot, begin))
 
     def _hang_up(self) -> None:
         calls = []

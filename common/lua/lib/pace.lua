@@ -55,8 +55,9 @@ local function claim_refund_turn(batch)
   end
 end
 
--- claimed -> due. Nothing was begun, so nothing is charged.
-local function call_release(batch, call, at_ms)
+-- claimed -> due. Nothing was begun, so nothing is charged; but its turn is used up where it could not begin by its tenant's
+-- own doing (`is_own`). Given back, every turn would be that tenant's as long as it has such calls.
+local function call_release(batch, call, at_ms, is_own)
   local member, owner = call_member(batch, call), call.w
   call.n, call.w, call.q = at_ms, nil, nil
   call_move(batch, call, 'release')
@@ -65,7 +66,9 @@ local function call_release(batch, call, at_ms)
   claim_refund_places(batch)
   retry_add(batch, call, at_ms)
   zset.drop(KEY_CLAIMED, member .. '/' .. owner)
-  claim_refund_turn(batch)
+  if not is_own then
+    claim_refund_turn(batch)
+  end
 end
 
 -- ---- the log of begins: at most `cps` in any sliding second, whatever the workers do ----
