@@ -19,8 +19,9 @@
 
 #define SCRIPT_DEADLINE_MS 3000
 #define READ_DEADLINE_MS 2000
-#define BEGIN_LEAD_US 2000 /* a begin goes out this much ahead of its slot: the way to Redis and back */
-#define REFUSED_PAUSE_US 500000 /* after a claim that Redis refused, or where there is no room for more calls */
+#define BEGIN_LEAD_US 2000 /* a begin goes out this much ahead of its slot: the way to Redis and back; */
+#define BEGIN_GATHER_US 4000 /* and all go with it whose slots come so soon behind it: one script call for many */
+#define REFUSED_PAUSE_US 500000 /* after a claim that Redis refused */
 
 struct dispatch {
     struct worker_cell *cell;
@@ -29,12 +30,14 @@ struct dispatch {
     struct doubt *doubt;
     struct dial *dials; /* all of them */
     size_t n_dials;
-    struct heap *timetable; /* dials by when something is to be done with them: slots and reserved instants */
+    struct heap *slots; /* dials that are not begun, by their slots */
+    struct heap *sends; /* those that are, by the instants that they reserved */
     struct loop_timer *timetable_timer;
     struct loop_timer *claim_timer;
     int64_t claim_at_us; /* what claim_timer is armed for; INT64_MAX: nothing */
     bool is_claiming; /* one is under way */
     bool is_wanted; /* a wake came meanwhile */
+    bool is_full; /* there is no room for a claim: the next comes when there is */
     bool is_draining; /* no further one */
     bool claimed_in_pulse;
     char request[LIMIT_ID_LEN + 1]; /* kept until an answer came: a lost reply is asked for again */
@@ -46,16 +49,28 @@ struct dispatch {
 
 static void arm_timetable(struct dispatch *d)
 {
-    int64_t key;
-    if (heap_peek(d->timetable, &key))
-        loop_timer_arm_at_us(d->timetable_timer, key);
+    int64_t slot_us = INT64_MAX, send_us = INT64_MAX;
+    if (heap_peek(d->slots, &slot_us))
+        slot_us -= BEGIN_LEAD_US;
+    (void)heap_peek(d->sends, &send_us);
+    int64_t at_us = slot_us < send_us ? slot_us : send_us;
+    if (at_us < INT64_MAX)
+        loop_timer_arm_at_us(d->timetable_timer, at_us);
     else
         loop_timer_disarm(d->timetable_timer);
 }
 
+static void claim_by(struct dispatch *d, int64_t at_us);
+
+/* Calls that one more claim may bring; none rather than few, since a claim costs much the same whatever it brings. */
+static size_t room(const struct dispatch *d)
+{
+    return d->n_dials + LIMIT_CLAIM_CALLS <= LIMIT_DIALS_IN_HAND ? LIMIT_CLAIM_CALLS : 0;
+}
+
 static void forget_dial(struct dispatch *d, struct dial *dial)
 {
-    heap_remove(d->timetable, &dial->place);
+    heap_remove(d->slots, &dial->place);
     dial_set_state(dial, DIAL_OVER);
     if (dial->next)
         dial->next->previous = dial->previous;
@@ -65,6 +80,10 @@ static void forget_dial(struct dispatch *d, struct dial *dial)
         d->dials = dial->next;
     d->n_dials--;
     dial_free(dial);
+    if (d->is_full && room(d) > 0) {
+        d->is_full = false;
+        claim_by(d, clock_mono_us());
+    }
     worker_check_drained(d->worker);
 }
 
@@ -76,7 +95,7 @@ static void on_over(struct dial *dial, void *arg)
 static void on_begun(struct dial *dial, int64_t at_us, void *arg)
 {
     struct dispatch *d = arg;
-    if (heap_push(d->timetable, at_us, dial, &dial->place) == 0)
+    if (heap_push(d->sends, at_us, dial, &dial->place) == 0)
         arm_timetable(d);
     else
         place_send(d->place, dial); /* at once rather than never */
@@ -96,13 +115,15 @@ static void on_timetable(void *arg)
 {
     struct dispatch *d = arg;
     int64_t now_us = clock_mono_us(), key;
-    while (heap_peek(d->timetable, &key) && key <= now_us) {
-        struct dial *dial = heap_pop(d->timetable);
-        if (dial->state == DIAL_BEGUN)
-            place_send(d->place, dial);
-        else if (dial->state == DIAL_WAITING)
-            go(d, dial);
-        /* one that is still loading goes when it is loaded */
+    while (heap_peek(d->sends, &key) && key <= now_us)
+        place_send(d->place, heap_pop(d->sends));
+    if (heap_peek(d->slots, &key) && key - BEGIN_LEAD_US <= now_us) {
+        int64_t until_us = now_us + BEGIN_LEAD_US + BEGIN_GATHER_US;
+        while (heap_peek(d->slots, &key) && key <= until_us) {
+            struct dial *dial = heap_pop(d->slots);
+            if (dial->state == DIAL_WAITING) /* one that is still loading goes when it is loaded */
+                go(d, dial);
+        }
     }
     arm_timetable(d);
 }
@@ -128,7 +149,7 @@ static void on_loaded(struct dispatch *d, struct dial *dial)
     }
     dial_set_state(dial, DIAL_WAITING);
     if (d->is_draining) {
-        heap_remove(d->timetable, &dial->place);
+        heap_remove(d->slots, &dial->place);
         place_release(d->place, dial);
     } else if (dial->place == HEAP_NOWHERE) {
         go(d, dial);
@@ -271,7 +292,7 @@ static void take_call(struct dispatch *d, const struct redisReply *call, int64_t
         d->dials->previous = dial;
     d->dials = dial;
     d->n_dials++;
-    if (heap_push(d->timetable, dial->slot_us - BEGIN_LEAD_US, dial, &dial->place) != 0)
+    if (heap_push(d->slots, dial->slot_us, dial, &dial->place) != 0)
         log_error("claim.timetable_full", log_i64("dials", (int64_t)d->n_dials));
     load(d, dial, has_metadata_elsewhere);
 }
@@ -351,8 +372,10 @@ static void claim_now(struct dispatch *d)
         d->is_wanted = true;
         return;
     }
-    size_t room = d->n_dials < LIMIT_DIALS_IN_HAND ? LIMIT_DIALS_IN_HAND - d->n_dials : 0;
-    if (room == 0 || ask(d, room < LIMIT_CLAIM_CALLS ? room : LIMIT_CLAIM_CALLS) != 0) {
+    d->is_full = room(d) == 0;
+    if (d->is_full)
+        return;
+    if (ask(d, room(d)) != 0) {
         claim_by(d, clock_mono_us() + REFUSED_PAUSE_US);
         return;
     }
@@ -393,7 +416,7 @@ void dispatch_drain(struct dispatch *d)
         next = dial->next;
         if (dial->state != DIAL_WAITING)
             continue;
-        heap_remove(d->timetable, &dial->place);
+        heap_remove(d->slots, &dial->place);
         place_release(d->place, dial);
     }
 }
@@ -427,8 +450,9 @@ int dispatch_create(struct worker_cell *cell, struct dispatch **ret_dispatch)
     d->cell = cell;
     d->worker = cell->worker;
     d->claim_at_us = INT64_MAX;
-    d->timetable = heap_create(LIMIT_DIALS_IN_HAND);
-    if (!d->timetable)
+    d->slots = heap_create(LIMIT_DIALS_IN_HAND);
+    d->sends = heap_create(LIMIT_DIALS_IN_HAND);
+    if (!d->slots || !d->sends)
         goto cleanup;
     rc = loop_timer_create(d->worker->loop, on_timetable, d, &d->timetable_timer);
     if (rc == 0)
@@ -459,6 +483,7 @@ void dispatch_free(struct dispatch *d)
     }
     loop_timer_free(d->timetable_timer);
     loop_timer_free(d->claim_timer);
-    heap_free(d->timetable);
+    heap_free(d->slots);
+    heap_free(d->sends);
     free(d);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/redis/reply.h"
 
@@ -36,13 +37,14 @@ struct outbox {
     struct loop *loop;
     struct redis *redis;
     const struct outbox_spec *spec;
-    struct loop_timer *retry;
+    struct loop_timer *again; /* when what waits is sent, if nothing sends it before */
     char *prefix;
     struct redis_arg *scratch; /* the arguments of one call */
     struct queue waiting; /* by number */
     uint64_t n_added;
     size_t n_under_way; /* items in script calls without an answer */
     size_t group_most; /* 1 after a group was refused whole: to find which item it was */
+    int64_t sent_us; /* monotonic: when the last group went out */
     bool is_deferred;
 };
 
@@ -95,18 +97,24 @@ static void queue_drop(struct queue *q)
         free(item);
 }
 
-static void send_waiting(struct outbox *o);
+static void send_waiting(struct outbox *o, size_t least);
 
-static void on_retry(void *arg)
+static void on_again(void *arg)
 {
-    send_waiting(arg);
+    send_waiting(arg, 1);
 }
 
+/* What little came since the last group waits for more: a script call costs the same whatever it carries, and under
+ * load they become few and full. What comes after a pause goes at once. */
 static void on_turn_end(void *arg)
 {
     struct outbox *o = arg;
     o->is_deferred = false;
-    send_waiting(o);
+    int64_t due_us = o->sent_us + o->spec->gather_us;
+    bool is_time = o->spec->gather_us == 0 || clock_mono_us() >= due_us;
+    send_waiting(o, is_time ? 1 : o->group_most);
+    if (o->waiting.len > 0 && !loop_timer_is_armed(o->again) && redis_is_ready(o->redis))
+        loop_timer_arm_at_us(o->again, due_us);
 }
 
 static void answer_items(struct group *group, const struct redisReply *reply, size_t offset, int err)
@@ -136,11 +144,11 @@ static void on_group_reply(const struct redisReply *reply, int err, void *arg)
     if (err_is_retryable(err)) {
         queue_restore(&o->waiting, &group->items);
         if (redis_is_ready(o->redis))
-            loop_timer_arm_us(o->retry, RETRY_US);
+            loop_timer_arm_us(o->again, RETRY_US);
     } else if (err != 0 && group->items.len > 1) {
         o->group_most = 1;
         queue_restore(&o->waiting, &group->items);
-        loop_timer_arm_us(o->retry, 0);
+        loop_timer_arm_us(o->again, 0);
     } else {
         if (err == 0)
             take_notes(o, reply, o->spec->reply_offset + n_items);
@@ -163,12 +171,13 @@ static int send_group(struct outbox *o, struct group *group)
     return script_run(o->redis, spec->script, o->prefix, o->scratch, n, SCRIPT_DEADLINE_MS, on_group_reply, group);
 }
 
-static void send_waiting(struct outbox *o)
+/* In groups of `least` items or more; at least 1. */
+static void send_waiting(struct outbox *o, size_t least)
 {
-    while (o->waiting.len > 0 && redis_is_ready(o->redis)) {
+    while (o->waiting.len >= least && redis_is_ready(o->redis)) {
         struct group *group = calloc(1, sizeof *group);
         if (!group) {
-            loop_timer_arm_us(o->retry, RETRY_US);
+            loop_timer_arm_us(o->again, RETRY_US);
             return;
         }
         group->outbox = o;
@@ -179,10 +188,11 @@ static void send_waiting(struct outbox *o)
         if (send_group(o, group) != 0) {
             queue_restore(&o->waiting, &group->items);
             free(group);
-            loop_timer_arm_us(o->retry, RETRY_US);
+            loop_timer_arm_us(o->again, RETRY_US);
             return;
         }
         o->n_under_way += group->items.len;
+        o->sent_us = clock_mono_us();
     }
 }
 
@@ -202,7 +212,7 @@ int outbox_create(struct loop *loop, struct redis *redis, const char *prefix, co
     o->scratch = calloc(spec->n_prologue + spec->fields * spec->most, sizeof *o->scratch);
     if (!o->prefix || !o->scratch)
         goto cleanup;
-    rc = loop_timer_create(loop, on_retry, o, &o->retry);
+    rc = loop_timer_create(loop, on_again, o, &o->again);
     if (rc != 0)
         goto cleanup;
     *ret_outbox = o;
@@ -217,7 +227,7 @@ void outbox_free(struct outbox *o)
     if (!o)
         return;
     queue_drop(&o->waiting);
-    loop_timer_free(o->retry);
+    loop_timer_free(o->again);
     free(o->scratch);
     free(o->prefix);
     free(o);
@@ -247,7 +257,7 @@ int outbox_add(struct outbox *o, const struct redis_arg *args, outbox_fn fn, voi
     queue_push(&o->waiting, item);
     if (!o->is_deferred) {
         if (loop_defer(o->loop, on_turn_end, o) != 0)
-            loop_timer_arm_us(o->retry, 0);
+            loop_timer_arm_us(o->again, 0);
         else
             o->is_deferred = true;
     }
@@ -256,7 +266,7 @@ int outbox_add(struct outbox *o, const struct redis_arg *args, outbox_fn fn, voi
 
 void outbox_flush(struct outbox *o)
 {
-    send_waiting(o);
+    send_waiting(o, 1);
 }
 
 size_t outbox_pending(const struct outbox *o)

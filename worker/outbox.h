@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a worker has to tell Redis about calls, gathered over one turn of the loop and sent as one script call for up to
- * 64 of them: begins, releases, accepts, aborts, rechecks, finishes. An item stays here until Redis has answered it:
- * where the connection went away it is sent again, which the scripts permit (each is idempotent by dial).
+ * What a worker has to tell Redis about calls, gathered over one turn of the loop, or a little longer where much is to
+ * be told, and sent as one script call for up to 64 of them: begins, releases, accepts, aborts, rechecks, finishes. An
+ * item stays here until Redis has answered it: where the connection went away it is sent again, which the scripts
+ * permit (each is idempotent by dial).
  */
 #ifndef CARILLON_WORKER_OUTBOX_H
 #define CARILLON_WORKER_OUTBOX_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/base/err.h"
 #include "common/loop/loop.h"
@@ -25,6 +27,7 @@ struct outbox_spec {
     size_t fields; /* arguments of one item */
     size_t most; /* items in one call */
     size_t reply_offset; /* elements of the reply before the first item's */
+    int64_t gather_us; /* calls of the script that are not full follow each other by that; 0: one each turn */
     const struct redis_arg *prologue; /* arguments before the items */
     size_t n_prologue;
     outbox_note_fn note_fn; /* NULL: it says nothing there */
@@ -43,8 +46,9 @@ int outbox_create(struct loop *loop, struct redis *redis, const char *prefix, co
  * NULL. */
 void outbox_free(struct outbox *o);
 
-/* Adds an item of spec->fields arguments, which are copied. It goes out at the end of this turn, or once Redis is
- * ready. ERR_NOMEM, also where LIMIT_OUTBOX_ITEMS are without an answer. */
+/* Adds an item of spec->fields arguments, which are copied. It goes out at the end of this turn, where another went out
+ * less than spec->gather_us ago by then, or once Redis is ready. ERR_NOMEM, also where LIMIT_OUTBOX_ITEMS are without
+ * an answer. */
 int outbox_add(struct outbox *o, const struct redis_arg *args, outbox_fn fn, void *arg) MUST_CHECK;
 /* Redis is ready again: what is waiting goes out. */
 void outbox_flush(struct outbox *o);

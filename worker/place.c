@@ -29,6 +29,7 @@
 #define THROTTLED_LEAST_MS 1000 /* what a Retry-After is held to; the least where there is none */
 #define THROTTLED_MOST_MS 60000
 #define DOUBT_CHECK_MS 2000 /* an UNKNOWN is looked up this soon */
+#define TELL_GATHER_US 3000 /* what is told and nobody waits for */
 
 struct place {
     struct worker_cell *cell;
@@ -523,7 +524,13 @@ static void describe(struct place *p)
                                           .note_fn = notes_take,
                                           .note_arg = p->cell};
     p->accept_spec = (struct outbox_spec){
-        .script = LUA_CALL_ACCEPT, .fields = 6, .most = LIMIT_SCRIPT_CALLS, .note_fn = notes_take, .note_arg = p->cell};
+        .script = LUA_CALL_ACCEPT,
+        .fields = 6,
+        .most = LIMIT_SCRIPT_CALLS,
+        .gather_us = TELL_GATHER_US,
+        .note_fn = notes_take,
+        .note_arg = p->cell,
+    };
     p->abort_spec = (struct outbox_spec){.script = LUA_CALL_ABORT,
                                          .fields = 7,
                                          .most = LIMIT_SCRIPT_CALLS,

@@ -14,6 +14,7 @@
 
 #define READ_DEADLINE_MS 3000
 #define DECISIONS_MOST 5 /* of one report, where the state keeps changing under it */
+#define TELL_GATHER_US 3000 /* outcomes wait this long for others */
 #define PLATFORM_REFUSED_MS 1000 /* a call that the platform took and then did not place: again after this */
 
 static const char *const source_names[] = {
@@ -339,7 +340,13 @@ int settle_create(struct worker_cell *cell, struct settle **ret_settle)
     s->worker = cell->worker;
     s->platform_prologue[0] = redis_arg_str("-");
     s->finish_spec = (struct outbox_spec){
-        .script = LUA_CALL_FINISH, .fields = 16, .most = 16, .note_fn = notes_take, .note_arg = cell};
+        .script = LUA_CALL_FINISH,
+        .fields = 16,
+        .most = 16,
+        .gather_us = TELL_GATHER_US,
+        .note_fn = notes_take,
+        .note_arg = cell,
+    };
     s->abort_spec = (struct outbox_spec){.script = LUA_CALL_ABORT,
                                          .fields = 7,
                                          .most = LIMIT_SCRIPT_CALLS,

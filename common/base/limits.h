@@ -150,7 +150,7 @@
     (LIMIT_DOUBT_DIALS * LIMIT_PROVIDER_ASK_MS + 5000) /* of a claim in doubt, after its slot */
 
 /* ---- a worker ---- */
-#define LIMIT_DIALS_IN_HAND 1024 /* of one cell, from the claim's answer to the end */
+#define LIMIT_DIALS_IN_HAND 2048 /* of one cell, from the claim's answer to the end */
 #define LIMIT_LOOKUPS 128 /* of one cell under way */
 #define LIMIT_PROVIDER_REQUESTS 2048 /* of all cells under way */
 #define LIMIT_OUTBOX_ITEMS 8192 /* things of one kind that Redis has not heard yet */

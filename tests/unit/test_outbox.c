@@ -125,6 +125,40 @@ static void test_the_items_of_one_turn_go_out_in_one_call(void **state)
     assert_told_in_order(b);
 }
 
+/* Where there is little to tell nothing waits, and where there is much, calls are few and full. */
+static void test_what_follows_closely_waits_for_more_and_a_full_call_for_nothing(void **state)
+{
+    struct box *b = *state;
+    struct outbox_spec gathering = spec;
+    gathering.gather_us = INT64_C(60000000);
+    outbox_free(b->outbox);
+    assert_int_equal(outbox_create(b->f->loop, b->f->redis, PREFIX, &gathering, &b->outbox), 0);
+    uint64_t sent = redis_commands_sent(b->f->redis);
+    add_many(b, 1);
+    RUN_UNTIL(b->f, b->n_told == 1);
+    add_many(b, LIMIT_SCRIPT_CALLS + 1);
+    RUN_UNTIL(b->f, b->n_told == LIMIT_SCRIPT_CALLS + 1);
+    assert_int_equal(redis_commands_sent(b->f->redis), sent + 2);
+    assert_int_equal(outbox_pending(b->outbox), 1);
+    outbox_flush(b->outbox);
+    RUN_UNTIL(b->f, b->n_told == b->n_added);
+    assert_told_in_order(b);
+}
+
+static void test_what_was_gathered_goes_out_in_time(void **state)
+{
+    struct box *b = *state;
+    struct outbox_spec gathering = spec;
+    gathering.gather_us = 20000;
+    outbox_free(b->outbox);
+    assert_int_equal(outbox_create(b->f->loop, b->f->redis, PREFIX, &gathering, &b->outbox), 0);
+    add_many(b, 1);
+    RUN_UNTIL(b->f, b->n_told == 1);
+    add_many(b, 1);
+    RUN_UNTIL(b->f, b->n_told == 2);
+    assert_told_in_order(b);
+}
+
 static void test_more_than_one_call_holds_go_out_in_several(void **state)
 {
     struct box *b = *state;
@@ -289,6 +323,8 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_the_items_of_one_turn_go_out_in_one_call),
+        TEST(test_what_follows_closely_waits_for_more_and_a_full_call_for_nothing),
+        TEST(test_what_was_gathered_goes_out_in_time),
         TEST(test_more_than_one_call_holds_go_out_in_several),
         TEST(test_the_arguments_are_copied),
         TEST(test_one_bad_item_does_not_take_the_others_down),
