@@ -16,11 +16,12 @@
 -- Errors   ERR_INVALID
 -- Bound    O(steps * log n); at most 64 calls
 --
--- A small discrete-event loop per trunk. The frontier f starts at max(now, the trunk's next slot). Flows due by f move
--- from waiting to turn; the flow with the least virtual time is taken; its lanes due by f move from waiting to ready; its
--- first ready lane gets the slot f, a due retry before the next fresh call. f moves on by the trunk's interval or, when
--- nobody is eligible, to the next waiting time. Only what is due by the frontier is ever promoted, so no window of
--- candidates can hide anyone.
+-- A small discrete-event loop. Each trunk has a frontier f, which starts at max(now, the trunk's next slot); the trunk whose
+-- is the least is served. Flows due by f move from waiting to turn; the flow with the least virtual time is taken; its lanes
+-- due by f move from waiting to ready; its first ready lane gets the slot f, a due retry before the next fresh call. f moves
+-- on by the trunk's interval or, when nobody is eligible, to the next waiting time. Only what is due by the frontier is ever
+-- promoted, so no window of candidates can hide anyone. Slots are given in order of time on all trunks together: a tenant's
+-- pace counts those of its flows so, and one given far ahead on one trunk would keep it from all before it on the others.
 -- @include lib/pace.lua
 local worker = check_id(ARGV[1], 64, 'worker')
 local request = check_id(ARGV[2], 64, 'request')
@@ -252,7 +253,8 @@ local function visit_flow(trunk, tenant_id, f_us)
   return false
 end
 
--- Serves one trunk until nothing more is due inside the horizon, a bound is met, or it is full.
+-- Serves one trunk until its frontier is past the next one's, or past the horizon, a bound is met, or it is full.
+local frontiers_us = {}
 local function serve_trunk(trunk_id)
   local trunk = resource_load('k', trunk_id)
   if not trunk or trunk.state ~= 'active' or trunk.held then
@@ -260,9 +262,12 @@ local function serve_trunk(trunk_id)
     return
   end
   pace_clip(trunk, horizon_us)
-  local f_us = math.max(NOW_US, closed_ms * 1000, trunk.tat_us or 0, trunk.hold_until_ms * 1000,
+  zset.drop(KEY_TRUNKS, trunk_id)
+  local _, following_ms = zset.head(KEY_TRUNKS)
+  local until_us = math.min(limit_us, (following_ms or math.huge) * 1000)
+  local f_us = frontiers_us[trunk_id] or math.max(NOW_US, closed_ms * 1000, trunk.tat_us or 0, trunk.hold_until_ms * 1000,
     (trunk.breaker_until_ms or 0) * 1000)
-  while f_us <= limit_us and steps < max_steps and calls < max_calls do
+  while f_us <= until_us and steps < max_steps and calls < max_calls do
     steps = steps + 1
     promote_flows(trunk, math.floor(f_us / 1000))
     local tenant_id, vt = zset.head(key_flows_turn(trunk_id))
@@ -272,22 +277,21 @@ local function serve_trunk(trunk_id)
         trunk.held = 'full'
         redis.call('HSET', trunk.key, 'held', 'full')
         zset.put(KEY_PARKED, 'k/' .. trunk_id, NOW_MS)
-        zset.drop(KEY_TRUNKS, trunk_id)
         return
       end
       if visit_flow(trunk, tenant_id, f_us) then
         f_us = math.max(f_us, trunk.tat_us, (trunk.breaker_until_ms or 0) * 1000)
       end
     else
-      local following, following_ms = zset.head(key_flows_waiting(trunk_id))
+      local following, at_ms = zset.head(key_flows_waiting(trunk_id))
       if not following then
-        zset.drop(KEY_TRUNKS, trunk_id)
         return
       end
-      f_us = math.max(f_us, following_ms * 1000)
+      f_us = math.max(f_us, at_ms * 1000)
       trunk.tat_us = pace_wake(trunk.tat_us, f_us, trunk.interval_us)
     end
   end
+  frontiers_us[trunk_id] = f_us
   zset.put(KEY_TRUNKS, trunk_id, math.ceil(f_us / 1000))
 end
 

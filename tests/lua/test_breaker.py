@@ -182,8 +182,8 @@ def test_an_open_breaker_lets_nothing_begin_and_what_it_did_not_begin_costs_no_a
 
 
 def test_other_trunks_go_on(trunk: Trunk) -> None:
-    other = trunk.engine.batch("acme", "other", 3, cps=1000)
     trunk.open()
+    other = trunk.engine.batch("acme", "other", 3, cps=1000)
     assert {slot.batch for slot in trunk.engine.claim().slots} == {other}
 
 

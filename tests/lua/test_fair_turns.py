@@ -94,6 +94,12 @@ def test_a_full_trunk_goes_by_turns_and_longer_calls_take_no_more_of_them(server
     even(fair_scenarios.full_trunk, server, 8.0)
 
 
+def test_every_trunk_is_shared_for_itself(server: RedisServer) -> None:
+    contest = even(fair_scenarios.several_trunks, server)
+    for trunk in ("east", "north", "west"):
+        assert contest.starts(0.0, SECONDS, trunk).total() >= 0.98 * 200 * SECONDS, trunk
+
+
 def test_priorities_take_nothing_from_other_tenants(server: RedisServer) -> None:
     even(fair_scenarios.priorities, server)
 
@@ -120,6 +126,7 @@ BROKEN = (
     ("weights count nothing", "call_claim", "math.floor(VT_UNIT / tenant.weight)", "VT_UNIT", fair_scenarios.weights_one_to_two),
     ("idleness is saved up", "call_claim", "math.max(vt, trunk.vfloor)", "vt", fair_scenarios.idler),
     ("coming back is free", "call_claim", "math.max(vt, trunk.vfloor)", "trunk.vfloor", fair_scenarios.single_calls),
+    ("one trunk after the other", "call_claim", "(following_ms or math.huge) * 1000", "math.huge", fair_scenarios.several_trunks),
     ("turns are given back", "call_begin", "  if not is_own then\n", "  if true then\n", fair_scenarios.used_up_credit),
 )
 
