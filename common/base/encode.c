@@ -3,6 +3,23 @@
 
 static const char base64_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+size_t encode_i64(int64_t value, char ret[ENCODE_I64_LEN + 1])
+{
+    char digits[ENCODE_I64_LEN];
+    size_t n = 0, len = 0;
+    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    do {
+        digits[n++] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (value < 0)
+        ret[len++] = '-';
+    while (n > 0)
+        ret[len++] = digits[--n];
+    ret[len] = '\0';
+    return len;
+}
+
 void encode_hex(const void *data, size_t len, char *ret)
 {
     static const char digits[] = "0123456789abcdef";

@@ -10,6 +10,7 @@
 
 #define BATCH_PREFIX "batch_"
 #define BATCH_PREFIX_LEN (sizeof BATCH_PREFIX - 1)
+#define RANDOM_AT_ONCE 32 /* bytes: one call of the system for an id */
 #define BATCH_RANDOM_LEN 20 /* 36^20: a guess has one chance in 10^31 */
 
 static bool is_lower_alnum(char c)
@@ -47,13 +48,24 @@ bool ident_is_cell(const char *text, size_t len)
 int ident_make_random(const char *prefix, size_t n, char *ret, size_t cap)
 {
     static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    const unsigned n_letters = sizeof alphabet - 1;
+    const unsigned n_fair = 256 / n_letters * n_letters; /* the bytes above would make the first letters likelier */
     size_t prefix_len = strlen(prefix);
     if (prefix_len >= cap || n >= cap - prefix_len)
         return ERR_TOO_LARGE;
     memcpy(ret, prefix, prefix_len);
-    for (size_t i = 0; i < n; i++)
-        ret[prefix_len + i] = alphabet[random_below(sizeof alphabet - 1)];
-    ret[prefix_len + n] = '\0';
+    char *end = ret + prefix_len + n;
+    for (char *to = ret + prefix_len; to < end;) {
+        uint8_t drawn[RANDOM_AT_ONCE];
+        int rc = random_bytes(drawn, sizeof drawn);
+        if (rc != 0)
+            return rc;
+        for (size_t i = 0; i < sizeof drawn && to < end; i++) {
+            if (drawn[i] < n_fair)
+                *to++ = alphabet[drawn[i] % n_letters];
+        }
+    }
+    *end = '\0';
     return 0;
 }
 

@@ -30,7 +30,7 @@ int ident_split_call(const char *call_id, size_t len, char ret_batch[LIMIT_BATCH
                      uint64_t *ret_ordinal) MUST_CHECK;
 
 /* `prefix` followed by `n` random characters of [a-z0-9]: worker ids, request ids. `ret` holds cap bytes;
- * ERR_TOO_LARGE where they are too few. */
+ * ERR_TOO_LARGE where they are too few; ERR_IO as random_bytes(). */
 int ident_make_random(const char *prefix, size_t n, char *ret, size_t cap) MUST_CHECK;
 
 #endif

@@ -2,6 +2,9 @@
 #include "common/base/utf8.h"
 
 #include <stdint.h>
+#include <string.h>
+
+#define ASCII_NOT UINT64_C(0x8080808080808080)
 
 /* The length of the sequence that begins at `s`, or 0 where it is not a valid one. The narrowed ranges of the second
  * byte (RFC 3629 section 4) are what excludes overlong forms, surrogates and values above U+10FFFF. */
@@ -41,6 +44,14 @@ size_t utf8_sequence_len(const char *text, size_t len)
 bool utf8_is_valid(const char *text, size_t len)
 {
     for (size_t at = 0; at < len;) {
+        uint64_t eight; /* mostly ASCII */
+        for (; len - at >= sizeof eight; at += sizeof eight) {
+            memcpy(&eight, text + at, sizeof eight);
+            if ((eight & ASCII_NOT) != 0)
+                break;
+        }
+        if (at == len)
+            return true;
         size_t n = utf8_sequence_len(text + at, len - at);
         if (n == 0)
             return false;

@@ -15,9 +15,6 @@
 #define FEED_BYTES 16384
 /* The shortest element of an array is "+\r\n": a longer announcement cannot end within LIMIT_REDIS_REPLY_BYTES. */
 #define REPLY_ELEMENTS_MAX (LIMIT_REDIS_REPLY_BYTES / 3)
-/* "$<length>\r\n" and "\r\n" around an argument. */
-#define ARG_OVERHEAD_BYTES 32
-#define ARGV_CAP_MIN 64
 #define TELL_DENIED_US 1000000 /* at most one such line in it */
 /* The type of a TLS record that complains (RFC 8446, section 5.1); no reply begins so. */
 #define TLS_ALERT 0x15
@@ -44,8 +41,6 @@ static void destroy(struct redis *r)
     free(r->user);
     wipe_free(r->password);
     free(r->name);
-    free(r->argv);
-    free(r->argv_len);
     free(r);
 }
 
@@ -234,57 +229,6 @@ uint64_t redis_commands_sent(const struct redis *r)
 }
 
 /* ---- commands ---- */
-
-static int argv_reserve(struct redis *r, size_t n_args)
-{
-    if (n_args <= r->argv_cap)
-        return 0;
-    size_t cap = n_args > ARGV_CAP_MIN ? n_args : ARGV_CAP_MIN;
-    const char **argv = calloc(cap, sizeof *argv);
-    size_t *argv_len = calloc(cap, sizeof *argv_len);
-    if (!argv || !argv_len) {
-        free(argv);
-        free(argv_len);
-        return ERR_NOMEM;
-    }
-    free(r->argv);
-    free(r->argv_len);
-    r->argv = argv;
-    r->argv_len = argv_len;
-    r->argv_cap = cap;
-    return 0;
-}
-
-int redis_format(struct redis *r, const struct redis_arg *head, size_t n_head, const struct redis_arg *args,
-                 size_t n_args, char **ret_command, size_t *ret_len)
-{
-    size_t n = n_head + n_args;
-    size_t bytes = ARG_OVERHEAD_BYTES;
-    if (n == 0)
-        return ERR_INVALID;
-    if (n_args > LIMIT_REDIS_ARGS)
-        return ERR_TOO_LARGE;
-    int rc = argv_reserve(r, n);
-    if (rc < 0)
-        return rc;
-    for (size_t i = 0; i < n; i++) {
-        const struct redis_arg *arg = i < n_head ? &head[i] : &args[i - n_head];
-        r->argv[i] = arg->data;
-        r->argv_len[i] = arg->len;
-        if (arg->len > LIMIT_REDIS_OUT_BYTES)
-            return ERR_TOO_LARGE;
-        bytes += arg->len + ARG_OVERHEAD_BYTES;
-        if (bytes > LIMIT_REDIS_OUT_BYTES)
-            return ERR_TOO_LARGE;
-    }
-    char *command;
-    int len = redisFormatCommandArgv(&command, (int)n, r->argv, r->argv_len);
-    if (len < 0)
-        return ERR_NOMEM;
-    *ret_command = command;
-    *ret_len = (size_t)len;
-    return 0;
-}
 
 int redis_admit(const struct redis *r, size_t len)
 {

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/encode.h"
 #include "common/base/err.h"
 #include "common/loop/loop.h"
 #include "common/redis/reply.h"
@@ -109,7 +110,7 @@ int redis_subscribe(struct redis *r, const char *channel, redis_message_fn fn, v
 /* Arguments. The pointers are borrowed until redis_command() returns. */
 struct redis_arg redis_arg_str(const char *text);
 struct redis_arg redis_arg_mem(const void *data, size_t len);
-#define REDIS_I64_LEN 21
+#define REDIS_I64_LEN (ENCODE_I64_LEN + 1)
 /* Formats into `space`, which must live until redis_command() returns. */
 struct redis_arg redis_arg_i64(int64_t value, char space[REDIS_I64_LEN]);
 

@@ -137,11 +137,6 @@ struct redis {
     struct redis_script scripts[LUA_SCRIPT_COUNT + 1]; /* one spare: there may be none */
     uint64_t commands_sent;
 
-    /* room for the formatter's argument vectors */
-    const char **argv;
-    size_t *argv_len;
-    size_t argv_cap;
-
     unsigned depth; /* callbacks of ours on the stack */
 };
 
@@ -152,10 +147,6 @@ struct redis {
 void redis_enter(struct redis *r);
 void redis_leave(struct redis *r);
 
-/* `head` and `args`, one after the other, as one command in Redis's protocol. The caller frees it with
- * redisFreeCommand(). ERR_INVALID without arguments, ERR_TOO_LARGE over LIMIT_REDIS_ARGS or LIMIT_REDIS_OUT_BYTES. */
-int redis_format(struct redis *r, const struct redis_arg *head, size_t n_head, const struct redis_arg *args,
-                 size_t n_args, char **ret_command, size_t *ret_len) MUST_CHECK;
 /* Whether a caller's command of `len` bytes may be sent now. */
 int redis_admit(const struct redis *r, size_t len) MUST_CHECK;
 /* Sends a formatted command, whatever the state, and queues it. */
@@ -173,6 +164,10 @@ void redis_timer_update(struct redis *r);
 
 /* ---- redis_command.c ---- */
 
+/* `head` and `args`, one after the other, as one command in Redis's protocol, for the caller to free(). ERR_INVALID
+ * without arguments, ERR_TOO_LARGE over LIMIT_REDIS_ARGS or LIMIT_REDIS_OUT_BYTES. */
+int redis_format(const struct redis_arg *head, size_t n_head, const struct redis_arg *args, size_t n_args,
+                 char **ret_command, size_t *ret_len) MUST_CHECK;
 /* Formats and sends. */
 int redis_send_args(struct redis *r, const struct redis_arg *args, size_t n_args, int64_t deadline_us,
                     redis_reply_fn fn, void *arg) MUST_CHECK;

@@ -20,7 +20,7 @@ struct script_call {
 static void call_free(struct script_call *call)
 {
     if (call) {
-        redisFreeCommand(call->command);
+        free(call->command);
         free(call);
     }
 }
@@ -83,7 +83,7 @@ int script_run(struct redis *r, enum lua_script script, const char *prefix, cons
     if (!call)
         return ERR_NOMEM;
     *call = (struct script_call){.r = r, .script = script, .deadline_us = deadline_us, .fn = fn, .arg = arg};
-    rc = redis_format(r, head, 4, args, n_args, &call->command, &call->command_len);
+    rc = redis_format(head, 4, args, n_args, &call->command, &call->command_len);
     if (rc < 0)
         goto cleanup;
     rc = redis_admit(r, call->command_len);

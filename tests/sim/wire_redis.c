@@ -289,27 +289,6 @@ int redis_admit(const struct redis *r, size_t len)
     return redis_is_ready(r) ? 0 : ERR_UNAVAILABLE;
 }
 
-int redis_format(struct redis *r, const struct redis_arg *head, size_t n_head, const struct redis_arg *args,
-                 size_t n_args, char **ret_command, size_t *ret_len)
-{
-    (void)r;
-    const char *argv[LIMIT_REDIS_ARGS];
-    size_t lens[LIMIT_REDIS_ARGS];
-    size_t n = n_head + n_args;
-    if (n == 0)
-        return ERR_INVALID;
-    if (n > LIMIT_REDIS_ARGS)
-        return ERR_TOO_LARGE;
-    for (size_t i = 0; i < n; i++) {
-        const struct redis_arg *arg = i < n_head ? &head[i] : &args[i - n_head];
-        argv[i] = arg->data ? arg->data : "";
-        lens[i] = arg->len;
-    }
-    int len = redisFormatCommandArgv(ret_command, (int)n, argv, lens);
-    *ret_len = (size_t)len;
-    return len < 0 ? ERR_NOMEM : 0;
-}
-
 int redis_send(struct redis *r, const char *command, size_t len, int64_t deadline_us, redis_reply_fn fn, void *arg)
 {
     struct wire *w = wire_of(r);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/base/encode.h"
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -97,9 +99,22 @@ static void test_base64_refuses_what_is_none(void **state)
     }
 }
 
+static void test_numbers_are_written_as_printf_does(void **state)
+{
+    static const int64_t values[] = {0, 1, 9, 10, -1, -10, 1234567890, INT64_MAX, INT64_MIN, INT64_MIN + 1};
+    (void)state;
+    for (size_t i = 0; i < COUNT(values); i++) {
+        char text[ENCODE_I64_LEN + 1], wanted[ENCODE_I64_LEN + 1];
+        snprintf(wanted, sizeof wanted, "%" PRId64, values[i]);
+        assert_int_equal(encode_i64(values[i], text), strlen(wanted));
+        assert_string_equal(text, wanted);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_numbers_are_written_as_printf_does),
         cmocka_unit_test(test_hex_goes_there_and_back),
         cmocka_unit_test(test_hex_refuses_what_is_none),
         cmocka_unit_test(test_base64_holds_the_standards_vectors),

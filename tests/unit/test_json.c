@@ -357,12 +357,56 @@ static void test_built_trees_print_exactly(void **state)
     cJSON_Delete(object);
 }
 
+/* Bytes are looked at several at a time. */
+static void test_an_unsound_byte_is_found_wherever_it_stands_in_a_long_text(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t len, told_at; /* from where the text is unsound */
+        const char *reason; /* NULL: it is sound */
+    } cases[] = {
+        {"\x01", 1, 0, "control character"},
+        {"\x1f", 1, 0, "control character"},
+        {"\\u0000", 6, 5, "\\u0000 is not accepted"},
+        {"\\ud800x", 7, 6, "unpaired surrogate"},
+        {"\x7f", 1, 0, NULL},
+        {"\xC3\xBF", 2, 0, NULL},
+        {" ", 1, 0, NULL},
+        {"!", 1, 0, NULL},
+        {"#", 1, 0, NULL},
+        {"[", 1, 0, NULL},
+        {"]", 1, 0, NULL},
+        {"\\\\", 2, 0, NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (size_t at = 0; at <= 24; at++) {
+            char text[64];
+            struct json_fault fault;
+            cJSON *value = NULL;
+            size_t len = cases[i].len;
+            memset(text, 'a', sizeof text);
+            memcpy(text, "[\"", 2);
+            memcpy(text + 2 + at, cases[i].bytes, len);
+            memcpy(text + 26 + len, "\"]", 2);
+            int rc = json_parse(text, 28 + len, &value, &fault);
+            assert_int_equal(rc, cases[i].reason ? ERR_INVALID : 0);
+            cJSON_Delete(value);
+            if (!cases[i].reason)
+                continue;
+            assert_string_equal(fault.reason, cases[i].reason);
+            assert_int_equal(fault.offset, 2 + at + cases[i].told_at);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sound_texts_are_taken),
         cmocka_unit_test(test_unsound_texts_are_refused_with_path_and_reason),
         cmocka_unit_test(test_a_text_cut_anywhere_gives_the_same_result),
+        cmocka_unit_test(test_an_unsound_byte_is_found_wherever_it_stands_in_a_long_text),
         cmocka_unit_test(test_depth_is_bounded),
         cmocka_unit_test(test_members_of_one_object_are_bounded),
         cmocka_unit_test(test_a_duplicate_is_found_among_many),

@@ -61,8 +61,16 @@ static void test_malformed_text_is_refused(void **state)
         "\xED\xA0\x80",
     };
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        /* also wherever it stands among others */
+        for (size_t at = 0; at <= 16; at++) {
+            char text[32];
+            memset(text, 'a', sizeof text);
+            memcpy(text + at, cases[i], strlen(cases[i]));
+            assert_false(utf8_is_valid(text, sizeof text));
+        }
         assert_false(utf8_is_valid(cases[i], strlen(cases[i])));
+    }
 }
 
 static void test_length_is_in_code_points(void **state)
