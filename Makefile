@@ -122,7 +122,11 @@ NEXT_PROGRAMS := $(addprefix $(B)/next/bin/,carillon-producer carillon-worker ca
 SIM := $(B)/tests/carillon-sim
 INSTANT := $(B)/tests/carillon-worker-instant
 BENCH_RECEIVER := $(B)/tests/carillon-bench-receiver
-TEST_SUPPORT := $(PROBE) $(CLOCK_DECREE) $(SIM) $(INSTANT) $(BENCH_RECEIVER) $(B)/tests/carillon-notifier-unguarded
+# Of bench_pacing.py: preloaded into the carrier, and beside it.
+ARRIVALS := $(B)/tests/arrivals.so
+BARE_TIMER := $(B)/tests/bare_timer
+TEST_SUPPORT := $(PROBE) $(CLOCK_DECREE) $(SIM) $(INSTANT) $(BENCH_RECEIVER) $(ARRIVALS) $(BARE_TIMER) \
+                $(B)/tests/carillon-notifier-unguarded
 
 # What the linters compile: all programs, tests and fuzz targets.
 .PHONY: FORCE all bench bench-events bench-export bench-notifier bench-peers bench-quota bench-recovery everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-upgrade test-valgrind test-unit-valgrind fuzz fuzzers next-programs old-programs test-platforms lint format docs clean help programs
@@ -293,9 +297,14 @@ $(INSTANT): $(B)/obj/worker/main.o $(B)/obj/tests/bench/engine/instant_platform.
 $(B)/obj/preload/%.o: tests/support/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -std=gnu11 -g -O2 -fPIC $(WARN) -MMD -MP -c $< -o $@
-$(CLOCK_DECREE): $(B)/obj/preload/clock_decree.o
+$(B)/obj/preload/%.o: tests/bench/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -std=gnu11 -g -O2 -fPIC $(WARN) -MMD -MP -c $< -o $@
+$(CLOCK_DECREE) $(ARRIVALS): $(B)/tests/%.so: $(B)/obj/preload/%.o
 	@mkdir -p $(@D)
 	$(CC) -shared $< -o $@
+$(BARE_TIMER): $(B)/obj/tests/bench/bare_timer.o
+	$(call link)
 
 # Most tests wait for timers more than they compute; under the sanitizers they compute more.
 CHAOS_JOBS := $(if $(JOBS),--jobs $(JOBS))
@@ -376,6 +385,7 @@ bench-recovery: breakpoint-programs
 bench-peers: programs $(INSTANT)
 	@tests/bench/peers/install.sh
 	@$(AHEAD) $(PYTHON) tests/bench/bench_peers.py $(BENCH_ARGS)
+bench bench-pacing: $(ARRIVALS) $(BARE_TIMER)
 $(PUBLISHED) bench-notifier bench-recovery: bench-%: programs
 	@$(AHEAD) $(PYTHON) tests/bench/bench_$*.py $(BENCH_ARGS)
 # At realtime priority where that is permitted: a p99 of a millisecond is lost in what else a machine does.

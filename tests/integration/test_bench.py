@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from tests.bench import bench_ingest
+from tests.bench import bench_ingest, bench_pacing
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -45,3 +45,14 @@ def test_the_recovery_benchmark_writes_its_figures(tmp_path: pathlib.Path) -> No
     assert len(told["commit"]) == 40
     for name in ("silent_late_s", "silent_killed_late_s", "drain_s"):
         assert 0 < told[name] == told["runs"][0][name] and name in ran.stdout
+
+
+def test_the_pacing_benchmark_gives_its_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    short = {"PACED_S": 1, "LATE_S": 1, "TRIES": 5, "QUEUED_CPS": 10,
+             "RETRIED": {"batches": 2, "contacts": 3, "cps": 10, "attempts": 2, "delay_ms": 1000}}  # fmt: skip
+    for name, value in short.items():
+        monkeypatch.setattr(bench_pacing, name, value)
+    found = bench_pacing.run(queued=500)
+    assert set(found) == set(bench_pacing.KEYS)
+    assert 0 < found["pacing_10_max_in_1s"] <= 10 and 0 < found["pacing_30_max_in_1s"] <= 30
+    assert all(0 < found[name] for name in found if name.endswith("_ms"))

@@ -104,6 +104,7 @@ class Stack:
         self.notifiers = [self._process("carillon-notifier", *private, label=f"notifier {i + 1}") for i in range(notifiers)]
         self._carrier_args = self.carrier_args(outcomes, ring_ms, talk_ms, faults, seed)
         self.carrier: Process | None = None
+        self.carrier_env: dict[str, str] = {}
 
     def _process(self, name: str, *args: str, path: str = "", env: dict[str, str] | None = None, label: str = "") -> Process:
         """One that signs in to Redis as the user of its name."""
@@ -184,7 +185,7 @@ class Stack:
     def start_carrier(self) -> None:
         webhook = f"{self.callbacks_url}/callbacks/retell"
         log = self.directory / "carrier.log"
-        self.carrier = Process("carillon-carrier", *self._carrier_args, "--webhook-url", webhook, log=log)
+        self.carrier = Process("carillon-carrier", *self._carrier_args, "--webhook-url", webhook, env=self.carrier_env, log=log)
         self.carrier.start()
 
     def stop(self) -> None:
