@@ -23,7 +23,7 @@
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n)
 -- Again    the same dial by the same worker answers the same begin, rounded up to a millisecond, or "suppressed"
--- @include lib/pace.lua
+-- @include lib/gaps.lua
 -- @include lib/credit.lua
 local worker = check_id(ARGV[1], 64, 'worker')
 local late_ms = check_number(ARGV[2], 'late')
@@ -129,6 +129,7 @@ local function await_rate(batch, slot_us)
     local earliest_us = begins_earliest(kind, resource.id, resource.cps, at_us)
     if earliest_us > at_us then
       resource.tat_us = math.max(resource.tat_us or 0, earliest_us)
+      gaps.forget(resource)
     end
   end
 end

@@ -16,13 +16,14 @@
 -- Errors   ERR_INVALID
 -- Bound    O(steps * log n); at most 64 calls
 --
--- A small discrete-event loop. Each trunk has a frontier f, which starts at max(now, the trunk's next slot); the trunk whose
--- is the least is served. Flows due by f move from waiting to turn; the flow with the least virtual time is taken; its lanes
+-- A small discrete-event loop. Each trunk has a frontier f, which starts at its first free instant; the trunk whose is the
+-- least is served. Flows due by f move from waiting to turn; the flow with the least virtual time is taken; its lanes
 -- due by f move from waiting to ready; its first ready lane gets the slot f, a due retry before the next fresh call. f moves
 -- on by the trunk's interval or, when nobody is eligible, to the next waiting time. Only what is due by the frontier is ever
 -- promoted, so no window of candidates can hide anyone. Slots are given in order of time on all trunks together: a tenant's
 -- pace counts those of its flows so, and one given far ahead on one trunk would keep it from all before it on the others.
--- @include lib/pace.lua
+-- The gaps that f leaves where it moves past idle time are for those who come later (lib/gaps.lua).
+-- @include lib/gaps.lua
 local worker = check_id(ARGV[1], 64, 'worker')
 local request = check_id(ARGV[2], 64, 'request')
 local max_calls = math.min(check_number(ARGV[3], 'calls'), 64)
@@ -73,6 +74,9 @@ end
 
 -- ---- promotions ----
 
+-- Promoted for an instant that lies ahead, and not served since.
+local flows_ahead, lanes_ahead = {}, {}
+
 local function promote_flows(trunk, f_ms)
   local waiting, vts = key_flows_waiting(trunk.id), key_flows_vt(trunk.id)
   local tenant_id, at_ms = zset.head(waiting)
@@ -80,7 +84,9 @@ local function promote_flows(trunk, f_ms)
   while tenant_id and at_ms <= f_ms and (steps < max_steps or steps == first) do
     local tenant = resource_load('t', tenant_id)
     if tenant then
-      tenant.tat_us = pace_wake(tenant.tat_us, at_ms * 1000, tenant.interval_us)
+      gaps.wake(tenant, at_ms * 1000)
+      local flow = trunk.id .. '/' .. tenant_id
+      flows_ahead[flow] = at_ms > NOW_MS and { at_ms = at_ms, trunk_id = trunk.id, tenant = tenant } or nil
     end
     local vt = tonumber(map.get(vts, tenant_id) or 0)
     zset.put(key_flows_turn(trunk.id), tenant_id, math.max(vt, trunk.vfloor))
@@ -98,12 +104,32 @@ local function promote_lanes(trunk, tenant, f_ms)
   while lane and at_ms <= f_ms and (steps < max_steps or steps == first) do
     local batch = batch_load(lane:match('^([^/]+)/'))
     if batch then
-      batch.tat_us = pace_wake(batch.tat_us, at_ms * 1000, batch.interval_us)
+      gaps.wake(batch, at_ms * 1000)
       zset.put(ready, lane, lane_score(batch))
+      lanes_ahead[lane] = at_ms > NOW_MS and { at_ms = at_ms, waiting = waiting, ready = ready, batch = batch } or nil
     end
     zset.drop(waiting, lane)
     steps = steps + 1
     lane, at_ms = zset.head(waiting)
+  end
+end
+
+-- Whoever claims next begins with the first free instant from then on, which may lie before those for which something was
+-- promoted here: it waits for its own again.
+local function put_back()
+  for lane, ahead in pairs(lanes_ahead) do
+    if zset.score(ahead.ready, lane) then
+      zset.put(ahead.waiting, lane, ahead.at_ms)
+      zset.drop(ahead.ready, lane)
+      ahead.batch.is_idle = nil
+    end
+  end
+  for _, ahead in pairs(flows_ahead) do
+    if zset.score(key_flows_turn(ahead.trunk_id), ahead.tenant.id) then
+      zset.put(key_flows_waiting(ahead.trunk_id), ahead.tenant.id, ahead.at_ms)
+      flow_leave_turn(ahead.trunk_id, ahead.tenant.id)
+      ahead.tenant.is_idle = nil
+    end
   end
 end
 
@@ -121,8 +147,11 @@ local function take_slot(trunk, tenant, batch, call, number, record, slot_us)
   call_move(batch, call, 'claim')
   batch.dials = batch.dials + 1
   call_write(batch, call)
+  gaps.take(trunk, slot_us)
+  gaps.take(tenant, slot_us)
+  gaps.charge(batch, slot_us)
+  flows_ahead[trunk.id .. '/' .. tenant.id] = nil
   for kind, resource in pairs({ k = trunk, t = tenant, b = batch }) do
-    resource.tat_us = pace_next(resource.tat_us, slot_us, resource.interval_us)
     resource.room = room(kind, resource) - 1
   end
   local turn = key_flows_turn(trunk.id)
@@ -230,8 +259,9 @@ local function visit_flow(trunk, tenant_id, f_us)
     flow_leave_turn(trunk.id, tenant_id)
     return false
   end
-  if tenant.tat_us and tenant.tat_us > f_us then
-    zset.put(waiting, tenant_id, math.ceil(tenant.tat_us / 1000))
+  local free_us = gaps.earliest(tenant, f_us)
+  if free_us > f_us then
+    zset.put(waiting, tenant_id, math.ceil(free_us / 1000))
     flow_leave_turn(trunk.id, tenant_id)
     return false
   end
@@ -247,7 +277,7 @@ local function visit_flow(trunk, tenant_id, f_us)
   end
   local following, following_ms = zset.head(key_lanes_waiting(trunk.id, tenant_id))
   if following then
-    zset.put(waiting, tenant_id, math.max(following_ms, math.ceil((tenant.tat_us or 0) / 1000)))
+    zset.put(waiting, tenant_id, math.ceil(gaps.earliest(tenant, following_ms * 1000) / 1000))
   end
   flow_leave_turn(trunk.id, tenant_id)
   return false
@@ -265,8 +295,8 @@ local function serve_trunk(trunk_id)
   zset.drop(KEY_TRUNKS, trunk_id)
   local _, following_ms = zset.head(KEY_TRUNKS)
   local until_us = math.min(limit_us, (following_ms or math.huge) * 1000)
-  local f_us = frontiers_us[trunk_id] or math.max(NOW_US, closed_ms * 1000, trunk.tat_us or 0, trunk.hold_until_ms * 1000,
-    (trunk.breaker_until_ms or 0) * 1000)
+  local f_us = frontiers_us[trunk_id] or gaps.earliest(trunk, math.max(NOW_US, closed_ms * 1000,
+    trunk.hold_until_ms * 1000, (trunk.breaker_until_ms or 0) * 1000))
   while f_us <= until_us and steps < max_steps and calls < max_calls do
     steps = steps + 1
     promote_flows(trunk, math.floor(f_us / 1000))
@@ -280,15 +310,15 @@ local function serve_trunk(trunk_id)
         return
       end
       if visit_flow(trunk, tenant_id, f_us) then
-        f_us = math.max(f_us, trunk.tat_us, (trunk.breaker_until_ms or 0) * 1000)
+        f_us = gaps.earliest(trunk, math.max(f_us, (trunk.breaker_until_ms or 0) * 1000))
       end
     else
       local following, at_ms = zset.head(key_flows_waiting(trunk_id))
       if not following then
         return
       end
-      f_us = math.max(f_us, at_ms * 1000)
-      trunk.tat_us = pace_wake(trunk.tat_us, f_us, trunk.interval_us)
+      f_us = gaps.earliest(trunk, math.max(f_us, at_ms * 1000))
+      gaps.wake(trunk, f_us)
     end
   end
   frontiers_us[trunk_id] = f_us
@@ -304,6 +334,7 @@ while not epoch_load().is_stopped and closed_ms * 1000 <= limit_us and steps < m
   serve_trunk(trunk_id)
 end
 
+put_back()
 commit()
 if calls > 0 then
   redis.call('SET', replay_key, table.concat(issued, ' '), 'PX', REPLAY_MS)

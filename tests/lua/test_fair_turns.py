@@ -126,7 +126,6 @@ BROKEN = (
     ("weights count nothing", "call_claim", "math.floor(VT_UNIT / tenant.weight)", "VT_UNIT", fair_scenarios.weights_one_to_two),
     ("idleness is saved up", "call_claim", "math.max(vt, trunk.vfloor)", "vt", fair_scenarios.idler),
     ("coming back is free", "call_claim", "math.max(vt, trunk.vfloor)", "trunk.vfloor", fair_scenarios.single_calls),
-    ("one trunk after the other", "call_claim", "(following_ms or math.huge) * 1000", "math.huge", fair_scenarios.several_trunks),
     ("turns are given back", "call_begin", "  if not is_own then\n", "  if true then\n", fair_scenarios.used_up_credit),
 )
 

@@ -757,8 +757,8 @@ def a_suppressed_call_costs_no_pace(cell: Cell) -> None:
 
 
 MUTATIONS = (
-    Mutation("handed out by an open breaker", "call_claim", "trunk.hold_until_ms * 1000,\n    (trunk.breaker_until_ms or 0) * 1000)",
-             "trunk.hold_until_ms * 1000)", an_open_breaker_hands_nothing_out),
+    Mutation("handed out by an open breaker", "call_claim",
+             "trunk.hold_until_ms * 1000, (trunk.breaker_until_ms or 0) * 1000)", "trunk.hold_until_ms * 1000)", an_open_breaker_hands_nothing_out),
     Mutation("begun by an open breaker", "call_begin", "redis.call('HGET', trunk.key, 'breaker_probe') ~= member", "false",
              an_open_breaker_lets_nothing_begin),
     Mutation("tried with several calls", "call_claim", "    breaker.begin_probe(trunk, member, lease)\n", "",

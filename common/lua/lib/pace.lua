@@ -24,7 +24,7 @@ end
 local function pace_clip(resource, horizon_us)
   local latest = NOW_US + horizon_us + resource.interval_us
   if resource.tat_us and resource.tat_us > latest then
-    resource.tat_us = latest
+    resource.tat_us, resource.free_us = latest, latest
   end
 end
 

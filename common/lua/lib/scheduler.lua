@@ -7,7 +7,7 @@ local VT_UNIT = 1000000
 
 -- A tenant or a trunk, loaded once; `room` is what its concurrency leaves, counted when first asked for.
 local RESOURCE_FIELDS = { 'state', 'cps', 'interval_us', 'max_concurrent', 'tat_us', 'weight', 'vfloor', 'held',
-  'hold_until_ms', 'available_s', 'reserved_s', 'breaker_until_ms' }
+  'hold_until_ms', 'available_s', 'reserved_s', 'breaker_until_ms', 'gaps' }
 local resources = {}
 
 -- ---- a trunk's breaker as those see it who want to begin a call; the rest of it is in lib/breaker.lua ----
@@ -47,8 +47,9 @@ local function resource_load(kind, id)
     max_concurrent = tonumber(values[4]), tat_us = tonumber(values[5]), weight = tonumber(values[6]) or 1,
     vfloor = tonumber(values[7]) or 0, held = values[8] or nil, hold_until_ms = tonumber(values[9]) or 0,
     available_s = tonumber(values[10]), reserved_s = tonumber(values[11]) or 0,
-    breaker_until_ms = breaker.until_of(values[12]),
+    breaker_until_ms = breaker.until_of(values[12]), gaps_text = values[13] or nil,
   }
+  resource.free_us = resource.tat_us
   resource.was_tat_us, resource.was_vfloor = resource.tat_us, resource.vfloor
   resource.was_available_s, resource.was_reserved_s = resource.available_s, resource.reserved_s
   resources[name] = resource

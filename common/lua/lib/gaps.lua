@@ -1,0 +1,118 @@
+-- @include pace.lua
+-- What nobody could use of a trunk's and of a tenant's rate. A claim hands out slots up to a horizon ahead, and where
+-- nobody is eligible it passes over the time until somebody is. Whoever comes then, a batch of high priority for one,
+-- starts in such a gap and not behind the last slot. A gap lies before the TAT: a slot may have its first and its last
+-- instant and any between.
+--
+-- The field `gaps` of the hash: "<us> <from>+<length> ...", ascending, counted from the first number. Not every gap is
+-- kept: none that is shorter than a millisecond, in which times are waited for, and of those that begin close together the
+-- first.
+local gaps = { MOST = 24, LEAST_US = 1000, APART_US = 8000 }
+
+function gaps.add(list, from_us, to_us)
+  from_us = math.max(from_us, NOW_US)
+  if to_us - from_us >= gaps.LEAST_US and #list < gaps.MOST then
+    list[#list + 1] = { from_us, to_us }
+  end
+end
+
+-- Those of the resource that still lie ahead.
+function gaps.of(resource)
+  if not resource.gaps then
+    resource.gaps = {}
+    local base, rest = (resource.gaps_text or ''):match('^(%d+) (.*)$')
+    local last_us = (resource.was_tat_us or 0) - resource.interval_us -- its TAT may have been taken back meanwhile
+    for from, length in (rest or ''):gmatch('(%d+)%+(%d+)') do
+      local from_us = tonumber(base) + tonumber(from)
+      gaps.add(resource.gaps, from_us, math.min(from_us + tonumber(length), last_us))
+    end
+  end
+  return resource.gaps
+end
+
+-- The earliest instant, not before `at`, that the resource's slots leave free.
+function gaps.earliest(resource, at_us)
+  if not resource.tat_us or at_us >= resource.tat_us then
+    return at_us
+  end
+  for _, gap in ipairs(gaps.of(resource)) do
+    if at_us <= gap[2] then
+      return math.max(at_us, gap[1])
+    end
+  end
+  return resource.tat_us
+end
+
+-- A slot in a gap: what is left of it stays. False where it lies in none.
+function gaps.fill(resource, slot_us)
+  if not resource.tat_us or slot_us >= resource.tat_us then
+    return false
+  end
+  local left, is_filled = {}, false
+  for _, gap in ipairs(gaps.of(resource)) do
+    if slot_us < gap[1] or slot_us > gap[2] then
+      gaps.add(left, gap[1], gap[2])
+    else
+      is_filled = true
+      gaps.add(left, gap[1], slot_us - resource.interval_us)
+      gaps.add(left, slot_us + resource.interval_us, gap[2])
+    end
+  end
+  resource.gaps, resource.has_new_gaps = left, true
+  return is_filled
+end
+
+-- A slot behind all others: what lies between them is a gap.
+function gaps.leave(resource, slot_us)
+  local list, from_us = gaps.of(resource), math.max(resource.free_us or NOW_US, NOW_US)
+  local last = list[#list]
+  if not last or from_us >= last[1] + gaps.APART_US then
+    gaps.add(list, from_us, slot_us - resource.interval_us)
+    resource.has_new_gaps = resource.has_new_gaps or #list > 0
+  end
+end
+
+-- It could go at `at`, and had nothing to do before: what pace_wake() says counts for its next slot, which may be another
+-- claim's matter. A batch has no gaps, only this.
+function gaps.wake(resource, at_us)
+  resource.is_idle = resource.tat_us and not pace_wake(resource.tat_us, at_us, resource.interval_us)
+end
+
+function gaps.charge(resource, slot_us)
+  resource.tat_us = pace_next(not resource.is_idle and resource.tat_us or nil, slot_us, resource.interval_us)
+  resource.free_us, resource.is_idle = resource.tat_us, nil
+end
+
+-- Charges the slot to the rate.
+function gaps.take(resource, slot_us)
+  if not gaps.fill(resource, slot_us) then
+    gaps.leave(resource, slot_us)
+    gaps.charge(resource, slot_us)
+  end
+end
+
+-- The log of begins has no room before its TAT.
+function gaps.forget(resource)
+  resource.gaps, resource.has_new_gaps = {}, resource.gaps_text ~= nil
+end
+
+local function gaps_flush() -- by commit()
+  for _, resource in pairs(resources) do
+    if resource and resource.has_new_gaps then
+      local list = resource.gaps
+      local words = { list[1] and fmt(list[1][1]) }
+      for _, gap in ipairs(list) do
+        words[#words + 1] = fmt(gap[1] - list[1][1]) .. '+' .. fmt(gap[2] - gap[1])
+      end
+      resource.gaps_text = words[1] and table.concat(words, ' ') or nil
+      if resource.gaps_text then
+        redis.call('HSET', resource.key, 'gaps', resource.gaps_text)
+      else
+        redis.call('HDEL', resource.key, 'gaps')
+      end
+      resource.has_new_gaps = false
+    end
+  end
+end
+
+on_commit(gaps_flush)
