@@ -6,19 +6,21 @@
 -- ARGV[1]  piece, and its arguments:
 --          "claimed" | "live" | "ended", offset, most       members against the calls they name
 --          "appending", offset, most                        batches that are appended to
---          "trunk", id                                      the trunk's flows (at most 5,000)
---          "tenant", id, offset, most                       numbers on a call, calls held for them, and its credit
---                                                           where at most 5,000 are on their way
+--          "trunk", id[, offset, most]                      the trunk, and so many of its flows, of those that wait and of
+--                                                           those that have their turn
+--          "tenant", id, offset, most                       numbers on a call (of more than 5,000 only a sample), calls held
+--                                                           for them, and its credit where at most 100 are on their way
 --          "flying", "k"|"t"|"b", id, offset, most          who holds concurrency
 --          "batch", id                                      sums, lane, pace
 --          "calls", batch, first bucket, buckets            each call's phase against where it lies
 -- Returns  {is there more (0|1), counts as text, fault, ...}; a fault is "<invariant> <what>"
 --          counts: for "batch" the counters, for "calls" how many calls were found in each phase
 -- Errors   ERR_INVALID, ERR_NOT_FOUND
--- Bound    O(most) or O(buckets * 64)
+-- Bound    O(most): 60 commands and 10 for each; "calls" O(buckets * 64): 20 and 3 for each call
 -- @include lib/call.lua
 -- @include lib/credit.lua
 local MOST = 5000
+local CREDIT_MOST = 100
 local HELD_GRACE_MS = 6000 -- a lost wake is found by the reconcile within 2 s
 local TAT_SLACK_US = 1500000
 local AHEAD_MS = 1000 -- more than the horizon of any claim
@@ -125,26 +127,25 @@ local function check_breaker(id)
   end
 end
 
-local function check_trunk(id)
+local function check_trunk(id, offset, most)
   local trunk = resource_load('k', id)
   if not trunk then
     return redis.error_reply('ERR_NOT_FOUND trunk')
   end
   check_pace('trunk ' .. id, trunk)
   check_breaker(id)
-  local flows = 0
-  for _, key in ipairs({ key_flows_waiting(id), key_flows_turn(id) }) do
-    for _, tenant_id in ipairs(redis.call('ZRANGE', key, 0, MOST - 1)) do
-      flows = flows + 1
-      check_flow(id, tenant_id)
+  local waiting = redis.call('ZRANGE', key_flows_waiting(id), offset, offset + most - 1)
+  for _, tenant_id in ipairs(waiting) do
+    check_flow(id, tenant_id)
+  end
+  local turn = redis.call('ZRANGE', key_flows_turn(id), offset, offset + most - 1, 'WITHSCORES')
+  for i = 1, #turn, 2 do
+    check_flow(id, turn[i])
+    if tonumber(turn[i + 1]) > 4503599627370496 or tonumber(turn[i + 1]) < trunk.vfloor - 1000 * VT_UNIT then
+      fault('vt_within_bounds', id .. '/' .. turn[i] .. ' ' .. turn[i + 1])
     end
   end
-  local turn = redis.call('ZRANGE', key_flows_turn(id), 0, MOST - 1, 'WITHSCORES')
-  for i = 2, #turn, 2 do
-    if tonumber(turn[i]) > 4503599627370496 or tonumber(turn[i]) < trunk.vfloor - 1000 * VT_UNIT then
-      fault('vt_within_bounds', id .. '/' .. turn[i - 1] .. ' ' .. turn[i])
-    end
-  end
+  local flows = redis.call('ZCARD', key_flows_waiting(id)) + redis.call('ZCARD', key_flows_turn(id))
   local is_listed = redis.call('ZSCORE', KEY_TRUNKS, id)
   if flows > 0 and trunk.state == 'active' and not trunk.held and not is_listed then
     fault('trunk_with_work_is_listed', id)
@@ -153,21 +154,23 @@ local function check_trunk(id)
   elseif trunk.held and not redis.call('ZSCORE', KEY_PARKED, 'k/' .. id) then
     fault('full_trunk_is_reconciled', id)
   end
-  return reply_with(false)
+  return reply_with(#waiting == most or #turn == 2 * most)
 end
 
 -- ---- one call at a time per number ----
 
 local function check_dialing(tenant_id, offset, most)
-  local fields = redis.call('HKEYS', key_dialing(tenant_id))
+  local key = key_dialing(tenant_id)
+  local is_whole = redis.call('HLEN', key) <= MOST
+  local fields = is_whole and redis.call('HKEYS', key) or redis.call('HRANDFIELD', key, offset + most)
   for i = offset + 1, math.min(offset + most, #fields) do
-    local member = redis.call('HGET', key_dialing(tenant_id), fields[i])
+    local member = redis.call('HGET', key, fields[i])
     local batch, call, dial = named_call('dialing', member)
     if batch and not ((call.phase == 'claimed' or call.phase == 'live') and call.d == dial and call.t == fields[i]) then
       fault('dialing_is_on_its_way', tenant_id .. ' ' .. member .. ' is ' .. call.phase)
     end
   end
-  return #fields > offset + most
+  return is_whole and #fields > offset + most
 end
 
 local function check_held(tenant_id, offset, most)
@@ -201,7 +204,7 @@ local function check_credit(tenant)
   if not is_short and redis.call('EXISTS', key_unfunded(tenant.id)) == 1 and not redis.call('ZSCORE', KEY_FUNDED, tenant.id) then
     fault('credit_reaches_who_waits', tenant.id)
   end
-  if (not tenant.available_s and tenant.reserved_s == 0) or redis.call('ZCARD', key) > MOST then
+  if (not tenant.available_s and tenant.reserved_s == 0) or redis.call('ZCARD', key) > CREDIT_MOST then
     return
   end
   local held_s = 0
@@ -469,7 +472,8 @@ if SETS[piece] then
 elseif piece == 'appending' then
   return check_appending(number_at(2), math.min(number_at(3), MOST))
 elseif piece == 'trunk' then
-  return check_trunk(check_id(ARGV[2], 64, 'trunk'))
+  local offset, most = ARGV[3] and number_at(3) or 0, ARGV[4] and number_at(4) or MOST
+  return check_trunk(check_id(ARGV[2], 64, 'trunk'), offset, math.min(most, MOST))
 elseif piece == 'tenant' then
   return check_tenant(check_id(ARGV[2], 64, 'tenant'), number_at(3), math.min(number_at(4), MOST))
 elseif piece == 'flying' and (ARGV[2] == 'k' or ARGV[2] == 't' or ARGV[2] == 'b') then

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import pathlib
 import random
 import re
 import socket
@@ -17,14 +18,30 @@ from typing import Any
 
 from tests.bench.scale_cell import PART, Cell
 from tests.bench.scale_fleet import cpu_ns
-from tests.support.engine import CLAIM_CALLS, CLAIM_STEPS, Engine, Slot, contact_record, part
+from tests.support.engine import Engine, Slot, contact_record, part
 from tests.support.redis_server import RedisServer
 from tests.support.scripts import Scripts
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 STAT = re.compile(rb"cmdstat_([^:]+):calls=(\d+),usec=(\d+)")
-CALLS, FINISH_CALLS = 64, 16  # in one script: common/base/limits.h, worker/settle.c
-CHECKS, TICK_ITEMS = 32, 100
-AUDIT_PIECE, AUDIT_BUCKETS = 500, 16  # producer/cli/cmd_audit.c
+LIMITS = (ROOT / "common/base/limits.h").read_text(encoding="utf-8")
+SETTLE = (ROOT / "worker/settle.c").read_text(encoding="utf-8")
+AUDIT = (ROOT / "producer/cli/cmd_audit.c").read_text(encoding="utf-8")
+
+
+def number(text: str, pattern: str) -> int:
+    found = re.search(pattern, text)
+    assert found, pattern
+    return int(found[1])
+
+
+# How much a process gives a script at once.
+CLAIM_CALLS, CLAIM_STEPS, CALLS, TICK_ITEMS, CHECKS = (
+    number(LIMITS, rf"#define {name} (\d+)")
+    for name in ("LIMIT_CLAIM_CALLS", "LIMIT_CLAIM_STEPS", "LIMIT_SCRIPT_CALLS", "LIMIT_TICK_ITEMS", "LIMIT_CHECKS")
+)
+FINISH_CALLS = number(SETTLE, r"LUA_CALL_FINISH, \.fields = 16, \.most = (\d+)")
+AUDIT_PIECE, AUDIT_BUCKETS = number(AUDIT, r"#define PIECE (\d+)"), number(AUDIT, r"#define BUCKETS (\d+)")
 
 
 class Probe:
@@ -287,7 +304,7 @@ class Workload:
             self.look("calls", batch, self.random.randrange(max(1, self.cell.shape.each // 64 - AUDIT_BUCKETS + 1)), AUDIT_BUCKETS)
         for _ in range(max(1, self.runs // 10)):
             for i in range(self.cell.shape.trunks):
-                self.look("trunk", f"trunk{i}")
+                self.look("trunk", f"trunk{i}", 0, AUDIT_PIECE)
                 self.look("flying", "k", f"trunk{i}", 0, AUDIT_PIECE)
             for piece in ("claimed", "live", "ended"):
                 most = int(client.zcard(key(piece)))
