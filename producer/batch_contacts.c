@@ -28,7 +28,7 @@
 #define HOLDER_RANDOM 12
 /* A guess at what a row has, and at how many chunks like its first a draft gets. */
 #define ROW_BYTES 64
-#define CHUNKS_EXPECTED 8
+#define CHUNKS_EXPECTED 16
 /* How long a lease to append is used before it is renewed. */
 #define RENEW_US ((int64_t)LIMIT_APPEND_LEASE_MS * 1000 / 3)
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/domain/contact_csv.h"
 
-#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -145,8 +144,19 @@ size_t contact_columns_find(const struct contact_columns *columns, const char *f
     return i;
 }
 
+/* A member of the object that the metadata columns make; it is closed by keep_metadata(). */
+static int add_member(struct buf *metadata, const char *name, const struct csv_field *value)
+{
+    int rc = buf_append_char(metadata, buf_len(metadata) == 0 ? '{' : ',');
+    if (rc == 0)
+        rc = json_append_str(metadata, name, strlen(name));
+    if (rc == 0)
+        rc = buf_append_char(metadata, ':');
+    return rc < 0 ? rc : json_append_str(metadata, value->text, value->len);
+}
+
 static int read_field(struct contact_draft *d, const struct column *column, const struct csv_field *field,
-                      cJSON *metadata)
+                      struct buf *metadata)
 {
     struct csv_field text = trim(field->text, field->len);
     switch (column->kind) {
@@ -164,24 +174,19 @@ static int read_field(struct contact_draft *d, const struct column *column, cons
     case CONTACT_COLUMN_TIMEZONE:
         return contact_draft_text(d, CONTACT_TEXT_TIMEZONE, text.text, text.len);
     case CONTACT_COLUMN_METADATA:
-        return json_add_str(metadata, column->name, field->text) ? 0 : ERR_NOMEM;
+        return add_member(metadata, column->name, field);
     case CONTACT_COLUMN_IGNORED:
         break;
     }
     return 0;
 }
 
-static int write_metadata(struct contact_draft *d, const cJSON *metadata)
+static int keep_metadata(struct contact_draft *d, struct buf *metadata)
 {
-    if (!metadata->child)
+    if (buf_len(metadata) == 0)
         return 0;
-    struct buf json;
-    buf_init(&json, METADATA_JSON_MAX);
-    int rc = json_print(metadata, &json);
-    if (rc == 0)
-        rc = contact_draft_metadata(d, buf_str(&json), buf_len(&json));
-    buf_free(&json);
-    return rc;
+    int rc = buf_append_char(metadata, '}');
+    return rc < 0 ? rc : contact_draft_metadata(d, buf_str(metadata), buf_len(metadata));
 }
 
 int contact_read_csv_row(struct contact *c, const struct contact_columns *columns, const struct csv_field *fields,
@@ -195,13 +200,12 @@ int contact_read_csv_row(struct contact *c, const struct contact_columns *column
         contact_draft_fault(&draft, "", FAULT_ROW, "must have as many fields as the header");
         return contact_draft_end(&draft);
     }
-    cJSON *metadata = cJSON_CreateObject();
-    if (!metadata)
-        return ERR_NOMEM;
+    struct buf metadata;
+    buf_init(&metadata, METADATA_JSON_MAX);
     for (size_t i = 0; i < n && rc == 0; i++)
-        rc = read_field(&draft, &columns->items[i], &fields[i], metadata);
+        rc = read_field(&draft, &columns->items[i], &fields[i], &metadata);
     if (rc == 0)
-        rc = write_metadata(&draft, metadata);
-    cJSON_Delete(metadata);
+        rc = keep_metadata(&draft, &metadata);
+    buf_free(&metadata);
     return rc < 0 ? rc : contact_draft_end(&draft);
 }

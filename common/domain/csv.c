@@ -131,6 +131,27 @@ static int add_byte(struct csv_reader *r, char c)
     return 0;
 }
 
+/* Takes what lies before the next byte that means something inside the field, as far as the bounds permit: how many
+ * bytes that were. */
+static int add_run(struct csv_reader *r, const char *data, size_t len, size_t *ret_len)
+{
+    *ret_len = 0;
+    if (r->state != STATE_UNQUOTED && r->state != STATE_QUOTED)
+        return 0;
+    size_t in_field = buf_len(&r->text) - r->starts[r->n_fields - 1], in_row = buf_len(&r->text) - (r->n_fields - 1);
+    size_t most = CSV_MAX_FIELD_BYTES - in_field < CSV_MAX_ROW_BYTES - in_row ? CSV_MAX_FIELD_BYTES - in_field
+                                                                              : CSV_MAX_ROW_BYTES - in_row;
+    char stop = r->state == STATE_QUOTED ? '"' : ',';
+    size_t n = 0;
+    most = most < len ? most : len;
+    while (n < most && data[n] != stop && data[n] != '\n' && data[n] != '\r' && data[n] != '\0')
+        n++;
+    int rc = n > 0 ? buf_append(&r->text, data, n) : 0;
+    if (rc == 0)
+        *ret_len = n;
+    return rc;
+}
+
 static void forget_row(struct csv_reader *r)
 {
     buf_clear(&r->text);
@@ -276,9 +297,16 @@ int csv_reader_feed(struct csv_reader *r, const char *data, size_t len)
         if (rc < 0)
             return rc;
     }
-    for (size_t i = 0; i < len; i++) {
+    for (size_t i = 0, run; i < len; i += run) {
         char c = data[i];
-        int rc;
+        int rc = add_run(r, data + i, len - i, &run);
+        if (rc < 0)
+            return rc;
+        if (run > 0) {
+            r->after_cr = false;
+            continue;
+        }
+        run = 1;
         if (c == '\n' || c == '\r') {
             rc = take_line_end(r, c, r->fed + (uint64_t)(data + i + 1 - piece));
         } else {

@@ -30,6 +30,9 @@ int json_parse(const char *text, size_t len, cJSON **ret_value, struct json_faul
  * what must keep its bytes by json_add_raw(). */
 int json_print(const cJSON *value, struct buf *out) MUST_CHECK;
 
+/* Appends a text in UTF-8 as a JSON string, as json_print() writes one. ERR_NOMEM. */
+int json_append_str(struct buf *out, const char *text, size_t len) MUST_CHECK;
+
 /* ---- building: each returns the new child, owned by `object`; NULL where memory ran out or `object` is NULL ---- */
 /* Adds `json`, which must be valid JSON already, byte for byte. */
 cJSON *json_add_raw(cJSON *object, const char *key, const char *json, size_t len);

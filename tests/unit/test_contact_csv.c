@@ -10,7 +10,6 @@
 #include <cmocka.h>
 
 #include "common/base/limits.h"
-#include "tests/support/json_memory.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
 #define FIELDS_MAX 12
@@ -166,28 +165,6 @@ static void test_metadata_of_a_row_has_its_bound(void **state)
     contact_columns_free(columns);
 }
 
-static void test_wherever_memory_runs_out_the_row_is_not_taken(void **state)
-{
-    static const char *const header[] = {"phoneNumber", "id", "plan", NULL};
-    static const char *const row[] = {"+15550001111", "c-1", "gold", NULL};
-    struct contact_columns *columns;
-    int rc = ERR_NOMEM;
-    size_t n = 0;
-    (void)state;
-    assert_int_equal(read_header(header, &columns), 0);
-    for (; rc != 0 && n < JSON_MEMORY_MAX; n++) {
-        json_memory_limit(n);
-        rc = read_row(columns, row);
-        json_memory_restore();
-        assert_true(rc == 0 || rc == ERR_NOMEM);
-        assert_int_equal(contact.phone != 0, rc == 0);
-    }
-    assert_true(n > 3);
-    assert_int_equal(rc, 0);
-    assert_int_equal(faults_count(&faults), 0);
-    contact_columns_free(columns);
-}
-
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -198,7 +175,6 @@ int main(void)
         CASE(test_a_header_without_one_number_column_is_refused),
         CASE(test_a_row_is_judged_by_the_rules_of_every_contact),
         CASE(test_metadata_of_a_row_has_its_bound),
-        CASE(test_wherever_memory_runs_out_the_row_is_not_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -332,6 +332,32 @@ static void test_long_keys_are_refused_and_long_paths_cut_between_characters(voi
     buf_free(&text);
 }
 
+static void test_a_string_written_alone_is_as_in_a_tree(void **state)
+{
+    (void)state;
+    char text[256] = "a\xC3\xA4 \"\\/";
+    size_t len = strlen(text);
+    for (char c = 1; c < 0x7f; c++)
+        text[len++] = c;
+    text[len] = '\0';
+    cJSON *tree = cJSON_CreateString(text);
+    struct buf printed, alone;
+    buf_init(&printed, 4096);
+    buf_init(&alone, 4096);
+    assert_int_equal(json_print(tree, &printed), 0);
+    assert_int_equal(json_append_str(&alone, text, len), 0);
+    assert_string_equal(buf_str(&alone), buf_str(&printed));
+    buf_clear(&alone);
+    assert_int_equal(json_append_str(&alone, "", 0), 0);
+    assert_string_equal(buf_str(&alone), "\"\"");
+    buf_free(&alone);
+    buf_init(&alone, 7);
+    assert_int_equal(json_append_str(&alone, "abcdef", 6), ERR_NOMEM);
+    buf_free(&alone);
+    buf_free(&printed);
+    cJSON_Delete(tree);
+}
+
 static void test_built_trees_print_exactly(void **state)
 {
     (void)state;
@@ -412,6 +438,7 @@ int main(void)
         cmocka_unit_test(test_a_duplicate_is_found_among_many),
         cmocka_unit_test(test_few_keys_and_many_are_told_apart_alike),
         cmocka_unit_test(test_long_keys_are_refused_and_long_paths_cut_between_characters),
+        cmocka_unit_test(test_a_string_written_alone_is_as_in_a_tree),
         cmocka_unit_test(test_built_trees_print_exactly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
