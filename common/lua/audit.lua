@@ -16,7 +16,7 @@
 -- Returns  {is there more (0|1), counts as text, fault, ...}; a fault is "<invariant> <what>"
 --          counts: for "batch" the counters, for "calls" how many calls were found in each phase
 -- Errors   ERR_INVALID, ERR_NOT_FOUND
--- Bound    O(most): 60 commands and 10 for each; "calls" O(buckets * 64): 20 and 3 for each call
+-- Bound    O(most) or O(buckets * 64): 60 commands, and 10 for each member or call
 -- @include lib/call.lua
 -- @include lib/credit.lua
 local MOST = 5000

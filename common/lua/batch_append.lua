@@ -10,7 +10,7 @@
 -- Returns  {state, total}
 -- Errors   ERR_INVALID, ERR_NOT_FOUND (no such batch of this tenant), ERR_STATE <state> (not sealed, expired, ending or
 --          ended; or too many append)
--- Bound    O(log n)
+-- Bound    O(log n); 30 commands
 -- Again    a lease taken again is renewed; one given back again changes nothing
 -- @include lib/appending.lua
 local id = check_id(ARGV[1], 48, 'batch')

@@ -13,7 +13,7 @@
 -- Returns  {"done" | "raced" (its revision is another by now: nothing was changed), state, revision}
 -- Errors   ERR_INVALID, ERR_NOT_FOUND (no such batch of this tenant), ERR_STATE <state> (ended, ending or expired; or
 --          started, where its start was to change)
--- Bound    O((fields + tags) * log n)
+-- Bound    O((fields + tags) * log n); 60 commands, and 2 for each tag
 -- Again    answers "raced", for the revision has moved on
 -- @include lib/scheduler.lua
 local id = check_id(ARGV[1], 48, 'batch')

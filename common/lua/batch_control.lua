@@ -10,7 +10,7 @@
 -- ARGV[5]  error code, for "fail"
 -- Returns  {state, calls taken off the queue (cancel), calls on the line, its trunk's profile}
 -- Errors   ERR_INVALID, ERR_NOT_FOUND (no such batch of this tenant), ERR_STATE <state> (not permitted in it)
--- Bound    O(log n)
+-- Bound    O(log n); 60 commands
 -- Again    pause, resume and cancel answer the state they made
 -- @include lib/call.lua
 -- @include lib/pause.lua

@@ -10,7 +10,7 @@
 -- Returns  "created" | "exists" (made already, by this same request sent again: where it is not sealed, it lives as long
 --          from now)
 -- Errors   ERR_INVALID, ERR_NOT_FOUND trunk|tenant, ERR_EXISTS (another tenant's), ERR_QUOTA <quota> <limit>
--- Bound    O(fields)
+-- Bound    O(fields); 20 commands
 -- @include lib/quota.lua
 local id = check_id(ARGV[1], 48, 'batch')
 local tenant = check_id(ARGV[2], 64, 'tenant')

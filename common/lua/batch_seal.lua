@@ -9,7 +9,7 @@
 -- Errors   ERR_INVALID, ERR_NOT_FOUND, ERR_STATE <state> (it is no longer filled), ERR_STATE <state>, holding <n> (its total
 --          is another, or none), ERR_STATE <state>, unfinished <chunk> ... (a draft's chunks, begun and not whole),
 --          ERR_EXISTS <call> (a single call's number or contact is on that one: what was written is removed)
--- Bound    O(tags * log n)
+-- Bound    O(tags * log n); 60 commands, and 2 for each tag
 -- Again    answers the same
 -- @include lib/scheduler.lua
 -- @include lib/index.lua

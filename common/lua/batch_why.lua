@@ -11,7 +11,7 @@
 --          dial, from its end. until: when time alone changes that; next: when the engine looks again; latest: when it
 --          is over at the latest
 -- Errors   ERR_INVALID, ERR_NOT_FOUND (no such batch of this tenant)
--- Bound    O(log n): at most 200 calls on their way and 500 that wait for a summary are looked at
+-- Bound    O(log n): 60 commands, and 3 for each call looked at: at most 200 on their way and 500 that wait for a summary
 -- @include lib/call.lua
 -- @include lib/credit.lua
 local WORKER_SEEN_MS = 10000 -- a worker ticks every one or two seconds

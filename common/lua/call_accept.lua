@@ -10,7 +10,7 @@
 --          behind its expiry, or its batch hangs up what is on the line, so its check is due now, to stop it; over: the dial has ended already (its callback
 --          overtook the answer); gone: another dial, or none
 -- Errors   ERR_INVALID
--- Bound    O(calls * log n)
+-- Bound    O(calls * log n); 30 commands, and 10 for each call
 -- Again    answers the same
 -- @include lib/breaker.lua
 local FIELDS = 6

@@ -21,7 +21,7 @@
 --          everybody's: ended, told, nothing charged; gone: this worker's claim does not hold any more. One that an error
 --          keeps from any of these answers {"refused", error}, and leaves the others alone
 -- Errors   ERR_INVALID
--- Bound    O(calls * log n)
+-- Bound    O(calls * log n); 50 commands, and 40 for each call
 -- Again    the same dial by the same worker answers the same begin, rounded up to a millisecond, or "suppressed"
 -- @include lib/gaps.lua
 -- @include lib/credit.lua

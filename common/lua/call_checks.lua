@@ -8,7 +8,7 @@
 -- Returns  {now us, next check ms or "", {batch, ordinal, dial, state text, trunk, tenant}, ...}; the text has "y=2" where
 --          the call is to be hung up (a cancel that wanted that)
 -- Errors   ERR_INVALID
--- Bound    O(calls * log n)
+-- Bound    O(calls * log n); 30 commands, and 8 for each call
 -- @include lib/call.lua
 local most = math.min(check_number(ARGV[1], 'calls'), 64)
 local lease_ms = check_number(ARGV[2], 'lease')

@@ -14,7 +14,7 @@
 --           tail's start ms (lib/epoch.lua)}, ...}. A closed cell hands out nothing before it opens, and says when that is; one
 --           that an operator stopped hands out nothing
 -- Errors   ERR_INVALID
--- Bound    O(steps * log n); at most 64 calls
+-- Bound    O(steps * log n); at most 64 calls; 100 commands, and 80 for each call
 --
 -- A small discrete-event loop. Each trunk has a frontier f, which starts at its first free instant; the trunk whose is the
 -- least is served. Flows due by f move from waiting to turn; the flow with the least virtual time is taken; its lanes

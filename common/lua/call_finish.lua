@@ -11,7 +11,7 @@
 --          already; texts kept) | "stale" (a newer dial has begun) | "changed" (decide again) | "gone"; and behind them
 --          {"breaker", trunk, "closed", "", ""} and {"poison", batch, why} (it paused itself) where that came of it
 -- Errors   ERR_INVALID
--- Bound    O(calls * log n), and the calls held for a number that becomes free
+-- Bound    O(calls * log n), and the calls held for a number that becomes free; but for these 40 commands, and 36 for each call
 -- Again    answers "recorded" and changes nothing
 -- @include lib/pace.lua
 -- @include lib/credit.lua

@@ -12,7 +12,7 @@
 --          not charged) | "over" | "gone"; and behind them {"breaker", trunk, "opened" | "reopened" | "closed", why,
 --          until ms} where that came of it
 -- Errors   ERR_INVALID
--- Bound    O(calls * log n)
+-- Bound    O(calls * log n); 30 commands, and 12 for each call
 -- Again    answers the same, or "over"
 -- @include lib/giveback.lua
 local FIELDS = 8

@@ -7,7 +7,7 @@
 -- ARGV[2..] batch, ordinal, dial of each call; at most 64 calls
 -- Returns  {"released" | "gone", ...} in the order asked
 -- Errors   ERR_INVALID
--- Bound    O(calls * log n)
+-- Bound    O(calls * log n); 40 commands, and 30 for each call
 -- Again    answers "gone"
 -- @include lib/pace.lua
 local worker = check_id(ARGV[1], 64, 'worker')

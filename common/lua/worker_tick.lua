@@ -12,7 +12,7 @@
 --           expired, {batch, window, expiry ms or ""} of each that wants its next hours (batch_hours.lua), epoch, closed
 --           until ms or ""}
 -- Errors   ERR_INVALID
--- Bound    O(items * log n)
+-- Bound    O(items * log n); 50 commands, and 40 for each item
 -- @include lib/pace.lua
 -- @include lib/credit.lua
 local worker = check_id(ARGV[1], 64, 'worker')

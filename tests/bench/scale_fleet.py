@@ -30,6 +30,7 @@ ROUNDS = 2  # of one worker and of many, in turn
 IDLE_S = 20.0
 MONITOR_BYTES = 1 << 20
 READY_DEADLINE_S = 60.0
+STARTED_AT_ONCE = 5
 
 
 def cpu_ns(pid: int) -> int:
@@ -48,9 +49,9 @@ class CallingFleet:
 
     def grow(self, count: int) -> None:
         while len(self.fleet.workers) < count:
-            self.fleet.worker(wait=False)
-        for worker in self.fleet.workers:
-            worker.wait_ready(READY_DEADLINE_S)
+            new = [self.fleet.worker(wait=False) for _ in range(min(STARTED_AT_ONCE, count - len(self.fleet.workers)))]
+            for worker in new:
+                worker.wait_ready(READY_DEADLINE_S)
         wait_until(lambda: all(map(self.fleet.is_ready, self.fleet.workers)), READY_DEADLINE_S, "every worker is ready")
 
     def shrink(self, count: int) -> None:

@@ -7,20 +7,21 @@ time that Redis's thread was on a core meanwhile, which other programs of a busy
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import pathlib
 import random
 import re
 import socket
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from tests.bench.scale_cell import PART, Cell
 from tests.bench.scale_fleet import cpu_ns
 from tests.support.engine import Engine, Slot, contact_record, part
 from tests.support.redis_server import RedisServer
-from tests.support.scripts import Scripts
+from tests.support.scripts import LUA, Scripts
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STAT = re.compile(rb"cmdstat_([^:]+):calls=(\d+),usec=(\d+)")
@@ -40,8 +41,41 @@ CLAIM_CALLS, CLAIM_STEPS, CALLS, TICK_ITEMS, CHECKS = (
     number(LIMITS, rf"#define {name} (\d+)")
     for name in ("LIMIT_CLAIM_CALLS", "LIMIT_CLAIM_STEPS", "LIMIT_SCRIPT_CALLS", "LIMIT_TICK_ITEMS", "LIMIT_CHECKS")
 )
-FINISH_CALLS = number(SETTLE, r"LUA_CALL_FINISH, \.fields = 16, \.most = (\d+)")
+FINISH_CALLS = number(SETTLE, r"LUA_CALL_FINISH,\s+\.fields = 16,\s+\.most = (\d+)")
 AUDIT_PIECE, AUDIT_BUCKETS = number(AUDIT, r"#define PIECE (\d+)"), number(AUDIT, r"#define BUCKETS (\d+)")
+
+
+# How many items of its bound a script is given, by its arguments behind the cell's prefix; 0: it has none.
+ITEMS: dict[str, Callable[[Sequence[Any]], int]] = {
+    "call_claim": lambda args: int(args[2]),
+    "call_begin": lambda args: (len(args) - 3) // 5,
+    "call_accept": lambda args: len(args) // 6,
+    "call_finish": lambda args: len(args) // 16,
+    "call_release": lambda args: (len(args) - 1) // 3,
+    "call_abort": lambda args: (len(args) - 1) // 7,
+    "call_checks": lambda args: int(args[0]),
+    "call_recheck": lambda args: len(args) // 8,
+    "worker_tick": lambda args: int(args[1]),
+    "batch_ingest": lambda args: int(args[3]),
+    "batch_seal": lambda args: len(args) - 2,
+    "batch_change": lambda args: len(str(args[4]).split()) + len(str(args[5]).split()),
+    "batch_why": lambda args: 700,
+    "audit": lambda args: int(args[-1]) * (64 if args[0] == "calls" else 1) if str(args[-1]).isdigit() else 0,
+}
+BOUND = re.compile(r"^-- Bound .*?(\d+) commands(?:, and (\d+) for each)?", re.MULTILINE)
+
+
+@functools.cache
+def bound_of(script: str) -> tuple[int, int]:
+    """The commands that a script may run, and those for each item, as it states at its top."""
+    found = BOUND.search((LUA / f"{script}.lua").read_text(encoding="utf-8"))
+    assert found, f"{script}.lua states no bound of its commands"
+    return int(found[1]), int(found[2] or 0)
+
+
+def most_commands(script: str, args: Sequence[Any]) -> int:
+    each = bound_of(script)
+    return each[0] + each[1] * (ITEMS[script](args) if each[1] else 0)
 
 
 class Probe:
@@ -78,6 +112,7 @@ class Samples:
         self.us: list[int] = []
         self.core_us: list[float] = []
         self.commands: list[int] = []
+        self.bounds: list[int] = []  # of the commands
 
     def told(self) -> dict[str, Any]:
         def at(values: Iterable[float], share: float) -> float:
@@ -89,7 +124,7 @@ class Samples:
             "runs": len(self.us),
             "ms": {name: round(at(self.us, share) / 1000, 3) for name, share in shares.items()},
             "core_ms": {name: round(at(self.core_us, share) / 1000, 3) for name, share in shares.items()},
-            "commands": {"p50": int(at(self.commands, 0.5)), "most": max(self.commands)},
+            "commands": {"p50": int(at(self.commands, 0.5)), "most": max(self.commands), "bound": max(self.bounds)},
             "histogram_us": self.histogram(),
         }
 
@@ -121,6 +156,7 @@ class TimedScripts(Scripts):
         samples = self.samples[self.sort or name]
         samples.us.append(after[0] - before[0])
         samples.commands.append(after[1] - before[1])
+        samples.bounds.append(most_commands(name, args))
         samples.core_us.append((on_core - before[2]) / 1000)
         return reply
 
@@ -146,9 +182,12 @@ def part_arguments(batch: int, chunk: int) -> list[Any]:
 class Workload:
     """Every script that the fleet runs while calls are made, in a cell that is full of them."""
 
-    def __init__(self, cell: Cell, runs: int) -> None:
+    def __init__(self, cell: Cell, runs: int, most: int = 1000) -> None:
+        """`most`: items at once, where a process gives a script more."""
         self.cell = cell
         self.runs = runs
+        self.claims, self.finishes, self.checked, self.ticked = (min(most, n) for n in (CLAIM_CALLS, FINISH_CALLS, CHECKS, TICK_ITEMS))
+        self.pieces, self.buckets = min(most, AUDIT_PIECE), min(most, AUDIT_BUCKETS)
         self.scripts = TimedScripts(cell.server)
         self.engine = Engine(cell.engine.client, scripts=self.scripts)
         self.random = random.Random(1)
@@ -170,7 +209,7 @@ class Workload:
 
     def claim(self) -> Refs:
         with self.scripts.timing():
-            return self.engine.claim(calls=CLAIM_CALLS, steps=CLAIM_STEPS).slots
+            return self.engine.claim(calls=self.claims, steps=CLAIM_STEPS).slots
 
     def begin(self, slots: Refs) -> Refs:
         with self.scripts.timing():
@@ -182,9 +221,9 @@ class Workload:
         self.timed("call_accept", *(word for i, slot in enumerate(slots) for word in (*slot.ref, f"call_{i:030d}", check, 0)))
 
     def finish(self, slots: Refs) -> None:
-        for first in range(0, len(slots), FINISH_CALLS):
+        for first in range(0, len(slots), self.finishes):
             calls = []
-            for i, slot in enumerate(slots[first : first + FINISH_CALLS]):
+            for i, slot in enumerate(slots[first : first + self.finishes]):
                 how, outcome, next_in_ms = ("final", "COMPLETED", None) if i % 4 else ("retry", "NO_ANSWER", 3_600_000)
                 if i % 8 == 1:
                     how = "ended"
@@ -202,7 +241,7 @@ class Workload:
 
     def given_back(self) -> None:
         for _ in range(self.runs):
-            slots = self.engine.claim().slots
+            slots = self.engine.claim(calls=self.claims).slots
             if slots:
                 half = slots[len(slots) // 2 :]
                 with self.scripts.timing():
@@ -215,11 +254,11 @@ class Workload:
     def checks(self) -> None:
         """Each run leases the checks of calls that are live, due at once, and tells of them."""
         while True:
-            slots = self.engine.claim().slots
+            slots = self.engine.claim(calls=self.claims).slots
             if not slots:
                 break
             self.accept_untimed(self.engine.begin(slots) and slots)
-            if self.engine.client.zcard(self.engine.key("live")) >= 4 * CHECKS:
+            if self.engine.client.zcard(self.engine.key("live")) >= 4 * self.checked:
                 break
         for _ in range(self.runs):
             rows = self._due_checks()
@@ -229,11 +268,16 @@ class Workload:
                 self.timed("call_recheck", *told)
 
     def _due_checks(self) -> list[list[bytes]]:
-        key = self.engine.key("live")
-        due = self.engine.client.zrange(key, 0, CHECKS - 1)
-        self.engine.client.zadd(key, dict.fromkeys(due, self.engine.now_ms()), xx=True)
+        self.make_due("live", self.checked)
         with self.scripts.timing():
-            return self.engine.checks(CHECKS)
+            return self.engine.checks(self.checked)
+
+    def make_due(self, name: str, most: int) -> None:
+        """The first of the sorted set are due now."""
+        key, client = self.engine.key(name), self.engine.client
+        members = client.zrange(key, 0, most - 1)
+        if members:
+            client.zadd(key, dict.fromkeys(members, 1), xx=True)
 
     def accept_untimed(self, slots: Refs) -> None:
         check = self.engine.now_ms() + 60_000
@@ -242,7 +286,7 @@ class Workload:
     # ---- what time brings about ----
 
     def tick(self, sort: str) -> None:
-        self.timed("worker_tick", "w1", TICK_ITEMS, sort=f"worker_tick, {sort}")
+        self.timed("worker_tick", "w1", self.ticked, sort=f"worker_tick, {sort}")
 
     def ticks(self) -> None:
         """With nothing to do, and with as much of each kind as it takes at once."""
@@ -250,27 +294,23 @@ class Workload:
         for _ in range(self.runs):
             self.tick("idle")
         for _ in range(self.runs):
-            while client.zcard(key("claimed")) < TICK_ITEMS and self.engine.claim().slots:
+            while client.zcard(key("claimed")) < self.ticked and self.engine.claim(calls=self.claims).slots:
                 pass
-            client.zadd(key("claimed"), dict.fromkeys(client.zrange(key("claimed"), 0, TICK_ITEMS - 1), 1), xx=True)
+            self.make_due("claimed", self.ticked)
             self.tick("expired claims")
-        self._drain_ended()
         for _ in range(self.runs):
-            if client.zcard(key("ended")) < TICK_ITEMS:
+            if client.zcard(key("ended")) < self.ticked:
                 self._end_calls()
-            client.zadd(key("ended"), dict.fromkeys(client.zrange(key("ended"), 0, TICK_ITEMS - 1), 1), xx=True)
+            self.make_due("ended", self.ticked)
             self.tick("summaries given up")
-
-    def _drain_ended(self) -> None:
-        self._end_calls()
 
     def _end_calls(self) -> None:
         """Hung up, their summaries awaited."""
         for _ in range(2):
-            slots = self.engine.claim().slots
+            slots = self.engine.claim(calls=self.claims).slots
             begun = [slot for slot, answer in zip(slots, self.engine.begin(slots)) if answer[0] == "begun"] if slots else []
-            for first in range(0, len(begun), FINISH_CALLS):
-                self.engine.finish_many([self.engine.finish_args(slot, "ended") for slot in begun[first : first + FINISH_CALLS]])
+            for first in range(0, len(begun), self.finishes):
+                self.engine.finish_many([self.engine.finish_args(slot, "ended") for slot in begun[first : first + self.finishes]])
 
     # ---- what tenants and operators ask for ----
 
@@ -301,16 +341,16 @@ class Workload:
         client, key = self.engine.client, self.engine.key
         for batch, _ in self.order[: self.runs]:
             self.look("batch", batch)
-            self.look("calls", batch, self.random.randrange(max(1, self.cell.shape.each // 64 - AUDIT_BUCKETS + 1)), AUDIT_BUCKETS)
-        for _ in range(max(1, self.runs // 10)):
-            for i in range(self.cell.shape.trunks):
-                self.look("trunk", f"trunk{i}", 0, AUDIT_PIECE)
-                self.look("flying", "k", f"trunk{i}", 0, AUDIT_PIECE)
+            self.look("calls", batch, self.random.randrange(max(1, self.cell.shape.each // 64 - self.buckets + 1)), self.buckets)
+        for _ in range(max(1, self.runs // 4)):
+            for i in range(min(4, self.cell.shape.trunks)):
+                self.look("trunk", f"trunk{i}", 0, self.pieces)
+                self.look("flying", "k", f"trunk{i}", 0, self.pieces)
             for piece in ("claimed", "live", "ended"):
                 most = int(client.zcard(key(piece)))
-                self.look(piece, self.random.randrange(max(1, most - AUDIT_PIECE)), AUDIT_PIECE)
-            for i in range(10):
-                self.look("tenant", f"tenant{i}", 0, AUDIT_PIECE)
+                self.look(piece, self.random.randrange(max(1, most - self.pieces)), self.pieces)
+            for i in range(4):
+                self.look("tenant", f"tenant{i}", 0, self.pieces)
 
     def look(self, piece: str, *args: Any) -> None:
         reply = self.timed("audit", piece, *args, sort=f"audit, {piece}")
