@@ -386,6 +386,7 @@ bench-peers: programs $(INSTANT)
 	@tests/bench/peers/install.sh
 	@$(AHEAD) $(PYTHON) tests/bench/bench_peers.py $(BENCH_ARGS)
 bench bench-pacing: $(ARRIVALS) $(BARE_TIMER)
+bench bench-fairness: $(ARRIVALS) $(CLOCK_DECREE)
 $(PUBLISHED) bench-notifier bench-recovery: bench-%: programs
 	@$(AHEAD) $(PYTHON) tests/bench/bench_$*.py $(BENCH_ARGS)
 # At realtime priority where that is permitted: a p99 of a millisecond is lost in what else a machine does.

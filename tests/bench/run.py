@@ -39,7 +39,7 @@ BENCHES = (
     Bench("engine", 3, 120),
     Bench("limited", 2, 180),
     Bench("pacing", 1, 150),
-    Bench("fairness", 1, 120),
+    Bench("fairness", 1, 180),
     Bench("scale", 1, 180),
     Bench("http", 2, 90),
 )

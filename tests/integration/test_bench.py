@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from tests.bench import bench_ingest, bench_pacing
+from tests.bench import bench_fairness, bench_ingest, bench_pacing
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -56,3 +56,13 @@ def test_the_pacing_benchmark_gives_its_figures(monkeypatch: pytest.MonkeyPatch)
     assert set(found) == set(bench_pacing.KEYS)
     assert 0 < found["pacing_10_max_in_1s"] <= 10 and 0 < found["pacing_30_max_in_1s"] <= 30
     assert all(0 < found[name] for name in found if name.endswith("_ms"))
+
+
+def test_the_fairness_benchmark_gives_its_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = {name: bench_fairness.SCENARIOS[name] for name in ("weights", "idler")}
+    short = {"SCENARIO_S": 2.0, "SCENARIOS": few, "WAITING_TENANTS": 2, "WAITING_BATCHES": 50, "WINDOWS": 1, "WINDOW_S": 1}
+    for name, value in short.items():
+        monkeypatch.setattr(bench_fairness, name, value)
+    found = bench_fairness.measure(1)
+    assert set(found) == set(bench_fairness.KEYS)
+    assert found["jain_min"][0] >= 0.98

@@ -19,7 +19,7 @@ import itertools
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import redis
@@ -188,6 +188,19 @@ class Engine:
         if seal:
             self.seal(batch, total)
         return batch
+
+    def queue_batch(
+        self, pipe: redis.client.Pipeline, batch: str, tenant: str, trunk: str, numbers: Sequence[int], cps: int = 10, **fields: Any
+    ) -> None:
+        """Puts the making of a batch of these contacts into a pipeline: for thousands of them."""
+        settings = {"cps": cps, "interval_us": -(-1_005_000 // cps), "priority": 5, "max_attempts": 8, "ring_s": 30, "talk_s": 60,
+                    "summary_wait_ms": 1000, "seen_shards": 1, **fields}  # fmt: skip
+        queue = self.scripts.queue
+        queue(pipe, "batch_create", batch, tenant, trunk, 60_000, *(word for pair in settings.items() for word in pair))
+        for chunk, first in enumerate(range(0, len(numbers), 500), 1):
+            records = [(contact_record(number), "", "") for number in numbers[first : first + 500]]
+            queue(pipe, "batch_ingest", batch, chunk, hashlib.sha256(f"{chunk}".encode()).hexdigest(), *part(records))
+        queue(pipe, "batch_seal", batch, len(numbers))
 
     def ingest(self, batch: str, chunk: int | str, contacts: list[tuple[int, str]], digest: str | None = None) -> list[Any]:
         """Total after it, whether it was a repetition, then (index, why) of what was left out."""

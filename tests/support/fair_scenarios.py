@@ -8,8 +8,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-from tests.support.engine import HORIZON_US, Begin
-from tests.support.fairness import Contest
+from tests.support.engine import HORIZON_US, Begin, Engine
+from tests.support.fairness import PIECE, Contest, writes
 
 Make = Callable[..., Contest]  # from what a DecreedFleet takes
 Scenario = Callable[[Make, float], Contest]
@@ -27,7 +27,7 @@ def batches_of_all_sizes(make: Make, seconds: float) -> Contest:
     contest = make()
     contest.trunk(cps=60)
     for i, tenant in enumerate(names(10)):
-        contest.tenant(tenant, batches=i + 1, contacts=100, cps=30)
+        contest.tenant(tenant, batches=i + 1, contacts=int(10 * seconds), cps=30)
     contest.run(seconds)
     contest.judge(names(10), 0.0, seconds)
     return contest
@@ -38,7 +38,7 @@ def weights(make: Make, seconds: float, shares: Sequence[int] = (1, 3, 10)) -> C
     contest = make()
     contest.trunk(cps=7 * sum(shares))
     for share in shares:
-        contest.tenant(f"weight{share}", weight=share, batches=1)
+        contest.tenant(f"weight{share}", weight=share, batches=1, contacts=int(80 * seconds))
     contest.run(seconds)
     contest.judge([f"weight{share}" for share in shares], 0.0, seconds)
     return contest
@@ -62,7 +62,7 @@ def newcomer(make: Make, seconds: float) -> Contest:
     return contest
 
 
-def thousands_of_batches(make: Make, seconds: float, batches: int = 2000) -> Contest:
+def a_thousand_batches(make: Make, seconds: float, batches: int = 1000) -> Contest:
     """One tenant with thousands of batches, nine with one each."""
     contest = make()
     contest.trunk(cps=60)
@@ -75,7 +75,7 @@ def thousands_of_batches(make: Make, seconds: float, batches: int = 2000) -> Con
 
 
 def ten_thousand_batches(make: Make, seconds: float) -> Contest:
-    return thousands_of_batches(make, seconds, 10_000)
+    return a_thousand_batches(make, seconds, 10_000)
 
 
 def idler(make: Make, seconds: float) -> Contest:
@@ -121,7 +121,7 @@ def single_calls(make: Make, seconds: float) -> Contest:
     contest.trunk(cps=60)
     contest.tenant("single", batches=1, contacts=1)
     for tenant in names(19):
-        contest.tenant(tenant, contacts=50)
+        contest.tenant(tenant, contacts=int(5 * seconds))
     contest.run(seconds)
     contest.judge(["single", *names(19)], 0.0, seconds)
     return contest
@@ -201,7 +201,7 @@ def several_trunks(make: Make, seconds: float) -> Contest:
         weight = chance.choice((1, 1, 2, 3))
         for trunk in chance.sample(sorted(on), chance.randrange(1, 4)):
             on[trunk].append(tenant)
-            contest.tenant(tenant, batches=chance.randrange(2, 5), trunk=trunk, weight=weight, contacts=200)
+            contest.tenant(tenant, batches=chance.randrange(2, 5), trunk=trunk, weight=weight, contacts=int(50 * seconds))
     contest.run(seconds)
     for trunk, tenants in on.items():
         contest.judge(tenants, 0.0, seconds, trunk)
@@ -280,10 +280,40 @@ def used_up_credit(make: Make, seconds: float) -> Contest:
     return contest
 
 
+def crowd(engine: Engine, tenants: int, batches: int) -> None:
+    """A trunk at its concurrency, which ten calls hold that go on for an hour, and on it so many tenants with so many waiting
+    batches each."""
+    engine.trunk("full", cps=1000, max_concurrent=10)
+    until_ms = engine.now_ms() + 3_600_000
+    engine.client.zadd(engine.key("flying:k/full"), {f"before/{i}/1": until_ms for i in range(10)})
+    numbers, pipe = iter(range(19_000_000_000, 19_000_000_000 + tenants * batches)), engine.client.pipeline(transaction=False)
+    for tenant in names(tenants, "waiting"):
+        engine.tenant(tenant, cps=1000)
+        for i in range(batches):
+            engine.queue_batch(pipe, f"batch_c0_{tenant}x{i}", tenant, "full", [next(numbers)])
+            if len(pipe) >= PIECE:
+                pipe.execute()
+    pipe.execute()
+
+
+def beside_a_full_trunk(make: Make, seconds: float, waiting: int = 1000) -> tuple[Contest, int]:
+    """Three tenants on a trunk of their own, with `waiting` batches on a full one; and how many writes Redis did meanwhile."""
+    contest = make()
+    if waiting:
+        crowd(contest.engine, 10, waiting // 10)
+    contest.trunk(cps=60)
+    for tenant in names(3):
+        contest.tenant(tenant)
+    before = writes(contest.engine.client)
+    contest.run(seconds)
+    contest.judge(names(3), 0.0, seconds)
+    return contest, writes(contest.engine.client) - before
+
+
 SCENARIOS: dict[str, Scenario] = {
     scenario.__name__: scenario
     for scenario in (
-        batches_of_all_sizes, weights_one_to_two, weights, newcomer, thousands_of_batches, single_calls, idler, changed_weights,
+        batches_of_all_sizes, weights_one_to_two, weights, newcomer, a_thousand_batches, single_calls, idler, changed_weights,
         capped_tenants, full_tenants, full_batches, full_trunk, several_trunks, priorities, retries, stalls, suppressed_numbers, used_up_credit,
     )  # fmt: skip
 }

@@ -13,13 +13,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import redis
+
 from tests.support.decreed_fleet import DecreedFleet
-from tests.support.engine import Begin, Engine, contact_record, part
+from tests.support.engine import Begin, Engine
 from tests.support.redis_server import RedisServer
 from tests.support.scripts import Scripts
 
@@ -27,7 +28,7 @@ START_US = 1_763_283_600_000_000
 WINDOW_S = 2.0  # in which the shares of those who have work all the time are compared, beside all of it
 MAIN = "main"
 OWN = ("suppressed", "credits", "batch_paused")
-PIECE = 500  # of what one script, or one pipeline, takes
+PIECE = 500  # of what one pipeline takes
 
 
 def jain(shares: Sequence[float]) -> float:
@@ -71,23 +72,15 @@ class Contest:
         self._weight[name] = weight
         self.engine.tenant(name, how="set", weight=weight)
 
-    def batches(self, tenant: str, count: int, trunk: str = MAIN, *, contacts: int = 500, cps: int = 100, priority: int = 5,
+    def batches(self, tenant: str, count: int, trunk: str = MAIN, *, contacts: int = 500, cps: int = 100,
                 numbers: Sequence[int] | None = None, **fields: Any) -> list[str]:  # fmt: skip
         """Further batches; `numbers`: the contacts of each."""
-        made = []
-        settings = {"cps": cps, "interval_us": -(-1_005_000 // cps), "priority": priority, "max_attempts": 8, "ring_s": 30,
-                    "talk_s": 60, "summary_wait_ms": 1000, "seen_shards": 1, **fields}  # fmt: skip
-        queue, pipe = self.engine.scripts.queue, self.engine.client.pipeline(transaction=False)
+        made, pipe = [], self.engine.client.pipeline(transaction=False)
         for _ in range(count):
-            batch = f"batch_c0_{len(self._owner):020d}"
-            self._owner[batch] = (tenant, trunk)
-            made.append(batch)
-            queue(pipe, "batch_create", batch, tenant, trunk, 60_000, *(word for pair in settings.items() for word in pair))
-            dialed = list(numbers) if numbers is not None else self.engine.numbers(contacts)
-            for first in range(0, len(dialed), PIECE):
-                records = [(contact_record(number), "", "") for number in dialed[first : first + PIECE]]
-                queue(pipe, "batch_ingest", batch, first // PIECE + 1, hashlib.sha256(f"{first}".encode()).hexdigest(), *part(records))
-            queue(pipe, "batch_seal", batch, len(dialed))
+            made.append(f"batch_c0_{len(self._owner):020d}")
+            self._owner[made[-1]] = (tenant, trunk)
+            dialed = self.engine.numbers(contacts) if numbers is None else numbers
+            self.engine.queue_batch(pipe, made[-1], tenant, trunk, dialed, cps=cps, **fields)
             if len(pipe) >= PIECE:
                 pipe.execute()
         pipe.execute()
@@ -112,14 +105,29 @@ class Contest:
 
     def judge(self, tenants: Sequence[str], from_s: float, to_s: float, trunk: str | None = None, window_s: float = WINDOW_S) -> Counter[str]:
         """Notes how evenly their starts, divided by their weights, lie in each window and in all of that time. They must have
-        had work all through it."""
+        had work all through it, and still do."""
+        assert (idle := [tenant for tenant in tenants if not self._has_work(tenant)]) == [], f"without work: {idle}"
         spans = [(from_s + i * window_s, from_s + (i + 1) * window_s) for i in range(int((to_s - from_s) / window_s + 1e-9))]
         for first_s, end_s in [*spans, (from_s, to_s)]:
             starts = self.starts(first_s, end_s, trunk)
             self.judged.append(jain([starts[tenant] / self._weight[tenant] for tenant in tenants]))
         return self.starts(from_s, to_s, trunk)
 
+    def _has_work(self, tenant: str) -> bool:
+        return any(
+            counters["due"] + counters["claimed"] > 0
+            for counters in (self.engine.counters(batch) for batch, owner in reversed(self._owner.items()) if owner[0] == tenant)
+        )
+
     @property
     def evenness(self) -> float:
         """The least of all that was judged."""
         return min(self.judged)
+
+
+def writes(client: redis.Redis) -> int:
+    """How many commands that write Redis has done, in scripts and outside."""
+    stats = client.info("commandstats")
+    flags = client.command()
+    names = {name for name, about in flags.items() if "write" in about["flags"]}
+    return sum(stat["calls"] for name, stat in stats.items() if name.removeprefix("cmdstat_") in names)
