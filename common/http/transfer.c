@@ -18,6 +18,8 @@
 /* Many servers close what was idle for a minute; a connection that lives for ever misses that its name moved. */
 #define IDLE_MOST_S 50L
 #define CONNECTION_MOST_S 300L
+#define RECEIVE_BYTES 4096L
+#define SEND_BYTES 16384L /* the least that libcurl takes */
 #define AUTHORITIES_KEPT_S 3600L /* then their file is read again */
 #define PINNED_MOST 1500 /* host, port, and as many addresses as there may be */
 
@@ -166,6 +168,14 @@ static bool set_policy(struct http_transfer *t, const struct http_outgoing *out)
     return ok;
 }
 
+/* libcurl takes 16 KiB for what it receives and, over TLS, 64 KiB for what it sends, from the beginning of each
+ * transfer to its end: with a thousand under way that is most of a process's memory. */
+static bool set_buffers(struct http_transfer *t, const struct http_outgoing *out)
+{
+    bool is_bulk = out->body_file != NULL || out->data_fn != NULL;
+    return is_bulk || (SET(CURLOPT_BUFFERSIZE, RECEIVE_BYTES) && SET(CURLOPT_UPLOAD_BUFFERSIZE, SEND_BYTES));
+}
+
 static bool set_callbacks(struct http_transfer *t, CURLSH *share)
 {
     return SET(CURLOPT_PRIVATE, t) && SET(CURLOPT_SHARE, share) && SET(CURLOPT_ERRORBUFFER, t->error) &&
@@ -304,7 +314,7 @@ int transfer_create(const struct http_outgoing *out, CURLSH *share, struct http_
     int err = t->easy != NULL ? add_headers(t, out) : ERR_NOMEM;
     if (err == 0 && out->pin != NULL)
         err = add_pin(t, out->pin);
-    if (err == 0 && !(set_policy(t, out) && set_callbacks(t, share) && set_request(t, out)))
+    if (err == 0 && !(set_policy(t, out) && set_buffers(t, out) && set_callbacks(t, share) && set_request(t, out)))
         err = ERR_NOMEM;
     if (err < 0) {
         transfer_free(t);

@@ -3,8 +3,8 @@
  * The platform of bench_http.py, for one worker on this machine: places calls that exist nowhere, and tells the worker
  * how they went. Says where it listens as the processes do ("listening http://..."), and ends at SIGTERM.
  *
- *     carillon-bench-receiver [--callback-url URL --key KEY --wait-ms N [--all-callbacks]] [--certificate FILE
- * --certificate-key FILE]
+ *     carillon-bench-receiver [--callback-url URL --key KEY --wait-ms N [--all-callbacks]]
+ *                             [--certificate FILE --certificate-key FILE] [--answer-ms N]
  *
  * Without a callback URL it says nothing more: the calls go on until someone asks, or for ever.
  */
@@ -23,6 +23,7 @@
 struct options {
     struct callbacks_config callbacks; /* `url` NULL: none */
     const char *certificate, *certificate_key;
+    int64_t answer_ms;
 };
 
 struct receiver {
@@ -37,13 +38,10 @@ struct receiver {
 static bool read_options(int argc, char **argv, struct options *ret_options)
 {
     static const struct option known[] = {
-        {"callback-url", required_argument, NULL, 'u'},
-        {"key", required_argument, NULL, 'k'},
-        {"wait-ms", required_argument, NULL, 'w'},
-        {"all-callbacks", no_argument, NULL, 'a'},
-        {"certificate", required_argument, NULL, 'c'},
-        {"certificate-key", required_argument, NULL, 'p'},
-        {NULL, 0, NULL, 0},
+        {"callback-url", required_argument, NULL, 'u'}, {"key", required_argument, NULL, 'k'},
+        {"wait-ms", required_argument, NULL, 'w'},      {"all-callbacks", no_argument, NULL, 'a'},
+        {"certificate", required_argument, NULL, 'c'},  {"certificate-key", required_argument, NULL, 'p'},
+        {"answer-ms", required_argument, NULL, 's'},    {NULL, 0, NULL, 0},
     };
     *ret_options = (struct options){.callbacks.key = ""};
     for (int which; (which = getopt_long(argc, argv, "", known, NULL)) >= 0;) {
@@ -58,7 +56,10 @@ static bool read_options(int argc, char **argv, struct options *ret_options)
             ret_options->certificate = optarg;
         else if (which == 'p')
             ret_options->certificate_key = optarg;
-        else if (which != 'w' || parse_i64(optarg, strlen(optarg), 0, WAIT_MOST_MS, &to->wait_ms) != 0)
+        else if (which != 'w' && which != 's')
+            return false;
+        else if (parse_i64(optarg, strlen(optarg), 0, WAIT_MOST_MS,
+                           which == 'w' ? &to->wait_ms : &ret_options->answer_ms) != 0)
             return false;
     }
     return optind == argc && (ret_options->certificate == NULL) == (ret_options->certificate_key == NULL);
@@ -106,7 +107,9 @@ static int open_receiver(struct receiver *r, const struct options *options)
         rc = calls_create(&r->calls);
     if (rc == 0 && options->callbacks.url)
         rc = callbacks_create(r->base, &options->callbacks, r->calls, &r->callbacks);
-    return rc == 0 ? platform_create(r->base, r->tls, r->calls, on_placed, r, &r->platform) : rc;
+    const struct platform_config config = {
+        .tls = r->tls, .answer_ms = options->answer_ms, .placed_fn = on_placed, .placed_arg = r};
+    return rc == 0 ? platform_create(r->base, &config, r->calls, &r->platform) : rc;
 }
 
 static void close_receiver(struct receiver *r)

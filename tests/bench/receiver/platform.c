@@ -28,16 +28,15 @@ struct client {
     TAILQ_ENTRY(client) link;
     struct platform *platform;
     struct bufferevent *stream;
+    struct event *later; /* NULL: answers at once */
     size_t requests;
 };
 TAILQ_HEAD(client_list, client);
 
 struct platform {
     struct event_base *base;
-    SSL_CTX *tls;
+    struct platform_config config;
     struct calls *calls;
-    platform_placed_fn fn;
-    void *arg;
     struct evconnlistener *listener;
     struct client_list clients;
     size_t connections, kept; /* accepted; creates that were not the first request of theirs */
@@ -51,6 +50,8 @@ static void client_free(struct client *client)
 {
     client->platform->open--;
     TAILQ_REMOVE(&client->platform->clients, client, link);
+    if (client->later)
+        event_free(client->later);
     bufferevent_free(client->stream);
     free(client);
 }
@@ -87,6 +88,25 @@ static int find_metadata(const char *body, size_t len, const char **ret_text, si
     return ERR_INVALID;
 }
 
+static void on_later(evutil_socket_t fd, short what, void *arg)
+{
+    struct client *client = arg;
+    (void)fd;
+    (void)what;
+    bufferevent_enable(client->stream, EV_WRITE);
+}
+
+/* What is to be sent waits for a while. */
+static int hold_back(struct client *client)
+{
+    const struct platform *p = client->platform;
+    const struct timeval delay = {.tv_sec = p->config.answer_ms / 1000, .tv_usec = p->config.answer_ms % 1000 * 1000};
+    if (!client->later)
+        client->later = evtimer_new(p->base, on_later, client);
+    bufferevent_disable(client->stream, EV_WRITE);
+    return client->later && event_add(client->later, &delay) == 0 ? 0 : ERR_NOMEM;
+}
+
 static int place_call(struct client *client, const char *body, size_t len)
 {
     struct platform *p = client->platform;
@@ -102,8 +122,8 @@ static int place_call(struct client *client, const char *body, size_t len)
     if (rc != 0)
         return rc;
     p->kept += client->requests > 1;
-    p->fn(number, p->arg);
-    return 0;
+    p->config.placed_fn(number, p->config.placed_arg);
+    return p->config.answer_ms > 0 ? hold_back(client) : 0;
 }
 
 /* `id` ends with a space, or with the headers at `end`. */
@@ -213,9 +233,9 @@ static void on_event(struct bufferevent *stream, short what, void *arg)
 
 static struct bufferevent *open_stream(const struct platform *p, evutil_socket_t fd)
 {
-    if (!p->tls)
+    if (!p->config.tls)
         return bufferevent_socket_new(p->base, fd, BEV_OPT_CLOSE_ON_FREE);
-    SSL *ssl = SSL_new(p->tls);
+    SSL *ssl = SSL_new(p->config.tls);
     return ssl ? bufferevent_openssl_socket_new(p->base, fd, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE)
                : NULL;
 }
@@ -245,13 +265,13 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     bufferevent_enable(stream, EV_READ | EV_WRITE);
 }
 
-int platform_create(struct event_base *base, SSL_CTX *tls, struct calls *calls, platform_placed_fn fn, void *arg,
+int platform_create(struct event_base *base, const struct platform_config *config, struct calls *calls,
                     struct platform **ret_platform)
 {
     struct platform *p = calloc(1, sizeof *p);
     if (!p)
         return ERR_NOMEM;
-    *p = (struct platform){.base = base, .tls = tls, .calls = calls, .fn = fn, .arg = arg};
+    *p = (struct platform){.base = base, .config = *config, .calls = calls};
     TAILQ_INIT(&p->clients);
     buf_init(&p->answer, ANSWER_MOST);
     const struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};

@@ -21,8 +21,15 @@ struct platform;
 /* Told of each call that was placed. */
 typedef void (*platform_placed_fn)(size_t number, void *arg);
 
-/* Listens at a port of 127.0.0.1 that the system chooses. Borrows all; `tls` may be NULL. */
-int platform_create(struct event_base *base, SSL_CTX *tls, struct calls *calls, platform_placed_fn fn, void *arg,
+struct platform_config {
+    SSL_CTX *tls; /* NULL: it speaks without */
+    int64_t answer_ms; /* how long a create request waits for its answer */
+    platform_placed_fn placed_fn;
+    void *placed_arg;
+};
+
+/* Listens at a port of 127.0.0.1 that the system chooses. Borrows all. */
+int platform_create(struct event_base *base, const struct platform_config *config, struct calls *calls,
                     struct platform **ret_platform) MUST_CHECK;
 /* Accepts NULL. */
 void platform_free(struct platform *p);
