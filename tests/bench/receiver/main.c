@@ -35,6 +35,12 @@ struct receiver {
     struct event *term;
 };
 
+/* Of the option at hand, which there may be none for. */
+static bool read_ms(int64_t *ret_ms)
+{
+    return ret_ms && parse_i64(optarg, strlen(optarg), 0, WAIT_MOST_MS, ret_ms) == 0;
+}
+
 static bool read_options(int argc, char **argv, struct options *ret_options)
 {
     static const struct option known[] = {
@@ -56,10 +62,7 @@ static bool read_options(int argc, char **argv, struct options *ret_options)
             ret_options->certificate = optarg;
         else if (which == 'p')
             ret_options->certificate_key = optarg;
-        else if (which != 'w' && which != 's')
-            return false;
-        else if (parse_i64(optarg, strlen(optarg), 0, WAIT_MOST_MS,
-                           which == 'w' ? &to->wait_ms : &ret_options->answer_ms) != 0)
+        else if (!read_ms(which == 'w' ? &to->wait_ms : which == 's' ? &ret_options->answer_ms : NULL))
             return false;
     }
     return optind == argc && (ret_options->certificate == NULL) == (ret_options->certificate_key == NULL);

@@ -289,9 +289,10 @@ void platform_free(struct platform *p)
 {
     if (!p)
         return;
-    struct client *client;
-    while ((client = TAILQ_FIRST(&p->clients)))
+    for (struct client *client = TAILQ_FIRST(&p->clients), *next; client; client = next) {
+        next = TAILQ_NEXT(client, link);
         client_free(client);
+    }
     if (p->listener)
         evconnlistener_free(p->listener);
     buf_free(&p->answer);
@@ -300,7 +301,7 @@ void platform_free(struct platform *p)
 
 unsigned platform_port(const struct platform *p)
 {
-    struct sockaddr_in at;
+    struct sockaddr_in at = {.sin_port = 0};
     socklen_t len = sizeof at;
     int rc = getsockname(evconnlistener_get_fd(p->listener), (struct sockaddr *)&at, &len);
     return rc == 0 ? ntohs(at.sin_port) : 0;
