@@ -97,14 +97,14 @@ local function promote_flows(trunk, f_ms)
   end
 end
 
-local function promote_lanes(trunk, tenant, f_ms)
+local function promote_lanes(trunk, tenant, f_us)
   local waiting, ready = key_lanes_waiting(trunk.id, tenant.id), key_lanes_ready(trunk.id, tenant.id)
   local lane, at_ms = zset.head(waiting)
   local first = steps
-  while lane and at_ms <= f_ms and (steps < max_steps or steps == first) do
+  while lane and at_ms * 1000 <= f_us and (steps < max_steps or steps == first) do
     local batch = batch_load(lane:match('^([^/]+)/'))
     if batch then
-      gaps.wake(batch, at_ms * 1000)
+      gaps.wake_batch(batch, at_ms * 1000, f_us)
       zset.put(ready, lane, lane_score(batch))
       lanes_ahead[lane] = at_ms > NOW_MS and { at_ms = at_ms, waiting = waiting, ready = ready, batch = batch } or nil
     end
@@ -147,7 +147,7 @@ local function take_slot(trunk, tenant, batch, call, number, record, slot_us)
   call_move(batch, call, 'claim')
   batch.dials = batch.dials + 1
   call_write(batch, call)
-  gaps.take(trunk, slot_us)
+  batch.is_in_gap = gaps.take(trunk, slot_us)
   gaps.take(tenant, slot_us)
   gaps.charge(batch, slot_us)
   flows_ahead[trunk.id .. '/' .. tenant.id] = nil
@@ -265,7 +265,7 @@ local function visit_flow(trunk, tenant_id, f_us)
     flow_leave_turn(trunk.id, tenant_id)
     return false
   end
-  promote_lanes(trunk, tenant, math.floor(f_us / 1000))
+  promote_lanes(trunk, tenant, f_us)
   local lane = zset.head(key_lanes_ready(trunk.id, tenant_id))
   if lane then
     local batch = batch_load(lane:match('^([^/]+)/'))

@@ -12,7 +12,7 @@ from tests.support.engine import Engine
 
 TRUNK_CPS = 100
 INTERVAL_US = 10_050
-MOST = 24
+MOST = 64
 
 
 @pytest.fixture

@@ -4,10 +4,9 @@
 -- starts in such a gap and not behind the last slot. A gap lies before the TAT: a slot may have its first and its last
 -- instant and any between.
 --
--- The field `gaps` of the hash: "<us> <from>+<length> ...", ascending, counted from the first number. Not every gap is
--- kept: none that is shorter than a millisecond, in which times are waited for, and of those that begin close together the
--- first.
-local gaps = { MOST = 24, LEAST_US = 1000, APART_US = 8000 }
+-- The field `gaps` of the hash: "<us> <from>+<length> ...", ascending, counted from the first number. None is kept that is
+-- shorter than a millisecond, in which times are waited for, and no more than a claim has calls.
+local gaps = { MOST = 64, LEAST_US = 1000, LATE_US = 5000 }
 
 function gaps.add(list, from_us, to_us)
   from_us = math.max(from_us, NOW_US)
@@ -51,7 +50,7 @@ function gaps.fill(resource, slot_us)
   local left, is_filled = {}, false
   for _, gap in ipairs(gaps.of(resource)) do
     if slot_us < gap[1] or slot_us > gap[2] then
-      gaps.add(left, gap[1], gap[2])
+      left[#left + 1] = gap
     else
       is_filled = true
       gaps.add(left, gap[1], slot_us - resource.interval_us)
@@ -64,18 +63,25 @@ end
 
 -- A slot behind all others: what lies between them is a gap.
 function gaps.leave(resource, slot_us)
-  local list, from_us = gaps.of(resource), math.max(resource.free_us or NOW_US, NOW_US)
-  local last = list[#list]
-  if not last or from_us >= last[1] + gaps.APART_US then
-    gaps.add(list, from_us, slot_us - resource.interval_us)
-    resource.has_new_gaps = resource.has_new_gaps or #list > 0
-  end
+  local list = gaps.of(resource)
+  local n = #list
+  gaps.add(list, math.max(resource.free_us or NOW_US, NOW_US), slot_us - resource.interval_us)
+  resource.has_new_gaps = resource.has_new_gaps or #list > n
 end
 
 -- It could go at `at`, and had nothing to do before: what pace_wake() says counts for its next slot, which may be another
--- claim's matter. A batch has no gaps, only this.
+-- claim's matter.
 function gaps.wake(resource, at_us)
   resource.is_idle = resource.tat_us and not pace_wake(resource.tat_us, at_us, resource.interval_us)
+end
+
+-- A batch whose last call found a gap, and whose next finds none and has to start behind the others: that is no lateness to
+-- make up for. Two of its calls at once would keep the log of its begins full for long.
+function gaps.wake_batch(batch, at_us, f_us)
+  gaps.wake(batch, at_us)
+  if batch.is_in_gap and f_us - at_us > gaps.LATE_US then
+    batch.is_idle = true
+  end
 end
 
 function gaps.charge(resource, slot_us)
@@ -83,12 +89,14 @@ function gaps.charge(resource, slot_us)
   resource.free_us, resource.is_idle = resource.tat_us, nil
 end
 
--- Charges the slot to the rate.
+-- Charges the slot to the rate. Whether it lies in a gap.
 function gaps.take(resource, slot_us)
-  if not gaps.fill(resource, slot_us) then
-    gaps.leave(resource, slot_us)
-    gaps.charge(resource, slot_us)
+  if gaps.fill(resource, slot_us) then
+    return true
   end
+  gaps.leave(resource, slot_us)
+  gaps.charge(resource, slot_us)
+  return false
 end
 
 -- The log of begins has no room before its TAT.
