@@ -19,8 +19,8 @@
 
 #define SCRIPT_DEADLINE_MS 3000
 #define READ_DEADLINE_MS 2000
-#define BEGIN_LEAD_US 2000 /* a begin goes out this much ahead of its slot: the way to Redis and back; */
-#define BEGIN_GATHER_US 4000 /* and all go with it whose slots come so soon behind it: one script call for many */
+#define BEGIN_LEAD_US 4000 /* a begin goes out this much ahead of its slot at least: the way to Redis and back; */
+#define BEGIN_GATHER_US 2000 /* those whose slots lie in one such stretch of Redis's time go together */
 #define REFUSED_PAUSE_US 500000 /* after a claim that Redis refused */
 
 struct dispatch {
@@ -30,10 +30,11 @@ struct dispatch {
     struct doubt *doubt;
     struct dial *dials; /* all of them */
     size_t n_dials;
-    struct heap *slots; /* dials that are not begun, by their slots */
+    struct heap *slots; /* dials that are not begun, by when their begins go out */
     struct heap *sends; /* those that are, by the instants that they reserved */
     struct loop_timer *timetable_timer;
     struct loop_timer *claim_timer;
+    int64_t asked_us; /* monotonic: the claim under way */
     int64_t claim_at_us; /* what claim_timer is armed for; INT64_MAX: nothing */
     bool is_claiming; /* one is under way */
     bool is_wanted; /* a wake came meanwhile */
@@ -49,11 +50,10 @@ struct dispatch {
 
 static void arm_timetable(struct dispatch *d)
 {
-    int64_t slot_us = INT64_MAX, send_us = INT64_MAX;
-    if (heap_peek(d->slots, &slot_us))
-        slot_us -= BEGIN_LEAD_US;
+    int64_t ask_us = INT64_MAX, send_us = INT64_MAX;
+    (void)heap_peek(d->slots, &ask_us);
     (void)heap_peek(d->sends, &send_us);
-    int64_t at_us = slot_us < send_us ? slot_us : send_us;
+    int64_t at_us = ask_us < send_us ? ask_us : send_us;
     if (at_us < INT64_MAX)
         loop_timer_arm_at_us(d->timetable_timer, at_us);
     else
@@ -117,13 +117,10 @@ static void on_timetable(void *arg)
     int64_t now_us = clock_mono_us(), key;
     while (heap_peek(d->sends, &key) && key <= now_us)
         place_send(d->place, heap_pop(d->sends));
-    if (heap_peek(d->slots, &key) && key - BEGIN_LEAD_US <= now_us) {
-        int64_t until_us = now_us + BEGIN_LEAD_US + BEGIN_GATHER_US;
-        while (heap_peek(d->slots, &key) && key <= until_us) {
-            struct dial *dial = heap_pop(d->slots);
-            if (dial->state == DIAL_WAITING) /* one that is still loading goes when it is loaded */
-                go(d, dial);
-        }
+    while (heap_peek(d->slots, &key) && key <= now_us) {
+        struct dial *dial = heap_pop(d->slots);
+        if (dial->state == DIAL_WAITING) /* one that is still loading goes when it is loaded */
+            go(d, dial);
     }
     arm_timetable(d);
 }
@@ -256,13 +253,22 @@ static void take_doubt(struct dial *dial, const struct redisReply *call)
         dial->doubt.first = (uint32_t)first;
 }
 
-static void take_call(struct dispatch *d, const struct redisReply *call, int64_t redis_now_us, int64_t mono_us)
+/* When the begin of a slot goes out, by Redis's clock. All workers' at the same instants, so that those that share a
+ * limit ask for it in about the order of their slots: one that came after a later one would have to wait for it. */
+static int64_t ask_at_us(int64_t slot_us)
+{
+    int64_t latest_us = slot_us - BEGIN_LEAD_US;
+    return latest_us - latest_us % BEGIN_GATHER_US;
+}
+
+static void take_call(struct dispatch *d, const struct redisReply *call)
 {
     const char *batch_id = NULL, *record = NULL;
     size_t batch_len = 0, record_len = 0;
     int64_t ordinal = 0, number = 0, slot_us = 0, attempts = 0;
     bool has_metadata_elsewhere = false;
     struct dial *dial = NULL;
+    const struct redis_clock *clock = &d->worker->redis_clock;
     int rc = reply_str(reply_at(call, 0), &batch_id, &batch_len);
     if (rc == 0)
         rc = reply_i64(reply_at(call, 1), &ordinal);
@@ -275,8 +281,8 @@ static void take_call(struct dispatch *d, const struct redisReply *call, int64_t
     if (rc == 0)
         rc = reply_str(reply_at(call, 5), &record, &record_len);
     if (rc == 0)
-        rc = dial_create(d, batch_id, batch_len, (uint64_t)ordinal, (uint32_t)number, mono_us + slot_us - redis_now_us,
-                         record, record_len, &has_metadata_elsewhere, &dial);
+        rc = dial_create(d, batch_id, batch_len, (uint64_t)ordinal, (uint32_t)number,
+                         redis_clock_mono_us(clock, slot_us), record, record_len, &has_metadata_elsewhere, &dial);
     if (rc != 0) {
         log_error("claim.unreadable_call", log_strn("batch", batch_id, batch_len), log_i64("ordinal", ordinal),
                   log_err(rc));
@@ -292,7 +298,7 @@ static void take_call(struct dispatch *d, const struct redisReply *call, int64_t
         d->dials->previous = dial;
     d->dials = dial;
     d->n_dials++;
-    if (heap_push(d->slots, dial->slot_us, dial, &dial->place) != 0)
+    if (heap_push(d->slots, redis_clock_mono_us(clock, ask_at_us(slot_us)), dial, &dial->place) != 0)
         log_error("claim.timetable_full", log_i64("dials", (int64_t)d->n_dials));
     load(d, dial, has_metadata_elsewhere);
 }
@@ -317,9 +323,10 @@ static int take_claim(struct dispatch *d, const struct redisReply *reply)
     d->request[0] = '\0';
     d->last_claim_us = mono_us;
     worker_cell_note_time(d->cell, redis_now_us);
+    redis_clock_note(&d->worker->redis_clock, d->asked_us, mono_us, redis_now_us);
     size_t n = reply_len(reply);
     for (size_t i = 3; i < n; i++)
-        take_call(d, reply_at(reply, i), redis_now_us, mono_us);
+        take_call(d, reply_at(reply, i));
     if (n > 3)
         metric_add(d->worker->metrics.claimed, (double)(n - 3));
     plan_next(d, reply, redis_now_us, mono_us);
@@ -360,6 +367,7 @@ static int ask(struct dispatch *d, size_t most)
         redis_arg_i64(LIMIT_CLAIM_LEASE_MS, lease),
         redis_arg_i64(LIMIT_DOUBT_LEASE_MS, doubt_lease),
     };
+    d->asked_us = clock_mono_us();
     return script_run(d->worker->redis, LUA_CALL_CLAIM, d->cell->prefix, args, sizeof args / sizeof args[0],
                       SCRIPT_DEADLINE_MS, on_claim, d);
 }

@@ -29,7 +29,7 @@
 #define THROTTLED_LEAST_MS 1000 /* what a Retry-After is held to; the least where there is none */
 #define THROTTLED_MOST_MS 60000
 #define DOUBT_CHECK_MS 2000 /* an UNKNOWN is looked up this soon */
-#define TELL_GATHER_US 3000 /* what is told and nobody waits for */
+#define TELL_GATHER_US 10000 /* what is told and nobody waits for */
 
 struct place {
     struct worker_cell *cell;
@@ -348,9 +348,10 @@ static void begun(struct place *p, struct dial *dial, const struct redisReply *r
         return;
     }
     worker_cell_note_time(p->cell, now_us);
-    /* Redis reckoned the instant at some time between the asking and the answer. Not to be early, take the answer's;
-     * not to be late, however long the answer was on its way, the asking's. */
-    dial->begin_us = mono_us + (begin_us - now_us);
+    /* Redis reckoned the instant at some time between the asking and the answer. Not to be early, take the latest that
+     * it can be; not to be late, however long the answer was on its way, reckon from the asking. */
+    redis_clock_note(&p->worker->redis_clock, dial->asked_us, mono_us, now_us);
+    dial->begin_us = redis_clock_mono_us(&p->worker->redis_clock, begin_us);
     dial->send_by_us = dial->asked_us + (begin_us - now_us) + LIMIT_SLOT_LATE_MS * INT64_C(1000);
     dial->attempts = (int32_t)attempt;
     dial->credit_s = credit_of(reply);

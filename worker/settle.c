@@ -14,7 +14,7 @@
 
 #define READ_DEADLINE_MS 3000
 #define DECISIONS_MOST 5 /* of one report, where the state keeps changing under it */
-#define TELL_GATHER_US 3000 /* outcomes wait this long for others */
+#define TELL_GATHER_US 10000 /* outcomes wait this long for others */
 #define PLATFORM_REFUSED_MS 1000 /* a call that the platform took and then did not place: again after this */
 
 static const char *const source_names[] = {

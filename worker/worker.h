@@ -15,6 +15,7 @@
 #include "common/daemon/daemon.h"
 #include "common/provider/provider.h"
 #include "worker/provider_http.h"
+#include "worker/redis_clock.h"
 
 struct callbacks;
 struct dispatch;
@@ -84,6 +85,7 @@ struct worker {
     struct loop_timer *pulse; /* the heartbeat of an idle worker */
     size_t pulse_turn;
     struct clock_watch clock_watch;
+    struct redis_clock redis_clock; /* as the claims and begins of all cells tell it */
     bool is_draining;
     struct worker_metrics metrics;
 };

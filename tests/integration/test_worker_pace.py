@@ -17,6 +17,7 @@ from tests.support.fleet import Fleet
 from tests.support.platform import Platform
 from tests.support.processes import Process
 from tests.support.redis_server import RedisServer
+from tests.support.scripts import sha
 from tests.support.waiting import wait_until
 
 CELLS = ("c0", "c1", "c2")
@@ -141,6 +142,18 @@ def test_requests_leave_at_the_instants_that_were_reserved(fleet: Fleet, platfor
     assert most_in_a_second(instants) <= 30
     gaps = [later - earlier for earlier, later in zip(instants, instants[1:])]
     assert statistics.median(gaps) == pytest.approx(1_005_000 / 30, rel=0.1), "calls of one second came at once"
+
+
+def test_begins_whose_slots_lie_close_together_go_in_one_command(fleet: Fleet, platform: Platform) -> None:
+    fleet.trunk(platform.url, cps=1000)
+    fleet.worker()
+    fleet.client.config_set("slowlog-max-len", 10_000)
+    fleet.client.config_set("slowlog-log-slower-than", 0)
+    fleet.batch(100, cps=1000)
+    platform.wait_creates(100)
+    called = [entry["command"] for entry in fleet.client.slowlog_get(10_000)]
+    assert 0 < sum(sha("call_begin") in command for command in called) <= 70
+    assert 0 < sum(sha("call_claim") in command for command in called)
 
 
 def test_a_retry_is_never_too_soon_and_hardly_late(fleet: Fleet, platform: Platform) -> None:
