@@ -63,16 +63,19 @@ elseif not is_running and not FILLABLE[batch.state] then
   return redis.error_reply('ERR_STATE ' .. batch.state)
 end
 
-local numbers, argv = {}, ARGV
+-- From here on every step is one of each contact: Redis counts the instructions of a script, which makes each dear.
+local argv, is_wide = ARGV, width == 3
+local numbers, records_bytes, at = {}, 0, FIRST
 for i = 1, n do
-  local at = FIRST + (i - 1) * width
-  local number, after = contact_number(argv[at])
-  local has_id = after == 0x12
-  if not number or has_id ~= (width == 3 and argv[at + 1] ~= '')
-    or (has_id and not (argv[at + 1]:match('^%d+$') and #argv[at + 1] <= 16)) then
+  local record = argv[at]
+  local number, after = contact_number(record)
+  if not number or (after == 0x12) ~= (is_wide and argv[at + 1] ~= '')
+    or (after == 0x12 and not (argv[at + 1]:match('^%d+$') and #argv[at + 1] <= 16)) then
     return redis.error_reply('ERR_INVALID contact')
   end
   numbers[i] = number
+  records_bytes = records_bytes + #record
+  at = at + width
 end
 
 local refusal = quota_refuse_part(batch, n, FIRST, lines_at - 1)
@@ -82,50 +85,52 @@ end
 
 local left_out = {}
 local seen = seen_load(id)
-local fresh = {} -- ordinal -> record, of this part
+local fresh = {} -- ordinal -> record, of this part, where contacts have ids
 local fields, n_fields, extras = {}, 0, {}
+local total, extra_bytes = batch.total, 0
 
 local function write_bucket()
   if n_fields > 0 then
-    redis.call('HSET', key_bucket(id, 'contacts', batch.total - 1), unpack(fields, 1, n_fields))
+    redis.call('HSET', key_bucket(id, 'contacts', total - 1), unpack(fields, 1, n_fields))
     n_fields = 0
   end
 end
 
-local function take(record, extra)
-  local ordinal = batch.total
-  if width == 3 then
-    fresh[ordinal] = record
-  end
-  fields[n_fields + 1] = format('%d', ordinal)
-  fields[n_fields + 2] = record
-  n_fields = n_fields + 2
-  if extra and extra ~= '' then
-    extras[#extras + 1] = { ordinal, extra }
-  end
-  batch.total = ordinal + 1
-  batch.bytes = batch.bytes + contact_bytes(record, extra)
-  if batch.total % BUCKET == 0 then
-    write_bucket()
-  end
-end
-
+at = FIRST
 for i = 1, n do
-  local at = FIRST + (i - 1) * width
-  local record, hash = argv[at], width == 3 and argv[at + 1] or ''
-  local why = hash ~= '' and seen_has_id(seen, hash, record, fresh) and 'id'
-    or not seen_add_number(seen, numbers[i]) and 'phone'
+  local record, hash, why = argv[at], is_wide and argv[at + 1] or '', nil
+  if hash ~= '' and seen_has_id(seen, hash, record, fresh) then
+    why = 'id'
+  elseif not seen_add_number(seen, numbers[i]) then
+    why = 'phone'
+  end
   if why then
     left_out[#left_out + 1] = fmt(i - 1)
     left_out[#left_out + 1] = why
+    records_bytes = records_bytes - #record
   else
-    if hash ~= '' then
-      seen_add_id(seen, hash, batch.total)
+    if is_wide then
+      fresh[total] = record
+      if hash ~= '' then
+        seen_add_id(seen, hash, total)
+      end
+      if argv[at + 2] ~= '' then
+        extras[#extras + 1] = { total, argv[at + 2] }
+        extra_bytes = extra_bytes + #argv[at + 2]
+      end
     end
-    take(record, width == 3 and argv[at + 2])
+    fields[n_fields + 1] = format('%d', total)
+    fields[n_fields + 2] = record
+    n_fields, total = n_fields + 2, total + 1
+    if total % BUCKET == 0 then
+      write_bucket()
+    end
   end
+  at = at + width
 end
 write_bucket()
+batch.bytes = batch.bytes + contacts_bytes(total - batch.total, records_bytes + extra_bytes)
+batch.total = total
 for _, extra in ipairs(extras) do
   redis.call('HSET', key_bucket(id, 'extra', extra[1]), extra[1], extra[2])
 end

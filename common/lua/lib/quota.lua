@@ -19,18 +19,19 @@ local function quota_refusal(tenant, defaults, batches_more, contacts_more, byte
   end
 end
 
-local function contact_bytes(record, extra)
-  return CONTACT_BYTES + #record + (extra and #extra or 0)
+-- Of so many contacts whose records and metadata have so many bytes.
+local function contacts_bytes(n, bytes)
+  return n * CONTACT_BYTES + bytes
 end
 
 -- The same for `n` more contacts of a batch, whose arguments ARGV[first..last] are. What is refused while it is made from
 -- one request ends there: its producer gives it up, and nobody sees it. A draft, or a batch that runs, can take them later.
 local function quota_refuse_part(batch, n, first, last)
-  local bytes = n * CONTACT_BYTES
+  local bytes, argv = 0, ARGV
   for i = first, last do
-    bytes = bytes + #ARGV[i]
+    bytes = bytes + #argv[i]
   end
-  local refusal = quota_refusal(batch.tenant, redis.call('HGET', key_batch(batch.id), 'quotas'), 0, n, bytes)
+  local refusal = quota_refusal(batch.tenant, redis.call('HGET', key_batch(batch.id), 'quotas'), 0, n, contacts_bytes(n, bytes))
   if refusal and batch.state == 'ingesting' then
     batch_move(batch, 'fail')
     redis.call('ZADD', KEY_PURGE, fmt(NOW_MS), 'draft/' .. batch.id)

@@ -62,7 +62,7 @@ local function seen_level(seen)
 end
 
 local function seen_load(batch_id)
-  local seen = { batch = batch_id, key = key_batch(batch_id),
+  local seen = { batch = batch_id, key = key_batch(batch_id), numbers = key_batch(batch_id) .. ':seen:n:',
     shards = tonumber(redis.call('HGET', key_batch(batch_id), 'seen_shards') or 1) }
   seen_level(seen)
   return seen
@@ -89,7 +89,7 @@ local function seen_add_number(seen, number)
   if shard >= seen.shards then
     shard = hash % seen.low
   end
-  return call('SADD', format('%s:seen:n:%d', seen.key, shard), format('%d', number)) == 1
+  return call('SADD', seen.numbers .. format('%d', shard), format('%d', number)) == 1
 end
 
 -- Whether the id of this contact, which hashes to `hash`, is there. What has the same hash is told apart by the stored
