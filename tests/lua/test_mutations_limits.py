@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Would the tests notice? Mutations (tests/support/mutations.py) of what keeps these promises: no limit is exceeded,
+none is wasted, and nobody starves."""
+
+from __future__ import annotations
+
+from tests.support.engine import Slot, most_in_a_second
+from tests.support.mutations import NUMBER, Cell, Mutation, guards_hold, mutations_are_caught, server  # noqa: F401: the fixture
+
+
+# ---- no limit is exceeded ----
+
+
+def concurrency_is_taken_by_the_claim(cell: Cell) -> None:
+    cell.trunk("main", how="set", max_concurrent=1)
+    cell.fill(5)
+    first = cell.claim("w1", calls=1).slots
+    cell.wait(100)
+    second = cell.claim("w2").slots
+    begun = cell.begin(first, "w1") + (cell.begin(second, "w2") if second else [])
+    assert [answer[0] for answer in begun] == ["begun"]
+
+
+def no_sliding_second_holds_more_begins_than_the_limit(cell: Cell) -> None:
+    """First every slot is begun as late as it may be, then at its instant: they bunch where one follows the other."""
+    cell.tenant("acme", how="set", cps=1000)
+    for _ in range(4):
+        cell.fill(30)
+    cell.trunk("main", how="set", cps=30)
+    begun: list[int] = []
+    slots: list[Slot] = []
+    for turn in range(150):
+        late_us = 240_000 if turn < 60 else 0
+        due = [slot for slot in slots if slot.slot_us + late_us <= cell.clock.now_us]
+        slots = [slot for slot in slots if slot not in due]
+        if due:
+            begun += [int(answer[1]) for answer in cell.begin(due) if answer[0] == "begun"]
+        slots += cell.claim().slots
+        cell.wait(10)
+    assert len(begun) > 30 and most_in_a_second(begun) <= 30
+
+
+def a_call_released_for_its_rate_is_not_handed_out_before_the_rate_admits_it(cell: Cell) -> None:
+    cell.tenant("acme", how="set", cps=1)
+    cell.fill(3)
+    first = cell.claim_one()
+    cell.wait(250)
+    cell.begin([first])
+    cell.wait(first.slot_us // 1000 + 960 - cell.clock.now_us // 1000)
+    second = cell.claim(calls=1).slots[0]
+    cell.tenant("acme", how="set", cps=1)  # a changed rate cuts what was reserved ahead
+    cell.begin([second])
+    for _ in range(20):
+        cell.wait(5)
+        for slot in cell.claim("w2").slots:
+            assert cell.begin([slot], "w2")[0] == ("begun",) + cell.begin([slot], "w2")[0][1:]
+
+
+def a_paused_batch_begins_nothing(cell: Cell) -> None:
+    batch = cell.fill(3)
+    slot = cell.claim_one()
+    cell.control(batch, "acme", "pause", "user")
+    assert cell.begin([slot])[0][0] == "released"
+
+
+def _hours(cell: Cell, close_in_ms: int) -> dict[str, str]:
+    now_ms = cell.now_ms()
+    return {"hours": f"{now_ms - 1000}-{now_ms + close_in_ms}", "hours_until_ms": str(now_ms + 7 * 86_400_000)}
+
+
+def nothing_is_begun_after_the_window_closed(cell: Cell) -> None:
+    cell.fill(3, **_hours(cell, 60))
+    slot = cell.claim_one()
+    cell.wait(20)
+    assert cell.begin([slot])[0] == ("released", "window")
+
+
+def nothing_is_claimed_for_after_the_window_closed(cell: Cell) -> None:
+    """A batch that had its turn while it was open, and whose tenant's pace lets it go on only after the closing."""
+    cell.tenant("acme", how="set", cps=1)
+    open_one = cell.fill(1, priority=9)
+    cell.fill(3, **_hours(cell, 500))
+    assert cell.claim_one().batch == open_one
+    for _ in range(15):
+        cell.wait(100)
+        assert cell.claim().slots == []
+
+
+def nothing_is_retried_after_a_cancel(cell: Cell) -> None:
+    batch = cell.fill(1)
+    slot = cell.begin_one()
+    cell.control(batch, "acme", "cancel")
+    assert cell.finish(slot, how="retry", outcome="BUSY", next_in_ms=0) == "final"
+
+
+def a_stopped_trunk_begins_nothing(cell: Cell) -> None:
+    cell.fill(3)
+    slot = cell.claim_one()
+    cell.trunk("main", how="set", state="stopped")
+    assert cell.begin([slot])[0] == ("released", "trunk")
+
+
+def no_contact_is_tried_more_often_than_allowed(cell: Cell) -> None:
+    cell.fill(1, max_attempts=1)
+    slot = cell.begin_one()
+    assert cell.finish(slot, how="retry", outcome="BUSY", next_in_ms=0) == "final"
+
+
+def a_retry_does_not_come_too_soon(cell: Cell) -> None:
+    cell.fill(1)
+    slot = cell.begin_one()
+    cell.finish(slot, how="retry", outcome="BUSY", next_in_ms=60_000)
+    cell.wait(59_000)
+    assert cell.claim().slots == []
+
+
+# ---- no limit is wasted, and nobody starves ----
+
+
+def a_released_call_costs_no_pace(cell: Cell) -> None:
+    cell.tenant("acme", how="set", cps=1)
+    cell.fill(3)
+    cell.release([cell.claim_one()])
+    cell.claim_one()
+
+
+def a_released_call_costs_no_turn(cell: Cell) -> None:
+    cell.tenant("other")
+    cell.fill(5)
+    cell.batch("other", "main", 5, cps=30)
+    for _ in range(5):
+        slot = cell.claim_one()
+        assert cell.hash(f"batch:{slot.batch}")["tenant"] == "acme"
+        cell.release([slot])
+
+
+def _room_wakes(cell: Cell, scope: str) -> None:
+    if scope == "trunk":
+        cell.trunk("main", how="set", max_concurrent=1)
+    elif scope == "tenant":
+        cell.tenant("acme", how="set", max_concurrent=1)
+    cell.fill(3, **({"max_concurrent": 1} if scope == "batch" else {}))
+    slot = cell.begin_one()
+    cell.wait(1500)
+    assert cell.claim().slots == []
+    cell.finish(slot)
+    cell.claim_one()
+
+
+def room_on_a_trunk_wakes_who_waits(cell: Cell) -> None:
+    _room_wakes(cell, "trunk")
+
+
+def room_of_a_tenant_wakes_who_waits(cell: Cell) -> None:
+    _room_wakes(cell, "tenant")
+
+
+def room_of_a_batch_wakes_who_waits(cell: Cell) -> None:
+    _room_wakes(cell, "batch")
+
+
+def a_free_number_wakes_who_waits(cell: Cell) -> None:
+    cell.fill([NUMBER])
+    cell.fill([NUMBER])
+    slot = cell.begin_one()
+    assert cell.claim().slots == []
+    cell.finish(slot)
+    cell.claim_one()
+
+
+MUTATIONS = (
+    Mutation("concurrency counted late", "call_claim",
+             "  flying_set(batch, member, lease)\n", "", concurrency_is_taken_by_the_claim),
+    Mutation("no log of begins", "call_begin", "  begins_add('k', trunk.id, trunk.cps, at_us)\n", "",
+             no_sliding_second_holds_more_begins_than_the_limit),
+    Mutation("begun in a paused batch", "call_begin", "if batch.state ~= 'pending' and batch.state ~= 'processing' then", "if false then",
+             a_paused_batch_begins_nothing),
+    Mutation("begun on a stopped trunk", "call_begin", "if not trunk or trunk.state ~= 'active' then", "if false then",
+             a_stopped_trunk_begins_nothing),
+    Mutation("window not checked at begin", "call_begin", "local reason = window_objection(batch, at_ms)\n", "local reason = nil\n",
+             nothing_is_begun_after_the_window_closed),
+    Mutation("window not checked at claim", "call_claim", "if window_objection(batch, math.floor(f_us / 1000)) then", "if false then",
+             nothing_is_claimed_for_after_the_window_closed),
+    Mutation("retried after a cancel", "call_finish", "call.a >= (batch.max_attempts or 3) or batch_is_cut(batch)",
+             "call.a >= (batch.max_attempts or 3)", nothing_is_retried_after_a_cancel),
+    Mutation("attempts not counted", "call_finish", "call.a >= (batch.max_attempts or 3) or ", "",
+             no_contact_is_tried_more_often_than_allowed),
+    Mutation("retried too soon", "call_finish", "  retry_add(batch, call, at_ms)\nend\nlocal function finish_live",
+             "  retry_add(batch, call, NOW_MS)\nend\nlocal function finish_live", a_retry_does_not_come_too_soon),
+    Mutation("pace not refunded", "call_release", "  pace_refund(resource_load('t', batch.tenant))\n", "", a_released_call_costs_no_pace),
+    Mutation("turn not refunded", "call_release", "batch.tenant, vt - charge)", "batch.tenant, vt)", a_released_call_costs_no_turn),
+    Mutation("trunk not woken", "call_finish", "  wake_trunk(batch.trunk)\n", "", room_on_a_trunk_wakes_who_waits),
+    Mutation("tenant not woken", "call_finish", "  wake_tenant(batch.tenant)\n", "", room_of_a_tenant_wakes_who_waits),
+    Mutation("batch not woken", "call_finish", "  wake_batch(batch)\n", "", room_of_a_batch_wakes_who_waits),
+    Mutation("number not woken", "call_finish", "    number_wake(batch.tenant, call.t)\n", "", a_free_number_wakes_who_waits),
+)
+
+test_the_scripts_keep_the_promise = guards_hold(MUTATIONS)
+test_a_script_that_breaks_it_is_caught = mutations_are_caught(MUTATIONS)
