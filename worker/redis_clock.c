@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-#define PERIOD_US 1000000
+#define PERIOD_US INT64_C(1000000)
 
 void redis_clock_note(struct redis_clock *clock, int64_t asked_us, int64_t answered_us, int64_t redis_now_us)
 {
