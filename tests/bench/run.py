@@ -40,7 +40,7 @@ BENCHES = (
     Bench("limited", 2, 180),
     Bench("pacing", 1, 150),
     Bench("fairness", 1, 180),
-    Bench("scale", 1, 180),
+    Bench("scale", 1, 240),
     Bench("http", 2, 90),
 )
 

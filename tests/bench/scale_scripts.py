@@ -190,6 +190,7 @@ class Workload:
         self.pieces, self.buckets = min(most, AUDIT_PIECE), min(most, AUDIT_BUCKETS)
         self.scripts = TimedScripts(cell.server)
         self.engine = Engine(cell.engine.client, scripts=self.scripts)
+        self.items: dict[str, list[int]] = defaultdict(list)  # how many calls were finished, script by script
         self.random = random.Random(1)
         self.order = self.random.sample(cell.batches, len(cell.batches))
         self._untouched = iter(self.order)
@@ -230,6 +231,7 @@ class Workload:
                 calls.append(self.engine.finish_args(slot, how, outcome, next_in_ms, summary="s" * 400, recording="r" * 80))
             with self.scripts.timing():
                 self.engine.finish_many(calls)
+            self.items["call_finish"].append(len(calls))
 
     def calls(self) -> None:
         for _ in range(self.runs):
