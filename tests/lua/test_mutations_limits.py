@@ -168,11 +168,37 @@ def a_free_number_wakes_who_waits(cell: Cell) -> None:
     cell.claim_one()
 
 
+def a_batch_that_comes_later_starts_in_a_gap_of_the_plan(cell: Cell) -> None:
+    cell.trunk("main", how="set", cps=50)
+    cell.batch("acme", "main", 50, cps=10)
+    cell.claim()
+    cell.wait(5)
+    later = cell.fill(1, priority=10)
+    (slot,) = [slot for slot in cell.claim().slots if slot.batch == later]
+    assert slot.slot_us - cell.clock.now_us <= 50_000
+
+
+def slots_in_gaps_lie_apart(cell: Cell) -> None:
+    cell.trunk("main", how="set", cps=50)
+    cell.tenant("acme", how="set", cps=1000)
+    slots = []
+    for _ in range(8):
+        cell.batch("acme", "main", 2, cps=10)
+        slots += [slot.slot_us for slot in cell.claim().slots]
+        cell.wait(1)
+    slots.sort()
+    assert len(slots) >= 8 and min(b - a for a, b in zip(slots, slots[1:])) >= 20_000
+
+
 MUTATIONS = (
     Mutation("concurrency counted late", "call_claim",
              "  flying_set(batch, member, lease)\n", "", concurrency_is_taken_by_the_claim),
     Mutation("no log of begins", "call_begin", "  begins_add('k', trunk.id, trunk.cps, at_us)\n", "",
              no_sliding_second_holds_more_begins_than_the_limit),
+    Mutation("what nobody used is lost", "call_claim", "slot_us - resource.interval_us)\n  resource.has_new_gaps = res",
+             "0)\n  resource.has_new_gaps = res", a_batch_that_comes_later_starts_in_a_gap_of_the_plan),
+    Mutation("a gap used twice", "call_claim", "gaps.add(left, gap[1], slot_us - resource.interval_us)", "gaps.add(left, gap[1], gap[2])",
+             slots_in_gaps_lie_apart),
     Mutation("begun in a paused batch", "call_begin", "if batch.state ~= 'pending' and batch.state ~= 'processing' then", "if false then",
              a_paused_batch_begins_nothing),
     Mutation("begun on a stopped trunk", "call_begin", "if not trunk or trunk.state ~= 'active' then", "if false then",
