@@ -102,6 +102,7 @@
 #define LIMIT_CLAIM_STEPS 400
 #define LIMIT_SCRIPT_CALLS 64 /* calls in one begin, accept, finish, release, abort */
 #define LIMIT_TICK_ITEMS 16 /* items one worker_tick settles: it stays under 5 ms */
+#define LIMIT_GIVEN_BACK 16 /* calls in one release or abort: the same */
 #define LIMIT_CHECKS 32 /* due checks leased at a time */
 #define LIMIT_ATTEMPT_LOG 32 /* dials kept in a call's attempt log */
 #define LIMIT_SUMMARY_BYTES (16u << 10)

@@ -37,9 +37,9 @@ def number(text: str, pattern: str) -> int:
 
 
 # How much a process gives a script at once.
-CLAIM_CALLS, CLAIM_STEPS, CALLS, TICK_ITEMS, CHECKS = (
+CLAIM_CALLS, CLAIM_STEPS, GIVEN_BACK, TICK_ITEMS, CHECKS = (
     number(LIMITS, rf"#define {name} (\d+)")
-    for name in ("LIMIT_CLAIM_CALLS", "LIMIT_CLAIM_STEPS", "LIMIT_SCRIPT_CALLS", "LIMIT_TICK_ITEMS", "LIMIT_CHECKS")
+    for name in ("LIMIT_CLAIM_CALLS", "LIMIT_CLAIM_STEPS", "LIMIT_GIVEN_BACK", "LIMIT_TICK_ITEMS", "LIMIT_CHECKS")
 )
 FINISH_CALLS = number(SETTLE, r"LUA_CALL_FINISH,\s+\.fields = 16,\s+\.most = (\d+)")
 AUDIT_PIECE, AUDIT_BUCKETS = number(AUDIT, r"#define PIECE (\d+)"), number(AUDIT, r"#define BUCKETS (\d+)")
@@ -245,9 +245,11 @@ class Workload:
         for _ in range(self.runs):
             slots = self.engine.claim(calls=self.claims).slots
             if slots:
-                half = slots[len(slots) // 2 :]
+                released = min(GIVEN_BACK, len(slots) // 2)
+                half = slots[released : released + GIVEN_BACK]
                 with self.scripts.timing():
-                    self.engine.release(slots[: len(slots) // 2])
+                    self.engine.release(slots[:released])
+                self.engine.release(slots[released + GIVEN_BACK :])
                 begun = [slot for slot, answer in zip(half, self.engine.begin(half)) if answer[0] == "begun"]
                 due = self.engine.now_ms()
                 if begun:
