@@ -154,6 +154,7 @@ local function take_slot(trunk, tenant, batch, call, number, record, slot_us)
   for kind, resource in pairs({ k = trunk, t = tenant, b = batch }) do
     resource.room = room(kind, resource) - 1
   end
+  tenant.served_on, tenant.is_wanted = trunk.id, false
   local turn = key_flows_turn(trunk.id)
   zset.put(turn, tenant.id, zset.score(turn, tenant.id) + math.floor(VT_UNIT / tenant.weight))
   if trunk.breaker_until_ms then
@@ -244,6 +245,20 @@ local function visit_lane(trunk, tenant, batch, lane, f_us)
   return true
 end
 
+-- A flow waits for a place in its tenant's own rate. Whichever of the tenant's flows had the last one lets it by: where both
+-- wait for the same instant, one trunk would have them all, and the tenant's batches on the other would never begin.
+local function await_tenant(trunk, tenant, at_ms)
+  local had = tenant.served_on
+  zset.put(key_flows_waiting(trunk.id), tenant.id, had == trunk.id and tenant.is_wanted and at_ms + 1 or at_ms)
+  flow_leave_turn(trunk.id, tenant.id)
+  if had and had ~= trunk.id then
+    tenant.is_wanted = true
+    if zset.score(key_flows_waiting(had), tenant.id) == at_ms then
+      zset.put(key_flows_waiting(had), tenant.id, at_ms + 1)
+    end
+  end
+end
+
 -- One visit of the flow whose turn it is. True where a slot was taken at f_us.
 local function visit_flow(trunk, tenant_id, f_us)
   local tenant = resource_load('t', tenant_id)
@@ -261,8 +276,7 @@ local function visit_flow(trunk, tenant_id, f_us)
   end
   local free_us = gaps.earliest(tenant, f_us)
   if free_us > f_us then
-    zset.put(waiting, tenant_id, math.ceil(free_us / 1000))
-    flow_leave_turn(trunk.id, tenant_id)
+    await_tenant(trunk, tenant, math.ceil(free_us / 1000))
     return false
   end
   promote_lanes(trunk, tenant, f_us)

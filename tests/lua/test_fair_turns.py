@@ -100,6 +100,17 @@ def test_every_trunk_is_shared_for_itself(server: RedisServer) -> None:
         assert contest.starts(0.0, SECONDS, trunk).total() >= 0.98 * 200 * SECONDS, trunk
 
 
+@pytest.mark.parametrize("cps", (5, 60))
+def test_a_tenant_at_its_own_rate_has_it_on_every_trunk_of_its(server: RedisServer, cps: int) -> None:
+    contest = Contest(server)
+    for trunk in ("east", "west"):
+        contest.trunk(trunk, cps=500)
+        contest.tenant("acme", trunk=trunk, tenant={"cps": cps})
+    contest.run(SECONDS)
+    each = [contest.starts(0.0, SECONDS, trunk)["acme"] for trunk in ("east", "west")]
+    assert min(each) >= 0.4 * cps * SECONDS and sum(each) >= 0.98 * cps * SECONDS, each
+
+
 def test_priorities_take_nothing_from_other_tenants(server: RedisServer) -> None:
     even(fair_scenarios.priorities, server)
 
