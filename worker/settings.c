@@ -316,6 +316,12 @@ void settings_get(struct settings *s, const char *batch_id, settings_fn fn, void
 {
     size_t len = strlen(batch_id);
     struct batch_entry *entry = len <= LIMIT_BATCH_ID_LEN ? batch_entry_get(s, batch_id) : NULL;
+    if (entry && entry->box && !entry->is_reading && clock_mono_us() < entry->fresh_until_us) {
+        const struct batch_settings *batch = settings_ref(&entry->box->settings);
+        fn(batch, 0, arg);
+        settings_unref(batch);
+        return;
+    }
     struct waiter *waiter = entry ? malloc(sizeof *waiter) : NULL;
     if (!waiter) {
         fn(NULL, len <= LIMIT_BATCH_ID_LEN ? ERR_NOMEM : ERR_INVALID, arg);
@@ -323,11 +329,7 @@ void settings_get(struct settings *s, const char *batch_id, settings_fn fn, void
     }
     *waiter = (struct waiter){.next = entry->waiters, .fn = fn, .arg = arg};
     entry->waiters = waiter;
-    if (entry->is_reading)
-        return;
-    if (entry->box && clock_mono_us() < entry->fresh_until_us)
-        answer_waiters(entry, 0);
-    else
+    if (!entry->is_reading)
         batch_read(s, entry);
 }
 
