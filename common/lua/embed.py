@@ -6,6 +6,7 @@ kept out of what is sent to Redis: it makes every function anew each time that i
 import argparse
 import pathlib
 import re
+from collections.abc import Callable
 
 INCLUDE = re.compile(r"^-- @include (\S+)\s*$")
 
@@ -56,12 +57,12 @@ def shaken(lines: list[str]) -> list[str]:
         kept = used
 
 
-def source(path: pathlib.Path, more: str = "") -> str:
-    """The text that Redis gets; `more` stands behind it."""
+def source(path: pathlib.Path, more: str = "", change: Callable[[str], str] = str) -> str:
+    """The text that Redis gets; `more` stands behind it. `change` makes another of it, before what it does not use goes."""
     lines = expand(path, set()) + more.splitlines()
     shebang = [line for line in lines if line.startswith("#!")]
     body = [line for line in lines if line.strip() and not line.lstrip().startswith("--") and not line.startswith("#!")]
-    return "\n".join(shebang[:1] + shaken(body)) + "\n"
+    return "\n".join(shebang[:1] + shaken(change("\n".join(body) + "\n").splitlines())) + "\n"
 
 
 def c_string(text: str) -> str:

@@ -35,7 +35,8 @@ from collections.abc import Callable
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.bench.bench_ingest import post, rows, settings  # noqa: E402
+from tests.bench.bench_ingest import post  # noqa: E402
+from tests.bench.figures import settings  # noqa: E402
 from tests.support import recovery  # noqa: E402
 from tests.support.fleet import PLATFORM_KEY, Fleet  # noqa: E402
 from tests.support.notifier_world import World  # noqa: E402
@@ -58,6 +59,15 @@ BOUNDS = {
     "drain_s": None,
     "notifier_s": recovery.NOTIFIER_LEASE_S + recovery.NOTIFIER_TICK_S,
 }
+
+
+def rows(first: int, count: int) -> bytes:
+    """Contacts as CSV; their numbers are far apart from each other, in no order."""
+    lines = (
+        b"+1%010d,Contact %012d,City%06d,Plan%06d\n" % (2000000000 + i * 7919 % 7999999993, i, i % 1000000, i * 31 % 1000000)
+        for i in range(first, first + count)
+    )
+    return b"phoneNumber,name,city,plan\n" + b"".join(lines)
 
 
 def queue(stack: Stack, count: int) -> str:

@@ -91,7 +91,8 @@ def spelled_in_lua() -> Iterator[tuple[str, str]]:
     for path in sorted((ROOT / "common/lua").rglob("*.lua")):
         for start, rest in LUA_NAME.findall(path.read_text(encoding="utf-8")):
             parts = (part.strip("'") if part.startswith("'") else "*" for part in rest.split(" .. "))
-            yield path.name, LUA_STARTS[start.split("(")[0]] + "".join(parts)
+            name = LUA_STARTS[start.split("(")[0]] + "".join(parts)
+            yield path.name, name + "*" if name.endswith(":") else name  # what follows is put behind it elsewhere
 
 
 def spelled_in_c() -> Iterator[tuple[str, str]]:

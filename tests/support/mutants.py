@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import sys
 
-from tests.support.scripts import LUA, embed, source
+from tests.support.scripts import LUA, embed
 
 ROOT = LUA.parents[1]
 
@@ -83,11 +84,14 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
 
 def scripts(name: str) -> dict[str, str]:
     """The texts that the mutant loads, by the script's name; "": those of the worker that has every guard."""
-    texts = {path.stem: source(path.stem) for path in sorted(LUA.glob("*.lua"))}
-    for change in MUTANTS[name] if name else ():
-        if change.where in texts:
-            texts[change.where] = change.apply(texts[change.where])
-    return texts
+
+    def changed(script: str, text: str) -> str:
+        for change in MUTANTS[name] if name else ():
+            if change.where == script:
+                text = change.apply(text)
+        return text
+
+    return {path.stem: embed().source(path, change=functools.partial(changed, path.stem)) for path in sorted(LUA.glob("*.lua"))}
 
 
 def code(name: str) -> str:
