@@ -13,6 +13,7 @@
 -- Bound    O(calls * log n); 30 commands, and 10 for each call
 -- Again    answers the same
 -- @include lib/breaker.lua
+batch_wants({ 'state', 'tenant', 'trunk', 'stops_live', 'refused' })
 local FIELDS = 6
 check_call_args(1, FIELDS)
 for i = 1, #ARGV, FIELDS do

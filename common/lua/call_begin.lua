@@ -25,6 +25,8 @@
 -- Again    the same dial by the same worker answers the same begin, rounded up to a millisecond, or "suppressed"
 -- @include lib/gaps.lua
 -- @include lib/credit.lua
+batch_wants({ 'state', 'tenant', 'trunk', 'cps', 'interval_us', 'tat_us', 'claimed', 'live', 'attempts', 'hours',
+  'expires_ms', 'expired_ms' })
 local worker = check_id(ARGV[1], 64, 'worker')
 local late_ms = check_number(ARGV[2], 'late')
 local post_ms = check_number(ARGV[3], 'post deadline')
@@ -104,9 +106,9 @@ end
 local function reserve(batch, slot_us)
   local trunk, tenant = resource_load('k', batch.trunk), resource_load('t', batch.tenant)
   local at_us = math.max(NOW_US, slot_us)
-  at_us = begins_earliest('k', trunk.id, trunk.cps, at_us)
-  at_us = begins_earliest('t', tenant.id, tenant.cps, at_us)
-  at_us = begins_earliest('b', batch.id, batch.cps, at_us)
+  at_us = begins.earliest('k', trunk.id, trunk.cps, at_us)
+  at_us = begins.earliest('t', tenant.id, tenant.cps, at_us)
+  at_us = begins.earliest('b', batch.id, batch.cps, at_us)
   local at_ms = math.floor(at_us / 1000)
   local reason = window_objection(batch, at_ms)
   if reason then
@@ -115,9 +117,9 @@ local function reserve(batch, slot_us)
   if at_us - NOW_US > late_ms * 1000 then
     return nil, 'rate'
   end
-  begins_add('k', trunk.id, trunk.cps, at_us)
-  begins_add('t', tenant.id, tenant.cps, at_us)
-  begins_add('b', batch.id, batch.cps, at_us)
+  begins.add('k', trunk.id, trunk.cps, at_us)
+  begins.add('t', tenant.id, tenant.cps, at_us)
+  begins.add('b', batch.id, batch.cps, at_us)
   return at_us
 end
 
@@ -126,7 +128,7 @@ end
 local function await_rate(batch, slot_us)
   local at_us = math.max(NOW_US, slot_us)
   for kind, resource in pairs({ k = resource_load('k', batch.trunk), t = resource_load('t', batch.tenant), b = batch }) do
-    local earliest_us = begins_earliest(kind, resource.id, resource.cps, at_us)
+    local earliest_us = begins.earliest(kind, resource.id, resource.cps, at_us)
     if earliest_us > at_us then
       resource.tat_us = math.max(resource.tat_us or 0, earliest_us)
       gaps.forget(resource)

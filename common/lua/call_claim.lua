@@ -24,6 +24,8 @@
 -- pace counts those of its flows so, and one given far ahead on one trunk would keep it from all before it on the others.
 -- The gaps that f leaves where it moves past idle time are for those who come later (lib/gaps.lua).
 -- @include lib/gaps.lua
+batch_wants({ 'state', 'tenant', 'trunk', 'sealed', 'priority', 'interval_us', 'max_concurrent', 'start_ms', 'total',
+  'cursor', 'tat_us', 'due', 'claimed', 'live', 'dials', 'hours', 'expires_ms', 'expired_ms' })
 local worker = check_id(ARGV[1], 64, 'worker')
 local request = check_id(ARGV[2], 64, 'request')
 local max_calls = math.min(check_number(ARGV[3], 'calls'), 64)
@@ -137,7 +139,7 @@ end
 
 local function take_slot(trunk, tenant, batch, call, number, record, slot_us)
   call.d = call.d + 1
-  call.w, call.q, call.t, call.n, call.z, call.p = worker, slot_us, number, nil, nil, nil
+  call.w, call.q, call.t, call.n, call.z, call.p = worker, fmt(slot_us), number, nil, nil, nil
   call.c = epoch_load().tail > 0 and epoch_load().tail or nil
   local member = call_member(batch, call)
   local lease = math.floor(slot_us / 1000) + (call.f and doubt_lease_ms or lease_ms)

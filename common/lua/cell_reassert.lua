@@ -92,7 +92,7 @@ local function restore(batch, call, dial)
     credit.refund(batch, call) -- of an older dial: what it came to is lost with the tail, most likely no talk
   end
   call.a, call.d, call.l = dial.attempt, dial.number, dial.number
-  call.w, call.q, call.t, call.b, call.h = worker, dial.begin_ms * 1000, dial.phone, dial.begin_ms, dial.hard_ms
+  call.w, call.q, call.t, call.b, call.h = worker, fmt(dial.begin_ms * 1000), dial.phone, dial.begin_ms, dial.hard_ms
   call.p = dial.provider_id ~= '' and dial.provider_id or nil
   for _, field in ipairs({ 'z', 's', 'e', 'u', 'n', 'g', 'k', 'y', 'v', 'f' }) do
     call[field] = nil
@@ -107,7 +107,7 @@ local function restore(batch, call, dial)
   credit.reserve(batch, call)
   call_move(batch, call, 'reassert')
   call_write(batch, call)
-  attempt_log(batch, call, table.concat({ 'd=' .. fmt(dial.number), 'a=' .. fmt(dial.attempt), 'q=' .. fmt(call.q),
+  attempt_log(batch, call, table.concat({ 'd=' .. fmt(dial.number), 'a=' .. fmt(dial.attempt), 'q=' .. call.q,
     'b=' .. fmt(call.q), 'w=' .. worker, 'via=reassert' }, ' '))
   leave(batch, call, was)
   if batch.state == 'scheduled' then

@@ -65,9 +65,9 @@ CHANGES = {
     "the log of begins is not asked": Change(
         "over_limit",
         "call_begin",
-        "at_us = begins_earliest('k', trunk.id, trunk.cps, at_us)\n"
-        "  at_us = begins_earliest('t', tenant.id, tenant.cps, at_us)\n"
-        "  at_us = begins_earliest('b', batch.id, batch.cps, at_us)\n",
+        "at_us = begins.earliest('k', trunk.id, trunk.cps, at_us)\n"
+        "  at_us = begins.earliest('t', tenant.id, tenant.cps, at_us)\n"
+        "  at_us = begins.earliest('b', batch.id, batch.cps, at_us)\n",
         "",
     ),
     "a paused batch goes on with what was claimed": Change(

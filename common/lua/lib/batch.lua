@@ -9,8 +9,12 @@ local BATCH_NUMBERS = {
   'talk_s', 'max_attempts', 'summary_wait_ms', 'expires_ms', 'expired_ms', 'expired', 'hours_until_ms',
   'tail_epoch', 'tail_cursor', 'tail_due', 'pauses', 'talked_s', 'revision', 'rejected', 'duplicates', 'bytes', 'refused',
 }
-local BATCH_COUNTERS = { 'total', 'cursor', 'due', 'claimed', 'live', 'ended', 'succeeded', 'failed', 'cancelled', 'expired',
-  'attempts', 'dials', 'seq', 'pauses', 'rejected', 'duplicates', 'bytes' }
+-- What a field is that Redis does not hold; others are nil.
+local BATCH_DEFAULTS = { revision = 1 }
+for _, counter in ipairs({ 'total', 'cursor', 'due', 'claimed', 'live', 'ended', 'succeeded', 'failed', 'cancelled',
+  'expired', 'attempts', 'dials', 'seq', 'pauses', 'rejected', 'duplicates', 'bytes' }) do
+  BATCH_DEFAULTS[counter] = 0
+end
 local BATCH_FIELDS, IS_BATCH_NUMBER = {}, {}
 for _, field in ipairs(BATCH_TEXTS) do
   BATCH_FIELDS[#BATCH_FIELDS + 1], IS_BATCH_NUMBER[field] = field, false
@@ -21,37 +25,105 @@ end
 
 local batches = {}
 
--- nil where there is no such batch. Fields that Redis does not hold are nil, counters 0. The whole hash is asked for: Redis
--- looks for each field of an HMGET from the beginning of the compact hash, which takes twice as long.
-local function batch_load(id)
-  local batch = batches[id]
-  if batch ~= nil then
-    return batch or nil
+local batch_load, batch_wants, batch_changes
+do
+  local wanted, is_wanted = nil, {}
+
+  -- A script that meets many batches asks for the few fields that it mostly needs, and for all the others of a batch when it
+  -- comes to one of them. The first is one that every batch has.
+  function batch_wants(fields)
+    wanted = fields
+    for _, field in ipairs(fields) do is_wanted[field] = true end
   end
-  local values, was = redis.call('HGETALL', key_batch(id)), {}
-  batch = { id = id, was = was, outcomes = {} }
-  for i = 1, #values, 2 do
-    local field, value = values[i], values[i + 1]
-    local is_number = IS_BATCH_NUMBER[field]
-    if is_number ~= nil then
-      value = is_number and tonumber(value) or value
+
+  -- Redis looks for each field of an HMGET from the beginning of the compact hash: the whole of it takes half as long. What
+  -- the script knows already stays as it has it.
+  local function take_all(batch)
+    rawset(batch, 'is_whole', true)
+    local values, was = redis.call('HGETALL', key_batch(batch.id)), batch.was
+    for i = 1, #values, 2 do
+      local field, value = values[i], values[i + 1]
+      local is_number = IS_BATCH_NUMBER[field]
+      if is_number ~= nil and not is_wanted[field] then
+        value = is_number and tonumber(value) or value
+        was[field] = value
+        if rawget(batch, field) == nil then
+          rawset(batch, field, value)
+        end
+      end
+    end
+    for field, default in pairs(BATCH_DEFAULTS) do
+      if was[field] == nil then
+        was[field] = default
+        if rawget(batch, field) == nil then
+          rawset(batch, field, default)
+        end
+      end
+    end
+  end
+
+  local function take_wanted(batch)
+    local values, was = redis.call('HMGET', key_batch(batch.id), unpack(wanted)), batch.was
+    for i = 1, #wanted do
+      local field = wanted[i]
+      local value = values[i]
+      if value then
+        value = IS_BATCH_NUMBER[field] and tonumber(value) or value
+      else
+        value = BATCH_DEFAULTS[field]
+      end
       batch[field], was[field] = value, value
     end
   end
-  if not was.state then
-    batches[id] = false
-    return nil
+
+  local META = {}
+
+  function META.__index(batch, field)
+    if IS_BATCH_NUMBER[field] == nil or is_wanted[field] or rawget(batch, 'is_whole') then
+      return nil
+    end
+    take_all(batch)
+    return rawget(batch, field)
   end
-  for _, counter in ipairs(BATCH_COUNTERS) do
-    if not was[counter] then
-      batch[counter], was[counter] = 0, 0
+
+  -- nil where there is no such batch. Fields that Redis does not hold are nil, counters 0.
+  function batch_load(id)
+    local batch = batches[id]
+    if batch ~= nil then
+      return batch or nil
+    end
+    batch = { id = id, was = {}, outcomes = {} }
+    if wanted then
+      take_wanted(batch)
+      setmetatable(batch, META)
+    else
+      take_all(batch)
+    end
+    if not rawget(batch, 'state') then
+      batches[id] = false
+      return nil
+    end
+    batches[id] = batch
+    return batch
+  end
+
+  -- Adds what differs from Redis: field and value to `set`, fields to `gone`.
+  function batch_changes(batch, set, gone)
+    local was = batch.was
+    for field, value in pairs(batch) do
+      if value ~= was[field] and IS_BATCH_NUMBER[field] ~= nil then
+        set[#set + 1] = field
+        set[#set + 1] = value
+        was[field] = value
+      end
+    end
+    for field in pairs(was) do
+      if batch[field] == nil then
+        gone[#gone + 1] = field
+        was[field] = nil
+      end
     end
   end
-  if not was.revision then
-    batch.revision, was.revision = 1, 1
-  end
-  batches[id] = batch
-  return batch
 end
 
 local ENDED_STATES = { completed = true, cancelled = true, failed = true }
@@ -65,6 +137,13 @@ function load.of(fields)
   end
   local open = fields.total - fields.succeeded - fields.failed
   return { 1, open, fields.total > 0 and math.floor(fields.bytes * open / fields.total) or 0 }
+end
+
+-- Whether it uses what it used when it was loaded. `bytes` changes with `total` only.
+function load.is_as_before(batch)
+  local was = batch.was
+  return batch.state == was.state and rawget(batch, 'total') == was.total and rawget(batch, 'succeeded') == was.succeeded
+    and rawget(batch, 'failed') == was.failed
 end
 
 -- Counts what the batch uses now, and not what it used when it was loaded.
@@ -86,24 +165,15 @@ end
 local function batches_flush()
   for id, batch in pairs(batches) do
     if batch then
-      load.count(batch, load.of(batch))
-      local set, gone = {}, {}
-      for _, field in ipairs(BATCH_FIELDS) do
-        local value = batch[field]
-        if value ~= batch.was[field] then
-          if value == nil then
-            gone[#gone + 1] = field
-          else
-            set[#set + 1] = field
-            set[#set + 1] = type(value) == 'number' and fmt(value) or value
-          end
-          batch.was[field] = value
-        end
+      if not load.is_as_before(batch) then
+        load.count(batch, load.of(batch))
       end
       for outcome, n in pairs(batch.outcomes) do
         redis.call('HINCRBY', key_batch(id), 'outcome:' .. outcome, n)
       end
       batch.outcomes = {}
+      local set, gone = {}, {}
+      batch_changes(batch, set, gone)
       if #set > 0 then
         redis.call('HSET', key_batch(id), unpack(set))
       end

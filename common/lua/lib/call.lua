@@ -18,45 +18,74 @@ local CALL_FIELDS = { 'phase', 'a', 'd', 'l', 'w', 'q', 't', 'b', 'h', 'p', 'z',
   'y', 'v', 'o', 'f', 'c', 'r' }
 for _, field in ipairs(CALL_FIELDS) do CALL_FIELDS[field] = true end
 
--- What a newer build wrote and this one does not know is kept as it is (docs/decisions/0018-one-process-after-the-other.md).
 -- Arguments of a script that is asked about up to 64 calls, `fields` for each, from ARGV[first] on: batch, ordinal and dial,
 -- and what each script checks for itself.
 local function check_call_args(first, fields)
   if (#ARGV - first + 1) % fields ~= 0 or #ARGV >= first + fields * 64 then
     fail('ERR_INVALID calls')
   end
+  local checked
   for at = first, #ARGV, fields do
-    check_id(ARGV[at], 48, 'batch')
+    if ARGV[at] ~= checked then
+      checked = check_id(ARGV[at], 48, 'batch')
+    end
     check_number(ARGV[at + 1], 'ordinal')
     check_number(ARGV[at + 2], 'dial')
   end
+end
+
+-- Most texts are one of these, and are read at once: claimed for the first time, begun, accepted.
+local CLAIMED = '^phase=claimed a=0 d=1 w=(%S+) q=(%d+) t=(%d+)$'
+local LIVE = '^phase=live a=(%d+) d=(%d+) l=(%d+) w=(%S+) q=(%d+) t=(%d+) b=(%d+) h=(%d+)(.*)$'
+
+local function call_parse(call, text)
+  local owner, slot, number = text:match(CLAIMED)
+  if owner then
+    call.phase, call.d, call.w, call.q, call.t = 'claimed', 1, owner, slot, number
+    return
+  end
+  local a, d, l, w, q, t, b, h, rest = text:match(LIVE)
+  if a then
+    call.phase, call.a, call.d, call.l = 'live', tonumber(a), tonumber(d), tonumber(l)
+    call.w, call.q, call.t, call.b, call.h = w, q, t, b, h
+    call.p = rest:match('^ p=(%S+)$')
+    if call.p or rest == '' then
+      return
+    end
+    text = rest
+  end
+  -- What a newer build wrote and this one does not know is kept as it is (docs/decisions/0018-one-process-after-the-other.md).
+  for name, value in text:gmatch('(%w+)=(%S*)') do
+    if CALL_FIELDS[name] then
+      call[name] = value
+    else
+      call.unknown = (call.unknown or '') .. ' ' .. name .. '=' .. value
+    end
+  end
+  call.a, call.d, call.l, call.f = tonumber(call.a) or 0, tonumber(call.d) or 0, tonumber(call.l), tonumber(call.f)
 end
 
 local function call_read(batch, ordinal)
   local text = map.get(key_bucket(batch.id, 'state', ordinal), fmt(ordinal))
   local call = { ordinal = ordinal, phase = 'due', a = 0, d = 0, is_fresh = not text }
   if text then
-    for name, value in text:gmatch('(%w+)=(%S*)') do
-      if CALL_FIELDS[name] then
-        call[name] = value
-      else
-        call.unknown = (call.unknown or '') .. ' ' .. name .. '=' .. value
-      end
-    end
-    call.a, call.d, call.l, call.f = tonumber(call.a) or 0, tonumber(call.d) or 0, tonumber(call.l), tonumber(call.f)
+    call_parse(call, text)
   end
   return call
 end
 
-local function call_text(call)
-  local parts = {}
-  for _, field in ipairs(CALL_FIELDS) do
-    local value = call[field]
-    if value ~= nil then
-      parts[#parts + 1] = field .. '=' .. (type(value) == 'number' and fmt(value) or value)
-    end
-  end
-  return table.concat(parts, ' ') .. (call.unknown or '')
+-- In the order of CALL_FIELDS, which the patterns above rely on. Numbers have 14 digits at most, but for the slot, which is
+-- kept as it is written.
+local function call_text(c)
+  return 'phase=' .. c.phase .. ' a=' .. c.a .. ' d=' .. c.d .. (c.l and ' l=' .. c.l or '') .. (c.w and ' w=' .. c.w or '')
+    .. (c.q and ' q=' .. c.q or '') .. (c.t and ' t=' .. c.t or '') .. (c.b and ' b=' .. c.b or '')
+    .. (c.h and ' h=' .. c.h or '') .. (c.p and ' p=' .. c.p or '')
+    .. (c.z and ' z=' .. c.z or '') .. (c.s and ' s=' .. c.s or '') .. (c.e and ' e=' .. c.e or '')
+    .. (c.u and ' u=' .. c.u or '') .. (c.x and ' x=' .. c.x or '') .. (c.n and ' n=' .. c.n or '')
+    .. (c.g and ' g=' .. c.g or '') .. (c.m and ' m=' .. c.m or '') .. (c.k and ' k=' .. c.k or '')
+    .. (c.y and ' y=' .. c.y or '') .. (c.v and ' v=' .. c.v or '') .. (c.o and ' o=' .. c.o or '')
+    .. (c.f and ' f=' .. c.f or '') .. (c.c and ' c=' .. c.c or '') .. (c.r and ' r=' .. c.r or '')
+    .. (c.unknown or '')
 end
 
 local function call_write(batch, call)
@@ -94,6 +123,10 @@ local ATTEMPT_LINES = 32
 local function attempt_log(batch, call, line)
   local key, field = key_bucket(batch.id, 'attempts', call.ordinal), fmt(call.ordinal)
   local text = (map.get(key, field) or '') .. line .. '\n'
+  if #text < 2 * ATTEMPT_LINES then -- a line has more than two characters
+    map.put(key, field, text)
+    return
+  end
   local _, lines = text:gsub('\n', '\n')
   while lines > ATTEMPT_LINES do
     text = text:gsub('^[^\n]*\n', '', 1)

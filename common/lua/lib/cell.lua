@@ -12,8 +12,15 @@ local clock = redis.call('TIME')
 local NOW_US = clock[1] * 1000000 + clock[2]
 local NOW_MS = math.floor(NOW_US / 1000)
 
+-- A script writes the same few numbers again and again.
+local digits = {}
 local function fmt(number)
-  return string.format('%.0f', number)
+  local text = digits[number]
+  if not text then
+    text = string.format('%.0f', number)
+    digits[number] = text
+  end
+  return text
 end
 
 local function fail(message)

@@ -72,32 +72,68 @@ local function call_release(batch, call, at_ms, is_own)
 end
 
 -- ---- the log of begins: at most `cps` in any sliding second, whatever the workers do ----
-local SECOND_US = 1000000
-local BEGINS_TTL_MS = 2000
+-- begins:<resource> is a list of when its last `cps` calls, or more, were begun. A script reads from it what it needs, and
+-- appends all that it begins at once, with commit().
+local begins = { SECOND_US = 1000000, TTL_MS = 4000, AHEAD = 64, logs = {} }
+
+-- last: the latest begin; old: what Redis has at the ranks from `from` on; n: how many there are; added: by this script.
+function begins.load(kind, id, cps)
+  local key = key_begins(kind, id)
+  local log = begins.logs[key]
+  if log then
+    return log
+  end
+  log = { n = 0, from = 0, old = {}, added = {} }
+  begins.logs[key] = log
+  log.last = tonumber(redis.call('LINDEX', key, -1) or nil)
+  if log.last and log.last > NOW_US + 2 * begins.SECOND_US then
+    redis.call('DEL', key) -- the clock stepped back: what the log holds lies in a future that will not come so soon
+    log.last = nil
+  end
+  if log.last then
+    log.was_last = log.last
+    log.n = redis.call('LLEN', key)
+    log.from = math.max(0, log.n - cps)
+    if log.n + begins.AHEAD > cps then
+      log.old = redis.call('LRANGE', key, log.from, log.from + begins.AHEAD - 1)
+    end
+  end
+  return log
+end
 
 -- The earliest instant, not before `at`, at which one more begin keeps the rate.
-local function begins_earliest(kind, id, cps, at_us)
-  local key = key_begins(kind, id)
-  local last = redis.call('LINDEX', key, -1)
-  if not last then
+function begins.earliest(kind, id, cps, at_us)
+  local log = begins.load(kind, id, cps)
+  if not log.last then
     return at_us
   end
-  last = tonumber(last)
-  if last > NOW_US + 2 * SECOND_US then
-    redis.call('DEL', key) -- the clock stepped back: what the log holds lies in a future that will not come so soon
-    return at_us
-  end
-  at_us = math.max(at_us, last)
-  local nth = redis.call('LINDEX', key, -cps)
-  if nth then
-    at_us = math.max(at_us, tonumber(nth) + SECOND_US + 1)
+  at_us = math.max(at_us, log.last)
+  local rank = log.n + #log.added - cps
+  if rank >= 0 then
+    local nth = rank < log.n and log.old[rank - log.from + 1] or log.added[rank - log.n + 1]
+    at_us = math.max(at_us, tonumber(nth) + begins.SECOND_US + 1)
   end
   return at_us
 end
 
-local function begins_add(kind, id, cps, at_us)
-  local key = key_begins(kind, id)
-  redis.call('RPUSH', key, fmt(at_us))
-  redis.call('LTRIM', key, -cps, -1)
-  redis.call('PEXPIRE', key, BEGINS_TTL_MS)
+function begins.add(kind, id, cps, at_us)
+  local log = begins.load(kind, id, cps)
+  log.cps, log.last = cps, at_us
+  log.added[#log.added + 1] = at_us
 end
+
+on_commit(function()
+  for key, log in pairs(begins.logs) do
+    if #log.added > 0 then
+      local n = redis.call('RPUSH', key, unpack(log.added))
+      if n > 2 * log.cps + begins.AHEAD then
+        redis.call('LTRIM', key, -log.cps, -1)
+      end
+      -- It lives on for as long as it counts, by one command in each second.
+      if not log.was_last or math.floor(log.was_last / begins.SECOND_US) ~= math.floor(log.last / begins.SECOND_US) then
+        redis.call('PEXPIRE', key, begins.TTL_MS)
+      end
+    end
+  end
+  begins.logs = {}
+end)

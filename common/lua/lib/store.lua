@@ -14,7 +14,7 @@ do
   end
 
   -- changed: what differs from Redis, score or false; known: what Redis said; page: the next of what Redis holds, from its
-  -- rank `read` less the page on; queue: what was put, in order, since somebody asks for the least.
+  -- rank `read` less the page on; queue: what was put, since somebody asks for the least.
   local function set_of(key)
     local set = sets[key]
     if not set then
@@ -24,26 +24,53 @@ do
     return set
   end
 
-  local function enqueue(set, member, score)
-    local queue, i = set.queue, set.last
-    while i >= set.first and is_before(score, member, queue[i][1], queue[i][2]) do
-      queue[i + 1] = queue[i]
-      i = i - 1
+  -- set.queue is a binary heap of {score, member}, the least on top.
+  local function enqueue(queue, member, score)
+    local i, entry = #queue + 1, { score, member }
+    while i > 1 do
+      local parent = math.floor(i / 2)
+      local above = queue[parent]
+      if not is_before(score, member, above[1], above[2]) then
+        break
+      end
+      queue[i], i = above, parent
     end
-    queue[i + 1] = { score, member }
-    set.last = set.last + 1
+    queue[i] = entry
+  end
+
+  local function dequeue(queue)
+    local n = #queue
+    local entry = queue[n]
+    queue[n] = nil
+    n = n - 1
+    local i = 1
+    while 2 * i <= n do
+      local child = 2 * i
+      local below, other = queue[child], queue[child + 1]
+      if other and is_before(other[1], other[2], below[1], below[2]) then
+        child, below = child + 1, other
+      end
+      if is_before(entry[1], entry[2], below[1], below[2]) then
+        break
+      end
+      queue[i], i = below, child
+    end
+    if n > 0 then
+      queue[i] = entry
+    end
   end
 
   function zset.put(key, member, score)
     local set = set_of(key)
     set.changed[member] = score
     if set.queue then
-      enqueue(set, member, score)
+      enqueue(set.queue, member, score)
     end
   end
 
   function zset.drop(key, member)
-    set_of(key).changed[member] = false
+    local set = set_of(key)
+    set.changed[member], set.has_drops = false, true
   end
 
   -- nil where it is not in there.
@@ -102,19 +129,20 @@ do
   end
 
   local function head_of_put(set)
-    if not set.queue then
-      set.queue, set.first, set.last = {}, 1, 0
+    local queue = set.queue
+    if not queue then
+      queue = {}
+      set.queue = queue
       for member, score in pairs(set.changed) do
         if score then
-          enqueue(set, member, score)
+          enqueue(queue, member, score)
         end
       end
     end
-    local entry = set.queue[set.first]
+    local entry = queue[1]
     while entry and set.changed[entry[2]] ~= entry[1] do
-      set.queue[set.first] = nil
-      set.first = set.first + 1
-      entry = set.queue[set.first]
+      dequeue(queue)
+      entry = queue[1]
     end
     return entry
   end
@@ -174,7 +202,8 @@ do
   end
 
   function map.drop(key, field)
-    hash_of(key).changed[field] = false
+    local fields = hash_of(key)
+    fields.changed[field], fields.has_drops = false, true
   end
 
   local function send(command, key, args)
@@ -183,38 +212,56 @@ do
     end
   end
 
-  local function add_all()
-    for key, set in pairs(sets) do
-      local args = {}
-      for member, score in pairs(set.changed) do
-        if score and set.known[member] ~= score then
-          args[#args + 1] = fmt(score)
-          args[#args + 1] = member
-        end
+  -- Most keys have one change.
+  local function add_to_set(key, changed, known)
+    local member, score = next(changed)
+    if next(changed, member) == nil then
+      if score and known[member] ~= score then
+        redis.call('ZADD', key, score, member)
       end
-      send('ZADD', key, args)
+      return
     end
-    for key, fields in pairs(hashes) do
-      local args = {}
-      for field, value in pairs(fields.changed) do
-        if value then
-          args[#args + 1] = field
-          args[#args + 1] = value
-        end
+    local args, n = {}, 0
+    for member_too, score_too in next, changed do
+      if score_too and known[member_too] ~= score_too then
+        args[n + 1], args[n + 2] = score_too, member_too
+        n = n + 2
       end
-      send('HSET', key, args)
     end
+    send('ZADD', key, args)
+  end
+
+  local function add_to_hash(key, changed)
+    local field, value = next(changed)
+    if field == nil then
+      return
+    elseif next(changed, field) == nil then
+      if value then
+        redis.call('HSET', key, field, value)
+      end
+      return
+    end
+    local args, n = {}, 0
+    for field_too, value_too in next, changed do
+      if value_too then
+        args[n + 1], args[n + 2] = field_too, value_too
+        n = n + 2
+      end
+    end
+    send('HSET', key, args)
   end
 
   local function remove_all(command, all)
-    for key, one in pairs(all) do
-      local args = {}
-      for name, value in pairs(one.changed) do
-        if value == false and one.known[name] ~= false then
-          args[#args + 1] = name
+    for key, one in next, all do
+      if one.has_drops then
+        local args = {}
+        for name, value in next, one.changed do
+          if value == false and one.known[name] ~= false then
+            args[#args + 1] = name
+          end
         end
+        send(command, key, args)
       end
-      send(command, key, args)
     end
   end
 
@@ -227,7 +274,14 @@ do
     for _, flush in ipairs(flushes) do
       flush()
     end
-    add_all()
+    for key, set in next, sets do
+      if next(set.changed) then
+        add_to_set(key, set.changed, set.known)
+      end
+    end
+    for key, fields in next, hashes do
+      add_to_hash(key, fields.changed)
+    end
     remove_all('ZREM', sets)
     remove_all('HDEL', hashes)
     sets, hashes = {}, {}
