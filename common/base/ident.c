@@ -53,7 +53,7 @@ int ident_make_random(const char *prefix, size_t n, char *ret, size_t cap)
     size_t prefix_len = strlen(prefix);
     if (prefix_len >= cap || n >= cap - prefix_len)
         return ERR_TOO_LARGE;
-    memcpy(ret, prefix, prefix_len);
+    memcpy(ret, prefix, prefix_len + 1);
     char *end = ret + prefix_len + n;
     for (char *to = ret + prefix_len; to < end;) {
         uint8_t drawn[RANDOM_AT_ONCE];

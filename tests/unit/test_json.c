@@ -412,9 +412,11 @@ static void test_an_unsound_byte_is_found_wherever_it_stands_in_a_long_text(void
             cJSON *value = NULL;
             size_t len = cases[i].len;
             memset(text, 'a', sizeof text);
-            memcpy(text, "[\"", 2);
+            text[0] = '[';
+            text[1] = '"';
             memcpy(text + 2 + at, cases[i].bytes, len);
-            memcpy(text + 26 + len, "\"]", 2);
+            text[26 + len] = '"';
+            text[27 + len] = ']';
             int rc = json_parse(text, 28 + len, &value, &fault);
             assert_int_equal(rc, cases[i].reason ? ERR_INVALID : 0);
             cJSON_Delete(value);
