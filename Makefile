@@ -348,7 +348,7 @@ fuzz:
 fuzzers: $(FUZZ_BIN)
 
 test-platforms: programs
-	@tests/platforms/install.sh
+	@tests/support/install_npm.sh test-platforms tests/platforms build/platforms
 	$(PYTEST) tests/platforms
 
 # SEEDS=n, how many; or SEED=n, one, with TRACE=1 to see what happens in it.
@@ -383,7 +383,8 @@ bench: programs
 	@$(AHEAD) $(PYTHON) tests/bench/run.py $(BENCH_ARGS)
 bench-recovery: breakpoint-programs
 bench-peers: programs $(INSTANT)
-	@tests/bench/peers/install.sh
+	@command -v beanstalkd >/dev/null || deploy/install-deps.sh --peers
+	@tests/support/install_npm.sh bench-peers tests/bench/peers build/peers
 	@$(AHEAD) $(PYTHON) tests/bench/bench_peers.py $(BENCH_ARGS)
 bench bench-pacing: $(ARRIVALS) $(BARE_TIMER)
 bench bench-fairness: $(ARRIVALS) $(CLOCK_DECREE)

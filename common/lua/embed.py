@@ -62,7 +62,8 @@ def source(path: pathlib.Path, more: str = "", change: Callable[[str], str] = st
     lines = expand(path, set()) + more.splitlines()
     shebang = [line for line in lines if line.startswith("#!")]
     body = [line for line in lines if line.strip() and not line.lstrip().startswith("--") and not line.startswith("#!")]
-    return "\n".join(shebang[:1] + shaken(change("\n".join(body) + "\n").splitlines())) + "\n"
+    changed = [line for line in change("\n".join(body) + "\n").splitlines() if line]
+    return "\n".join(shebang[:1] + shaken(changed)) + "\n"
 
 
 def c_string(text: str) -> str:

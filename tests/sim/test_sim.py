@@ -13,7 +13,7 @@ import subprocess
 import pytest
 
 from tests.sim.run import command
-from tests.support.scripts import source
+from tests.support.scripts import replaced
 
 SEEDS = 8
 SEEDS_MOST = 150  # to find a plant in; the first few mostly do
@@ -56,9 +56,7 @@ class Change:
     new: str
 
     def text(self) -> str:
-        sound = source(self.script)
-        assert sound.count(self.old) == 1, f"{self.script} holds {sound.count(self.old)} times: {self.old!r}"
-        return sound.replace(self.old, self.new)
+        return replaced(self.script, self.old, self.new)
 
 
 CHANGES = {

@@ -20,7 +20,7 @@ from tests.support.auditor import audit
 from tests.support.engine import Engine, Slot
 from tests.support.redis_clock import RedisClock
 from tests.support.redis_server import RedisServer
-from tests.support.scripts import Scripts, source
+from tests.support.scripts import Scripts, replaced
 
 START_US = 1_763_283_600_000_000
 NUMBER = 15551230001
@@ -75,9 +75,7 @@ class Mutation:
     guard: Guard
 
     def text(self) -> str:
-        sound = source(self.script)
-        assert sound.count(self.old) == 1, f"{self.script} holds {sound.count(self.old)} times: {self.old!r}"
-        return sound.replace(self.old, self.new)
+        return replaced(self.script, self.old, self.new)
 
 
 @pytest.fixture(scope="module")
