@@ -21,6 +21,8 @@ struct outbox;
 /* What the script says behind the items' answers, one element. */
 typedef void (*outbox_note_fn)(const struct redisReply *note, void *arg);
 
+#define OUTBOX_GATHER_US 10000 /* of what is told and nobody waits for */
+
 /* How the script takes its items. Borrowed for the outbox's life. */
 struct outbox_spec {
     enum lua_script script;

@@ -29,7 +29,6 @@
 #define THROTTLED_LEAST_MS 1000 /* what a Retry-After is held to; the least where there is none */
 #define THROTTLED_MOST_MS 60000
 #define DOUBT_CHECK_MS 2000 /* an UNKNOWN is looked up this soon */
-#define TELL_GATHER_US 10000 /* what is told and nobody waits for */
 
 struct place {
     struct worker_cell *cell;
@@ -528,7 +527,7 @@ static void describe(struct place *p)
         .script = LUA_CALL_ACCEPT,
         .fields = 6,
         .most = LIMIT_SCRIPT_CALLS,
-        .gather_us = TELL_GATHER_US,
+        .gather_us = OUTBOX_GATHER_US,
         .note_fn = notes_take,
         .note_arg = p->cell,
     };

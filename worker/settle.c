@@ -14,7 +14,6 @@
 
 #define READ_DEADLINE_MS 3000
 #define DECISIONS_MOST 5 /* of one report, where the state keeps changing under it */
-#define TELL_GATHER_US 10000 /* outcomes wait this long for others */
 #define PLATFORM_REFUSED_MS 1000 /* a call that the platform took and then did not place: again after this */
 
 static const char *const source_names[] = {
@@ -343,7 +342,7 @@ int settle_create(struct worker_cell *cell, struct settle **ret_settle)
         .script = LUA_CALL_FINISH,
         .fields = 16,
         .most = 16,
-        .gather_us = TELL_GATHER_US,
+        .gather_us = OUTBOX_GATHER_US,
         .note_fn = notes_take,
         .note_arg = cell,
     };

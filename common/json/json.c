@@ -38,11 +38,6 @@ int json_print(const cJSON *value, struct buf *out)
     return err;
 }
 
-static bool is_plain(char c)
-{
-    return (unsigned char)c >= 0x20 && c != '"' && c != '\\';
-}
-
 static int append_escaped(struct buf *out, char c)
 {
     static const char NAMED[] = "\"\\\b\f\n\r\t", LETTERS[] = "\"\\bfnrt";
@@ -56,8 +51,7 @@ int json_append_str(struct buf *out, const char *text, size_t len)
 {
     int err = buf_append_char(out, '"');
     for (size_t at = 0, n; !err && at < len; at += n) {
-        for (n = 0; at + n < len && is_plain(text[at + n]); n++)
-            ;
+        n = json_count_plain(text + at, len - at);
         err = n > 0 ? buf_append(out, text + at, n) : append_escaped(out, text[at]);
         n += n == 0;
     }

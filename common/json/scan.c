@@ -96,8 +96,7 @@ static bool is_plain(char c)
     return (unsigned char)c >= ' ' && c != '"' && c != '\\';
 }
 
-/* How many of the first bytes change nothing for the guard, in a string and outside. */
-static size_t count_plain(const char *data, size_t len)
+size_t json_count_plain(const char *data, size_t len)
 {
     size_t at = 0;
     for (uint64_t word; len - at >= sizeof word; at += sizeof word) {
@@ -115,7 +114,7 @@ static size_t guard_pass(struct guard *g, const char *data, size_t len, const ch
 {
     for (size_t i = 0; i < len; i++) {
         if (g->state <= GUARD_STRING && !g->wants_low)
-            i += count_plain(data + i, len - i);
+            i += json_count_plain(data + i, len - i);
         if (i == len)
             break;
         const char *reason = guard_byte(g, (unsigned char)data[i]);

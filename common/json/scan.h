@@ -32,6 +32,10 @@ typedef int (*json_event_fn)(const struct json_event *event, void *arg);
 
 struct json_scan;
 
+/* How many of the first bytes are neither control characters, quotes nor backslashes: they stand in a string as they
+ * are, and change nothing for the scan. */
+size_t json_count_plain(const char *data, size_t len);
+
 /* `fn` may be NULL. */
 int json_scan_create(json_event_fn fn, void *arg, struct json_scan **ret_scan) MUST_CHECK;
 /* Accepts NULL. */

@@ -181,22 +181,6 @@ do
     return value or nil
   end
 
-  -- Reads several of a key at once, which will be asked for.
-  function map.fetch(key, wanted)
-    local fields, unknown = hash_of(key), {}
-    for _, field in ipairs(wanted) do
-      if fields.known[field] == nil and fields.changed[field] == nil then
-        unknown[#unknown + 1] = field
-      end
-    end
-    if #unknown > 0 then
-      local values = redis.call('HMGET', key, unpack(unknown))
-      for i, field in ipairs(unknown) do
-        fields.known[field] = values[i]
-      end
-    end
-  end
-
   function map.put(key, field, value)
     hash_of(key).changed[field] = value
   end
@@ -212,43 +196,22 @@ do
     end
   end
 
-  -- Most keys have one change.
-  local function add_to_set(key, changed, known)
-    local member, score = next(changed)
-    if next(changed, member) == nil then
-      if score and known[member] ~= score then
-        redis.call('ZADD', key, score, member)
+  -- What was put: the value before its name where the command wants it so. Most keys have one change.
+  local function add_all(command, all, is_value_first)
+    for key, one in next, all do
+      local args, n, known = {}, 0, one.known
+      for name, value in next, one.changed do
+        if value and known[name] ~= value then
+          args[n + 1], args[n + 2] = is_value_first and value or name, is_value_first and name or value
+          n = n + 2
+        end
       end
-      return
-    end
-    local args, n = {}, 0
-    for member_too, score_too in next, changed do
-      if score_too and known[member_too] ~= score_too then
-        args[n + 1], args[n + 2] = score_too, member_too
-        n = n + 2
-      end
-    end
-    send('ZADD', key, args)
-  end
-
-  local function add_to_hash(key, changed)
-    local field, value = next(changed)
-    if field == nil then
-      return
-    elseif next(changed, field) == nil then
-      if value then
-        redis.call('HSET', key, field, value)
-      end
-      return
-    end
-    local args, n = {}, 0
-    for field_too, value_too in next, changed do
-      if value_too then
-        args[n + 1], args[n + 2] = field_too, value_too
-        n = n + 2
+      if n == 2 then
+        redis.call(command, key, args[1], args[2])
+      else
+        send(command, key, args)
       end
     end
-    send('HSET', key, args)
   end
 
   local function remove_all(command, all)
@@ -274,14 +237,8 @@ do
     for _, flush in ipairs(flushes) do
       flush()
     end
-    for key, set in next, sets do
-      if next(set.changed) then
-        add_to_set(key, set.changed, set.known)
-      end
-    end
-    for key, fields in next, hashes do
-      add_to_hash(key, fields.changed)
-    end
+    add_all('ZADD', sets, true)
+    add_all('HSET', hashes, false)
     remove_all('ZREM', sets)
     remove_all('HDEL', hashes)
     sets, hashes = {}, {}
