@@ -154,8 +154,11 @@ double batch_report_rate(const struct redisReply *begins, int64_t now_us)
     size_t n = reply_len(begins);
     if (n == 0 || reply_i64(reply_at(begins, 0), &first_us) != 0 || first_us < 0 || first_us > LIMIT_INSTANT_MS * 1000)
         return 0.0;
-    int64_t span_us = now_us - first_us < SECOND_US ? SECOND_US : now_us - first_us;
-    return (double)n * (double)SECOND_US / (double)span_us;
+    /* Between n begins lie n - 1 gaps: the gap behind the last is taken to be as long as these are in the mean. */
+    double span_us = (double)(now_us - first_us);
+    if (n > 1)
+        span_us = span_us * (double)n / (double)(n - 1);
+    return (double)n * (double)SECOND_US / fmax(span_us, (double)SECOND_US);
 }
 
 static bool is_running(enum batch_state state)

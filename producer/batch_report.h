@@ -71,7 +71,7 @@ struct batch_pulse {
 int batch_report_read(const struct redisReply *hash, const char *id, struct batch_report *ret_report) MUST_CHECK;
 
 /* The rate of the begins whose instants (in microseconds) a begins:b/<batch> list holds: as many as fit a second, or
- * the time since the first of them where that is longer. 0 for an empty list. */
+ * the time that so many take where that is longer. Never above a limit that their gaps keep. 0 for an empty list. */
 double batch_report_rate(const struct redisReply *begins, int64_t now_us);
 
 /* The answer of check-status but for its recentCalls, which are added to it afterwards (they come before "webhooks" in

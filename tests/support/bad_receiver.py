@@ -72,6 +72,21 @@ class Connection:
 Mode = Callable[[Connection], None]
 
 
+def _listener_on_a_new_port(host: str) -> socket.socket:
+    """The system gives a port out again soon after it is closed; what an engine remembers of an origin would then be another
+    receiver's."""
+    listener = socket.create_server((host, 0), backlog=512)
+    port = int(listener.getsockname()[1])
+    if port in _ports_used:
+        with listener:
+            return _listener_on_a_new_port(host)
+    _ports_used.add(port)
+    return listener
+
+
+_ports_used: set[int] = set()
+
+
 class BadReceiver:
     """Listens on 127.0.0.1, or where `host` says, from its making until close(). `tls`: the server's side of a handshake that each
     connection begins with."""
@@ -83,7 +98,7 @@ class BadReceiver:
         self.handshakes_failed = 0
         self._tls = tls
         self._lock = threading.Lock()
-        self._listener = socket.create_server((host, 0), backlog=512)
+        self._listener = _listener_on_a_new_port(host)
         self.port = int(self._listener.getsockname()[1])
         self._sockets: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]

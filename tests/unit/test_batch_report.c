@@ -146,7 +146,8 @@ static void test_the_rate_is_of_the_last_begins(void **state)
     assert_true(rate("4900000", 5000000) == 1.0);
     assert_true(rate("4100000 4200000 4300000 4400000 4500000 4600000 4700000 4800000 4900000 5000000", 5000000) ==
                 10.0);
-    assert_true(rate("1000000 3000000 5000000", 5000000) == 0.75); /* sparse: over the time they took */
+    assert_true(rate("1000000 3000000 5000000", 5000000) == 0.5); /* sparse: over the time they took */
+    assert_true(rate("1000000 1500000 2000000 2500000", 2500000) == 2.0); /* at a limit of 2/s, just behind a begin */
     assert_true(rate("5100000", 5000000) == 1.0); /* reserved ahead */
     assert_true(rate("x", 5000000) == 0.0);
 }
