@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/json/json.h"
 #include "common/redis/reply.h"
 #include "common/redis/schema.h"
@@ -17,6 +18,7 @@
 #include "producer/cli/verbs.h"
 
 #define LOOK_MS 500
+#define WAIT_MOST_S 604800
 
 static enum cli_exit open_cell(struct session *s)
 {
@@ -154,7 +156,7 @@ static enum cli_exit tell_progress(const struct session *s, const struct cell_st
     return status == CLI_DONE && fflush(stdout) != 0 ? CLI_FAILED : status;
 }
 
-static enum cli_exit tell_end(const struct session *s, const struct cell_state *state)
+static enum cli_exit tell_end(const struct session *s, const struct cell_state *state, bool is_late)
 {
     if (session_signal(s) != 0) {
         out_complain(
@@ -164,6 +166,11 @@ static enum cli_exit tell_end(const struct session *s, const struct cell_state *
     }
     if (!state->is_stopped) {
         out_complain("cell %s was started again meanwhile", session_cell(s));
+        return CLI_FAILED;
+    }
+    if (is_late) {
+        out_complain("cell %s is not drained in %" PRId64 " s, and stays stopped. 'carillon start cell %s' starts it",
+                     session_cell(s), conf_i64(session_conf(s), "wait-s"), session_cell(s));
         return CLI_FAILED;
     }
     if (cell_state_is_drained(state) && !session_is_json(s))
@@ -183,17 +190,31 @@ static enum cli_exit look(struct session *s, struct cell_state *state, int64_t t
     return tell_progress(s, state);
 }
 
-static enum cli_exit drain(struct session *s, bool must_wait)
+/* `wait_ms`: for how long it is waited at most; 0: not at all. */
+static enum cli_exit drain(struct session *s, int64_t wait_ms)
 {
     struct cell_state state;
     int64_t told[CELL_COUNTS] = {-1};
+    int64_t until_us = clock_mono_us() + wait_ms * 1000;
     for (;;) {
         if (look(s, &state, told) != CLI_DONE)
             return CLI_FAILED;
-        if (!must_wait || !state.is_stopped || cell_state_is_drained(&state) || session_pause(s, LOOK_MS) != 0 ||
-            session_signal(s) != 0)
-            return tell_end(s, &state);
+        bool is_over = wait_ms == 0 || !state.is_stopped || cell_state_is_drained(&state);
+        int64_t left_ms = (until_us - clock_mono_us()) / 1000;
+        if (is_over || left_ms <= 0)
+            return tell_end(s, &state, !is_over);
+        if (session_pause(s, left_ms < LOOK_MS ? left_ms : LOOK_MS) != 0)
+            return CLI_FAILED;
+        if (session_signal(s) != 0)
+            return tell_end(s, &state, false);
     }
+}
+
+static int64_t wait_ms_of(const struct conf *conf)
+{
+    if (conf_is_set(conf, "wait-s"))
+        return conf_i64(conf, "wait-s") * 1000;
+    return conf_bool(conf, "wait") ? INT64_MAX / 2000 : 0;
 }
 
 static enum cli_exit run_drain(struct session *s)
@@ -204,7 +225,7 @@ static enum cli_exit run_drain(struct session *s)
         return status;
     if (session_catch_signals(s) != 0 || session_script(s, LUA_CELL_STOP, args, 1, NULL, NULL) != 0)
         return CLI_FAILED;
-    return drain(s, conf_bool(session_conf(s), "wait"));
+    return drain(s, wait_ms_of(session_conf(s)));
 }
 
 static const struct conf_option upgrade_options[] = {
@@ -221,6 +242,12 @@ static const struct conf_option drain_options[] = {
      .flags = CONF_FLAG_ONLY,
      .default_text = "false",
      .help = "show what is left until nothing is"},
+    {.name = "wait-s",
+     .kind = CONF_I64,
+     .flags = CONF_FLAG_ONLY,
+     .min = 1,
+     .max = WAIT_MOST_S,
+     .help = "the same, for so many seconds at most"},
 };
 
 const struct cli_verb *cli_cell_verbs(size_t *ret_n)
@@ -240,8 +267,8 @@ const struct cli_verb *cli_cell_verbs(size_t *ret_n)
                 "and\n"
                 "must go on running. What is queued stays queued, and producers go on taking batches in.\n"
                 "^C ends the waiting; the cell stays stopped until 'carillon start cell CELL'. Exit status: 0 it is\n"
-                "drained, or without --wait stopped; 1 something went wrong, or it was started meanwhile; 130 after "
-                "^C.",
+                "drained, or without --wait stopped; 1 something went wrong, it was started meanwhile, or the\n"
+                "seconds of --wait-s passed; 130 after ^C.",
             .run = run_drain,
         },
         {

@@ -119,6 +119,19 @@ def test_a_drain_gives_up_where_somebody_starts_the_cell(engine: Engine, cli: Cl
     assert (code, err) == (FAILED, "carillon: cell c0 was started again meanwhile\n")
 
 
+def test_a_drain_that_takes_too_long_is_told_with_1_and_the_cell_stays_stopped(engine: Engine, cli: Cli) -> None:
+    slot = engine.begin_next(engine.batch("acme", "main"))
+    ended = cli("drain", "c0", "--wait-s", "1")
+    assert (ended.status, ended.err) == (
+        FAILED, "carillon: cell c0 is not drained in 1 s, and stays stopped. 'carillon start cell c0' starts it\n")  # fmt: skip
+    assert "on the line 1" in ended.out and "stopped_ms" in engine.hash("cell")
+    engine.finish(slot)
+    for stream in engine.client.keys(engine.key("events:*")):  # a notifier has read them
+        engine.client.xtrim(stream, maxlen=0, approximate=False)
+    assert cli.done("drain", "c0", "--wait-s", "30").out.splitlines()[-1].startswith("cell c0 is drained.")
+    assert cli("drain", "c0", "--wait-s", "0").status == USAGE
+
+
 # ---- upgrade ----
 
 
