@@ -11,6 +11,7 @@
 ##   test-e2e         whole campaigns
 ##   test-fuzz        replay the fuzzers' corpora
 ##   test-upgrade     roll a fleet from a version of the history (OLD=COMMIT) to this one and back
+##   test-deploy      what is in deploy/: units by systemd, images and a whole fleet in containers, manifests (wants --deploy's packages)
 ##   test-platforms   the vendors' own packages against our stand-in and our worker; the only tier that wants npm (and Node 20)
 ##   chaos            a fleet of real processes under a seeded schedule of faults, judged: SEED=n, or SEEDS=a-b JOBS=j; PRINT=1
 ##   chaos-list       the committed seeds, JOBS (3) at a time
@@ -26,6 +27,8 @@
 ##   bench-peers      the same beside BullMQ, bee-queue and beanstalkd (wants npm, Node 20 and apt): build/bench/peers.json
 ##   bench-quota      what a tenant at its request quota does to another's answers: build/bench/quota.json
 ##   bench-recovery   how long it takes until all is as it was: build/bench/recovery.json
+##   install          programs, man pages, completions, settings, units, docs under DESTDIR and PREFIX (/usr/local); STRIP=1
+##   uninstall        remove them again; secrets and changed settings stay
 ##   lint             format, clang-tidy, cppcheck, shellcheck, luac, luacheck, layers, names
 ##   format           rewrite the sources as clang-format likes them
 ##   docs             write docs/states.md from the tables, docs/config.md from --help
@@ -351,6 +354,11 @@ test-platforms: programs
 	@tests/support/install_npm.sh test-platforms tests/platforms build/platforms
 	$(PYTEST) tests/platforms
 
+.PHONY: test-deploy
+test-deploy: programs
+	@deploy/install-deps.sh --deploy
+	$(PYTEST) tests/deploy
+
 # SEEDS=n, how many; or SEED=n, one, with TRACE=1 to see what happens in it.
 .PHONY: sim
 SIM_JOBS := $(if $(findstring command line,$(origin JOBS)),$(JOBS),2)
@@ -409,5 +417,7 @@ docs: $(PROBE) programs
 
 clean:
 	rm -rf build
+
+include deploy/install.mk
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
