@@ -155,7 +155,7 @@ def test_a_redis_that_reads_its_data_for_long_is_waited_for_by_every_process() -
             for n in range(40 * HEARS_EVERY):
                 filler.set("filler", n)
             filler.execute()
-        stack.redis.kill()
+        stack.redis.kill_written()
         starting = threading.Thread(target=stack.redis.start)
         starting.start()
         processes = (stack.workers[0], stack.producer, stack.notifier)

@@ -415,7 +415,7 @@ def test_redis_killed_and_restarted_loses_and_repeats_nothing(world: World) -> N
     world.notifier()
     event = world.call_event("batch_c0_1", 1)
     world.receiver.wait_for(1)
-    world.redis.kill()
+    world.redis.kill_written()
     hold.set()
     world.redis.start()
     other = world.call_event("batch_c0_1", 2)

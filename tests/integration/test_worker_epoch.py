@@ -198,7 +198,7 @@ def test_two_workers_close_the_cell_once_and_nobody_is_called_until_it_opens(dur
     batch = fleet.batch(12, cps=4)
     platform.wait_creates(3)
     before = platform.count_creates()
-    fleet.redis.kill()
+    fleet.redis.kill_written()
     fleet.redis.start()
     wait_until(lambda: all(worker.log_events("cell.closed") for worker in workers), what="both have heard of it")
     closed = cell(fleet)

@@ -74,7 +74,7 @@ def test_with_redis_away_nothing_is_dialed_and_afterwards_nothing_is_lost(durabl
     batch = fleet.batch(40, cps=20)
     platform.wait_creates(10)
     call = platform.calls["call_1"]
-    fleet.redis.kill()
+    fleet.redis.kill_written()
     for worker in workers:
         answer = wait_until(lambda: (a := platform.callback("call_analyzed", call, worker.url))[0] == 503 and a)
         assert answer == (503, {"status": "unavailable"})
@@ -96,7 +96,7 @@ def test_a_callback_that_met_no_redis_holds_when_it_is_sent_again(durable: Fleet
     batch = fleet.batch()
     create = platform.wait_creates(1)[0]
     fleet.wait_state(batch, p=create.call_id)
-    fleet.redis.kill()
+    fleet.redis.kill_written()
     platform.end(create.call_id)
     platform.analyze(create.call_id)
     wait_until(lambda: platform.callback("call_analyzed", create.call_id, worker.url)[0] == 503)
@@ -113,7 +113,7 @@ def test_an_answer_that_came_while_redis_was_away_is_recorded_afterwards(durable
     worker = fleet.worker()
     batch = fleet.batch()
     wait_until(lambda: platform.calls, what="the request has come")
-    fleet.redis.kill()
+    fleet.redis.kill_written()
     wait_until(lambda: not fleet.is_ready(worker))
     answer.set()
     wait_until(lambda: fleet.metric(worker, 'carillon_dial_verdicts_total{verdict="ACCEPTED"}') == 1)
@@ -197,7 +197,7 @@ def verdicts(worker: Process) -> list[tuple[str, str]]:
 def test_a_begun_dial_is_not_sent_without_redis(durable: Fleet, platform: Platform) -> None:
     fleet = durable
     worker, batch = begun_but_not_sent(fleet, platform)
-    fleet.redis.kill()
+    fleet.redis.kill_written()
     worker.continue_running()
     wait_until(lambda: verdicts(worker), what="its instant has come")
     assert verdicts(worker) in ([("NOT_SENT", "redis_away")], [("NOT_SENT", "late")])

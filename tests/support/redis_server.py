@@ -31,6 +31,7 @@ from tests.support.processes import memory_kb
 from tests.support.redis_clock import RedisClock
 from tests.support.redis_tls import Tls
 from tests.support.redis_users import Users
+from tests.support.waiting import wait_until
 
 START_DEADLINE_S = 60.0  # it reads what it has written: on a busy machine that takes a while
 STOP_DEADLINE_S = 10.0
@@ -158,6 +159,13 @@ class RedisServer:
     def kill(self) -> None:
         """SIGKILL: the server gets no chance to write or say anything."""
         self._end(signal.SIGKILL)
+
+    def kill_written(self) -> None:
+        """SIGKILL, once what it has answered so far is in its append-only file: while a sync takes long, it keeps what is to be
+        written for up to two seconds."""
+        client = self.client()
+        wait_until(lambda: client.info("persistence").get("aof_buffer_length", 0) == 0, 10.0, "the append-only file has all")
+        self.kill()
 
     def stop_running(self) -> None:
         """SIGSTOP: it hangs until continue_running(), and whoever asks it waits."""
