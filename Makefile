@@ -31,7 +31,8 @@
 ##   uninstall        remove them again; secrets and changed settings stay
 ##   lint             format, clang-tidy, cppcheck, shellcheck, luac, luacheck, layers, names
 ##   format           rewrite the sources as clang-format likes them
-##   docs             write docs/states.md from the tables, docs/config.md from --help
+##   docs             write docs/states.md from the tables, docs/config.md from --help, docs/scripts.md from the contracts of the scripts
+##   docs-check       pages and sources know the same: options, routes, codes, metrics, keys, scripts, targets, paths, links (in lint)
 ##   clean            remove build/
 
 VARIANT ?= release
@@ -132,7 +133,7 @@ TEST_SUPPORT := $(PROBE) $(CLOCK_DECREE) $(SIM) $(INSTANT) $(BENCH_RECEIVER) $(A
                 $(B)/tests/carillon-notifier-unguarded
 
 # What the linters compile: all programs, tests and fuzz targets.
-.PHONY: FORCE all bench bench-events bench-export bench-notifier bench-peers bench-quota bench-recovery everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-upgrade test-valgrind test-unit-valgrind fuzz fuzzers next-programs old-programs test-platforms lint format docs clean help programs
+.PHONY: FORCE all bench bench-events bench-export bench-notifier bench-peers bench-quota bench-recovery everything generated probe demo breakpoint-programs test test-unit test-lua test-integration test-e2e test-fuzz test-upgrade test-valgrind test-unit-valgrind fuzz fuzzers next-programs old-programs test-platforms lint format docs docs-check clean help programs
 all: programs
 programs: $(PROGRAMS)
 
@@ -414,6 +415,11 @@ format:
 docs: $(PROBE) programs
 	@$(PYTHON) tests/lint/states_doc.py --write
 	@$(PYTHON) tests/lint/config_doc.py --write
+	@$(PYTHON) tests/lint/scripts_doc.py --write
+docs-check: $(PROBE) programs
+	@failed=0; for page in docs both_sides openapi states_doc config_doc scripts_doc; do \
+	  $(PYTHON) tests/lint/$$page.py || { echo "docs-check: tests/lint/$$page.py failed"; failed=1; }; \
+	done; exit $$failed
 
 clean:
 	rm -rf build

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import pathlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
+from tests.lint import both_sides
 from tests.support.engine import Engine
 from tests.support.keys_page import PAGE, KeysPage
 
@@ -80,38 +81,10 @@ def test_a_row_that_is_not_whole_is_refused() -> None:
         KeysPage(text)
 
 
-LUA_PART = r"(?:'[^']*'|\([^()]*\)|[\w.]+(?:\([^()]*(?:\([^()]*\))?[^()]*\))?)"
-LUA_NAME = re.compile(rf"\b(P|key_batch\([^)]*\)|key_tenant\([^)]*\)) \.\. ('[^']*'(?: \.\. {LUA_PART})*)")
-LUA_STARTS = {"P": "", "key_batch": "batch:*", "key_tenant": "tenant:*"}
-CHANNELS = {"wake", "wake:events"}
-
-
-def spelled_in_lua() -> Iterator[tuple[str, str]]:
-    """(where, name) of every key that a script puts together, with * for what it fills in."""
-    for path in sorted((ROOT / "common/lua").rglob("*.lua")):
-        for start, rest in LUA_NAME.findall(path.read_text(encoding="utf-8")):
-            parts = (part.strip("'") if part.startswith("'") else "*" for part in rest.split(" .. "))
-            name = LUA_STARTS[start.split("(")[0]] + "".join(parts)
-            yield path.name, name + "*" if name.endswith(":") else name  # what follows is put behind it elsewhere
-
-
-def spelled_in_c() -> Iterator[tuple[str, str]]:
-    for text in re.findall(r'make\("carillon:\{(?:%s|dir)\}:(.*?)[,)]', (ROOT / "common/redis/keys.c").read_text(encoding="utf-8")):
-        yield "keys.c", re.sub(r'%s|%u|%" PRIu64', "*", text).replace('"', "")
-
-
-def is_one_of(name: str, of: str) -> bool:
-    """Whether `name` is what `of` says, where * in either stands for one part."""
-    return re.fullmatch(re.escape(of).replace(r"\*", "[^:/]+"), name) is not None
-
-
 def test_every_key_that_the_code_can_spell_stands_on_the_page() -> None:
-    rows = [re.sub(r"<[a-z0-9_]+>", "*", row.name.split("}:", 1)[1]) for row in KeysPage().rows]
-    spelled = {(where, name) for where, name in (*spelled_in_lua(), *spelled_in_c()) if name and name not in CHANNELS}
-    assert len(spelled) > 60
-    assert {
-        (where, name) for where, name in spelled if not any(is_one_of(row, name) or is_one_of(name, row) for row in rows)
-    } == set()
+    tree = both_sides.Tree()
+    assert len({*both_sides.keys_in_lua(tree), *both_sides.keys_in_c(tree)}) > 60
+    assert list(both_sides.check_keys(tree)) == []
 
 
 def lua_list(file: str, name: str) -> list[str]:

@@ -72,7 +72,8 @@ def main() -> int:
             faults += check_links(ROOT / path, text)
             if not path.startswith("docs/decisions/"):
                 faults += check_paths(path, text, tops) + check_tests(path, text, tests)
-    print("\n".join(faults))
+    for fault in faults:
+        print(fault)
     return 1 if faults else 0
 
 

@@ -370,7 +370,8 @@ def check(document: Node) -> list[str]:
 
 def main() -> int:
     faults = check(openapi.load(openapi.PATH.read_text(encoding="utf-8")))
-    print("\n".join(faults))
+    for fault in faults:
+        print(fault)
     return 1 if faults else 0
 
 

@@ -38,15 +38,12 @@ step "layers, names, banned calls" python3 tests/lint/layers.py
 step "function length" python3 tests/lint/functions.py
 step "clang-format" clang-format --dry-run -Werror "${all_c[@]}"
 step "lua" python3 tests/lint/lua.py
-step "docs" python3 tests/lint/docs.py
-step "docs/openapi.yaml" /usr/bin/python3 tests/lint/openapi.py
 step "packages" python3 tests/lint/packages.py
 step "shellcheck" shellcheck "${scripts[@]}"
 step "python syntax" python3 -m py_compile "${python[@]}"
 step "warnings, gcc" make --no-print-directory -s -j"$(nproc)" B=build/lint-gcc WERROR=1 CC=gcc everything
 step "warnings, clang" make --no-print-directory -s -j"$(nproc)" B=build/lint-clang WERROR=1 CC=clang everything
-step "docs/states.md" env CARILLON_BUILD=build/lint-gcc python3 tests/lint/states_doc.py
-step "docs/config.md" env CARILLON_BUILD=build/lint-gcc python3 tests/lint/config_doc.py
+step "docs" make --no-print-directory -s B=build/lint-gcc WERROR=1 CC=gcc docs-check
 step "cppcheck" cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
   --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches '--suppress=preprocessorErrorDirective:build/gen/*' -I. -Ibuild/gen -D_GNU_SOURCE -j "$(nproc)" "${sources[@]}"
 step "compile commands" compile_commands
