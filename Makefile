@@ -96,10 +96,13 @@ LUA_LIB := $(sort $(wildcard common/lua/lib/*.lua))
 PROTO_SRC := $(sort $(wildcard proto/carillon/v1/*.proto))
 PROFILES := $(sort $(wildcard worker/profiles/*.json))
 WEB_SRC := docs/openapi.yaml $(sort $(wildcard producer/web/*.py producer/web/*.css))
+# The folder itself too: it is younger after a file was taken out.
+DASHBOARD_SRC := producer/web/dashboard $(sort $(wildcard producer/web/dashboard/*)) producer/web/embed.py producer/web/embed_dashboard.py
+CHART_JS ?= /usr/share/javascript/chart.js/chart.min.js
 
 GEN_PROTO_C := $(patsubst proto/%.proto,$(GEN)/%.pb-c.c,$(PROTO_SRC))
 GEN_PROTO_H := $(GEN_PROTO_C:.c=.h)
-GEN_HEADERS := $(GEN_PROTO_H) $(GEN)/lua_scripts.h $(GEN)/profiles.h $(GEN)/web_pages.h $(GEN)/version.h
+GEN_HEADERS := $(GEN_PROTO_H) $(GEN)/lua_scripts.h $(GEN)/profiles.h $(GEN)/web_pages.h $(GEN)/web_dashboard.h $(GEN)/version.h
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 gen_obj = $(patsubst $(GEN)/%.c,$(B)/obj/gen/%.o,$(1))
@@ -160,6 +163,10 @@ $(GEN)/web_pages.c $(GEN)/web_pages.h &: $(WEB_SRC)
 	@mkdir -p $(GEN)
 	$(PYTHON) producer/web/embed.py --out $(GEN) docs/openapi.yaml
 
+$(GEN)/web_dashboard.c $(GEN)/web_dashboard.h &: $(DASHBOARD_SRC)
+	@mkdir -p $(GEN)
+	$(PYTHON) producer/web/embed_dashboard.py --out $(GEN) --chart '$(CHART_JS)' producer/web/dashboard
+
 $(GEN)/version.h: FORCE
 	@mkdir -p $(GEN)
 	@echo '#define CARILLON_VERSION "$(VERSION)"' | cmp -s - $@ || echo '#define CARILLON_VERSION "$(VERSION)"' >$@
@@ -181,7 +188,7 @@ $(B)/obj/gen/%.o: $(GEN)/%.c $(B)/flags | $(GEN_HEADERS)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_COMMON) $(CFLAGS_VARIANT) -w $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(LIBCOMMON): $(call obj,$(COMMON_SRC)) $(call gen_obj,$(GEN_PROTO_C)) $(B)/obj/gen/lua_scripts.o $(B)/obj/gen/profiles.o
-$(LIBPRODUCER): $(call obj,$(call not_main,$(PRODUCER_SRC))) $(B)/obj/gen/web_pages.o
+$(LIBPRODUCER): $(call obj,$(call not_main,$(PRODUCER_SRC))) $(B)/obj/gen/web_pages.o $(B)/obj/gen/web_dashboard.o
 $(LIBCLI): $(call obj,$(call not_main,$(CLI_SRC)))
 $(LIBWORKER): $(call obj,$(call not_main,$(WORKER_SRC)))
 $(LIBNOTIFIER): $(call obj,$(call not_main,$(NOTIFIER_SRC)))

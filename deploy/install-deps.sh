@@ -14,7 +14,7 @@ build_packages=(
   gcc make pkg-config
   libhiredis-dev libevent-dev libcjson-dev libcurl4-openssl-dev libc-ares-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler
   libyajl-dev libmicrohttpd-dev libglib2.0-dev libssl-dev
-  python3-yaml python3-markdown
+  python3-yaml python3-markdown libjs-chart.js
 )
 run_packages=(redis-server python3 tzdata ca-certificates)
 test_packages=(

@@ -56,8 +56,9 @@ static const char *status_error(int status)
 /* `own`: a header of the route's, or NULL. */
 static void reply(struct http_request *req, int status, const struct http_header *own, const void *body, size_t len)
 {
-    struct http_header headers[2];
+    struct http_header headers[4];
     size_t n = 0;
+    headers[n++] = (struct http_header){"Cache-Control", "no-store"}; /* a cookie may have opened it */
     if (own)
         headers[n++] = *own;
     bool knows_when = own && strcmp(own->name, RETRY_AFTER) == 0;

@@ -33,6 +33,8 @@
 #include "producer/call_export.h"
 #include "producer/call_list.h"
 #include "producer/call_status.h"
+#include "producer/dashboard_files.h"
+#include "producer/dashboard_login.h"
 #include "producer/event_hub.h"
 #include "producer/exchange.h"
 #include "producer/suppressions.h"
@@ -184,6 +186,11 @@ static const struct http_route ROUTES[] = {
     {.method = "GET", .pattern = "/api/v1/health", .on_complete = health},
     {.method = "GET", .pattern = "/openapi.yaml", .on_complete = api_pages_yaml},
     {.method = "GET", .pattern = "/docs", .on_complete = api_pages_html},
+    {.method = "GET", .pattern = "/dashboard", .on_complete = dashboard_files_redirect},
+    SMALL("POST", "/dashboard/session", dashboard_login_open),
+    SMALL("GET", "/dashboard/session", dashboard_login_show),
+    {.method = "DELETE", .pattern = "/dashboard/session", .on_complete = dashboard_login_close},
+    {.method = "GET", .pattern = "/dashboard/{path...}", .on_complete = dashboard_files_get},
     {.method = "POST",
      .pattern = "/api/v1/batch",
      .max_body_bytes = LIMIT_BODY_BYTES,

@@ -94,7 +94,8 @@ static void on_status(struct exchange *x, struct batch_status *status, void *arg
 {
     struct batch_stream *s = arg;
     s->end = batch_status_scope(status)->total;
-    exchange_stream(x, "application/json", NULL, 0, read_on);
+    const struct http_header header = {"Cache-Control", "no-store"};
+    exchange_stream(x, "application/json", &header, 1, read_on);
 }
 
 void batch_stream_take(struct exchange *x, struct batch_status *status)

@@ -14,6 +14,11 @@ int bearer_read(const char *header, uint8_t ret_sha256[DIGEST_SHA256_LEN])
         return ERR_AUTH;
     const char *key = header + sizeof scheme - 1;
     key += strspn(key, " ");
+    return bearer_hash(key, ret_sha256);
+}
+
+int bearer_hash(const char *key, uint8_t ret_sha256[DIGEST_SHA256_LEN])
+{
     size_t len = strlen(key);
     if (len == 0 || len > LIMIT_API_KEY_LEN || strpbrk(key, " \t,"))
         return ERR_AUTH;

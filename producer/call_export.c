@@ -139,8 +139,8 @@ static void on_report(struct exchange *x, const struct batch_report *report, voi
     e->scope = call_scope_of(report);
     (void)snprintf(disposition, sizeof disposition, "attachment; filename=\"%s.%s\"", e->batch.id,
                    e->is_csv ? "csv" : "ndjson");
-    const struct http_header header = {"Content-Disposition", disposition};
-    exchange_stream(x, e->is_csv ? "text/csv; charset=utf-8; header=present" : "application/x-ndjson", &header, 1,
+    const struct http_header headers[] = {{"Content-Disposition", disposition}, {"Cache-Control", "no-store"}};
+    exchange_stream(x, e->is_csv ? "text/csv; charset=utf-8; header=present" : "application/x-ndjson", headers, 2,
                     read_on);
 }
 

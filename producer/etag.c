@@ -12,11 +12,10 @@ void etag_format(int64_t revision, char ret[ETAG_LEN + 1])
     (void)snprintf(ret, ETAG_LEN + 1, "\"%" PRId64 "\"", revision);
 }
 
-bool etag_is_named(const char *if_match, int64_t revision)
+/* Whether the list is `*`, or `own` stands in it; with a W/ before it only where `takes_weak`. */
+static bool is_listed(const char *list, const char *own, bool takes_weak)
 {
-    char own[ETAG_LEN + 1];
-    etag_format(revision, own);
-    const char *at = if_match + strspn(if_match, BLANK);
+    const char *at = list + strspn(list, BLANK);
     if (at[0] == '*')
         return at[1 + strspn(at + 1, BLANK)] == '\0';
     bool is_found = false;
@@ -27,7 +26,7 @@ bool etag_is_named(const char *if_match, int64_t revision)
         if (!end)
             return false;
         size_t len = (size_t)(end + 1 - tag);
-        is_found = is_found || (!is_weak && len == strlen(own) && memcmp(tag, own, len) == 0);
+        is_found = is_found || ((takes_weak || !is_weak) && len == strlen(own) && memcmp(tag, own, len) == 0);
         at = end + 1 + strspn(end + 1, BLANK);
         if (*at == '\0')
             return is_found;
@@ -35,4 +34,16 @@ bool etag_is_named(const char *if_match, int64_t revision)
             return false;
         at += 1 + strspn(at + 1, BLANK);
     }
+}
+
+bool etag_is_named(const char *if_match, int64_t revision)
+{
+    char own[ETAG_LEN + 1];
+    etag_format(revision, own);
+    return is_listed(if_match, own, false);
+}
+
+bool etag_is_known(const char *if_none_match, const char *etag)
+{
+    return is_listed(if_none_match, etag, true);
 }

@@ -9,6 +9,7 @@
 #include "common/redis/keys.h"
 #include "producer/answer.h"
 #include "producer/bearer.h"
+#include "producer/credential.h"
 
 /* One command under way. */
 struct pending {
@@ -45,6 +46,11 @@ void exchange_key_id(const struct exchange *x, char ret_id[EXCHANGE_KEY_ID_LEN +
     char hex[2 * DIGEST_SHA256_LEN + 1];
     bearer_hex(x->key, hex);
     (void)snprintf(ret_id, EXCHANGE_KEY_ID_LEN + 1, "key_%.16s", hex);
+}
+
+int64_t exchange_session_until_ms(const struct exchange *x)
+{
+    return x->session_until_ms;
 }
 
 struct http_request *exchange_request(const struct exchange *x)
@@ -152,7 +158,8 @@ int exchange_script(struct exchange *x, enum lua_script script, const struct red
 {
     return exchange_script_in(x, x->who.cell, script, args, n, fn, arg);
 }
-struct exchange *exchange_begin(struct api *api, struct http_request *req, enum access access, exchange_fn run)
+
+struct exchange *exchange_begin_keyless(struct api *api, struct http_request *req, enum access access, exchange_fn run)
 {
     struct exchange *x = calloc(1, sizeof *x);
     if (!x) {
@@ -165,10 +172,27 @@ struct exchange *exchange_begin(struct api *api, struct http_request *req, enum 
     x->run = run;
     x->holds = 1; /* the request's; given back by exchange_gone() */
     http_request_attach(req, x);
-    if (bearer_read(http_request_header(req, "Authorization"), x->key) != 0)
+    return x;
+}
+
+void exchange_use_key(struct exchange *x, const uint8_t key[DIGEST_SHA256_LEN])
+{
+    memcpy(x->key, key, sizeof x->key);
+    exchange_authorize(x);
+}
+
+struct exchange *exchange_begin(struct api *api, struct http_request *req, enum access access, exchange_fn run)
+{
+    struct dashboard_session session;
+    struct exchange *x = exchange_begin_keyless(api, req, access, run);
+    if (!x)
+        return NULL;
+    if (credential_read(req, api->keys, &session) != 0) {
         exchange_refuse_key(x);
-    else
-        exchange_authorize(x);
+    } else {
+        x->session_until_ms = session.until_ms;
+        exchange_use_key(x, session.key);
+    }
     return x;
 }
 

@@ -28,10 +28,13 @@ enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_READ_ANY, ACCESS_WRITE_ANY, ACCE
 typedef void (*exchange_fn)(struct exchange *x);
 
 /* Begins an exchange for `req` and attaches it, so that exchange_gone() must be the route's on_gone. Reads the API key,
- * asks Redis about it where needed, checks role, cell and the query's userId, and calls `run`, at once or later; or
- * answers 401, 403 or 503 itself. `run` is never called for a request that is over. Returns NULL where memory ran out,
- * which it has answered too. */
+ * or the dashboard's session, asks Redis about it where needed, checks role, cell and the query's userId, and calls
+ * `run`, at once or later; or answers 401, 403 or 503 itself. `run` is never called for a request that is over. Returns
+ * NULL where memory ran out, which it has answered too. */
 struct exchange *exchange_begin(struct api *api, struct http_request *req, enum access access, exchange_fn run);
+/* The same without a key as yet, for a route whose body holds it: exchange_use_key() goes on with that. */
+struct exchange *exchange_begin_keyless(struct api *api, struct http_request *req, enum access access, exchange_fn run);
+void exchange_use_key(struct exchange *x, const uint8_t key[DIGEST_SHA256_LEN]);
 /* An http_route's on_gone. */
 void exchange_gone(struct http_request *req, void *arg);
 
@@ -41,6 +44,8 @@ const struct identity *exchange_identity(const struct exchange *x);
 #define EXCHANGE_KEY_ID_LEN 20
 /* The id of the API key that asks, which is the beginning of its hash (common/lua/lib/directory.lua). */
 void exchange_key_id(const struct exchange *x, char ret_id[EXCHANGE_KEY_ID_LEN + 1]);
+/* The end of the dashboard's session that the request came by; 0 where it brought its key itself. */
+int64_t exchange_session_until_ms(const struct exchange *x);
 /* The request; NULL once it is over. */
 struct http_request *exchange_request(const struct exchange *x);
 /* True as long as an answer can be given and none was. */
@@ -78,6 +83,8 @@ void exchange_answer(struct exchange *x, int status, cJSON *body);
 void exchange_answer_with(struct exchange *x, int status, cJSON *body, struct http_header header);
 /* 204. */
 void exchange_answer_nothing(struct exchange *x);
+/* The same with a header of the route's own. */
+void exchange_answer_nothing_with(struct exchange *x, struct http_header header);
 /* A page of a list: 200, with the header X-Next-Cursor. */
 void exchange_answer_page(struct exchange *x, cJSON *body, const char *next_cursor);
 /* Begins an answer of 200 that comes in pieces (http_request_stream()): `on_room` writes more, or ends it. Until it is
@@ -105,6 +112,8 @@ void exchange_error_named(struct exchange *x, int status, const char *error, con
 void exchange_faults(struct exchange *x, const struct faults *faults);
 void exchange_bad_argument(struct exchange *x, const char *name, const char *message);
 void exchange_not_found(struct exchange *x);
+/* 401. */
+void exchange_refuse_key(struct exchange *x);
 /* 503 where `err` says that Redis is away, 429 where a script said that a quota is used up, 500 otherwise. */
 void exchange_fail(struct exchange *x, int err);
 

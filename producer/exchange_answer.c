@@ -44,11 +44,21 @@ void exchange_answer(struct exchange *x, int status, cJSON *body)
         cJSON_Delete(body);
 }
 
-void exchange_answer_nothing(struct exchange *x)
+static void answer_nothing(struct exchange *x, const struct http_header *headers, size_t n_headers)
 {
     /* Where it fails the server closes the connection: there is nothing else to be done about it. */
     if (may_answer(x, 204))
-        (void)http_request_reply(x->req, 204, NULL, NULL, 0, NULL, 0);
+        (void)http_request_reply(x->req, 204, NULL, headers, n_headers, NULL, 0);
+}
+
+void exchange_answer_nothing(struct exchange *x)
+{
+    answer_nothing(x, NULL, 0);
+}
+
+void exchange_answer_nothing_with(struct exchange *x, struct http_header header)
+{
+    answer_nothing(x, &header, 1);
 }
 
 void exchange_answer_with(struct exchange *x, int status, cJSON *body, struct http_header header)

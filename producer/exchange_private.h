@@ -19,7 +19,8 @@ struct exchange {
     enum access access;
     char batch_id[LIMIT_BATCH_ID_LEN + 1]; /* that the request is about; "" for none */
     exchange_fn run;
-    uint8_t key[DIGEST_SHA256_LEN]; /* SHA-256 of the bearer token */
+    uint8_t key[DIGEST_SHA256_LEN]; /* SHA-256 of the API key */
+    int64_t session_until_ms; /* of the dashboard's session that brought it; 0: a bearer token did */
     int64_t asked_us;
     struct identity who;
     struct quota *quota; /* its tenant's; NULL before the admission, and for an operator */
@@ -33,8 +34,6 @@ struct exchange {
 
 /* Reads the key's owner, from memory or from Redis, and runs what may be run; or answers. */
 void exchange_authorize(struct exchange *x);
-/* 401. */
-void exchange_refuse_key(struct exchange *x);
 /* The end of one that no request stands behind. */
 void exchange_end_own_with(struct exchange *x, int err);
 

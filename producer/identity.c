@@ -21,16 +21,22 @@ static int read_text(const struct redisReply *reply, char *ret, size_t cap)
     return 0;
 }
 
+static const char *const role_names[] = {
+    [ROLE_TENANT] = "tenant", [ROLE_VIEWER] = "viewer", [ROLE_OPERATOR] = "operator"};
+
+const char *identity_role_name(enum role role)
+{
+    return role_names[role];
+}
+
 static int read_role(const struct redisReply *reply, enum role *ret_role)
 {
-    static const char *const names[] = {
-        [ROLE_TENANT] = "tenant", [ROLE_VIEWER] = "viewer", [ROLE_OPERATOR] = "operator"};
     char text[16];
     int err = read_text(reply, text, sizeof text);
     if (err)
         return err;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(text, names[i]) == 0) {
+    for (size_t i = 0; i < sizeof role_names / sizeof role_names[0]; i++) {
+        if (strcmp(text, role_names[i]) == 0) {
             *ret_role = (enum role)i;
             return 0;
         }

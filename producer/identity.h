@@ -19,6 +19,9 @@ enum role {
     ROLE_OPERATOR, /* runs the fleet; belongs to no tenant */
 };
 
+/* "tenant", "viewer", "operator" */
+const char *identity_role_name(enum role role);
+
 struct identity {
     enum role role;
     char tenant[LIMIT_ID_LEN + 1]; /* "" for an operator */

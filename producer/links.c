@@ -22,6 +22,6 @@ int links_add(cJSON *object, const char *base, const char *batch_id)
 {
     cJSON *links = cJSON_AddObjectToObject(object, "links");
     bool is_whole = add_link(links, "status", base, "/api/v1/batch/", batch_id, "/status") &&
-                    add_link(links, "dashboard", base, "/batch/monitor/", batch_id, "");
+                    add_link(links, "dashboard", base, "/dashboard/batches/", batch_id, "");
     return is_whole ? 0 : ERR_NOMEM;
 }

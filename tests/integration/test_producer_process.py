@@ -35,7 +35,7 @@ def test_links_begin_with_the_public_address(redis_server: RedisServer) -> None:
         api.trunk()
         links = api.post("/api/v1/batch", batch_body(numbers(1)), api.tenant("acme")).json()["links"]
         assert links["status"].startswith("https://calls.example/api/v1/batch/batch_c0_")
-        assert links["dashboard"].startswith("https://calls.example/batch/monitor/batch_c0_")
+        assert links["dashboard"].startswith("https://calls.example/dashboard/batches/batch_c0_")
 
 
 def test_limits_are_read_again_at_sighup(redis_server: RedisServer, tmp_path: pathlib.Path) -> None:

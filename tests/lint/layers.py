@@ -23,7 +23,7 @@ ALLOWED = {
 }
 COMMON = set(ALLOWED)
 PROCESSES = {"producer": {"producer"}, "producer/cli": {"producer/cli", "producer"}, "worker": {"worker"}, "notifier": {"notifier"}}
-GENERATED = {"lua_scripts.h", "profiles.h", "version.h", "web_pages.h", "carillon/v1/contact.pb-c.h"}
+GENERATED = {"lua_scripts.h", "profiles.h", "version.h", "web_pages.h", "web_dashboard.h", "carillon/v1/contact.pb-c.h"}
 # Who may see libraries that a layer exists to hide.
 LIBRARIES = {
     r"<hiredis/|<hiredis\.h": {"common/redis"},

@@ -42,7 +42,8 @@ READ = {  # what the producer reads of a request
     "query": re.compile(r'\b(?:http_request_query|exchange_flag)\([^;]*?,\s*"(\w+)"'),
     "header": re.compile(r'\bhttp_request_header\([^;]*?,\s*"([\w-]+)"'),
 }
-OF_HTTP = {"Authorization", "Content-Type", "Content-Encoding"}  # headers that every client of HTTP knows
+# Headers that every client of HTTP knows, and those of the dashboard's page.
+OF_HTTP = {"Authorization", "Content-Type", "Content-Encoding", "If-None-Match", "Cookie", "Sec-Fetch-Site"}
 WORDS = {  # schema: where the sources spell its words, and those that no answer shows
     "BatchState": ("common/domain/batch_state.c", r'\[BATCH_STATE_\w+\] = \{"(\w+)"', {"ingesting"}),
     "Outcome": ("common/domain/outcome.c", r'\{OUTCOME_\w+, "(\w+)"', set()),
@@ -272,7 +273,9 @@ def routes_in(text: str) -> set[tuple[str, str]]:
 
 
 def all_routes() -> set[tuple[str, str]]:
-    return set().union(*(routes_in(text) for text in sources().values()))
+    """The dashboard's own are no part of the API."""
+    served = set().union(*(routes_in(text) for text in sources().values()))
+    return {(method, path) for method, path in served if path != "/dashboard" and not path.startswith("/dashboard/")}
 
 
 def check_routes(api: Description) -> Iterator[str]:

@@ -33,11 +33,23 @@ static void test_what_is_written_names_itself_and_no_other(void **state)
     }
 }
 
+static void test_what_the_client_has_is_known_by_the_weak_comparison(void **state)
+{
+    (void)state;
+    static const char *const known[] = {"\"a1\"", "W/\"a1\"", "*", "\"x\" , W/\"a1\""};
+    static const char *const unknown[] = {"", "a1", "\"a\"", "\"a11\"", "W/\"x\"", "w/\"a1\""};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        assert_true(etag_is_known(known[i], "\"a1\""));
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
+        assert_false(etag_is_known(unknown[i], "\"a1\""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_tag_is_found_by_the_strong_comparison_alone),
         cmocka_unit_test(test_what_is_written_names_itself_and_no_other),
+        cmocka_unit_test(test_what_the_client_has_is_known_by_the_weak_comparison),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
