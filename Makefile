@@ -31,6 +31,8 @@
 ##   uninstall        remove them again; secrets and changed settings stay
 ##   lint             format, clang-tidy, cppcheck, shellcheck, luac, luacheck, layers, names
 ##   format           rewrite the sources as clang-format likes them
+##   man              write the man pages into build/man, from what the programs say of their options
+##   completion       write the scripts that complete carillon's command line in bash, zsh and fish into build/completion
 ##   docs             write docs/states.md from the tables, docs/config.md from --help, docs/scripts.md from the contracts of the scripts
 ##   docs-check       pages and sources know the same: options, routes, codes, metrics, keys, scripts, targets, paths, links (in lint)
 ##   clean            remove build/
@@ -427,6 +429,21 @@ docs-check: $(PROBE) programs
 	@failed=0; for page in docs both_sides openapi states_doc config_doc scripts_doc; do \
 	  $(PYTHON) tests/lint/$$page.py || { echo "docs-check: tests/lint/$$page.py failed"; failed=1; }; \
 	done; exit $$failed
+
+# Man pages and completions, for `make install`: never committed.
+.PHONY: man completion
+MAN_PAGES := build/man/carillon.1 $(addprefix build/man/,$(addsuffix .8,carillon-producer carillon-worker carillon-notifier))
+COMPLETIONS := $(addprefix build/completion/,carillon.bash _carillon carillon.fish)
+man: $(MAN_PAGES)
+completion: $(COMPLETIONS)
+$(MAN_PAGES) &: $(PROGRAMS) deploy/man.py deploy/help_text.py
+	@$(PYTHON) deploy/man.py --programs $(B)/bin --out build/man --version '$(VERSION)' --date '$(shell git log -1 --format=%cs 2>/dev/null)'
+build/completion/carillon.bash: SHELL_NAME := bash
+build/completion/_carillon: SHELL_NAME := zsh
+build/completion/carillon.fish: SHELL_NAME := fish
+$(COMPLETIONS): $(B)/bin/carillon
+	@mkdir -p $(@D)
+	@$(B)/bin/carillon completion $(SHELL_NAME) >$@
 
 clean:
 	rm -rf build

@@ -19,7 +19,7 @@ build_packages=(
 run_packages=(redis-server python3 tzdata ca-certificates)
 test_packages=(
   iproute2 lua5.1 libcmocka-dev python3-pytest python3-pytest-timeout python3-pytest-xdist python3-redis python3-hypothesis
-  python3-jsonschema python3-h2
+  python3-jsonschema python3-h2 mandoc zsh fish
 )
 fuzz_packages=(clang libclang-rt-14-dev)
 valgrind_packages=(valgrind)

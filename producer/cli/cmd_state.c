@@ -98,6 +98,7 @@ const struct cli_verb *cli_state_verbs(size_t *ret_n)
             .words = "stop",
             .subjects = "KIND ID",
             .n_subjects = 2,
+            .choices = "cell|trunk|tenant",
             .help = "stop a cell, a trunk or a tenant",
             .about =
                 "KIND is cell, trunk or tenant. Nothing new begins within a second; calls under way come to their end.",
@@ -107,6 +108,7 @@ const struct cli_verb *cli_state_verbs(size_t *ret_n)
             .words = "start",
             .subjects = "KIND ID",
             .n_subjects = 2,
+            .choices = "cell|trunk|tenant|batch",
             .help = "start a cell, a trunk or a tenant again, or a draft",
             .about =
                 "KIND is cell, trunk or tenant. Also for a trunk that stopped by itself since its account was "

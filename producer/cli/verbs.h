@@ -14,6 +14,7 @@ struct cli_verb {
     const char *words; /* "tenant create": one word or two */
     const char *subjects; /* "KIND ID": what follows, for the usage; "" for nothing */
     size_t n_subjects; /* how many exactly */
+    const char *choices; /* "a|b": what the first of them can be, for completion; NULL: told by no list */
     const struct conf_option *options;
     size_t n_options;
     const char *help; /* a line of the overview */
@@ -40,6 +41,7 @@ const struct cli_verb *cli_inspect_verbs(size_t *ret_n);
 const struct cli_verb *cli_audit_verbs(size_t *ret_n);
 const struct cli_verb *cli_provider_verbs(size_t *ret_n);
 const struct cli_verb *cli_webhooks_verbs(size_t *ret_n);
+const struct cli_verb *cli_completion_verbs(size_t *ret_n);
 
 /* Row `index` of all tables together, or NULL behind the last. */
 const struct cli_verb *verbs_at(size_t index);

@@ -20,7 +20,7 @@ VERBS = [
     "why", "calls", "export", "suppress add", "suppress remove", "suppress list", "webhooks list", "webhooks show", "webhooks deliveries", "webhooks redeliver",
     "webhooks recover", "webhooks test", "webhooks rotate", "webhooks enable", "webhooks disable",
     "inspect call", "inspect batch", "inspect worker", "inspect key", "audit",
-    "provider check",
+    "provider check", "completion",
 ]  # fmt: skip
 BATCH = "batch_c0_a"
 NOWHERE = "redis://127.0.0.1:1"

@@ -6,24 +6,17 @@ looks, and fails where the page is another."""
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import pathlib
 import re
-import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from deploy.help_text import DAEMONS, Option, help_of, options_of, verbs_of  # noqa: E402
 from tests.support.processes import program  # noqa: E402
 
 PAGE = ROOT / "docs" / "config.md"
-DAEMONS = ("carillon-producer", "carillon-worker", "carillon-notifier")
-ASIDE = ("config", "help", "version")  # said in the text
-SPELLING = re.compile(r"^  --([a-z][a-z0-9-]*)(?:\[=false\]| (\S+))$")
-MARK = re.compile(r" \[([^][]*)\]$")
-VERB = re.compile(r"^  ([a-z]+(?: [a-z]+)?) .*?  +(\S.*)$")
-
 HEAD = """# Configuration
 
 Written by `make docs` from the programs' own `--help`; do not edit. A test holds the two together.
@@ -99,58 +92,37 @@ goes on trying, with `redis.down` in the log and 503 at `/readyz`.
 """
 
 
-@dataclasses.dataclass(frozen=True)
-class Option:
-    name: str
-    spelling: str
-    meaning: str
-    marks: tuple[str, ...]
-
-    def default(self) -> str:
-        for mark in self.marks:
-            if mark.startswith("default: "):
-                return f"`{mark.removeprefix('default: ')}`"
-        return "required" if "required" in self.marks else ""
-
-    def text(self) -> str:
-        """The meaning, with what it may be and how it is given."""
-        ranges = [mark for mark in self.marks if re.fullmatch(r"-?\d+ to \d+", mark)]
-        choices = [" or ".join(f"`{choice}`" for choice in self.spelling.split("|"))] if "|" in self.spelling else []
-        ways = [mark for mark in self.marks if mark in ("repeatable", "read again at SIGHUP")]
-        extra = "; ".join([*ranges, *choices, *ways])
-        return (self.meaning + (f" ({extra})" if extra else "")).replace("|", "\\|")
+def default_of(option: Option) -> str:
+    for mark in option.marks:
+        if mark.startswith("default: "):
+            return f"`{mark.removeprefix('default: ')}`"
+    return "required" if "required" in option.marks else ""
 
 
-def help_of(*command: str) -> list[str]:
-    ended = subprocess.run([str(program(command[0])), *command[1:], "--help"], capture_output=True, text=True, check=True)
-    return ended.stdout.splitlines()
+def text_of(option: Option) -> str:
+    """The meaning, with what it may be and how it is given."""
+    ranges = [mark for mark in option.marks if re.fullmatch(r"-?\d+ to \d+", mark)]
+    choices = [" or ".join(f"`{choice}`" for choice in option.spelling.split("|"))] if "|" in option.spelling else []
+    ways = [mark for mark in option.marks if mark in ("repeatable", "read again at SIGHUP")]
+    extra = "; ".join([*ranges, *choices, *ways])
+    return (option.meaning + (f" ({extra})" if extra else "")).replace("|", "\\|")
 
 
-def options_of(lines: list[str]) -> list[Option]:
-    found = []
-    for line, following in zip(lines, [*lines[1:], ""]):
-        match = SPELLING.match(line)
-        if not match or match.group(1) in ASIDE:
-            continue
-        meaning, marks = following.strip(), []
-        while mark := MARK.search(meaning):
-            marks.append(mark.group(1))
-            meaning = meaning[: mark.start()]
-        found.append(Option(match.group(1), match.group(2) or "", meaning, tuple(marks)))
-    return found
+def programs() -> pathlib.Path:
+    return program(DAEMONS[0]).parent
 
 
 def table(options: list[Option]) -> list[str]:
     lines = ["| flag | environment | file | default | |", "|---|---|---|---|---|"]
     for option in options:
         name = option.name.replace("-", "_")
-        lines.append(f"| `--{option.name}` | `CARILLON_{name.upper()}` | `{name}` | {option.default()} | {option.text()} |")
+        lines.append(f"| `--{option.name}` | `CARILLON_{name.upper()}` | `{name}` | {default_of(option)} | {text_of(option)} |")
     return [*lines, ""]
 
 
 def daemons() -> list[str]:
     """What all have alike, then what each has for itself."""
-    by_daemon = {daemon: options_of(help_of(daemon)) for daemon in DAEMONS}
+    by_daemon = {daemon: options_of(help_of(programs(), daemon)) for daemon in DAEMONS}
     first = by_daemon[DAEMONS[0]]
     common = [option for option in first if all(option in options for options in by_daemon.values())]
     lines = ["", "## Every process", "", *table(common)]
@@ -160,19 +132,12 @@ def daemons() -> list[str]:
 
 
 def verbs() -> list[str]:
-    found = [match.groups() for line in help_of("carillon") if (match := VERB.match(line))]
-    lines = ["## carillon", "", "The command line tool. What every verb takes:", ""]
-    rows = []
-    common: list[Option] = []
-    for verb, meaning in found:
-        shown = help_of("carillon", *verb.split(" "))
-        at = shown.index("Options of every verb:")
-        common = options_of(shown[at:])
-        rows.append((verb, meaning, options_of(shown[:at])))
-    lines += [*table(common), "What single verbs take, as flags only:", "", "| verb | flag | default | |", "|---|---|---|---|"]
-    for verb, meaning, options in rows:
-        lines.append(f"| `{verb}` | | | {meaning} |")
-        lines += [f"| | `--{option.name}` | {option.default()} | {option.text()} |" for option in options]
+    found = verbs_of(programs())
+    lines = ["## carillon", "", "The command line tool. What every verb takes:", "", *table(list(found[0].common))]
+    lines += ["What single verbs take, as flags only:", "", "| verb | flag | default | |", "|---|---|---|---|"]
+    for verb in found:
+        lines.append(f"| `{verb.words}` | | | {verb.meaning} |")
+        lines += [f"| | `--{option.name}` | {default_of(option)} | {text_of(option)} |" for option in verb.options]
     return lines
 
 
