@@ -16,7 +16,7 @@ build_packages=(
   libyajl-dev libmicrohttpd-dev libglib2.0-dev libssl-dev
   python3-yaml python3-markdown libjs-chart.js
 )
-run_packages=(redis-server python3 tzdata ca-certificates)
+run_packages=(redis-server python3 tzdata ca-certificates curl)
 test_packages=(
   iproute2 lua5.1 libcmocka-dev python3-pytest python3-pytest-timeout python3-pytest-xdist python3-redis python3-hypothesis
   python3-jsonschema python3-h2 mandoc zsh fish

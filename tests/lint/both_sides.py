@@ -391,8 +391,12 @@ INNER = {
 ONE_OF = {"bench-NAME": r"bench-(?:ingest|engine|limited|pacing|fairness|scale|http)"}
 
 
+def makefiles(tree: Tree) -> str:
+    return "\n".join(tree.texts(r"Makefile|deploy/\w+\.mk").values()).replace("\\\n", " ")
+
+
 def phony_targets(tree: Tree) -> set[str]:
-    text = tree.text("Makefile")
+    text = makefiles(tree)
     found = set(" ".join(re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)).split())
     if "$(PUBLISHED)" in found:
         (names,) = re.findall(r"^PUBLISHED := \$\(addprefix bench-,([a-z ]+)\)$", text, re.MULTILINE)
@@ -401,7 +405,7 @@ def phony_targets(tree: Tree) -> set[str]:
 
 
 def check_targets(tree: Tree) -> Iterator[str]:
-    text = tree.text("Makefile")
+    text = makefiles(tree)
     phony = phony_targets(tree)
     told = set(re.findall(r"^##   ([a-z][\w-]*)", text, re.MULTILINE))
     wanted = {name for name in phony - INNER if not re.fullmatch(r"bench-\w+", name)}
