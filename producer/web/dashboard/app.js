@@ -1,2 +1,95 @@
 // SPDX-License-Identifier: Apache-2.0
-"use strict";
+// The dashboard: who is signed in, which view the address is of, and what stands around it.
+
+import {ask, read} from './api.js';
+import {el, fill} from './dom.js';
+import {frameHead, markPlace} from './frame.js';
+import {loginView} from './login.js';
+import {tellFault} from './notice.js';
+import {empty, faultBox} from './parts.js';
+import {followAddress, href, match, navigate} from './router.js';
+
+const TENANT_ROUTES = [
+  {path: '/batches', title: 'Campaigns', load: () => import('./batches.js')},
+  {path: '/batches/:id', title: 'Campaign', load: () => import('./batch.js')},
+  {path: '/batches/:id/:tab', title: 'Campaign', load: () => import('./batch.js')},
+];
+const OPERATOR_ROUTES = [
+];
+
+const main = document.getElementById('main');
+const head = document.getElementById('head');
+let session = null;
+let leaving = new AbortController();
+
+function routes() {
+  return session.role === 'operator' ? OPERATOR_ROUTES : TENANT_ROUTES;
+}
+
+function showLogin() {
+  leaving.abort();
+  session = null;
+  head.hidden = true;
+  document.title = 'Sign in · Carillon';
+  document.querySelectorAll('dialog[open]').forEach((dialog) => dialog.close());
+  fill(main, loginView(start));
+}
+
+async function showView() {
+  if (!session) return;
+  leaving.abort();
+  leaving = new AbortController();
+  const {signal} = leaving;
+  document.querySelectorAll('dialog[open]').forEach((dialog) => dialog.close());
+  const found = match(routes(), location.pathname);
+  if (!found || (found.route.writes && session.role === 'viewer')) return showNowhere();
+  setTitle(found.route.title);
+  markPlace(head, location.pathname);
+  try {
+    const module = await found.route.load();
+    if (signal.aborted) return undefined;
+    const node = await module.view({
+      params: found.params, query: new URLSearchParams(location.search), session, signal, setTitle,
+      canWrite: session.role !== 'viewer',
+    });
+    if (signal.aborted) return undefined;
+    fill(main, node);
+    main.focus({preventScroll: true});
+    window.scrollTo(0, 0);
+  } catch (error) {
+    if (!signal.aborted && error.status !== 401) fill(main, faultBox(error));
+  }
+  return undefined;
+}
+
+function showNowhere() {
+  const home = href(session.role === 'operator' ? '/fleet' : '/batches');
+  if (['/dashboard', '/dashboard/'].includes(location.pathname)) return navigate(home, {replace: true});
+  setTitle('Not here');
+  return fill(main, empty('There is no such page.', el('a', {href: home}, 'To the beginning')));
+}
+
+function setTitle(title) {
+  document.title = `${title} · Carillon`;
+}
+
+async function signOut() {
+  await ask('DELETE', '/dashboard/session').catch(tellFault);
+  showLogin();
+}
+
+async function start() {
+  try {
+    session = await read('/dashboard/session');
+  } catch (error) {
+    if (error.status === 401) return showLogin();
+    return fill(main, faultBox(error));
+  }
+  head.hidden = false;
+  fill(head, frameHead(session, signOut));
+  return showView();
+}
+
+window.addEventListener('session-over', () => session && showLogin());
+followAddress(showView);
+start();

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requests to the producer. The session is a cookie that scripts cannot read; the header is what other sites cannot send.
+
+const MARK = {'X-Carillon-Dashboard': '1'};
+
+/** An answer that is not 2xx, or none at all (`status` 0). `faults` names what is wrong: [{path, message}]. */
+export class ApiError extends Error {
+  constructor(status, body, headers) {
+    super(body?.message || body?.error || (status === 0 ? 'The server cannot be reached.' : `The server answered ${status}.`));
+    this.name = 'ApiError';
+    this.status = status;
+    this.code = body?.code || '';
+    this.details = body?.details || {};
+    this.requestId = headers?.get('X-Request-Id') || '';
+    this.retryAfterS = Number(headers?.get('Retry-After')) || 0;
+    this.faults = Object.entries(this.details.fieldErrors || {}).flatMap(([path, messages]) =>
+      messages.map((message) => ({path, message})),
+    );
+  }
+}
+
+/** A query without what is not told: {tag: '', limit: 50} becomes "?limit=50". */
+export function query(values) {
+  const told = Object.entries(values).filter(([, value]) => value !== '' && value !== null && value !== undefined);
+  return told.length ? `?${new URLSearchParams(told)}` : '';
+}
+
+/** A fetch as the producer wants it. Throws ApiError for whatever is not 2xx; tells the page when the session is over. */
+export async function send(method, path, {body, type = 'application/json', headers = {}, signal} = {}) {
+  const isText = typeof body === 'string' || body === undefined;
+  let answer;
+  try {
+    answer = await fetch(path, {
+      method,
+      credentials: 'same-origin',
+      cache: 'no-store',
+      headers: {...MARK, ...(body === undefined ? {} : {'Content-Type': type}), ...headers},
+      body: isText ? body : JSON.stringify(body),
+      signal,
+    });
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    throw new ApiError(0, null, null);
+  }
+  if (answer.ok) return answer;
+  const text = await answer.text();
+  if (answer.status === 401 && path !== '/dashboard/session') window.dispatchEvent(new Event('session-over'));
+  throw new ApiError(answer.status, parsed(text), answer.headers);
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** The same, its answer read as JSON; null where it has no content. */
+export async function ask(method, path, options) {
+  const answer = await send(method, path, options);
+  return answer.status === 204 ? null : answer.json();
+}
+
+export const read = (path, signal) => ask('GET', path, {signal});
+export const write = (method, path, body, headers) => ask(method, path, {body, headers});
+
+/** A name for one creation: the same sent again creates nothing twice. Not randomUUID(), which plain http does not have. */
+export function freshKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return `dashboard-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+}
+
+/** Saves what a route answers as a file of that name. */
+export async function download(path, name) {
+  const blob = await (await send('GET', path)).blob();
+  saveBlob(blob, name);
+}
+
+export function saveBlob(blob, name) {
+  const url = URL.createObjectURL(blob);
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 10000);
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// One campaign in the list: what the list says of it, and what its own status adds.
+
+import {el, fill, setText} from './dom.js';
+import {count, decimal, duration, many, percent} from './format.js';
+import {outcomeSplit, progress, stateBadge, when} from './parts.js';
+import {href} from './router.js';
+import {ENDED} from './words.js';
+
+export function batchRow(batchId) {
+  const state = el('span');
+  const about = el('p.small.faint');
+  const created = el('span');
+  const bar = el('div');
+  const counts = el('p.small.number');
+  const rate = el('p.number');
+  const remaining = el('p.number');
+  const outcomes = el('div.batch-outcomes');
+  const node = el('li.card.batch-row',
+    el('div.batch-name', el('a.mono', {href: href(`/batches/${batchId}`)}, batchId), about),
+    el('div.batch-state', state, el('p.small.faint', created)),
+    el('div.batch-progress', bar, counts),
+    el('div.batch-figure', el('p.small.faint', 'Rate'), rate),
+    el('div.batch-figure', el('p.small.faint', 'Time left'), remaining),
+    outcomes);
+  let told = ''; // the state that the status that was told last had
+
+  return {
+    node,
+    /** Whether the status adds something to what the list says. */
+    wantsMore: ({status}) => told !== status || !ENDED.includes(status),
+    list(batch) {
+      fill(state, stateBadge(batch.status));
+      fill(created, when(batch.createdAt));
+      if (!about.childNodes.length) setText(about, `Agent ${batch.agentId} · priority ${batch.priority}`);
+      fill(bar, progress(batch));
+      setText(counts, `${count(batch.processed)} of ${many(batch.total, 'contact')} · ${percent(batch.percentComplete)}`);
+    },
+    tell(status) {
+      told = status.status;
+      fill(about, `Agent ${status.agentId} · priority ${status.priority} · trunk ${status.trunk} `, status.tags.map((tag) => el('span.tag', tag)));
+      setText(rate, `${decimal(status.performance.callsPerSecond)} of ${decimal(status.maxCallsPerSecond)}/s`);
+      setText(remaining, ENDED.includes(status.status) ? 'over' : duration(status.performance.estimatedTimeRemaining));
+      fill(outcomes, outcomeSplit(status.outcomes));
+    },
+  };
+}
