@@ -26,6 +26,7 @@
 #include "producer/batch_read.h"
 #include "producer/batch_redial.h"
 #include "producer/batch_remove.h"
+#include "producer/batch_retries.h"
 #include "producer/batch_start.h"
 #include "producer/batch_why.h"
 #include "producer/call_attempts.h"
@@ -218,6 +219,7 @@ static const struct http_route ROUTES[] = {
     SMALL("GET", "/api/v1/batch/{id}/status", batch_read_one),
     SMALL("GET", "/api/v1/batch/{id}/events", batch_events),
     SMALL("GET", "/api/v1/batch/{id}/why", batch_why),
+    SMALL("GET", "/api/v1/batch/{id}/retries", batch_retries),
     SMALL("GET", "/api/v1/batch/{id}/calls", call_list),
     SMALL("GET", "/api/v1/batch/{id}/calls/export", call_export),
     SMALL("GET", "/api/v1/reports/tags", batch_list_tags),

@@ -8,6 +8,7 @@
 #include "common/base/utf8.h"
 #include "common/json/json.h"
 #include "common/redis/reply.h"
+#include "producer/instant.h"
 
 static int copy_text(const struct redisReply *reply, char *ret, size_t cap)
 {
@@ -20,20 +21,6 @@ static int copy_text(const struct redisReply *reply, char *ret, size_t cap)
         return ERR_PROTOCOL;
     memcpy(ret, text, len + 1);
     return 0;
-}
-
-/* "" is 0. */
-static int read_instant(const struct redisReply *reply, int64_t *ret_ms)
-{
-    const char *text;
-    size_t len;
-    int err = reply_str(reply, &text, &len);
-    if (err || len == 0) {
-        *ret_ms = 0;
-        return err;
-    }
-    err = reply_i64(reply, ret_ms);
-    return !err && (*ret_ms < 0 || *ret_ms > LIMIT_INSTANT_MS) ? ERR_PROTOCOL : err;
 }
 
 int key_record_read(const struct redisReply *reply, struct key_record *ret_key)
@@ -52,7 +39,7 @@ int key_record_read(const struct redisReply *reply, struct key_record *ret_key)
     int err = 0;
     for (size_t i = 0; i < sizeof fields / sizeof fields[0] && !err; i++) {
         const struct redisReply *field = reply_at(reply, i);
-        err = fields[i].ms ? read_instant(field, fields[i].ms) : copy_text(field, fields[i].text, fields[i].cap);
+        err = fields[i].ms ? instant_read(field, fields[i].ms) : copy_text(field, fields[i].text, fields[i].cap);
     }
     if (!err)
         *ret_key = k;

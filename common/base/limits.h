@@ -34,6 +34,7 @@
 #define LIMIT_IDEMPOTENCY_KEYS 250000 /* remembered of one tenant, or of all operators: some 330 MB */
 #define LIMIT_IDEMPOTENCY_ANSWER_BYTES (64u << 10) /* of a kept answer; a longer one loses its warnings */
 #define LIMIT_LIST 1000 /* rows of one answer */
+#define LIMIT_RETRY_STEPS 60 /* of time, in which a batch's retries are told */
 #define LIMIT_LIST_SCAN 10000 /* rows that a filter looks at for one answer */
 #define LIMIT_TENANT_REQUEST_RATE 100000 /* requests a second that a tenant can be allowed */
 #define LIMIT_TENANT_REQUESTS 512 /* of one tenant under way in one producer: half of its connections */

@@ -60,6 +60,7 @@ ITEMS: dict[str, Callable[[Sequence[Any]], int]] = {
     "batch_seal": lambda args: len(args) - 2,
     "batch_change": lambda args: len(str(args[4]).split()) + len(str(args[5]).split()),
     "batch_why": lambda args: 700,
+    "batch_retries": lambda args: int(args[2]),
     "audit": lambda args: int(args[-1]) * (64 if args[0] == "calls" else 1) if str(args[-1]).isdigit() else 0,
 }
 BOUND = re.compile(r"^-- Bound .*?(\d+) commands(?:, and (\d+) for each)?", re.MULTILINE)
@@ -324,6 +325,7 @@ class Workload:
                 self.timed("batch_control", batch, tenant, verb, "user", sort=f"batch_control, {verb}")
             self.timed("batch_change", batch, tenant, 1, 0, "", "", "set", "cps", 12, "set", "interval_us", 83_750)
             self.timed("batch_why", batch, tenant)
+            self.timed("batch_retries", batch, tenant, 60)
             self.timed("batch_append", batch, tenant, "producer_1", 60_000)
             self.timed("batch_append", batch, tenant, "producer_1", 0)
             self.timed("batch_control", batch, tenant, "cancel", "in-flight", sort="batch_control, cancel")

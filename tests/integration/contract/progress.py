@@ -67,6 +67,7 @@ def show_calls(world: World) -> None:
     assert page["calls"][0]["outcome"] == "BUSY"
     assert world.get(f"/api/v1/batch/{retried}/calls/export?status=MISSED&outcome=BUSY&userId=acme", key).status == 200
     for path in ("/api/v1/batch/{id}?limit=1&userId=acme", "/api/v1/batch/{id}/status?limit=all&userId=acme", "/api/v1/batch/{id}/why?userId=acme",
+                 "/api/v1/batch/{id}/retries?userId=acme",
                  "/api/v1/batch/check-status?batchId={id}&limit=-1&userId=acme", "/api/v1/status/batch?batchId={id}&limit=1&userId=acme",
                  "/api/v1/call/{id}-0/attempts?userId=acme"):  # fmt: skip
         assert world.get(path.format(id=retried), key).status == 200
