@@ -37,6 +37,7 @@ ONE_SIDED: dict[str, tuple[str, str, str, str, str]] = {
         "docs/operations.md: there is no option --spare in `carillon submit --spare`"),
     "an option of another verb": ("flags", "README.md", "", "\n```sh\ncarillon pause B \\\n  --contacts f.csv\n```\n", "README.md: there is no option --contacts"),
     "an option of another program": ("flags", "docs/operations.md", "", "\n`carillon-notifier --public-url URL`\n", "there is no option --public-url"),
+    "an option behind a timeout": ("flags", "README.md", "", "\n`timeout --foreground 10 carillon watch B --spare`\n", "there is no option --spare"),
     "an option of no program": ("flags", "docs/operations.md", "", "\n`--spare`\n", "there is no option --spare"),
     "a verb that no page has": ("verbs", "producer/cli/cmd_why.c", "", '\n.words = "muse",\n', "the verb muse is there, and docs/config.md does not tell of it"),
     "a verb that is not there": ("verbs", "docs/config.md", "", "| `muse` | | | think |\n", "docs/config.md tells of the verb muse, which is not there"),
@@ -67,7 +68,7 @@ ONE_SIDED: dict[str, tuple[str, str, str, str, str]] = {
     "a script that no page has": ("scripts", "common/lua/call_muse.lua", "", "-- KEYS[1]\n", "the script call_muse is there, and docs/scripts.md does not tell of it"),
     "a script that is not there": ("scripts", "docs/scripts.md", "", "| `call_muse` | | | | |\n", "docs/scripts.md tells of the script call_muse, which is not there"),
     "who writes a key, and is not there": ("scripts", "docs/redis-keys.md", "| `call_claim` | a minute |", "| `call_muse` | a minute |", "there is no script call_muse"),
-    "a target without help": ("targets", "Makefile", ".PHONY: sim\n", ".PHONY: sim muse\n", "the target muse is there, and make help does not tell of it"),
+    "a target without help": ("targets", "Makefile", ".PHONY: sim\n", ".PHONY: sim muse\nmuse: programs\n", "the target muse is there, and make help does not tell of it"),
     "help without a target": ("targets", "Makefile", "##   clean ", "##   muse             think\n##   clean ", "make help tells of the target muse, which is not there"),
     "a target that a page makes up": ("targets", "docs/CONTRIBUTING.md", "", "\nRun `make muse`.\n", "docs/CONTRIBUTING.md: there is no target `make muse`"),
 }  # fmt: skip

@@ -108,7 +108,7 @@ STRANGERS = re.compile(
     r"git|npm|node|pytest|python3|apt-get|openssl|deploy/[\w/.-]+|tests/[\w/.-]+)(?![\w-])"
 )
 # Where a command begins, as far as one can tell.
-START = r"(?:^|[|;&(]|\b(?:sudo|exec|watch))\s*(?:[A-Z_]+=\S* )*(?:\S*/bin/)?"
+START = r"(?:^|[|;&(]|\b(?:sudo|exec|watch|timeout(?: --?\S+)* \d+))\s*(?:[A-Z_]+=\S* )*(?:\S*/bin/)?"
 OURS = re.compile(START + r"(carillon(?:-producer|-worker|-notifier)?)(?= |$)")
 
 
@@ -169,7 +169,8 @@ def check_flags(tree: Tree) -> Iterator[str]:
     for page, text in tree.pages().items():
         for line in code_lines(text):
             for command in re.split(r"\||&&|;|`", line):
-                names = set(FLAG.findall(command))
+                ours = OURS.search(command)
+                names = set(FLAG.findall(command[ours.end() :] if ours else command))
                 taken = carrier if "carillon-carrier" in command else taken_by(command, told)
                 if STRANGERS.search(command) or taken is None:
                     taken = names if STRANGERS.search(command) else anybody
@@ -249,7 +250,8 @@ def served_routes(tree: Tree) -> set[str]:
 
 
 def pattern_of(route: str) -> str:
-    return "".join("[^/]+" if part.startswith("{") else re.escape(part) for part in re.split(r"(\{\w+\})", route))
+    parts = re.split(r"(\{\w+(?:\.\.\.)?\})", route)
+    return "".join(".*" if part.endswith("...}") else "[^/]+" if part.startswith("{") else re.escape(part) for part in parts)
 
 
 def check_routes(tree: Tree) -> Iterator[str]:
@@ -262,7 +264,7 @@ def check_routes(tree: Tree) -> Iterator[str]:
         for line in code_lines(text):
             for path in re.findall(r"(?<![\w.*>\]}/])(?:<public URL>|https?://(?:127\.0\.0\.1|localhost|\[::1\]|HOST)(?::\w+)?)?(/[a-z][\w/{}<>$.-]*)", line):
                 if path.split("/")[1] in firsts:
-                    named.setdefault(re.sub(r"<\w+>|\$\w+|\$\{\w+\}", "{x}", path).rstrip("."), page)
+                    named.setdefault(re.sub(r"<\w+>|\$\w+|\$\{\w+\}", "{x}", path).rstrip(".$"), page)
     for path, page in sorted(named.items()):
         begins = any(route.startswith(path.rstrip("/") + "/") for route in served)
         if not begins and not any(pattern.fullmatch(path) for pattern in patterns):
@@ -386,7 +388,7 @@ def check_scripts(tree: Tree) -> Iterator[str]:
 # Made by other targets and by tests, and nobody's to type.
 INNER = {
     "FORCE", "everything", "generated", "probe", "programs", "mutants", "mutant-programs", "breakpoint-programs", "next-programs",
-    "old-programs", "test-unit-valgrind", "fuzzers", "help",
+    "old-programs", "test-unit-valgrind", "fuzzers", "help", "install-programs", "install-data", "install-systemd",
 }  # fmt: skip
 ONE_OF = {"bench-NAME": r"bench-(?:ingest|engine|limited|pacing|fairness|scale|http)"}
 
@@ -401,7 +403,9 @@ def phony_targets(tree: Tree) -> set[str]:
     if "$(PUBLISHED)" in found:
         (names,) = re.findall(r"^PUBLISHED := \$\(addprefix bench-,([a-z ]+)\)$", text, re.MULTILINE)
         found = (found - {"$(PUBLISHED)"}) | {f"bench-{name}" for name in names.split()}
-    return found
+        text = text.replace("$(PUBLISHED)", " ".join(f"bench-{name}" for name in names.split()))
+    ruled = {name for line in re.findall(r"^([a-zA-Z][\w -]*):(?!=)", text, re.MULTILINE) for name in line.split()}
+    return found & ruled
 
 
 def check_targets(tree: Tree) -> Iterator[str]:
