@@ -68,6 +68,8 @@ ONE_SIDED: dict[str, tuple[str, str, str, str, str]] = {
     "a script that no page has": ("scripts", "common/lua/call_muse.lua", "", "-- KEYS[1]\n", "the script call_muse is there, and docs/scripts.md does not tell of it"),
     "a script that is not there": ("scripts", "docs/scripts.md", "", "| `call_muse` | | | | |\n", "docs/scripts.md tells of the script call_muse, which is not there"),
     "who writes a key, and is not there": ("scripts", "docs/redis-keys.md", "| `call_claim` | a minute |", "| `call_muse` | a minute |", "there is no script call_muse"),
+    "a crash point that no page has": ("crash_points", "worker/dial.c", '= "begun"', '= "muted"', "the crash point dial.muted is there"),
+    "a crash point that is not there": ("crash_points", "docs/architecture.md", "| `settle.written` |", "| `settle.muted` |", "tells of the crash point settle.muted"),
     "a target without help": ("targets", "Makefile", ".PHONY: sim\n", ".PHONY: sim muse\nmuse: programs\n", "the target muse is there, and make help does not tell of it"),
     "help without a target": ("targets", "Makefile", "##   clean ", "##   muse             think\n##   clean ", "make help tells of the target muse, which is not there"),
     "a target that a page makes up": ("targets", "docs/CONTRIBUTING.md", "", "\nRun `make muse`.\n", "docs/CONTRIBUTING.md: there is no target `make muse`"),

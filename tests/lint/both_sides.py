@@ -383,6 +383,19 @@ def check_scripts(tree: Tree) -> Iterator[str]:
             yield from (f"docs/redis-keys.md: there is no script {name}" for name in sorted(named - scripts))
 
 
+# ---- where a worker may die ----
+
+
+def check_crash_points(tree: Tree) -> Iterator[str]:
+    """The breakpoints, and the table of a dial's life in docs/architecture.md."""
+    dial = re.findall(r'\[DIAL_\w+\] = "(\w+)"', tree.text("worker/dial.c"))
+    points = {f"dial.{name}" for name in dial}
+    points |= {".".join(names) for text in tree.sources().values() for names in re.findall(r'breakpoint_reach\("(\w+)", "(\w+)"\)', text)}
+    rows = [cells(line)[0] for line in section(tree.text("docs/architecture.md"), "## The life of a dial").split("\n") if line.startswith("| `")]
+    told = {name for row in rows for name in re.findall(r"`(\w+\.\w+)`", row)}
+    yield from differences("crash point", points, told, "docs/architecture.md")
+
+
 # ---- make ----
 
 # Made by other targets and by tests, and nobody's to type.
@@ -427,7 +440,7 @@ def check_targets(tree: Tree) -> Iterator[str]:
 
 CHECKS: tuple[Callable[[Tree], Iterator[str]], ...] = (
     check_options, check_flags, check_verbs, check_environment, check_exit_codes, check_routes, check_errors, check_reasons, check_capitals,
-    check_metrics, check_keys, check_scripts, check_targets,
+    check_metrics, check_keys, check_scripts, check_crash_points, check_targets,
 )  # fmt: skip
 
 
