@@ -21,7 +21,7 @@
 
 /* The places in hook_poll's reply, and in each of its shards' rows. */
 enum { POLL_NOW, POLL_DUE, POLL_EXPIRY, POLL_PENDING, POLL_LAG, POLL_ALIVE, POLL_SHARDS, POLL_SLOW_LAG };
-enum { SHARD_NUMBER, SHARD_IS_TAKEN, SHARD_IS_NEW, SHARD_UNACKED };
+enum { SHARD_NUMBER, SHARD_IS_TAKEN, SHARD_IS_NEW, SHARD_UNACKED, SHARD_WAITED };
 
 static int64_t tick_us(const struct notifier *n)
 {
@@ -108,7 +108,7 @@ bool cell_is_drained(const struct cell *cell)
 
 static void show_gauges(const struct notifier *n)
 {
-    int64_t pending = 0, lag_ms = 0, slow_lag_ms = 0;
+    int64_t pending = 0, lag_ms = 0, slow_lag_ms = 0, stream_age_ms = 0;
     size_t shards = 0;
     for (size_t i = 0; i < n->n_cells; i++) {
         pending += n->cells[i].pending;
@@ -117,7 +117,10 @@ static void show_gauges(const struct notifier *n)
             lag_ms = n->cells[i].lag_ms;
         if (n->cells[i].slow_lag_ms > slow_lag_ms)
             slow_lag_ms = n->cells[i].slow_lag_ms;
+        if (n->cells[i].stream_age_ms > stream_age_ms)
+            stream_age_ms = n->cells[i].stream_age_ms;
     }
+    metric_set(n->stats.stream_age_seconds, (double)stream_age_ms / 1000);
     metric_set(n->stats.pending, (double)pending);
     metric_set(n->stats.ring_lag_seconds, (double)lag_ms / 1000);
     metric_set(n->stats.slow_lag_seconds, (double)slow_lag_ms / 1000);
@@ -129,15 +132,18 @@ static void take_shards(struct cell *cell, const struct redisReply *rows)
 {
     size_t held_before = cell->n_shards;
     cell->n_shards = 0;
+    cell->stream_age_ms = 0;
     for (size_t i = 0; i < reply_len(rows); i++) {
         const struct redisReply *row = reply_at(rows, i);
-        int64_t number, is_taken, is_new, unacked;
+        int64_t number, is_taken, is_new, unacked, waited_ms;
         if (reply_i64(reply_at(row, SHARD_NUMBER), &number) < 0 || number < 0 || number >= LIMIT_EVENT_SHARDS ||
             reply_i64(reply_at(row, SHARD_IS_TAKEN), &is_taken) < 0 ||
             reply_i64(reply_at(row, SHARD_IS_NEW), &is_new) < 0 ||
             reply_i64(reply_at(row, SHARD_UNACKED), &unacked) < 0 || cell->n_shards == LIMIT_EVENT_SHARDS)
             continue;
         cell->shards[cell->n_shards++] = (unsigned)number;
+        if (reply_i64(reply_at(row, SHARD_WAITED), &waited_ms) == 0 && waited_ms > cell->stream_age_ms)
+            cell->stream_age_ms = waited_ms;
         if (is_new)
             cell->wants_read = true;
         if (unacked > 0 && !cell->is_reading) {

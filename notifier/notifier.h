@@ -85,6 +85,7 @@ struct cell {
     int64_t pending;
     int64_t lag_ms;
     int64_t slow_lag_ms; /* of all endpoints, the failing and slow ones too */
+    int64_t stream_age_ms; /* of the oldest event not expanded yet */
 
     size_t asked_for; /* deliveries that the claim under way may bring */
     size_t slow_asked_for; /* of these to slow endpoints */

@@ -55,6 +55,8 @@ void stats_init(struct stats *s, struct metrics *m)
         gauge(m, "carillon_webhook_ring_lag_seconds", "How long the endpoint next in turn has waited for it.");
     s->slow_lag_seconds =
         gauge(m, "carillon_webhook_slow_lag_seconds", "The same of all endpoints, those that fail or are slow too.");
+    s->stream_age_seconds = gauge(m, "carillon_webhook_stream_age_seconds",
+                                  "How long the oldest event not made a delivery yet has waited.");
     s->shards = gauge(m, "carillon_webhook_shards", "Event shards held.");
     s->dropped = counter(m, "carillon_webhook_dropped_total", "Deliveries given up because their queue was full.");
     s->given_up = counter(m, "carillon_webhook_given_up_total",

@@ -36,6 +36,7 @@ struct stats {
     struct metric *pending;
     struct metric *ring_lag_seconds;
     struct metric *slow_lag_seconds;
+    struct metric *stream_age_seconds;
     struct metric *shards;
     struct metric *events[STATS_EVENT_COUNT];
     struct metric *dropped; /* deliveries given up because their endpoint's queue was full */

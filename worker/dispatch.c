@@ -23,6 +23,9 @@
 #define BEGIN_GATHER_US 2000 /* those whose slots lie in one such stretch of Redis's time go together */
 #define REFUSED_PAUSE_US 500000 /* after a claim that Redis refused */
 
+/* The places in the answer of call_claim.lua. */
+enum { CLAIM_NOW, CLAIM_NEXT, CLAIM_MORE, CLAIM_LIMIT, CLAIM_LAG, CLAIM_CALLS };
+
 struct dispatch {
     struct worker_cell *cell;
     struct worker *worker;
@@ -43,6 +46,7 @@ struct dispatch {
     bool claimed_in_pulse;
     char request[LIMIT_ID_LEN + 1]; /* kept until an answer came: a lost reply is asked for again */
     int64_t last_claim_us;
+    int64_t lag_us; /* as the last claim told it */
     struct log_pace unreadable; /* a trunk that cannot be read says so with each of its calls */
 };
 
@@ -306,10 +310,24 @@ static void take_call(struct dispatch *d, const struct redisReply *call)
 static void plan_next(struct dispatch *d, const struct redisReply *reply, int64_t redis_now_us, int64_t mono_us)
 {
     int64_t next_ms, more = 0;
-    if (reply_i64(reply_at(reply, 2), &more) == 0 && more == 1)
+    if (reply_i64(reply_at(reply, CLAIM_MORE), &more) == 0 && more == 1)
         claim_by(d, mono_us);
-    else if (reply_i64(reply_at(reply, 1), &next_ms) == 0)
+    else if (reply_i64(reply_at(reply, CLAIM_NEXT), &next_ms) == 0)
         claim_by(d, mono_us + (next_ms * 1000 - redis_now_us) - lead_us());
+}
+
+static void note_claim(struct dispatch *d, const struct redisReply *reply, size_t n_calls)
+{
+    struct worker_metrics *metrics = &d->worker->metrics;
+    const char *limit;
+    size_t len;
+    int64_t lag_ms;
+    metric_add(metrics->claimed, (double)n_calls);
+    metric_observe(metrics->claim_calls, (double)n_calls);
+    if (reply_str(reply_at(reply, CLAIM_LIMIT), &limit, &len) == 0)
+        worker_metrics_note_limit(metrics, limit);
+    if (reply_i64(reply_at(reply, CLAIM_LAG), &lag_ms) == 0)
+        d->lag_us = lag_ms * 1000;
 }
 
 static int take_claim(struct dispatch *d, const struct redisReply *reply)
@@ -317,7 +335,7 @@ static int take_claim(struct dispatch *d, const struct redisReply *reply)
     int64_t mono_us = clock_mono_us(), redis_now_us = 0;
     int rc = reply_to_err(reply);
     if (rc == 0)
-        rc = reply_i64(reply_at(reply, 0), &redis_now_us);
+        rc = reply_i64(reply_at(reply, CLAIM_NOW), &redis_now_us);
     if (rc != 0)
         return rc;
     d->request[0] = '\0';
@@ -325,10 +343,9 @@ static int take_claim(struct dispatch *d, const struct redisReply *reply)
     worker_cell_note_time(d->cell, redis_now_us);
     redis_clock_note(&d->worker->redis_clock, d->asked_us, mono_us, redis_now_us);
     size_t n = reply_len(reply);
-    for (size_t i = 3; i < n; i++)
+    note_claim(d, reply, n > CLAIM_CALLS ? n - CLAIM_CALLS : 0);
+    for (size_t i = CLAIM_CALLS; i < n; i++)
         take_call(d, reply_at(reply, i));
-    if (n > 3)
-        metric_add(d->worker->metrics.claimed, (double)(n - 3));
     plan_next(d, reply, redis_now_us, mono_us);
     arm_timetable(d);
     return 0;
@@ -339,6 +356,7 @@ static void on_claim(const struct redisReply *reply, int err, void *arg)
     struct dispatch *d = arg;
     int rc = err == 0 ? take_claim(d, reply) : err;
     if (rc != 0) {
+        metric_add(d->worker->metrics.claims_failed, 1);
         log_warn("claim.failed", log_str("cell", d->cell->id), log_err(rc));
         claim_by(d, clock_mono_us() + REFUSED_PAUSE_US);
     } else if (d->is_wanted) {
@@ -442,6 +460,17 @@ struct place *dispatch_place(const struct dispatch *d)
 struct doubt *dispatch_doubt(const struct dispatch *d)
 {
     return d->doubt;
+}
+
+int64_t dispatch_lag_us(const struct dispatch *d)
+{
+    return d->lag_us;
+}
+
+void dispatch_count_phases(const struct dispatch *d, size_t ret_counts[DIAL_STATE_COUNT])
+{
+    for (const struct dial *dial = d->dials; dial; dial = dial->next)
+        ret_counts[dial->state]++;
 }
 
 int64_t dispatch_last_claim_us(const struct dispatch *d)

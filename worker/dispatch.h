@@ -41,5 +41,9 @@ struct place *dispatch_place(const struct dispatch *d);
 struct doubt *dispatch_doubt(const struct dispatch *d);
 /* Monotonic instant of the last answered claim; 0: none yet. */
 int64_t dispatch_last_claim_us(const struct dispatch *d);
+/* How long what was due first had waited when the last claim came to it. */
+int64_t dispatch_lag_us(const struct dispatch *d);
+/* Adds its dials to the counts of their states. */
+void dispatch_count_phases(const struct dispatch *d, size_t ret_counts[DIAL_STATE_COUNT]);
 
 #endif

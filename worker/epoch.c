@@ -3,6 +3,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/metrics/metrics.h"
 #include "common/redis/script.h"
 #include "worker/reassert.h"
 
@@ -49,6 +50,7 @@ void epoch_watch(struct worker *worker, int64_t asked_us, int64_t answered_us, i
     int64_t seen_us = worker->clock_watch.redis_us;
     if (!clock_watch_note(&worker->clock_watch, asked_us, answered_us, redis_now_us))
         return;
+    metric_add(worker->metrics.clock_jumps, 1);
     log_warn("redis.clock_jumped", log_i64("from_ms", seen_us / 1000), log_i64("to_ms", redis_now_us / 1000));
     for (size_t i = 0; i < worker->n_cells; i++)
         close_cell(&worker->cells[i], seen_us);

@@ -64,61 +64,6 @@ static void on_pulse(void *arg)
     loop_timer_arm_us(w->pulse, PULSE_US);
 }
 
-static void make_replica_metrics(struct metrics *m, struct worker_metrics *to)
-{
-    static const double wait_bounds[] = {0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5};
-    to->wait_seconds = metrics_histogram(m, "carillon_redis_wait_seconds", "What Redis's replicas took to have begins",
-                                         wait_bounds, sizeof wait_bounds / sizeof wait_bounds[0]);
-    to->waits_short = metrics_counter(m, "carillon_redis_waits_short_total",
-                                      "Times that too few replicas of Redis answered in time", NULL, NULL);
-    to->replicas_missing = metrics_gauge(m, "carillon_redis_replicas_missing",
-                                         "Replicas short of those that must have a begin", NULL, NULL);
-}
-
-static void make_metrics(struct worker *w)
-{
-    struct metrics *m = daemon_metrics(w->daemon);
-    struct worker_metrics *to = &w->metrics;
-    static const double late_bounds[] = {0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1};
-    to->claimed = metrics_counter(m, "carillon_calls_claimed_total", "Calls claimed", NULL, NULL);
-    to->begun = metrics_counter(m, "carillon_dials_begun_total", "Dials begun", NULL, NULL);
-    to->released = metrics_counter(m, "carillon_calls_released_total", "Claimed calls not begun", NULL, NULL);
-    to->suppressed = metrics_counter(m, "carillon_calls_suppressed_total",
-                                     "Contacts ended because their number must not be called", NULL, NULL);
-    for (size_t i = 0; i < sizeof to->verdicts / sizeof to->verdicts[0]; i++)
-        to->verdicts[i] = metrics_counter(m, "carillon_dial_verdicts_total", "Create requests by what they came to",
-                                          "verdict", verdict_name((enum verdict)i));
-    for (size_t i = 0; i < OUTCOME_COUNT; i++)
-        to->outcomes[i] = metrics_counter(m, "carillon_attempt_outcomes_total", "Attempts settled, by outcome",
-                                          "outcome", outcome_name((enum outcome)i));
-    to->callbacks_settled =
-        metrics_counter(m, "carillon_callbacks_settled_total", "Callbacks that told an outcome", NULL, NULL);
-    to->callbacks_refused = metrics_counter(m, "carillon_callbacks_refused_total",
-                                            "Callbacks that were not believed or not readable", NULL, NULL);
-    to->lookups = metrics_counter(m, "carillon_lookups_total", "Calls looked up at their platform", NULL, NULL);
-    to->reclaimed = metrics_counter(m, "carillon_claims_reclaimed_total", "Claims whose lease passed", NULL, NULL);
-    to->lost_wakes = metrics_counter(m, "carillon_lost_wakes_total",
-                                     "Lanes and flows found parked although there was room", NULL, NULL);
-    to->reasserted = metrics_counter(m, "carillon_dials_reasserted_total",
-                                     "Dials that Redis had forgotten and was told of again", NULL, NULL);
-    to->doubts =
-        metrics_counter(m, "carillon_doubts_total",
-                        "Calls looked up before they were begun, since Redis may have forgotten a dial", NULL, NULL);
-    make_replica_metrics(m, to);
-    to->unreadable = metrics_counter(m, "carillon_calls_unreadable_total",
-                                     "Contacts given up since nothing could be made of them", NULL, NULL);
-    to->poisoned = metrics_counter(m, "carillon_batches_poisoned_total",
-                                   "Batches paused since their calls were refused one after the other", NULL, NULL);
-    static const char breakers[] = "carillon_trunk_breakers_total";
-    static const char breakers_help[] =
-        "Trunks that stopped because their platform fails, were tried in vain, or resumed";
-    to->breaker_opened = metrics_counter(m, breakers, breakers_help, "event", "opened");
-    to->breaker_reopened = metrics_counter(m, breakers, breakers_help, "event", "reopened");
-    to->breaker_closed = metrics_counter(m, breakers, breakers_help, "event", "closed");
-    to->late_seconds = metrics_histogram(m, "carillon_begin_late_seconds", "How far begins lie behind their slots",
-                                         late_bounds, sizeof late_bounds / sizeof late_bounds[0]);
-}
-
 static int make_cell(struct worker *w, struct worker_cell *cell, const char *id)
 {
     cell->worker = w;
@@ -163,7 +108,8 @@ static int worker_start(struct daemon *d, void **ret_state)
     w->redis = daemon_redis(d);
     w->keys = daemon_keys(d);
     w->id = daemon_id(d);
-    make_metrics(w);
+    w->started_us = clock_mono_us();
+    worker_metrics_init(&w->metrics, daemon_metrics(d));
     int rc = http_client_create(w->loop, LIMIT_PROVIDER_REQUESTS, &w->http);
     if (rc == 0)
         rc = provider_http_create(w->http, &w->provider);
@@ -234,19 +180,51 @@ static void drain(void *state)
     worker_check_drained(w);
 }
 
+/* How long ago a claim of the cell was answered; since the start, where none was yet. */
+static int64_t claim_age_us(const struct worker *w, const struct worker_cell *cell)
+{
+    int64_t last_us = dispatch_last_claim_us(cell->dispatch);
+    return clock_mono_us() - (last_us != 0 ? last_us : w->started_us);
+}
+
 static bool is_ready(void *state, struct buf *why)
 {
     const struct worker *w = state;
     if (!replicas_are_enough(w->replicas, why))
         return false;
     for (size_t i = 0; i < w->n_cells; i++) {
-        int64_t last_us = dispatch_last_claim_us(w->cells[i].dispatch);
-        if (last_us != 0 && clock_mono_us() - last_us <= READY_CLAIM_US * (int64_t)w->n_cells)
+        const struct worker_cell *cell = &w->cells[i];
+        bool was_answered = dispatch_last_claim_us(cell->dispatch) != 0;
+        if (was_answered && claim_age_us(w, cell) <= READY_CLAIM_US * (int64_t)w->n_cells)
             continue;
-        (void)!buf_printf(why, "no claim of cell %s was answered lately", w->cells[i].id);
+        (void)!buf_printf(why, "no claim of cell %s was answered lately", cell->id);
         return false;
     }
     return true;
+}
+
+static void collect(void *state)
+{
+    struct worker *w = state;
+    size_t phases[DIAL_STATE_COUNT] = {0}, checking = 0, settling = 0;
+    int64_t oldest_us = 0, lag_us = 0;
+    for (size_t i = 0; i < w->n_cells; i++) {
+        const struct worker_cell *cell = &w->cells[i];
+        int64_t age_us = claim_age_us(w, cell);
+        dispatch_count_phases(cell->dispatch, phases);
+        checking += reap_checks(cell->reap);
+        settling += settle_reports(cell->settle);
+        if (age_us > oldest_us)
+            oldest_us = age_us;
+        if (dispatch_lag_us(cell->dispatch) > lag_us)
+            lag_us = dispatch_lag_us(cell->dispatch);
+    }
+    for (size_t i = 0; i < DIAL_OVER; i++)
+        metric_set(w->metrics.phases[i], (double)phases[i]);
+    metric_set(w->metrics.checking, (double)checking);
+    metric_set(w->metrics.settling, (double)settling);
+    metric_set(w->metrics.claim_age_seconds, (double)oldest_us / 1e6);
+    metric_set(w->metrics.lag_seconds, (double)lag_us / 1e6);
 }
 
 int main(int argc, char **argv)
@@ -264,6 +242,7 @@ int main(int argc, char **argv)
         .on_wake = on_wake,
         .drain = drain,
         .is_ready = is_ready,
+        .collect = collect,
         .stop = worker_stop,
     };
     return daemon_main(&spec, argc, argv);

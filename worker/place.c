@@ -221,6 +221,7 @@ static int64_t leave_by_us(const struct dial *dial)
 static void on_started(const struct provider_start *start, void *arg)
 {
     struct dial *dial = arg;
+    worker_metrics_note_verdict(&place_of(dial)->worker->metrics, dial->batch->trunk->id, start);
     if (start->verdict == VERDICT_NOT_SENT && clock_mono_us() > leave_by_us(dial))
         take_back(place_of(dial), dial, "late");
     else
@@ -402,6 +403,7 @@ static void on_begin(const struct redisReply *reply, const struct redisReply *wh
     log_debug("dial.not_begun", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal),
               log_str("answer", word), log_str("reason", reason));
     metric_add(p->worker->metrics.released, 1);
+    worker_metrics_note_refusal(&p->worker->metrics, strcmp(word, "gone") == 0 ? word : reason);
     dispatch_wake(dial->dispatch);
     over(p, dial);
 }

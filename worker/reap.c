@@ -568,6 +568,11 @@ void reap_on_ready(struct reap *r)
     tick(r);
 }
 
+size_t reap_checks(const struct reap *r)
+{
+    return r->n_checks;
+}
+
 bool reap_is_idle(const struct reap *r)
 {
     return !r->is_checking && r->n_checks == 0 && outbox_pending(r->rechecks) == 0;

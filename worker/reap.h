@@ -37,5 +37,7 @@ void reap_seen(struct reap *r, const struct settle_dial *dial, const char *provi
 
 /* No lookup under way and nothing to tell Redis. */
 bool reap_is_idle(const struct reap *r);
+/* Lookups under way. */
+size_t reap_checks(const struct reap *r);
 
 #endif

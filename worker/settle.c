@@ -133,6 +133,8 @@ static void on_finish(const struct redisReply *reply, const struct redisReply *w
                    strcmp(word, "settled") == 0;
     if (is_news && strcmp(word, "ended") != 0)
         metric_add(s->worker->metrics.outcomes[report->result.outcome], 1);
+    if (strcmp(word, "stale") == 0 || strcmp(word, "gone") == 0)
+        metric_add(s->worker->metrics.stale_results, 1);
     if (strcmp(word, "due") == 0)
         dispatch_expect(s->cell->dispatch, report->retry_at_ms);
     log_debug("call.finish", log_str("batch", report->batch_id), log_i64("ordinal", (int64_t)report->dial.ordinal),
@@ -323,6 +325,14 @@ void settle_flush(struct settle *s)
 {
     outbox_flush(s->finishes);
     outbox_flush(s->aborts);
+}
+
+size_t settle_reports(const struct settle *s)
+{
+    size_t n = 0;
+    for (const struct report *report = s->reports; report; report = report->next)
+        n++;
+    return n;
 }
 
 bool settle_is_idle(const struct settle *s)

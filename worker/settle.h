@@ -50,6 +50,8 @@ void settle_unknown(struct settle *s, const struct settle_dial *dial, settle_fn 
 /* Redis is ready again. */
 void settle_flush(struct settle *s);
 bool settle_is_idle(const struct settle *s);
+/* Reports on their way. */
+size_t settle_reports(const struct settle *s);
 
 /* What follows a result, as a pure rule: exposed for its test. */
 enum settle_how { SETTLE_HOW_ENDED, SETTLE_HOW_FINAL, SETTLE_HOW_RETRY };

@@ -16,38 +16,15 @@
 #include "common/provider/provider.h"
 #include "worker/provider_http.h"
 #include "worker/redis_clock.h"
+#include "worker/worker_metrics.h"
 
 struct callbacks;
 struct dispatch;
-struct metric;
 struct reap;
 struct reassert;
 struct replicas;
 struct settings;
 struct settle;
-
-struct worker_metrics {
-    struct metric *claimed;
-    struct metric *begun;
-    struct metric *released;
-    struct metric *suppressed;
-    struct metric *verdicts[6]; /* by enum verdict */
-    struct metric *outcomes[OUTCOME_COUNT];
-    struct metric *callbacks_settled;
-    struct metric *callbacks_refused;
-    struct metric *lookups;
-    struct metric *reclaimed;
-    struct metric *lost_wakes;
-    struct metric *reasserted;
-    struct metric *doubts; /* calls looked up before they were begun */
-    struct metric *unreadable; /* contacts given up since nothing could be made of them */
-    struct metric *poisoned; /* batches that paused themselves */
-    struct metric *breaker_opened, *breaker_reopened, *breaker_closed;
-    struct metric *late_seconds; /* begin behind its slot */
-    struct metric *wait_seconds; /* replicas.h: these three */
-    struct metric *waits_short;
-    struct metric *replicas_missing;
-};
 
 struct worker_cell {
     struct worker *worker;
@@ -87,6 +64,7 @@ struct worker {
     struct clock_watch clock_watch;
     struct redis_clock redis_clock; /* as the claims and begins of all cells tell it */
     bool is_draining;
+    int64_t started_us; /* monotonic */
     struct worker_metrics metrics;
 };
 

@@ -159,6 +159,7 @@
 #define LIMIT_SETTINGS_KEPT 4096 /* batches; beyond it settings that nobody uses are dropped, fresh or not */
 
 /* ---- providers ---- */
+#define LIMIT_METRIC_TRUNKS 32 /* that have metrics of their own in one worker */
 #define LIMIT_PROFILE_BYTES (64u << 10)
 #define LIMIT_PROFILES 16 /* that a worker carries with it */
 #define LIMIT_TRUNK_VARIABLES 32

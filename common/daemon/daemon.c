@@ -231,6 +231,8 @@ static bool make_loop(struct daemon *d)
     if (!err)
         err = metrics_create(&d->metrics);
     if (!err)
+        err = daemon_make_metrics(d);
+    if (!err)
         err = loop_timer_create(d->loop, on_drain_timeout, d, &d->drain_timer);
     if (!err)
         err = loop_timer_create(d->loop, on_close_look, d, &d->close_timer);
@@ -276,7 +278,7 @@ static void tear_down(struct daemon *d)
     loop_timer_free(d->close_timer);
     for (size_t i = 0; i < DAEMON_SIGNALS; i++)
         loop_signal_free(d->signals[i]);
-    metrics_free(d->metrics);
+    daemon_free_metrics(d);
     seal_keys_free(d->keys);
     loop_free(d->loop);
     conf_free(d->conf);

@@ -7,9 +7,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "common/base/clock.h"
 #include "common/base/log.h"
-#include "version.h"
 
 #define METRICS_MAX_BYTES ((size_t)1 << 20)
 #define REASON_MAX_BYTES 512u
@@ -59,6 +57,16 @@ static void add_own_reason(const struct daemon *d, cJSON *reasons)
     buf_free(&why);
 }
 
+bool daemon_is_ready(const struct daemon *d)
+{
+    struct buf why;
+    buf_init(&why, REASON_MAX_BYTES);
+    bool is_ready = d->phase == DAEMON_RUNNING && (!d->redis || d->is_redis_usable) &&
+                    (!d->spec->is_ready || (d->is_started && d->spec->is_ready(d->state, &why)));
+    buf_free(&why);
+    return is_ready;
+}
+
 static void add_reasons(const struct daemon *d, cJSON *reasons)
 {
     if (d->phase == DAEMON_STARTING)
@@ -87,32 +95,12 @@ static void on_readyz(struct http_request *req, void *arg)
 
 /* ---- /metrics ---- */
 
-static void set_gauge(struct daemon *d, const char *name, const char *help, double value)
-{
-    metric_set(metrics_gauge(d->metrics, name, help, NULL, NULL), value);
-}
-
-static void collect(struct daemon *d)
-{
-    set_gauge(d, "carillon_draining", "1 while the process drains.", d->phase > DAEMON_RUNNING);
-    set_gauge(d, "carillon_http_open_requests", "HTTP requests under way.", (double)http_server_open_requests(d->http));
-    if (d->redis) {
-        set_gauge(d, "carillon_redis_ready", "1 while Redis is ready.", redis_is_ready(d->redis));
-        set_gauge(d, "carillon_redis_pending_commands", "Commands waiting for Redis's reply.",
-                  (double)redis_pending(d->redis));
-        metric_set(metrics_counter(d->metrics, "carillon_redis_commands_total", "Commands sent to Redis.", NULL, NULL),
-                   (double)redis_commands_sent(d->redis));
-    }
-    if (d->is_started && d->spec->collect)
-        d->spec->collect(d->state);
-}
-
 static void on_metrics(struct http_request *req, void *arg)
 {
     struct daemon *d = arg;
     struct buf text;
     buf_init(&text, METRICS_MAX_BYTES);
-    collect(d);
+    daemon_collect(d);
     if (metrics_render(d->metrics, &text) == 0)
         (void)http_request_reply(req, 200, "text/plain; version=0.0.4", NULL, 0, buf_str(&text), buf_len(&text));
     else
@@ -180,8 +168,5 @@ bool daemon_bind(struct daemon *d)
         return false;
     }
     http_server_on_refuse(d->http, on_refuse, d);
-    metric_set(metrics_gauge(d->metrics, "carillon_info", "Always 1.", "version", CARILLON_VERSION), 1);
-    set_gauge(d, "carillon_start_time_seconds", "When the process started, in seconds of Unix time.",
-              (double)clock_wall_ms() / 1000);
     return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the parts of common/daemon share: daemon.c (the life of the process), daemon_asked.c (what the process asks of
- * it), daemon_options.c, daemon_redis.c, daemon_cells.c and daemon_http.c. Nobody else includes this.
+ * it), daemon_options.c, daemon_metrics.c, daemon_redis.c, daemon_cells.c and daemon_http.c. Nobody else includes this.
  */
 #ifndef CARILLON_DAEMON_INTERNAL_H
 #define CARILLON_DAEMON_INTERNAL_H
@@ -44,6 +44,7 @@ struct daemon {
     struct loop_signal *signals[DAEMON_SIGNALS];
     struct seal_keys *keys;
     struct metrics *metrics;
+    struct daemon_metrics *own_metrics; /* the skeleton's, among them */
     struct http_server *http;
     void *state; /* the process's, once start() succeeded */
     bool is_started;
@@ -78,6 +79,16 @@ bool daemon_read_options(struct daemon *d, int argc, char **argv);
 /* Sets level and format as the options say. */
 void daemon_configure_log(const struct daemon *d);
 
+/* ---- daemon_metrics.c ---- */
+/* Makes the metrics that every process has. */
+int daemon_make_metrics(struct daemon *d) MUST_CHECK;
+/* Accepts what daemon_make_metrics() left, or did not come to make. */
+void daemon_free_metrics(struct daemon *d);
+/* Measures the scripts on the commands' connection from now on. */
+void daemon_time_scripts(struct daemon *d);
+/* Brings what is looked up rather than kept up to date. */
+void daemon_collect(struct daemon *d);
+
 /* ---- daemon_redis.c ---- */
 /* Starts connecting; daemon_serve() follows, or the end. False, and told, where the options do not allow it. */
 bool daemon_connect(struct daemon *d);
@@ -104,5 +115,7 @@ void daemon_leave_cells(struct daemon *d);
 /* ---- daemon_http.c ---- */
 /* Binds the server with the routes that every process has. False, and told, where it cannot. */
 bool daemon_bind(struct daemon *d);
+/* What /readyz says. */
+bool daemon_is_ready(const struct daemon *d);
 
 #endif

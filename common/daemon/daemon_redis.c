@@ -171,6 +171,7 @@ static bool connect_with(struct daemon *d, const struct redis_config *config)
         log_error("redis.bad_url", log_err(err), log_str("detail", why));
         return false;
     }
+    daemon_time_scripts(d);
     return !d->spec->wake_channel || listen_for_wakes(d, *config);
 }
 

@@ -10,9 +10,15 @@
 -- ARGV[6]  lease after the slot, ms
 -- ARGV[7]  the same for a call in doubt, which is looked up before it is begun
 -- Returns  {now us, next ms or "" (when a claim is worth while again), is more work due inside the horizon (0|1),
+--           limit, lag ms,
 --           {batch, ordinal, dial, slot us, attempts charged, contact record, first dial in doubt or "", tail's end ms,
 --           tail's start ms (lib/epoch.lua)}, ...}. A closed cell hands out nothing before it opens, and says when that is; one
 --           that an operator stopped hands out nothing
+--           limit: what kept the claim from bringing more: "calls" and "steps" (its own bounds), "trunk_full", "tenant_full",
+--           "batch_full", "trunk_rate", "tenant_rate", "batch_rate", "window", "number" (it is on another call), "tenant_stopped",
+--           "trunk_held" (its platform fails, or asked for a pause),
+--           "due" (nothing is due before the horizon), "nothing" (no trunk has work that may begin), "stopped" and "closed" (the
+--           cell); "" where the request came again. lag: how long what was due first has waited for a claim
 -- Errors   ERR_INVALID
 -- Bound    O(steps * log n); at most 64 calls; 100 commands, and 80 for each call
 --
@@ -37,8 +43,9 @@ local limit_us = NOW_US + horizon_us
 local closed_ms = epoch_load().closed_until_ms
 local REPLAY_MS = 60000
 
-local reply = { fmt(NOW_US), '', 0 }
+local reply = { fmt(NOW_US), '', 0, '', 0 }
 local steps, calls = 0, 0
+local limit, lane_limit = 'nothing', nil -- what was met last, and of the lanes that wait
 local issued = { request }
 
 local function answer_call(batch_id, call, slot_us, attempts, record)
@@ -173,6 +180,7 @@ local function lane_pass(trunk, tenant, batch, lane, f_us)
   local at = lane_opening_ms(batch, math.floor(f_us / 1000))
   if at then
     zset.put(key_lanes_waiting(trunk.id, tenant.id), lane, at)
+    lane_limit = at == math.ceil((batch.tat_us or 0) / 1000) and 'batch_rate' or 'due'
   end
   zset.drop(key_lanes_ready(trunk.id, tenant.id), lane)
   if not at then
@@ -206,9 +214,11 @@ local function visit_lane(trunk, tenant, batch, lane, f_us)
   end
   if window_objection(batch, math.floor(f_us / 1000)) then
     lane_pass(trunk, tenant, batch, lane, f_us)
+    limit, lane_limit = 'window', 'window'
     return false
   end
   if room('b', batch) <= 0 then
+    limit = 'batch_full'
     lane_park(batch, lane)
     zset.drop(key_lanes_ready(trunk.id, tenant.id), lane)
     flow_check_empty(trunk.id, tenant.id)
@@ -236,6 +246,7 @@ local function visit_lane(trunk, tenant, batch, lane, f_us)
     if call.f then
       call_write(batch, call) -- what is known of it, since it leaves the place that told so
     end
+    limit = 'number'
     number_hold(batch, call, number, math.floor(f_us / 1000))
     if not lane_due_ms(batch) then
       lane_pass(trunk, tenant, batch, lane, f_us)
@@ -243,6 +254,7 @@ local function visit_lane(trunk, tenant, batch, lane, f_us)
     return false
   end
   take_slot(trunk, tenant, batch, call, number, record, f_us)
+  limit = 'trunk_rate' -- unless something else is met before the horizon
   lane_pass(trunk, tenant, batch, lane, f_us)
   return true
 end
@@ -274,11 +286,13 @@ local function visit_flow(trunk, tenant_id, f_us)
     zset.put(key_parked_flows(tenant_id), trunk.id, NOW_MS)
     zset.put(KEY_PARKED, 't/' .. tenant_id, NOW_MS)
     flow_leave_turn(trunk.id, tenant_id)
+    limit = tenant.state == 'active' and 'tenant_full' or 'tenant_stopped'
     return false
   end
   local free_us = gaps.earliest(tenant, f_us)
   if free_us > f_us then
     await_tenant(trunk, tenant, math.ceil(free_us / 1000))
+    limit = 'tenant_rate'
     return false
   end
   promote_lanes(trunk, tenant, f_us)
@@ -293,6 +307,7 @@ local function visit_flow(trunk, tenant_id, f_us)
   end
   local following, following_ms = zset.head(key_lanes_waiting(trunk.id, tenant_id))
   if following then
+    limit = lane_limit or 'due'
     zset.put(waiting, tenant_id, math.ceil(gaps.earliest(tenant, following_ms * 1000) / 1000))
   end
   flow_leave_turn(trunk.id, tenant_id)
@@ -313,6 +328,9 @@ local function serve_trunk(trunk_id)
   local until_us = math.min(limit_us, (following_ms or math.huge) * 1000)
   local f_us = frontiers_us[trunk_id] or gaps.earliest(trunk, math.max(NOW_US, closed_ms * 1000,
     trunk.hold_until_ms * 1000, (trunk.breaker_until_ms or 0) * 1000))
+  if math.max(trunk.hold_until_ms, trunk.breaker_until_ms or 0) * 1000 > limit_us then
+    limit = 'trunk_held'
+  end
   while f_us <= until_us and steps < max_steps and calls < max_calls do
     steps = steps + 1
     promote_flows(trunk, math.floor(f_us / 1000))
@@ -323,6 +341,7 @@ local function serve_trunk(trunk_id)
         trunk.held = 'full'
         redis.call('HSET', trunk.key, 'held', 'full')
         zset.put(KEY_PARKED, 'k/' .. trunk_id, NOW_MS)
+        limit = 'trunk_full'
         return
       end
       if visit_flow(trunk, tenant_id, f_us) then
@@ -330,6 +349,9 @@ local function serve_trunk(trunk_id)
       end
     else
       local following, at_ms = zset.head(key_flows_waiting(trunk_id))
+      if limit == 'trunk_rate' or limit == 'nothing' then
+        limit = following and 'due' or 'nothing'
+      end
       if not following then
         return
       end
@@ -344,11 +366,17 @@ end
 while not epoch_load().is_stopped and closed_ms * 1000 <= limit_us and steps < max_steps and calls < max_calls do
   local trunk_id, due_ms = zset.head(KEY_TRUNKS)
   if not trunk_id or due_ms * 1000 > limit_us then
+    limit = trunk_id and steps == 0 and 'due' or limit
     break
+  end
+  if steps == 0 then
+    reply[5] = math.max(0, NOW_MS - due_ms)
   end
   steps = steps + 1
   serve_trunk(trunk_id)
 end
+reply[4] = calls >= max_calls and 'calls' or steps >= max_steps and 'steps' or epoch_load().is_stopped and 'stopped'
+  or closed_ms * 1000 > limit_us and 'closed' or limit
 
 put_back()
 commit()

@@ -12,7 +12,8 @@
 -- ARGV[4]  the most entries to trim from one shard
 -- Returns  { now ms, ms of the next due endpoint or -1, ms of the next claim to expire or -1, deliveries not ended,
 --           ms that the endpoint longest servable has waited, notifiers alive,
---           { { shard, 1 if taken just now, 1 if it has entries nobody read, entries read but not acknowledged }, .. },
+--           { { shard, 1 if taken just now, 1 if it has entries nobody read, entries read but not acknowledged,
+--           ms that the oldest entry of both kinds has waited, 0 where there is none }, .. },
 --           ms that any endpoint has waited, the failing and slow ones too }
 -- Errors   none
 -- Again    the same: renewing twice is renewing.
@@ -73,16 +74,31 @@ local function id_less(a, b)
   return a_ms < b_ms or (a_ms == b_ms and tonumber(a_seq) < tonumber(b_seq))
 end
 
--- Looks at one shard's stream: has it entries that the notifiers did not read, how many are read and not acknowledged.
+-- How long ago the entry was written.
+local function age_ms(id)
+  return math.max(0, NOW_MS - tonumber(string.match(id, '^%d+')))
+end
+
+-- The age of the oldest entry that the notifiers have not expanded.
+local function waited_ms(key, group, is_new)
+  if group.pending > 0 then
+    return age_ms(redis.call('XPENDING', key, group.name)[2])
+  end
+  local first = is_new == 1 and redis.call('XRANGE', key, '(' .. group['last-delivered-id'], '+', 'COUNT', 1)[1]
+  return first and age_ms(first[1]) or 0
+end
+
+-- Looks at one shard's stream: has it entries that the notifiers did not read, how many are read and not acknowledged, and
+-- how long has the oldest of these waited. One that no notifier ever read counts from its end: they read it at once.
 -- Trims everything before the first entry that some group still needs: exactly where little is left, by whole nodes
 -- where a backlog goes.
 local function look_at_stream(shard)
   local key = hook.key_events(shard)
   local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
   if not last then
-    return 0, 0
+    return 0, 0, 0
   end
-  local is_new, unacked, slowest = 1, 0, nil
+  local is_new, unacked, waited, slowest = 1, 0, age_ms(last[1]), nil
   for _, flat in ipairs(redis.call('XINFO', 'GROUPS', key)) do
     local group = fields(flat)
     local needed = group['last-delivered-id']
@@ -95,6 +111,7 @@ local function look_at_stream(shard)
     if group.name == hook.group then
       unacked = group.pending
       is_new = id_less(group['last-delivered-id'], last[1]) and 1 or 0
+      waited = waited_ms(key, group, is_new)
     end
   end
   if slowest and redis.call('XLEN', key) > EXACT_TRIM then
@@ -102,7 +119,7 @@ local function look_at_stream(shard)
   elseif slowest then
     redis.call('XTRIM', key, 'MINID', slowest)
   end
-  return is_new, unacked
+  return is_new, unacked, waited
 end
 
 local now = NOW_US / 1000
@@ -111,8 +128,8 @@ local held, taken = share_out(math.ceil(shard_count / alive))
 
 local reply, pending, expiry = {}, 0, nil
 for i, shard in ipairs(held) do
-  local is_new, unacked = look_at_stream(shard)
-  reply[i] = { shard, taken[shard] and 1 or 0, is_new, unacked }
+  local is_new, unacked, waited = look_at_stream(shard)
+  reply[i] = { shard, taken[shard] and 1 or 0, is_new, unacked, waited }
   pending = pending + tonumber(redis.call('HGET', hook.key_counts(shard), 'pending') or 0)
   local head = hook.head_ms(hook.key_inflight(shard))
   if head and (not expiry or head < expiry) then

@@ -18,7 +18,7 @@ enum kind { KIND_COUNTER, KIND_GAUGE, KIND_HISTOGRAM };
 
 struct metric {
     enum kind kind;
-    char *value; /* of the family's label; NULL where it has none */
+    char *values[METRIC_LABELS]; /* of the family's labels */
     double number;
     double sum;
     double bounds[MAX_BOUNDS];
@@ -31,7 +31,8 @@ struct metric {
 struct family {
     char *name;
     char *help;
-    char *label; /* NULL for none */
+    char *labels[METRIC_LABELS];
+    size_t n_labels;
     enum kind kind;
     struct metric *first;
     struct family *next;
@@ -65,11 +66,6 @@ static bool is_name(const char *text)
     return true;
 }
 
-static bool is_same(const char *a, const char *b)
-{
-    return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 int metrics_create(struct metrics **ret_metrics)
 {
     struct metrics *m = calloc(1, sizeof *m);
@@ -83,13 +79,15 @@ static void family_free(struct family *family)
 {
     while (family->first) {
         struct metric *next = family->first->next;
-        free(family->first->value);
+        for (size_t i = 0; i < family->n_labels; i++)
+            free(family->first->values[i]);
         free(family->first);
         family->first = next;
     }
     free(family->name);
     free(family->help);
-    free(family->label);
+    for (size_t i = 0; i < family->n_labels; i++)
+        free(family->labels[i]);
     free(family);
 }
 
@@ -105,66 +103,110 @@ void metrics_free(struct metrics *m)
     free(m);
 }
 
+static bool has_labels(const struct family *family, const struct metric_label *labels, size_t n)
+{
+    bool is_same = family->n_labels == n;
+    for (size_t i = 0; is_same && i < n; i++)
+        is_same = strcmp(family->labels[i], labels[i].name) == 0;
+    return is_same;
+}
+
 static struct family *find_family(struct metrics *m, enum kind kind, const char *name, const char *help,
-                                  const char *label)
+                                  const struct metric_label *labels, size_t n)
 {
     struct family **at = &m->first;
     for (; *at; at = &(*at)->next) {
         if (strcmp((*at)->name, name) == 0) {
-            require((*at)->kind == kind && is_same((*at)->label, label));
+            require((*at)->kind == kind && has_labels(*at, labels, n));
             return *at;
         }
     }
-    require(is_name(name) && (!label || is_name(label)));
+    require(is_name(name));
     struct family *family = must(calloc(1, sizeof *family));
     family->kind = kind;
     family->name = must(strdup(name));
     family->help = must(strdup(help));
-    family->label = label ? must(strdup(label)) : NULL;
+    for (; family->n_labels < n; family->n_labels++) {
+        require(is_name(labels[family->n_labels].name));
+        family->labels[family->n_labels] = must(strdup(labels[family->n_labels].name));
+    }
     *at = family;
     return family;
 }
 
-static struct metric *find_metric(struct metrics *m, enum kind kind, const char *name, const char *help,
-                                  const char *label, const char *value)
+static bool has_values(const struct metric *metric, const struct metric_label *labels, size_t n)
 {
-    require(!label == !value);
-    struct family *family = find_family(m, kind, name, help, label);
+    bool is_same = true;
+    for (size_t i = 0; is_same && i < n; i++)
+        is_same = strcmp(metric->values[i], labels[i].value) == 0;
+    return is_same;
+}
+
+static struct metric *find_metric(struct metrics *m, enum kind kind, const char *name, const char *help,
+                                  const struct metric_label *labels, size_t n)
+{
+    struct family *family = find_family(m, kind, name, help, labels, n);
     struct metric **at = &family->first;
     for (; *at; at = &(*at)->next) {
-        if (is_same((*at)->value, value))
+        if (has_values(*at, labels, n))
             return *at;
     }
     struct metric *metric = must(calloc(1, sizeof *metric));
     metric->kind = kind;
-    metric->value = value ? must(strdup(value)) : NULL;
+    for (size_t i = 0; i < n; i++)
+        metric->values[i] = must(strdup(labels[i].value));
     *at = metric;
     return metric;
+}
+
+static struct metric *find_with_one(struct metrics *m, enum kind kind, const char *name, const char *help,
+                                    const char *label, const char *value)
+{
+    require(!label == !value);
+    const struct metric_label labels[] = {{label, value}};
+    return find_metric(m, kind, name, help, labels, label ? 1 : 0);
 }
 
 struct metric *metrics_counter(struct metrics *m, const char *name, const char *help, const char *label,
                                const char *value)
 {
-    return find_metric(m, KIND_COUNTER, name, help, label, value);
+    return find_with_one(m, KIND_COUNTER, name, help, label, value);
 }
 
 struct metric *metrics_gauge(struct metrics *m, const char *name, const char *help, const char *label,
                              const char *value)
 {
-    return find_metric(m, KIND_GAUGE, name, help, label, value);
+    return find_with_one(m, KIND_GAUGE, name, help, label, value);
 }
 
-struct metric *metrics_histogram(struct metrics *m, const char *name, const char *help, const double *bounds, size_t n)
+struct metric *metrics_labelled_counter(struct metrics *m, const char *name, const char *help,
+                                        const struct metric_label *labels, size_t n_labels)
+{
+    require(n_labels > 0 && n_labels <= METRIC_LABELS);
+    return find_metric(m, KIND_COUNTER, name, help, labels, n_labels);
+}
+
+static struct metric *with_bounds(struct metric *metric, const double *bounds, size_t n)
 {
     require(n > 0 && n <= MAX_BOUNDS);
     for (size_t i = 0; i < n; i++)
         require(isfinite(bounds[i]) && (i == 0 || bounds[i - 1] < bounds[i]));
-    struct metric *metric = find_metric(m, KIND_HISTOGRAM, name, help, NULL, NULL);
     bool is_new = metric->n_bounds == 0;
     require(is_new || (metric->n_bounds == n && memcmp(metric->bounds, bounds, n * sizeof *bounds) == 0));
     memcpy(metric->bounds, bounds, n * sizeof *bounds);
     metric->n_bounds = n;
     return metric;
+}
+
+struct metric *metrics_histogram(struct metrics *m, const char *name, const char *help, const double *bounds, size_t n)
+{
+    return with_bounds(find_metric(m, KIND_HISTOGRAM, name, help, NULL, 0), bounds, n);
+}
+
+struct metric *metrics_labelled_histogram(struct metrics *m, const char *name, const char *help,
+                                          const struct metric_label *label, const double *bounds, size_t n)
+{
+    return with_bounds(find_metric(m, KIND_HISTOGRAM, name, help, label, 1), bounds, n);
 }
 
 void metric_add(struct metric *metric, double amount)
@@ -218,31 +260,55 @@ static int append_escaped(struct buf *out, const char *text, bool is_quoted)
     return err;
 }
 
+/* `bound`: of a bucket; NULL elsewhere. */
+static int append_labels(struct buf *out, const struct family *family, const struct metric *metric, const char *bound)
+{
+    const char *before = "{";
+    int err = 0;
+    for (size_t i = 0; i < family->n_labels && !err; i++, before = ",") {
+        err = buf_printf(out, "%s%s=\"", before, family->labels[i]);
+        err = err ? err : append_escaped(out, metric->values[i], true);
+        err = err ? err : buf_append_char(out, '"');
+    }
+    if (bound && !err)
+        err = buf_printf(out, "%sle=\"%s\"", before, bound);
+    return err || (!bound && family->n_labels == 0) ? err : buf_append_char(out, '}');
+}
+
+/* One line: name and suffix, labels, number. */
+static int append_sample(struct buf *out, const struct family *family, const struct metric *metric, const char *suffix,
+                         const char *bound, const char *number)
+{
+    int err = buf_printf(out, "%s%s", family->name, suffix);
+    err = err ? err : append_labels(out, family, metric, bound);
+    return err ? err : buf_printf(out, " %s\n", number);
+}
+
 static int render_plain(const struct family *family, const struct metric *metric, struct buf *out)
 {
     char space[NUMBER_LEN];
-    int err = buf_append_str(out, family->name);
-    if (!err && metric->value) {
-        err = buf_printf(out, "{%s=\"", family->label);
-        err = err ? err : append_escaped(out, metric->value, true);
-        err = err ? err : buf_append_str(out, "\"}");
-    }
-    return err ? err : buf_printf(out, " %s\n", number_text(metric->number, space));
+    return append_sample(out, family, metric, "", NULL, number_text(metric->number, space));
 }
 
 static int render_histogram(const struct family *family, const struct metric *metric, struct buf *out)
 {
-    char space[NUMBER_LEN];
+    char bound_space[NUMBER_LEN], space[NUMBER_LEN];
     uint64_t count = 0;
     int err = 0;
+    for (size_t i = 0; i <= metric->n_bounds; i++)
+        count += metric->counts[i];
+    if (count == 0 && family->n_labels > 0)
+        return 0;
+    count = 0;
     for (size_t i = 0; i <= metric->n_bounds && !err; i++) {
         double bound = i < metric->n_bounds ? metric->bounds[i] : INFINITY;
         count += metric->counts[i];
-        err = buf_printf(out, "%s_bucket{le=\"%s\"} %" PRIu64 "\n", family->name, number_text(bound, space), count);
+        snprintf(space, sizeof space, "%" PRIu64, count);
+        err = append_sample(out, family, metric, "_bucket", number_text(bound, bound_space), space);
     }
     if (!err)
-        err = buf_printf(out, "%s_sum %s\n", family->name, number_text(metric->sum, space));
-    return err ? err : buf_printf(out, "%s_count %" PRIu64 "\n", family->name, count);
+        err = append_sample(out, family, metric, "_sum", NULL, number_text(metric->sum, bound_space));
+    return err ? err : append_sample(out, family, metric, "_count", NULL, space);
 }
 
 static int render_family(const struct family *family, struct buf *out)

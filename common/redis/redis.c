@@ -228,6 +228,11 @@ uint64_t redis_commands_sent(const struct redis *r)
     return r->commands_sent;
 }
 
+const struct redis_counts *redis_counts(const struct redis *r)
+{
+    return &r->counts;
+}
+
 /* ---- commands ---- */
 
 int redis_admit(const struct redis *r, size_t len)
@@ -280,8 +285,10 @@ void redis_fail_pending(struct redis *r, int64_t now_us)
 {
     struct redis_pending *pending;
     while ((pending = take_pending(r)) != NULL) {
+        bool is_late = pending->deadline_us <= now_us;
+        r->counts.faults[is_late ? REDIS_FAULT_TIMEOUT : REDIS_FAULT_CLOSED]++;
         if (pending->fn)
-            pending->fn(NULL, pending->deadline_us <= now_us ? ERR_TIMEOUT : ERR_CLOSED, pending->arg);
+            pending->fn(NULL, is_late ? ERR_TIMEOUT : ERR_CLOSED, pending->arg);
         free(pending);
     }
 }
@@ -329,6 +336,7 @@ static void deliver(struct redis *r, const redisReply *reply)
 {
     if (redis_channel_take(r, reply))
         return;
+    redis_counts_note(&r->counts, reply);
     if (reply_is_denied(reply))
         tell_denied(r, reply);
     struct redis_pending *pending = take_pending(r);

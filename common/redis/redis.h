@@ -23,6 +23,7 @@
 #include "common/base/encode.h"
 #include "common/base/err.h"
 #include "common/loop/loop.h"
+#include "common/redis/redis_counts.h"
 #include "common/redis/reply.h"
 
 struct redis;
@@ -92,6 +93,8 @@ const char *redis_run_id(const struct redis *r);
 size_t redis_pending(const struct redis *r);
 /* The commands sent so far, those of the handshakes included: for /metrics. */
 uint64_t redis_commands_sent(const struct redis *r);
+/* What it has met with so far. Borrowed from the connection. */
+const struct redis_counts *redis_counts(const struct redis *r);
 
 /* Sends a command. The arguments are copied before it returns. `deadline_ms` counts from now, 1 to 86,400,000.
  * ERR_UNAVAILABLE while not ready or while too much is under way (LIMIT_REDIS_PENDING, LIMIT_REDIS_OUT_BYTES),

@@ -286,6 +286,7 @@ void redis_handshake_walk(struct redis *r)
         redis_set_state(r, (enum redis_state)(r->state + 1));
         if (r->state == REDIS_STATE_READY) {
             r->ready_since_us = clock_mono_us();
+            r->counts.ready++;
             r->reported = REDIS_REFUSAL_NONE;
             r->recheck_us = redis_next_recheck_us(r);
             redis_timer_update(r);

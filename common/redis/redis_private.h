@@ -136,6 +136,9 @@ struct redis {
     size_t n_channels;
     struct redis_script scripts[LUA_SCRIPT_COUNT + 1]; /* one spare: there may be none */
     uint64_t commands_sent;
+    struct redis_counts counts;
+    script_time_fn script_time; /* NULL: nobody wants to know */
+    void *script_time_arg;
 
     unsigned depth; /* callbacks of ours on the stack */
 };

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "common/base/clock.h"
 #include "common/redis/redis_private.h"
 
 /* A call under way. It keeps its command as it was sent, so that it can be sent once more. */
@@ -11,6 +12,7 @@ struct script_call {
     enum lua_script script;
     char *command;
     size_t command_len;
+    int64_t asked_us;
     int64_t deadline_us;
     bool is_repeated;
     redis_reply_fn fn;
@@ -59,11 +61,20 @@ static void answered(const struct redisReply *reply, int err, void *arg)
     struct script_call *call = arg;
     if (reply_error_is(reply, "NOSCRIPT") && !call->is_repeated && repeat(call) == 0)
         return;
+    const struct redis *r = call->r;
+    if (reply && r->script_time)
+        r->script_time(call->script, clock_mono_us() - call->asked_us, r->script_time_arg);
     redis_reply_fn fn = call->fn;
     void *fn_arg = call->arg;
     call_free(call);
     if (fn)
         fn(reply, err, fn_arg);
+}
+
+void script_on_answer(struct redis *r, script_time_fn fn, void *arg)
+{
+    r->script_time = fn;
+    r->script_time_arg = arg;
 }
 
 int script_run(struct redis *r, enum lua_script script, const char *prefix, const struct redis_arg *args, size_t n_args,
@@ -82,7 +93,12 @@ int script_run(struct redis *r, enum lua_script script, const char *prefix, cons
     call = calloc(1, sizeof *call);
     if (!call)
         return ERR_NOMEM;
-    *call = (struct script_call){.r = r, .script = script, .deadline_us = deadline_us, .fn = fn, .arg = arg};
+    *call = (struct script_call){.r = r,
+                                 .script = script,
+                                 .asked_us = deadline_us - deadline_ms * 1000,
+                                 .deadline_us = deadline_us,
+                                 .fn = fn,
+                                 .arg = arg};
     rc = redis_format(head, 4, args, n_args, &call->command, &call->command_len);
     if (rc < 0)
         goto cleanup;

@@ -14,6 +14,10 @@
 #include "common/redis/redis.h"
 #include "lua_scripts.h" /* generated: enum lua_script, struct lua_script_source, lua_scripts[] */
 
+/* Told of each answer, an error's too: how long after it was asked for it came. */
+typedef void (*script_time_fn)(enum lua_script script, int64_t took_us, void *arg);
+void script_on_answer(struct redis *r, script_time_fn fn, void *arg);
+
 /* Runs `script` with KEYS[1] = `prefix` (such as "carillon:{c0}:"; the scripts derive the rest, a written deviation:
  * docs/decisions) and ARGV = `args`. Deadline, copying, errors and callback as redis_command(); ERR_STATE on a
  * connection with skip_scripts. */

@@ -25,6 +25,7 @@ class Tick:
         self.taken = [int(row[0]) for row in rows if row[1]]
         self.fresh = [int(row[0]) for row in rows if row[2]]
         self.unacked = {int(row[0]): row[3] for row in rows if row[3]}
+        self.waited_ms = {int(row[0]): row[4] for row in rows if row[4]}
 
 
 def tick(scripts: Scripts, owner: str, lease_ms: int = LEASE_MS) -> Tick:
@@ -127,3 +128,18 @@ def test_the_wait_of_the_slow_is_told_apart_from_that_of_the_healthy(scripts: Sc
     assert told.lag_ms == 0 and told.slow_lag_ms >= 60_000
     db.zadd(scripts.key("hooks:ring:4"), {"ep_one": now - 2_000})
     assert 2_000 <= tick(scripts, "a").lag_ms < 60_000 <= tick(scripts, "a").slow_lag_ms
+
+
+def test_a_tick_tells_how_long_the_oldest_event_not_expanded_yet_has_waited(db: redis.Redis, scripts: Scripts) -> None:
+    now = tick(scripts, "a").now_ms
+    key = scripts.key("events:0")
+    for age_ms in (90_000, 60_000, 30_000):
+        db.xadd(key, {"id": f"e{age_ms}"}, id=f"{now - age_ms}-0")
+    db.xgroup_create(key, "notifier", f"{now - 90_000}-0")
+    assert 60_000 <= tick(scripts, "a").waited_ms[0] < 75_000, "the first that nobody read"
+    db.xreadgroup("notifier", "notifier", {key: ">"})
+    assert 60_000 <= tick(scripts, "a").waited_ms[0] < 75_000, "read, and not acknowledged"
+    db.xack(key, "notifier", f"{now - 60_000}-0")
+    assert 30_000 <= tick(scripts, "a").waited_ms[0] < 45_000
+    db.xack(key, "notifier", f"{now - 30_000}-0")
+    assert tick(scripts, "a").waited_ms == {}

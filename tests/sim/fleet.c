@@ -17,7 +17,7 @@
 #define NAP_MOST_US (3600 * SECOND_US)
 #define AUDIT_PERCENT 0.5
 #define SURPRISE_PERCENT 5.0
-#define CLAIM_ROWS_AT 3 /* of the answer of call_claim: what was claimed */
+#define CLAIM_ROWS_AT 5 /* of the answer of call_claim: what was claimed */
 
 struct fleet {
     struct campaign *campaign;

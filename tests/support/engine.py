@@ -109,6 +109,8 @@ class Claim:
     next_ms: int | None
     more: bool
     slots: list[Slot]
+    limit: str = ""
+    lag_ms: int = 0
 
 
 class Engine:
@@ -249,9 +251,10 @@ class Engine:
         reply = self.scripts.run("call_claim", worker, request, calls, steps, HORIZON_US, LEASE_MS, DOUBT_LEASE_MS)
         slots = [
             Slot(row[0].decode(), int(row[1]), int(row[2]), int(row[3]), int(row[4]), row[5], int(row[6] or 0))
-            for row in reply[3:]
+            for row in reply[5:]
         ]
-        return Claim(int(reply[0]), int(reply[1]) if reply[1] else None, reply[2] == 1, slots)
+        next_ms = int(reply[1]) if reply[1] else None
+        return Claim(int(reply[0]), next_ms, reply[2] == 1, slots, reply[3].decode(), int(reply[4]))
 
     def begin(self, slots: Iterable[Slot], worker: str = "w1", life_ms: int = LIFE_MS, caller: str = "") -> list[tuple[str, ...]]:
         args = [item for slot in slots for item in (*slot.ref, life_ms, caller)]

@@ -106,6 +106,46 @@ static void test_a_histogram_counts_up_to_each_bound(void **state)
     metrics_free(m);
 }
 
+static void test_two_labels_make_a_metric_of_their_own_each(void **state)
+{
+    struct metrics *m;
+    (void)state;
+    assert_int_equal(metrics_create(&m), 0);
+    const struct metric_label labels[][METRIC_LABELS] = {
+        {{"trunk", "a"}, {"verdict", "X"}}, {{"trunk", "a"}, {"verdict", "Y"}}, {{"trunk", "b"}, {"verdict", "X"}}};
+    for (size_t i = 0; i < 3; i++)
+        metric_add(metrics_labelled_counter(m, "carillon_verdicts_total", "Verdicts.", labels[i], 2), (double)i);
+    metric_add(metrics_labelled_counter(m, "carillon_verdicts_total", "", labels[1], 2), 10);
+    assert_renders(m, "# HELP carillon_verdicts_total Verdicts.\n"
+                      "# TYPE carillon_verdicts_total counter\n"
+                      "carillon_verdicts_total{trunk=\"a\",verdict=\"X\"} 0\n"
+                      "carillon_verdicts_total{trunk=\"a\",verdict=\"Y\"} 11\n"
+                      "carillon_verdicts_total{trunk=\"b\",verdict=\"X\"} 2\n");
+    metrics_free(m);
+}
+
+static void test_a_labelled_histogram_is_written_once_it_observed_something(void **state)
+{
+    static const double bounds[] = {1};
+    struct metrics *m;
+    (void)state;
+    assert_int_equal(metrics_create(&m), 0);
+    const struct metric_label used = {"script", "used"}, unused = {"script", "unused"};
+    struct metric *h = metrics_labelled_histogram(m, "carillon_script_seconds", "Scripts.", &used, bounds, 1);
+    (void)metrics_labelled_histogram(m, "carillon_script_seconds", "Scripts.", &unused, bounds, 1);
+    assert_renders(m, "# HELP carillon_script_seconds Scripts.\n"
+                      "# TYPE carillon_script_seconds histogram\n");
+    metric_observe(h, 0.5);
+    metric_observe(h, 2);
+    assert_renders(m, "# HELP carillon_script_seconds Scripts.\n"
+                      "# TYPE carillon_script_seconds histogram\n"
+                      "carillon_script_seconds_bucket{script=\"used\",le=\"1\"} 1\n"
+                      "carillon_script_seconds_bucket{script=\"used\",le=\"+Inf\"} 2\n"
+                      "carillon_script_seconds_sum{script=\"used\"} 2.5\n"
+                      "carillon_script_seconds_count{script=\"used\"} 2\n");
+    metrics_free(m);
+}
+
 static void test_a_full_buffer_is_told(void **state)
 {
     static const double bounds[] = {1};
@@ -190,6 +230,8 @@ int main(void)
         cmocka_unit_test(test_each_family_is_written_once_with_all_its_labels),
         cmocka_unit_test(test_numbers_read_back_as_they_were),
         cmocka_unit_test(test_a_histogram_counts_up_to_each_bound),
+        cmocka_unit_test(test_two_labels_make_a_metric_of_their_own_each),
+        cmocka_unit_test(test_a_labelled_histogram_is_written_once_it_observed_something),
         cmocka_unit_test(test_a_full_buffer_is_told),
         cmocka_unit_test(test_a_bug_in_the_use_of_metrics_stops_the_process),
     };

@@ -171,11 +171,40 @@ static void test_a_passed_deadline_ends_what_is_under_way_and_reconnects(void **
     assert_int_equal(late.err, ERR_TIMEOUT);
     assert_int_equal(behind.err, ERR_CLOSED);
     assert_false(slow.has_reply || late.has_reply || behind.has_reply);
+    assert_int_equal(redis_counts(f->redis)->faults[REDIS_FAULT_TIMEOUT], 1);
+    assert_int_equal(redis_counts(f->redis)->faults[REDIS_FAULT_CLOSED], 2);
     assert_int_equal(f->n_down, 1);
     assert_int_equal(f->why, REDIS_REFUSAL_UNREACHABLE);
     assert_false(redis_is_ready(f->redis));
+    assert_int_equal(redis_counts(f->redis)->ready, 1);
     RUN_UNTIL(f, f->n_ready == 2);
+    assert_int_equal(redis_counts(f->redis)->ready, 2);
     assert_int_equal(fixture_ask(f, f->redis, "PING").type, REDIS_REPLY_STATUS);
+}
+
+static void test_errors_of_redis_are_counted_by_kind_and_those_of_scripts_are_not(void **state)
+{
+    static const struct {
+        const char *text;
+        int fault; /* -1: none */
+    } cases[] = {{"OOM command not allowed when used memory > 'maxmemory'.", REDIS_FAULT_OOM},
+                 {"MISCONF Errors writing to the AOF file: No space left on device", REDIS_FAULT_MISCONF},
+                 {"READONLY You can't write against a read only replica.", REDIS_FAULT_READONLY},
+                 {"LOADING Redis is loading the dataset in memory", REDIS_FAULT_LOADING},
+                 {"BUSY Redis is busy running a script.", REDIS_FAULT_BUSY},
+                 {"NOPERM this user has no permissions", REDIS_FAULT_DENIED},
+                 {"ERR The user executing the script can't run this command", REDIS_FAULT_DENIED},
+                 {"NOSCRIPT No matching script.", REDIS_FAULT_NOSCRIPT},
+                 {"WRONGTYPE Operation against a key", REDIS_FAULT_OTHER},
+                 {"ERR_NOT_FOUND batch", -1}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct redis_counts counts = {0};
+        const redisReply reply = {.type = REDIS_REPLY_ERROR, .str = (char *)cases[i].text};
+        redis_counts_note(&counts, &reply);
+        for (int fault = 0; fault < REDIS_FAULT_COUNT; fault++)
+            assert_int_equal(counts.faults[fault], fault == cases[i].fault ? 1 : 0);
+    }
 }
 
 static void test_an_answered_command_leaves_its_deadline_without_effect(void **state)
@@ -315,6 +344,7 @@ int main(void)
         ON_A_SERVER(test_the_bound_on_bytes_not_yet_sent_holds),
         ON_A_SERVER(test_a_passed_deadline_ends_what_is_under_way_and_reconnects),
         ON_A_SERVER(test_an_answered_command_leaves_its_deadline_without_effect),
+        ON_A_SERVER(test_errors_of_redis_are_counted_by_kind_and_those_of_scripts_are_not),
         ON_A_SERVER(test_a_killed_server_leaves_the_outcome_unknown_and_is_found_again),
         ON_A_SERVER(test_a_primary_that_became_a_replica_is_left),
         ON_A_SERVER(test_freeing_inside_a_reply_answers_the_rest_and_is_safe),

@@ -46,6 +46,36 @@ static void test_a_script_runs_with_its_prefix_and_arguments(void **state)
     assert_string_equal(fixture_ask(f, f->redis, "HGET " PREFIX "cell run_id").text, "run");
 }
 
+struct times {
+    unsigned n;
+    enum lua_script script;
+    int64_t took_us;
+};
+
+static void note_time(enum lua_script script, int64_t took_us, void *arg)
+{
+    struct times *times = arg;
+    *times = (struct times){times->n + 1, script, took_us};
+}
+
+static void test_the_time_of_each_answered_script_is_told_by_its_name(void **state)
+{
+    struct fixture *f = *state;
+    struct times times = {0};
+    struct answer busy, a, lost;
+    script_on_answer(f->redis, note_time, &times);
+    assert_int_equal(fixture_send(f, f->redis, "DEBUG SLEEP 0.05", 5000, &busy), 0);
+    assert_int_equal(open_cell(f->redis, "1", 5000, f, &a), 0);
+    RUN_UNTIL(f, a.n == 1);
+    assert_int_equal(times.n, 1);
+    assert_int_equal(times.script, LUA_CELL_OPEN);
+    assert_true(times.took_us >= 50000 && times.took_us < 5000000);
+    assert_int_equal(fixture_send(f, f->redis, "DEBUG SLEEP 0.5", 5000, &busy), 0);
+    assert_int_equal(open_cell(f->redis, "1", 50, f, &lost), 0);
+    RUN_UNTIL(f, lost.n == 1);
+    assert_int_equal(times.n, 1); /* nobody knows how long it took */
+}
+
 static void reply_err(const struct redisReply *reply, int err, void *arg)
 {
     int *ret_err = arg;
@@ -192,6 +222,7 @@ int main(void)
 #define ON_A_SERVER(test) cmocka_unit_test_setup_teardown(test, fixture_set_up, fixture_tear_down)
     const struct CMUnitTest tests[] = {
         ON_A_SERVER(test_a_script_runs_with_its_prefix_and_arguments),
+        ON_A_SERVER(test_the_time_of_each_answered_script_is_told_by_its_name),
         ON_A_SERVER(test_an_error_of_a_script_has_its_namesake),
         ON_A_SERVER(test_a_forgotten_script_is_loaded_and_every_call_runs_once),
         ON_A_SERVER(test_a_script_forgotten_twice_in_a_row_is_an_error),

@@ -202,7 +202,7 @@ class Driver:
         reply = self._run("call_claim", worker, request, calls, steps, HORIZON_US, LEASE_MS, DOUBT_LEASE_MS)
         self._expect(self.picture.now_us, int(reply[0]), "the claim's now")
         self.next_claim_ms = int(reply[1]) if reply[1] else None
-        slots = [Slot(row[0].decode(), int(row[1]), int(row[2]), int(row[3]), int(row[4]), row[5]) for row in reply[3:]]
+        slots = [Slot(row[0].decode(), int(row[1]), int(row[2]), int(row[3]), int(row[4]), row[5]) for row in reply[5:]]
         if self._is_replay(worker, request):
             known = [slot for slot in self._claims[worker][1] if self._is_claimed(slot, worker)]
             self._expect(known, slots, f"the claim {request} again")
