@@ -6,7 +6,7 @@ const MARK = {'X-Carillon-Dashboard': '1'};
 /** An answer that is not 2xx, or none at all (`status` 0). `faults` names what is wrong: [{path, message}]. */
 export class ApiError extends Error {
   constructor(status, body, headers) {
-    super(body?.message || body?.error || (status === 0 ? 'The server cannot be reached.' : `The server answered ${status}.`));
+    super(words(body) || body?.error || (status === 0 ? 'The server cannot be reached.' : `The server answered ${status}.`));
     this.name = 'ApiError';
     this.status = status;
     this.code = body?.code || '';
@@ -19,6 +19,11 @@ export class ApiError extends Error {
   }
 }
 
+/** What an answer says, without the pointer to its details: those are shown beside it. */
+function words(body) {
+  return body?.message?.replace(/ ?details\.fieldErrors names each fault by its path\./, '');
+}
+
 /** A query without what is not told: {tag: '', limit: 50} becomes "?limit=50". */
 export function query(values) {
   const told = Object.entries(values).filter(([, value]) => value !== '' && value !== null && value !== undefined);
@@ -27,7 +32,6 @@ export function query(values) {
 
 /** A fetch as the producer wants it. Throws ApiError for whatever is not 2xx; tells the page when the session is over. */
 export async function send(method, path, {body, type = 'application/json', headers = {}, signal} = {}) {
-  const isText = typeof body === 'string' || body === undefined;
   let answer;
   try {
     answer = await fetch(path, {
@@ -35,7 +39,7 @@ export async function send(method, path, {body, type = 'application/json', heade
       credentials: 'same-origin',
       cache: 'no-store',
       headers: {...MARK, ...(body === undefined ? {} : {'Content-Type': type}), ...headers},
-      body: isText ? body : JSON.stringify(body),
+      body: body === undefined || body instanceof Blob ? body : JSON.stringify(body),
       signal,
     });
   } catch (error) {

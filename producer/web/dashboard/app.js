@@ -11,8 +11,13 @@ import {followAddress, href, match, navigate} from './router.js';
 
 const TENANT_ROUTES = [
   {path: '/batches', title: 'Campaigns', load: () => import('./batches.js')},
+  {path: '/batches/new', title: 'New campaign', load: () => import('./create.js'), writes: true},
   {path: '/batches/:id', title: 'Campaign', load: () => import('./batch.js')},
   {path: '/batches/:id/:tab', title: 'Campaign', load: () => import('./batch.js')},
+  {path: '/tags', title: 'Tags', load: () => import('./tags.js')},
+  {path: '/webhooks', title: 'Webhooks', load: () => import('./webhooks.js')},
+  {path: '/webhooks/:id', title: 'Webhook endpoint', load: () => import('./endpoint.js')},
+  {path: '/account', title: 'Account', load: () => import('./account.js')},
 ];
 const OPERATOR_ROUTES = [
 ];

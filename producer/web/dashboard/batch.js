@@ -15,6 +15,8 @@ const TABS = [
   ['', 'Overview', () => import('./batch_overview.js')],
   ['calls', 'Calls', () => import('./batch_calls.js')],
   ['errors', 'Rows not taken', () => import('./batch_errors.js')],
+  ['webhooks', 'Webhooks', () => import('./batch_webhooks.js')],
+  ['settings', 'Settings', () => import('./batch_settings.js')],
 ];
 
 export async function view(context) {

@@ -7,7 +7,7 @@ import {el, fill} from './dom.js';
 import {count, many} from './format.js';
 import {tellFault} from './notice.js';
 import {empty, faultBox, table} from './parts.js';
-import {label} from './words.js';
+import {label, sentence} from './words.js';
 
 const PAGE = 200;
 const FILE_PAGE = 1000;
@@ -57,5 +57,5 @@ export function tabView({batchId, signal, first}) {
 }
 
 function cells(row) {
-  return [count(row.chunk), count(row.row), row.field ? el('code', row.field) : 'the whole row', el('span.mono', row.value ?? ''), label(row.code), row.message];
+  return [count(row.chunk), count(row.row), row.field ? el('code', row.field) : 'the whole row', el('span.mono', row.value ?? ''), label(row.code), sentence(row.message)];
 }

@@ -96,6 +96,11 @@ function recentCalls(batchId, calls) {
     callBadge(call.status), duration(call.duration)]));
 }
 
+function retriesSummary({total, due, nextAt, lastAt}) {
+  const now = due ? `, ${count(due)} of them due now` : '';
+  return `${many(total, 'retry waits', 'retries wait')}${now}; the first is due ${instant(nextAt)}, the last ${instant(lastAt)}.`;
+}
+
 /** Retries that wait, by when they are due. */
 function retriesPart(batchId, signal) {
   const chart = retriesChart(signal);
@@ -104,10 +109,9 @@ function retriesPart(batchId, signal) {
   chart.node.hidden = true;
   repeat(RETRIES_EVERY_MS, signal, async () => {
     const answer = await read(`/api/v1/batch/${batchId}/retries`, signal);
-    const buckets = answer.buckets.filter((bucket) => bucket.count > 0);
-    chart.node.hidden = buckets.length === 0;
-    said.show(buckets.length === 0 && el('p.faint.small', 'No retry waits.'));
-    if (buckets.length) chart.show(buckets, `${many(answer.waiting, 'retry waits', 'retries wait')}, the first due ${instant(buckets[0].dueAt)}.`);
+    chart.node.hidden = answer.total === 0;
+    said.show(answer.total === 0 && el('p.faint.small', 'No retry waits.'));
+    if (answer.total) chart.show(answer, retriesSummary(answer));
   }, (error) => said.show(faultBox(error)));
   return node;
 }

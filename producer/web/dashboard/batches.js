@@ -49,7 +49,7 @@ export function view({query, session, signal, canWrite}) {
 
   repeat(EVERY_MS, signal, load, shown);
   return el('div',
-    pageHead('Campaigns', `of ${session.tenant}`),
+    pageHead('Campaigns', `of ${session.tenant}`, canWrite && el('a.button.primary', {href: href('/batches/new')}, 'New campaign')),
     filterBar(filters, changed), problems, list, pager);
 }
 

@@ -107,13 +107,13 @@ export function endingsChart(signal) {
   }), signal);
 }
 
-/** Retries that wait, by when they are due. Data: [{dueAt, count}]. */
+/** Retries that wait, by when they are due. Data: an answer of the retries route. */
 export function retriesChart(signal) {
-  return framed((buckets) => ({
+  return framed(({asOf, stepMs, counts, due}) => ({
     type: 'bar',
     data: {
-      labels: buckets.map(({dueAt}) => instant(dueAt)),
-      datasets: [{label: 'Retries due', data: buckets.map((bucket) => bucket.count), backgroundColor: colour('--info'), barPercentage: 1, categoryPercentage: 0.9, maxBarThickness: 60}],
+      labels: ['now', ...counts.map((_, i) => instant(new Date(Date.parse(asOf) + (i + 1) * stepMs).toISOString()))],
+      datasets: [{label: 'Retries due', data: [due, ...counts], backgroundColor: colour('--info'), barPercentage: 1, categoryPercentage: 0.9, maxBarThickness: 60}],
     },
     options: commonOptions({legend: false, precision: 0, tooltip: {label: (item) => `${count(item.parsed.y)} due`}}),
   }), signal);

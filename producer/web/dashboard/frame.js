@@ -4,7 +4,7 @@
 import {el} from './dom.js';
 import {href} from './router.js';
 
-const TENANT_PLACES = [['/batches', 'Campaigns']];
+const TENANT_PLACES = [['/batches', 'Campaigns'], ['/tags', 'Tags'], ['/webhooks', 'Webhooks'], ['/account', 'Account']];
 const OPERATOR_PLACES = [];
 const ROLES = {tenant: 'may change', viewer: 'may look', operator: 'all tenants'};
 

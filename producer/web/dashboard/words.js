@@ -82,3 +82,8 @@ export function label(word) {
   const text = String(word).replaceAll('_', ' ').toLowerCase();
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
+
+/** With a capital letter: messages about a field begin as if its name stood before them. */
+export function sentence(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
