@@ -383,7 +383,23 @@ def check_scripts(tree: Tree) -> Iterator[str]:
             yield from (f"docs/redis-keys.md: there is no script {name}" for name in sorted(named - scripts))
 
 
-# ---- where a worker may die ----
+def check_index(tree: Tree) -> Iterator[str]:
+    """docs/README.md leads to every page. That what it leads to is there is checked by tests/lint/docs.py."""
+    pages = {path.removeprefix("docs/") for path in tree.paths(r"docs/[\w-]+\.(?:md|yaml)")} - {"README.md"}
+    linked = set(re.findall(r"\]\(([\w-]+\.(?:md|yaml))(?:#[\w-]*)?\)", tree.text("docs/README.md")))
+    yield from (f"docs/README.md does not lead to docs/{page}" for page in sorted(pages - linked))
+
+
+# ---- threats, and where a worker may die ----
+
+
+def check_threats(tree: Tree) -> Iterator[str]:
+    """Each row of what stops a threat names what shows it; that this is there is checked by tests/lint/docs.py."""
+    text = section(tree.text("docs/SECURITY.md"), "## What stops it")
+    for row in (cells(line) for line in text.split("\n") if line.startswith("| ") and not line.startswith("| threat |")):
+        if len(row) != 3 or not re.search(r"`(?:test_\w+|tests/[\w/.]+)`", row[2]):
+            yield f"docs/SECURITY.md: no test shows what stops '{row[0]}'"
+
 
 
 def check_crash_points(tree: Tree) -> Iterator[str]:
@@ -440,7 +456,7 @@ def check_targets(tree: Tree) -> Iterator[str]:
 
 CHECKS: tuple[Callable[[Tree], Iterator[str]], ...] = (
     check_options, check_flags, check_verbs, check_environment, check_exit_codes, check_routes, check_errors, check_reasons, check_capitals,
-    check_metrics, check_keys, check_scripts, check_crash_points, check_targets,
+    check_metrics, check_keys, check_scripts, check_index, check_threats, check_crash_points, check_targets,
 )  # fmt: skip
 
 
