@@ -9,6 +9,7 @@
 #include "common/domain/timezone.h"
 #include "common/json/json.h"
 #include "producer/admin_agents.h"
+#include "producer/admin_fleet.h"
 #include "producer/admin_keys.h"
 #include "producer/admin_providers.h"
 #include "producer/admin_state.h"
@@ -253,6 +254,8 @@ static const struct http_route ROUTES[] = {
     SMALL("POST", "/api/v1/admin/trunks", admin_trunks_create),
     SMALL("GET", "/api/v1/admin/trunks/{id}", admin_trunks_show),
     SMALL("PATCH", "/api/v1/admin/trunks/{id}", admin_trunks_change),
+    SMALL("GET", "/api/v1/admin/fleet", admin_fleet),
+    SMALL("GET", "/api/v1/admin/batch/{id}/why", batch_why_any),
     SMALL("GET", "/api/v1/admin/providers", admin_providers_list),
     SMALL("GET", "/api/v1/admin/keys", admin_keys_list),
     SMALL("POST", "/api/v1/admin/keys", admin_keys_create),

@@ -1,11 +1,13 @@
 #!lua flags=no-writes
--- How a cell is: its schema, whether it is stopped or closed, what is on its way in it, and who is there. Reads only.
+-- How a cell is: its schema, whether it is stopped or closed, what is on its way in it, how late it is, and who is there.
+-- Reads only.
 --
 -- KEYS[1]  cell prefix
 -- Returns  {schema or "", stopped since ms or "", closed until ms or "", claimed, live, ended, events that no
---          notifier has dealt with, webhooks that have not ended, {"<process>/<id>/<oldest>/<newest>/<version>", last heard of ms, ...}}
+--          notifier has dealt with, webhooks that have not ended, {"<process>/<id>/<oldest>/<newest>/<version>", last heard of ms, ...},
+--          epoch, trunks that have work, how late the most overdue of them is in ms, {worker, last seen ms, ...}}
 -- Errors   none
--- Bound    O(processes)
+-- Bound    O(processes + workers); 60 commands
 -- Again    the same
 -- @include lib/epoch.lua
 local SHARDS = 16
@@ -33,7 +35,11 @@ for shard = 0, SHARDS - 1 do
   webhooks = webhooks + tonumber(redis.call('HGET', P .. 'hooks:counts:' .. shard, 'pending') or 0)
 end
 local cell = redis.call('HMGET', KEY_CELL, 'schema', 'stopped_ms')
-local closed_until_ms = epoch_load().closed_until_ms
+local epoch = epoch_load()
+local closed_until_ms = epoch.closed_until_ms
+local next_trunk = redis.call('ZRANGE', KEY_TRUNKS, 0, 0, 'WITHSCORES')
 return { cell[1] or '', cell[2] or '', closed_until_ms > 0 and fmt(closed_until_ms) or '',
   redis.call('ZCARD', KEY_CLAIMED), redis.call('ZCARD', KEY_LIVE), redis.call('ZCARD', KEY_ENDED), events, webhooks,
-  redis.call('ZRANGE', P .. 'processes', '(' .. fmt(NOW_MS - PRESENCE_MS), '+inf', 'BYSCORE', 'WITHSCORES') }
+  redis.call('ZRANGE', P .. 'processes', '(' .. fmt(NOW_MS - PRESENCE_MS), '+inf', 'BYSCORE', 'WITHSCORES'),
+  epoch.number, redis.call('ZCARD', KEY_TRUNKS), math.max(0, NOW_MS - (tonumber(next_trunk[2]) or NOW_MS)),
+  redis.call('ZRANGE', KEY_WORKERS, 0, -1, 'WITHSCORES') }

@@ -43,29 +43,6 @@ enum redis_refusal redis_refuse(struct redis *r, const redisReply *reply, const 
     return otherwise;
 }
 
-/* The value of "name:value\r\n" in what INFO answers; false where it is not there. */
-static bool info_field(const redisReply *reply, const char *name, const char **ret_value, size_t *ret_len)
-{
-    const char *text;
-    size_t len;
-    size_t name_len = strlen(name);
-    if (reply_str(reply, &text, &len) < 0)
-        return false;
-    for (const char *end = text + len; text < end;) {
-        const char *eol = memchr(text, '\n', (size_t)(end - text));
-        size_t line_len = (size_t)((eol ? eol : end) - text);
-        if (line_len > name_len && text[name_len] == ':' && memcmp(text, name, name_len) == 0) {
-            *ret_value = text + name_len + 1;
-            *ret_len = line_len - name_len - 1;
-            if (*ret_len > 0 && (*ret_value)[*ret_len - 1] == '\r')
-                (*ret_len)--;
-            return true;
-        }
-        text += line_len + 1;
-    }
-    return false;
-}
-
 /* ---- TLS ---- */
 
 static int tls_send(struct redis *r)
@@ -171,7 +148,7 @@ static enum redis_refusal policy_judge(struct redis *r, const redisReply *reply)
     size_t len;
     if (reply_error(reply))
         return redis_refuse(r, reply, "INFO memory", REDIS_REFUSAL_UNREACHABLE);
-    if (!info_field(reply, "maxmemory_policy", &policy, &len)) {
+    if (reply_info(reply, "maxmemory_policy", &policy, &len) != 0) {
         redis_explain(r, "INFO memory tells no maxmemory-policy");
         return REDIS_REFUSAL_POLICY;
     }
@@ -194,7 +171,7 @@ static enum redis_refusal run_id_judge(struct redis *r, const redisReply *reply)
     const char *run_id;
     size_t len;
     r->run_id[0] = '\0';
-    if (info_field(reply, "run_id", &run_id, &len) && len <= REDIS_RUN_ID_LEN) {
+    if (reply_info(reply, "run_id", &run_id, &len) == 0 && len <= REDIS_RUN_ID_LEN) {
         memcpy(r->run_id, run_id, len);
         r->run_id[len] = '\0';
         return REDIS_REFUSAL_NONE;

@@ -125,3 +125,25 @@ const struct redisReply *reply_field(const struct redisReply *r, const char *fie
     }
     return NULL;
 }
+
+int reply_info(const struct redisReply *r, const char *name, const char **ret_value, size_t *ret_len)
+{
+    const char *text;
+    size_t len;
+    size_t name_len = strlen(name);
+    if (reply_str(r, &text, &len) < 0)
+        return ERR_NOT_FOUND;
+    for (const char *end = text + len; text < end;) {
+        const char *eol = memchr(text, '\n', (size_t)(end - text));
+        size_t line_len = (size_t)((eol ? eol : end) - text);
+        if (line_len > name_len && text[name_len] == ':' && memcmp(text, name, name_len) == 0) {
+            *ret_value = text + name_len + 1;
+            *ret_len = line_len - name_len - 1;
+            if (*ret_len > 0 && (*ret_value)[*ret_len - 1] == '\r')
+                (*ret_len)--;
+            return 0;
+        }
+        text += line_len + 1;
+    }
+    return ERR_NOT_FOUND;
+}

@@ -39,4 +39,7 @@ int reply_i64(const struct redisReply *r, int64_t *ret_value) MUST_CHECK;
 /* The value behind `field` in a flat array of field, value, ... (HGETALL and our scripts); NULL where absent. */
 const struct redisReply *reply_field(const struct redisReply *r, const char *field);
 
+/* The value of "name:value" in what INFO answers; ERR_NOT_FOUND where it is not there. Borrowed, `ret_len` bytes. */
+int reply_info(const struct redisReply *r, const char *name, const char **ret_value, size_t *ret_len) MUST_CHECK;
+
 #endif

@@ -7,13 +7,11 @@
 #include "common/base/ident.h"
 #include "common/json/json.h"
 #include "common/redis/reply.h"
+#include "producer/cell_part.h"
 #include "producer/cli/out.h"
 #include "producer/cli/shown.h"
 
 #define PRESENCE "<process>/<id>/<oldest>/<newest>/<version>"
-
-/* The reply of cell_show.lua. */
-enum part { PART_SCHEMA, PART_STOPPED, PART_CLOSED, PART_COUNTS, PART_PROCESSES = PART_COUNTS + CELL_COUNTS };
 
 static const char *const count_names[CELL_COUNTS] = {"claimed", "live", "ended", "events", "webhooks"};
 
@@ -76,21 +74,21 @@ static int take_state(const struct redisReply *reply, void *arg)
     const char *schema;
     size_t len;
     bool is_closed;
-    int rc = reply_str(reply_at(reply, PART_SCHEMA), &schema, &len);
+    int rc = reply_str(reply_at(reply, CELL_PART_SCHEMA), &schema, &len);
     for (size_t i = 0; i < CELL_COUNTS && rc == 0; i++)
-        rc = reply_i64(reply_at(reply, PART_COUNTS + i), &state->counts[i]);
+        rc = reply_i64(reply_at(reply, CELL_PART_CLAIMED + i), &state->counts[i]);
     if (rc != 0)
         return rc;
     snprintf(state->schema, sizeof state->schema, "%s", schema);
     cJSON *schema_shown = len > 0 ? shown_value(SHOWN_NUMBER, schema, len, true) : cJSON_CreateNull();
     if (!shown_add_take(state->shown, "schema", schema_shown))
         return ERR_NOMEM;
-    rc = add_instant(reply_at(reply, PART_STOPPED), "stoppedAt", state->shown, &state->is_stopped);
+    rc = add_instant(reply_at(reply, CELL_PART_STOPPED), "stoppedAt", state->shown, &state->is_stopped);
     if (rc == 0)
-        rc = add_instant(reply_at(reply, PART_CLOSED), "closedUntil", state->shown, &is_closed);
+        rc = add_instant(reply_at(reply, CELL_PART_CLOSED), "closedUntil", state->shown, &is_closed);
     if (rc == 0)
         rc = add_counts(state, state->shown);
-    return rc == 0 ? add_processes(reply_at(reply, PART_PROCESSES), state->shown) : rc;
+    return rc == 0 ? add_processes(reply_at(reply, CELL_PART_PROCESSES), state->shown) : rc;
 }
 
 int cell_state_read(struct session *s, struct cell_state *ret_state)

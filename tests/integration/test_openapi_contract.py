@@ -29,6 +29,7 @@ NOT_SHOWN = {
     r'ErrorRateLimited\.details\.quota "requestsAtOnce"': "512 requests under way: tests/integration/test_producer_quota.py",
     r'ErrorRateLimited\.details\.quota "idempotencyKeys"|(createTenant|createTrunk|createKey|rotateKey) 429.*': "a quarter of a million keys: tests/integration/test_producer_idempotency.py",
     r"ErrorTooManySuppressions\b.*|putSuppressions 409.*": "a million numbers: tests/integration/test_suppressions.py",
+    r'FleetRedis\.appendOnlyFile "failing"': "a disk that fails: tests/unit/test_redis_view.c",
     r"ErrorTooManyAgents\b.*|putAgents 409.*": "ten thousand agents: tests/integration/test_tenant_policy.py",
     r"ErrorTooManyKeys\b.*|createKey 409.*": "a thousand keys: tests/integration/test_admin_keys.py",
 }
@@ -57,7 +58,7 @@ STEPS = [
     batches.fill_a_draft, batches.dial_calls, batches.redial_batches, progress.list_batches, progress.explain_batches, keeping.keep_numbers, keeping.keep_endpoints,
     keeping.keep_deliveries,
     batches.change_batches, keeping.administer_tenants, keeping.administer_trunks, keeping.administer_agents,
-    keeping.administer_keys, keeping.look_at_quotas, keeping.ask_the_service, events.tell_of_everything, refusals.refuse_keys,
+    keeping.administer_keys, keeping.look_at_the_fleet, keeping.look_at_quotas, keeping.ask_the_service, events.tell_of_everything, refusals.refuse_keys,
     refusals.refuse_arguments, refusals.refuse_ids, refusals.refuse_bodies, refusals.refuse_states, refusals.refuse_rates,
     refusals.refuse_strays, lose_redis,
 ]  # fmt: skip

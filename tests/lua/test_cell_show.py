@@ -9,7 +9,8 @@ import pytest
 
 from tests.support.engine import Engine
 
-NAMES = ("schema", "stopped_ms", "closed_until", "claimed", "live", "ended", "events", "webhooks", "processes")
+NAMES = ("schema", "stopped_ms", "closed_until", "claimed", "live", "ended", "events", "webhooks", "processes",
+         "epoch", "trunks", "late_ms", "workers")  # fmt: skip
 
 
 @pytest.fixture
@@ -25,7 +26,8 @@ def show(cell: Engine) -> dict[str, Any]:
 
 
 def test_an_empty_cell_has_nothing_and_gets_nothing(engine: Engine) -> None:
-    assert show(engine) == {**dict.fromkeys(NAMES, 0), "schema": b"", "stopped_ms": b"", "closed_until": b"", "processes": []}
+    assert show(engine) == {**dict.fromkeys(NAMES, 0), "schema": b"", "stopped_ms": b"", "closed_until": b"", "processes": [],
+                            "epoch": 1, "workers": []}  # fmt: skip
     assert engine.client.keys("*") == []
 
 
@@ -71,3 +73,27 @@ def test_processes_are_shown_while_they_are_heard_of(cell: Engine) -> None:
     assert (member.decode(), abs(int(heard) - cell.now_ms()) < 60_000) == (presence, True)
     cell.client.zadd(cell.key("processes"), {presence: cell.now_ms() - 35_000})
     assert show(cell)["processes"] == []
+
+
+def test_a_cell_is_as_late_as_the_trunk_that_waits_longest(cell: Engine) -> None:
+    for trunk, behind_ms in (("main", 5000), ("north", -60_000), ("south", 1000)):
+        cell.client.zadd(cell.key("trunks"), {trunk: cell.now_ms() - behind_ms})
+    shown = show(cell)
+    assert shown["trunks"] == 3 and 5000 <= shown["late_ms"] < 65_000
+    cell.client.zrem(cell.key("trunks"), "main", "south")
+    assert (show(cell)["trunks"], show(cell)["late_ms"]) == (1, 0), "what lies ahead is not late"
+
+
+def test_workers_are_shown_with_when_they_were_seen(cell: Engine) -> None:
+    cell.tick("w_a")
+    cell.tick("w_b")
+    members = show(cell)["workers"]
+    assert sorted(members[::2]) == [b"w_a", b"w_b"]
+    assert all(abs(int(seen) - cell.now_ms()) < 60_000 for seen in members[1::2])
+
+
+def test_each_closing_makes_another_epoch(cell: Engine) -> None:
+    assert show(cell)["epoch"] == 1
+    cell.open("run-2")
+    shown = show(cell)
+    assert shown["epoch"] == 2 and int(shown["closed_until"]) > cell.now_ms()

@@ -174,9 +174,30 @@ static void test_a_field_is_found_by_its_whole_name_among_names_only(void **stat
     freeReplyObject(reply);
 }
 
+static void test_a_line_of_info_is_found_by_its_whole_name(void **state)
+{
+    (void)state;
+    redisReply *reply = from_wire("$51\r\n# Server\r\nrun_id:ab\r\nxrun:1\r\nrun:2\r\nempty:\r\nend:z\r\n\r\n");
+    static const struct {
+        const char *name, *value;
+    } told[] = {{"run_id", "ab"}, {"run", "2"}, {"empty", ""}, {"end", "z"}};
+    const char *value;
+    size_t len;
+    for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
+        assert_int_equal(reply_info(reply, told[i].name, &value, &len), 0);
+        assert_int_equal(len, strlen(told[i].value));
+        assert_memory_equal(value, told[i].value, len);
+    }
+    assert_int_equal(reply_info(reply, "ru", &value, &len), ERR_NOT_FOUND);
+    assert_int_equal(reply_info(reply, "z", &value, &len), ERR_NOT_FOUND);
+    assert_int_equal(reply_info(NULL, "run", &value, &len), ERR_NOT_FOUND);
+    freeReplyObject(reply);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_line_of_info_is_found_by_its_whole_name),
         cmocka_unit_test(test_an_error_is_told_by_its_first_word),
         cmocka_unit_test(test_error_text_is_given_for_errors_alone),
         cmocka_unit_test(test_text_may_hold_nuls_and_another_type_is_refused),

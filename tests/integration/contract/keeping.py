@@ -189,6 +189,23 @@ def make_once(world: World, path: str, body: Any) -> Any:
     return answers[0].json()
 
 
+def look_at_the_fleet(world: World) -> None:
+    """A cell in each of its states, and Redis with and without a limit."""
+    path, key, cell = "/api/v1/admin/fleet", world.keys["operator"], world.engine.key("cell")
+    assert world.get(path, key).json()["redis"]["memoryMaxBytes"] is None
+    world.client.config_set("appendonly", "yes")
+    world.client.hset(cell, mapping={"closed_ms": 1, "closed_until": world.engine.now_ms() + 60_000})
+    assert world.get(path, key).json()["cells"][0]["state"] == "closed"
+    world.client.config_set("appendonly", "no")
+    schema = world.client.hget(cell, "schema")
+    world.client.hdel(cell, "schema", "closed_ms", "closed_until")
+    world.client.hset(cell, "stopped_ms", world.engine.now_ms())
+    assert [world.get(path, key).json()["cells"][0][name] for name in ("state", "schema")] == ["stopped", None]
+    world.client.hdel(cell, "stopped_ms")
+    world.client.hset(cell, "schema", schema)
+    assert world.get(f"/api/v1/admin/batch/{world.batch_of_examples}/why", key).status == 200
+
+
 def look_at_quotas(world: World) -> None:
     for role in ("tenant", "viewer"):
         assert world.get("/api/v1/tenant?userId=acme", world.keys[role]).json()["role"] == role
