@@ -11,7 +11,7 @@
 ##   test-e2e         whole campaigns
 ##   test-fuzz        replay the fuzzers' corpora
 ##   test-upgrade     roll a fleet from a version of the history (OLD=COMMIT) to this one and back
-##   test-deploy      what is in deploy/: units by systemd, images and a whole fleet in containers, manifests (wants --deploy's packages)
+##   test-deploy      what is in deploy/: units by systemd, images and a whole fleet in containers, manifests by schema (wants apt, npm, Node 20, root)
 ##   test-platforms   the vendors' own packages against our stand-in and our worker; the only tier that wants npm (and Node 20)
 ##   chaos            a fleet of real processes under a seeded schedule of faults, judged: SEED=n, or SEEDS=a-b JOBS=j; PRINT=1
 ##   chaos-list       the committed seeds, JOBS (3) at a time
@@ -29,6 +29,7 @@
 ##   bench-recovery   how long it takes until all is as it was: build/bench/recovery.json
 ##   install          programs, man pages, completions, settings, units, docs under DESTDIR and PREFIX (/usr/local); STRIP=1
 ##   uninstall        remove them again; secrets and changed settings stay
+##   image            the container image of this checkout: IMAGE (carillon), DOCKER (docker), BASE (debian:bookworm-slim)
 ##   lint             format, clang-tidy, cppcheck, shellcheck, luac, luacheck, layers, names
 ##   format           rewrite the sources as clang-format likes them
 ##   man              write the man pages into build/man, from what the programs say of their options
@@ -367,6 +368,7 @@ test-platforms: programs
 .PHONY: test-deploy
 test-deploy: programs
 	@deploy/install-deps.sh --deploy
+	@tests/support/install_npm.sh test-deploy tests/deploy build/deploy/npm
 	$(PYTEST) tests/deploy
 
 # SEEDS=n, how many; or SEED=n, one, with TRACE=1 to see what happens in it.

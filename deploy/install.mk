@@ -72,3 +72,10 @@ uninstall:
 	rm -f $(patsubst %,'$(DESTDIR)%',$(INSTALLED_FILES))
 	for folder in '$(DATA)/profiles' '$(DATA)/redis' '$(DATA)/monitoring' '$(DATA)' '$(DOCS)' '$(CONF)'; do \
 	  rmdir "$(DESTDIR)$$folder" 2>/dev/null || true; done
+
+# The image of this checkout, with whatever container engine DOCKER speaks to. BASE: another Debian 12 than the registry's.
+DOCKER ?= docker
+IMAGE ?= carillon
+image:
+	$(DOCKER) build -f deploy/Dockerfile --build-arg VERSION='$(VERSION)' $(if $(BASE),--build-arg BASE='$(BASE)') \
+	  -t '$(IMAGE)' .

@@ -42,6 +42,7 @@ const struct cli_verb *cli_audit_verbs(size_t *ret_n);
 const struct cli_verb *cli_provider_verbs(size_t *ret_n);
 const struct cli_verb *cli_webhooks_verbs(size_t *ret_n);
 const struct cli_verb *cli_completion_verbs(size_t *ret_n);
+const struct cli_verb *cli_health_verbs(size_t *ret_n);
 
 /* Row `index` of all tables together, or NULL behind the last. */
 const struct cli_verb *verbs_at(size_t index);

@@ -11,7 +11,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # The image's own: install-deps.sh counts these among what runs or tests, or finds them there.
-OF_THE_IMAGE = {"git", "python3", "ca-certificates"}
+OF_THE_IMAGE = {"python3", "ca-certificates", "tzdata"}
 
 
 def main() -> int:
