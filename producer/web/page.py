@@ -226,7 +226,7 @@ class Page:
     def main(self) -> str:
         info = self.document["info"]
         told = f'<h1>{escape(info["title"])}</h1><p class="lead">{escape(info["summary"])}</p>{prose(info["description"])}'
-        told += '<p>For programs: <a href="/openapi.yaml">openapi.yaml</a>.</p>'
+        told += '<p>For programs: <a href="/openapi.yaml">openapi.yaml</a>. For people: <a href="/dashboard/">the dashboard</a>.</p>'
         told += self.schemes()
         for anchor, name, words, entries in self.groups():
             told += f'<h2 id="{anchor}">{escape(name)}</h2>{prose(words)}'

@@ -61,6 +61,8 @@ ONE_SIDED: dict[str, tuple[str, str, str, str, str]] = {
     "a webhook code that is not there": ("reasons", "docs/webhooks.md", "| `timeout` |", "| `timeout`, `boredom` |", "tells of the webhook code boredom"),
     "a code that was renamed": ("capitals", "docs/failure-model.md", "", "\n`OUTCOME" "_OF_OLD`\n", "docs/failure-model.md: no source spells OUTCOME" "_OF_OLD"),
     "a metric that is not there": ("metrics", "docs/operations.md", "", "\n`carillon_spare_total`\n", "docs/operations.md: there is no metric carillon_spare_total"),
+    "a metric that is not there, deployed": ("metrics", "deploy/prometheus/spare.yml", "", "expr: rate(carillon_spare_total[5m]) > 0\n",
+        "deploy/prometheus/spare.yml: there is no metric carillon_spare_total"),
     "a key of a script": ("keys", "common/lua/call_begin.lua", "", "\nredis.call('GET', P .. 'spare:' .. trunk)\n", "the key spare:* is spelled by common/lua/call_begin.lua"),
     "a key of a program": ("keys", "common/redis/keys.c", "", '\nmake("carillon:{%s}:spare", cell)\n', "the key spare is spelled by common/redis/keys.c"),
     "a key that is not there": ("keys", "docs/redis-keys.md", "| `live` | zset |", "| `spare` | set | `<batch>` | | `batch_seal` | for ever |\n| `live` | zset |",
@@ -97,10 +99,20 @@ def test_no_check_is_without_something_that_it_sees() -> None:
     assert {check.__name__.removeprefix("check_") for check in both_sides.CHECKS} == checks == {plant[0] for plant in ONE_SIDED.values()}
 
 
-def test_a_metric_that_its_page_lacks_is_named() -> None:
+def test_a_metric_that_its_page_lacks_or_has_otherwise_is_named() -> None:
     page, name = both_sides.METRICS_PAGE, "carillon_dials_begun_total"
-    rows = "".join(f"| `{metric}` | |\n" for metric in both_sides.spelled_metrics(Tree()) - {name})
-    assert list(both_sides.check_metrics(Tree({page: rows}))) == [f"the metric {name} is there, and {page} does not tell of it"]
+    tree = Tree()
+    kinds = {metric: kind for kind, metric in both_sides.MADE.findall("\n".join(tree.sources().values()))}
+    labels = dict(both_sides.LABELED.findall("\n".join(tree.sources().values())))
+    assert len(kinds) > 40 and len(labels) > 5
+    rows = {metric: f"| `{metric}` | {kinds.get(metric, '')} | `{labels.get(metric, '')}` | |\n" for metric in both_sides.spelled_metrics(tree)}
+    assert list(both_sides.check_metrics(Tree({page: "".join(rows.values())}))) == []
+    less = "".join(row for metric, row in rows.items() if metric != name)
+    assert list(both_sides.check_metrics(Tree({page: less}))) == [f"the metric {name} is there, and {page} does not tell of it"]
+    other = "".join(rows.values()).replace(f"`{name}` | counter", f"`{name}` | gauge")
+    assert list(both_sides.check_metrics(Tree({page: other}))) == [f"{page}: {name} is a counter, not a gauge"]
+    without = "".join(rows.values()).replace(f"`{labels['carillon_dial_verdicts_total']}`", "")
+    assert f"{page}: carillon_dial_verdicts_total has the label verdict" in list(both_sides.check_metrics(Tree({page: without})))
 
 
 def test_a_difference_fails_the_command(tmp_path: pathlib.Path) -> None:

@@ -74,7 +74,7 @@ def test_every_link_within_the_page_leads_somewhere(page: Page) -> None:
     inside = [link for link in page.every("href") if link.startswith("#")]
     assert inside and [link for link in inside if link[1:] not in anchors] == []
     outside = {link for link in page.every("href") if not link.startswith("#")}
-    assert {link for link in outside if not link.startswith("https://")} == {"/openapi.yaml"}
+    assert {link for link in outside if not link.startswith("https://")} == {"/openapi.yaml", "/dashboard/"}
 
 
 def test_the_page_is_well_formed_and_fetches_nothing(answer: Answer, page: Page) -> None:

@@ -313,21 +313,35 @@ def check_capitals(tree: Tree) -> Iterator[str]:
 # ---- metrics ----
 
 METRICS_PAGE = "docs/metrics.md"
+NO_METRICS = {"carillon_token", "carillon_session"}  # a word of profiles, a cookie
 
 
 def spelled_metrics(tree: Tree) -> set[str]:
-    return {name for text in tree.sources().values() for name in re.findall(r'"(carillon_[a-z0-9_]+)"', text)}
+    return {name for text in tree.sources().values() for name in re.findall(r'"(carillon_[a-z0-9_]+)"', text)} - NO_METRICS
+
+
+# How a source makes one: the kind by the function's name; where it is made so, also its label.
+MADE = re.compile(r'\b\w*(counter|gauge|histogram)\((?:[^()";]|\([^()]*\))*?"(carillon_[a-z0-9_]+)"')
+LABELED = re.compile(r'"(carillon_[a-z0-9_]+)",\s*(?:"[^"]*"\s*)+,\s*"(\w+)"')
 
 
 def check_metrics(tree: Tree) -> Iterator[str]:
+    """Names on all pages and in what is deployed; on the page of metrics the kind and the labels too."""
     spelled = spelled_metrics(tree)
     shown = spelled | {f"{name}_{part}" for name in spelled for part in ("bucket", "sum", "count")}
-    for page, text in tree.pages().items():
-        named = set(re.findall(r"(?<![:\w])carillon_[a-z0-9_]+(?![\w*])", text)) - {"carillon_token"}  # of a profile
-        yield from (f"{page}: there is no metric {name}" for name in sorted(named - shown))
+    for path, text in {**tree.pages(), **tree.texts(r"deploy/(?:prometheus|grafana)/.*")}.items():
+        named = set(re.findall(r"(?<![:\w])carillon_[a-z0-9_]+(?![\w*:])", text)) - NO_METRICS
+        yield from (f"{path}: there is no metric {name}" for name in sorted(named - shown))
     if tree.paths(re.escape(METRICS_PAGE)):
-        told = set(re.findall(r"^\| `(carillon_[a-z0-9_]+)", tree.text(METRICS_PAGE), re.MULTILINE))
-        yield from (f"the metric {name} is there, and {METRICS_PAGE} does not tell of it" for name in sorted(spelled - told))
+        rows = {row[0].strip("`"): row for row in map(cells, tree.text(METRICS_PAGE).split("\n")) if row and row[0].startswith("`carillon_")}
+        yield from (f"the metric {name} is there, and {METRICS_PAGE} does not tell of it" for name in sorted(spelled - set(rows)))
+        sources = "\n".join(tree.sources().values())
+        for kind, name in sorted(set(MADE.findall(sources))):
+            if name in rows and rows[name][1] != kind:
+                yield f"{METRICS_PAGE}: {name} is a {kind}, not a {rows[name][1]}"
+        for name, label in sorted(set(LABELED.findall(sources))):
+            if name in rows and f"`{label}`" not in rows[name][2]:
+                yield f"{METRICS_PAGE}: {name} has the label {label}"
 
 
 # ---- keys, scripts ----
