@@ -19,7 +19,7 @@ INSTALL_REDIS := deploy/redis.conf deploy/users.acl
 INSTALL_REDIS_SCRIPTS := deploy/make-users.sh
 INSTALL_MONITORING := $(sort $(wildcard deploy/prometheus/*.yml deploy/prometheus/*.yaml deploy/grafana/*.json))
 INSTALL_UNITS := $(sort $(wildcard deploy/systemd/*.service deploy/systemd/*.target))
-INSTALL_DOCS := README.md LICENSE $(sort $(wildcard docs/*.md docs/openapi.yaml))
+INSTALL_DOCS := LICENSE $(sort $(wildcard docs/*.md docs/openapi.yaml))
 INSTALL_CONF := deploy/config/carillon.conf
 
 DATA := $(DATADIR)/carillon

@@ -20,7 +20,7 @@ SERVICES = ("carillon-producer.service", "carillon-worker@8081.service", "carill
 def units(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """Installed where their programs are there; with an instance of the worker."""
     prefix = tmp_path_factory.mktemp("prefix")
-    subprocess.run(["make", "-s", "-o", "programs", "install", f"PREFIX={prefix}"], cwd=ROOT, check=True)
+    subprocess.run(["make", "-s", "install", f"PREFIX={prefix}"], cwd=ROOT, check=True)
     folder = prefix / "lib/systemd/system"
     (folder / "carillon-worker@8081.service").symlink_to("carillon-worker@.service")
     return folder

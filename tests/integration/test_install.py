@@ -21,7 +21,8 @@ def make(target: str, root: pathlib.Path, *variables: str) -> None:
     """The programs are those that are there: nobody else's are linked anew while tests run them."""
     where = (f"VARIANT={build_directory().name}", f"DESTDIR={root}", "PREFIX=/usr", *variables)
     environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
-    subprocess.run(["make", "-s", "-o", "programs", target, *where], cwd=ROOT, env=environment, check=True)
+    old = [part for path in (build_directory() / "bin").iterdir() for part in ("-o", str(path.relative_to(ROOT)))]
+    subprocess.run(["make", "-s", *old, target, *where], cwd=ROOT, env=environment, check=True)
 
 
 def files(root: pathlib.Path) -> set[str]:
@@ -51,6 +52,9 @@ def test_beside_them_lie_what_an_operator_reads_and_adapts(root: pathlib.Path) -
     wanted |= {f"usr/share/carillon/redis/{name}" for name in ("redis.conf", "users.acl", "make-users.sh")}
     wanted |= {f"usr/share/carillon/profiles/{path.name}" for path in (ROOT / "worker/profiles").glob("*.json")}
     wanted |= {f"usr/share/doc/carillon/{path.name}" for path in (ROOT / "docs").glob("*.md")}
+    wanted |= {f"usr/share/man/man8/{name}.8" for name in PROCESSES} | {"usr/share/man/man1/carillon.1"}
+    wanted |= {"usr/share/bash-completion/completions/carillon", "usr/share/zsh/site-functions/_carillon"}
+    wanted |= {"usr/share/fish/vendor_completions.d/carillon.fish"}
     wanted |= {f"usr/lib/systemd/system/{path.name}" for path in (ROOT / "deploy/systemd").iterdir()}
     assert wanted <= there, wanted - there
     script = root / "usr/share/carillon/redis/make-users.sh"
