@@ -25,6 +25,7 @@ enum {
     BATCH_TOTAL,
     BATCH_SUCCEEDED,
     BATCH_FAILED,
+    BATCH_COLUMNS,
     BATCH_COUNT
 };
 enum { CALL_RECORD, CALL_EXTRA, CALL_STATE, CALL_SUMMARY, CALL_RECORDING, CALL_SUCCESS, CALL_COUNT };
@@ -152,8 +153,10 @@ static enum render_success success_of(struct render_text text)
     return text.data[0] == '1' ? RENDER_SUCCESS_YES : RENDER_SUCCESS_NO;
 }
 
-static int read_contact(const struct redisReply *call, struct contact *contact, const char **ret_why)
+static int read_contact(const struct redisReply *batch, const struct redisReply *call, struct contact *contact,
+                        const char **ret_why)
 {
+    struct render_text columns = text_of(reply_at(batch, BATCH_COLUMNS));
     struct render_text record = text_of(reply_at(call, CALL_RECORD));
     struct render_text extra = text_of(reply_at(call, CALL_EXTRA));
     bool is_elsewhere = false;
@@ -162,7 +165,9 @@ static int read_contact(const struct redisReply *call, struct contact *contact, 
     int err = contact_record_unpack(contact, record.data, record.len, &is_elsewhere);
     if (!err && is_elsewhere && extra.data)
         err = contact_record_attach_metadata(contact, extra.data, extra.len);
-    return err == ERR_INVALID ? invalid(ret_why, "its contact does not read") : err;
+    if (!err)
+        err = contact_record_attach_columns(contact, columns.data ? columns.data : "", columns.len);
+    return err == ERR_INVALID || err == ERR_NOT_FOUND ? invalid(ret_why, "its contact does not read") : err;
 }
 
 static bool read_state(struct render_text text, struct call_text *ret_state)
@@ -172,10 +177,11 @@ static bool read_state(struct render_text text, struct call_text *ret_state)
 
 /* An attempt is told as it was when it ended: its event carries that state. Where another dial has begun meanwhile, the
  * texts may be that one's, and are left out. */
-static int read_call(const struct redisReply *call, struct render_text kept, struct contact *contact,
-                     struct hook_entry *e, const char **ret_why)
+static int read_call(const struct redisReply *item, struct contact *contact, struct hook_entry *e, const char **ret_why)
 {
     struct call_text now;
+    const struct redisReply *call = reply_at(item, ITEM_CALL);
+    struct render_text kept = text_of(reply_field(reply_at(item, ITEM_FIELDS), "state"));
     if (reply_len(call) != CALL_COUNT)
         return invalid(ret_why, "it names no call");
     if (!read_state(text_of(reply_at(call, CALL_STATE)), &now))
@@ -189,7 +195,7 @@ static int read_call(const struct redisReply *call, struct render_text kept, str
         e->event.call.success = success_of(text_of(reply_at(call, CALL_SUCCESS)));
     }
     e->event.call.contact = contact;
-    return read_contact(call, contact, ret_why);
+    return read_contact(reply_at(item, ITEM_BATCH), call, contact, ret_why);
 }
 
 int hook_entry_read(const struct redisReply *item, struct contact *contact, struct hook_entry *ret_entry,
@@ -205,8 +211,7 @@ int hook_entry_read(const struct redisReply *item, struct contact *contact, stru
     if (!err)
         err = read_batch(reply_at(item, ITEM_BATCH), &entry, ret_why);
     if (!err && event_type_is_call(entry.event.ref.type))
-        err = read_call(reply_at(item, ITEM_CALL), text_of(reply_field(reply_at(item, ITEM_FIELDS), "state")), contact,
-                        &entry, ret_why);
+        err = read_call(item, contact, &entry, ret_why);
     if (!err || err == ERR_INVALID)
         *ret_entry = entry;
     return err;

@@ -79,6 +79,7 @@ static void chunk_free(void *state)
 {
     struct chunk *c = state;
     ingest_steps_free(&c->steps);
+    ingest_send_free(&c->send);
     ingest_rows_free(c->rows);
     ingest_pack_free(c->pack);
     digest_stream_free(c->digest);

@@ -43,7 +43,7 @@ static void call_export_free(void *state)
 static int read_contact(struct call_export *e, const struct call_view *call)
 {
     bool is_elsewhere;
-    const struct call_bytes *record = call->record, *extra = call->extra;
+    const struct call_bytes *record = call->record, *extra = call->extra, *columns = call_rows_columns(e->rows);
     if (!record->text) {
         contact_free(&e->contact);
         return contact_init(&e->contact);
@@ -51,7 +51,9 @@ static int read_contact(struct call_export *e, const struct call_view *call)
     int err = contact_record_unpack(&e->contact, record->text, record->len, &is_elsewhere);
     if (!err && is_elsewhere && extra->text)
         err = contact_record_attach_metadata(&e->contact, extra->text, extra->len);
-    return err == ERR_INVALID ? ERR_PROTOCOL : err;
+    if (!err)
+        err = contact_record_attach_columns(&e->contact, columns->text ? columns->text : "", columns->len);
+    return err == ERR_INVALID || err == ERR_NOT_FOUND ? ERR_PROTOCOL : err;
 }
 
 static int write_row(struct call_export *e, const struct call_view *call, struct buf *out)

@@ -43,6 +43,7 @@ struct call_rows {
     struct call_scope scope;
     size_t n;
     struct row *rows;
+    struct call_bytes columns; /* only where rows are read whole */
     size_t n_pieces;
     struct piece pieces[PIECES_MAX];
     size_t awaited; /* replies */
@@ -107,6 +108,7 @@ void call_rows_free(struct call_rows *rows)
         free(rows->rows[i].record.text);
         free(rows->rows[i].extra.text);
     }
+    free(rows->columns.text);
     free(rows->rows);
     free(rows);
 }
@@ -174,6 +176,14 @@ static int take_recording(struct row *row, const char *data, size_t len)
 
 typedef int (*take_fn)(struct row *row, const char *data, size_t len);
 
+static void take_answer(struct exchange *x, struct call_rows *rows, int err)
+{
+    if (err && !rows->err)
+        rows->err = err;
+    if (--rows->awaited == 0)
+        rows->fn(x, rows->err, rows->arg);
+}
+
 /* One HMGET's answer: what is absent is passed over. */
 static void take_piece(struct exchange *x, const struct redisReply *reply, int err, const struct piece *piece,
                        take_fn take)
@@ -189,10 +199,7 @@ static void take_piece(struct exchange *x, const struct redisReply *reply, int e
         if (!err)
             err = take(&rows->rows[piece->first + i], data, len);
     }
-    if (err && !rows->err)
-        rows->err = err;
-    if (--rows->awaited == 0)
-        rows->fn(x, rows->err, rows->arg);
+    take_answer(x, rows, err);
 }
 
 static void on_records(struct exchange *x, const struct redisReply *reply, int err, void *arg)
@@ -223,6 +230,27 @@ static void on_states(struct exchange *x, const struct redisReply *reply, int er
 static void on_recordings(struct exchange *x, const struct redisReply *reply, int err, void *arg)
 {
     take_piece(x, reply, err, arg, take_recording);
+}
+
+static void on_columns(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+{
+    struct call_rows *rows = arg;
+    const char *data;
+    size_t len;
+    if (!err && !reply_is_nil(reply)) {
+        err = reply_str(reply, &data, &len);
+        if (!err)
+            err = keep(&rows->columns, data, len);
+    }
+    take_answer(x, rows, err);
+}
+
+static void ask_columns(struct exchange *x, struct call_rows *rows)
+{
+    struct key key = key_batch_columns(exchange_identity(x)->cell, rows->scope.batch_id);
+    const struct redis_arg args[] = {redis_arg_str("GET"), key_arg(&key)};
+    rows->err = exchange_command(x, args, 2, on_columns, rows);
+    rows->awaited += rows->err == 0;
 }
 
 /* HMGET of the piece's rows; `suffix` follows each ordinal in its field's name. */
@@ -268,6 +296,8 @@ void call_rows_read(struct call_rows *rows, struct exchange *x, enum call_rows_d
 {
     rows->fn = fn;
     rows->arg = arg;
+    if (depth == CALL_ROWS_WHOLE && rows->n > 0)
+        ask_columns(x, rows);
     for (size_t i = 0; i < rows->n_pieces; i++)
         ask_piece(x, &rows->pieces[i], depth);
     if (rows->awaited == 0)
@@ -456,4 +486,9 @@ bool call_rows_view(const struct call_rows *rows, size_t index, const struct cal
 size_t call_rows_count(const struct call_rows *rows)
 {
     return rows->n;
+}
+
+const struct call_bytes *call_rows_columns(const struct call_rows *rows)
+{
+    return &rows->columns;
 }

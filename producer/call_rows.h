@@ -84,6 +84,8 @@ struct call_view {
     const struct call_bytes *extra; /* metadata that the record keeps elsewhere */
 };
 
+/* What the records of rows that were read whole refer to (contact_layout.h). Borrowed from the rows. */
+const struct call_bytes *call_rows_columns(const struct call_rows *rows);
 size_t call_rows_count(const struct call_rows *rows);
 /* Row `index`, by ordinal. False where it is not wanted. */
 bool call_rows_view(const struct call_rows *rows, size_t index, const struct call_filter *filter,

@@ -263,6 +263,7 @@ void ingest_part_args(const struct ingest_pack *p, size_t index, struct ingest_p
     *arg++ = redis_arg_i64((int64_t)width, ret->numbers[1]);
     *arg++ = redis_arg_str(format_runs(part, ret->runs));
     *arg++ = redis_arg_i64((int64_t)part->n_rejected, ret->numbers[2]);
+    *arg++ = redis_arg_str("");
     for (size_t i = 0; i < part->n; i++) {
         for (size_t k = 0; k < width; k++) {
             uint32_t len = part->contacts[i].lengths[k];
@@ -276,6 +277,30 @@ void ingest_part_args(const struct ingest_pack *p, size_t index, struct ingest_p
         at += part->line_lengths[i];
     }
     ret->n = (size_t)(arg - ret->args);
+}
+
+int ingest_part_shorten(const struct ingest_pack *p, size_t index, struct contact_layout *layout, struct buf *records,
+                        struct ingest_part_args *args)
+{
+    const struct part *part = p->parts[index];
+    size_t width = part->is_wide ? INGEST_PART_WIDTH : 1, len;
+    int err = 0;
+    buf_clear(records);
+    for (size_t i = 0; i < part->n && !err; i++) {
+        struct redis_arg *record = &args->args[INGEST_PART_FIRST_ARGS + i * width];
+        size_t before = buf_len(records);
+        err = contact_layout_shorten(layout, record->data, record->len, records);
+        record->len = buf_len(records) - before;
+    }
+    const char *at = buf_str(records);
+    for (size_t i = 0; i < part->n && !err; i++) {
+        struct redis_arg *record = &args->args[INGEST_PART_FIRST_ARGS + i * width];
+        record->data = at;
+        at += record->len;
+    }
+    const char *text = contact_layout_text(layout, &len);
+    args->args[INGEST_PART_FIRST_ARGS - 1] = redis_arg_mem(text, len);
+    return err;
 }
 
 /* Of the lengths too: where one argument ends is part of what it says. */

@@ -15,6 +15,7 @@
 #include "common/base/err.h"
 #include "common/base/limits.h"
 #include "common/domain/contact.h"
+#include "common/domain/contact_layout.h"
 #include "common/redis/redis.h"
 
 struct ingest_pack;
@@ -50,7 +51,7 @@ int ingest_part_digest(const struct ingest_pack *p, size_t index, char ret_hex[2
 void ingest_part_drop(struct ingest_pack *p, size_t index);
 
 /* What batch_ingest takes behind the digest. */
-#define INGEST_PART_FIRST_ARGS 4
+#define INGEST_PART_FIRST_ARGS 5
 #define INGEST_PART_WIDTH 3
 #define INGEST_RUN_LEN 32
 struct ingest_part_args {
@@ -61,6 +62,11 @@ struct ingest_part_args {
 };
 /* Borrowed until the part is dropped, and for the life of `ret`. */
 void ingest_part_args(const struct ingest_pack *p, size_t index, struct ingest_part_args *ret);
+
+/* Puts in place of the contacts' records what contact_layout_shorten() makes of them, kept in `records` as long as the
+ * arguments are, and the columns that they refer to beside them. ERR_NOMEM. */
+int ingest_part_shorten(const struct ingest_pack *p, size_t index, struct contact_layout *layout, struct buf *records,
+                        struct ingest_part_args *args) MUST_CHECK;
 
 /* The hash under which the scripts look for a contact id among those of its batch: the first 53 bits of its SHA-256,
  * which a Lua number holds exactly. */

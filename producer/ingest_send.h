@@ -25,9 +25,11 @@ struct ingest_send_config {
     void *arg;
 };
 
-/* Plain value: embed it. */
+/* Plain value: embed it; {0} is one that was never used. */
 struct ingest_send {
     struct ingest_send_config config;
+    struct contact_layout *layout; /* that the batch has, as far as is known; NULL: records keep their metadata */
+    bool is_form_chosen; /* whether there are columns: with the first part */
     char chunk[8]; /* what the parts belong to, "0" for a creation's own contacts; set before anything is sent */
     size_t confirmed; /* parts known to be written */
     size_t next; /* the next part to send */
@@ -36,6 +38,9 @@ struct ingest_send {
     uint64_t duplicates;
     uint64_t fresh; /* contacts that were taken just now, not by an earlier try */
 };
+
+/* Frees what sending needed; also a value that was never used. */
+void ingest_send_free(struct ingest_send *s);
 
 /* Sends whole parts, as many as may be under way. */
 void ingest_send_more(struct ingest_send *s);

@@ -18,7 +18,7 @@ static void wait_a_while(struct ingest_steps *s)
     if (clock_mono_us() - s->progress_us > GIVE_UP_US)
         ingest_steps_fail(s, ERR_UNAVAILABLE, NULL);
     else
-        loop_timer_arm_us(s->timer, AGAIN_US);
+        loop_timer_arm_us(s->timer, s->is_to_repeat ? 0 : AGAIN_US);
 }
 
 static void on_timer(void *arg)
@@ -26,7 +26,7 @@ static void on_timer(void *arg)
     struct ingest_steps *s = arg;
     if (!exchange_is_open(s->config.x))
         return;
-    s->is_interrupted = false;
+    s->is_interrupted = s->is_to_repeat = false;
     s->config.go_on(s->config.arg);
 }
 
@@ -86,4 +86,11 @@ bool ingest_steps_take(struct ingest_steps *s, const struct redisReply *reply, i
     s->progress_us = clock_mono_us();
     s->is_idle = s->in_flight == 0;
     return true;
+}
+
+void ingest_steps_repeat(struct ingest_steps *s)
+{
+    s->is_interrupted = s->is_to_repeat = true;
+    if (s->in_flight == 0)
+        wait_a_while(s);
 }

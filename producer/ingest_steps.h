@@ -30,6 +30,7 @@ struct ingest_steps {
     size_t in_flight; /* commands */
     bool is_idle; /* all that was sent is answered */
     bool is_interrupted; /* a command's outcome is not known: nothing is sent until all are answered */
+    bool is_to_repeat; /* so it is, but Redis is there: no need to wait then */
     int64_t progress_us;
 };
 
@@ -50,5 +51,8 @@ void ingest_steps_fail(struct ingest_steps *s, int err, const struct redisReply 
 /* Counts a reply. True where it may be read; otherwise it has been dealt with. `is_unknown`: its error leaves open
  * whether it was done. */
 bool ingest_steps_take(struct ingest_steps *s, const struct redisReply *reply, int err, bool is_unknown);
+
+/* Instead of what a reply that was taken stood for: the same is sent again, in another form. */
+void ingest_steps_repeat(struct ingest_steps *s);
 
 #endif

@@ -245,6 +245,7 @@ void ingest_write_free(struct ingest_write *w)
     if (!w)
         return;
     ingest_steps_free(&w->steps);
+    ingest_send_free(&w->send);
     endpoint_offers_free(&w->offers);
     free(w);
 }

@@ -160,6 +160,7 @@ static void send_part(struct redial_copy *c)
     char name[32], contacts[REDIS_I64_LEN], runs[32];
     char digest[2 * DIGEST_SHA256_LEN + 1];
     size_t n = FIRST_ARGS;
+    const struct call_bytes *columns = call_rows_columns(c->rows);
     (void)snprintf(name, sizeof name, "0.%" PRId64, ++c->part);
     (void)snprintf(runs, sizeof runs, "1:%zu", c->n_taken);
     for (size_t i = 0; i < c->n_taken; i++) {
@@ -177,6 +178,7 @@ static void send_part(struct redial_copy *c)
     args[4] = redis_arg_str("3"); /* INGEST_PART_WIDTH */
     args[5] = redis_arg_str(runs);
     args[6] = redis_arg_str("0");
+    args[7] = redis_arg_mem(columns->text ? columns->text : "", columns->len);
     if (!err)
         err = exchange_script(c->config.x, LUA_BATCH_INGEST, args, n, on_part, c);
     sent(c, err);

@@ -60,6 +60,7 @@ struct dial {
     size_t place; /* in the dispatch's timetable */
     unsigned n_loading; /* readings under way */
     int load_err; /* the first that failed */
+    unsigned n_newer; /* how often newer settings were asked for, because those known lacked columns of its */
     bool is_torn; /* what is kept of its contact cannot be read, by anybody */
     struct contact contact;
     const struct batch_settings *batch; /* a reference; NULL while loading */

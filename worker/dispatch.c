@@ -21,6 +21,7 @@
 #define READ_DEADLINE_MS 2000
 #define BEGIN_LEAD_US 4000 /* a begin goes out this much ahead of its slot at least: the way to Redis and back; */
 #define BEGIN_GATHER_US 2000 /* those whose slots lie in one such stretch of Redis's time go together */
+#define NEWER_MOST 2 /* readings of a batch's settings for one dial's columns: one may have been under way already */
 #define REFUSED_PAUSE_US 500000 /* after a claim that Redis refused */
 
 /* The places in the answer of call_claim.lua. */
@@ -179,11 +180,22 @@ static void reading_over(struct dial *dial, int err)
         on_loaded(d, dial);
 }
 
+/* Settings are kept for a while, and contacts that came since may have columns of their own. */
 static void on_settings(const struct batch_settings *batch, int err, void *arg)
 {
     struct dial *dial = arg;
-    if (err == 0)
-        dial->batch = settings_ref(batch);
+    if (err != 0) {
+        reading_over(dial, err);
+        return;
+    }
+    err = contact_record_attach_columns(&dial->contact, batch->columns ? batch->columns : "", batch->columns_len);
+    if (err == ERR_NOT_FOUND && dial->n_newer < NEWER_MOST) {
+        dial->n_newer++;
+        settings_get_newer(dial->dispatch->cell->settings, batch, on_settings, dial);
+        return;
+    }
+    dial->is_torn = dial->is_torn || err == ERR_NOT_FOUND || err == ERR_INVALID;
+    dial->batch = settings_ref(batch);
     reading_over(dial, err);
 }
 
@@ -198,7 +210,7 @@ static void on_metadata(const struct redisReply *reply, int err, void *arg)
         err = reply_str(reply, &text, &len);
     if (err == 0)
         err = contact_record_attach_metadata(&dial->contact, text, len);
-    dial->is_torn = err != 0 && err != ERR_NOMEM && !err_is_retryable(err);
+    dial->is_torn = dial->is_torn || (err != 0 && err != ERR_NOMEM && !err_is_retryable(err));
     reading_over(dial, err);
 }
 

@@ -22,6 +22,7 @@ struct trunk_box {
 struct batch_box {
     struct batch_settings settings;
     unsigned refs;
+    char trunk_id[LIMIT_ID_LEN + 1];
     struct trunk_box *trunk; /* owns a reference */
 };
 
@@ -220,10 +221,10 @@ static struct trunk_entry *trunk_entry_get(struct settings *s, const char *id)
     return entry;
 }
 
-static void batch_await_trunk(struct batch_entry *batch, const char *trunk_id)
+static void batch_await_trunk(struct batch_entry *batch)
 {
     struct settings *s = batch->owner;
-    struct trunk_entry *trunk = trunk_entry_get(s, trunk_id);
+    struct trunk_entry *trunk = trunk_entry_get(s, batch->reading->trunk_id);
     if (!trunk) {
         batch_failed(batch, ERR_NOMEM);
         return;
@@ -243,15 +244,54 @@ static void batch_await_trunk(struct batch_entry *batch, const char *trunk_id)
         trunk_complete(trunk, rc);
 }
 
+static int columns_take(struct batch_settings *batch, const struct redisReply *reply)
+{
+    const char *text;
+    size_t len;
+    if (reply_is_nil(reply))
+        return 0; /* the contacts will tell whether they lack something */
+    int rc = reply_str(reply, &text, &len);
+    if (rc != 0)
+        return rc;
+    batch->columns = malloc(len + 1);
+    if (!batch->columns)
+        return ERR_NOMEM;
+    memcpy(batch->columns, text, len + 1);
+    batch->columns_len = len;
+    return 0;
+}
+
+static void on_columns(const struct redisReply *reply, int err, void *arg)
+{
+    struct batch_entry *entry = arg;
+    if (err == 0)
+        err = reply_to_err(reply);
+    if (err == 0)
+        err = columns_take(&entry->reading->settings, reply);
+    if (err == 0)
+        batch_await_trunk(entry);
+    else
+        batch_failed(entry, err);
+}
+
+static void batch_read_columns(struct batch_entry *entry)
+{
+    struct settings *s = entry->owner;
+    struct key key = key_batch_columns(s->cell, entry->id);
+    const struct redis_arg args[] = {redis_arg_str("GET"), key_arg(&key)};
+    int rc = redis_command(s->redis, args, 2, READ_DEADLINE_MS, on_columns, entry);
+    if (rc != 0)
+        batch_failed(entry, rc);
+}
+
 static void on_batch(const struct redisReply *reply, int err, void *arg)
 {
     struct batch_entry *entry = arg;
-    char trunk_id[LIMIT_ID_LEN + 1];
     struct batch_box *box = calloc(1, sizeof *box);
     if (err == 0)
         err = box ? reply_to_err(reply) : ERR_NOMEM;
     if (err == 0)
-        err = settings_read_batch(entry->id, reply, &box->settings, trunk_id);
+        err = settings_read_batch(entry->id, reply, &box->settings, box->trunk_id);
     if (err != 0) {
         free(box);
         batch_failed(entry, err);
@@ -259,7 +299,10 @@ static void on_batch(const struct redisReply *reply, int err, void *arg)
     }
     box->refs = 1;
     entry->reading = box;
-    batch_await_trunk(entry, trunk_id);
+    if (box->settings.has_columns)
+        batch_read_columns(entry);
+    else
+        batch_await_trunk(entry);
 }
 
 /* `now_us`: whether it would be read again, too, were it asked for; NULL: whether or not. */
@@ -331,6 +374,14 @@ void settings_get(struct settings *s, const char *batch_id, settings_fn fn, void
     entry->waiters = waiter;
     if (!entry->is_reading)
         batch_read(s, entry);
+}
+
+void settings_get_newer(struct settings *s, const struct batch_settings *than, settings_fn fn, void *arg)
+{
+    struct batch_entry *entry = g_hash_table_lookup(s->batches, than->id);
+    if (entry && entry->box && &entry->box->settings == than)
+        entry->fresh_until_us = 0;
+    settings_get(s, than->id, fn, arg);
 }
 
 size_t settings_kept(const struct settings *s)

@@ -7,6 +7,7 @@
 #ifndef CARILLON_WORKER_SETTINGS_H
 #define CARILLON_WORKER_SETTINGS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +44,9 @@ struct batch_settings {
     uint64_t caller_ids[LIMIT_CALLER_IDS]; /* none: the trunk's */
     size_t n_caller_ids;
     const struct trunk_settings *trunk;
+    bool has_columns;
+    char *columns; /* what its contacts' records refer to (contact_layout.h); NULL where it has none */
+    size_t columns_len;
 };
 
 struct settings;
@@ -61,6 +65,10 @@ int settings_create(struct redis *redis, const struct seal_keys *keys, const cha
 void settings_free(struct settings *s);
 
 void settings_get(struct settings *s, const char *batch_id, settings_fn fn, void *arg);
+
+/* The same where those that were given lack something that must have been there when the call was claimed: what was
+ * read since, or is read now. */
+void settings_get_newer(struct settings *s, const struct batch_settings *than, settings_fn fn, void *arg);
 
 /* Batches whose settings are kept. For the tests. */
 size_t settings_kept(const struct settings *s);

@@ -29,6 +29,7 @@ enum batch_field {
     FIELD_SUMMARY_WAIT,
     FIELD_CALLER_IDS,
     FIELD_STATE,
+    FIELD_COLUMNS,
 };
 
 const char *const settings_batch_fields[SETTINGS_BATCH_FIELDS] = {
@@ -46,6 +47,7 @@ const char *const settings_batch_fields[SETTINGS_BATCH_FIELDS] = {
     [FIELD_SUMMARY_WAIT] = "summary_wait_ms",
     [FIELD_CALLER_IDS] = "caller_ids",
     [FIELD_STATE] = "state",
+    [FIELD_COLUMNS] = "columns",
 };
 
 /* A number that may be absent. */
@@ -169,6 +171,7 @@ int settings_read_batch(const char *batch_id, const struct redisReply *reply, st
     }
     batch.ring_timeout_s = (int)ring_s;
     batch.max_call_duration_s = (int)talk_s;
+    batch.has_columns = !reply_is_nil(reply_at(reply, FIELD_COLUMNS));
     *ret_batch = batch;
     return 0;
 }
@@ -176,7 +179,8 @@ int settings_read_batch(const char *batch_id, const struct redisReply *reply, st
 void settings_batch_clear(struct batch_settings *batch)
 {
     free(batch->agent_id);
-    batch->agent_id = NULL;
+    free(batch->columns);
+    batch->agent_id = batch->columns = NULL;
 }
 
 /* The trunk's variables are the fields "var:<name>". */

@@ -100,6 +100,14 @@ size_t buf_len(const struct buf *b)
     return b->len;
 }
 
+void buf_cut(struct buf *b, size_t len)
+{
+    if (len >= b->len)
+        return;
+    b->len = len;
+    b->data[len] = '\0';
+}
+
 void buf_consume(struct buf *b, size_t len)
 {
     if (len >= b->len) {

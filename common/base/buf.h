@@ -35,6 +35,8 @@ int buf_printf(struct buf *b, const char *format, ...) __attribute__((format(pri
 const char *buf_str(const struct buf *b);
 size_t buf_len(const struct buf *b);
 
+/* Keeps the first `len` bytes (at most all of them) and drops what is behind them. */
+void buf_cut(struct buf *b, size_t len);
 /* Drops the first `len` bytes (at most all of them). */
 void buf_consume(struct buf *b, size_t len);
 

@@ -99,6 +99,8 @@
 #define LIMIT_INGEST_PART_BYTES (128u << 10) /* of them, but for the last */
 #define LIMIT_BUCKET 64 /* contacts in one bucket hash */
 #define LIMIT_RECORD_INLINE_BYTES 512 /* a longer contact record keeps its metadata in :extra */
+#define LIMIT_COLUMNS 128 /* names of metadata that a batch keeps once for all of its contacts */
+#define LIMIT_COLUMNS_BYTES 4096 /* of them in all */
 #define LIMIT_CLAIM_CALLS 64
 #define LIMIT_CLAIM_STEPS 400
 #define LIMIT_SCRIPT_CALLS 64 /* calls in one begin, accept, finish, release, abort */

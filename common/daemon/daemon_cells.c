@@ -57,8 +57,11 @@ static void on_opened(const struct redisReply *reply, int err, void *arg)
     struct daemon *d = arg;
     if (err)
         return; /* the connection went away: all is begun anew when it is ready again */
-    const char *cell = d->cells[d->n_answered++];
+    size_t index = d->n_answered++;
+    const char *cell = d->cells[index];
     int refused = reply_to_err(reply);
+    if (!refused)
+        refused = reply_i64(reply, &d->schemas[index]);
     if (refused == ERR_STATE) {
         log_error("cell.refused", log_str("cell", cell), log_err(refused), log_str("detail", reply_error(reply)));
         daemon_end(d, DAEMON_EXIT_CONFIGURATION);
@@ -70,6 +73,15 @@ static void on_opened(const struct redisReply *reply, int err, void *arg)
         not_opened(d, cell, refused, reply_error(reply));
     else if (++d->n_opened == d->n_cells)
         all_opened(d);
+}
+
+int64_t daemon_cell_schema(const struct daemon *d, const char *cell)
+{
+    for (size_t i = 0; i < d->n_cells; i++) {
+        if (strcmp(d->cells[i], cell) == 0)
+            return d->schemas[i];
+    }
+    return 0;
 }
 
 bool daemon_make_cells_timer(struct daemon *d)

@@ -39,6 +39,7 @@ struct daemon {
     struct conf *conf;
     char id[LIMIT_ID_LEN + 1];
     char cells[LIMIT_CELLS][LIMIT_CELL_ID_LEN + 1];
+    int64_t schemas[LIMIT_CELLS]; /* of each; 0: not heard of yet */
     size_t n_cells;
     struct loop *loop;
     struct loop_signal *signals[DAEMON_SIGNALS];

@@ -31,6 +31,9 @@ struct contact {
     const char *timezone;
     const char *metadata; /* a JSON object as the tenant wrote it, or "" */
     size_t metadata_len;
+    /* From a record whose metadata is not whole yet: what contact_record_attach_columns() makes it of; or "". */
+    const char *values;
+    size_t values_len;
     struct buf text; /* holds what the pointers show */
     struct timezone_memo *zones;
 };

@@ -24,8 +24,8 @@ static const struct text_rule RULES[CONTACT_TEXT_COUNT] = {
 static void point_nowhere(struct contact *c)
 {
     c->phone = 0;
-    c->id = c->name = c->email = c->company = c->timezone = c->metadata = "";
-    c->metadata_len = 0;
+    c->id = c->name = c->email = c->company = c->timezone = c->metadata = c->values = "";
+    c->metadata_len = c->values_len = 0;
 }
 
 int contact_draft_begin(struct contact_draft *d, struct contact *c, struct faults *faults)
@@ -126,6 +126,14 @@ int contact_draft_keep_metadata(struct contact_draft *d, const char *json, size_
     return keep(d, json, len, &d->metadata_start);
 }
 
+int contact_draft_keep_values(struct contact_draft *d, const char *values, size_t len)
+{
+    if (len == 0)
+        return 0;
+    d->values_len = len;
+    return keep(d, values, len, &d->values_start);
+}
+
 int contact_draft_text(struct contact_draft *d, enum contact_text field, const char *text, size_t len)
 {
     if (len == 0)
@@ -159,5 +167,7 @@ int contact_draft_end(struct contact_draft *d)
     c->timezone = text + d->starts[CONTACT_TEXT_TIMEZONE];
     c->metadata = text + d->metadata_start;
     c->metadata_len = d->metadata_len;
+    c->values = text + d->values_start;
+    c->values_len = d->values_len;
     return 0;
 }

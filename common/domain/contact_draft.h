@@ -32,6 +32,8 @@ struct contact_draft {
     size_t starts[CONTACT_TEXT_COUNT];
     size_t metadata_start;
     size_t metadata_len;
+    size_t values_start;
+    size_t values_len;
 };
 
 /* Empties `c` and begins to fill it. */
@@ -43,6 +45,7 @@ int contact_draft_metadata(struct contact_draft *d, const char *json, size_t len
 /* Keeps a text without judging it: for records, whose content was judged before. */
 int contact_draft_keep(struct contact_draft *d, enum contact_text field, const char *text, size_t len) MUST_CHECK;
 int contact_draft_keep_metadata(struct contact_draft *d, const char *json, size_t len) MUST_CHECK;
+int contact_draft_keep_values(struct contact_draft *d, const char *values, size_t len) MUST_CHECK;
 /* Adds a fault of the contact. */
 void contact_draft_fault(struct contact_draft *d, const char *path, const char *code, const char *message);
 /* The contact is complete: its pointers are set. ERR_INVALID, with an empty contact, where a fault was found. */

@@ -6,6 +6,7 @@
 #include "carillon/v1/contact.pb-c.h"
 #include "common/base/utf8.h"
 #include "common/domain/contact_draft.h"
+#include "common/domain/contact_layout.h"
 #include "common/domain/phone.h"
 
 /* protobuf-c writes into this; its append cannot fail, so the error is remembered. */
@@ -70,6 +71,8 @@ static int keep_all(struct contact_draft *d, const Carillon__V1__Contact *m)
         rc = keep_text(d, CONTACT_TEXT_TIMEZONE, m->timezone);
     if (rc == 0)
         rc = contact_draft_keep_metadata(d, (const char *)m->metadata.data, m->metadata.len);
+    if (rc == 0)
+        rc = contact_draft_keep_values(d, (const char *)m->values.data, m->values.len);
     return rc;
 }
 
@@ -82,7 +85,8 @@ int contact_record_unpack(struct contact *c, const void *record, size_t len, boo
     Carillon__V1__Contact *message = carillon__v1__contact__unpack(NULL, len, record);
     if (!message)
         return ERR_INVALID;
-    if (!phone_is_valid(message->phone)) {
+    bool is_twice = message->values.len > 0 && (message->metadata.len > 0 || message->metadata_elsewhere);
+    if (!phone_is_valid(message->phone) || is_twice) {
         rc = ERR_INVALID;
         goto cleanup;
     }
@@ -114,4 +118,17 @@ int contact_record_attach_metadata(struct contact *c, const char *metadata, size
         draft.metadata_start = draft.metadata_len = 0;
     int end_rc = contact_draft_end(&draft);
     return rc < 0 ? rc : end_rc;
+}
+
+int contact_record_attach_columns(struct contact *c, const char *columns, size_t len)
+{
+    struct buf metadata;
+    if (c->values_len == 0)
+        return 0;
+    buf_init(&metadata, LIMIT_METADATA_BYTES);
+    int rc = contact_layout_restore(columns, len, c->values, c->values_len, &metadata);
+    if (rc == 0)
+        rc = contact_record_attach_metadata(c, buf_str(&metadata), buf_len(&metadata));
+    buf_free(&metadata);
+    return rc;
 }

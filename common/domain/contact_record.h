@@ -20,5 +20,8 @@ int contact_record_pack(const struct contact *c, struct buf *record, bool *ret_m
 int contact_record_unpack(struct contact *c, const void *record, size_t len, bool *ret_metadata_elsewhere) MUST_CHECK;
 /* Gives the contact that was just unpacked its metadata. */
 int contact_record_attach_metadata(struct contact *c, const char *metadata, size_t len) MUST_CHECK;
+/* The same for one whose record holds values only (c->values): `columns` are its batch's (contact_layout.h). Does
+ * nothing for any other. ERR_NOT_FOUND: they lack one that the record refers to; ERR_INVALID; ERR_NOMEM. */
+int contact_record_attach_columns(struct contact *c, const char *columns, size_t len) MUST_CHECK;
 
 #endif

@@ -10,9 +10,11 @@
 -- ARGV[5]  arguments for each: 1, or 3 where one has an id or extra metadata
 -- ARGV[6]  their rows, in runs: "<first>:<how many> ..."
 -- ARGV[7]  rows rejected before they came here
--- ARGV[8..] for each contact: record[, 53-bit hash of the contact id (decimal) or "", extra metadata or ""]; then, at most
+-- ARGV[8]  the columns that the records refer to (proto/carillon/v1/contact.proto), each with a newline behind it; or ""
+-- ARGV[9..] for each contact: record[, 53-bit hash of the contact id (decimal) or "", extra metadata or ""]; then, at most
 --          500, what was rejected (lib/rows.lua)
--- Returns  {total after it, 0|1 (1: this part was there already), index of a left-out contact, "phone"|"id", ...}
+-- Returns  {total after it, 0|1 (1: this part was there already), index of a left-out contact, "phone"|"id", ...}; or
+--          {-1, columns}, and nothing was written: the batch has these, which ARGV[8] does not go on from
 -- Errors   ERR_INVALID, ERR_NOT_FOUND, ERR_STATE <state> (sealed, and nobody holds the lease to append), ERR_EXISTS (the
 --          part was written with another digest), ERR_QUOTA <quota> <limit>: a creation that is not a draft ends by it
 -- Bound    O(contacts); 40 commands, and 4 for each contact
@@ -28,7 +30,8 @@ local n = check_number(ARGV[4], 'contacts')
 local width = check_number(ARGV[5], 'arguments')
 local runs = ARGV[6] or ''
 local rejected = check_number(ARGV[7], 'rejected')
-local FIRST, MOST = 8, 500
+local columns = ARGV[8] or ''
+local FIRST, MOST, COLUMNS_BYTES = 9, 500, 4096
 local lines_at = FIRST + n * width
 if #part > 24 or not (part:match('^%d+%.%d+$') or part:match('^%d+$')) then
   return redis.error_reply('ERR_INVALID part')
@@ -36,6 +39,9 @@ end
 if n < 0 or n > MOST or n % 1 ~= 0 or (width ~= 1 and width ~= 3) or #ARGV < lines_at - 1 or #ARGV >= lines_at + MOST
   or rejected < 0 then
   return redis.error_reply('ERR_INVALID contacts')
+end
+if #columns > COLUMNS_BYTES then
+  return redis.error_reply('ERR_INVALID columns')
 end
 local batch = batch_load(id)
 if not batch then
@@ -78,9 +84,20 @@ for i = 1, n do
   at = at + width
 end
 
+-- Another request may have brought the batch's first ones, or further ones, meanwhile.
+local known_columns = columns ~= '' and redis.call('GET', key_columns(id)) or ''
+if columns:sub(1, #known_columns) ~= known_columns and known_columns:sub(1, #columns) ~= columns then
+  return { -1, known_columns }
+end
+
 local refusal = quota_refuse_part(batch, n, FIRST, lines_at - 1)
 if refusal then
   return refusal
+end
+
+if #columns > #known_columns then
+  redis.call('SET', key_columns(id), columns)
+  redis.call('HSET', key_batch(id), 'columns', fmt(#columns))
 end
 
 local left_out = {}

@@ -13,8 +13,8 @@
 -- Returns  { 1 if ARGV[2] cut it short, number of groups made anew,
 --           { { shard, stream id, { field, value, ... }, batch, contact }, ... } }
 --           batch: { agent_id, user_id, tags, on_call_complete, on_call_attempt, on_batch_complete, on_batch_failed,
---           on_event, created_ms, started_ms, completed_ms, total, succeeded, failed }, or empty where there is no such
---           batch;
+--           on_event, created_ms, started_ms, completed_ms, total, succeeded, failed, columns }, or empty where there is
+--           no such batch;
 --           contact: { record, extra, state, summary, recording, success } for events of a call, empty otherwise
 -- Errors   OOM (Redis's own): nothing was read
 -- Again    other entries: what was read is not read again, but by ARGV[3].
@@ -69,10 +69,14 @@ local batches = {}
 local function batch_of(id)
   if not batches[id] then
     local key = key_batch(id)
-    batches[id] = redis.call('EXISTS', key) == 0 and {}
+    local fields = redis.call('EXISTS', key) == 0 and {}
       or redis.call('HMGET', key, 'agent_id', 'user_id', 'tags', 'on_call_complete', 'on_call_attempt',
         'on_batch_complete', 'on_batch_failed', 'on_event', 'created_ms', 'started_ms', 'completed_ms', 'total',
-        'succeeded', 'failed')
+        'succeeded', 'failed', 'columns')
+    if fields[#fields] then
+      fields[#fields] = redis.call('GET', key_columns(id))
+    end
+    batches[id] = fields
   end
   return batches[id]
 end

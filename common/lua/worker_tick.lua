@@ -292,7 +292,7 @@ function jobs.purge_records(batch)
     return false
   end
   load.forget(batch)
-  redis.call('UNLINK', key_batch(batch.id), key_retry(batch.id), key_batch(batch.id) .. ':rows')
+  redis.call('UNLINK', key_batch(batch.id), key_retry(batch.id), key_columns(batch.id), key_batch(batch.id) .. ':rows')
   return true
 end
 

@@ -133,6 +133,11 @@ struct key key_batch_retries(const char *cell, const char *batch)
     return make("carillon:{%s}:batch:%s:retry:0", cell, batch);
 }
 
+struct key key_batch_columns(const char *cell, const char *batch)
+{
+    return make("carillon:{%s}:batch:%s:columns", cell, batch);
+}
+
 struct key key_batch_rows(const char *cell, const char *batch)
 {
     return make("carillon:{%s}:batch:%s:rows", cell, batch);

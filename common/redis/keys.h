@@ -48,6 +48,7 @@ struct key key_batch_state(const char *cell, const char *batch, uint64_t bucket)
 struct key key_batch_texts(const char *cell, const char *batch, uint64_t bucket); /* hash: <ordinal>:<what> */
 struct key key_batch_attempts(const char *cell, const char *batch, uint64_t bucket); /* hash: ordinal -> dials */
 struct key key_batch_retries(const char *cell, const char *batch); /* zset: ordinal -> due ms, of its one lane */
+struct key key_batch_columns(const char *cell, const char *batch); /* string: contact_layout.h */
 struct key key_batch_rows(const char *cell, const char *batch); /* list: what it did not take (row_error.h) */
 struct key key_batch_begins(const char *cell, const char *batch); /* list: instants of the last begins, us */
 struct key key_placed(const char *cell, uint64_t number); /* hash: batch/call/dial -> begin ms[ provider id] */

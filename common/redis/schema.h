@@ -9,6 +9,7 @@
 #define CARILLON_REDIS_SCHEMA_H
 
 #define SCHEMA_OLDEST 1
-#define SCHEMA_NEWEST 1 /* an empty cell takes it */
+#define SCHEMA_COLUMNS 2 /* from here on records may hold values only (docs/decisions/0022-columns-once-a-batch.md) */
+#define SCHEMA_NEWEST 2 /* an empty cell takes it */
 
 #endif

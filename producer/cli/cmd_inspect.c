@@ -52,6 +52,7 @@ struct field {
     cJSON *object; /* borrowed */
     const char *name; /* that it is shown by */
     cJSON *(*show)(const char *text, size_t len, bool with_numbers);
+    const struct buf *columns; /* in place of `show`: it is a contact, and these are its batch's */
     bool is_found;
 };
 
@@ -74,9 +75,11 @@ static int take_field(const struct redisReply *reply, void *arg)
     if (!f->is_found)
         return 0;
     int rc = reply_str(reply, &text, &len);
-    if (rc == 0 && !shown_add_take(f->object, f->name, f->show(text, len, with_numbers(f->session))))
-        rc = ERR_NOMEM;
-    return rc;
+    if (rc != 0)
+        return rc;
+    bool is_whole = with_numbers(f->session);
+    cJSON *value = f->columns ? record_shown_contact(text, len, f->columns, is_whole) : f->show(text, len, is_whole);
+    return shown_add_take(f->object, f->name, value) ? 0 : ERR_NOMEM;
 }
 
 static int read_field(struct session *s, const struct key *key, const char *field, struct field *f)
@@ -103,21 +106,34 @@ static int read_texts(struct session *s, const struct key *key, uint64_t ordinal
     return rc;
 }
 
+static int read_contact(struct session *s, const char *cell, const char *batch, uint64_t ordinal, struct field *contact)
+{
+    char text[REDIS_I64_LEN];
+    (void)redis_arg_i64((int64_t)ordinal, text);
+    struct key contacts = key_batch_contacts(cell, batch, ordinal / LIMIT_BUCKET);
+    struct buf columns;
+    buf_init(&columns, LIMIT_COLUMNS_BYTES);
+    int rc = key_content_columns(s, cell, batch, &columns);
+    contact->columns = &columns;
+    if (rc == 0)
+        rc = read_field(s, &contacts, text, contact);
+    buf_free(&columns);
+    return rc == 0 && !contact->is_found ? ERR_NOT_FOUND : rc;
+}
+
 static int read_call(struct session *s, const char *cell, const char *batch, uint64_t ordinal, cJSON *object)
 {
     char field[REDIS_I64_LEN];
     uint64_t bucket = ordinal / LIMIT_BUCKET;
     (void)redis_arg_i64((int64_t)ordinal, field);
-    struct key contacts = key_batch_contacts(cell, batch, bucket), extra = key_batch_extra(cell, batch, bucket);
+    struct key extra = key_batch_extra(cell, batch, bucket);
     struct key state = key_batch_state(cell, batch, bucket), attempts = key_batch_attempts(cell, batch, bucket);
     struct key texts = key_batch_texts(cell, batch, bucket);
-    struct field contact = {.object = object, .name = "contact", .show = record_shown_contact};
+    struct field contact = {.object = object, .name = "contact"};
     struct field metadata = {.object = object, .name = "extra", .show = show_guess};
     struct field phase = {.object = object, .name = "state", .show = record_shown_state};
     struct field log = {.object = object, .name = "attempts", .show = record_shown_attempts};
-    int rc = read_field(s, &contacts, field, &contact);
-    if (rc == 0 && !contact.is_found)
-        rc = ERR_NOT_FOUND;
+    int rc = read_contact(s, cell, batch, ordinal, &contact);
     if (rc == 0)
         rc = read_field(s, &extra, field, &metadata);
     if (rc == 0)

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/limits.h"
 #include "common/json/json.h"
+#include "common/redis/keys.h"
 #include "common/redis/reply.h"
 #include "producer/cli/record_shown.h"
 #include "producer/cli/shown.h"
@@ -20,6 +22,7 @@ struct content {
     bool with_numbers;
     const struct content_type *type;
     cJSON *object; /* owned until it is given away */
+    struct buf columns; /* where they are contacts: their batch's */
     int64_t shown;
 };
 
@@ -52,7 +55,7 @@ static cJSON *hash_value(const struct content *c, const char *field, size_t fiel
     if (!how)
         return named_value(c, field, field_len, text, len);
     if (strcmp(how, KEY_VALUE_CONTACT) == 0)
-        return record_shown_contact(text, len, c->with_numbers);
+        return record_shown_contact(text, len, &c->columns, c->with_numbers);
     if (strcmp(how, KEY_VALUE_STATE) == 0)
         return record_shown_state(text, len, c->with_numbers);
     if (strcmp(how, KEY_VALUE_ATTEMPTS) == 0)
@@ -249,6 +252,41 @@ static int add_head(struct content *c, int64_t ttl_ms, int64_t count)
     return is_whole ? 0 : ERR_NOMEM;
 }
 
+static int take_columns(const struct redisReply *reply, void *arg)
+{
+    const char *text;
+    size_t len;
+    if (reply_is_nil(reply))
+        return 0;
+    int rc = reply_str(reply, &text, &len);
+    return rc == 0 ? buf_append(arg, text, len) : rc;
+}
+
+int key_content_columns(struct session *s, const char *cell, const char *batch, struct buf *columns)
+{
+    struct key key = key_batch_columns(cell, batch);
+    const struct redis_arg args[] = {redis_arg_str("GET"), key_arg(&key)};
+    return session_command(s, args, 2, take_columns, columns);
+}
+
+/* Where the key is "...:batch:<batch>:contacts:<bucket>". */
+static int read_columns(struct content *c)
+{
+    static const char before[] = "batch:";
+    struct key_place place;
+    char batch[LIMIT_BATCH_ID_LEN + 1];
+    if (!c->family || !c->family->value || strcmp(c->family->value, KEY_VALUE_CONTACT) != 0 ||
+        !key_place_of(c->key, &place) || strncmp(place.rest, before, sizeof before - 1) != 0)
+        return 0;
+    const char *id = place.rest + sizeof before - 1;
+    size_t len = strcspn(id, ":");
+    if (len > LIMIT_BATCH_ID_LEN)
+        return 0;
+    memcpy(batch, id, len);
+    batch[len] = '\0';
+    return key_content_columns(c->session, place.cell, batch, &c->columns);
+}
+
 static int read_into(struct content *c)
 {
     static const char *const type_words[] = {"TYPE"}, *const ttl_words[] = {"PTTL"};
@@ -261,6 +299,8 @@ static int read_into(struct content *c)
         rc = ask(c, &c->type->count, 1, take_number, &count);
     if (rc == 0)
         rc = add_head(c, ttl_ms, count);
+    if (rc == 0)
+        rc = read_columns(c);
     while (rc == 0 && c->type->words[n])
         n++;
     if (rc == 0)
@@ -274,8 +314,10 @@ int key_content_read(struct session *s, const char *key, const struct key_family
                      cJSON **ret_object)
 {
     struct content c = {.session = s, .key = key, .family = family, .with_numbers = with_numbers};
+    buf_init(&c.columns, LIMIT_COLUMNS_BYTES);
     c.object = cJSON_CreateObject();
     int rc = c.object ? read_into(&c) : ERR_NOMEM;
+    buf_free(&c.columns);
     if (rc == 0)
         *ret_object = c.object;
     else

@@ -18,4 +18,7 @@
 int key_content_read(struct session *s, const char *key, const struct key_family *family, bool with_numbers,
                      cJSON **ret_object) MUST_CHECK;
 
+/* Appends what the records of the batch's contacts refer to: nothing where there is nothing of the kind. */
+int key_content_columns(struct session *s, const char *cell, const char *batch, struct buf *columns) MUST_CHECK;
+
 #endif

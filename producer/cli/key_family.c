@@ -56,6 +56,7 @@ static const struct key_family FAMILIES[] = {
     {false, "batch:<batch>:retry:<lane>", "zset", "<ordinal>", "ms"},
     {false, "batch:<batch>:appending", "zset", "<holder>", "ms"},
     {false, "batch:<batch>:chunks", "hash", "<part>", NULL},
+    {false, "batch:<batch>:columns", "string", NULL, NULL},
     {false, "batch:<batch>:rows", "list", "<any>", NULL},
     {false, "batch:<batch>:seen:n:<shard>", "set", "<number>", NULL},
     {false, "batch:<batch>:seen:i:<shard>", "hash", "<hash>", NULL},

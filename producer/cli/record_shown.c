@@ -78,13 +78,23 @@ static cJSON *contact_json(const struct contact *c, bool is_elsewhere, bool with
     return NULL;
 }
 
-cJSON *record_shown_contact(const char *record, size_t len, bool with_numbers)
+/* Its metadata stays away where its columns do. */
+static int read_contact(struct contact *contact, const char *record, size_t len, const struct buf *columns,
+                        bool *ret_is_elsewhere)
+{
+    int err = contact_record_unpack(contact, record, len, ret_is_elsewhere);
+    if (!err)
+        err = contact_record_attach_columns(contact, buf_str(columns), buf_len(columns));
+    return err == ERR_NOT_FOUND ? 0 : err;
+}
+
+cJSON *record_shown_contact(const char *record, size_t len, const struct buf *columns, bool with_numbers)
 {
     struct contact contact;
     bool is_elsewhere = false;
     if (contact_init(&contact) != 0)
         return NULL;
-    cJSON *value = contact_record_unpack(&contact, record, len, &is_elsewhere) == 0
+    cJSON *value = read_contact(&contact, record, len, columns, &is_elsewhere) == 0
                        ? contact_json(&contact, is_elsewhere, with_numbers)
                        : shown_value(SHOWN_TEXT, record, len, with_numbers);
     contact_free(&contact);

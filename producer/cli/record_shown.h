@@ -11,7 +11,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-cJSON *record_shown_contact(const char *record, size_t len, bool with_numbers);
+#include "common/base/buf.h"
+
+/* `columns`: its batch's, as Redis holds them. */
+cJSON *record_shown_contact(const char *record, size_t len, const struct buf *columns, bool with_numbers);
 cJSON *record_shown_state(const char *text, size_t len, bool with_numbers);
 /* An array, a line an object. */
 cJSON *record_shown_attempts(const char *text, size_t len, bool with_numbers);

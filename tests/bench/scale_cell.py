@@ -97,7 +97,7 @@ def part_of_contacts(first: int, count: int) -> bytes:
     """The arguments of batch_ingest behind the digest. The same numbers far apart, in no order."""
     records = [contact_record(FIRST_NUMBER + i * 7919 % 7_999_999_993, "", f"Contact {i:012d}") + b"\x3a" + bytes([len(METADATA)]) + METADATA
                for i in range(first, first + count)]  # fmt: skip
-    return words(count, 1, f"1:{count}", 0, *records)
+    return words(count, 1, f"1:{count}", 0, "", *records)
 
 
 class Cell:
@@ -136,5 +136,5 @@ class Cell:
         for chunk, (start, count) in enumerate(parts[turn:] + parts[:turn], 1):
             contacts = part_of_contacts(index % SETS * each + start, count)
             head = words("EVALSHA", sha("batch_ingest"), 1, prefix, batch, chunk, f"{chunk:064d}")
-            pipe.send(b"*%d\r\n" % (7 + 4 + count) + head + contacts)
+            pipe.send(b"*%d\r\n" % (7 + 5 + count) + head + contacts)
         pipe.send(command("EVALSHA", sha("batch_seal"), 1, prefix, batch, each))

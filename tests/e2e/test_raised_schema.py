@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.cli import CONFIGURATION, DONE, FAILED, Cli
+from tests.support.engine import SCHEMA
 from tests.support.processes import Process, build_directory
 from tests.support.stack import Stack, phone_numbers
 
@@ -41,32 +42,32 @@ def assert_refused(process: Process, status: int, schema: int) -> None:
 def test_a_schema_is_raised_when_the_fleet_is_new_and_what_is_old_leaves(stack: Stack, newer: Cli) -> None:
     stack.wait_for_batch(stack.submit(phone_numbers(4), **SHORT))
     status, told = upgrade(newer)
-    assert (status, told["schema"], len(told["older"])) == (FAILED, 1, 4)
+    assert (status, told["schema"], len(told["older"])) == (FAILED, SCHEMA, 4)
     old_worker, new_worker = stack.workers
     for process in (new_worker, stack.notifier):
         process.move_to(NEXT)
     status, told = upgrade(newer)
-    assert (status, told["schema"]) == (FAILED, 1)
+    assert (status, told["schema"]) == (FAILED, SCHEMA)
     assert {older["process"] for older in told["older"]} == {"carillon-worker", "carillon-producer"}
     # By force: workers are told at once, the producer finds out when it says next that it is there.
     for process in (old_worker, stack.producer):
         process.keep_address()
     status, told = upgrade(newer, "--force")
-    assert (status, told["before"], told["schema"]) == (DONE, 1, 2)
+    assert (status, told["before"], told["schema"]) == (DONE, SCHEMA, SCHEMA + 1)
     for process in (old_worker, stack.producer):
-        assert_refused(process, process.wait(30.0), 2)
+        assert_refused(process, process.wait(30.0), SCHEMA + 1)
     # An old one does not start any more; the new ones work on.
     old_worker.start(wait=False)
-    assert_refused(old_worker, old_worker.wait(30.0), 2)
+    assert_refused(old_worker, old_worker.wait(30.0), SCHEMA + 1)
     for process in (old_worker, stack.producer):
         process.move_to(NEXT)
-    assert upgrade(newer) == (DONE, {"cell": "c0", "before": 2, "schema": 2, "older": []})
+    assert upgrade(newer) == (DONE, {"cell": "c0", "before": SCHEMA + 1, "schema": SCHEMA + 1, "older": []})
     stack.wait_for_batch(stack.submit(phone_numbers(4, 15550200000), **SHORT))
     assert newer("audit").status == DONE
     # What is newer than the new ones is not for them either. All but one have ended: each would find out by itself.
     for process in (*stack.workers, stack.producer):
         process.terminate()
-    stack.redis.client().hset("carillon:{c0}:cell", "schema", 3)
+    stack.redis.client().hset("carillon:{c0}:cell", "schema", SCHEMA + 2)
     stack.notifier.terminate()
     stack.notifier.start(wait=False)
-    assert_refused(stack.notifier, stack.notifier.wait(30.0), 3)
+    assert_refused(stack.notifier, stack.notifier.wait(30.0), SCHEMA + 2)

@@ -11,6 +11,7 @@
 #include "common/base/limits.h"
 #include "common/base/utf8.h"
 #include "common/domain/contact.h"
+#include "common/domain/contact_layout.h"
 #include "common/domain/contact_record.h"
 #include "common/domain/phone.h"
 #include "common/json/json.h"
@@ -52,6 +53,32 @@ static void check_same(const struct contact *a, const struct contact *b)
     demand(strcmp(a->timezone, b->timezone) == 0 && strcmp(a->metadata, b->metadata) == 0);
 }
 
+/* The same with a record without what its metadata has in common with others. */
+static void check_shortened(const struct contact *c)
+{
+    struct contact_layout *layout;
+    struct contact back;
+    struct buf record, shortened;
+    bool is_elsewhere;
+    size_t len;
+    buf_init(&record, 1 << 17);
+    buf_init(&shortened, 1 << 17);
+    demand(contact_init(&back) == 0 && contact_layout_create(&layout) == 0);
+    demand(contact_record_pack(c, &record, &is_elsewhere) == 0);
+    demand(contact_layout_shorten(layout, buf_str(&record), buf_len(&record), &shortened) == 0);
+    demand(buf_len(&shortened) <= buf_len(&record));
+    const char *columns = contact_layout_text(layout, &len);
+    demand(contact_record_unpack(&back, buf_str(&shortened), buf_len(&shortened), &is_elsewhere) == 0);
+    demand(contact_record_attach_columns(&back, columns, len) == 0);
+    if (is_elsewhere)
+        demand(contact_record_attach_metadata(&back, c->metadata, c->metadata_len) == 0);
+    check_same(c, &back);
+    contact_layout_free(layout);
+    contact_free(&back);
+    buf_free(&record);
+    buf_free(&shortened);
+}
+
 static void check_taken(const struct contact *c)
 {
     struct contact back;
@@ -70,6 +97,7 @@ static void check_taken(const struct contact *c)
     if (is_elsewhere)
         demand(contact_record_attach_metadata(&back, c->metadata, c->metadata_len) == 0);
     check_same(c, &back);
+    check_shortened(c);
     buf_free(&text);
     contact_free(&back);
 }

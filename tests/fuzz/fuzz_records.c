@@ -119,6 +119,14 @@ static void read_contact(const struct redisReply *reply)
         return;
     demand(contact_init(&contact) == 0 && contact_init(&again) == 0);
     buf_init(&record, TEXT_MAX);
+    static const char columns[] = "{\"a\":\n,\"b\":\n";
+    if (contact_record_unpack(&contact, bytes, len, &is_elsewhere) == 0 && contact.values_len > 0) {
+        int err = contact_record_attach_columns(&contact, columns, sizeof columns - 1);
+        demand(err == 0 || err == ERR_INVALID || err == ERR_NOT_FOUND || err == ERR_NOMEM);
+        demand(err != 0 || (contact.values_len == 0 && contact.metadata_len <= LIMIT_METADATA_BYTES));
+    } else if (contact.phone != 0) {
+        demand(contact_record_attach_columns(&contact, "", 0) == 0);
+    }
     if (contact_record_unpack(&contact, bytes, len, &is_elsewhere) == 0) {
         demand(phone_is_valid(contact.phone));
         demand(utf8_is_valid(contact.id, strlen(contact.id)) && utf8_is_valid(contact.name, strlen(contact.name)));

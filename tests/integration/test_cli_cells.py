@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from tests.support.cli import CONFIGURATION, DONE, FAILED, USAGE, Cli, start
-from tests.support.engine import Engine
+from tests.support.engine import SCHEMA, Engine
 from tests.support.processes import build_directory
 from tests.support.redis_server import RedisServer
 
@@ -33,11 +33,11 @@ def cli(redis_server: RedisServer, engine: Engine) -> Cli:
 
 @pytest.fixture
 def newer(redis_server: RedisServer, engine: Engine) -> Cli:
-    """The tool of a next version, which knows schema 2 too."""
+    """The tool of a next version, which knows one schema more."""
     return Cli(build=build_directory() / "next", **redis_server.access("carillon-operator"))
 
 
-def come(engine: Engine, process: str, name: str, newest: int = 1, version: str = "1.0") -> None:
+def come(engine: Engine, process: str, name: str, newest: int = SCHEMA, version: str = "1.0") -> None:
     engine.open("run-1", schema=newest, oldest=1, presence=f"carillon-{process}/{name}/1/{newest}/{version}")
 
 
@@ -46,14 +46,14 @@ def come(engine: Engine, process: str, name: str, newest: int = 1, version: str 
 
 def test_a_cell_shows_what_is_on_its_way_and_who_is_there(engine: Engine, cli: Cli) -> None:
     come(engine, "worker", "w_a")
-    come(engine, "producer", "producer_b", 2, "1234567")  # a version is no number
+    come(engine, "producer", "producer_b", SCHEMA + 1, "1234567")  # a version is no number
     batch = engine.batch("acme", "main", 2, on_call_complete="http://127.0.0.1/")
     slot = engine.begin_next(batch)
     shown = cli.done("cell", "show", "c0", "--json").json()
     assert {name: shown[name] for name in NOTHING} == {**NOTHING, "live": 1}
-    assert (shown["cell"], shown["schema"], shown["isDrained"], shown["stoppedAt"], shown["closedUntil"]) == ("c0", 1, False, None, None)
+    assert (shown["cell"], shown["schema"], shown["isDrained"], shown["stoppedAt"], shown["closedUntil"]) == ("c0", SCHEMA, False, None, None)
     assert sorted((p["process"], p["id"], p["oldest"], p["newest"], p["version"]) for p in shown["processes"]) == [
-        ("carillon-producer", "producer_b", 1, 2, "1234567"), ("carillon-worker", "w_a", 1, 1, "1.0")]  # fmt: skip
+        ("carillon-producer", "producer_b", 1, SCHEMA + 1, "1234567"), ("carillon-worker", "w_a", 1, SCHEMA, "1.0")]  # fmt: skip
     engine.finish(slot, how="ended")
     engine.claim(calls=1)
     shown = cli.done("cell", "show", "c0", "--json").json()
@@ -136,30 +136,30 @@ def test_a_drain_that_takes_too_long_is_told_with_1_and_the_cell_stays_stopped(e
 
 
 def test_a_cell_of_the_newest_schema_needs_no_upgrade(cli: Cli) -> None:
-    assert cli.done("cell", "upgrade", "c0").out == "cell c0 speaks schema 1 already, the newest that this tool knows\n"
+    assert cli.done("cell", "upgrade", "c0").out == f"cell c0 speaks schema {SCHEMA} already, the newest that this tool knows\n"
 
 
 def test_an_upgrade_waits_for_older_processes(engine: Engine, newer: Cli, cli: Cli) -> None:
     come(engine, "worker", "w_a", version="1.0")
-    come(engine, "notifier", "notifier_b", 2, "1.1")
+    come(engine, "notifier", "notifier_b", SCHEMA + 1, "1.1")
     ended = newer("cell", "upgrade", "c0")
-    assert (ended.status, ended.err) == (FAILED, "carillon: cell c0 goes on speaking schema 1: these processes do not know 2\n")
+    assert (ended.status, ended.err) == (FAILED, f"carillon: cell c0 goes on speaking schema {SCHEMA}: these processes do not know {SCHEMA + 1}\n")
     assert "w_a" in ended.out and "notifier_b" not in ended.out
     ended = newer("cell", "upgrade", "c0", "--json")
     assert ended.status == FAILED
-    assert ended.json() == {"cell": "c0", "before": 1, "schema": 1, "older": [
-        {"process": "carillon-worker", "id": "w_a", "oldest": 1, "newest": 1, "version": "1.0"}]}  # fmt: skip
-    assert engine.hash("cell")["schema"] == "1"
-    engine.client.zrem(engine.key("processes"), "carillon-worker/w_a/1/1/1.0")
-    assert newer.done("cell", "upgrade", "c0").out == "cell c0 speaks schema 2 now\n"
+    assert ended.json() == {"cell": "c0", "before": SCHEMA, "schema": SCHEMA, "older": [
+        {"process": "carillon-worker", "id": "w_a", "oldest": 1, "newest": SCHEMA, "version": "1.0"}]}  # fmt: skip
+    assert engine.hash("cell")["schema"] == str(SCHEMA)
+    engine.client.zrem(engine.key("processes"), f"carillon-worker/w_a/1/{SCHEMA}/1.0")
+    assert newer.done("cell", "upgrade", "c0").out == f"cell c0 speaks schema {SCHEMA + 1} now\n"
     ended = cli("cell", "show", "c0")
-    assert (ended.status, ended.err) == (CONFIGURATION, "carillon: cell c0 speaks schema 2, this tool 1 to 1\n")
+    assert (ended.status, ended.err) == (CONFIGURATION, f"carillon: cell c0 speaks schema {SCHEMA + 1}, this tool 1 to {SCHEMA}\n")
 
 
 def test_an_upgrade_by_force_throws_older_processes_out(engine: Engine, newer: Cli) -> None:
     come(engine, "worker", "w_a")
     ended = newer.done("cell", "upgrade", "c0", "--force", "--json").json()
-    assert (ended["before"], ended["schema"], len(ended["older"])) == (1, 2, 1)
+    assert (ended["before"], ended["schema"], len(ended["older"])) == (SCHEMA, SCHEMA + 1, 1)
 
 
 def test_an_empty_cell_has_nothing_to_upgrade(newer: Cli) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Iterator
 import pytest
 import redis
 
+from tests.support.engine import SCHEMA
 from tests.support.processes import Process, run
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import wait_until
@@ -114,7 +115,7 @@ def test_a_cell_that_does_not_open_now_is_tried_again(server, options):
         assert worker.is_running() and worker.url == ""
         client.delete("carillon:{c0}:cell")
         worker.wait_ready()
-        assert client.hget("carillon:{c0}:cell", "schema") == b"1"
+        assert client.hget("carillon:{c0}:cell", "schema") == str(SCHEMA).encode()
     finally:
         worker.stop()
 

@@ -15,7 +15,7 @@ import urllib.request
 import pytest
 
 from tests.support import hooks
-from tests.support.engine import Engine
+from tests.support.engine import Engine, contact_record
 from tests.support.http_receiver import Answer, HttpReceiver
 from tests.support.notifier_world import LEASE_DEADLINE_S, LOOPBACK, TENANT, World, in_turn, metric
 from tests.support.processes import run
@@ -107,6 +107,20 @@ def test_an_event_goes_once_to_each_url_that_wants_it_under_one_id_and_in_the_sa
         for delivery in (event, f"{event}-all"):
             assert world.wait_for_state(delivery, "delivered")["attempts"] == "1"
         assert (len(world.receiver.snapshot()), len(other.snapshot())) == (1, 1)
+
+
+def test_an_event_tells_metadata_whose_columns_its_batch_keeps(world: World) -> None:
+    world.batch("batch_c0_1")
+    batch = world.key("batch:batch_c0_1")
+    world.db.hset(f"{batch}:contacts:0", "7", contact_record(15550001007) + b"\x4a\x07\x01\x02is\x02\x011")
+    world.db.hset(f"{batch}:state:0", "7", "phase=final a=1 d=1 x=COMPLETED b=1760000001000 e=1760000005000 p=prov_1")
+    columns = '{"city":\n,"n":\n'
+    world.db.hset(batch, "columns", len(columns))
+    world.db.set(f"{batch}:columns", columns)
+    world.notifier()
+    world.announce(hooks.write_event(world.scripts, TENANT, "batch_c0_1", "call.completed", 7, 1))
+    (request,) = world.receiver.wait_for(1)
+    assert json.loads(request.body)["metadata"] == {"city": "is", "n": 1}
 
 
 def test_one_of_two_urls_that_fails_does_not_hold_or_repeat_the_other(world: World) -> None:

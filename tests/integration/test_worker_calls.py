@@ -333,3 +333,21 @@ def test_metadata_that_lies_outside_of_the_record_reaches_the_platform(fleet: Fl
     create = platform.wait_creates(1)[0]
     assert create.body["metadata"]["contact_metadata"] == {"note": "n" * 600, "level": 3}
     assert create.body["metadata"]["contact_id"] == "c1"
+
+
+def test_metadata_whose_columns_its_batch_keeps_reaches_the_platform_whenever_those_came(fleet: Fleet, platform: Platform) -> None:
+    worker = fleet.worker()
+    engine = fleet.engine()
+    batch = fleet.batch(0, seal=False, max_concurrent=1)
+    values = (b"\x01\x04Kyiv\x02\x012", b"\x01\x04Lviv\x05\x03yes")  # see contact_layout.h
+    records = [contact_record(number) + b"\x4a" + bytes([len(value)]) + value for number, value in zip(engine.numbers(2), values)]
+    columns = b'{"city":\n,"level":\n'
+    engine.scripts.run("batch_ingest", batch, 1, "d" * 64, *part(((record, "", "") for record in records), columns=columns))
+    engine.seal(batch, 2)
+    first = platform.wait_creates(1)[0]
+    assert first.body["metadata"]["contact_metadata"] == {"city": "Kyiv", "level": 2}
+    # The other refers to one that came after the worker had read the batch.
+    fleet.client.append(engine.key(f"batch:{batch}:columns"), b',"new":\n')
+    platform.hang_up(first.call_id, worker.url)
+    second = platform.wait_creates(2)[1]
+    assert second.body["metadata"]["contact_metadata"] == {"city": "Lviv", "new": "yes"}

@@ -50,6 +50,21 @@ def test_a_contact_whose_metadata_is_gone_ends_and_the_others_are_called(fleet: 
     assert reason(fleet, batch) == b"metadata_unreadable"
 
 
+def test_a_contact_whose_metadata_refers_to_columns_that_are_gone_ends_and_the_others_are_called(
+    fleet: Fleet, platform: Platform
+) -> None:
+    engine = fleet.engine()
+    batch = fleet.batch(1, seal=False)
+    torn, whole = (contact_record(number) + values for number, values in zip(engine.numbers(2), (b"\x4a\x03\x03\x01x", b"\x4a\x03\x01\x01x")))
+    columns = b'{"a":\n{"b":\n'
+    engine.scripts.run("batch_ingest", batch, 2, "digest", *part([(torn, "", ""), (whole, "", "")], columns=columns))
+    engine.client.set(engine.key(f"batch:{batch}:columns"), b'{"a":\n')
+    engine.seal(batch, 3)
+    worker = fleet.worker()
+    call_all_but_the_torn(fleet, platform, worker, batch)
+    assert reason(fleet, batch) == b"metadata_unreadable"
+
+
 def test_calls_whose_begin_fails_each_time_end_and_those_of_other_batches_that_go_with_them_are_called(
     fleet: Fleet, platform: Platform
 ) -> None:

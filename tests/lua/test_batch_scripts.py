@@ -292,7 +292,7 @@ def test_a_failed_batch_tells_why(empty: Engine) -> None:
 
 
 def test_a_cell_takes_the_first_schema_and_refuses_another(engine: Engine) -> None:
-    assert engine.open("run") == b"1"
-    assert engine.open("run") == b"1"
+    assert engine.open("run", schema=1) == b"1"
+    assert engine.open("run", schema=1) == b"1"
     with pytest.raises(redis.ResponseError, match="ERR_STATE"):
         engine.open("run", schema=2)

@@ -28,7 +28,7 @@ def raise_schema(cell: Engine, oldest: int, newest: int, how: str = "") -> tuple
 
 @pytest.fixture
 def cell(engine: Engine) -> Engine:
-    engine.open("run-1")
+    engine.open("run-1", schema=1)
     return engine
 
 

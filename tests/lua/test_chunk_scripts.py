@@ -198,6 +198,56 @@ def test_a_chunk_has_a_number(cell: Engine, chunk: str) -> None:
         opened(cell, draft(cell), chunk)
 
 
+# ---- columns: what the metadata of the contacts has in common ----
+
+COLUMNS = (b'{"a":\n', b',"b":\n', b',"c":\n')
+
+
+def write(cell: Engine, batch: str, chunk: int, columns: bytes) -> list[Any]:
+    records = [(contact_record(15551240000 + chunk), "", "")]
+    return list(cell.scripts.run("batch_ingest", batch, f"{chunk}.1", DIGEST, *part(records, columns=columns)))
+
+
+def kept(cell: Engine, batch: str) -> bytes:
+    text = bytes(cell.client.get(cell.key(f"batch:{batch}:columns")) or b"")
+    assert int(cell.hash(f"batch:{batch}").get("columns", 0)) == len(text)
+    return text
+
+
+def test_columns_go_on_from_those_that_the_batch_has(cell: Engine) -> None:
+    batch = draft(cell)
+    a, b, c = COLUMNS
+    for chunk, (given, after) in enumerate(((b"", b""), (a + b, a + b), (a, a + b), (b"", a + b), (a + b + c, a + b + c)), 1):
+        assert write(cell, batch, chunk, given)[:2] == [str(chunk).encode(), 0]
+        assert kept(cell, batch) == after
+
+
+def test_a_part_with_others_than_the_batch_has_is_told_which_and_changes_nothing(cell: Engine) -> None:
+    batch = draft(cell)
+    a, b, c = COLUMNS
+    write(cell, batch, 1, a + b)
+    for given in (b, a + c, a + c + b, a + b[:-2] + b"x\n"):
+        before = cell.hash(f"batch:{batch}")
+        assert write(cell, batch, 2, given) == [-1, a + b]
+        assert (cell.hash(f"batch:{batch}"), kept(cell, batch)) == (before, a + b)
+    assert write(cell, batch, 2, a + b + c)[:2] == [b"2", 0]
+    assert write(cell, batch, 1, c)[:2] == [b"1", 1], "what is written is written, whatever it says of columns now"
+
+
+def test_columns_have_a_bound(cell: Engine) -> None:
+    with pytest.raises(redis.ResponseError, match="ERR_INVALID columns"):
+        write(cell, draft(cell), 1, b"x" * 4096 + b"\n")
+
+
+def test_columns_go_with_their_batch(cell: Engine, clock: RedisClock) -> None:
+    batch = draft(cell)
+    write(cell, batch, 1, COLUMNS[0])
+    clock.step((LIFE_MS + 1) * 1000)
+    for _ in range(20):
+        cell.tick()
+    assert cell.client.keys(cell.key(f"batch:{batch}*")) == []
+
+
 # ---- what was not taken ----
 
 

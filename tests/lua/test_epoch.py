@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.auditor import audit_cell
-from tests.support.engine import CLOSED_MS, Claim, Engine, Slot
+from tests.support.engine import CLOSED_MS, SCHEMA, Claim, Engine, Slot
 from tests.support.rewind import Moment
 from tests.support.waiting import wait_until
 
@@ -60,7 +60,7 @@ def lose_since(cell: Engine, moment: Moment) -> None:
 
 def test_an_empty_cell_only_records_the_run_id(engine: Engine) -> None:
     engine.open("run-1")
-    assert epoch(engine) == {"schema": "1", "epoch": "1", "run_id": "run-1"}
+    assert epoch(engine) == {"schema": str(SCHEMA), "epoch": "1", "run_id": "run-1"}
     engine.open("run-1")
     assert epoch(engine)["epoch"] == "1"
 
@@ -85,7 +85,7 @@ def test_a_process_that_may_not_know_the_run_id_neither_closes_nor_forgets_it(ce
 
 def test_another_schema_is_refused_before_anything_is_closed(cell: Engine) -> None:
     with pytest.raises(Exception, match="ERR_STATE"):
-        cell.open("run-2", schema=2)
+        cell.open("run-2", schema=SCHEMA + 1)
     assert epoch(cell)["epoch"] == "1"
 
 

@@ -297,16 +297,16 @@ static void create_contacts(struct campaign *c, const struct sim_batch *batch)
     static char records[CAMPAIGN_CONTACTS][RECORD_CAP];
     char n[REDIS_I64_LEN], runs[REDIS_I64_LEN + 2];
     (void)snprintf(runs, sizeof runs, "1:%zu", batch->n_contacts);
-    const char *args[7 + CAMPAIGN_CONTACTS] = {batch->id, "0.0", "digest", i64((int64_t)batch->n_contacts, n),
-                                               "1",       runs,  "0"};
-    size_t lens[7 + CAMPAIGN_CONTACTS];
-    for (size_t i = 0; i < 7; i++)
+    const char *args[8 + CAMPAIGN_CONTACTS] = {batch->id, "0.0", "digest", i64((int64_t)batch->n_contacts, n),
+                                               "1",       runs,  "0",      ""};
+    size_t lens[8 + CAMPAIGN_CONTACTS];
+    for (size_t i = 0; i < 8; i++)
         lens[i] = strlen(args[i]);
     for (size_t i = 0; i < batch->n_contacts; i++) {
-        lens[7 + i] = pack_contact(batch->phones[i], records[i]);
-        args[7 + i] = records[i];
+        lens[8 + i] = pack_contact(batch->phones[i], records[i]);
+        args[8 + i] = records[i];
     }
-    redisReply *reply = server_script(c->server, LUA_BATCH_INGEST, args, lens, 7 + batch->n_contacts);
+    redisReply *reply = server_script(c->server, LUA_BATCH_INGEST, args, lens, 8 + batch->n_contacts);
     must_be_done(reply, "batch_ingest");
     freeReplyObject(reply);
 }

@@ -16,7 +16,9 @@ import dataclasses
 import hashlib
 import heapq
 import itertools
+import pathlib
 import random
+import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -36,6 +38,8 @@ POST_MS = 30_000
 LIFE_MS = 150_000
 CLAIM_CALLS = 64
 CLAIM_STEPS = 400
+SCHEMA_H = pathlib.Path(__file__).resolve().parents[2] / "common/redis/schema.h"
+SCHEMA = int(re.findall(r"#define SCHEMA_NEWEST (\d+)", SCHEMA_H.read_text(encoding="utf-8"))[0])
 
 
 def varint(value: int) -> bytes:
@@ -74,12 +78,14 @@ def id_hash(contact_id: str) -> str:
     return str(int.from_bytes(hashlib.sha256(contact_id.encode()).digest()[:8], "big") >> 11)
 
 
-def part(contacts: Iterable[tuple[bytes, str, str]], rejected: int = 0, lines: Iterable[str] = (), row: int = 1) -> list[Any]:
-    """The arguments of batch_ingest behind the digest: contacts as record, hash of the id, extra metadata."""
+def part(contacts: Iterable[tuple[bytes, str, str]], rejected: int = 0, lines: Iterable[str] = (), row: int = 1,
+         columns: bytes = b"") -> list[Any]:  # fmt: skip
+    """The arguments of batch_ingest behind the digest: contacts as record, hash of the id, extra metadata; `columns` that
+    their records refer to."""
     listed = list(contacts)
     is_short = not any(hashed or extra for _, hashed, extra in listed)
     args = [item for contact in listed for item in (contact[:1] if is_short else contact)]
-    return [len(listed), 1 if is_short else 3, f"{row}:{len(listed)}" if listed else "", rejected, *args, *lines]
+    return [len(listed), 1 if is_short else 3, f"{row}:{len(listed)}" if listed else "", rejected, columns, *args, *lines]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -345,7 +351,7 @@ class Engine:
         """The batches that a tick hands out to have more of their window published: (batch, window, expiry ms)."""
         return [tuple(item.decode() for item in row) for row in self.scripts.run("worker_tick", worker, 100)[9]]
 
-    def open(self, run_id: str, schema: int = 1, close_for_ms: int = CLOSED_MS, oldest: int = 0, presence: str = "") -> bytes:
+    def open(self, run_id: str, schema: int = SCHEMA, close_for_ms: int = CLOSED_MS, oldest: int = 0, presence: str = "") -> bytes:
         """A process makes the acquaintance of the cell. `oldest`: of the schemas it knows, where it knows more than one;
         `presence`: who stays."""
         return self.scripts.run("cell_open", oldest or schema, schema, run_id, close_for_ms, presence)

@@ -22,7 +22,7 @@ from tests.support.scripts import embed
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # File, what is replaced (once), by what.
 CHANGES = (
-    ("common/redis/schema.h", r"(#define SCHEMA_NEWEST) 1\b", r"\1 2"),
+    ("common/redis/schema.h", r"(#define SCHEMA_NEWEST) 2\b", r"\1 3"),
     # Every script includes this one.
     ("common/lua/lib/cell.lua", r"\Z", "do local next_version = P; assert(next_version) end\n"),
     ("common/lua/lib/call.lua", r"(local CALL_FIELDS = \{[^}]*[^} ]) \}", r"\1, 'next' }"),

@@ -105,6 +105,21 @@ static void test_consume_drops_from_the_front(void **state)
     buf_free(&b);
 }
 
+static void test_a_cut_keeps_the_front(void **state)
+{
+    struct buf b;
+    (void)state;
+    buf_init(&b, 10);
+    buf_cut(&b, 0);
+    assert_int_equal(buf_append_str(&b, "abcdef"), 0);
+    buf_cut(&b, 7);
+    assert_string_equal(buf_str(&b), "abcdef");
+    buf_cut(&b, 2);
+    assert_string_equal(buf_str(&b), "ab");
+    assert_int_equal(buf_len(&b), 2);
+    buf_free(&b);
+}
+
 static void test_take_moves_the_content_out(void **state)
 {
     struct buf b;
@@ -135,6 +150,7 @@ int main(void)
         cmocka_unit_test(test_the_ceiling_is_exact_and_a_refusal_changes_nothing),
         cmocka_unit_test(test_a_buffer_without_a_ceiling_refuses_what_cannot_be),
         cmocka_unit_test(test_consume_drops_from_the_front),
+        cmocka_unit_test(test_a_cut_keeps_the_front),
         cmocka_unit_test(test_take_moves_the_content_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,23 +46,52 @@ static void test_a_contact_is_one_argument_and_three_where_one_has_more(void **s
     memcpy(metadata + 906, "\"}", 3);
     add(pack, 15550001111, "", "", 1);
     ingest_part_args(pack, 0, &part);
-    assert_int_equal(part.n, 5);
+    assert_int_equal(part.n, 6);
     assert_arg(&part.args[0], "1");
     assert_arg(&part.args[1], "1");
     assert_arg(&part.args[2], "1:1");
     assert_arg(&part.args[3], "0");
-    assert_arg(&part.args[4], "\x08\xd7\xdf\xe8\xf6\x39"); /* the varint of the number */
+    assert_arg(&part.args[4], "");
+    assert_arg(&part.args[5], "\x08\xd7\xdf\xe8\xf6\x39"); /* the varint of the number */
     add(pack, 15550002222, "lead-1", metadata, 2);
     ingest_part_args(pack, 0, &part);
-    assert_int_equal(part.n, 10);
+    assert_int_equal(part.n, 11);
     assert_arg(&part.args[1], "3");
-    assert_arg(&part.args[4], "\x08\xd7\xdf\xe8\xf6\x39");
-    assert_arg(&part.args[5], "");
+    assert_arg(&part.args[5], "\x08\xd7\xdf\xe8\xf6\x39");
     assert_arg(&part.args[6], "");
-    assert_true(part.args[7].len < 40); /* the long metadata is elsewhere: */
+    assert_arg(&part.args[7], "");
+    assert_true(part.args[8].len < 40); /* the long metadata is elsewhere: */
     /* python3 -c 'import hashlib; print(int.from_bytes(hashlib.sha256(b"lead-1").digest()[:8], "big") >> 11)' */
-    assert_arg(&part.args[8], "8541431405961011");
-    assert_arg(&part.args[9], metadata);
+    assert_arg(&part.args[9], "8541431405961011");
+    assert_arg(&part.args[10], metadata);
+    ingest_pack_free(pack);
+}
+
+static void test_a_shortened_part_has_its_columns_beside_it_and_the_same_digest(void **state)
+{
+    struct ingest_part_args part;
+    struct contact_layout *layout;
+    struct buf records;
+    char before[2 * DIGEST_SHA256_LEN + 1], after[2 * DIGEST_SHA256_LEN + 1];
+    struct ingest_pack *pack = make_pack();
+    (void)state;
+    buf_init(&records, SIZE_MAX);
+    assert_int_equal(contact_layout_create(&layout), 0);
+    add(pack, 15550001111, "", "{\"k\":\"v\"}", 1);
+    add(pack, 15550002222, "lead-1", "{\"k\":\"other\"}", 2);
+    add(pack, 15550003333, "", "", 3);
+    assert_int_equal(ingest_part_digest(pack, 0, before), 0);
+    ingest_part_args(pack, 0, &part);
+    assert_int_equal(ingest_part_shorten(pack, 0, layout, &records, &part), 0);
+    assert_arg(&part.args[4], "{\"k\":\n");
+    assert_arg(&part.args[5], "\x08\xd7\xdf\xe8\xf6\x39\x4a\x03\x01\x01v");
+    assert_arg(&part.args[8], "\x08\xae\xe8\xe8\xf6\x39\x12\x06lead-1\x4a\x07\x01\x05other");
+    assert_arg(&part.args[11], "\x08\x85\xf1\xe8\xf6\x39");
+    assert_int_equal(part.n, 14);
+    assert_int_equal(ingest_part_digest(pack, 0, after), 0);
+    assert_string_equal(before, after);
+    contact_layout_free(layout);
+    buf_free(&records);
     ingest_pack_free(pack);
 }
 
@@ -80,9 +109,9 @@ static void test_rows_are_told_in_runs_and_what_was_rejected_stands_behind(void 
     ingest_part_args(pack, 0, &part);
     assert_arg(&part.args[2], "2:2 5:1");
     assert_arg(&part.args[3], "1");
-    assert_int_equal(part.n, 9);
-    assert_arg(&part.args[7], "4 INVALID_NUMBER phoneNumber 1");
-    assert_arg(&part.args[8], "4 INVALID_EMAIL email x");
+    assert_int_equal(part.n, 10);
+    assert_arg(&part.args[8], "4 INVALID_NUMBER phoneNumber 1");
+    assert_arg(&part.args[9], "4 INVALID_EMAIL email x");
     assert_int_equal(ingest_part_row(pack, 0, 2), 5);
     ingest_pack_free(pack);
 }
@@ -157,6 +186,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_contact_is_one_argument_and_three_where_one_has_more),
+        cmocka_unit_test(test_a_shortened_part_has_its_columns_beside_it_and_the_same_digest),
         cmocka_unit_test(test_rows_are_told_in_runs_and_what_was_rejected_stands_behind),
         cmocka_unit_test(test_parts_are_full_but_for_the_last_which_is_whole_at_the_end),
         cmocka_unit_test(test_long_contacts_and_many_faults_make_a_part_whole_too),

@@ -62,6 +62,7 @@ local function key_batch(batch) return P .. 'batch:' .. batch end
 local function key_bucket(batch, what, ordinal)
   return P .. 'batch:' .. batch .. ':' .. what .. ':' .. fmt(math.floor(ordinal / BUCKET))
 end
+local function key_columns(batch) return P .. 'batch:' .. batch .. ':columns' end
 local function key_appending(batch) return P .. 'batch:' .. batch .. ':appending' end
 local function key_retry(batch) return P .. 'batch:' .. batch .. ':retry:' .. LANE end
 
