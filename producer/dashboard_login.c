@@ -6,6 +6,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/base/timestamp.h"
 #include "common/json/json.h"
 #include "producer/answer.h"
@@ -27,6 +28,15 @@ static int write_cookie(const struct api *api, const char *value, int seconds, s
 
 /* ---- POST ---- */
 
+static void log_login(const struct exchange *x)
+{
+    const struct identity *who = exchange_identity(x);
+    char key_id[EXCHANGE_KEY_ID_LEN + 1];
+    exchange_key_id(x, key_id);
+    log_info("dashboard.login", log_str("request", http_request_id(exchange_request(x))), log_str("key", key_id),
+             log_str("role", identity_role_name(who->role)), log_str("tenant", who->tenant));
+}
+
 static void on_admitted(struct exchange *x)
 {
     struct dashboard_session session = {.until_ms = clock_wall_ms() + INT64_C(1000) * DASHBOARD_SESSION_S};
@@ -37,10 +47,12 @@ static void on_admitted(struct exchange *x)
     int err = dashboard_session_seal(exchange_api(x)->keys, &session, &value);
     if (!err)
         err = write_cookie(exchange_api(x), value, DASHBOARD_SESSION_S, &cookie);
-    if (err)
+    if (err) {
         exchange_fail(x, err);
-    else
+    } else {
+        log_login(x);
         exchange_answer_nothing_with(x, (struct http_header){"Set-Cookie", buf_str(&cookie)});
+    }
     buf_free(&cookie);
     free(value);
 }

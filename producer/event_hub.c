@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "producer/api.h"
 #include "producer/event_feed.h"
 
@@ -87,16 +88,29 @@ static void key_drop(struct event_key *key)
     free(key);
 }
 
-static void dismiss_key(const struct event_key *key)
+/* NULL where the stream may go on. */
+static const char *objection(const struct listener *l, bool is_refused, int64_t now_ms)
 {
+    int64_t until_ms = exchange_session_until_ms(l->x);
+    if (is_refused)
+        return "the key no longer opens this";
+    return until_ms > 0 && until_ms <= now_ms ? "the session is over" : NULL;
+}
+
+/* Ends the key's streams: all where it is refused, or else those that a session of the dashboard opened which is over.
+ */
+static void dismiss_over(const struct event_key *key, bool is_refused)
+{
+    int64_t now_ms = clock_wall_ms();
     struct feed *f = NULL;
     struct listener *l = NULL;
     LIST_FOREACH(f, &key->hub->feeds, next)
     {
         LIST_FOREACH(l, &f->listeners, next)
         {
-            if (l->key == key)
-                listener_dismiss(l, "the key no longer opens this", 0);
+            const char *words = l->key == key ? objection(l, is_refused, now_ms) : NULL;
+            if (words)
+                listener_dismiss(l, words, 0);
         }
     }
 }
@@ -105,8 +119,7 @@ static void on_key(int err, void *arg)
 {
     struct event_key *key = arg;
     key->is_asked = false;
-    if (err == ERR_DENIED)
-        dismiss_key(key);
+    dismiss_over(key, err == ERR_DENIED);
     if (key->n == 0)
         key_drop(key);
     else

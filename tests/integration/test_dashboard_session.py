@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import http.client
 import json
 import os
 import pathlib
@@ -116,7 +117,9 @@ def test_a_form_cannot_log_in(api: Api, acme: str) -> None:
     assert login(api, acme, **{"Content-Type": "text/plain"}).status == 415
 
 
-def test_the_key_is_never_logged(api: Api, acme: str, cookie: str) -> None:
+def test_a_login_is_logged_by_the_keys_id_and_nothing_secret_is(api: Api, acme: str, cookie: str) -> None:
+    told = [line for line in api.process.log_events("dashboard.login") if line["tenant"] == "acme"]
+    assert {(line["key"], line["role"]) for line in told} >= {(key_id(acme), "tenant")}
     value = cookie.partition("=")[2]
     assert acme not in api.process.log_text() and value not in api.process.log_text()
 
@@ -189,6 +192,15 @@ def test_a_form_or_a_link_gets_nothing_by_the_cookie(api: Api, acme: str, cookie
     assert api.get(f"/api/v1/batch/{batch}", acme).json()["status"] != "cancelled"
 
 
+def test_no_other_origin_is_permitted_to_send_the_header(api: Api, cookie: str) -> None:
+    """A browser asks first, and is told nothing that would permit it."""
+    asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "x-carillon-dashboard"}
+    for path in (LIST, SESSION, "/dashboard/app.js"):
+        before, answer = api.request("OPTIONS", path, headers=asked), ask(api, cookie, path, Origin="https://evil.example")
+        assert before.status == 405
+        assert not [name for told in (before, answer) for name in told.headers if name.startswith("access-control")]
+
+
 def test_a_cookie_that_was_changed_anywhere_opens_nothing(api: Api, cookie: str) -> None:
     name, _, value = cookie.partition("=")
     assert ask(api, f"{name}={value}").status == 200
@@ -220,6 +232,19 @@ def test_a_session_ends_with_its_key(api: Api, field: str | None) -> None:
         api.client.delete(api.key_name(key))
     wait_until(lambda: ask(api, cookie).status == 401, what="the session to end with its key")
     assert ask(api, cookie, SESSION).status == 401 and login(api, key).status == 401
+
+
+def test_a_stream_ends_with_its_session(api: Api, acme: str, tmp_path: pathlib.Path) -> None:
+    batch = api.create(acme, api.fresh_numbers(1))
+    clock = RedisClock(tmp_path / "clock")
+    with another(api, api.secrets_key, env=clock.environment()) as producer:
+        connection = http.client.HTTPConnection("127.0.0.1", producer.port, timeout=60)
+        connection.request("GET", f"/api/v1/batch/{batch}/events", headers=by(cookie_of(login(api, acme, port=producer.port))))
+        stream = connection.getresponse()
+        assert stream.status == 200 and b"retry:" in stream.readline()
+        clock.run(shift_us=(LIFE_S + 60) * 1_000_000)
+        assert stream.read().endswith(b": the session is over\n\n")
+        connection.close()
 
 
 @pytest.fixture
