@@ -166,7 +166,7 @@ static void on_last_retry(struct exchange *x, const struct redisReply *reply, in
 static int ask_pulse(struct exchange *x, struct batch_status *s)
 {
     const char *cell = exchange_identity(x)->cell;
-    struct key begins = key_batch_begins(cell, s->batch.id), retries = key_batch_retries(cell, s->batch.id);
+    struct key begins = key_begins(cell, 'b', s->batch.id), retries = key_batch_retries(cell, s->batch.id);
     const struct redis_arg time_args[] = {redis_arg_str("TIME")};
     const struct redis_arg begins_args[] = {redis_arg_str("LRANGE"), key_arg(&begins), redis_arg_str("0"),
                                             redis_arg_str("-1")};

@@ -12,81 +12,16 @@
 #include "common/redis/reply.h"
 #include "producer/exchange.h"
 #include "producer/instant.h"
+#include "producer/why_reply.h"
 
-#define REASONS_MOST 32 /* each row of the table comes once at most */
 #define SENTENCE_MOST 1024
 
 struct why {
     char id[LIMIT_BATCH_ID_LEN + 1];
     char cell[LIMIT_CELL_ID_LEN + 1];
     char tenant[LIMIT_ID_LEN + 1];
-    int64_t now_ms;
-    const struct redisReply *fields; /* borrowed from the reply while it is read */
-    struct why_reason reasons[REASONS_MOST];
-    size_t n_reasons;
+    struct why_reply found; /* while the reply is read */
 };
-
-/* ---- reading ---- */
-
-static const char *text_field(const struct why *w, const char *name)
-{
-    const char *text;
-    size_t len;
-    return reply_str(reply_field(w->fields, name), &text, &len) == 0 ? text : "";
-}
-
-/* `absent` where the row has none. */
-static int read_number(const struct redisReply *row, size_t index, int64_t absent, int64_t *ret_number)
-{
-    const char *text;
-    size_t len;
-    int err = reply_str(reply_at(row, index), &text, &len);
-    *ret_number = absent;
-    return err || len == 0 ? err : reply_i64(reply_at(row, index), ret_number);
-}
-
-static int read_reason(const struct redisReply *row, struct why_reason *ret_reason)
-{
-    struct why_reason r = {.word = ""};
-    const char *code;
-    size_t len;
-    int64_t holds;
-    int err = reply_str(reply_at(row, 0), &code, &len);
-    if (!err && why_row_of(code, len, &r.row) != 0)
-        err = ERR_PROTOCOL;
-    if (!err)
-        err = reply_i64(reply_at(row, 1), &holds);
-    if (!err)
-        err = read_number(row, 2, 0, &r.until_ms);
-    if (!err)
-        err = read_number(row, 3, 0, &r.next_ms);
-    if (!err)
-        err = read_number(row, 4, 0, &r.latest_ms);
-    if (!err)
-        err = read_number(row, 5, -1, &r.count);
-    if (!err)
-        err = read_number(row, 6, -1, &r.of);
-    if (!err)
-        err = reply_str(reply_at(row, 7), &r.word, &len);
-    if (err)
-        return err;
-    r.holds = holds == 1;
-    *ret_reason = r;
-    return 0;
-}
-
-static int read_reply(const struct redisReply *reply, struct why *w)
-{
-    size_t n = reply_len(reply);
-    int err = reply_i64(reply_at(reply, 0), &w->now_ms);
-    w->fields = reply_at(reply, 1);
-    if (n < 2 || n - 2 > REASONS_MOST)
-        return ERR_PROTOCOL;
-    w->n_reasons = n - 2;
-    for (size_t i = 0; i < w->n_reasons && !err; i++)
-        err = read_reason(reply_at(reply, i + 2), &w->reasons[i]);
-    return err;
-}
 
 /* ---- writing ---- */
 
@@ -107,7 +42,7 @@ static bool add_what(cJSON *object, const struct why_reason *r)
 
 static bool add_verdict(const struct why *w, cJSON *body)
 {
-    struct why_reason verdict = why_verdict(w->reasons, w->n_reasons);
+    struct why_reason verdict = why_verdict(w->found.reasons, w->found.n_reasons);
     cJSON *object = cJSON_AddObjectToObject(body, "verdict");
     return json_add_str(object, "level", why_level_name(verdict.row->level)) && add_what(object, &verdict);
 }
@@ -135,7 +70,7 @@ static bool add_counts(const struct why *w, cJSON *level)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         int64_t n = 0;
         is_whole =
-            is_whole && reply_i64(reply_field(w->fields, names[i]), &n) == 0 && json_add_i64(counts, names[i], n);
+            is_whole && reply_i64(reply_field(w->found.fields, names[i]), &n) == 0 && json_add_i64(counts, names[i], n);
     }
     return is_whole;
 }
@@ -144,7 +79,7 @@ static bool add_counts(const struct why *w, cJSON *level)
 static bool add_name(const struct why *w, enum why_level level, cJSON *object)
 {
     char flow[2 * LIMIT_ID_LEN + 2];
-    const char *trunk = text_field(w, "trunk");
+    const char *trunk = why_reply_text(&w->found, "trunk");
     switch (level) {
     case WHY_LEVEL_CELL:
         return json_add_str(object, "id", w->cell);
@@ -172,16 +107,17 @@ static bool add_level(const struct why *w, enum why_level level, cJSON *chain)
     }
     bool is_whole = json_add_str(object, "level", why_level_name(level)) && add_name(w, level, object);
     cJSON *reasons = cJSON_AddArrayToObject(object, "reasons");
-    for (size_t i = 0; i < w->n_reasons && is_whole; i++)
-        is_whole = w->reasons[i].row->level != level || add_reason(&w->reasons[i], reasons);
+    for (size_t i = 0; i < w->found.n_reasons && is_whole; i++)
+        is_whole = w->found.reasons[i].row->level != level || add_reason(&w->found.reasons[i], reasons);
     return is_whole && reasons;
 }
 
 static cJSON *why_json(const struct why *w)
 {
     cJSON *body = cJSON_CreateObject();
-    bool is_whole = json_add_str(body, "batchId", w->id) && json_add_str(body, "status", text_field(w, "state")) &&
-                    instant_add(body, "asOf", w->now_ms) && add_verdict(w, body);
+    bool is_whole = json_add_str(body, "batchId", w->id) &&
+                    json_add_str(body, "status", why_reply_text(&w->found, "state")) &&
+                    instant_add(body, "asOf", w->found.now_ms) && add_verdict(w, body);
     cJSON *chain = cJSON_AddArrayToObject(body, "chain");
     for (int level = 0; level < WHY_LEVEL_COUNT && is_whole; level++)
         is_whole = add_level(w, (enum why_level)level, chain);
@@ -196,14 +132,14 @@ static cJSON *why_json(const struct why *w)
 /* A creation that is under way is nobody's to see. */
 static bool is_hidden(const struct why *w)
 {
-    return strcmp(text_field(w, "state"), "ingesting") == 0;
+    return strcmp(why_reply_text(&w->found, "state"), "ingesting") == 0;
 }
 
 static void on_why(struct exchange *x, const struct redisReply *reply, int err, void *arg)
 {
     struct why *w = arg;
     if (!err)
-        err = read_reply(reply, w);
+        err = why_reply_read(reply, &w->found);
     if (err == ERR_NOT_FOUND || (!err && is_hidden(w)))
         exchange_not_found(x);
     else if (err)

@@ -130,3 +130,34 @@ int ident_split_call(const char *call_id, size_t len, char ret_batch[LIMIT_BATCH
     *ret_ordinal = ordinal;
     return 0;
 }
+
+int ident_parse_cells(const char *text, char ret_cells[LIMIT_CELLS][LIMIT_CELL_ID_LEN + 1], size_t *ret_n,
+                      const char **ret_why)
+{
+    size_t n = 0;
+    for (const char *at = text;;) {
+        size_t len = strcspn(at, ",");
+        if (!ident_is_cell(at, len)) {
+            *ret_why = "a cell is 1 to 8 characters of a-z and 0-9; cells are separated by commas";
+            return ERR_INVALID;
+        }
+        if (n == LIMIT_CELLS) {
+            *ret_why = "a process serves at most 16 cells";
+            return ERR_TOO_LARGE;
+        }
+        for (size_t i = 0; i < n; i++) {
+            if (strlen(ret_cells[i]) == len && memcmp(ret_cells[i], at, len) == 0) {
+                *ret_why = "a cell is named twice";
+                return ERR_EXISTS;
+            }
+        }
+        memcpy(ret_cells[n], at, len);
+        ret_cells[n++][len] = '\0';
+        if (at[len] == '\0')
+            break;
+        at += len + 1;
+    }
+    *ret_n = n;
+    return 0;
+}
+_Static_assert(LIMIT_CELLS == 16, "the fault of too many cells names the limit");

@@ -18,6 +18,11 @@ bool ident_is_valid(const char *text, size_t len, size_t max);
 /* True for [a-z0-9]{1,8}. */
 bool ident_is_cell(const char *text, size_t len);
 
+/* Reads "c0,c1" into `ret_cells`. ERR_INVALID, ERR_TOO_LARGE for more than LIMIT_CELLS, ERR_EXISTS where one is named
+ * twice; `ret_why`, a static text, is written on failure only. */
+int ident_parse_cells(const char *text, char ret_cells[LIMIT_CELLS][LIMIT_CELL_ID_LEN + 1], size_t *ret_n,
+                      const char **ret_why) MUST_CHECK;
+
 /* Makes "batch_<cell>_<20 random characters>". */
 int ident_make_batch(const char *cell, char ret_id[LIMIT_BATCH_ID_LEN + 1]) MUST_CHECK;
 /* Reads the cell out of a batch id: "batch_", a cell, "_" and letters or digits. ERR_INVALID for anything else. */

@@ -202,6 +202,16 @@
 #define LIMIT_SECRET_GRACE_MS 86400000 /* how long an old secret signs after a rotation, unless asked otherwise */
 #define LIMIT_SECRET_GRACE_MAX_MS 604800000
 
+/* ---- carillon top: what one look at a cell reads at most ---- */
+#define LIMIT_TOP_TRUNKS 32
+#define LIMIT_TOP_TENANTS 48
+#define LIMIT_TOP_FLOWS 128 /* tenants on trunks, whose batches are looked at */
+#define LIMIT_TOP_BATCHES 48
+#define LIMIT_TOP_WORKERS 64
+#define LIMIT_TOP_SAMPLE 64 /* members of a set in which trunks, tenants and batches are looked for */
+#define LIMIT_TOP_BEGINS 4096 /* of a log of begins; more in a second are not counted */
+#define LIMIT_TOP_WHYS 16 /* batches of which it is asked what holds them */
+
 /* ---- options ---- */
 #define LIMIT_CONF_FILE_BYTES (256u << 10)
 #define LIMIT_CONF_VALUES 1024 /* of one repeatable option */

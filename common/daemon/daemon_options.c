@@ -40,43 +40,11 @@ static const struct conf_option common_options[DAEMON_COMMON_OPTIONS] = {
      .help = "how long a client may take to send a request's headers, and again for its body, before it gets a 408"},
 };
 
-/* Reads "c0,c1" into `cells`. */
-static int parse_cells(const char *text, char cells[LIMIT_CELLS][LIMIT_CELL_ID_LEN + 1], size_t *ret_n,
-                       const char **ret_why)
-{
-    size_t n = 0;
-    for (const char *at = text;;) {
-        size_t len = strcspn(at, ",");
-        if (!ident_is_cell(at, len)) {
-            *ret_why = "a cell is 1 to 8 characters of a-z and 0-9; cells are separated by commas";
-            return ERR_INVALID;
-        }
-        if (n == LIMIT_CELLS) {
-            *ret_why = "a process serves at most 16 cells";
-            return ERR_TOO_LARGE;
-        }
-        for (size_t i = 0; i < n; i++) {
-            if (strlen(cells[i]) == len && memcmp(cells[i], at, len) == 0) {
-                *ret_why = "a cell is named twice";
-                return ERR_EXISTS;
-            }
-        }
-        memcpy(cells[n], at, len);
-        cells[n++][len] = '\0';
-        if (at[len] == '\0')
-            break;
-        at += len + 1;
-    }
-    *ret_n = n;
-    return 0;
-}
-_Static_assert(LIMIT_CELLS == 16, "the fault of too many cells names the limit");
-
 static int check_cells(const char *text, const char **ret_why)
 {
     char cells[LIMIT_CELLS][LIMIT_CELL_ID_LEN + 1];
     size_t n;
-    return parse_cells(text, cells, &n, ret_why);
+    return ident_parse_cells(text, cells, &n, ret_why);
 }
 
 _Static_assert(LIMIT_HTTP_REQUEST_MS == 30000, "the default of request-timeout-ms");
@@ -133,7 +101,7 @@ bool daemon_read_options(struct daemon *d, int argc, char **argv)
     }
     daemon_configure_log(d);
     const char *why;
-    if (spec->wants_redis && parse_cells(conf_str(d->conf, "cells"), d->cells, &d->n_cells, &why))
+    if (spec->wants_redis && ident_parse_cells(conf_str(d->conf, "cells"), d->cells, &d->n_cells, &why))
         abort(); /* conf_load() has checked it */
     return true;
 }

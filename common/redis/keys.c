@@ -143,11 +143,6 @@ struct key key_batch_rows(const char *cell, const char *batch)
     return make("carillon:{%s}:batch:%s:rows", cell, batch);
 }
 
-struct key key_batch_begins(const char *cell, const char *batch)
-{
-    return make("carillon:{%s}:begins:b/%s", cell, batch);
-}
-
 struct key key_placed(const char *cell, uint64_t number)
 {
     return make("carillon:{%s}:placed:%" PRIu64, cell, number);
@@ -178,6 +173,51 @@ struct key key_workers(const char *cell)
 struct key key_claimed(const char *cell)
 {
     return make("carillon:{%s}:claimed", cell);
+}
+
+struct key key_live(const char *cell)
+{
+    return make("carillon:{%s}:live", cell);
+}
+
+struct key key_parked(const char *cell)
+{
+    return make("carillon:{%s}:parked", cell);
+}
+
+struct key key_trunks(const char *cell)
+{
+    return make("carillon:{%s}:trunks", cell);
+}
+
+struct key key_flows_turn(const char *cell, const char *trunk)
+{
+    return make("carillon:{%s}:turn:k/%s", cell, trunk);
+}
+
+struct key key_flows_waiting(const char *cell, const char *trunk)
+{
+    return make("carillon:{%s}:waiting:k/%s", cell, trunk);
+}
+
+struct key key_lanes_ready(const char *cell, const char *trunk, const char *tenant)
+{
+    return make("carillon:{%s}:ready:f/%s/%s", cell, trunk, tenant);
+}
+
+struct key key_lanes_waiting(const char *cell, const char *trunk, const char *tenant)
+{
+    return make("carillon:{%s}:waiting:f/%s/%s", cell, trunk, tenant);
+}
+
+struct key key_flying(const char *cell, char kind, const char *id)
+{
+    return make("carillon:{%s}:flying:%c/%s", cell, kind, id);
+}
+
+struct key key_begins(const char *cell, char kind, const char *id)
+{
+    return make("carillon:{%s}:begins:%c/%s", cell, kind, id);
 }
 
 unsigned key_event_shard(const char *tenant)

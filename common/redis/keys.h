@@ -50,7 +50,6 @@ struct key key_batch_attempts(const char *cell, const char *batch, uint64_t buck
 struct key key_batch_retries(const char *cell, const char *batch); /* zset: ordinal -> due ms, of its one lane */
 struct key key_batch_columns(const char *cell, const char *batch); /* string: contact_layout.h */
 struct key key_batch_rows(const char *cell, const char *batch); /* list: what it did not take (row_error.h) */
-struct key key_batch_begins(const char *cell, const char *batch); /* list: instants of the last begins, us */
 struct key key_placed(const char *cell, uint64_t number); /* hash: batch/call/dial -> begin ms[ provider id] */
 /* set of digits: numbers that the tenant must not call; `tenant` "": that nobody must */
 struct key key_suppressed(const char *cell, const char *tenant);
@@ -58,6 +57,17 @@ struct key key_events(const char *cell, unsigned shard); /* stream, shard 0..15 
 struct key key_processes(const char *cell); /* zset: process/id/oldest/newest/version -> last seen ms */
 struct key key_workers(const char *cell); /* zset: worker -> last seen ms */
 struct key key_claimed(const char *cell); /* zset: batch/ordinal/dial/worker -> lease ms */
+struct key key_live(const char *cell); /* zset: batch/ordinal/dial -> next check ms */
+struct key key_parked(const char *cell); /* zset: kind/id -> last looked at ms */
+struct key key_trunks(const char *cell); /* zset: trunk with work -> its next free slot ms */
+struct key key_flows_turn(const char *cell,
+                          const char *trunk); /* zset: tenant whose flow is eligible -> virtual time */
+struct key key_flows_waiting(const char *cell, const char *trunk); /* zset: tenant -> eligible then, ms */
+struct key key_lanes_ready(const char *cell, const char *trunk, const char *tenant); /* zset: batch/lane -> rank */
+struct key key_lanes_waiting(const char *cell, const char *trunk, const char *tenant); /* zset: batch/lane -> ms */
+/* zset: batch/ordinal/dial -> lease or deadline ms; `kind`: 'k' of a trunk, 't' of a tenant, 'b' of a batch */
+struct key key_flying(const char *cell, char kind, const char *id);
+struct key key_begins(const char *cell, char kind, const char *id); /* list: instants of the last begins, us */
 /* The events shard of a tenant: djb2 of its id (32 bits) modulo LIMIT_EVENT_SHARDS; the scripts compute the same. */
 unsigned key_event_shard(const char *tenant);
 

@@ -68,7 +68,7 @@ static int add_counts(const struct cell_state *state, cJSON *shown)
     return is_whole && cJSON_AddBoolToObject(shown, "isDrained", cell_state_is_drained(state)) ? 0 : ERR_NOMEM;
 }
 
-static int take_state(const struct redisReply *reply, void *arg)
+int cell_state_take(const struct redisReply *reply, void *arg)
 {
     struct cell_state *state = arg;
     const char *schema;
@@ -91,12 +91,17 @@ static int take_state(const struct redisReply *reply, void *arg)
     return rc == 0 ? add_processes(reply_at(reply, CELL_PART_PROCESSES), state->shown) : rc;
 }
 
+int cell_state_init(struct cell_state *state, const char *cell)
+{
+    *state = (struct cell_state){.shown = cJSON_CreateObject()};
+    return json_add_str(state->shown, "cell", cell) ? 0 : ERR_NOMEM;
+}
+
 int cell_state_read(struct session *s, struct cell_state *ret_state)
 {
-    *ret_state = (struct cell_state){.shown = cJSON_CreateObject()};
-    int rc = json_add_str(ret_state->shown, "cell", session_cell(s)) ? 0 : ERR_NOMEM;
+    int rc = cell_state_init(ret_state, session_cell(s));
     if (rc == 0)
-        rc = session_script(s, LUA_CELL_SHOW, NULL, 0, take_state, ret_state);
+        rc = session_script(s, LUA_CELL_SHOW, NULL, 0, cell_state_take, ret_state);
     if (rc != 0)
         cell_state_clear(ret_state);
     return rc;

@@ -34,6 +34,10 @@ enum cli_exit cell_state_enter(struct session *s, const char *id) MUST_CHECK;
 /* Reads the session's cell. cell_state_clear() frees what it made. */
 int cell_state_read(struct session *s, struct cell_state *ret_state) MUST_CHECK;
 void cell_state_clear(struct cell_state *state);
+/* The same in two steps, for who asks for it among other things: `state` for a cell of that name, cleared as the other;
+ * and what takes the answer of LUA_CELL_SHOW, `arg` being that state. */
+int cell_state_init(struct cell_state *state, const char *cell) MUST_CHECK;
+int cell_state_take(const struct redisReply *reply, void *arg) MUST_CHECK;
 /* Stopped, and nothing on its way. */
 bool cell_state_is_drained(const struct cell_state *state);
 /* {"claimed": 0, ...}; NULL where memory ran out. */

@@ -169,7 +169,7 @@ static enum cli_exit connect_redis(struct session *s)
 
 static enum cli_exit open_redis(struct session *s)
 {
-    enum cli_exit status = connect_redis(s);
+    enum cli_exit status = s->redis ? CLI_DONE : connect_redis(s);
     if (status != CLI_DONE)
         return status;
     (void)!session_wait(s, &s->is_redis_settled, REDIS_START_MS);
@@ -284,10 +284,8 @@ static int await(struct session *s, struct asked *asked, int rc)
         return rc;
     }
     rc = session_wait(s, &asked->is_done, INT64_C(2) * REDIS_DEADLINE_MS);
-    if (!asked->is_done) {
-        redis_free(s->redis); /* answers it */
-        s->redis = NULL;
-    }
+    if (!asked->is_done)
+        session_drop_redis(s); /* answers it */
     return asked->is_done ? asked->rc : rc;
 }
 
@@ -313,6 +311,17 @@ int session_script(struct session *s, enum lua_script script, const struct redis
 {
     struct key prefix = key_cell_prefix(session_cell(s));
     return run_script(s, &prefix, script, args, n, fn, arg);
+}
+
+struct redis *session_redis(struct session *s)
+{
+    return s->redis;
+}
+
+void session_drop_redis(struct session *s)
+{
+    redis_free(s->redis);
+    s->redis = NULL;
 }
 
 int session_script_dir(struct session *s, enum lua_script script, const struct redis_arg *args, size_t n,

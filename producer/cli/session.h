@@ -44,8 +44,8 @@ int session_signal(const struct session *s);
 
 /* ---- Redis ---- */
 
-/* Connects to --redis-url and looks at --cell: another schema than ours is refused (CLI_CONFIGURATION). With
- * `will_write` an empty cell is given our schema. Says on stderr what is wrong. */
+/* Connects to --redis-url, unless that is done, and looks at --cell: another schema than ours is refused
+ * (CLI_CONFIGURATION). With `will_write` an empty cell is given our schema. Says on stderr what is wrong. */
 enum cli_exit session_open_cell(struct session *s, bool will_write) MUST_CHECK;
 
 /* Takes the answer; what it returns is what the call returns. `reply` lives only inside. */
@@ -58,6 +58,11 @@ int session_command(struct session *s, const struct redis_arg *args, size_t n, s
                     void *arg) MUST_CHECK;
 int session_script(struct session *s, enum lua_script script, const struct redis_arg *args, size_t n,
                    session_reply_fn fn, void *arg) MUST_CHECK;
+/* The connection itself, for what asks many things at once; NULL where there is none. It connects again by itself. */
+struct redis *session_redis(struct session *s);
+/* Ends the connection: what is under way is answered with ERR_CLOSED inside this call. */
+void session_drop_redis(struct session *s);
+
 /* The same in the directory. */
 int session_script_dir(struct session *s, enum lua_script script, const struct redis_arg *args, size_t n,
                        session_reply_fn fn, void *arg) MUST_CHECK;

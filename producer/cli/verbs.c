@@ -7,10 +7,10 @@
 #define WORDS_MOST 40 /* longer ones are nobody's typing error */
 
 static const struct cli_verb *(*const tables[])(size_t *ret_n) = {
-    cli_submit_verbs, cli_batch_verbs,    cli_change_verbs,   cli_watch_verbs,      cli_why_verbs,
-    cli_calls_verbs,  cli_archive_verbs,  cli_suppress_verbs, cli_tenant_verbs,     cli_agents_verbs,
-    cli_trunk_verbs,  cli_state_verbs,    cli_cell_verbs,     cli_key_verbs,        cli_inspect_verbs,
-    cli_audit_verbs,  cli_provider_verbs, cli_webhooks_verbs, cli_completion_verbs, cli_health_verbs,
+    cli_submit_verbs,   cli_batch_verbs,      cli_change_verbs, cli_watch_verbs,   cli_why_verbs,   cli_calls_verbs,
+    cli_archive_verbs,  cli_suppress_verbs,   cli_tenant_verbs, cli_agents_verbs,  cli_trunk_verbs, cli_state_verbs,
+    cli_top_verbs,      cli_cell_verbs,       cli_key_verbs,    cli_inspect_verbs, cli_audit_verbs, cli_provider_verbs,
+    cli_webhooks_verbs, cli_completion_verbs, cli_health_verbs,
 };
 
 const struct cli_verb *verbs_at(size_t index)

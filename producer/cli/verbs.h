@@ -35,6 +35,7 @@ const struct cli_verb *cli_tenant_verbs(size_t *ret_n);
 const struct cli_verb *cli_agents_verbs(size_t *ret_n); /* tenant agents */
 const struct cli_verb *cli_trunk_verbs(size_t *ret_n);
 const struct cli_verb *cli_state_verbs(size_t *ret_n); /* stop, start */
+const struct cli_verb *cli_top_verbs(size_t *ret_n);
 const struct cli_verb *cli_cell_verbs(size_t *ret_n); /* drain, cell */
 const struct cli_verb *cli_key_verbs(size_t *ret_n);
 const struct cli_verb *cli_inspect_verbs(size_t *ret_n);

@@ -20,7 +20,7 @@ VERBS = [
     "why", "calls", "export", "suppress add", "suppress remove", "suppress list", "webhooks list", "webhooks show", "webhooks deliveries", "webhooks redeliver",
     "webhooks recover", "webhooks test", "webhooks rotate", "webhooks enable", "webhooks disable",
     "inspect call", "inspect batch", "inspect worker", "inspect key", "audit",
-    "provider check", "completion",
+    "provider check", "completion", "top",
 ]  # fmt: skip
 BATCH = "batch_c0_a"
 NOWHERE = "redis://127.0.0.1:1"
@@ -223,7 +223,7 @@ def test_a_key_file_that_cannot_be_used_is_told(tmp_path: pathlib.Path, content:
 # ---- Redis ----
 
 
-@pytest.mark.parametrize("verb", ["audit", "tenant list", "trunk show x", "key create --operator", "stop trunk x"])
+@pytest.mark.parametrize("verb", ["audit", "tenant list", "trunk show x", "key create --operator", "stop trunk x", "top"])
 def test_a_redis_that_is_away_ends_it_with_4(verb: str) -> None:
     with closed_port() as port:
         ended = Cli(redis_url=f"redis://127.0.0.1:{port}")(*verb.split())

@@ -363,7 +363,7 @@ def keys_in_lua(tree: Tree) -> Iterator[tuple[str, str]]:
 
 def keys_in_c(tree: Tree) -> Iterator[tuple[str, str]]:
     for text in re.findall(r'make\("carillon:\{(?:%s|dir)\}:(.*?)[,)]', tree.text("common/redis/keys.c")):
-        yield "common/redis/keys.c", re.sub(r'%s|%u|%" PRIu64', "*", text).replace('"', "")
+        yield "common/redis/keys.c", re.sub(r'%s|%u|%c|%" PRIu64', "*", text).replace('"', "")
 
 
 def is_one_of(name: str, of: str) -> bool:

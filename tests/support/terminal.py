@@ -74,17 +74,17 @@ class Screen:
 class Terminal:
     """`carillon ARGS` with its stdin, stdout and stderr on a terminal."""
 
-    def __init__(self, cli: Cli, *args: str, columns: int = 100, term: str = "xterm") -> None:
+    def __init__(self, cli: Cli, *args: str, columns: int = 100, rows: int = 40, term: str = "xterm") -> None:
         self._command = [str(program("carillon")), *args]
         self._environment = {**cli.environment(), "TERM": term}
-        self._columns = columns
+        self._columns, self._rows = columns, rows
         self._lock = threading.Lock()
         self._raw = ""
         self._master = -1
 
     def __enter__(self) -> Terminal:
         self._master, slave = pty.openpty()
-        self.resize(self._columns)
+        self.resize(self._columns, self._rows)
         self._process = subprocess.Popen(
             self._command, env=self._environment, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
@@ -105,8 +105,19 @@ class Terminal:
             with self._lock:
                 self._raw += piece.decode(errors="replace")
 
-    def resize(self, columns: int) -> None:
-        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    def resize(self, columns: int, rows: int = 40) -> None:
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def is_as_a_shell_left_it(self) -> bool:
+        """Whole lines, echoed."""
+        return termios.tcgetattr(self._master)[3] & (termios.ICANON | termios.ECHO) == termios.ICANON | termios.ECHO
+
+    def signal(self, signo: int) -> None:
+        self._process.send_signal(signo)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
