@@ -277,6 +277,10 @@ static void make_metrics(struct api *api)
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
         api->answers[i] =
             metrics_counter(m, "carillon_api_answers_total", "Answers of the API by class.", "class", classes[i]);
+    static const double answer_bounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
+    api->answer_seconds =
+        metrics_histogram(m, "carillon_api_answer_seconds", "From a request's head to the beginning of its answer.",
+                          answer_bounds, sizeof answer_bounds / sizeof answer_bounds[0]);
     api->over_quota = metrics_counter(m, "carillon_api_over_quota_total",
                                       "Requests refused because their tenant was at a quota.", NULL, NULL);
     api->contacts = metrics_counter(m, "carillon_contacts_total", "Contacts taken into batches.", NULL, NULL);

@@ -53,6 +53,7 @@ struct api {
 
     /* metrics */
     struct metric *answers[4]; /* 2xx, 4xx, 5xx, anything else */
+    struct metric *answer_seconds; /* from a request's head to the beginning of its answer */
     struct metric *over_quota; /* requests refused */
     struct metric *contacts; /* taken into batches */
     struct metric *rows_rejected; /* of chunks */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/redis/keys.h"
 #include "producer/answer.h"
@@ -168,6 +169,7 @@ struct exchange *exchange_begin_keyless(struct api *api, struct http_request *re
     }
     x->api = api;
     x->req = req;
+    x->begun_us = clock_mono_us();
     x->access = access;
     x->run = run;
     x->holds = 1; /* the request's; given back by exchange_gone() */

@@ -13,6 +13,12 @@ static int refusal_err(int status)
     return is_key ? ERR_DENIED : status == 404 ? ERR_NOT_FOUND : status == 503 ? ERR_UNAVAILABLE : ERR_PROTOCOL;
 }
 
+static void count_answer(const struct exchange *x, int status)
+{
+    api_count_answer(x->api, status);
+    metric_observe(x->api->answer_seconds, (double)(clock_mono_us() - x->begun_us) / 1e6);
+}
+
 static bool may_answer(struct exchange *x, int status)
 {
     if (!exchange_is_open(x))
@@ -28,7 +34,7 @@ static bool may_answer(struct exchange *x, int status)
         http_request_finish(x->req, false);
         return false;
     }
-    api_count_answer(x->api, status);
+    count_answer(x, status);
     if (status / 100 == 2 && x->access == ACCESS_WRITE && x->batch_id[0])
         event_hub_changed(x->api->events, x->batch_id); /* before the client knows, and can change it again */
     return true;
@@ -88,7 +94,7 @@ void exchange_stream(struct exchange *x, const char *content_type, const struct 
     if (!exchange_is_open(x))
         return;
     x->on_room = fn;
-    api_count_answer(x->api, 200);
+    count_answer(x, 200);
     /* Where it fails the server closes the connection: there is nothing else to be done about it. */
     (void)http_request_stream(x->req, 200, content_type, headers, n_headers, on_room, x);
 }

@@ -21,6 +21,7 @@ struct exchange {
     exchange_fn run;
     uint8_t key[DIGEST_SHA256_LEN]; /* SHA-256 of the API key */
     int64_t session_until_ms; /* of the dashboard's session that brought it; 0: a bearer token did */
+    int64_t begun_us; /* monotonic */
     int64_t asked_us;
     struct identity who;
     struct quota *quota; /* its tenant's; NULL before the admission, and for an operator */

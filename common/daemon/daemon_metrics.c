@@ -34,8 +34,7 @@ static void make_redis_metrics(struct daemon *d, struct daemon_metrics *to)
             metrics_counter(d->metrics, "carillon_redis_errors_total", "Commands that Redis refused or left unanswered",
                             "kind", redis_fault_name((enum redis_fault)i));
     to->reconnects = metrics_counter(d->metrics, reconnects, reconnects_help, "connection", "commands");
-    if (d->spec->wake_channel)
-        to->wake_reconnects = metrics_counter(d->metrics, reconnects, reconnects_help, "connection", "wakes");
+    to->wake_reconnects = metrics_counter(d->metrics, reconnects, reconnects_help, "connection", "wakes");
     for (size_t i = 0; i < LUA_SCRIPT_COUNT; i++)
         to->script_seconds[i] = metrics_labelled_histogram(
             d->metrics, "carillon_redis_script_seconds", "From asking for a script to its answer",
