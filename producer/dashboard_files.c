@@ -2,6 +2,7 @@
 #include "producer/dashboard_files.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "producer/answer.h"
 #include "producer/api.h"
@@ -28,12 +29,64 @@ static const struct web_file *file_of(const char *path)
     return find(strchr(last, '.') ? path : "index.html");
 }
 
+/* "q=0", "q=0.000" */
+static bool is_refused(const char *parameters, size_t len)
+{
+    const char *at = parameters + strspn(parameters, "; \t");
+    size_t skipped = (size_t)(at - parameters);
+    if (skipped + 2 > len || strncasecmp(at, "q=", 2) != 0)
+        return false;
+    size_t value_len = len - skipped - 2;
+    return value_len > 0 && strspn(at + 2, "0. \t") >= value_len;
+}
+
+/* Whether an Accept-Encoding header admits gzip. */
+static bool takes_gzip(const char *accepted)
+{
+    static const char gzip[] = "gzip";
+    for (const char *at = accepted; at && *at; at += strcspn(at, ",")) {
+        at += strspn(at, ", \t");
+        size_t len = strcspn(at, ","), name_len = strcspn(at, ",; \t");
+        if (name_len == sizeof gzip - 1 && strncasecmp(at, gzip, name_len) == 0)
+            return !is_refused(at + name_len, len - name_len);
+    }
+    return false;
+}
+
 void dashboard_files_redirect(struct http_request *req, void *arg)
 {
     const struct http_header header = {"Location", "/dashboard/"};
     api_count_answer(arg, 308);
     /* Where it fails the server closes the connection: there is nothing else to be done about it. */
     (void)http_request_reply(req, 308, NULL, &header, 1, NULL, 0);
+}
+
+#define HEADERS_MOST 9
+
+static void answer_file(struct http_request *req, const struct api *api, const struct web_file *file)
+{
+    const char *known = http_request_header(req, "If-None-Match");
+    bool is_known = known && etag_is_known(known, file->etag);
+    bool is_gzip = !is_known && file->gzip_data && takes_gzip(http_request_header(req, "Accept-Encoding"));
+    struct http_header headers[HEADERS_MOST] = {
+        {"ETag", file->etag},
+        {"Cache-Control", "no-cache"}, /* kept, but asked about each time: another build may answer next */
+        {"Vary", "Accept-Encoding"},
+        {"Content-Security-Policy", POLICY},
+        {"X-Content-Type-Options", "nosniff"},
+        {"Referrer-Policy", "no-referrer"},
+        {"Cross-Origin-Opener-Policy", "same-origin"},
+        {"Cross-Origin-Resource-Policy", "same-origin"},
+        {"Content-Encoding", "gzip"}, /* the last: left out where it is not */
+    };
+    size_t n_headers = is_gzip ? HEADERS_MOST : HEADERS_MOST - 1;
+    api_count_answer(api, is_known ? 304 : 200);
+    /* Where it fails the server closes the connection: there is nothing else to be done about it. */
+    if (is_known)
+        (void)http_request_reply(req, 304, NULL, headers, n_headers, NULL, 0);
+    else
+        (void)http_request_reply(req, 200, file->type, headers, n_headers, is_gzip ? file->gzip_data : file->data,
+                                 is_gzip ? file->gzip_len : file->len);
 }
 
 void dashboard_files_get(struct http_request *req, void *arg)
@@ -44,20 +97,5 @@ void dashboard_files_get(struct http_request *req, void *arg)
         answer_refusal(req, 404, NULL, NULL);
         return;
     }
-    const struct http_header headers[] = {
-        {"ETag", file->etag},
-        {"Cache-Control", "no-cache"}, /* kept, but asked about each time: another build may answer next */
-        {"Content-Security-Policy", POLICY},
-        {"X-Content-Type-Options", "nosniff"},
-        {"Referrer-Policy", "no-referrer"},
-        {"Cross-Origin-Opener-Policy", "same-origin"},
-        {"Cross-Origin-Resource-Policy", "same-origin"},
-    };
-    const char *known = http_request_header(req, "If-None-Match");
-    bool is_known = known && etag_is_known(known, file->etag);
-    int status = is_known ? 304 : 200;
-    api_count_answer(arg, status);
-    /* Where it fails the server closes the connection: there is nothing else to be done about it. */
-    (void)http_request_reply(req, status, is_known ? NULL : file->type, headers, sizeof headers / sizeof headers[0],
-                             is_known ? NULL : file->data, is_known ? 0 : file->len);
+    answer_file(req, arg, file);
 }

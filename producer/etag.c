@@ -45,5 +45,5 @@ bool etag_is_named(const char *if_match, int64_t revision)
 
 bool etag_is_known(const char *if_none_match, const char *etag)
 {
-    return is_listed(if_none_match, etag, true);
+    return is_listed(if_none_match, etag + (strncmp(etag, "W/", 2) == 0 ? 2 : 0), true);
 }

@@ -16,7 +16,8 @@ void etag_format(int64_t revision, char ret[ETAG_LEN + 1]);
 /* Whether the value of an If-Match header names the revision, by the strong comparison: `*`, or a list in which it
  * stands. What is not well-formed names nothing. */
 bool etag_is_named(const char *if_match, int64_t revision);
-/* Whether the value of an If-None-Match header names `etag`, which has its quotes, by the weak comparison. */
+/* Whether the value of an If-None-Match header names `etag`, which has its quotes and may begin with W/, by the
+ * weak comparison. */
 bool etag_is_known(const char *if_none_match, const char *etag);
 
 #endif

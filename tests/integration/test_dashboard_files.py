@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gzip
 import pathlib
 import re
 
@@ -71,13 +72,27 @@ def test_a_file_runs_nothing_but_what_this_server_gave_and_is_framed_by_nobody(a
 def test_what_the_browser_has_is_not_sent_again(api: Api, path: str) -> None:
     first = api.get(path)
     tag = first.headers["etag"]
-    assert re.fullmatch(r'"[0-9a-f]{32}"', tag) and first.headers["cache-control"] == "no-cache"
-    for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+    assert re.fullmatch(r'W/"[0-9a-f]{32}"', tag) and first.headers["cache-control"] == "no-cache"
+    for known in (tag, tag.removeprefix("W/"), f'"other", {tag}', "*"):
         again = api.request("GET", path, headers={"If-None-Match": known})
         assert (again.status, again.body, again.headers["etag"]) == (304, b"", tag), known
     assert api.request("GET", path, headers={"If-None-Match": '"other"'}).body == first.body
     head = api.request("HEAD", path)
     assert (head.status, head.body, head.headers["etag"]) == (200, b"", tag)
+
+
+@pytest.mark.parametrize("accepted, is_taken", [
+    ("gzip", True), ("GZIP", True), ("deflate, gzip;q=1.0, br", True), ("br,gzip ; q=0.5", True), ("identity", False), ("", False),
+    ("gzip;q=0", False), ("gzip; q=0.000", False), ("xgzip", False), ("gzipx, br", False), ("br;q=1", False),
+])  # fmt: skip
+def test_what_compresses_is_sent_compressed_to_who_takes_it(api: Api, accepted: str, is_taken: bool) -> None:
+    plain = api.get("/dashboard/chart.js")
+    answer = api.request("GET", "/dashboard/chart.js", headers={"Accept-Encoding": accepted})
+    assert (answer.headers.get("content-encoding") == "gzip") == is_taken
+    assert (gzip.decompress(answer.body) if is_taken else answer.body) == plain.body
+    assert not is_taken or len(answer.body) < len(plain.body) / 2
+    for told in (plain, answer):
+        assert (told.headers["vary"], told.headers["etag"]) == ("Accept-Encoding", plain.headers["etag"])
 
 
 def test_the_charts_come_from_debian_with_their_licence(api: Api) -> None:

@@ -194,7 +194,8 @@ def test_a_form_or_a_link_gets_nothing_by_the_cookie(api: Api, acme: str, cookie
 
 def test_no_other_origin_is_permitted_to_send_the_header(api: Api, cookie: str) -> None:
     """A browser asks first, and is told nothing that would permit it."""
-    asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "x-carillon-dashboard"}
+    asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "GET",
+             "Access-Control-Request-Headers": "x-carillon-dashboard"}  # fmt: skip
     for path in (LIST, SESSION, "/dashboard/app.js"):
         before, answer = api.request("OPTIONS", path, headers=asked), ask(api, cookie, path, Origin="https://evil.example")
         assert before.status == 405

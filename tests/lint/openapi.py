@@ -43,7 +43,7 @@ READ = {  # what the producer reads of a request
     "header": re.compile(r'\bhttp_request_header\([^;]*?,\s*"([\w-]+)"'),
 }
 # Headers that every client of HTTP knows, and those of the dashboard's page.
-OF_HTTP = {"Authorization", "Content-Type", "Content-Encoding", "If-None-Match", "Cookie", "Sec-Fetch-Site"}
+OF_HTTP = {"Authorization", "Content-Type", "Content-Encoding", "If-None-Match", "Cookie", "Sec-Fetch-Site", "Accept-Encoding"}
 WORDS = {  # schema: where the sources spell its words, and those that no answer shows
     "BatchState": ("common/domain/batch_state.c", r'\[BATCH_STATE_\w+\] = \{"(\w+)"', {"ingesting"}),
     "Outcome": ("common/domain/outcome.c", r'\{OUTCOME_\w+, "(\w+)"', set()),
