@@ -9,6 +9,7 @@
 #include "common/domain/phone.h"
 #include "common/domain/token.h"
 #include "common/metrics/metrics.h"
+#include "common/redis/reply.h"
 #include "common/redis/script.h"
 #include "worker/dispatch.h"
 #include "worker/outbox.h"
@@ -18,6 +19,7 @@
 #define FIELDS 5
 #define LATER_MS 5000 /* until a platform that could not be asked is asked again */
 #define LATER_MOST_MS 60000
+#define READ_DEADLINE_MS 2000
 
 struct doubt {
     struct worker_cell *cell;
@@ -168,7 +170,8 @@ static void on_answer(const struct provider_answer *answer, void *arg)
         conclude(d, dial, 0);
 }
 
-static int start_lookup(struct doubt *d, struct dial *dial)
+/* `known`: the platform's calls to the number that are some dial's already; empty where it is asked by token. */
+static int start_lookup(struct doubt *d, struct dial *dial, const char *const *known, size_t n_known)
 {
     const struct trunk_settings *trunk = dial->batch->trunk;
     char token[LIMIT_TOKEN_LEN + 1], to[PHONE_TEXT_LEN + 1], from[PHONE_TEXT_LEN + 1];
@@ -179,19 +182,62 @@ static int start_lookup(struct doubt *d, struct dial *dial)
     phone_format(dial->contact.phone, to);
     settings_caller_id(dial->batch, dial->ordinal, from);
     const struct provider_lookup lookup = {
-        .token = token, .to = to, .from = from, .begin_ms = dial->doubt.tail_from_ms};
+        .token = token,
+        .to = to,
+        .from = from,
+        .begin_ms = dial->doubt.tail_from_ms,
+        .exclude_ids = known,
+        .n_exclude_ids = n_known,
+    };
     metric_add(d->worker->metrics.lookups, 1);
     return provider_http_lookup(d->worker->provider, trunk->profile, &trunk->provider, &lookup, on_answer, dial, NULL);
 }
 
+static void not_asked(struct doubt *d, struct dial *dial, int err)
+{
+    log_warn("doubt.not_asked", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal),
+             log_err(err));
+    conclude(d, dial, LATER_MS);
+}
+
+static void on_known(const struct redisReply *reply, int err, void *arg)
+{
+    struct dial *dial = arg;
+    struct doubt *d = doubt_of(dial);
+    const char *known[LIMIT_PLACED];
+    size_t n_known = 0, len;
+    if (err == 0)
+        err = reply_to_err(reply);
+    if (err == 0 && reply_len(reply) > LIMIT_PLACED)
+        err = ERR_TOO_LARGE;
+    while (err == 0 && n_known < reply_len(reply)) {
+        err = reply_str(reply_at(reply, n_known), &known[n_known], &len);
+        n_known++;
+    }
+    if (err == 0)
+        err = start_lookup(d, dial, known, n_known);
+    if (err != 0)
+        not_asked(d, dial, err);
+}
+
+/* By number the platform lists the earlier dials' calls too. One of them would be found each time that this call is
+ * claimed, and be found out each time to be another's: it would be rung never again. */
+static int ask_known(struct doubt *d, struct dial *dial)
+{
+    char ordinal[REDIS_I64_LEN], phone[REDIS_I64_LEN];
+    const struct redis_arg args[] = {
+        redis_arg_str(dial->batch_id),
+        redis_arg_i64((int64_t)dial->ordinal, ordinal),
+        redis_arg_i64((int64_t)dial->contact.phone, phone),
+    };
+    return script_run(d->worker->redis, LUA_CALL_PLACED, d->cell->prefix, args, 3, READ_DEADLINE_MS, on_known, dial);
+}
+
 static void look(struct doubt *d, struct dial *dial)
 {
-    int rc = start_lookup(d, dial);
-    if (rc == 0)
-        return;
-    log_warn("doubt.not_asked", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal),
-             log_err(rc));
-    conclude(d, dial, LATER_MS);
+    int rc = place_is_by_number(dial->batch) ? ask_known(d, dial) : start_lookup(d, dial, NULL, 0);
+    if (rc != 0)
+        not_asked(d, dial, rc);
 }
 
 /* That a platform does not know a call counts only when it has had the time to know it. */

@@ -92,8 +92,10 @@ class Run:
         if not client.batch:
             return True  # it was never accepted: that is told apart
         state, seq = self.fleet.redis.client().hmget(f"{KEPT_BATCH}{client.batch}", "state", "seq")
-        if state is None or state.decode() not in ENDED:
-            return state is None  # gone with a lost tail
+        if state is None or state == b"draft":
+            return True  # it, or its start, went with a lost tail: whoever made it was told that it is done
+        if state.decode() not in ENDED:
+            return False
         taken = {each.webhook_id for each in list(self.fleet.deliveries)
                  if each.is_taken and each.body.get("batchId") == client.batch}
         return len(taken) >= int(seq or 0)

@@ -17,9 +17,10 @@ KINDS = frozenset({"redis_lost_tail", "failover_kill", "failover_lagging", "fail
 
 
 def _is_gone(broken: Break, strike: Strike, history: RunHistory) -> bool:
-    """Redis knows nothing of that contact, or takes its batch for a draft: its last chunks and its start went."""
-    (batch,) = [each for each in history.batches if broken.who in each.campaign.numbers]
-    return batch.ledger.state == "draft" or broken.who not in {entry.number for entry in batch.ledger.entries}
+    """Redis knows nothing of that contact, or takes its batch for a draft: its last chunks and its start went. A breach may be
+    of a batch and no contact, and that the tail allows not."""
+    of_contact = [each.ledger for each in history.batches if broken.who in each.campaign.numbers]
+    return any(ledger.state == "draft" or broken.who not in {entry.number for entry in ledger.entries} for ledger in of_contact)
 
 
 def _was_written_again(broken: Break, strike: Strike, history: RunHistory) -> bool:

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from tests.chaos import tail
 from tests.chaos.judge import Batch, Begin, RunHistory, Verdict, apart, judge_run
 from tests.chaos.schedule import Allowance, Campaign, Fault, Kind, Platform, Schedule, Strike, World
 from tests.chaos.soak import WARM_S, Sample, judge_memory
-from tests.support.ledger import Entry, Ledger
+from tests.support.ledger import COUNTERS, Entry, Ledger
 from tests.support.witness import Delivery
 
 S = 1_000_000
@@ -254,6 +255,33 @@ def test_a_fault_that_may_break_one_promise_excuses_no_other_and_nothing_that_it
         run.strikes = [strike]
         verdict = run.verdict(kinds)
         assert (verdict.counts["lost"], verdict.allowed) == (1, [])
+
+
+def test_a_batch_whose_start_went_with_a_lost_tail_is_lost_by_its_contacts_and_by_nothing_else() -> None:
+    run = Run()
+    batch = run.batches[0]
+    run.carrier = [event for event in run.carrier if event["to"] not in batch.campaign.numbers]
+    run.deliveries = [each for each in run.deliveries if each.body["batchId"] != batch.batch]
+    waiting = [Entry(number, "due", "", 0, "") for number in batch.campaign.numbers[:2]]  # its last chunk went too
+    kept = {**dict.fromkeys(COUNTERS, 0), "total": 2}
+    run.batches[0] = Batch(batch.campaign, batch.batch, Ledger(batch.batch, "draft", 0, waiting, kept), [])
+    assert run.counts() == {"lost": 3}, "no fault struck"
+    strike, kinds = struck(*tail.ALLOWED)
+    run.strikes = [strike]
+    verdict = run.verdict(kinds)
+    assert verdict.holds() and len(verdict.allowed) == 3 and all(tail.IS_LOST in each for each in verdict.allowed)
+
+
+def test_figures_that_are_wrong_are_excused_by_no_lost_tail() -> None:
+    run = Run()
+    batch = run.batches[0]
+    kept = {**dict.fromkeys(COUNTERS, 0), "total": 3, "succeeded": 3, "attempts": 4}
+    run.batches[0] = dataclasses.replace(batch, ledger=dataclasses.replace(batch.ledger, counters=kept))
+    strike, kinds = struck(*tail.ALLOWED)
+    run.strikes = [strike]
+    verdict = run.verdict(kinds)
+    assert (dict(verdict.counts), verdict.allowed) == ({"lost": 1}, [])
+    assert verdict.breaks == [f"lost: {batch.batch[:5]}...{batch.batch[-4:]}: Redis has 4 attempts, its contacts come to 3"]
 
 
 def test_verdicts_add_up_and_one_that_does_not_hold_is_not_made_good_by_others() -> None:

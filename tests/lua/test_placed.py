@@ -106,6 +106,37 @@ def test_the_attempt_log_names_each_dials_call(engine: Engine) -> None:
     assert " p=CA1 " in log.splitlines()[1]
 
 
+# ---- which calls are known ----
+
+
+def known(engine: Engine, slot: Slot) -> list[bytes]:
+    return sorted(engine.scripts.run("call_placed", slot.batch, slot.ordinal, NUMBER))
+
+
+def test_the_calls_of_all_dials_to_a_number_are_known_by_their_ids(engine: Engine) -> None:
+    first, second = begin(engine), begin(engine, "globex")
+    engine.accept(first, "CA1")
+    assert known(engine, second) == [b"CA1"], "its own is not known yet"
+    engine.recheck(second, "seen", "CA2")
+    assert known(engine, first) == known(engine, second) == [b"CA1", b"CA2"]
+
+
+def test_a_contacts_own_calls_are_known_when_those_of_others_have_been_forgotten(engine: Engine) -> None:
+    first, other = begin(engine, busy_delay_ms=1000), begin(engine, "globex")
+    engine.accept(first, "CA1")
+    engine.accept(other, "CA2")
+    engine.finish(first, "retry", "BUSY", next_in_ms=0, provider_id="")
+    assert set(known(engine, first)) == {b"CA1", b"CA2"}
+    engine.client.delete(engine.key(KEY))
+    assert known(engine, first) == [b"CA1"] and known(engine, other) == []
+
+
+@pytest.mark.parametrize("spoil", [("", 0, NUMBER), ("batch_c0_x", "x", NUMBER), ("batch_c0_x", 0, "+49"), ("batch_c0_x", 0, "")])
+def test_a_question_about_no_contact_or_no_number_is_refused(engine: Engine, spoil: tuple[str, object, object]) -> None:
+    with pytest.raises(redis.ResponseError, match="ERR_INVALID"):
+        engine.scripts.run("call_placed", *spoil)
+
+
 # ---- the platform's queue ----
 
 
