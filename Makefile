@@ -12,6 +12,7 @@
 ##   test-fuzz        replay the fuzzers' corpora
 ##   test-upgrade     roll a fleet from a version of the history (OLD=COMMIT) to this one and back
 ##   test-deploy      what is in deploy/: units by systemd, images and a whole fleet in containers, manifests by schema (wants apt, npm, Node 20, root)
+##   test-monitoring  Prometheus's rules by promtool, and a real Prometheus beside a fleet whose workers die
 ##   test-platforms   the vendors' own packages against our stand-in and our worker; the only tier that wants npm (and Node 20)
 ##   chaos            a fleet of real processes under a seeded schedule of faults, judged: SEED=n, or SEEDS=a-b JOBS=j; PRINT=1
 ##   chaos-list       the committed seeds, JOBS (3) at a time
@@ -364,6 +365,11 @@ fuzzers: $(FUZZ_BIN)
 test-platforms: programs
 	@tests/support/install_npm.sh test-platforms tests/platforms build/platforms
 	$(PYTEST) tests/platforms
+
+.PHONY: test-monitoring
+test-monitoring: programs
+	@deploy/install-deps.sh --monitoring
+	$(PYTEST) tests/deploy/test_alert_rules.py tests/deploy/test_prometheus.py
 
 .PHONY: test-deploy
 test-deploy: programs
