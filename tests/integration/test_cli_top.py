@@ -163,7 +163,10 @@ def test_who_may_only_look_may_look_here(engine: Engine, redis_server: RedisServ
     assert row(look(Cli(**redis_server.access("carillon-inspector"))), "batches", batch)["why"]
 
 
-@pytest.mark.parametrize(("cells", "said"), [("C0", "a cell is"), ("c0,c0", "named twice"), (",".join(f"c{i}" for i in range(17)), "at most 16")])
+MANY = ",".join(f"c{i}" for i in range(17))
+
+
+@pytest.mark.parametrize(("cells", "said"), [("C0", "a cell is"), ("c0,c0", "named twice"), (MANY, "at most 16")])
 def test_cells_that_make_no_sense_are_refused(cli: Cli, cells: str, said: str) -> None:
     ended = cli("top", "--cells", cells)
     assert ended.status == USAGE and said in ended.err
@@ -190,7 +193,8 @@ def test_a_look_at_a_large_fleet_reads_a_bounded_part_and_never_searches(engine:
     ahead_ms = engine.now_ms() + 60_000
     with client.pipeline() as pipe:
         for i in range(200):
-            pipe.sadd(engine.key("index:tenants"), f"tenant{i}").hset(engine.key(f"tenant:tenant{i}"), mapping={"state": "active", "cps": 5})
+            pipe.sadd(engine.key("index:tenants"), f"tenant{i}")
+            pipe.hset(engine.key(f"tenant:tenant{i}"), mapping={"state": "active", "cps": 5})
             pipe.zadd(engine.key("waiting:k/main"), {f"tenant{i}": ahead_ms})
         pipe.rpush(engine.key("begins:k/main"), *(engine.now_ms() * 1000 - i for i in range(20_000, 0, -1)))
         pipe.execute()
