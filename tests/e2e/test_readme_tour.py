@@ -67,7 +67,8 @@ def tour(tmp_path_factory: pytest.TempPathFactory) -> Tour:
     (place / "build" / "release").symlink_to(build_directory())
     (place / "deploy").symlink_to(ROOT / "deploy")
     text = PRELUDE + "".join(f"{block}\necho; echo '==== end of a block'\n" for block in blocks())
-    env = {name: value for name, value in os.environ.items() if not name.startswith("CARILLON_")} | {"TMPDIR": str(tmp), "LC_ALL": "C.UTF-8"}
+    env = {name: value for name, value in os.environ.items() if not name.startswith("CARILLON_")}
+    env |= {"TMPDIR": str(tmp), "LC_ALL": "C.UTF-8"}
     ended = subprocess.run(
         [*own_machine(), "bash", "-c", text], cwd=place, env=env, capture_output=True, text=True, timeout=DEADLINE_S, check=False
     )

@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.lint import both_sides
+from tests.lint.sides import state
+from tests.lint.sides.tree import Tree
 from tests.support.engine import Engine
 from tests.support.keys_page import PAGE, KeysPage
 
@@ -82,9 +83,9 @@ def test_a_row_that_is_not_whole_is_refused() -> None:
 
 
 def test_every_key_that_the_code_can_spell_stands_on_the_page() -> None:
-    tree = both_sides.Tree()
-    assert len({*both_sides.keys_in_lua(tree), *both_sides.keys_in_c(tree)}) > 60
-    assert list(both_sides.check_keys(tree)) == []
+    tree = Tree()
+    assert len({*state.keys_in_lua(tree), *state.keys_in_c(tree)}) > 60
+    assert list(state.check_keys(tree)) == []
 
 
 def lua_list(file: str, name: str) -> list[str]:

@@ -25,17 +25,19 @@ The whole contract of each, with its arguments and what it answers, stands in it
 `common/lua/lib/`. What they write is listed key by key in [redis-keys.md](redis-keys.md).
 
 *Reads* is said of a script that changes nothing (`no-writes`), *ends things* of one that Redis runs although its memory is
-full (`allow-oom`): what is under way comes to its end then, and nothing new begins. *Bound* is what it may cost, *again* what
+full (`allow-oom`): what is under way comes to its end then, and nothing new begins. *Errors* are those that it may answer.
+*Bound* is what it may cost, *again* what
 the same call answers once more: a connection that dies between the two leaves nothing in doubt.
 """
 
+OF_TENANTS = ("tenant_", "resource_", "agent_", "key_", "quota_", "idempotency_", "suppression_")
 GROUPS = (
     ("Batches", "batch_", "A batch from its making to its removal."),
     ("Chunks of contacts", "chunk_", "What is sent to a draft or a running batch in pieces."),
-    ("Calls", "call_", "The way of a call: claimed, begun, accepted, finished. What moves a call is one of these, `worker_tick` or `cell_reassert`."),
+    ("Calls", "call_", "The way of a call: claimed, begun, accepted, finished. `worker_tick` and `cell_reassert` move calls too."),
     ("Cells and workers", ("cell_", "worker_", "audit"), "A cell as a whole, and what time alone brings about."),
     ("Webhooks", "hook_", "From an event to its delivery."),
-    ("Tenants, trunks, keys, quotas", ("tenant_", "resource_", "agent_", "key_", "quota_", "idempotency_", "suppression_"), "Who may do what, and how much of it."),
+    ("Tenants, trunks, keys, quotas", OF_TENANTS, "Who may do what, and how much of it."),
 )  # fmt: skip
 
 
@@ -78,12 +80,13 @@ def escaped(text: str) -> str:
 
 
 def rows(names: list[str], sources: dict[str, str]) -> list[str]:
-    lines = ["| script | | run by | bound | again |", "|---|---|---|---|---|"]
+    lines = ["| script | | run by | errors | bound | again |", "|---|---|---|---|---|---|"]
     for name in names:
         path = LUA / f"{name}.lua"
         does, parts = contract(path)
         mark = f" *({flags(path)})*" if flags(path) else ""
-        cells = (escaped(does) + mark, runners(name, sources), escaped(parts["Bound"]), escaped(parts.get("Again", "")))
+        told = (parts["Errors"].removesuffix("."), parts["Bound"].removesuffix("."), parts.get("Again", "").removesuffix("."))
+        cells = (escaped(does) + mark, runners(name, sources), *map(escaped, told))
         lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
     return lines
 
