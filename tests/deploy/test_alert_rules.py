@@ -153,6 +153,21 @@ def test_promtool_finds_no_fault_in_rules_and_configurations() -> None:
     promtool("check", "config", str(PROMETHEUS / "prometheus.yml"), str(PROMETHEUS / "compose.yml"))
 
 
+def test_in_containers_every_service_is_found_where_it_listens() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+    listening = {
+        (f"carillon-{name}", name, int(service["environment"]["CARILLON_LISTEN"].rpartition(":")[2]))
+        for name, service in services.items()
+        if "CARILLON_LISTEN" in service.get("environment", {})
+    }
+    jobs = yaml.safe_load((PROMETHEUS / "compose.yml").read_text(encoding="utf-8"))["scrape_configs"]
+    found = {(job["job_name"], by["names"][0], by["port"]) for job in jobs for by in job["dns_sd_configs"]}
+    assert found == listening != set()
+    served = services["prometheus"]
+    assert set(services["worker"]["networks"]) & set(served["networks"]), "it can reach them"
+    assert "./deploy/prometheus:/etc/prometheus:ro" in served["volumes"]
+
+
 def test_every_alert_has_a_case() -> None:
     assert set(CASES) == set(ALERTS)
 
