@@ -105,10 +105,9 @@ end
 -- The instant of the begin; or nil, why there is none, and when there may be (nil: at once).
 local function reserve(batch, slot_us)
   local trunk, tenant = resource_load('k', batch.trunk), resource_load('t', batch.tenant)
+  local of_trunk, of_tenant, of_batch = begins.of('k', trunk), begins.of('t', tenant), begins.of('b', batch)
   local at_us = math.max(NOW_US, slot_us)
-  at_us = begins.earliest('k', trunk.id, trunk.cps, at_us)
-  at_us = begins.earliest('t', tenant.id, tenant.cps, at_us)
-  at_us = begins.earliest('b', batch.id, batch.cps, at_us)
+  at_us = begins.earliest(of_batch, begins.earliest(of_tenant, begins.earliest(of_trunk, at_us)))
   local at_ms = math.floor(at_us / 1000)
   local reason = window_objection(batch, at_ms)
   if reason then
@@ -117,9 +116,9 @@ local function reserve(batch, slot_us)
   if at_us - NOW_US > late_ms * 1000 then
     return nil, 'rate'
   end
-  begins.add('k', trunk.id, trunk.cps, at_us)
-  begins.add('t', tenant.id, tenant.cps, at_us)
-  begins.add('b', batch.id, batch.cps, at_us)
+  begins.add(of_trunk, at_us)
+  begins.add(of_tenant, at_us)
+  begins.add(of_batch, at_us)
   return at_us
 end
 
@@ -128,7 +127,7 @@ end
 local function await_rate(batch, slot_us)
   local at_us = math.max(NOW_US, slot_us)
   for kind, resource in pairs({ k = resource_load('k', batch.trunk), t = resource_load('t', batch.tenant), b = batch }) do
-    local earliest_us = begins.earliest(kind, resource.id, resource.cps, at_us)
+    local earliest_us = begins.earliest(begins.of(kind, resource), at_us)
     if earliest_us > at_us then
       resource.tat_us = math.max(resource.tat_us or 0, earliest_us)
       gaps.forget(resource)

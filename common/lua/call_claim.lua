@@ -49,13 +49,13 @@ local limit, lane_limit = 'nothing', nil -- what was met last, and of the lanes 
 local issued = { request }
 
 local function answer_call(batch_id, call, slot_us, attempts, record)
-  reply[#reply + 1] = { batch_id, fmt(call.ordinal), fmt(call.d), fmt(slot_us), fmt(attempts), record,
+  reply[#reply + 1] = { batch_id, call.name, fmt(call.d), fmt(slot_us), fmt(attempts), record,
     call.f and fmt(call.f) or '', fmt(epoch_load().tail_ms), fmt(epoch_load().tail_from_ms) }
 end
 
 local function answer_again(batch_id, ordinal, slot_us, attempts)
   local record = map.get(key_bucket(batch_id, 'contacts', ordinal), fmt(ordinal))
-  answer_call(batch_id, call_read({ id = batch_id }, ordinal), slot_us, attempts, record or '')
+  answer_call(batch_id, call_read({ prefix = key_batch(batch_id) }, ordinal), slot_us, attempts, record or '')
 end
 
 local function next_ms()
@@ -160,9 +160,7 @@ local function take_slot(trunk, tenant, batch, call, number, record, slot_us)
   gaps.take(tenant, slot_us)
   gaps.charge(batch, slot_us)
   flows_ahead[trunk.id .. '/' .. tenant.id] = nil
-  for kind, resource in pairs({ k = trunk, t = tenant, b = batch }) do
-    resource.room = room(kind, resource) - 1
-  end
+  trunk.room, tenant.room, batch.room = room('k', trunk) - 1, room('t', tenant) - 1, room('b', batch) - 1
   tenant.served_on, tenant.is_wanted = trunk.id, false
   local turn = key_flows_turn(trunk.id)
   zset.put(turn, tenant.id, zset.score(turn, tenant.id) + math.floor(VT_UNIT / tenant.weight))
@@ -198,7 +196,7 @@ local function lane_next_call(batch, f_ms)
     return call
   end
   if batch.cursor < batch.total and batch.start_ms <= f_ms then
-    local call = { ordinal = batch.cursor, phase = 'due', a = 0, d = 0, is_fresh = true }
+    local call = call_new(batch, batch.cursor)
     tail_doubt_fresh(batch, call)
     batch.cursor = batch.cursor + 1
     return call
@@ -234,7 +232,7 @@ local function visit_lane(trunk, tenant, batch, lane, f_us)
     lane_pass(trunk, tenant, batch, lane, f_us)
     return false
   end
-  local record = map.get(key_bucket(batch.id, 'contacts', call.ordinal), fmt(call.ordinal))
+  local record = map.get(batch.prefix .. ':contacts:' .. call.bucket, call.name)
   local number = contact_phone(record)
   if not number then
     call.d, batch.dials = call.d + 1, batch.dials + 1

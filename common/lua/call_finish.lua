@@ -46,24 +46,18 @@ local TEXTS = { 'summary', 'recording', 'reason', 'success' }
 -- The first result of a dial takes the place of what an earlier one left: a call that nobody answered has no summary.
 local function drop_older_texts(batch, call)
   if call.l > 1 and (call.phase == 'live' or call.g) then
-    local fields = {}
     for _, text in ipairs(TEXTS) do
-      fields[#fields + 1] = fmt(call.ordinal) .. ':' .. text
+      map.drop(batch.prefix .. ':texts:' .. call.bucket, call.name .. ':' .. text)
     end
-    redis.call('HDEL', key_bucket(batch.id, 'texts', call.ordinal), unpack(fields))
   end
 end
 
 local function keep_texts(batch, call, result)
-  local set = {}
+  local key = batch.prefix .. ':texts:' .. call.bucket
   for _, field in ipairs(TEXTS) do
     if result[field] ~= '' then
-      set[#set + 1] = fmt(call.ordinal) .. ':' .. field
-      set[#set + 1] = result[field]
+      map.put(key, call.name .. ':' .. field, result[field])
     end
-  end
-  if #set > 0 then
-    redis.call('HSET', key_bucket(batch.id, 'texts', call.ordinal), unpack(set))
   end
 end
 

@@ -47,7 +47,8 @@ end
 local skips = 0
 local function cursor_pass(batch, ordinal)
   while batch.cursor < ordinal do
-    local call = { ordinal = batch.cursor, phase = 'due', a = 0, d = 0, n = NOW_MS, f = 1 }
+    local call = call_new(batch, batch.cursor)
+    call.n, call.f = NOW_MS, 1
     call_write(batch, call)
     zset.put(key_retry(batch.id), fmt(call.ordinal), NOW_MS)
     batch.cursor = batch.cursor + 1

@@ -193,7 +193,7 @@ def slots_in_gaps_lie_apart(cell: Cell) -> None:
 MUTATIONS = (
     Mutation("concurrency counted late", "call_claim",
              "  flying_set(batch, member, lease)\n", "", concurrency_is_taken_by_the_claim),
-    Mutation("no log of begins", "call_begin", "  begins.add('k', trunk.id, trunk.cps, at_us)\n", "",
+    Mutation("no log of begins", "call_begin", "  begins.add(of_trunk, at_us)\n", "",
              no_sliding_second_holds_more_begins_than_the_limit),
     Mutation("what nobody used is lost", "call_claim", "slot_us - resource.interval_us)\n  resource.has_new_gaps = res",
              "0)\n  resource.has_new_gaps = res", a_batch_that_comes_later_starts_in_a_gap_of_the_plan),

@@ -63,9 +63,7 @@ CHANGES = {
     "the log of begins is not asked": Change(
         "over_limit",
         "call_begin",
-        "at_us = begins.earliest('k', trunk.id, trunk.cps, at_us)\n"
-        "  at_us = begins.earliest('t', tenant.id, tenant.cps, at_us)\n"
-        "  at_us = begins.earliest('b', batch.id, batch.cps, at_us)\n",
+        "  at_us = begins.earliest(of_batch, begins.earliest(of_tenant, begins.earliest(of_trunk, at_us)))\n",
         "",
     ),
     "a paused batch goes on with what was claimed": Change(

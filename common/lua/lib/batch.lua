@@ -40,7 +40,7 @@ do
   -- the script knows already stays as it has it.
   local function take_all(batch)
     rawset(batch, 'is_whole', true)
-    local values, was = redis.call('HGETALL', key_batch(batch.id)), batch.was
+    local values, was = redis.call('HGETALL', batch.prefix), batch.was
     for i = 1, #values, 2 do
       local field, value = values[i], values[i + 1]
       local is_number = IS_BATCH_NUMBER[field]
@@ -63,7 +63,7 @@ do
   end
 
   local function take_wanted(batch)
-    local values, was = redis.call('HMGET', key_batch(batch.id), unpack(wanted)), batch.was
+    local values, was = redis.call('HMGET', batch.prefix, unpack(wanted)), batch.was
     for i = 1, #wanted do
       local field = wanted[i]
       local value = values[i]
@@ -92,7 +92,7 @@ do
     if batch ~= nil then
       return batch or nil
     end
-    batch = { id = id, was = {}, outcomes = {} }
+    batch = { id = id, prefix = key_batch(id), was = {}, outcomes = {} }
     if wanted then
       take_wanted(batch)
       setmetatable(batch, META)
@@ -163,22 +163,22 @@ function load.forget(batch)
 end
 
 local function batches_flush()
-  for id, batch in pairs(batches) do
+  for _, batch in pairs(batches) do
     if batch then
       if not load.is_as_before(batch) then
         load.count(batch, load.of(batch))
       end
       for outcome, n in pairs(batch.outcomes) do
-        redis.call('HINCRBY', key_batch(id), 'outcome:' .. outcome, n)
+        redis.call('HINCRBY', batch.prefix, 'outcome:' .. outcome, n)
       end
       batch.outcomes = {}
       local set, gone = {}, {}
       batch_changes(batch, set, gone)
       if #set > 0 then
-        redis.call('HSET', key_batch(id), unpack(set))
+        redis.call('HSET', batch.prefix, unpack(set))
       end
       if #gone > 0 then
-        redis.call('HDEL', key_batch(id), unpack(gone))
+        redis.call('HDEL', batch.prefix, unpack(gone))
       end
     end
   end
@@ -210,12 +210,16 @@ local APPENDABLE = { scheduled = true, pending = true, processing = true, paused
 local event_is_wanted, event_write
 do
   -- djb2 in 32 bits, like key_event_shard() in common/redis/keys.c.
+  local shards = {}
   local function event_shard(tenant)
-    local hash = 5381
-    for i = 1, #tenant do
-      hash = (hash * 33 + tenant:byte(i)) % 4294967296
+    if not shards[tenant] then
+      local hash = 5381
+      for i = 1, #tenant do
+        hash = (hash * 33 + tenant:byte(i)) % 4294967296
+      end
+      shards[tenant] = hash % 16
     end
-    return hash % 16
+    return shards[tenant]
   end
 
   -- The batch's URL for a type of event; `on_event` is for all, and the only one for those that are not here.

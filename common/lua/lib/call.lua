@@ -65,10 +65,18 @@ local function call_parse(call, text)
   call.a, call.d, call.l, call.f = tonumber(call.a) or 0, tonumber(call.d) or 0, tonumber(call.l), tonumber(call.f)
 end
 
+-- One of which nothing is written yet. `name`: its field in each hash of its bucket.
+local function call_new(batch, ordinal)
+  local bucket = fmt(math.floor(ordinal / BUCKET))
+  return { ordinal = ordinal, name = fmt(ordinal), bucket = bucket, state_key = batch.prefix .. ':state:' .. bucket,
+    phase = 'due', a = 0, d = 0, is_fresh = true }
+end
+
 local function call_read(batch, ordinal)
-  local text = map.get(key_bucket(batch.id, 'state', ordinal), fmt(ordinal))
-  local call = { ordinal = ordinal, phase = 'due', a = 0, d = 0, is_fresh = not text }
+  local call = call_new(batch, ordinal)
+  local text = map.get(call.state_key, call.name)
   if text then
+    call.is_fresh = false
     call_parse(call, text)
   end
   return call
@@ -89,7 +97,7 @@ local function call_text(c)
 end
 
 local function call_write(batch, call)
-  map.put(key_bucket(batch.id, 'state', call.ordinal), fmt(call.ordinal), call_text(call))
+  map.put(call.state_key, call.name, call_text(call))
 end
 
 -- The only writer of a call's phase; keeps the batch's counters in step.
@@ -115,13 +123,13 @@ local function call_move(batch, call, event)
 end
 
 local function call_member(batch, call)
-  return batch.id .. '/' .. fmt(call.ordinal) .. '/' .. fmt(call.d)
+  return batch.id .. '/' .. call.name .. '/' .. fmt(call.d)
 end
 
 -- ---- the attempt log: one line a dial, oldest first, bounded ----
 local ATTEMPT_LINES = 32
 local function attempt_log(batch, call, line)
-  local key, field = key_bucket(batch.id, 'attempts', call.ordinal), fmt(call.ordinal)
+  local key, field = batch.prefix .. ':attempts:' .. call.bucket, call.name
   local text = (map.get(key, field) or '') .. line .. '\n'
   if #text < 2 * ATTEMPT_LINES then -- a line has more than two characters
     map.put(key, field, text)
@@ -137,17 +145,29 @@ end
 
 -- ---- what a call holds ----
 
+-- The sets of the trunk, the tenant and the batch.
+local function flying_keys(batch)
+  local keys = batch.flying
+  if not keys then
+    keys = { key_flying('k', batch.trunk), key_flying('t', batch.tenant), key_flying('b', batch.id) }
+    batch.flying = keys
+  end
+  return keys
+end
+
 local function flying_set(batch, member, until_ms)
-  zset.put(key_flying('k', batch.trunk), member, until_ms)
-  zset.put(key_flying('t', batch.tenant), member, until_ms)
-  zset.put(key_flying('b', batch.id), member, until_ms)
+  local keys = flying_keys(batch)
+  zset.put(keys[1], member, until_ms)
+  zset.put(keys[2], member, until_ms)
+  zset.put(keys[3], member, until_ms)
 end
 
 -- Gives back trunk, tenant and batch concurrency, and wakes whoever waited for it.
 local function flying_drop(batch, member)
-  zset.drop(key_flying('k', batch.trunk), member)
-  zset.drop(key_flying('t', batch.tenant), member)
-  zset.drop(key_flying('b', batch.id), member)
+  local keys = flying_keys(batch)
+  zset.drop(keys[1], member)
+  zset.drop(keys[2], member)
+  zset.drop(keys[3], member)
   batch.room = nil
   for name in pairs(resources) do
     if resources[name] then
@@ -161,7 +181,7 @@ end
 
 -- Puts a call back among the due ones: the cursor cannot go back, so it re-enters through the retries.
 local function retry_add(batch, call, at_ms)
-  zset.put(key_retry(batch.id), fmt(call.ordinal), at_ms)
+  zset.put(key_retry(batch.id), call.name, at_ms)
   if batch_is_cut(batch) then
     redis.call('ZADD', KEY_ENDING, 'NX', NOW_MS, batch.id)
   end
@@ -202,7 +222,7 @@ local function number_wake(tenant_id, number)
     local batch = batch_load(batch_id)
     if batch then
       held_doubt(batch, tonumber(ordinal), tonumber(since_ms))
-      retry_add(batch, { ordinal = tonumber(ordinal) }, math.max(NOW_MS, tonumber(since_ms)))
+      retry_add(batch, { name = ordinal }, math.max(NOW_MS, tonumber(since_ms)))
     end
     redis.call('ZREM', key, member)
   end
@@ -294,8 +314,9 @@ end
 
 -- What is told of a call: `call.a` is the attempt that it ends with.
 local function call_tell(batch, call, type_name, fields)
-  event_write(batch, type_name, fmt(call.ordinal) .. '-' .. fmt(call.a) .. '-',
-    { 'call', fmt(call.ordinal), 'attempt', fmt(call.a), unpack(fields) })
+  local attempt = fmt(call.a)
+  event_write(batch, type_name, call.name .. '-' .. attempt .. '-',
+    { 'call', call.name, 'attempt', attempt, unpack(fields) })
 end
 
 -- A charged attempt has its outcome. The event keeps the state as it is now, with what follows: the next attempt may have
@@ -309,9 +330,7 @@ end
 -- The contact's last word: counted, told, and the batch ended where it was the last. `call.x` is its outcome. `told`:
 -- "attempt" where its last attempt has its outcome only now, "contact" where that was told before, nil where there was none.
 local function call_finalize(batch, call, told)
-  for _, field in ipairs({ 'w', 'q', 'h', 'n', 'z', 'm', 'k', 'y', 'v', 'f' }) do
-    call[field] = nil
-  end
+  call.w, call.q, call.h, call.n, call.z, call.m, call.k, call.y, call.v, call.f = nil
   call_move(batch, call, 'finish')
   call_write(batch, call)
   if told == 'attempt' then
@@ -327,7 +346,7 @@ end
 local function call_end_unread(batch, call, why)
   attempt_log(batch, call, table.concat({ 'd=' .. fmt(call.d), 'o=FAILED', 'e=' .. fmt(NOW_MS), 'via=claim', 'then=final',
     'r=' .. (why:gsub('[^%w_.:-]', '_')) }, ' '))
-  redis.call('HSET', key_bucket(batch.id, 'texts', call.ordinal), fmt(call.ordinal) .. ':reason', why)
+  redis.call('HSET', batch.prefix .. ':texts:' .. call.bucket, call.name .. ':reason', why)
   call.x = 'FAILED'
   if call.phase == 'claimed' then
     call_let_go(batch, call)

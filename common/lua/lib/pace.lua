@@ -76,15 +76,16 @@ end
 -- appends all that it begins at once, with commit().
 local begins = { SECOND_US = 1000000, TTL_MS = 4000, AHEAD = 64, logs = {} }
 
--- last: the latest begin; old: what Redis has at the ranks from `from` on; n: how many there are; added: by this script.
-function begins.load(kind, id, cps)
-  local key = key_begins(kind, id)
-  local log = begins.logs[key]
+-- The log of a trunk ('k'), a tenant ('t') or a batch ('b'). last: the latest begin; old: what Redis has at the ranks from
+-- `from` on; n: how many there are; added: by this script.
+function begins.of(kind, resource)
+  local log = begins.logs[resource]
   if log then
     return log
   end
-  log = { n = 0, from = 0, old = {}, added = {} }
-  begins.logs[key] = log
+  local key, cps = key_begins(kind, resource.id), resource.cps
+  log = { key = key, cps = cps, n = 0, from = 0, old = {}, added = {} }
+  begins.logs[resource] = log
   log.last = tonumber(redis.call('LINDEX', key, -1) or nil)
   if log.last and log.last > NOW_US + 2 * begins.SECOND_US then
     redis.call('DEL', key) -- the clock stepped back: what the log holds lies in a future that will not come so soon
@@ -102,13 +103,15 @@ function begins.load(kind, id, cps)
 end
 
 -- The earliest instant, not before `at`, at which one more begin keeps the rate.
-function begins.earliest(kind, id, cps, at_us)
-  local log = begins.load(kind, id, cps)
-  if not log.last then
+function begins.earliest(log, at_us)
+  local last = log.last
+  if not last then
     return at_us
   end
-  at_us = math.max(at_us, log.last)
-  local rank = log.n + #log.added - cps
+  if last > at_us then
+    at_us = last
+  end
+  local rank = log.n + #log.added - log.cps
   if rank >= 0 then
     local nth = rank < log.n and log.old[rank - log.from + 1] or log.added[rank - log.n + 1]
     at_us = math.max(at_us, tonumber(nth) + begins.SECOND_US + 1)
@@ -116,22 +119,21 @@ function begins.earliest(kind, id, cps, at_us)
   return at_us
 end
 
-function begins.add(kind, id, cps, at_us)
-  local log = begins.load(kind, id, cps)
-  log.cps, log.last = cps, at_us
+function begins.add(log, at_us)
+  log.last = at_us
   log.added[#log.added + 1] = at_us
 end
 
 on_commit(function()
-  for key, log in pairs(begins.logs) do
+  for _, log in pairs(begins.logs) do
     if #log.added > 0 then
-      local n = redis.call('RPUSH', key, unpack(log.added))
+      local n = redis.call('RPUSH', log.key, unpack(log.added))
       if n > 2 * log.cps + begins.AHEAD then
-        redis.call('LTRIM', key, -log.cps, -1)
+        redis.call('LTRIM', log.key, -log.cps, -1)
       end
       -- It lives on for as long as it counts, by one command in each second.
       if not log.was_last or math.floor(log.was_last / begins.SECOND_US) ~= math.floor(log.last / begins.SECOND_US) then
-        redis.call('PEXPIRE', key, begins.TTL_MS)
+        redis.call('PEXPIRE', log.key, begins.TTL_MS)
       end
     end
   end

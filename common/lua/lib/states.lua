@@ -52,13 +52,19 @@ local BATCH_TRANSITIONS = {
   { 'cancelling', 'fail', 'failed' },
 }
 
+-- rows[from][event], made when a state is first asked for.
 local function transition_to(rows, from, event)
-  for _, row in ipairs(rows) do
-    if row[1] == from and row[2] == event then
-      return row[3]
+  local of = rows[from]
+  if not of then
+    of = {}
+    for _, row in ipairs(rows) do
+      if row[1] == from then
+        of[row[2]] = row[3]
+      end
     end
+    rows[from] = of
   end
-  return nil
+  return of[event]
 end
 
 -- How an outcome counts once it is final (data-model's outcome table).
