@@ -16,6 +16,7 @@
 #include "worker/doubt.h"
 #include "worker/place.h"
 #include "worker/replicas.h"
+#include "worker/supply.h"
 
 #define SCRIPT_DEADLINE_MS 3000
 #define READ_DEADLINE_MS 2000
@@ -32,6 +33,7 @@ struct dispatch {
     struct worker *worker;
     struct place *place;
     struct doubt *doubt;
+    struct supply *supply;
     struct dial *dials; /* all of them */
     size_t n_dials;
     struct heap *slots; /* dials that are not begun, by when their begins go out */
@@ -253,13 +255,6 @@ static void claim_by(struct dispatch *d, int64_t at_us)
     loop_timer_arm_at_us(d->claim_timer, at_us);
 }
 
-/* Slots are handed out up to a horizon ahead; to ask again about the middle of it, each worker at its own time, keeps
- * everyone supplied with few scripts. */
-static int64_t lead_us(void)
-{
-    return LIMIT_HORIZON_MS * INT64_C(250) + (int64_t)random_below(LIMIT_HORIZON_MS * UINT64_C(500));
-}
-
 /* Whether the call is in doubt, and since when: "" where it is not. */
 static void take_doubt(struct dial *dial, const struct redisReply *call)
 {
@@ -325,7 +320,7 @@ static void plan_next(struct dispatch *d, const struct redisReply *reply, int64_
     if (reply_i64(reply_at(reply, CLAIM_MORE), &more) == 0 && more == 1)
         claim_by(d, mono_us);
     else if (reply_i64(reply_at(reply, CLAIM_NEXT), &next_ms) == 0)
-        claim_by(d, mono_us + (next_ms * 1000 - redis_now_us) - lead_us());
+        supply_expect(d->supply, mono_us + (next_ms * 1000 - redis_now_us));
 }
 
 static void note_claim(struct dispatch *d, const struct redisReply *reply, size_t n_calls)
@@ -421,6 +416,11 @@ static void claim_now(struct dispatch *d)
     d->claimed_in_pulse = true;
 }
 
+static void on_low_supply(void *arg)
+{
+    claim_now(arg);
+}
+
 void dispatch_on_ready(struct dispatch *d)
 {
     place_flush(d->place);
@@ -435,7 +435,7 @@ void dispatch_wake(struct dispatch *d)
 
 void dispatch_expect(struct dispatch *d, int64_t at_ms)
 {
-    claim_by(d, clock_mono_us() + (at_ms - worker_cell_now_ms(d->cell)) * 1000 - lead_us());
+    supply_expect(d->supply, clock_mono_us() + (at_ms - worker_cell_now_ms(d->cell)) * 1000);
 }
 
 bool dispatch_pulse(struct dispatch *d)
@@ -510,6 +510,8 @@ int dispatch_create(struct worker_cell *cell, struct dispatch **ret_dispatch)
         rc = place_create(cell, &(struct place_owner){.on_begun = on_begun, .on_over = on_over, .arg = d}, &d->place);
     if (rc == 0)
         rc = doubt_create(cell, on_doubt_settled, d, &d->doubt);
+    if (rc == 0)
+        rc = supply_create(cell, on_low_supply, d, &d->supply);
     if (rc != 0)
         goto cleanup;
     *ret_dispatch = d;
@@ -525,6 +527,7 @@ void dispatch_free(struct dispatch *d)
         return;
     place_free(d->place);
     doubt_free(d->doubt);
+    supply_free(d->supply);
     while (d->dials) {
         struct dial *dial = d->dials;
         d->dials = dial->next;

@@ -63,6 +63,11 @@ struct key key_trunk_index(const char *cell)
     return make("carillon:{%s}:index:trunks", cell);
 }
 
+struct key key_trunks(const char *cell)
+{
+    return make("carillon:{%s}:trunks", cell);
+}
+
 struct key key_tenant(const char *cell, const char *tenant)
 {
     return make("carillon:{%s}:tenant:%s", cell, tenant);

@@ -34,6 +34,7 @@ struct key key_wake_channel(const char *cell); /* pub/sub: a call may be claimab
 struct key key_wake_events_channel(const char *cell); /* pub/sub: an event was written */
 struct key key_trunk(const char *cell, const char *trunk); /* hash */
 struct key key_trunk_index(const char *cell); /* set of trunk ids */
+struct key key_trunks(const char *cell); /* zset: trunk with work -> its next free slot, ms */
 struct key key_tenant(const char *cell, const char *tenant); /* hash */
 struct key key_load(const char *cell, const char *tenant); /* hash: what it uses of its quotas */
 struct key key_tenant_index(const char *cell); /* set of tenant ids */
