@@ -515,7 +515,7 @@ static void describe(struct place *p)
                                          .n_prologue = 3};
     p->release_spec = (struct outbox_spec){.script = LUA_CALL_RELEASE,
                                            .fields = 3,
-                                           .most = LIMIT_GIVEN_BACK,
+                                           .most = LIMIT_SCRIPT_CALLS,
                                            .prologue = p->owner_prologue,
                                            .n_prologue = 1};
     p->strike_spec = (struct outbox_spec){.script = LUA_CALL_STRIKE,
@@ -535,7 +535,7 @@ static void describe(struct place *p)
     };
     p->abort_spec = (struct outbox_spec){.script = LUA_CALL_ABORT,
                                          .fields = 7,
-                                         .most = LIMIT_GIVEN_BACK,
+                                         .most = LIMIT_SCRIPT_CALLS,
                                          .prologue = p->owner_prologue,
                                          .n_prologue = 1,
                                          .note_fn = notes_take,

@@ -351,7 +351,7 @@ int settle_create(struct worker_cell *cell, struct settle **ret_settle)
     s->finish_spec = (struct outbox_spec){
         .script = LUA_CALL_FINISH,
         .fields = 16,
-        .most = 16,
+        .most = LIMIT_FINISH_CALLS,
         .gather_us = OUTBOX_GATHER_US,
         .note_fn = notes_take,
         .note_arg = cell,

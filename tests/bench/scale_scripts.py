@@ -26,7 +26,6 @@ from tests.support.scripts import LUA, Scripts
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STAT = re.compile(rb"cmdstat_([^:]+):calls=(\d+),usec=(\d+)")
 LIMITS = (ROOT / "common/base/limits.h").read_text(encoding="utf-8")
-SETTLE = (ROOT / "worker/settle.c").read_text(encoding="utf-8")
 AUDIT = (ROOT / "producer/cli/cmd_audit.c").read_text(encoding="utf-8")
 
 
@@ -37,11 +36,10 @@ def number(text: str, pattern: str) -> int:
 
 
 # How much a process gives a script at once.
-CLAIM_CALLS, CLAIM_STEPS, GIVEN_BACK, TICK_ITEMS, CHECKS = (
-    number(LIMITS, rf"#define {name} (\d+)")
-    for name in ("LIMIT_CLAIM_CALLS", "LIMIT_CLAIM_STEPS", "LIMIT_GIVEN_BACK", "LIMIT_TICK_ITEMS", "LIMIT_CHECKS")
+CLAIM_CALLS, CLAIM_STEPS, CALLS, FINISH_CALLS, TICK_ITEMS, CHECKS = (
+    number(LIMITS, rf"#define LIMIT_{name} (\d+)")
+    for name in ("CLAIM_CALLS", "CLAIM_STEPS", "SCRIPT_CALLS", "FINISH_CALLS", "TICK_ITEMS", "CHECKS")
 )
-FINISH_CALLS = number(SETTLE, r"LUA_CALL_FINISH,\s+\.fields = 16,\s+\.most = (\d+)")
 AUDIT_PIECE, AUDIT_BUCKETS = number(AUDIT, r"#define PIECE (\d+)"), number(AUDIT, r"#define BUCKETS (\d+)")
 
 
@@ -188,6 +186,7 @@ class Workload:
         self.cell = cell
         self.runs = runs
         self.claims, self.finishes, self.checked, self.ticked = (min(most, n) for n in (CLAIM_CALLS, FINISH_CALLS, CHECKS, TICK_ITEMS))
+        self.grouped = min(most, CALLS)
         self.pieces, self.buckets = min(most, AUDIT_PIECE), min(most, AUDIT_BUCKETS)
         self.scripts = TimedScripts(cell.server)
         self.engine = Engine(cell.engine.client, scripts=self.scripts)
@@ -195,6 +194,7 @@ class Workload:
         self.random = random.Random(1)
         self.order = self.random.sample(cell.batches, len(cell.batches))
         self._untouched = iter(self.order)
+        self._spare: Refs = []
 
     def everything(self) -> None:
         for part_of_it in (self.calls, self.given_back, self.checks, self.ticks, self.creation, self.audit, self.control):
@@ -234,9 +234,19 @@ class Workload:
                 self.engine.finish_many(calls)
             self.items["call_finish"].append(len(calls))
 
+    def full_group(self, claim: Callable[[], Refs]) -> Refs:
+        """As many as go together in a script, of several claims."""
+        while len(self._spare) < self.grouped and (claimed := claim()):
+            self._spare += claimed
+        group, self._spare = self._spare[: self.grouped], self._spare[self.grouped :]
+        return group
+
+    def claim_untimed(self) -> Refs:
+        return self.engine.claim(calls=self.claims).slots
+
     def calls(self) -> None:
         for _ in range(self.runs):
-            slots = self.claim()
+            slots = self.full_group(self.claim)
             if slots:
                 begun = self.begin(slots)
                 self.accept(begun)
@@ -244,14 +254,13 @@ class Workload:
 
     def given_back(self) -> None:
         for _ in range(self.runs):
-            slots = self.engine.claim(calls=self.claims).slots
-            if slots:
-                released = min(GIVEN_BACK, len(slots) // 2)
-                half = slots[released : released + GIVEN_BACK]
+            released = self.full_group(self.claim_untimed)
+            if released:
                 with self.scripts.timing():
-                    self.engine.release(slots[:released])
-                self.engine.release(slots[released + GIVEN_BACK :])
-                begun = [slot for slot, answer in zip(half, self.engine.begin(half)) if answer[0] == "begun"]
+                    self.engine.release(released)
+            slots = self.full_group(self.claim_untimed)
+            if slots:
+                begun = [slot for slot, answer in zip(slots, self.engine.begin(slots)) if answer[0] == "begun"]
                 due = self.engine.now_ms()
                 if begun:
                     self.timed("call_abort", "w1", *(word for slot in begun for word in (*slot.ref, "NOT_SENT", due, 0, "reset")))
@@ -259,7 +268,7 @@ class Workload:
     def checks(self) -> None:
         """Each run leases the checks of calls that are live, due at once, and tells of them."""
         while True:
-            slots = self.engine.claim(calls=self.claims).slots
+            slots = self.claim_untimed()
             if not slots:
                 break
             self.accept_untimed(self.engine.begin(slots) and slots)
@@ -299,7 +308,7 @@ class Workload:
         for _ in range(self.runs):
             self.tick("idle")
         for _ in range(self.runs):
-            while client.zcard(key("claimed")) < self.ticked and self.engine.claim(calls=self.claims).slots:
+            while client.zcard(key("claimed")) < self.ticked and self.claim_untimed():
                 pass
             self.make_due("claimed", self.ticked)
             self.tick("expired claims")
@@ -312,7 +321,7 @@ class Workload:
     def _end_calls(self) -> None:
         """Hung up, their summaries awaited."""
         for _ in range(2):
-            slots = self.engine.claim(calls=self.claims).slots
+            slots = self.claim_untimed()
             begun = [slot for slot, answer in zip(slots, self.engine.begin(slots)) if answer[0] == "begun"] if slots else []
             for first in range(0, len(begun), self.finishes):
                 self.engine.finish_many([self.engine.finish_args(slot, "ended") for slot in begun[first : first + self.finishes]])
