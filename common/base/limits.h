@@ -101,11 +101,11 @@
 #define LIMIT_RECORD_INLINE_BYTES 512 /* a longer contact record keeps its metadata in :extra */
 #define LIMIT_COLUMNS 128 /* names of metadata that a batch keeps once for all of its contacts */
 #define LIMIT_COLUMNS_BYTES 4096 /* of them in all */
-/* So much at once, a script stays under 5 ms in 99.9% of its runs, in a cell with ten million calls queued in ten thousand
- * batches (make bench-scale): whoever else wants something of Redis waits no longer. */
+/* So much at once, a script stays under 5 ms in 99.9% of its runs, in a cell with ten million calls queued in ten
+ * thousand batches (make bench-scale): whoever else wants something of Redis waits no longer. */
 #define LIMIT_CLAIM_CALLS 12
 #define LIMIT_CLAIM_STEPS 160
-#define LIMIT_SCRIPT_CALLS 16 /* calls in one begin, accept, release, abort, or whatever else is told of calls but finishes */
+#define LIMIT_SCRIPT_CALLS 16 /* calls in one begin, accept, release, abort; whatever is told of calls but finishes */
 #define LIMIT_FINISH_CALLS 12
 #define LIMIT_TICK_ITEMS 12 /* items one worker_tick settles */
 #define LIMIT_CHECKS 32 /* due checks leased at a time */

@@ -190,11 +190,6 @@ struct key key_parked(const char *cell)
     return make("carillon:{%s}:parked", cell);
 }
 
-struct key key_trunks(const char *cell)
-{
-    return make("carillon:{%s}:trunks", cell);
-}
-
 struct key key_flows_turn(const char *cell, const char *trunk)
 {
     return make("carillon:{%s}:turn:k/%s", cell, trunk);
