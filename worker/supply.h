@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Whether slots are handed out far enough ahead. Any worker's claim hands out what the whole cell may start in the next
- * LIMIT_HORIZON_MS, so in a fleet most of the workers that come back for more would find nothing left, and a script that
- * finds nothing costs Redis a tenth of a millisecond. Each therefore looks first, by one cheap command, how far the first
- * trunk's slots are handed out, and claims only where that is less than half of the horizon.
+ * LIMIT_HORIZON_MS, so in a fleet most of the workers that come back for more would find nothing left, and a script
+ * that finds nothing costs Redis a tenth of a millisecond. Each therefore looks first, by one cheap command, how far
+ * the first trunk's slots are handed out, and claims only where that is less than half of the horizon.
  */
 #ifndef CARILLON_WORKER_SUPPLY_H
 #define CARILLON_WORKER_SUPPLY_H
