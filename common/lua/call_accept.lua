@@ -51,7 +51,7 @@ for i = 1, #ARGV, FIELDS do
     call.p, call.z = ARGV[i + 3], nil
     take_queue(batch, call, tonumber(ARGV[i + 5]))
     placed_note(batch, call, call.p)
-    call_write(batch, call)
+    call_write(call)
     local is_to_stop = call.y or batch.stops_live
     local check = is_to_stop and NOW_MS or math.min(tonumber(ARGV[i + 4]), tonumber(call.h))
     zset.put(KEY_LIVE, call_member(batch, call), check)

@@ -146,7 +146,7 @@ local function begin(batch, call, member, begin_us, life_ms, caller)
   placed_note(batch, call, nil)
   credit.reserve(batch, call)
   call_move(batch, call, 'begin')
-  call_write(batch, call)
+  call_write(call)
   attempt_log(batch, call, table.concat({ 'd=' .. fmt(call.d), 'a=' .. fmt(call.a), 'q=' .. call.q, 'b=' .. fmt(begin_us),
     'w=' .. worker }, ' '))
   zset.drop(KEY_CLAIMED, member .. '/' .. worker)

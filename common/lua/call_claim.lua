@@ -155,7 +155,7 @@ local function take_slot(trunk, tenant, batch, call, number, record, slot_us)
   flying_set(batch, member, lease)
   call_move(batch, call, 'claim')
   batch.dials = batch.dials + 1
-  call_write(batch, call)
+  call_write(call)
   batch.is_in_gap = gaps.take(trunk, slot_us)
   gaps.take(tenant, slot_us)
   gaps.charge(batch, slot_us)
@@ -242,7 +242,7 @@ local function visit_lane(trunk, tenant, batch, lane, f_us)
   end
   if map.get(key_dialing(tenant.id), number) then
     if call.f then
-      call_write(batch, call) -- what is known of it, since it leaves the place that told so
+      call_write(call) -- what is known of it, since it leaves the place that told so
     end
     limit = 'number'
     number_hold(batch, call, number, math.floor(f_us / 1000))

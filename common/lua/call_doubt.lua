@@ -30,7 +30,7 @@ for at = 2, #ARGV, FIELDS do
     reply[#reply + 1] = 'gone'
   elseif ARGV[at + 3] == 'absent' then
     call.f = nil
-    call_write(batch, call)
+    call_write(call)
     reply[#reply + 1] = 'cleared'
   else
     call_release(batch, call, math.max(NOW_MS, tonumber(ARGV[at + 4])))

@@ -95,7 +95,7 @@ end
 local function retry_later(batch, call, at_ms)
   call.n = at_ms
   call_move(batch, call, 'retry')
-  call_write(batch, call)
+  call_write(call)
   attempt_tell(batch, call)
   retry_add(batch, call, at_ms)
 end
@@ -114,7 +114,7 @@ local function finish_live(batch, call, result)
   if how == 'ended' then
     call_move(batch, call, 'hangup')
     zset.put(KEY_ENDED, member, NOW_MS + (batch.summary_wait_ms or 120000))
-    call_write(batch, call)
+    call_write(call)
   elseif how == 'retry' then
     retry_later(batch, call, result.next_ms)
   else
@@ -164,7 +164,7 @@ local function settle_due(batch, call, result)
   log_result(batch, call, result, how)
   if how == 'retry' then
     call.n = result.next_ms
-    call_write(batch, call)
+    call_write(call)
     if not was_told then
       attempt_tell(batch, call)
     end
@@ -188,7 +188,7 @@ local function settle_final(batch, call, result)
   take_facts(batch, call, result)
   credit.settle(batch, call)
   log_result(batch, call, result, 'settled')
-  call_write(batch, call)
+  call_write(call)
   return 'settled'
 end
 

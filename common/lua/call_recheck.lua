@@ -28,7 +28,7 @@ local HANG_UP_AGAIN_MS = 5000
 
 -- Not behind the call's deadline; one that has passed already is in doubt (a clock that jumped), and no reason to hurry.
 local function keep(batch, call, check_ms)
-  call_write(batch, call)
+  call_write(call)
   if batch.stops_live and call.p then
     check_ms = math.min(check_ms, NOW_MS + HANG_UP_AGAIN_MS)
   end

@@ -49,7 +49,7 @@ local function cursor_pass(batch, ordinal)
   while batch.cursor < ordinal do
     local call = call_new(batch, batch.cursor)
     call.n, call.f = NOW_MS, 1
-    call_write(batch, call)
+    call_write(call)
     zset.put(key_retry(batch.id), fmt(call.ordinal), NOW_MS)
     batch.cursor = batch.cursor + 1
     skips = skips + 1
@@ -107,7 +107,7 @@ local function restore(batch, call, dial)
   placed_note(batch, call, call.p)
   credit.reserve(batch, call)
   call_move(batch, call, 'reassert')
-  call_write(batch, call)
+  call_write(call)
   attempt_log(batch, call, table.concat({ 'd=' .. fmt(dial.number), 'a=' .. fmt(dial.attempt), 'q=' .. call.q,
     'b=' .. fmt(call.q), 'w=' .. worker, 'via=reassert' }, ' '))
   leave(batch, call, was)
@@ -131,7 +131,7 @@ local function keep_deadline(batch, call, dial)
   end
   call.h = dial.hard_ms
   flying_set(batch, member, dial.hard_ms)
-  call_write(batch, call)
+  call_write(call)
 end
 
 local function reassert(dial)

@@ -195,7 +195,7 @@ MUTATIONS = (
     Mutation("no intent: not listed", "call_begin", "  zset.put(KEY_LIVE, member, math.min(begin_ms + post_ms, hard_ms))\n",
              "", a_begun_call_is_looked_up_when_its_worker_dies),
     Mutation("no intent: still claimed", "call_begin", "  zset.drop(KEY_CLAIMED, member .. '/' .. worker)\n  batch.attempts",
-             "  call.phase = 'claimed'\n  call_write(batch, call)\n  batch.attempts", a_begun_call_is_never_handed_out_again),
+             "  call.phase = 'claimed'\n  call_write(call)\n  batch.attempts", a_begun_call_is_never_handed_out_again),
     Mutation("no intent: not charged", "call_begin", "call.a, call.b, call.h = call.a + 1, begin_ms, hard_ms",
              "call.a, call.b, call.h = call.a, begin_ms, hard_ms", a_begin_is_charged),
     Mutation("begin is not idempotent", "call_begin", "if call.phase == 'live' then\n    return answer_begun", "if false then\n    return answer_begun",

@@ -27,7 +27,7 @@ CHANGES = (
     ("common/lua/lib/cell.lua", r"\Z", "do local next_version = P; assert(next_version) end\n"),
     ("common/lua/lib/call.lua", r"(local CALL_FIELDS = \{[^}]*[^} ]) \}", r"\1, 'next' }"),
     ("common/lua/lib/call.lua", r"(\n +\.\. \(c\.unknown or ''\))", r" .. (c.next and ' next=' .. c.next or '')\1"),
-    ("common/lua/lib/call.lua", r"(local function call_write\(batch, call\)\n)", r"\1  call.next = (tonumber(call.next) or 0) + 1\n"),
+    ("common/lua/lib/call.lua", r"(local function call_write\(call\)\n)", r"\1  call.next = (tonumber(call.next) or 0) + 1\n"),
     ("common/lua/lib/call.lua", r"\.\. line \.\. '\\n'", r".. line .. ' next=1\\n'"),
     ("common/lua/lib/batch.lua", r"(local BATCH_TEXTS = \{ 'state', )", r"\1'next', "),
     ("common/lua/lib/batch.lua", r"(\n *)(local set, gone = \{\}, \{\}\n)", r"\1batch.next = 'yes'\1\2"),

@@ -96,7 +96,7 @@ local function call_text(c)
     .. (c.unknown or '')
 end
 
-local function call_write(batch, call)
+local function call_write(call)
   map.put(call.state_key, call.name, call_text(call))
 end
 
@@ -208,7 +208,7 @@ local function held_doubt(batch, ordinal, since_ms)
   if since_ms <= epoch_load().tail_ms + TAIL_AHEAD_MS then
     local call = call_read(batch, ordinal)
     tail_doubt_due(call)
-    call_write(batch, call)
+    call_write(call)
   end
 end
 
@@ -330,9 +330,10 @@ end
 -- The contact's last word: counted, told, and the batch ended where it was the last. `call.x` is its outcome. `told`:
 -- "attempt" where its last attempt has its outcome only now, "contact" where that was told before, nil where there was none.
 local function call_finalize(batch, call, told)
-  call.w, call.q, call.h, call.n, call.z, call.m, call.k, call.y, call.v, call.f = nil
+  call.w, call.q, call.h, call.n, call.z = nil, nil, nil, nil, nil
+  call.m, call.k, call.y, call.v, call.f = nil, nil, nil, nil, nil
   call_move(batch, call, 'finish')
-  call_write(batch, call)
+  call_write(call)
   if told == 'attempt' then
     attempt_tell(batch, call)
   end

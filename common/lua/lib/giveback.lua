@@ -14,7 +14,7 @@ local function call_giveback(batch, call, at_ms, verdict)
   call.n, call.g = at_ms, 1
   call_move(batch, call, 'giveback')
   call_let_go(batch, call)
-  call_write(batch, call)
+  call_write(call)
   retry_add(batch, call, at_ms)
   breaker.pass_on(batch, member)
   zset.drop(KEY_LIVE, member)

@@ -62,7 +62,7 @@ local function call_release(batch, call, at_ms, is_own)
   call.n, call.w, call.q = at_ms, nil, nil
   call_move(batch, call, 'release')
   call_let_go(batch, call)
-  call_write(batch, call)
+  call_write(call)
   claim_refund_places(batch)
   retry_add(batch, call, at_ms)
   zset.drop(KEY_CLAIMED, member .. '/' .. owner)
