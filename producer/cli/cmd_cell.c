@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/limits.h"
 #include "common/json/json.h"
 #include "common/redis/reply.h"
 #include "common/redis/schema.h"
@@ -132,6 +133,54 @@ static enum cli_exit run_upgrade(struct session *s)
 {
     enum cli_exit status = open_cell(s);
     return status == CLI_DONE ? upgrade(s) : status;
+}
+
+/* ---- restored ---- */
+
+static int take_restored(const struct redisReply *reply, void *arg)
+{
+    static const char *const names[] = {"lostFrom", "lostUntil"};
+    cJSON *told = arg;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *text;
+        size_t len;
+        int rc = reply_str(reply_at(reply, i), &text, &len);
+        if (rc != 0)
+            return rc;
+        if (!shown_add_take(told, names[i], shown_value(SHOWN_MS, text, len, true)))
+            return ERR_NOMEM;
+    }
+    return 0;
+}
+
+static enum cli_exit say_restored(const struct session *s, const cJSON *told)
+{
+    if (session_is_json(s))
+        return out_json(told);
+    if (table_print_one(told) != 0)
+        return CLI_FAILED;
+    out_line("What may have been dialed in that time is looked up before it is dialed. The cell is stopped; 'carillon "
+             "start cell %s' starts it",
+             session_cell(s));
+    return CLI_DONE;
+}
+
+static enum cli_exit run_restored(struct session *s)
+{
+    char closed[REDIS_I64_LEN];
+    enum cli_exit status = open_cell(s);
+    if (status != CLI_DONE)
+        return status;
+    const struct redis_arg args[] = {redis_arg_str(session_run_id(s)), redis_arg_i64(LIMIT_CELL_CLOSED_MS, closed)};
+    cJSON *told = cJSON_CreateObject();
+    int rc = json_add_str(told, "cell", session_cell(s))
+                 ? session_script(s, LUA_CELL_RESTORED, args, 2, take_restored, told)
+                 : ERR_NOMEM;
+    if (rc == ERR_STATE)
+        out_complain("cell %s is empty: nothing was put back", session_cell(s));
+    status = rc == 0 ? say_restored(s, told) : CLI_FAILED;
+    cJSON_Delete(told);
+    return status;
 }
 
 /* ---- drain ---- */
@@ -290,6 +339,17 @@ const struct cli_verb *cli_cell_verbs(size_t *ret_n)
             .about = "Refused while processes are there that do not know it. There is no way back to an older version\n"
                      "after it. A version that knows no newer schema than the cell's needs none of this.",
             .run = run_upgrade,
+        },
+        {
+            .words = "cell restored",
+            .subjects = "CELL",
+            .n_subjects = 1,
+            .help = "say that Redis was put back from a backup, before any worker is there",
+            .about = "Stops the cell. What may have been dialed since the backup is looked up at its platform before "
+                     "it is\n"
+                     "dialed, once 'carillon start cell CELL' starts it. For each cell, each time; again it does no "
+                     "harm.",
+            .run = run_restored,
         },
     };
     *ret_n = sizeof verbs / sizeof verbs[0];

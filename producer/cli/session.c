@@ -236,6 +236,11 @@ enum cli_exit session_open_cell(struct session *s, bool will_write)
     return schema.text[0] || !will_write ? CLI_DONE : make_cell(s);
 }
 
+const char *session_run_id(const struct session *s)
+{
+    return redis_run_id(s->redis);
+}
+
 /* ---- asking ---- */
 
 struct asked {

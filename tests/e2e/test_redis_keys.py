@@ -252,6 +252,8 @@ class FullRun:
         engine.scripts.run("agent_set", "acme", 10, "agent_123", "active")
         engine.scripts.run("cell_stop", "stop")
         self.look()
+        engine.scripts.run("cell_restored", "yet_another", 0)
+        self.look()
         engine.scripts.run("cell_stop", "start")
         # What no platform, route or process of today writes.
         engine.trunk("aside", how="set", **{"var:region": "eu"})

@@ -49,7 +49,7 @@ def test_the_programs_are_installed_and_the_platform_of_the_tests_is_not(root: p
 def test_beside_them_lie_what_an_operator_reads_and_adapts(root: pathlib.Path) -> None:
     there = files(root)
     wanted = {"etc/carillon/carillon.conf", "usr/share/carillon/carillon.conf", "usr/share/doc/carillon/LICENSE"}
-    wanted |= {f"usr/share/carillon/redis/{name}" for name in ("redis.conf", "users.acl", "make-users.sh")}
+    wanted |= {f"usr/share/carillon/redis/{name}" for name in ("redis.conf", "users.acl", "make-users.sh", "restore-redis.sh")}
     wanted |= {f"usr/share/carillon/profiles/{path.name}" for path in (ROOT / "worker/profiles").glob("*.json")}
     wanted |= {f"usr/share/doc/carillon/{path.name}" for path in (ROOT / "docs").glob("*.md")}
     wanted |= {f"usr/share/man/man8/{name}.8" for name in PROCESSES} | {"usr/share/man/man1/carillon.1"}

@@ -20,10 +20,12 @@ local epoch_known
 
 -- number: of this epoch. is_stopped: by an operator (cell_stop). closed_until_ms: 0 where the cell is open. tail: the epoch whose closing lost a tail, which was
 -- written between tail_from_ms, the last time that Redis remembers, and tail_ms, soon after the closing; 0 where none was ever lost.
+-- restored: the epoch in which Redis was put back from a backup (cell_restored) and lacks all that was written between
+-- restored_from_ms and restored_ms: a tail of any length, for the batches of before; 0 where it never was.
 local function epoch_load()
   if not epoch_known then
     local values = redis.call('HMGET', KEY_CELL, 'epoch', 'closed_ms', 'closed_until', 'tail_epoch', 'tail_ms',
-      'tail_from_ms', 'stopped_ms')
+      'tail_from_ms', 'stopped_ms', 'restored_epoch', 'restored_from_ms', 'restored_ms')
     local closed_ms = tonumber(values[2]) or 0
     epoch_known = {
       number = tonumber(values[1]) or 1, closed_ms = closed_ms, is_stopped = values[7] ~= false,
@@ -31,6 +33,8 @@ local function epoch_load()
       closed_until_ms = closed_ms <= NOW_MS and tonumber(values[3]) or 0,
       tail = tonumber(values[4]) or 0, tail_ms = tonumber(values[5]) or 0,
       tail_from_ms = tonumber(values[6]) or 0,
+      restored = tonumber(values[8]) or 0, restored_from_ms = tonumber(values[9]) or 0,
+      restored_ms = tonumber(values[10]) or 0,
     }
     if epoch_known.closed_until_ms <= NOW_MS then
       epoch_known.closed_until_ms = 0
@@ -39,15 +43,19 @@ local function epoch_load()
   return epoch_known
 end
 
--- Closes the cell for `for_ms`. `by`: "run_id" (the tail may be lost) or "clock".
+-- When a worker was heard of last, as far as Redis remembers; nil where none is noted.
+local function epoch_seen_ms()
+  return tonumber(redis.call('ZRANGE', KEY_WORKERS, 0, 0, 'REV', 'WITHSCORES')[2] or nil)
+end
+
+-- Closes the cell for `for_ms`. `by`: "run_id", "backup" (the tail may be lost) or "clock".
 local function epoch_close(by, for_ms)
   local number = epoch_load().number + 1
-  local seen = redis.call('ZRANGE', KEY_WORKERS, 0, 0, 'REV', 'WITHSCORES')[2]
   redis.call('HSET', KEY_CELL, 'epoch', fmt(number), 'closed_ms', fmt(NOW_MS), 'closed_until', fmt(NOW_MS + for_ms),
     'closed_by', by)
-  if by == 'run_id' then
+  if by ~= 'clock' then
     redis.call('HSET', KEY_CELL, 'tail_epoch', fmt(number), 'tail_ms', fmt(NOW_MS + TAIL_GOES_ON_MS),
-      'tail_from_ms', fmt(math.min(NOW_MS, tonumber(seen) or NOW_MS)))
+      'tail_from_ms', fmt(math.min(NOW_MS, epoch_seen_ms() or NOW_MS)))
   end
   epoch_known = nil
 end
@@ -65,11 +73,18 @@ local function tail_enter(batch)
     return
   end
   local created_ms = tonumber(redis.call('HGET', key_batch(batch.id), 'created_ms')) or 0
-  local most = math.ceil(batch.cps * (TAIL_MS + TAIL_AHEAD_MS) / 1000) + 1
+  local span_ms = TAIL_MS
+  if (batch.tail_epoch or 0) < tail.restored and created_ms <= tail.restored_ms then
+    span_ms = math.max(TAIL_MS, tail.restored_ms - tail.restored_from_ms)
+  end
+  local most = math.ceil(batch.cps * (span_ms + TAIL_AHEAD_MS) / 1000) + 1
   if created_ms > tail.tail_ms then
     most = 0
   end
-  batch.tail_epoch, batch.tail_cursor, batch.tail_due = tail.tail, batch.cursor + most, most
+  -- What an earlier loss left in doubt stays so.
+  batch.tail_cursor = math.max(batch.tail_cursor or 0, batch.cursor + most)
+  batch.tail_due = math.max(batch.tail_due or 0, most)
+  batch.tail_epoch = tail.tail
 end
 
 -- A call of the retries, due since `due_ms`, is being claimed.

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Puts a backup of Redis (redis-cli --rdb FILE, or a dump.rdb) where a redis-server with an append-only file begins with it:
+# such a server does not look at dump.rdb. docs/deploy.md says what comes before and after.
+#
+#   deploy/restore-redis.sh BACKUP DIR      DIR: what redis-server is given with --dir; without data of its own
+#
+# Give it to the server's account afterwards: chown -R redis: DIR/appendonlydir.
+set -euo pipefail
+
+if [ $# -ne 2 ]; then
+  echo "usage: restore-redis.sh BACKUP DIR" >&2
+  exit 2
+fi
+backup=$1 folder=$2/appendonlydir
+if [ "$(head -c 5 "$backup")" != REDIS ]; then
+  echo "restore-redis.sh: $backup is no backup of Redis" >&2
+  exit 1
+fi
+if [ -e "$folder" ]; then
+  echo "restore-redis.sh: $folder is there already: move it away first, and keep it" >&2
+  exit 1
+fi
+mkdir -p "$folder.new"
+cp "$backup" "$folder.new/appendonly.aof.1.base.rdb"
+echo 'file appendonly.aof.1.base.rdb seq 1 type b' >"$folder.new/appendonly.aof.manifest"
+mv "$folder.new" "$folder"
