@@ -13,7 +13,9 @@
 ##   test-upgrade     roll a fleet from a version of the history (OLD=COMMIT) to this one and back
 ##   test-deploy      what is in deploy/: units by systemd, images and a whole fleet in containers, manifests by schema (wants apt, npm, Node 20, root)
 ##   test-monitoring  Prometheus's rules by promtool, and a real Prometheus beside a fleet whose workers die
-##   test-platforms   the vendors' own packages against our stand-in and our worker; the only tier that wants npm (and Node 20)
+##   test-platforms   the vendors' own packages against our stand-in and our worker (npm, Node 20)
+##   test-browser     the dashboard in headless Chromium (deploy/install-deps.sh --web): pictures of it in build/web
+##   test-web         the same, and axe-core (npm, Node 20) looks for what keeps people out
 ##   chaos            a fleet of real processes under a seeded schedule of faults, judged: SEED=n, or SEEDS=a-b JOBS=j; PRINT=1
 ##   chaos-list       the committed seeds, JOBS (3) at a time
 ##   chaos-soak       one fleet under schedule after schedule for MINUTES (60), its memory watched
@@ -376,6 +378,14 @@ test-deploy: programs
 	@deploy/install-deps.sh --deploy
 	@tests/support/install_npm.sh test-deploy tests/deploy build/deploy/npm
 	$(PYTEST) tests/deploy
+
+# One browser at a time, ahead of all else: how long its frames take is measured.
+.PHONY: test-browser test-web
+test-browser: programs
+	@$(AHEAD) $(PYTHON) -m pytest -q -p no:cacheprovider --ignore=tests/web/axe tests/web
+test-web: programs
+	@tests/support/install_npm.sh test-web tests/web build/test-web
+	@$(AHEAD) $(PYTHON) -m pytest -q -p no:cacheprovider tests/web
 
 # SEEDS=n, how many; or SEED=n, one, with TRACE=1 to see what happens in it.
 .PHONY: sim

@@ -7,6 +7,7 @@
 #   deploy/install-deps.sh --fuzz     what `make fuzz` needs as well
 #   deploy/install-deps.sh --valgrind what `make test-valgrind` needs as well
 #   deploy/install-deps.sh --monitoring  what `make test-monitoring` needs as well
+#   deploy/install-deps.sh --web      what `make test-browser` and `make test-web` need as well
 #   deploy/install-deps.sh --deploy   what `make test-deploy` needs as well
 #   deploy/install-deps.sh --peers    what `make bench-peers` compares us with, as far as apt has it
 set -euo pipefail
@@ -25,6 +26,7 @@ test_packages=(
 fuzz_packages=(clang libclang-rt-14-dev)
 valgrind_packages=(valgrind)
 monitoring_packages=(prometheus prometheus-redis-exporter)
+web_packages=(chromium chromium-driver python3-selenium)
 deploy_packages=(systemd docker.io docker-compose iptables mmdebstrap)
 peers_packages=(beanstalkd)
 lint_packages=(clang clang-format clang-tidy cppcheck shellcheck lua-check)
@@ -35,11 +37,12 @@ for argument in "$@"; do
     --lint) wanted+=("${lint_packages[@]}") ;;
     --fuzz) wanted+=("${fuzz_packages[@]}") ;;
     --valgrind) wanted+=("${valgrind_packages[@]}") ;;
+    --web) wanted+=("${web_packages[@]}") ;;
     --monitoring) wanted+=("${monitoring_packages[@]}") ;;
     --deploy) wanted+=("${deploy_packages[@]}" "${monitoring_packages[@]}") ;;
     --peers) wanted+=("${peers_packages[@]}") ;;
     *)
-      echo "install-deps.sh: unknown argument '$argument' (known: --lint, --fuzz, --valgrind, --monitoring, --deploy, --peers)" >&2
+      echo "install-deps.sh: unknown argument '$argument' (known: --lint, --fuzz, --valgrind, --web, --monitoring, --deploy, --peers)" >&2
       exit 2
       ;;
   esac

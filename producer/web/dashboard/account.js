@@ -16,7 +16,7 @@ export function view({session, signal}) {
   return el('div', pageHead('Account', session.tenant),
     el('div.grid.two', card('Quotas', quotas), card('Signed in', facts([
       ['Tenant', session.tenant], ['Role', session.role === 'viewer' ? 'viewer: may look, and change nothing' : 'tenant: may look and change'],
-      ['Key', el('span.mono', session.keyId)], ['Key ends', session.expiresAt ? instant(session.expiresAt) : 'never']]))));
+      ['Key', el('span.mono', session.keyId)], ['Signed in until', session.expiresAt ? instant(session.expiresAt) : 'the browser ends']]))));
 }
 
 function quotaParts({quotas}) {

@@ -20,6 +20,12 @@ const TENANT_ROUTES = [
   {path: '/account', title: 'Account', load: () => import('./account.js')},
 ];
 const OPERATOR_ROUTES = [
+  {path: '/fleet', title: 'Fleet', load: () => import('./fleet.js')},
+  {path: '/tenants', title: 'Tenants', load: () => import('./tenants.js')},
+  {path: '/tenants/:id', title: 'Tenant', load: () => import('./tenant.js')},
+  {path: '/trunks', title: 'Trunks', load: () => import('./trunks.js')},
+  {path: '/trunks/:id', title: 'Trunk', load: () => import('./trunk.js')},
+  {path: '/why', title: 'Why', load: () => import('./operator_why.js')},
 ];
 
 const main = document.getElementById('main');
@@ -35,9 +41,10 @@ function showLogin() {
   leaving.abort();
   session = null;
   head.hidden = true;
+  remembered.set(false);
   document.title = 'Sign in · Carillon';
   document.querySelectorAll('dialog[open]').forEach((dialog) => dialog.close());
-  fill(main, loginView(start));
+  fill(main, loginView(signedIn));
 }
 
 async function showView() {
@@ -78,12 +85,32 @@ function setTitle(title) {
   document.title = `${title} · Carillon`;
 }
 
+/** That somebody signed in here: only then is it worth to ask who. The cookie itself no script can see. */
+const remembered = {
+  get: () => {
+    try {
+      return localStorage.getItem('carillon.signed-in') === 'yes';
+    } catch {
+      return true;
+    }
+  },
+  set: (isIn) => {
+    try {
+      if (isIn) localStorage.setItem('carillon.signed-in', 'yes');
+      else localStorage.removeItem('carillon.signed-in');
+    } catch {
+      // Then it is asked each time.
+    }
+  },
+};
+
 async function signOut() {
   await ask('DELETE', '/dashboard/session').catch(tellFault);
   showLogin();
 }
 
 async function start() {
+  if (!remembered.get()) return showLogin();
   try {
     session = await read('/dashboard/session');
   } catch (error) {
@@ -93,6 +120,11 @@ async function start() {
   head.hidden = false;
   fill(head, frameHead(session, signOut));
   return showView();
+}
+
+function signedIn() {
+  remembered.set(true);
+  return start();
 }
 
 window.addEventListener('session-over', () => session && showLogin());

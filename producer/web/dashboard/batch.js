@@ -3,7 +3,7 @@
 
 import {read} from './api.js';
 import {batchActions} from './batch_actions.js';
-import {el, fill, setText} from './dom.js';
+import {el, fill, refill, setText} from './dom.js';
 import {follow} from './events.js';
 import {announce} from './notice.js';
 import {faultBox, stateBadge} from './parts.js';
@@ -63,7 +63,7 @@ function batchHead(batchId, canWrite) {
       fill(actions, canWrite && batchActions(batchId, status));
       if (ENDED.includes(shown)) setText(link, '');
     }
-    fill(about, aboutOf(status));
+    refill(about, aboutOf(status));
   }
   return {
     node: el('div',

@@ -43,7 +43,7 @@ export function tabView({batchId, signal, first, trace, onStatus}) {
   const why = whyCard();
   const retries = retriesPart(batchId, signal);
   repeat(WHY_EVERY_MS, signal, async () => {
-    if (why.node.isConnected && !ENDED.includes(status.status)) why.show(await read(`/api/v1/batch/${batchId}/why`, signal));
+    if (!ENDED.includes(status.status)) why.show(await read(`/api/v1/batch/${batchId}/why`, signal));
     why.node.hidden = ENDED.includes(status.status);
   }, (error) => why.fail(error));
 
@@ -91,7 +91,7 @@ function timesOf(status) {
 
 function recentCalls(batchId, calls) {
   if (!calls.length) return el('p.empty', 'No call has begun yet.');
-  return table(['Begun', 'Number', 'Name', 'Status', {name: 'Talked', end: true}], calls.map((call) => [
+  return table(['Begun', 'Number', {name: 'Name', roomy: true}, 'Status', {name: 'Talked', end: true, roomy: true}], calls.map((call) => [
     call.status === 'SCHEDULED' ? '–' : when(call.createdAt), el('a.mono', {href: href(`/batches/${batchId}/calls`, {call: call.id})}, call.phoneNumber), call.contactName || '',
     callBadge(call.status), duration(call.duration)]));
 }

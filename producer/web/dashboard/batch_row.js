@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One campaign in the list: what the list says of it, and what its own status adds.
 
-import {el, fill, setText} from './dom.js';
+import {el, fill, refill, setText} from './dom.js';
 import {count, decimal, duration, many, percent} from './format.js';
 import {outcomeSplit, progress, stateBadge, when} from './parts.js';
 import {href} from './router.js';
@@ -38,7 +38,7 @@ export function batchRow(batchId) {
     },
     tell(status) {
       told = status.status;
-      fill(about, `Agent ${status.agentId} · priority ${status.priority} · trunk ${status.trunk} `, status.tags.map((tag) => el('span.tag', tag)));
+      refill(about, `Agent ${status.agentId} · priority ${status.priority} · trunk ${status.trunk} `, status.tags.map((tag) => el('span.tag', tag)));
       setText(rate, `${decimal(status.performance.callsPerSecond)} of ${decimal(status.maxCallsPerSecond)}/s`);
       setText(remaining, ENDED.includes(status.status) ? 'over' : duration(status.performance.estimatedTimeRemaining));
       fill(outcomes, outcomeSplit(status.outcomes));

@@ -2,7 +2,7 @@
 // Where a campaign's webhooks lead, and how those places are.
 
 import {read} from './api.js';
-import {el, fill} from './dom.js';
+import {el, fill, refill} from './dom.js';
 import {endpointRow} from './endpoint_row.js';
 import {card, empty, facts, faultBox} from './parts.js';
 import {repeat} from './timing.js';
@@ -18,12 +18,12 @@ export function tabView({signal, first, onStatus}) {
   onStatus((status) => {
     webhooks = status.options.webhooks;
     const told = Object.entries(webhooks);
-    fill(urls, told.length ? facts(told.map(([name, url]) => [name, el('span.mono', url)])) : empty('This campaign has no webhooks.', 'They can be added in its settings.'));
+    refill(urls, told.length ? facts(told.map(([name, url]) => [name, el('span.mono', url)])) : empty('This campaign has no webhooks.', 'They can be added in its settings.'));
   });
   repeat(EVERY_MS, signal, async () => {
     if (!Object.keys(webhooks).length) return;
     const {endpoints} = await read('/api/v1/webhooks/endpoints', signal);
-    fill(health, endpoints.filter(({origin}) => origins().has(origin)).map(endpointRow));
+    refill(health, endpoints.filter(({origin}) => origins().has(origin)).map(endpointRow));
   }, (error) => fill(health, faultBox(error)));
   return el('div', card('Where they lead', urls), health);
 }

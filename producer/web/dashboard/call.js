@@ -3,7 +3,7 @@
 
 import {read} from './api.js';
 import {openDialog} from './dialog.js';
-import {el, fill} from './dom.js';
+import {el, fill, refill} from './dom.js';
 import {duration, instant, milliseconds} from './format.js';
 import {callBadge, facts, faultBox, outcomeMark, when} from './parts.js';
 import {repeat} from './timing.js';
@@ -26,7 +26,7 @@ export function openCall(callId, viewSignal, onClose) {
     const call = await read(`/api/v1/call/${encodeURIComponent(callId)}/attempts`, signal);
     if (JSON.stringify(call) === said) return;
     said = JSON.stringify(call);
-    fill(body, callParts(call));
+    refill(body, callParts(call));
   }, (error) => fill(body, faultBox(error)));
 }
 

@@ -5,7 +5,7 @@
 import {query, read} from './api.js';
 
 const PAGE = 1000;
-const PAGES_KEPT = 40;
+const PAGES_KEPT = 120; // some 40 MB
 
 export class CallPages {
   /** `onChange` is called when items came; `onError` with what kept them from coming. */

@@ -5,7 +5,8 @@ import {el, setText} from './dom.js';
 import {count, instant, timeOfDay} from './format.js';
 import {OUTCOMES, outcomeColour, outcomeName} from './words.js';
 
-const TICKS = {maxTicksLimit: 6, maxRotation: 0, autoSkipPadding: 14, font: {size: 11}};
+const TICK_PX = 85; // that a time takes, and some room
+
 
 /** What a custom property of the page says now; "var(--x)" and "--x" alike. */
 function colour(name) {
@@ -13,8 +14,9 @@ function colour(name) {
 }
 
 /**
- * A chart in a frame: {node, show(data, summary)}. `configure` gives Chart.js's configuration from data; `summary` is what the
- * chart says, for who cannot see it. It ends with the signal, and is painted anew when the theme changes.
+ * A chart in a frame: {node, show(data, summary)}. `configure` gives Chart.js's configuration from data and how many times have
+ * room below; `summary` is what the chart says, for who cannot see it. It ends with the signal, and is painted anew when the theme
+ * changes.
  */
 function framed(configure, signal) {
   const canvas = el('canvas', {role: 'img'});
@@ -25,7 +27,7 @@ function framed(configure, signal) {
 
   function paint() {
     if (!last || signal.aborted || !canvas.isConnected) return;
-    const config = configure(last);
+    const config = configure(last, Math.max(2, Math.floor(canvas.parentNode.clientWidth / TICK_PX)));
     if (!chart) {
       chart = new window.Chart(canvas, config);
       return;
@@ -54,7 +56,11 @@ function framed(configure, signal) {
   };
 }
 
-function commonOptions(extra = {}) {
+function timeTicks(most) {
+  return {color: colour('--faint'), maxTicksLimit: most, maxRotation: 0, font: {size: 11}};
+}
+
+function commonOptions(most, extra = {}) {
   const faint = colour('--faint');
   const grid = {color: colour('--line'), drawBorder: false};
   return {
@@ -64,7 +70,7 @@ function commonOptions(extra = {}) {
       tooltip: {callbacks: extra.tooltip || {}},
     },
     scales: {
-      x: {grid: {display: false}, ticks: {color: faint, ...TICKS}, ...extra.x},
+      x: {grid: {display: false}, ticks: timeTicks(most), ...extra.x},
       y: {beginAtZero: true, grid, ticks: {color: faint, maxTicksLimit: 5, precision: extra.precision, font: {size: 11}}, ...extra.y},
     },
   };
@@ -72,7 +78,7 @@ function commonOptions(extra = {}) {
 
 /** Calls begun a second against the limit. Data: {points: [[second, rate]], limit}. */
 export function paceChart(signal) {
-  return framed(({points, limit}) => {
+  return framed(({points, limit}, most) => {
     const data = points.map(([x, y]) => ({x, y}));
     const ends = [points[0]?.[0] ?? 0, points.at(-1)?.[0] ?? 1];
     const accent = colour('--accent');
@@ -82,9 +88,9 @@ export function paceChart(signal) {
         {label: 'Calls begun a second', data, borderColor: accent, backgroundColor: `${accent}22`, fill: true, borderWidth: 2, pointRadius: 0, tension: 0.2, spanGaps: false},
         {label: 'Limit', data: ends.map((x) => ({x, y: limit})), borderColor: colour('--bad'), borderWidth: 1.5, borderDash: [5, 4], pointRadius: 0},
       ]},
-      options: commonOptions({
+      options: commonOptions(most, {
         x: {type: 'linear', min: ends[0], max: Math.max(ends[1], ends[0] + 1), grid: {display: false},
-          ticks: {color: colour('--faint'), ...TICKS, callback: (value) => timeOfDay(new Date(value * 1000))}},
+          ticks: {...timeTicks(most), callback: (value) => timeOfDay(new Date(value * 1000))}},
         y: {suggestedMax: limit * 1.15},
         tooltip: {title: (items) => timeOfDay(new Date(items[0].parsed.x * 1000))},
       }),
@@ -94,7 +100,7 @@ export function paceChart(signal) {
 
 /** How many contacts ended how, when. Data: {from, width, bins}. */
 export function endingsChart(signal) {
-  return framed(({from, width, bins}) => ({
+  return framed(({from, width, bins}, most) => ({
     type: 'bar',
     data: {
       labels: bins.map((_, i) => startOf(from + i * width, width)),
@@ -103,19 +109,19 @@ export function endingsChart(signal) {
         barPercentage: 1, categoryPercentage: 0.9,
       })),
     },
-    options: commonOptions({x: {stacked: true}, y: {stacked: true}, precision: 0}),
+    options: commonOptions(most, {x: {stacked: true}, y: {stacked: true}, precision: 0}),
   }), signal);
 }
 
 /** Retries that wait, by when they are due. Data: an answer of the retries route. */
 export function retriesChart(signal) {
-  return framed(({asOf, stepMs, counts, due}) => ({
+  return framed(({asOf, stepMs, counts, due}, most) => ({
     type: 'bar',
     data: {
       labels: ['now', ...counts.map((_, i) => instant(new Date(Date.parse(asOf) + (i + 1) * stepMs).toISOString()))],
       datasets: [{label: 'Retries due', data: [due, ...counts], backgroundColor: colour('--info'), barPercentage: 1, categoryPercentage: 0.9, maxBarThickness: 60}],
     },
-    options: commonOptions({legend: false, precision: 0, tooltip: {label: (item) => `${count(item.parsed.y)} due`}}),
+    options: commonOptions(most, {legend: false, precision: 0, tooltip: {label: (item) => `${count(item.parsed.y)} due`}}),
   }), signal);
 }
 

@@ -46,6 +46,23 @@ export function fill(node, ...children) {
   return node;
 }
 
+const FOCUSABLE = 'a[href], button, input, select, textarea, summary, [tabindex]';
+
+/** fill() for what is shown again and again: the focus, what is open and what was scrolled stay as they are. */
+export function refill(node, ...children) {
+  const places = [...node.querySelectorAll(FOCUSABLE)];
+  const focused = places.indexOf(document.activeElement);
+  const text = document.activeElement.textContent;
+  const open = [...node.querySelectorAll('details')].map((details) => details.open);
+  const scrolled = [...node.querySelectorAll('.scroll')].map((scroll) => scroll.scrollLeft);
+  fill(node, ...children);
+  node.querySelectorAll('details').forEach((details, i) => { details.open = open[i] ?? details.open; });
+  node.querySelectorAll('.scroll').forEach((scroll, i) => { scroll.scrollLeft = scrolled[i] ?? 0; });
+  const again = focused < 0 ? null : node.querySelectorAll(FOCUSABLE)[focused];
+  if (again?.textContent === text) again.focus({preventScroll: true});
+  return node;
+}
+
 /** Sets a text where it has changed: what did not change is not painted, nor read out, again. */
 export function setText(node, text) {
   const said = String(text);

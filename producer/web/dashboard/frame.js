@@ -5,7 +5,7 @@ import {el} from './dom.js';
 import {href} from './router.js';
 
 const TENANT_PLACES = [['/batches', 'Campaigns'], ['/tags', 'Tags'], ['/webhooks', 'Webhooks'], ['/account', 'Account']];
-const OPERATOR_PLACES = [];
+const OPERATOR_PLACES = [['/fleet', 'Fleet'], ['/tenants', 'Tenants'], ['/trunks', 'Trunks'], ['/why', 'Why']];
 const ROLES = {tenant: 'may change', viewer: 'may look', operator: 'all tenants'};
 
 export function frameHead(session, signOut) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parts that several views are put together from.
 
-import {el, fill} from './dom.js';
+import {el, refill} from './dom.js';
 import {count, instant, percent} from './format.js';
 import {OUTCOMES, callName, callTone, label, outcomeColour, outcomeName, stateMeaning, stateTone} from './words.js';
 
@@ -86,10 +86,11 @@ export function empty(title, about) {
   return el('div.empty', el('strong', title), about);
 }
 
+/** `columns`: names, or {name, end, roomy}: figures stand at the end, what is roomy is left out where there is no room. */
 export function table(columns, rows) {
-  const head = columns.map((column) => el(column.end ? 'th.end' : 'th', {scope: 'col'}, column.name ?? column));
-  const body = rows.map((cells) =>
-    el('tr', cells.map((cell, i) => el(columns[i].end ? 'td.end' : 'td', cell))));
+  const style = (column) => [column.end && 'end', column.roomy && 'roomy'].filter(Boolean).map((name) => `.${name}`).join('');
+  const head = columns.map((column) => el(`th${style(column)}`, {scope: 'col'}, column.name ?? column));
+  const body = rows.map((cells) => el('tr', cells.map((cell, i) => el(`td${style(columns[i])}`, cell))));
   return el('div.scroll', {tabindex: 0, role: 'group', 'aria-label': 'Table'}, el('table', el('thead', el('tr', head)), el('tbody', body)));
 }
 
@@ -102,7 +103,7 @@ export function faultBox(error) {
   }
   const told = [error.code, error.requestId && `request ${error.requestId}`].filter(Boolean).join(' · ');
   if (told) box.append(el('p.small', told));
-  if (error.name !== 'ApiError') console.error(error);
+  if (error instanceof TypeError || error instanceof ReferenceError) console.error(error); // ours, not theirs
   return box;
 }
 
@@ -116,5 +117,5 @@ export function choice(id, name, options, value, onChange) {
 /** A place that is filled again and again. */
 export function place(spec = 'div') {
   const node = el(spec);
-  return {node, show: (...content) => fill(node, ...content)};
+  return {node, show: (...content) => refill(node, ...content)};
 }

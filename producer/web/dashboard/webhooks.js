@@ -3,7 +3,7 @@
 
 import {read, write} from './api.js';
 import {confirmed} from './dialog.js';
-import {el, fill} from './dom.js';
+import {el, fill, refill} from './dom.js';
 import {endpointRow} from './endpoint_row.js';
 import {Form} from './form.js';
 import {empty, faultBox, pageHead} from './parts.js';
@@ -16,7 +16,7 @@ export function view({signal, canWrite}) {
   const list = el('div');
   const load = async () => {
     const {endpoints} = await read('/api/v1/webhooks/endpoints', signal);
-    fill(list, endpoints.length ? endpoints.map(endpointRow) : el('section.card', empty('No endpoint yet.', 'A campaign that names a webhook makes one.')));
+    refill(list, endpoints.length ? endpoints.map(endpointRow) : el('section.card', empty('No endpoint yet.', 'A campaign that names a webhook makes one.')));
   };
   const failed = (error) => fill(list, faultBox(error));
   repeat(EVERY_MS, signal, load, failed);

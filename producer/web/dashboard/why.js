@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What holds a batch back, rendered for people: the verdict in a sentence, then every level from the cell to its calls.
 
-import {el, fill} from './dom.js';
+import {el, fill, refill} from './dom.js';
 import {count, instant, relative} from './format.js';
 import {badge, faultBox} from './parts.js';
 import {label} from './words.js';
@@ -23,8 +23,7 @@ export function whyCard() {
       const text = JSON.stringify([why.verdict, why.chain]);
       if (text === said) return;
       said = text;
-      const isOpen = body.querySelector('details')?.open;
-      fill(body, whyParts(why, isOpen));
+      refill(body, whyParts(why));
     },
     fail(error) {
       said = '';
@@ -33,14 +32,14 @@ export function whyCard() {
   };
 }
 
-export function whyParts(why, isOpen) {
+function whyParts(why) {
   const {verdict} = why;
   const isWell = WELL.includes(verdict.code);
   return [
     el('div.card-head', el('h2', 'Why'), badge(isWell ? 'good' : 'warn', label(verdict.code)), el('span.small.faint', `as of ${instant(why.asOf)}`)),
     el('p.why-verdict', inOurTime(verdict.message)),
     endOf(verdict) && el('p.small.faint', endOf(verdict)),
-    el('details', {open: isOpen}, el('summary.small', 'Level by level'), el('ol.why-chain', why.chain.map(levelOf))),
+    el('details', el('summary.small', 'Level by level'), el('ol.why-chain', why.chain.map(levelOf))),
   ];
 }
 
