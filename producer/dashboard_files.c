@@ -2,10 +2,10 @@
 #include "producer/dashboard_files.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "producer/answer.h"
 #include "producer/api.h"
+#include "producer/content_coding.h"
 #include "producer/etag.h"
 #include "web_dashboard.h"
 
@@ -29,30 +29,6 @@ static const struct web_file *file_of(const char *path)
     return find(strchr(last, '.') ? path : "index.html");
 }
 
-/* "q=0", "q=0.000" */
-static bool is_refused(const char *parameters, size_t len)
-{
-    const char *at = parameters + strspn(parameters, "; \t");
-    size_t skipped = (size_t)(at - parameters);
-    if (skipped + 2 > len || strncasecmp(at, "q=", 2) != 0)
-        return false;
-    size_t value_len = len - skipped - 2;
-    return value_len > 0 && strspn(at + 2, "0. \t") >= value_len;
-}
-
-/* Whether an Accept-Encoding header admits gzip. */
-static bool takes_gzip(const char *accepted)
-{
-    static const char gzip[] = "gzip";
-    for (const char *at = accepted; at && *at; at += strcspn(at, ",")) {
-        at += strspn(at, ", \t");
-        size_t len = strcspn(at, ","), name_len = strcspn(at, ",; \t");
-        if (name_len == sizeof gzip - 1 && strncasecmp(at, gzip, name_len) == 0)
-            return !is_refused(at + name_len, len - name_len);
-    }
-    return false;
-}
-
 void dashboard_files_redirect(struct http_request *req, void *arg)
 {
     const struct http_header header = {"Location", "/dashboard/"};
@@ -67,7 +43,8 @@ static void answer_file(struct http_request *req, const struct api *api, const s
 {
     const char *known = http_request_header(req, "If-None-Match");
     bool is_known = known && etag_is_known(known, file->etag);
-    bool is_gzip = !is_known && file->gzip_data && takes_gzip(http_request_header(req, "Accept-Encoding"));
+    bool is_gzip =
+        !is_known && file->gzip_data && content_coding_takes_gzip(http_request_header(req, "Accept-Encoding"));
     struct http_header headers[HEADERS_MOST] = {
         {"ETag", file->etag},
         {"Cache-Control", "no-cache"}, /* kept, but asked about each time: another build may answer next */
