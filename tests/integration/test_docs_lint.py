@@ -165,6 +165,14 @@ ONE_SIDED: dict[str, tuple[str, str, str, str, str]] = {
         "metrics", "deploy/prometheus/spare.yml", "", "expr: rate(carillon_spare_total[5m]) > 0\n",
         "deploy/prometheus/spare.yml: there is no metric carillon_spare_total",
     ),
+    "an alert without a runbook": (
+        "alerts", "deploy/prometheus/spare.yml", "", "groups:\n  - rules:\n      - alert: CarillonMuses\n",
+        "the alert CarillonMuses is there, and docs/operations.md does not tell of it",
+    ),
+    "a runbook without an alert": (
+        "alerts", "docs/operations.md", "\n## Alerts\n", "\n## Alerts\n\n### CarillonMuses\n",
+        "docs/operations.md tells of the alert CarillonMuses, which is not there",
+    ),
     "a key of a script": (
         "keys", "common/lua/call_begin.lua", "", "\nredis.call('GET', P .. 'spare:' .. trunk)\n",
         "the key spare:* is spelled by common/lua/call_begin.lua",

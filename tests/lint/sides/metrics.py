@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Metrics: by name, kind and label."""
+"""Metrics, by name, kind and label; alerts and their runbooks."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from tests.lint.sides.tree import Tree, rows, words
+from tests.lint.sides.tree import Tree, differences, rows, section, words
 
 METRICS_PAGE = "docs/metrics.md"
 NO_METRICS = {"carillon_token", "carillon_session"}  # a word of profiles, a cookie
@@ -39,3 +39,9 @@ def check_metrics_page(tree: Tree) -> Iterator[str]:
     for name, label in sorted(set(LABELED.findall(sources))):
         if name in told and f"`{label}`" not in told[name][2]:
             yield f"{METRICS_PAGE}: {name} has the label {label}"
+
+
+def check_alerts(tree: Tree) -> Iterator[str]:
+    raised = words(r"^ +- alert: (\w+)", *tree.texts(r"deploy/prometheus/.*\.yml").values())
+    told = words(r"^### (\w+)$", section(tree.text("docs/operations.md"), "## Alerts"))
+    yield from differences("alert", raised, told, "docs/operations.md")
