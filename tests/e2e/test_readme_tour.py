@@ -90,6 +90,7 @@ def test_the_campaign_of_the_tour_is_paused_explained_and_resumed(tour: Tour) ->
     told = tour.about("carillon pause")
     (batch,) = re.findall(r"^(batch_c0_\w+) paused$", told, re.MULTILINE)
     assert re.search(r"^processing: [1-9]\d*/200 ", tour.about("timeout"), re.MULTILINE)
+    assert re.search(rf"^{batch} +acme .*BATCH_PAUSED", told, re.MULTILINE), "carillon top"
     assert "BATCH_PAUSED" in told and "\nstate\npaused\n" in told
     assert re.search(r"^phase=\w+ a=\d", told, re.MULTILINE) and '"providerCallId": "call_' in told
     assert f"{batch} processing" in told, "resumed"

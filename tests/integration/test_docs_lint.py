@@ -210,6 +210,10 @@ ONE_SIDED: dict[str, tuple[str, str, str, str, str]] = {
         "index", "docs/musings.md", "", "# Musings\n",
         "docs/README.md does not lead to docs/musings.md",
     ),
+    "a directory that no page explains": (
+        "directories", "tests/musing/muse.py", "", "pass\n",
+        "docs/architecture.md does not say what tests/musing/ holds",
+    ),
     "a threat without a test": (
         "threats", "docs/SECURITY.md", "\n**In the browser**\n", "| a muse | nothing | |\n\n**In the browser**\n",
         "docs/SECURITY.md: no test shows what stops 'a muse'",

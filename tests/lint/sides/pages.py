@@ -16,6 +16,13 @@ def check_index(tree: Tree) -> Iterator[str]:
     yield from (f"docs/README.md does not lead to docs/{page}" for page in sorted(pages - linked))
 
 
+def check_directories(tree: Tree) -> Iterator[str]:
+    """docs/architecture.md says what each directory holds. That what it names is there is checked by tests/lint/docs.py."""
+    present = {"/".join(path.split("/")[:2]) + "/" for path in tree.paths(r"(?:common|deploy|tests)/[\w-]+/.*")}
+    told = words(r"`((?:common|deploy|tests)/[\w-]+/)`", tree.text("docs/architecture.md"))
+    yield from (f"docs/architecture.md does not say what {path} holds" for path in sorted(present - told))
+
+
 def check_threats(tree: Tree) -> Iterator[str]:
     """Each row of what stops a threat names what shows it; that this is there is checked by tests/lint/docs.py."""
     for row in rows(section(tree.text("docs/SECURITY.md"), "## What stops it")):
