@@ -41,10 +41,12 @@ static int look(struct topping *t)
     char why[PROBLEM_MOST - 32];
     int rc = top_look(t->session, t->cell_names, t->n_cells, t->sort, &t->is_over, &shown, why, sizeof why);
     if (rc != 0) {
-        snprintf(t->problem, sizeof t->problem, "Redis: %s; asking again", why);
+        snprintf(t->problem, sizeof t->problem, "Redis: %s", why);
         return rc;
     }
     t->problem[0] = '\0';
+    if (why[0])
+        snprintf(t->problem, sizeof t->problem, "not everything is shown: %s", why);
     cJSON_Delete(t->shown);
     t->shown = shown;
     return top_look_sort(shown, t->sort); /* by the key that came meanwhile */
@@ -145,9 +147,11 @@ static size_t plain_columns(void)
 static enum cli_exit show_once(struct topping *t)
 {
     if (look(t) != 0) {
-        out_complain("Redis did not tell everything: %s", t->problem);
+        out_complain("%s", t->problem);
         return CLI_FAILED;
     }
+    if (t->problem[0])
+        out_complain("%s", t->problem);
     if (session_is_json(t->session))
         return out_json(t->shown);
     const struct top_view view = {.shown = t->shown, .columns = plain_columns(), .sort = t->sort, .problem = ""};

@@ -30,6 +30,7 @@ struct full_screen {
     struct loop_signal *resized;
     struct loop_signal *continued;
     struct loop_signal *suspended;
+    struct loop_signal *hung_up;
     bool is_taken;
     bool has_line;
 };
@@ -111,6 +112,14 @@ static void on_resized(int signo, void *arg)
     screen->config.on_resize(screen->config.arg);
 }
 
+/* As if q had been typed: the terminal may be there still, and wants back what it had. */
+static void on_hung_up(int signo, void *arg)
+{
+    struct full_screen *screen = arg;
+    (void)signo;
+    screen->config.on_key('q', screen->config.arg);
+}
+
 /* Stopped for real: SIGSTOP cannot be caught. */
 static void on_suspended(int signo, void *arg)
 {
@@ -143,6 +152,8 @@ int full_screen_open(struct loop *loop, const struct full_screen_config *config,
         rc = loop_signal_create(loop, SIGCONT, on_continued, screen, &screen->continued);
     if (rc == 0)
         rc = loop_signal_create(loop, SIGTSTP, on_suspended, screen, &screen->suspended);
+    if (rc == 0)
+        rc = loop_signal_create(loop, SIGHUP, on_hung_up, screen, &screen->hung_up);
     if (rc == 0) {
         setvbuf(stdout, NULL, _IOFBF, BUFSIZ); /* so that nobody sees it half drawn */
         rc = take(screen);
@@ -159,6 +170,7 @@ void full_screen_close(struct full_screen *screen)
     if (!screen)
         return;
     give_back(screen);
+    loop_signal_free(screen->hung_up);
     loop_signal_free(screen->suspended);
     loop_signal_free(screen->continued);
     loop_signal_free(screen->resized);

@@ -18,7 +18,7 @@ struct full_screen;
 enum full_screen_key { FULL_SCREEN_LEFT = 256, FULL_SCREEN_RIGHT, FULL_SCREEN_UP, FULL_SCREEN_DOWN };
 
 struct full_screen_config {
-    void (*on_key)(int key, void *arg);
+    void (*on_key)(int key, void *arg); /* 'q' too where the terminal hangs up */
     void (*on_resize)(void *arg); /* it has another size, or is to be drawn anew */
     void *arg;
 };

@@ -57,7 +57,7 @@ int top_put_reply(cJSON *row, const char *name, const struct redisReply *value) 
 int top_put_text(cJSON *row, const char *name, const struct redisReply *value) MUST_CHECK;
 
 /* ---- what a reply says ---- */
-const char *top_text(const struct redisReply *value); /* "" where it is none */
+const char *top_text(const struct redisReply *value); /* "" where it is none, or no UTF-8 */
 int64_t top_number(const struct redisReply *value, int64_t absent);
 
 /* ---- takers: `arg` is a row ---- */

@@ -190,7 +190,7 @@ int top_look(struct session *s, const char *const *cells, size_t n_cells, enum t
     if (rc == 0) {
         volley_init(&look->volley, s);
         rc = look_at_all(look, cells, n_cells, sort, stop, shown);
-        snprintf(ret_why, why_cap, "%s", look->volley.problem[0] ? look->volley.problem : err_name(rc));
+        snprintf(ret_why, why_cap, "%s", look->volley.problem[0] ? look->volley.problem : rc ? err_name(rc) : "");
     }
     free(look);
     if (rc == 0)

@@ -20,8 +20,9 @@ enum top_sort { TOP_BY_STARTS, TOP_BY_ON_LINE, TOP_BY_WAITING, TOP_BY_NAME, TOP_
  *
  *   {"at", "redis": {..}, "cells": [{..}], "trunks": [{..}], "tenants": [{..}], "batches": [{..}], "workers": [{..}]}
  *
- * where each row names its cell, and trunks, tenants and batches stand in the order of `sort`. An error, with `ret_why`
- * for people, where Redis did not answer everything; a signal or `stop` ends it too. */
+ * where each row names its cell, and trunks, tenants and batches stand in the order of `sort`. `ret_why` tells people
+ * what is missing where a part of it could not be read ("" for nothing), and with an error why there is nothing at all.
+ * A signal or `stop` ends it too. */
 int top_look(struct session *s, const char *const *cells, size_t n_cells, enum top_sort sort, const bool *stop,
              cJSON **ret_shown, char *ret_why, size_t why_cap) MUST_CHECK;
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "common/base/ident.h"
+#include "common/base/utf8.h"
 #include "common/json/json.h"
 #include "common/redis/keys.h"
 #include "common/redis/reply.h"
@@ -84,7 +85,7 @@ const char *top_text(const struct redisReply *value)
 {
     const char *text;
     size_t len;
-    return reply_str(value, &text, &len) == 0 ? text : "";
+    return reply_str(value, &text, &len) == 0 && utf8_is_valid(text, len) ? text : "";
 }
 
 int64_t top_number(const struct redisReply *value, int64_t absent)

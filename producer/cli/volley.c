@@ -20,12 +20,14 @@ void volley_init(struct volley *v, struct session *s)
     *v = (struct volley){.session = s};
 }
 
+/* One answer that makes no sense (ERR_PROTOCOL: a key of another type too) says nothing about the others. */
 static void fail(struct volley *v, int err, const char *why)
 {
-    if (v->err)
-        return;
-    v->err = err;
-    snprintf(v->problem, sizeof v->problem, "%s", why);
+    bool is_fatal = err != ERR_PROTOCOL;
+    if (!v->problem[0] || (is_fatal && !v->err))
+        snprintf(v->problem, sizeof v->problem, "%s", why);
+    if (is_fatal && !v->err)
+        v->err = err;
 }
 
 static void on_reply(const struct redisReply *reply, int err, void *arg)

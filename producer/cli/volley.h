@@ -15,14 +15,15 @@
 struct volley {
     struct session *session; /* borrowed */
     size_t pending;
-    int err; /* the first thing that went wrong */
-    char problem[160]; /* what that was, for people */
+    int err; /* the first thing that went wrong with all of it */
+    char problem[160]; /* what that was, for people; or what a single answer lacks; "" for nothing */
 };
 
 void volley_init(struct volley *v, struct session *s);
 /* Sends one command, or one script of the session's cell. `fn` takes the answer from inside volley_wait(); what it
  * returns counts as wrong where it is negative. What goes wrong here is told by volley_wait(); that something is not
- * there (ERR_NOT_FOUND) is nothing wrong, and `fn` is not called. */
+ * there (ERR_NOT_FOUND) is nothing wrong, and `fn` is not called. A single answer that makes no sense (ERR_PROTOCOL)
+ * leaves the others as they are, and is told in `problem`. */
 void volley_command(struct volley *v, const struct redis_arg *args, size_t n, session_reply_fn fn, void *arg);
 void volley_script(struct volley *v, enum lua_script script, const struct redis_arg *args, size_t n,
                    session_reply_fn fn, void *arg);

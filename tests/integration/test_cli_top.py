@@ -218,6 +218,25 @@ def test_a_look_writes_nothing(engine: Engine, redis_server: RedisServer, cli: C
     assert {key: engine.client.dump(key) for key in engine.client.keys()} == before
 
 
+def test_what_is_no_id_in_redis_harms_nothing(engine: Engine, cli: Cli) -> None:
+    engine.tick("w_a")
+    batch = engine.batch("acme", "main", 2)
+    odd: list[str | bytes] = ["", "/", "a/b/c", "x" * 65, "\x1b[2J", "b/", "b/" + "y" * 70, b"\xff\x00", "batch_c0_gone/0/1"]
+    for key in ("live", "parked", "trunks", "workers", "waiting:k/main", "turn:k/main", "waiting:f/main/acme"):
+        engine.client.zadd(engine.key(key), {member: engine.now_ms() + 60_000 for member in odd})
+    engine.client.sadd(engine.key("index:tenants"), *odd)
+    engine.client.hset(engine.key("tenant:acme"), mapping={"cps": "many", "available_s": "1e9", "state": "\x1b[31mred"})
+    engine.client.rpush(engine.key("begins:k/main"), "soon", "", "-1")
+    engine.client.hset(engine.key(f"batch:{batch}"), mapping={"total": "x", "cps": "-7", "trunk": "\x07"})
+    engine.client.set(engine.key("trunk:torn"), "no hash")
+    engine.client.sadd(engine.key("index:trunks"), "torn")
+    ended = cli.done("top", "--json")
+    shown = ended.json()
+    assert {tenant["id"] for tenant in shown["tenants"]} == {"acme"} and [one["id"] for one in shown["batches"]] == [batch]
+    assert ended.err.startswith("carillon: not everything is shown: WRONGTYPE"), ended.err
+    assert "\x1b" not in cli.done("top").out
+
+
 # ---- on a terminal ----
 
 
@@ -319,6 +338,11 @@ def test_a_signal_ends_it_and_the_terminal_is_as_before(terminal: Terminal, sign
     terminal.signal(signo)
     assert terminal.wait() == -signo
     assert terminal.raw().endswith(LEAVE) and terminal.is_as_a_shell_left_it()
+
+
+def test_a_terminal_that_hangs_up_ends_it(terminal: Terminal) -> None:
+    terminal.signal(signal.SIGHUP)
+    assert terminal.wait() == DONE and terminal.raw().endswith(LEAVE) and terminal.is_as_a_shell_left_it()
 
 
 def test_an_interrupt_is_typed(terminal: Terminal) -> None:
