@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import redis
 
+from tests.support.decreed_fleet import DecreedFleet
+from tests.support.engine import Engine
+from tests.support.fairness import START_US
 from tests.support.redis_server import RedisServer
 from tests.support.scripts import Scripts
 
@@ -29,3 +32,24 @@ def db(server: RedisServer) -> redis.Redis:
 @pytest.fixture
 def scripts(db: redis.Redis) -> Scripts:
     return Scripts(db)
+
+
+@pytest.fixture(scope="session")
+def decreed_server() -> Iterator[RedisServer]:
+    with RedisServer(is_clock_decreed=True) as running:
+        yield running
+
+
+@pytest.fixture
+def decreed_engine(decreed_server: RedisServer) -> Engine:
+    """In decreed time: what a fleet does then does not depend on the machine."""
+    client = decreed_server.client()
+    client.flushall()
+    decreed_server.clock.stand(START_US)
+    return Engine(client)
+
+
+@pytest.fixture
+def fleet_of(decreed_server: RedisServer) -> Callable[..., DecreedFleet]:
+    """A fleet for a decreed engine."""
+    return lambda engine, **settings: DecreedFleet(engine, decreed_server.clock, **settings)

@@ -1,17 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Promise 3: in any sliding second at most N begins, for batch, tenant and trunk, whatever the workers do; and while work
-waits the limit is used. Instants are Redis's own, as the begin script reserved them."""
+waits the limit is used. Instants are Redis's own, as the begin script reserved them, in decreed time."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 
-from tests.support.engine import Engine, Fleet, most_in_a_second
+from tests.support.decreed_fleet import DecreedFleet
+from tests.support.engine import Engine, most_in_a_second
 
 WORKERS = 3
 RATES = (1, 7, 13, 30)
+
+
+FleetOf = Callable[..., DecreedFleet]
+
+
+@pytest.fixture
+def engine(decreed_engine: Engine) -> Engine:
+    return decreed_engine
 
 
 def stall(rng: random.Random) -> float:
@@ -21,13 +31,13 @@ def stall(rng: random.Random) -> float:
 
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("scope", ("batch", "tenant", "trunk"))
-def test_no_sliding_second_holds_more_begins_than_the_limit(engine: Engine, scope: str, rate: int) -> None:
+def test_no_sliding_second_holds_more_begins_than_the_limit(engine: Engine, fleet_of: FleetOf, scope: str, rate: int) -> None:
     limits = {"batch": 30, "tenant": 1000, "trunk": 1000, scope: rate}
     engine.trunk("main", cps=limits["trunk"])
     engine.tenant("acme", cps=limits["tenant"])
     for _ in range(1 if scope == "batch" else 3):
         engine.batch("acme", "main", 200, cps=limits["batch"])
-    fleet = Fleet(engine, workers=WORKERS, stall=stall, seed=rate)
+    fleet = fleet_of(engine, workers=WORKERS, stall=stall, seed=rate)
     seconds = 4.0 if rate == 1 else 2.5
     fleet.run(seconds)
     assert len(fleet.begins) >= max(2, rate), fleet.released
@@ -35,27 +45,27 @@ def test_no_sliding_second_holds_more_begins_than_the_limit(engine: Engine, scop
 
 
 @pytest.mark.parametrize("scope", ("batch", "tenant", "trunk"))
-def test_a_waiting_limit_is_used(engine: Engine, scope: str) -> None:
+def test_a_waiting_limit_is_used(engine: Engine, fleet_of: FleetOf, scope: str) -> None:
     rate = 30
     limits = {"batch": 30, "tenant": 1000, "trunk": 1000, scope: rate}
     engine.trunk("main", cps=limits["trunk"])
     engine.tenant("acme", cps=limits["tenant"])
     for _ in range(1 if scope == "batch" else 4):
         engine.batch("acme", "main", 200, cps=limits["batch"])
-    fleet = Fleet(engine, workers=WORKERS)
+    fleet = fleet_of(engine, workers=WORKERS)
     fleet.run(4.0)
     instants = sorted(begin.begin_us for begin in fleet.begins)
     used = (len(instants) - 1) / ((instants[-1] - instants[0]) / 1e6 * rate)
-    assert used >= 0.9, (used, fleet.released)  # the demo and the benchmarks ask for more, on a quiet machine
+    assert used >= 0.98, (used, fleet.released)
 
 
-def test_every_limit_holds_when_all_bind_at_once(engine: Engine) -> None:
+def test_every_limit_holds_when_all_bind_at_once(engine: Engine, fleet_of: FleetOf) -> None:
     engine.trunk("main", cps=25)
     engine.tenant("acme", cps=13)
     engine.tenant("other", cps=20)
     acme = [engine.batch("acme", "main", 100, cps=7) for _ in range(3)]
     engine.batch("other", "main", 200, cps=30)
-    fleet = Fleet(engine, workers=WORKERS, stall=stall)
+    fleet = fleet_of(engine, workers=WORKERS, stall=stall)
     fleet.run(4.0)
     mine = [begin for begin in fleet.begins if begin.batch in acme]
     assert most_in_a_second(begin.begin_us for begin in fleet.begins) <= 25
@@ -64,11 +74,11 @@ def test_every_limit_holds_when_all_bind_at_once(engine: Engine) -> None:
         assert most_in_a_second(begin.begin_us for begin in mine if begin.batch == batch) <= 7
 
 
-def test_a_lowered_limit_holds_from_its_change_on(engine: Engine) -> None:
+def test_a_lowered_limit_holds_from_its_change_on(engine: Engine, fleet_of: FleetOf) -> None:
     engine.trunk("main", cps=1000)
     engine.tenant("acme", cps=1000)
     batch = engine.batch("acme", "main", 300, cps=30)
-    fleet = Fleet(engine, workers=WORKERS)
+    fleet = fleet_of(engine, workers=WORKERS)
     fleet.run(1.5)
     engine.change(batch, "acme", cps=5)
     changed_us = engine.now_ms() * 1000
@@ -77,11 +87,11 @@ def test_a_lowered_limit_holds_from_its_change_on(engine: Engine) -> None:
     assert after and most_in_a_second(after) <= 5
 
 
-def test_a_raised_limit_is_used_at_once(engine: Engine) -> None:
+def test_a_raised_limit_is_used_at_once(engine: Engine, fleet_of: FleetOf) -> None:
     engine.trunk("main", cps=1000)
     engine.tenant("acme", cps=1)
     engine.batch("acme", "main", 300, cps=30)
-    fleet = Fleet(engine, workers=WORKERS)
+    fleet = fleet_of(engine, workers=WORKERS)
     fleet.run(1.2)
     engine.tenant("acme", how="set", cps=30)
     fleet.wake()

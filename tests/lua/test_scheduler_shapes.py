@@ -1,13 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shapes of load under which a scheduler can starve someone. Each runs a small fleet on a real Redis for a few seconds of
-real time and counts begins; the bounds leave a busy machine a fifth, and lie far from what starving gives (a window of
-candidates instead of the event queue gave 42%, 1% and 44% in the first three)."""
+decreed time and counts begins; the bounds lie far from what starving gives (a window of candidates instead of the event
+queue gave 42%, 1% and 44% in the first three)."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
-from tests.support.engine import Begin, Engine, Fleet
+import pytest
+
+from tests.support.decreed_fleet import DecreedFleet
+from tests.support.engine import Begin, Engine
+
+
+FleetOf = Callable[..., DecreedFleet]
+
+
+@pytest.fixture
+def engine(decreed_engine: Engine) -> Engine:
+    return decreed_engine
 
 
 def owner_counts(engine: Engine, begins: list[Begin], field: str = "tenant") -> Counter[str]:
@@ -20,27 +32,27 @@ def owner_counts(engine: Engine, begins: list[Begin], field: str = "tenant") -> 
     return counts
 
 
-def test_one_tenant_with_twenty_batches_runs_them_all_at_their_pace(engine: Engine) -> None:
+def test_one_tenant_with_twenty_batches_runs_them_all_at_their_pace(engine: Engine, fleet_of: FleetOf) -> None:
     engine.trunk("main", cps=1000)
     engine.tenant("acme", cps=1000)
     batches = [engine.batch("acme", "main", 200, cps=10) for _ in range(20)]
-    fleet = Fleet(engine)
+    fleet = fleet_of(engine)
     fleet.run(3.0)
     counts = Counter(begin.batch for begin in fleet.begins)
     assert min(counts[batch] for batch in batches) >= 22, counts
     assert max(counts.values()) <= 32
 
 
-def test_a_thousand_batches_all_move(engine: Engine) -> None:
+def test_a_thousand_batches_all_move(engine: Engine, fleet_of: FleetOf) -> None:
     engine.trunk("main", cps=900)
     engine.tenant("acme", cps=900)
     batches = [engine.batch("acme", "main", 5, cps=10) for _ in range(1000)]
-    fleet = Fleet(engine)
+    fleet = fleet_of(engine)
     fleet.run(10.0, until=lambda: len({begin.batch for begin in fleet.begins}) == len(batches))
     assert len({begin.batch for begin in fleet.begins}) == len(batches)
 
 
-def test_forty_capped_tenants_lose_nothing_beside_one_with_twenty_batches(engine: Engine) -> None:
+def test_forty_capped_tenants_lose_nothing_beside_one_with_twenty_batches(engine: Engine, fleet_of: FleetOf) -> None:
     engine.trunk("main", cps=300)
     engine.tenant("big", cps=1000)
     for _ in range(20):
@@ -48,7 +60,7 @@ def test_forty_capped_tenants_lose_nothing_beside_one_with_twenty_batches(engine
     for i in range(40):
         engine.tenant(f"small{i}", cps=5)
         engine.batch(f"small{i}", "main", 100, cps=10)
-    fleet = Fleet(engine)
+    fleet = fleet_of(engine)
     fleet.run(4.0)
     counts = owner_counts(engine, fleet.begins)
     small = [counts[f"small{i}"] for i in range(40)]
@@ -56,33 +68,33 @@ def test_forty_capped_tenants_lose_nothing_beside_one_with_twenty_batches(engine
     assert counts["big"] >= 240, counts
 
 
-def test_weights_one_to_two_share_one_to_two(engine: Engine) -> None:
+def test_weights_one_to_two_share_one_to_two(engine: Engine, fleet_of: FleetOf) -> None:
     engine.trunk("main", cps=60)
     engine.tenant("one", cps=1000, weight=1)
     engine.tenant("two", cps=1000, weight=2)
     for tenant in ("one", "two"):
         for _ in range(3):
             engine.batch(tenant, "main", 300, cps=30)
-    fleet = Fleet(engine)
+    fleet = fleet_of(engine)
     fleet.run(4.0)
     counts = owner_counts(engine, fleet.begins)
     assert 1.8 <= counts["two"] / counts["one"] <= 2.2, counts
     assert sum(counts.values()) >= 190, counts
 
 
-def test_priority_nine_goes_first_and_one_gets_the_rest_of_the_tenants_limit(engine: Engine) -> None:
+def test_priority_nine_goes_first_and_one_gets_the_rest_of_the_tenants_limit(engine: Engine, fleet_of: FleetOf) -> None:
     engine.trunk("main", cps=1000)
     engine.tenant("acme", cps=40)
     low = engine.batch("acme", "main", 300, cps=30, priority=1)
     high = engine.batch("acme", "main", 300, cps=30, priority=9)
-    fleet = Fleet(engine)
+    fleet = fleet_of(engine)
     fleet.run(4.0)
     counts = Counter(begin.batch for begin in fleet.begins)
     assert counts[high] >= 96, counts
     assert 2.5 <= counts[high] / counts[low] <= 3.6, counts
 
 
-def test_a_tenant_on_two_trunks_fills_both_within_its_own_limit(engine: Engine) -> None:
+def test_a_tenant_on_two_trunks_fills_both_within_its_own_limit(engine: Engine, fleet_of: FleetOf) -> None:
     engine.trunk("east", cps=20)
     engine.trunk("west", cps=50)
     engine.tenant("acme", cps=60)
@@ -91,7 +103,7 @@ def test_a_tenant_on_two_trunks_fills_both_within_its_own_limit(engine: Engine) 
         for _ in range(3):
             engine.batch("acme", trunk, 300, cps=30)
     engine.batch("other", "west", 300, cps=30)
-    fleet = Fleet(engine)
+    fleet = fleet_of(engine)
     fleet.run(4.0)
     by_trunk = owner_counts(engine, fleet.begins, "trunk")
     by_tenant = owner_counts(engine, fleet.begins)
@@ -101,7 +113,7 @@ def test_a_tenant_on_two_trunks_fills_both_within_its_own_limit(engine: Engine) 
     assert by_tenant["acme"] >= 135, by_tenant
 
 
-def test_a_tenant_with_twenty_batches_one_with_one_and_one_capped_share_a_trunk(engine: Engine) -> None:
+def test_a_tenant_with_twenty_batches_one_with_one_and_one_capped_share_a_trunk(engine: Engine, fleet_of: FleetOf) -> None:
     engine.trunk("main", cps=50)
     engine.tenant("many", cps=1000)
     engine.tenant("single", cps=1000)
@@ -110,7 +122,7 @@ def test_a_tenant_with_twenty_batches_one_with_one_and_one_capped_share_a_trunk(
         engine.batch("many", "main", 100, cps=10)
     engine.batch("single", "main", 300, cps=30)
     engine.batch("capped", "main", 300, cps=30)
-    fleet = Fleet(engine)
+    fleet = fleet_of(engine)
     fleet.run(4.0)
     counts = owner_counts(engine, fleet.begins)
     assert 0.85 <= counts["many"] / counts["single"] <= 1.18, counts
