@@ -99,26 +99,47 @@ void dashboard_login_open(struct http_request *req, void *arg)
 
 /* ---- GET ---- */
 
-static void on_asked(struct exchange *x)
+/* "": null. */
+static void answer_whose(struct exchange *x, const char *tenant, const char *role, const char *key_id,
+                         const char *until)
 {
-    const struct identity *who = exchange_identity(x);
-    char key_id[EXCHANGE_KEY_ID_LEN + 1], until[TIMESTAMP_LEN + 1] = "";
+    const struct {
+        const char *name, *text;
+    } members[] = {{"tenant", tenant}, {"role", role}, {"keyId", key_id}, {"expiresAt", until}};
     cJSON *body = cJSON_CreateObject();
-    exchange_key_id(x, key_id);
-    if (exchange_session_until_ms(x) > 0)
-        timestamp_format(exchange_session_until_ms(x), until);
-    if (!json_add_str(body, "tenant", who->tenant[0] ? who->tenant : NULL) ||
-        !json_add_str(body, "role", identity_role_name(who->role)) || !json_add_str(body, "keyId", key_id) ||
-        !json_add_str(body, "expiresAt", until[0] ? until : NULL)) {
+    bool is_whole = body != NULL;
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+        is_whole = is_whole && json_add_str(body, members[i].name, members[i].text[0] ? members[i].text : NULL);
+    if (!is_whole) {
         cJSON_Delete(body);
         body = NULL;
     }
     exchange_answer(x, 200, body);
 }
 
+static void on_whose(struct exchange *x)
+{
+    const struct identity *who = exchange_identity(x);
+    char key_id[EXCHANGE_KEY_ID_LEN + 1], until[TIMESTAMP_LEN + 1] = "";
+    exchange_key_id(x, key_id);
+    if (exchange_session_until_ms(x) > 0)
+        timestamp_format(exchange_session_until_ms(x), until);
+    answer_whose(x, who->tenant, identity_role_name(who->role), key_id, until);
+}
+
+/* No error: a page that begins asks this, and browsers tell people of each 401. */
+static void on_nobodys(struct exchange *x)
+{
+    answer_whose(x, "", "", "", "");
+}
+
 void dashboard_login_show(struct http_request *req, void *arg)
 {
-    (void)exchange_begin(arg, req, ACCESS_READ_ANY, on_asked);
+    struct exchange *x = exchange_begin_keyless(arg, req, ACCESS_READ_ANY, on_whose);
+    if (!x)
+        return;
+    exchange_on_refused(x, on_nobodys);
+    exchange_use_request_key(x);
 }
 
 /* ---- DELETE ---- */

@@ -183,18 +183,27 @@ void exchange_use_key(struct exchange *x, const uint8_t key[DIGEST_SHA256_LEN])
     exchange_authorize(x);
 }
 
-struct exchange *exchange_begin(struct api *api, struct http_request *req, enum access access, exchange_fn run)
+void exchange_use_request_key(struct exchange *x)
 {
     struct dashboard_session session;
-    struct exchange *x = exchange_begin_keyless(api, req, access, run);
-    if (!x)
-        return NULL;
-    if (credential_read(req, api->keys, &session) != 0) {
+    if (credential_read(x->req, x->api->keys, &session) != 0) {
         exchange_refuse_key(x);
     } else {
         x->session_until_ms = session.until_ms;
         exchange_use_key(x, session.key);
     }
+}
+
+void exchange_on_refused(struct exchange *x, exchange_fn fn)
+{
+    x->on_refused = fn;
+}
+
+struct exchange *exchange_begin(struct api *api, struct http_request *req, enum access access, exchange_fn run)
+{
+    struct exchange *x = exchange_begin_keyless(api, req, access, run);
+    if (x)
+        exchange_use_request_key(x);
     return x;
 }
 

@@ -35,6 +35,10 @@ struct exchange *exchange_begin(struct api *api, struct http_request *req, enum 
 /* The same without a key as yet, for a route whose body holds it: exchange_use_key() goes on with that. */
 struct exchange *exchange_begin_keyless(struct api *api, struct http_request *req, enum access access, exchange_fn run);
 void exchange_use_key(struct exchange *x, const uint8_t key[DIGEST_SHA256_LEN]);
+/* The same with the key that the request brings, as exchange_begin() takes it. */
+void exchange_use_request_key(struct exchange *x);
+/* What answers in place of a 401, where the key opens nothing or there is none. */
+void exchange_on_refused(struct exchange *x, exchange_fn fn);
 /* An http_route's on_gone. */
 void exchange_gone(struct http_request *req, void *arg);
 

@@ -16,6 +16,11 @@
 
 void exchange_refuse_key(struct exchange *x)
 {
+    if (x->on_refused) {
+        if (exchange_is_open(x))
+            x->on_refused(x);
+        return;
+    }
     exchange_error(x, 401, CODE_UNAUTHORIZED, "Invalid or missing API key.", NULL);
 }
 
