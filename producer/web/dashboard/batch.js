@@ -34,10 +34,16 @@ export async function view(context) {
     listeners.forEach((listener) => listener(status));
   };
 
+  const told = (isUp) => {
+    head.tellLink(isUp);
+    if (!isUp) trace.leave();
+  };
+
   const module = await tab[2]();
   const body = module.tabView({...context, batchId: params.id, first, trace, onStatus: (listener) => listeners.push(listener)});
+  signal.addEventListener('abort', () => trace.leave(), {once: true});
   tell(first);
-  follow(params.id, signal, {onStatus: tell, onLink: head.tellLink, onEnd: head.tellEnd}).catch((error) => fill(problems, faultBox(error)));
+  follow(params.id, signal, {onStatus: tell, onLink: told, onEnd: head.tellEnd}).catch((error) => fill(problems, faultBox(error)));
   return el('div', head.node, tabBar(params.id, tab[0], first), problems, body);
 }
 

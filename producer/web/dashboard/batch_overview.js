@@ -37,8 +37,8 @@ export function tabView({batchId, signal, first, trace, onStatus}) {
     recent.show(recentCalls(batchId, now.recentCalls));
     times.show(timesOf(now));
     draw();
+    if (!trace.hasPast) trace.readPast(signal).then(draw).catch(() => {}); // the charts begin with now, then
   });
-  trace.readPast(signal).then(draw).catch(() => {}); // the charts begin with now, then
 
   const why = whyCard();
   const retries = retriesPart(batchId, signal);

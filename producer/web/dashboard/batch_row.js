@@ -2,10 +2,15 @@
 // One campaign in the list: what the list says of it, and what its own status adds.
 
 import {el, fill, refill, setText} from './dom.js';
-import {count, decimal, duration, many, percent} from './format.js';
+import {count, decimal, duration, instant, many, percent} from './format.js';
 import {outcomeSplit, progress, stateBadge, when} from './parts.js';
 import {href} from './router.js';
 import {ENDED} from './words.js';
+
+function timeLeft({status, startsAt, performance}) {
+  if (status === 'scheduled') return instant(startsAt);
+  return ENDED.includes(status) ? 'over' : duration(performance.estimatedTimeRemaining);
+}
 
 export function batchRow(batchId) {
   const state = el('span');
@@ -14,6 +19,7 @@ export function batchRow(batchId) {
   const bar = el('div');
   const counts = el('p.small.number');
   const rate = el('p.number');
+  const remainingName = el('p.small.faint', 'Time left');
   const remaining = el('p.number');
   const outcomes = el('div.batch-outcomes');
   const node = el('li.card.batch-row',
@@ -21,7 +27,7 @@ export function batchRow(batchId) {
     el('div.batch-state', state, el('p.small.faint', created)),
     el('div.batch-progress', bar, counts),
     el('div.batch-figure', el('p.small.faint', 'Rate'), rate),
-    el('div.batch-figure', el('p.small.faint', 'Time left'), remaining),
+    el('div.batch-figure', remainingName, remaining),
     outcomes);
   let told = ''; // the state that the status that was told last had
 
@@ -40,7 +46,8 @@ export function batchRow(batchId) {
       told = status.status;
       refill(about, `Agent ${status.agentId} · priority ${status.priority} · trunk ${status.trunk} `, status.tags.map((tag) => el('span.tag', tag)));
       setText(rate, `${decimal(status.performance.callsPerSecond)} of ${decimal(status.maxCallsPerSecond)}/s`);
-      setText(remaining, ENDED.includes(status.status) ? 'over' : duration(status.performance.estimatedTimeRemaining));
+      setText(remainingName, status.status === 'scheduled' ? 'Starts' : 'Time left');
+      setText(remaining, timeLeft(status));
       fill(outcomes, outcomeSplit(status.outcomes));
     },
   };

@@ -7,9 +7,9 @@ import {columnsOf, contactOf} from './contact_columns.js';
 import {CsvReader} from './csv.js';
 
 const READ_BYTES = 1 << 20;
-export const CHUNK_BYTES = 4 << 20;
+const CHUNK_BYTES = 4 << 20;
 const PIECE_CONTACTS = 100000;
-const PIECE_BYTES = 20 << 20; // of JSON; a creation takes 32 MiB
+const PIECE_CHARS = 10 << 20; // of JSON, three bytes each at most: a creation takes 32 MiB
 const FAULTS_MOST = 1000;
 const PREVIEW_ROWS = 6;
 
@@ -19,8 +19,16 @@ const PREVIEW_ROWS = 6;
  * expiresBefore, warnings, chunks: [{from, to}], headerEnd, rows}. Throws Error for a file that cannot be read, ApiError.
  */
 export async function checkFile(file, request, {signal, onProgress}) {
-  const check = new FileCheck(request, onProgress, file.size);
-  await readRows(file, check, signal, () => check.isFull(), () => check.sendPiece());
+  const check = new FileCheck(request, file.size);
+  const reader = new CsvReader(check);
+  for (let at = 0; at < file.size; at += READ_BYTES) {
+    signal.throwIfAborted();
+    reader.feed(new Uint8Array(await file.slice(at, at + READ_BYTES).arrayBuffer()));
+    onProgress(Math.min(1, (at + READ_BYTES) / file.size));
+    while (check.pieces.length > 1) await check.sendPiece();
+  }
+  reader.finish();
+  while (check.pieces.length) await check.sendPiece();
   return check.end();
 }
 
@@ -38,24 +46,13 @@ export async function previewFile(file) {
   return found;
 }
 
-async function readRows(file, check, signal, isFull, sendPiece) {
-  const reader = new CsvReader(check);
-  for (let at = 0; at < file.size; at += READ_BYTES) {
-    signal.throwIfAborted();
-    reader.feed(new Uint8Array(await file.slice(at, at + READ_BYTES).arrayBuffer()));
-    check.progress(Math.min(at + READ_BYTES, file.size));
-    if (isFull()) await sendPiece();
-  }
-  reader.finish();
-  await sendPiece();
-}
-
 class FileCheck {
-  constructor(request, onProgress, size) {
-    Object.assign(this, {request, onProgress, size, columns: null, rows: 0, headerEnd: 0});
+  constructor(request, size) {
+    Object.assign(this, {request, size, columns: null, rows: 0, headerEnd: 0, chunkFrom: 0});
     this.result = {accepted: 0, rejected: 0, duplicates: 0, suppressed: 0, faults: [], pieces: 0, earliestStart: null, earliestEnd: null,
       expiresBefore: false, warnings: [], chunks: []};
-    this.seen = new Set(); // numbers and ids of the pieces before
+    this.pieces = [new Piece()]; // that are not sent; the last one is being filled
+    this.seen = new Set(); // numbers and ids of the pieces before the last one
     this.onHeader = (fields, end) => {
       this.columns = columnsOf(fields);
       this.headerEnd = end;
@@ -68,16 +65,6 @@ class FileCheck {
       this.addFault({row, field: null, value: null, code, message: `The row ${detail}.`});
       this.cutBehind(end);
     };
-    this.begin();
-  }
-
-  begin() {
-    Object.assign(this, {contacts: [], places: [], bytes: 0});
-  }
-
-  /** Whether the next piece must be sent before more is read; what is read at a time fits beside it. */
-  isFull() {
-    return this.contacts.length >= PIECE_CONTACTS - READ_BYTES / 8 || this.bytes >= PIECE_BYTES;
   }
 
   takeRow(fields, row, end) {
@@ -89,9 +76,17 @@ class FileCheck {
       this.addFault({row, field: 'phoneNumber', value: contact.phoneNumber, code: 'DUPLICATE', message: 'An earlier row has the same number, or id.'});
       return;
     }
-    this.contacts.push(contact);
-    this.places.push(row);
-    this.bytes += end - this.chunkFrom > 0 ? 2 * JSON.stringify(contact).length : 0;
+    if (this.pieces.at(-1).isFull()) this.beginPiece();
+    this.pieces.at(-1).add(contact, row);
+  }
+
+  /** Of what the piece before holds, the producer cannot see that it comes again. */
+  beginPiece() {
+    for (const {phoneNumber, id} of this.pieces.at(-1).contacts) {
+      this.seen.add(plainNumber(phoneNumber));
+      if (id !== undefined) this.seen.add(`id:${id}`);
+    }
+    this.pieces.push(new Piece());
   }
 
   isSeen({phoneNumber, id}) {
@@ -108,13 +103,10 @@ class FileCheck {
     if (this.result.faults.length < FAULTS_MOST) this.result.faults.push(fault);
   }
 
-  progress(bytes) {
-    this.onProgress(bytes / this.size);
-  }
-
   async sendPiece() {
-    if (!this.contacts.length) return;
-    const {result, contacts, places} = this;
+    const {result} = this;
+    const {contacts, places} = this.pieces.shift();
+    if (!contacts.length) return;
     const answer = await write('POST', `/api/v1/batch${query({dryRun: true})}`, {...this.request, contacts});
     result.pieces += 1;
     for (const name of ['accepted', 'rejected', 'duplicates', 'suppressed']) result[name] += answer[name];
@@ -124,11 +116,6 @@ class FileCheck {
     answer.errors.forEach((error) => this.addFault(faultOf(error, contacts, places)));
     answer.warnings.filter(({code}) => code === 'DUPLICATE').forEach((warning) => this.addFault(faultOf(warning, contacts, places)));
     result.warnings.push(...answer.warnings.filter(({code, path}) => code !== 'DUPLICATE' && !/^contacts\[/.test(path) && result.pieces === 1));
-    for (const contact of contacts) {
-      this.seen.add(plainNumber(contact.phoneNumber));
-      if (contact.id !== undefined) this.seen.add(`id:${contact.id}`);
-    }
-    this.begin();
   }
 
   end() {
@@ -137,6 +124,23 @@ class FileCheck {
     if (this.size > this.chunkFrom) this.result.chunks.push({from: this.chunkFrom, to: this.size});
     this.result.faults.sort((a, b) => a.row - b.row);
     return {...this.result, headerEnd: this.headerEnd, rows: this.rows};
+  }
+}
+
+/** What one dry run takes. */
+class Piece {
+  constructor() {
+    Object.assign(this, {contacts: [], places: [], chars: 0});
+  }
+
+  isFull() {
+    return this.contacts.length === PIECE_CONTACTS || this.chars >= PIECE_CHARS;
+  }
+
+  add(contact, row) {
+    this.contacts.push(contact);
+    this.places.push(row);
+    this.chars += JSON.stringify(contact).length;
   }
 }
 

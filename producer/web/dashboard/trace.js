@@ -7,7 +7,8 @@ import {read} from './api.js';
 const KEPT = 8; // campaigns
 const PAGE = 1000;
 const PAGES_MOST = 20; // of calls that are read for what was before
-const BREAK_S = 5; // without a status: nobody listened meanwhile
+const AWAY_S = 5; // without listening: the calls are read again for what happened meanwhile
+const POINTS_MOST = 4000;
 
 const traces = new Map();
 
@@ -22,30 +23,67 @@ export function traceOf(batchId) {
 class Trace {
   constructor(batchId) {
     this.batchId = batchId;
+    this.rates = []; // [second, calls a second], as the producer measured them; null where nobody listened
+    this.leftAt = 0; // since when nobody listens
+    this.forget();
+  }
+
+  forget() {
     this.begins = new Map(); // second → calls begun in it
-    this.ends = new Map(); // second → {outcome: contacts that ended so}
-    this.rates = []; // [second, calls a second], as the producer measured them
+    this.ends = new Map(); // second → {outcome: contacts that ended so from then on, for `step` seconds}
+    this.step = 1;
     this.isCut = false; // more calls than are read
     this.pastUntil = 0; // the second up to which the calls tell of the past
     this.last = null;
+    this.hasPast = false;
+    this.isReading = false;
+  }
+
+  /** Nobody listens from now on, until the next status comes. */
+  leave(now = Date.now() / 1000) {
+    this.leftAt ||= now;
   }
 
   /** Takes a status that is told now. */
   add(status, now = Date.now() / 1000) {
     const second = Math.floor(now);
-    this.rates.push([now, status.performance.callsPerSecond]);
+    if (this.leftAt && now - this.leftAt > AWAY_S) {
+      this.rates.push([now - 1, null]);
+      this.forget();
+    }
+    this.leftAt = 0;
+    this.addRate(now, status);
     if (!this.pastUntil) this.pastUntil = second + 1;
     if (this.last) {
       for (const [outcome, contacts] of Object.entries(status.outcomes)) {
         const more = contacts - (this.last.outcomes[outcome] || 0);
         if (more > 0) this.addEnd(second, outcome, more);
       }
-      if (now - this.last.at > BREAK_S && status.ongoing > 0) this.rates.push([now - 1, null]);
     }
-    this.last = {outcomes: status.outcomes, at: now};
+    this.last = status;
   }
 
-  addEnd(second, outcome, contacts) {
+  addRate(now, status) {
+    this.rates.push([now, status.performance.callsPerSecond]);
+    if (this.rates.length > POINTS_MOST) this.rates = this.rates.filter((_, i) => i % 2 === 0);
+  }
+
+  addEnd(at, outcome, contacts) {
+    if (this.ends.size >= POINTS_MOST) this.coarsen();
+    this.count(at - (at % this.step), outcome, contacts);
+  }
+
+  /** Twice as many seconds to a place, so that a campaign of weeks takes no more room than one of an hour. */
+  coarsen() {
+    const fine = this.ends;
+    this.step *= 2;
+    this.ends = new Map();
+    for (const [second, ended] of fine) {
+      for (const [outcome, contacts] of Object.entries(ended)) this.count(second - (second % this.step), outcome, contacts);
+    }
+  }
+
+  count(second, outcome, contacts) {
     const at = this.ends.get(second) || {};
     at[outcome] = (at[outcome] || 0) + contacts;
     this.ends.set(second, at);
@@ -53,7 +91,17 @@ class Trace {
 
   /** Reads the calls that began and ended before the first status, once; `signal` ends it, and it may be tried again. */
   async readPast(signal) {
-    if (this.hasPast) return;
+    if (this.hasPast || this.isReading) return;
+    this.isReading = true;
+    try {
+      await this.readPages(signal);
+    } finally {
+      this.isReading = false;
+    }
+  }
+
+  async readPages(signal) {
+    const {pastUntil} = this;
     const ends = [];
     const begins = new Map();
     let cursor = null;
@@ -65,7 +113,7 @@ class Trace {
       if (!cursor) break;
     }
     this.isCut = cursor !== null;
-    if (this.hasPast) return; // two tabs of the dashboard's own read it at once
+    if (pastUntil !== this.pastUntil) return; // nobody listened meanwhile
     this.hasPast = true;
     this.begins = begins;
     for (const [second, outcome] of ends) this.addEnd(second, outcome, 1);
@@ -87,7 +135,8 @@ class Trace {
     const width = Math.max(1, Math.ceil((seconds.at(-1) - from + 1) / bins));
     const sums = new Array(Math.ceil((seconds.at(-1) - from + 1) / width)).fill(0);
     for (const [second, calls] of this.begins) sums[Math.floor((second - from) / width)] += calls;
-    return [...sums.map((calls, i) => [from + (i + 0.5) * width, calls / width]), ...thinned(this.rates, bins)];
+    const past = sums.map((calls, i) => [from + (i + 0.5) * width, calls / width]);
+    return [...past.filter(([at]) => at < this.rates[0][0]), ...thinned(this.rates, bins)];
   }
 
   /** {from, width, bins: [{outcome: contacts}]}: what ended when, in at most so many bins of the same width in seconds. */
@@ -96,7 +145,7 @@ class Trace {
     if (!seconds.length) return {from: 0, width: 1, bins: []};
     const from = Math.min(...seconds);
     const span = Math.max(...seconds) - from + 1;
-    const width = niceWidth(span / most);
+    const width = niceWidth(Math.max(span / most, this.step));
     const start = Math.floor(from / width) * width;
     const bins = Array.from({length: Math.floor((from + span - 1 - start) / width) + 1}, () => ({}));
     for (const [second, ended] of this.ends) {
