@@ -7,9 +7,18 @@
 
 static const char head[] =
     "# Completion of carillon's command line in fish, written by 'carillon completion fish'.\n\n"
-    "# The words so far that are no options are these, and no others where the first argument is 'just'.\n"
+    "# The words so far that are neither options nor their values are these, and no others where the first is 'just'.\n"
     "function __carillon_at\n"
-    "    set -l words (string match -v -- '-*' (commandline -opc))[2..-1]\n"
+    "    set -l words\n"
+    "    set -l tokens (commandline -opc)\n"
+    "    while set -q tokens[2]\n"
+    "        set -e tokens[1]\n"
+    "        if contains -- $tokens[1] $__carillon_valued\n"
+    "            set -e tokens[1]\n"
+    "        else if not string match -q -- '-*' $tokens[1]\n"
+    "            set -a words $tokens[1]\n"
+    "        end\n"
+    "    end\n"
     "    test \"$words[1]\" = help; and set -e words[1]\n"
     "    if test \"$argv[1]\" = just\n"
     "        test \"$words\" = \"$argv[2..-1]\"\n"
@@ -78,10 +87,24 @@ static void put_subject(FILE *out, const struct cli_verb *verb)
     putc('\n', out);
 }
 
+static void put_valued(FILE *out, const struct cli_verb *verb)
+{
+    struct completion_option option;
+    for (size_t i = 0; completion_option(verb, i, &option); i++) {
+        if (!option.is_flag)
+            fprintf(out, " --%s", option.name);
+    }
+}
+
 void completion_fish(FILE *out)
 {
     const struct cli_verb *verb;
     fputs(head, out);
+    fputs("set -g __carillon_valued", out);
+    put_valued(out, NULL);
+    for (size_t i = 0; (verb = verbs_at(i)); i++)
+        put_valued(out, verb);
+    fputs("\n", out);
     put_options(out, NULL);
     for (size_t i = 0; (verb = verbs_at(i)); i++) {
         put_verb(out, i, verb);
