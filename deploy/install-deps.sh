@@ -27,7 +27,7 @@ fuzz_packages=(clang libclang-rt-14-dev)
 valgrind_packages=(valgrind)
 monitoring_packages=(prometheus prometheus-redis-exporter)
 web_packages=(chromium chromium-driver python3-selenium)
-deploy_packages=(systemd docker.io docker-compose iptables mmdebstrap)
+deploy_packages=(systemd python3-seccomp docker.io docker-compose iptables mmdebstrap)
 peers_packages=(beanstalkd)
 lint_packages=(clang clang-format clang-tidy cppcheck shellcheck lua-check)
 

@@ -167,7 +167,27 @@ def test_an_empty_cell_has_nothing_to_upgrade(newer: Cli) -> None:
     assert (ended.status, ended.err) == (FAILED, "carillon: cell c1 is empty: who opens it first says which schema it speaks\n")
 
 
-@pytest.mark.parametrize("words", (("drain",), ("cell", "show"), ("cell", "upgrade")))
+# ---- restored ----
+
+
+def test_a_restore_stops_the_cell_and_tells_what_is_lost(engine: Engine, cli: Cli) -> None:
+    engine.client.zadd(engine.key("workers"), {"w_a": 1_800_000_000_000})
+    told = cli.done("cell", "restored", "c0", "--json").json()
+    assert (told["cell"], told["lostFrom"]) == ("c0", "2027-01-15T08:00:00.000Z")
+    assert cli.done("cell", "restored", "c0", "--json").json() == told
+    shown = cli.done("cell", "show", "c0", "--json").json()
+    assert shown["stoppedAt"] == told["lostUntil"] and shown["closedUntil"] is not None
+    said = cli.done("cell", "restored", "c0").out
+    assert told["lostFrom"] in said and "carillon start cell c0" in said
+
+
+def test_of_an_empty_cell_there_is_nothing_to_restore(engine: Engine, cli: Cli) -> None:
+    ended = cli("cell", "restored", "c1")
+    assert ended.status == FAILED and "cell c1 is empty" in ended.err
+    assert not engine.client.exists("carillon:{c1}:cell")
+
+
+@pytest.mark.parametrize("words", (("drain",), ("cell", "show"), ("cell", "upgrade"), ("cell", "restored")))
 def test_what_is_no_cell_is_refused(cli: Cli, words: tuple[str, ...]) -> None:
     ended = cli(*words, "No/cell")
     assert (ended.status, ended.out, ended.err) == (USAGE, "", "carillon: 'No/cell' is no cell: 1 to 8 characters of a-z and 0-9\n")
