@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/encode.h"
 #include "common/base/ident.h"
 #include "common/base/limits.h"
@@ -23,12 +24,14 @@ const struct admin_view admin_view_trunks = {
 /* ---- one ---- */
 
 /* ERR_NOT_FOUND where there is none. */
-static int read_one(const struct admin_view *view, const char *cell, const char *id, const struct redisReply *reply,
-                    cJSON **ret_object)
+static int read_one(const struct admin_view *view, const char *cell, const char *id, int64_t in_flight,
+                    const struct redisReply *reply, cJSON **ret_object)
 {
     cJSON *object = cJSON_CreateObject();
     bool is_named = json_add_str(object, "id", id) && json_add_str(object, "cell", cell);
     int err = is_named ? resource_view_add(reply, view->fields, view->n_fields, object) : ERR_NOMEM;
+    if (!err && !json_add_i64(object, "inFlight", in_flight))
+        err = ERR_NOMEM;
     if (err)
         cJSON_Delete(object);
     else
@@ -36,12 +39,26 @@ static int read_one(const struct admin_view *view, const char *cell, const char 
     return err;
 }
 
-static int ask_one(struct exchange *x, const struct admin_view *view, const char *cell, const char *id,
-                   exchange_reply_fn fn, void *arg)
+static void on_in_flight(struct exchange *x, const struct redisReply *reply, int err, void *arg)
 {
-    struct key key = view->kind->key(cell, id);
+    int64_t *in_flight = arg;
+    if (!err)
+        err = reply_i64(reply, in_flight);
+    if (err)
+        exchange_fail(x, err);
+}
+
+/* How many calls hold its concurrency, and then its hash, which `fn` is given: replies come in order. */
+static int ask_one(struct exchange *x, const struct admin_view *view, const char *cell, const char *id,
+                   int64_t *in_flight, exchange_reply_fn fn, void *arg)
+{
+    char now[REDIS_I64_LEN];
+    struct key flying = key_flying(cell, view->kind->letter[0], id), key = view->kind->key(cell, id);
+    const struct redis_arg count_args[] = {redis_arg_str("ZCOUNT"), key_arg(&flying),
+                                           redis_arg_i64(clock_wall_ms(), now), redis_arg_str("+inf")};
     const struct redis_arg args[] = {redis_arg_str("HGETALL"), key_arg(&key)};
-    return exchange_command(x, args, 2, fn, arg);
+    int err = exchange_command(x, count_args, 4, on_in_flight, in_flight);
+    return err ? err : exchange_command(x, args, 2, fn, arg);
 }
 
 static void on_one(struct exchange *x, const struct redisReply *reply, int err, void *arg)
@@ -49,7 +66,7 @@ static void on_one(struct exchange *x, const struct redisReply *reply, int err, 
     const struct admin_one *one = arg;
     cJSON *object = NULL;
     if (!err)
-        err = read_one(one->view, one->cell, one->id, reply, &object);
+        err = read_one(one->view, one->cell, one->id, one->in_flight, reply, &object);
     if (err == ERR_NOT_FOUND)
         admin_answer_missing(x, one->view->kind->missing_code);
     else if (err)
@@ -60,7 +77,7 @@ static void on_one(struct exchange *x, const struct redisReply *reply, int err, 
 
 void admin_show(struct exchange *x, struct admin_one *one)
 {
-    int err = ask_one(x, one->view, one->cell, one->id, on_one, one);
+    int err = ask_one(x, one->view, one->cell, one->id, &one->in_flight, on_one, one);
     if (err)
         exchange_fail(x, err);
 }
@@ -89,6 +106,7 @@ struct page {
     char (*ids)[LIMIT_ID_LEN + 1]; /* sorted */
     size_t n;
     size_t next; /* the next to ask for */
+    int64_t in_flight; /* of that one */
     cJSON *list;
 };
 
@@ -125,7 +143,7 @@ static void on_next(struct exchange *x, const struct redisReply *reply, int err,
     struct page *page = arg;
     cJSON *object = NULL;
     if (!err)
-        err = read_one(page->view, page->cell, page->ids[page->next], reply, &object);
+        err = read_one(page->view, page->cell, page->ids[page->next], page->in_flight, reply, &object);
     if (!err && !cJSON_AddItemToArray(page->list, object)) {
         cJSON_Delete(object);
         err = ERR_NOMEM;
@@ -144,7 +162,7 @@ static void ask_next(struct exchange *x, struct page *page)
         answer_page(x, page);
         return;
     }
-    int err = ask_one(x, page->view, page->cell, page->ids[page->next], on_next, page);
+    int err = ask_one(x, page->view, page->cell, page->ids[page->next], &page->in_flight, on_next, page);
     if (err)
         exchange_fail(x, err);
 }

@@ -5,6 +5,8 @@
 #ifndef CARILLON_PRODUCER_ADMIN_LIST_H
 #define CARILLON_PRODUCER_ADMIN_LIST_H
 
+#include <stdint.h>
+
 #include "producer/exchange.h"
 #include "producer/resource_change.h"
 #include "producer/resource_view.h"
@@ -24,6 +26,7 @@ struct admin_one {
     const char *cell;
     const char *id;
     int status; /* of the answer, where there is one */
+    int64_t in_flight; /* calls that hold its concurrency, once that is read */
 };
 
 /* Answers with one as it stands now, or 404. `one` and what it points to live as long as the exchange is open. */

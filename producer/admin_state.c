@@ -76,7 +76,7 @@ static void on_changed(struct exchange *x, const struct redisReply *reply, int e
     } else if (c->kind == 0) {
         answer_cell(x, c);
     } else {
-        c->shown = (struct admin_one){view_of(c), c->cell, c->id, 200};
+        c->shown = (struct admin_one){.view = view_of(c), .cell = c->cell, .id = c->id, .status = 200};
         admin_show(x, &c->shown);
     }
 }

@@ -39,7 +39,7 @@ void admin_write_finish(struct exchange *x, struct admin_write *w)
 {
     char action[ACTION_CAP];
     admin_log(x, action_of(w, action), w->id, w->cell, w->body, 0);
-    w->shown = (struct admin_one){w->view, w->cell, w->id, w->is_new ? 201 : 200};
+    w->shown = (struct admin_one){.view = w->view, .cell = w->cell, .id = w->id, .status = w->is_new ? 201 : 200};
     admin_show(x, &w->shown);
 }
 

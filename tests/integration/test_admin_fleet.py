@@ -73,7 +73,8 @@ def test_redis_is_as_it_says(cells: Api, operator: str) -> None:
 def test_a_cell_says_whether_it_is_stopped_or_closed(cells: Api, operator: str) -> None:
     assert (cell(cells, operator)["state"], cell(cells, operator)["epoch"]) == ("active", 1)
     cells.post("/api/v1/admin/stop", {"cell": "c1"}, operator)
-    assert [(told["state"], told["stoppedAt"] is None) for told in fleet(cells, operator)["cells"]] == [("active", True), ("stopped", False)]
+    states = [(told["state"], told["stoppedAt"] is None) for told in fleet(cells, operator)["cells"]]
+    assert states == [("active", True), ("stopped", False)]
     cells.post("/api/v1/admin/start", {"cell": "c1"}, operator)
     now = cells.engine.now_ms()
     cells.client.hset(cells.engine.key("cell"), mapping={"epoch": 2, "closed_ms": now, "closed_until": now + 60_000})
@@ -93,6 +94,21 @@ def test_calls_on_their_way_and_lateness_are_counted(cells: Api, operator: str) 
     assert 30_000 <= cell(cells, operator)["lateMs"] < 90_000, "no worker claims"
     cells.client.zadd(cells.engine.key("trunks"), {"main": cells.engine.now_ms() + 60_000})
     assert cell(cells, operator)["lateMs"] == 0
+
+
+def test_calls_that_hold_a_limit_are_shown_beside_it(cells: Api, operator: str) -> None:
+    cells.trunk("narrow")
+    cells.tenant("holding", trunks=("narrow",))
+    batch = cells.engine.batch("holding", "narrow", 3)
+    first, second = cells.engine.begin_next(batch), cells.engine.begin_next(batch)
+    for path in ("trunks/narrow", "tenants/holding"):
+        assert cells.get(f"/api/v1/admin/{path}", operator).json()["inFlight"] == 2, path
+    held = {told["id"]: told["inFlight"] for told in cells.get("/api/v1/admin/trunks", operator).json()["trunks"]}
+    assert held["narrow"] == 2
+    for slot in (first, second):
+        cells.engine.finish(slot)
+    cells.client.zadd(cells.engine.key("flying:k/narrow"), {"leaked": cells.engine.now_ms() - 60_000})
+    assert cells.get("/api/v1/admin/trunks/narrow", operator).json()["inFlight"] == 0, "what has passed holds nothing"
 
 
 def test_events_count_until_a_notifier_deals_with_them(cells: Api, operator: str) -> None:
@@ -128,7 +144,7 @@ def test_an_operator_asks_why_of_any_tenants_batch(cells: Api, operator: str) ->
         told = cells.get(f"/api/v1/admin/batch/{batch}/why", operator).json()
         own = cells.get(f"/api/v1/batch/{batch}/why", key).json()
         assert {**told, "asOf": ""} == {**own, "asOf": ""}
-        assert told["verdict"]["code"] == "NO_WORKER" or told["verdict"]["code"] == "BATCH_PAUSED"
+        assert told["verdict"]["code"] in ("NO_WORKER", "BATCH_PAUSED")
         assert [link["id"] for link in told["chain"] if link["level"] == "tenant"] == [tenant]
 
 
@@ -145,7 +161,10 @@ def test_the_batch_may_lie_in_any_cell_of_this_server(cells: Api, operator: str)
     assert told["chain"][0]["id"] == "c1"
 
 
-@pytest.mark.parametrize("batch", ["batch_c0_00000000000000000000", "batch_c9_00000000000000000000", "batch_c0_", "x", "b" * 300, "batch_c1_zz%2F"])
+NONE = ["batch_c0_00000000000000000000", "batch_c9_00000000000000000000", "batch_c0_", "x", "b" * 300, "batch_c1_zz%2F"]
+
+
+@pytest.mark.parametrize("batch", NONE)
 def test_a_batch_that_is_none_is_not_found(cells: Api, operator: str, batch: str) -> None:
     answer = cells.get(f"/api/v1/admin/batch/{batch}/why", operator)
     assert (answer.status, answer.code) == (404, "BATCH_NOT_FOUND")

@@ -31,7 +31,7 @@ def test_a_tenant_is_made_shown_and_changed(api: Api, operator: str) -> None:
     assert INSTANT.fullmatch(shown["createdAt"])
     assert shown == {
         "id": "globex", "cell": "c0", "state": "active", "reason": None, "stoppedAt": None, "alias": "Globex & Söhne", "cps": 10,
-        "maxConcurrent": 500, "weight": 3, "keepDays": None, "credits": None, "reservedCredits": None, "trunks": ["main", "second"],
+        "maxConcurrent": 500, "inFlight": 0, "weight": 3, "keepDays": None, "credits": None, "reservedCredits": None, "trunks": ["main", "second"],
         "maxRequestsPerSecond": 50, "maxBatches": None, "maxQueuedContacts": None, "maxBytes": 1000, "timezone": None, "callingWindow": None, "createdAt": shown["createdAt"],
     }  # fmt: skip
     assert api.get(f"{TENANTS}/globex", operator).json() == shown

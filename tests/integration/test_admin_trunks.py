@@ -29,7 +29,7 @@ def test_a_trunk_is_made_shown_and_changed(api: Api, operator: str) -> None:
     shown = made.json()
     assert shown == {
         "id": "north", "cell": "c0", "state": "active", "reason": None, "stoppedAt": None, "profile": "retell",
-        "baseUrl": "http://127.0.0.1:9000", "credential": "sealed", "cps": 50, "maxConcurrent": 7, "callerIds": ["+15550001111"],
+        "baseUrl": "http://127.0.0.1:9000", "credential": "sealed", "cps": 50, "maxConcurrent": 7, "inFlight": 0, "callerIds": ["+15550001111"],
         "pollAfterMs": 2000, "lookupAbsentAfterMs": None, "breakerPercent": None, "breakerMinimum": None, "breaker": None,
         "breakerReason": None, "breakerSince": None, "breakerUntil": None, "createdAt": shown["createdAt"],
     }  # fmt: skip
