@@ -33,11 +33,11 @@ struct top_look {
     const char *cell; /* being read; borrowed */
     cJSON *cell_shown;
     int64_t now_us; /* by Redis's clock, as the cell's reading began */
-    int64_t starts; /* of all trunks of the cell in the last second */
     cJSON *trunks, *tenants, *batches, *workers; /* borrowed from what is shown */
     struct top_row trunk[LIMIT_TOP_TRUNKS], tenant[LIMIT_TOP_TENANTS], batch[LIMIT_TOP_BATCHES];
     struct top_flow flow[LIMIT_TOP_FLOWS];
     size_t n_trunks, n_tenants, n_batches, n_flows;
+    size_t n_batches_asked;
 };
 
 /* ---- rows ---- */
@@ -67,11 +67,12 @@ int top_take_starts(const struct redisReply *reply, void *arg) MUST_CHECK;
 /* ---- what is asked, a stage each ---- */
 void top_ask_on_line(struct top_row *row, char kind);
 void top_ask_starts(struct top_row *row, char kind);
-void top_find(struct top_look *look); /* which trunks, tenants and batches there are */
+void top_find(struct top_look *look); /* which trunks there are, and which batches have calls on the line */
+void top_fill_up(struct top_look *look); /* tenants without work, where there is room */
 void top_ask_trunks(struct top_look *look); /* and which flows they have */
 void top_ask_tenants(struct top_look *look);
 void top_ask_flows(struct top_look *look); /* which batches they have */
-void top_ask_batches(struct top_look *look);
+void top_ask_batches(struct top_look *look); /* those that were not asked so far, and whose they are */
 /* What holds one of the rows of `batches` back. */
 void top_ask_why(struct volley *v, cJSON *batch);
 

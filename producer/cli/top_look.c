@@ -101,21 +101,22 @@ static int put_starts(struct top_look *look)
     return top_put(look->cell_shown, "startsPerSecond", (int64_t)sum);
 }
 
-static void ask_tenants(struct top_look *look)
+/* Batches with calls on the line first, for theirs are the busiest tenants. */
+static void ask_busiest(struct top_look *look)
 {
-    top_ask_tenants(look);
-    top_ask_flows(look);
+    top_ask_batches(look);
+    top_ask_trunks(look);
 }
 
 /* What is asked of a cell, a round trip each: the later ones by what the earlier ones found. */
-static void (*const stages[])(struct top_look *look) = {top_find, top_ask_trunks, ask_tenants, top_ask_batches,
-                                                        ask_starts};
+static void (*const stages[])(struct top_look *look) = {top_find,    ask_busiest,     top_ask_flows, top_ask_batches,
+                                                        top_fill_up, top_ask_tenants, ask_starts};
 
 static int look_at_cell(struct top_look *look, const bool *stop)
 {
     struct cell_state state;
     int rc = cell_state_init(&state, look->cell);
-    look->n_trunks = look->n_tenants = look->n_batches = look->n_flows = 0;
+    look->n_trunks = look->n_tenants = look->n_batches = look->n_flows = look->n_batches_asked = 0;
     look->cell_shown = state.shown;
     if (rc != 0)
         return rc;

@@ -114,13 +114,16 @@ static int show_batch(struct top_row *row)
     return json_add_str(shown, "id", row->id) && json_add_str(shown, "cell", row->look->cell) ? 0 : ERR_NOMEM;
 }
 
-/* One that was removed since it was found is not shown. */
+/* One that was removed since it was found is not shown. Whose it is has work. */
 static int take_batch(const struct redisReply *reply, void *arg)
 {
     struct top_row *row = arg;
+    const char *tenant = top_text(reply_at(reply, B_TENANT));
     if (!top_text(reply_at(reply, B_STATE))[0])
         return 0;
     int rc = show_batch(row);
+    if (rc == 0)
+        rc = top_add_tenant(row->look, tenant, strlen(tenant));
     row->cps = top_number(reply_at(reply, B_CPS), 0);
     for (size_t i = 0; i <= B_TRUNK && rc == 0; i++)
         rc = top_put_text(row->shown, batch_texts[i], reply_at(reply, i));
@@ -140,10 +143,11 @@ void top_ask_batches(struct top_look *look)
         args[2 + i] = redis_arg_str(batch_texts[i]);
     for (size_t i = 0; i < B_NUMBERS; i++)
         args[2 + B_TEXTS + i] = redis_arg_str(batch_numbers[i].field);
-    for (size_t i = 0; i < look->n_batches; i++) {
-        struct key key = key_batch(look->cell, look->batch[i].id);
+    for (; look->n_batches_asked < look->n_batches; look->n_batches_asked++) {
+        struct top_row *row = &look->batch[look->n_batches_asked];
+        struct key key = key_batch(look->cell, row->id);
         args[1] = key_arg(&key);
-        volley_command(&look->volley, args, 2 + B_TEXTS + B_NUMBERS, take_batch, &look->batch[i]);
+        volley_command(&look->volley, args, 2 + B_TEXTS + B_NUMBERS, take_batch, row);
     }
 }
 

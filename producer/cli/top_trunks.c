@@ -96,12 +96,15 @@ void top_ask_trunks(struct top_look *look)
     for (size_t i = 0; i < look->n_trunks; i++) {
         struct top_row *row = &look->trunk[i];
         struct key key = key_trunk(look->cell, row->id), turn = key_flows_turn(look->cell, row->id);
-        struct key waiting = key_flows_waiting(look->cell, row->id);
         args[1] = key_arg(&key);
         volley_command(&look->volley, args, 2 + FIELDS, take_trunk, row);
         top_ask_on_line(row, 'k');
         ask_set(row, &turn);
-        ask_set(row, &waiting);
+    }
+    /* Behind all who could dial now: there may be more than are looked at. */
+    for (size_t i = 0; i < look->n_trunks; i++) {
+        struct key waiting = key_flows_waiting(look->cell, look->trunk[i].id);
+        ask_set(&look->trunk[i], &waiting);
     }
 }
 
@@ -189,25 +192,46 @@ static int take_live(const struct redisReply *reply, void *arg)
     return 0;
 }
 
-/* Batches at their own limit; full trunks and tenants are found otherwise. */
+/* Full trunks and tenants, tenants whose numbers are on a call, batches at their own limit: "<kind>/<id>". */
 static int take_parked(const struct redisReply *reply, void *arg)
 {
-    for (size_t i = 0; i < reply_len(reply); i++) {
+    int rc = 0;
+    for (size_t i = 0; i < reply_len(reply) && rc == 0; i++) {
         const char *member = top_text(reply_at(reply, i));
-        if (strncmp(member, "b/", 2) == 0)
-            top_add_batch(arg, member + 2, strlen(member + 2));
+        size_t len = strlen(member);
+        struct top_row *row;
+        if (len < 2 || member[1] != '/')
+            continue;
+        if (member[0] == 'k')
+            rc = top_add_trunk(arg, member + 2, len - 2, &row);
+        else if (member[0] == 'b')
+            top_add_batch(arg, member + 2, len - 2);
+        else
+            rc = top_add_tenant(arg, member + 2, len - 2);
     }
-    return 0;
+    return rc;
 }
 
-static void find_in_index(struct top_look *look, const struct key *key, session_reply_fn sample, session_reply_fn count)
+static void count(struct top_look *look, const struct key *key, session_reply_fn take)
+{
+    const struct redis_arg args[] = {redis_arg_str("SCARD"), key_arg(key)};
+    volley_command(&look->volley, args, 2, take, look);
+}
+
+/* Some of a set, for what has no work and is to be shown where there is room. */
+static void fill_up(struct top_look *look, const struct key *key, session_reply_fn take)
 {
     char most[REDIS_I64_LEN];
-    const struct redis_arg scan[] = {redis_arg_str("SSCAN"), key_arg(key), redis_arg_str("0"), redis_arg_str("COUNT"),
+    const struct redis_arg args[] = {redis_arg_str("SSCAN"), key_arg(key), redis_arg_str("0"), redis_arg_str("COUNT"),
                                      redis_arg_i64(LIMIT_TOP_SAMPLE, most)};
-    const struct redis_arg card[] = {redis_arg_str("SCARD"), key_arg(key)};
-    volley_command(&look->volley, scan, 5, sample, look);
-    volley_command(&look->volley, card, 2, count, look);
+    volley_command(&look->volley, args, 5, take, look);
+}
+
+void top_fill_up(struct top_look *look)
+{
+    struct key tenants = key_tenant_index(look->cell);
+    if (look->n_tenants < LIMIT_TOP_TENANTS)
+        fill_up(look, &tenants, take_tenant_sample);
 }
 
 static void find_in_order(struct top_look *look, const struct key *key, int64_t most, bool has_scores, bool is_reverse,
@@ -233,6 +257,7 @@ void top_find(struct top_look *look)
     find_in_order(look, &live, LIMIT_TOP_SAMPLE, false, false, take_live);
     find_in_order(look, &parked, LIMIT_TOP_SAMPLE, false, false, take_parked);
     find_in_order(look, &workers, LIMIT_TOP_WORKERS, true, true, take_workers);
-    find_in_index(look, &trunk_index, take_trunk_sample, take_trunk_count);
-    find_in_index(look, &tenant_index, take_tenant_sample, take_tenant_count);
+    count(look, &trunk_index, take_trunk_count);
+    count(look, &tenant_index, take_tenant_count);
+    fill_up(look, &trunk_index, take_trunk_sample); /* the last: those with work come first */
 }

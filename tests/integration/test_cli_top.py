@@ -200,10 +200,13 @@ def test_a_look_at_a_large_fleet_reads_a_bounded_part_and_never_searches(engine:
         pipe.execute()
     for _ in range(60):
         engine.batch("acme", "main", 1)
+    engine.tenant("talks")
+    engine.begin_next(engine.batch("talks", "trunk7", 1))
     client.config_resetstat()
     shown = look(cli)
     assert (len(shown["trunks"]), len(shown["tenants"]), len(shown["batches"])) == (32, 48, 48)
-    assert (shown["cells"][0]["trunks"], shown["cells"][0]["tenants"]) == (41, 201)
+    assert (shown["cells"][0]["trunks"], shown["cells"][0]["tenants"]) == (41, 202)
+    assert {"acme", "talks"} <= {tenant["id"] for tenant in shown["tenants"]}, "who has work is not crowded out by who waits"
     used = commands(redis_server)
     assert not {"keys", "scan", "smembers"} & set(used), used
     assert sum(n for name, n in used.items() if name in ("zrange", "hmget", "lrange", "zcount", "zcard", "sscan", "scard")) < 2500, used
