@@ -126,6 +126,18 @@ def test_work_that_nobody_claimed_lags_behind_by_as_long_as_it_waited(cell: Engi
     assert cell.claim().lag_ms == 0, "the next one comes to nothing that has waited"
 
 
+def test_a_batch_that_was_paused_for_long_lags_behind_nothing_when_it_goes_on(cell: Engine) -> None:
+    batch = cell.batch("acme", "main", 50, cps=10)
+    slots = claim_with_calls(cell).slots
+    cell.begin(slots)
+    assert cell.control(batch, "acme", "pause")
+    long_ago_ms = cell.now_ms() - 3_600_000
+    cell.client.hset(cell.key(f"batch:{batch}"), mapping={"start_ms": long_ago_ms, "tat_us": long_ago_ms * 1000})
+    wait_until(lambda: cell.claim().limit in ("nothing", "due"))
+    assert cell.control(batch, "acme", "resume")
+    assert cell.claim().lag_ms < 5_000
+
+
 def test_a_request_that_comes_again_is_told_nothing_new(cell: Engine) -> None:
     cell.batch("acme", "main", 50, cps=500)
     slots = []

@@ -53,7 +53,7 @@ def test_an_event_is_read_once_with_all_its_body_needs(db: redis.Redis, scripts:
     shard, _, entry, batch, contact = items[0]
     assert int(shard) == SHARD
     assert dict(zip(entry[::2], entry[1::2]))["id"] == event
-    assert batch[:4] == ["agent 7/x", "acme", '["q4","leads"]', URL] and batch[11:] == ["3", "2", "1"]
+    assert batch[:4] == ["agent 7/x", "acme", '["q4","leads"]', URL] and batch[11:] == ["3", "2", "1", None]
     assert contact == ["record", "{}", "phase=final a=2", "S", None, "1"]
     assert read(scripts, owner) == (False, 0, [])
 

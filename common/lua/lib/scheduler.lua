@@ -132,7 +132,7 @@ local function touch_flow(trunk_id, tenant_id, at_ms)
     return
   end
   zset.put_earlier(key_flows_waiting(trunk_id), tenant_id, at_ms)
-  touch_trunk(trunk_id, at_ms)
+  touch_trunk(trunk_id, math.max(at_ms, NOW_MS)) -- what lies behind now is how long nobody has claimed
 end
 
 -- Takes a flow out of the turn set and keeps its virtual time for when it comes back.
