@@ -89,6 +89,14 @@ ONE_SIDED: dict[str, tuple[str, str, str, str, str]] = {
         "deployed", "deploy/systemd/carillon-producer.service", "", "\nEnvironment=CARILLON" "_SPARE_MS=5\n",
         "deploy/systemd/carillon-producer.service: CARILLON" "_SPARE_MS is no option's variable",
     ),
+    "a variable of compose that is not told": (
+        "compose", "docker-compose.yml", "", "  # ${MUSING_IMAGE:-muse}\n",
+        "the variable MUSING_IMAGE is there, and the top of docker-compose.yml does not tell of it",
+    ),
+    "a variable of compose that is not there": (
+        "compose", "docker-compose.yml", "# REDIS_MAXMEMORY ", "# MUSING_PLACE  where\n# REDIS_MAXMEMORY ",
+        "the top of docker-compose.yml tells of the variable MUSING_PLACE, which is not there",
+    ),
     "an exit code that no page has": (
         "exit_codes", "producer/cli/exit.h", "CLI_NO_REDIS = 4,", "CLI_NO_REDIS = 4, CLI_BORED = 5,",
         "the exit code 5 is there",

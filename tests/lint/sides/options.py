@@ -135,8 +135,16 @@ def check_deployed(tree: Tree) -> Iterator[str]:
                 yield f"{path}: there is no option {name}"
     variables |= words(VARIABLE, *tree.texts(r"deploy/.*\.(?:py|sh)").values())
     for path, text in tree.texts(r"deploy/(?:.*\.(?:service|ya?ml)|Dockerfile.*)|docker-compose[\w.-]*\.yml").items():
-        used = words(r"(?<!\$\{)(?<!\$)" + VARIABLE, text)
+        used = words(r"(?<!\$\{)(?<!\$)" + VARIABLE, re.sub(r"^#.*$", "", text, flags=re.MULTILINE))
         yield from (f"{path}: {name} is no option's variable" for name in sorted(used - variables))
+
+
+def check_compose(tree: Tree) -> Iterator[str]:
+    """What may be set from outside for docker-compose.yml stands at its top."""
+    text = tree.text("docker-compose.yml")
+    head = "\n".join(re.findall(r"^#.*$", text[: text.index("\nversion:")], re.MULTILINE))
+    told = words(r"\b([A-Z]+_[A-Z_]+|BASE|VERSION)\b", head)
+    yield from differences("variable", words(r"\$\{([A-Z_]+)", text), told, "the top of docker-compose.yml")
 
 
 def check_exit_codes(tree: Tree) -> Iterator[str]:

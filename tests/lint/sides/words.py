@@ -9,7 +9,8 @@ from tests.lint.sides.tree import Tree, words
 
 CODE = r"[A-Z]+(?:_[A-Z0-9]+)+"
 WHERE_CODES_ARE = (
-    r"(?:common|producer|worker|notifier|tests|deploy)/.*\.(?:[ch]|lua|py|sh|yaml|yml|json)|docs/openapi\.yaml|docker-compose\.yml|Makefile|.*\.mk"
+    r"(?:common|producer|worker|notifier|tests|deploy)/.*\.(?:[ch]|lua|py|sh|yaml|yml|json)"
+    r"|docs/openapi\.yaml|docker-compose\.yml|Makefile|.*\.mk"
 )
 EVENT = r"[a-z]+\.[a-z_]+"
 # Words that begin like events: a profile's {{call.token}}, a fleet's secrets.key, and the breakpoints (pages.py).
