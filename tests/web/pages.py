@@ -13,7 +13,7 @@ from tests.support.waiting import wait_until
 @dataclasses.dataclass(frozen=True)
 class Page:
     name: str
-    path: str  # with {batch}, {tenant}, {trunk}
+    path: str  # with {batch}, {endpoint}, {tenant}, {trunk}
     says: str  # once it is whole
 
 
@@ -27,6 +27,7 @@ TENANT_PAGES = (
     Page("settings", "/batches/{batch}/settings", "Each call"),
     Page("tags", "/tags", "renewals"),
     Page("webhooks", "/webhooks", "Last success"),
+    Page("endpoint", "/webhooks/{endpoint}", "Delivered"),
     Page("account", "/account", "Memory of those"),
 )
 OPERATOR_PAGES = (
@@ -49,6 +50,11 @@ def some_campaigns(stack: Stack) -> str:
     wait_until(lambda: stack.status(batch)["statistics"]["processed"] > 15, 90.0, "some calls have ended", poll_s=0.2)
     wait_until(lambda: stack.delivered("call.completed", batch), 60.0, "a webhook was delivered")
     return batch
+
+
+def endpoint_of(stack: Stack) -> str:
+    """That of the stack's receiver."""
+    return stack.api("GET", "/api/v1/webhooks/endpoints")["endpoints"][0]["id"]
 
 
 def open_page(browser: Browser, page: Page, **names: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.browser import Browser
 from tests.support.stack import TENANT, TRUNK, Stack
-from tests.web.pages import OPERATOR_PAGES, TENANT_PAGES, open_page, some_campaigns
+from tests.web.pages import OPERATOR_PAGES, TENANT_PAGES, endpoint_of, open_page, some_campaigns
 
 WIDTHS = {390: 844, 1024: 800, 1600: 1000}
 
@@ -33,7 +33,7 @@ def test_the_tenants_pages_fit(browser: Browser, stack: Stack, tenant_key: str, 
     look(browser, "login", width, scheme)
     browser.sign_in(stack.api_url, tenant_key)
     for page in TENANT_PAGES:
-        open_page(browser, page, batch=batch)
+        open_page(browser, page, batch=batch, endpoint=endpoint_of(stack))
         look(browser, page.name, width, scheme)
 
 

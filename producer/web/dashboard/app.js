@@ -61,7 +61,11 @@ async function showView() {
     const module = await found.route.load();
     if (signal.aborted) return undefined;
     const node = await module.view({
-      params: found.params, query: new URLSearchParams(location.search), session, signal, setTitle,
+      params: found.params,
+      query: new URLSearchParams(location.search),
+      session,
+      signal,
+      setTitle,
       canWrite: session.role !== 'viewer',
     });
     if (signal.aborted) return undefined;

@@ -43,15 +43,26 @@ export async function view(context) {
   const body = module.tabView({...context, batchId: params.id, first, trace, onStatus: (listener) => listeners.push(listener)});
   signal.addEventListener('abort', () => trace.leave(), {once: true});
   tell(first);
-  follow(params.id, signal, {onStatus: tell, onLink: told, onEnd: head.tellEnd}).catch((error) => fill(problems, faultBox(error)));
+  follow(params.id, signal, {onStatus: tell, onLink: told, onEnd: head.tellEnd}).catch((error) =>
+    fill(problems, faultBox(error)),
+  );
   return el('div', head.node, tabBar(params.id, tab[0], first), problems, body);
 }
 
 function tabBar(batchId, current, status) {
   const leftOut = status.rejected + status.duplicates;
-  return el('nav.tabs', {'aria-label': 'Of this campaign'}, TABS.map(([name, title]) =>
-    el('a', {href: href(`/batches/${batchId}${name && `/${name}`}`), 'aria-current': name === current && 'page'},
-      title, name === 'errors' && leftOut > 0 ? ` (${leftOut})` : '')));
+  return el(
+    'nav.tabs',
+    {'aria-label': 'Of this campaign'},
+    TABS.map(([name, title]) =>
+      el(
+        'a',
+        {href: href(`/batches/${batchId}${name && `/${name}`}`), 'aria-current': name === current && 'page'},
+        title,
+        name === 'errors' && leftOut > 0 ? ` (${leftOut})` : '',
+      ),
+    ),
+  );
 }
 
 function batchHead(batchId, canWrite) {
@@ -72,9 +83,11 @@ function batchHead(batchId, canWrite) {
     refill(about, aboutOf(status));
   }
   return {
-    node: el('div',
+    node: el(
+      'div',
       el('p.crumb', el('a', {href: href('/batches')}, 'Campaigns'), ' /'),
-      el('div.page-head', el('div.words', el('h1.batch-title', el('span.mono', batchId), state, link), about), actions)),
+      el('div.page-head', el('div.words', el('h1.batch-title', el('span.mono', batchId), state, link), about), actions),
+    ),
     tell,
     tellLink: (isUp) => setText(link, isUp ? '● live' : 'connection lost, trying again…'),
     tellEnd: () => setText(link, ''),

@@ -29,7 +29,10 @@ const path = (batchId, verb) => `/api/v1/batch/${batchId}/${verb}`;
 
 function startDraft(batchId, status) {
   return confirmed('Start this campaign?', {
-    body: el('p', `${many(status.statistics.total, 'contact')} will be called, at up to ${status.maxCallsPerSecond} calls a second.`),
+    body: el(
+      'p',
+      `${many(status.statistics.total, 'contact')} will be called, at up to ${status.maxCallsPerSecond} calls a second.`,
+    ),
     verb: 'Start calling',
     run: async () => tell((await write('POST', path(batchId, 'start'))).message),
   });
@@ -56,7 +59,10 @@ function cancel(batchId, status) {
   const hangUp = el('input', {type: 'checkbox', id: 'hang-up'});
   return confirmed('Cancel this campaign?', {
     body: [
-      el('p', `${many(status.statistics.pending, 'contact')} without an outcome will not be called any more. This cannot be undone.`),
+      el(
+        'p',
+        `${many(status.statistics.pending, 'contact')} without an outcome will not be called any more. This cannot be undone.`,
+      ),
       el('label.check', {for: 'hang-up'}, hangUp, `Hang up the calls on the line too (${count(status.ongoing)} now)`),
     ],
     verb: 'Cancel the campaign',
@@ -71,12 +77,25 @@ function cancel(batchId, status) {
 async function redial(batchId, status) {
   const offered = OUTCOMES.filter((outcome) => outcome !== 'COMPLETED' && status.outcomes[outcome] > 0);
   if (!offered.length) return tell('Every contact of this campaign was spoken to: there is nobody to call again.');
-  const boxes = offered.map((outcome) => el('input', {type: 'checkbox', value: outcome, id: `redial-${outcome}`, checked: REDIALED.includes(outcome)}));
+  const boxes = offered.map((outcome) =>
+    el('input', {type: 'checkbox', value: outcome, id: `redial-${outcome}`, checked: REDIALED.includes(outcome)}),
+  );
   const key = freshKey();
   let made = '';
   const isDone = await confirmed('Call again', {
-    body: el('fieldset', el('legend', 'A new campaign of the contacts that ended with'), boxes.map((box, i) =>
-      el('label.check', {for: box.id}, box, swatch(outcomeColour(offered[i])), `${outcomeName(offered[i])} (${count(status.outcomes[offered[i]])})`))),
+    body: el(
+      'fieldset',
+      el('legend', 'A new campaign of the contacts that ended with'),
+      boxes.map((box, i) =>
+        el(
+          'label.check',
+          {for: box.id},
+          box,
+          swatch(outcomeColour(offered[i])),
+          `${outcomeName(offered[i])} (${count(status.outcomes[offered[i]])})`,
+        ),
+      ),
+    ),
     verb: 'Start calling',
     run: async () => {
       const outcomes = boxes.filter((box) => box.checked).map((box) => box.value);

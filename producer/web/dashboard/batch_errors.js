@@ -11,6 +11,7 @@ import {label, sentence} from './words.js';
 
 const PAGE = 200;
 const FILE_PAGE = 1000;
+const KEPT = 10000; // faults, by the producer
 const COLUMNS = ['chunk', 'row', 'field', 'value', 'code', 'message'];
 
 export function tabView({batchId, signal, first}) {
@@ -23,8 +24,12 @@ export function tabView({batchId, signal, first}) {
     try {
       const answer = await read(path(cursor, PAGE), signal);
       rows.push(...answer.errors);
-      fill(list, rows.length ? table(['Chunk', 'Row', 'Field', 'Value', 'Fault', 'What is wrong'], rows.map(cells))
-        : empty('Every row was taken.', 'Nothing was refused, and no number stood twice.'));
+      fill(
+        list,
+        rows.length
+          ? table(['Chunk', 'Row', 'Field', 'Value', 'Fault', 'What is wrong'], rows.map(cells))
+          : empty('Every row was taken.', 'Nothing was refused, and no number stood twice.'),
+      );
       fill(more, answer.nextCursor && el('button', {type: 'button', on: {click: () => load(answer.nextCursor)}}, 'Show more'));
     } catch (error) {
       if (!signal.aborted) fill(list, faultBox(error));
@@ -49,13 +54,32 @@ export function tabView({batchId, signal, first}) {
 
   load('');
   const left = first.rejected + first.duplicates;
-  return el('section.card.flush',
-    el('div.card-head', el('h2', 'Rows not taken'), left > 0 && el('button', {type: 'button', on: {click: save}}, 'Download as CSV')),
-    el('p.card-note.faint', `${many(first.rejected, 'row')} refused, ${many(first.duplicates, 'duplicate')} left out.`
-      + `${left > 10000 ? ` The first ${count(10000)} faults are kept.` : ''} Rows are counted as a spreadsheet does, the header is row 1 of each chunk.`),
-    list, more);
+  return el(
+    'section.card.flush',
+    el(
+      'div.card-head',
+      el('h2', 'Rows not taken'),
+      left > 0 && el('button', {type: 'button', on: {click: save}}, 'Download as CSV'),
+    ),
+    el('p.card-note.faint', leftOut(first)),
+    list,
+    more,
+  );
+}
+
+function leftOut({rejected, duplicates}) {
+  const kept = rejected + duplicates > KEPT ? ` The first ${count(KEPT)} faults are kept.` : '';
+  const counted = ' Rows are counted as a spreadsheet does: the header is row 1 of each chunk.';
+  return `${many(rejected, 'row')} refused, ${many(duplicates, 'duplicate')} left out.${kept}${counted}`;
 }
 
 function cells(row) {
-  return [count(row.chunk), count(row.row), row.field ? el('code', row.field) : 'the whole row', el('span.mono', row.value ?? ''), label(row.code), sentence(row.message)];
+  return [
+    count(row.chunk),
+    count(row.row),
+    row.field ? el('code', row.field) : 'the whole row',
+    el('span.mono', row.value ?? ''),
+    label(row.code),
+    sentence(row.message),
+  ];
 }

@@ -22,13 +22,15 @@ export function batchRow(batchId) {
   const remainingName = el('p.small.faint', 'Time left');
   const remaining = el('p.number');
   const outcomes = el('div.batch-outcomes');
-  const node = el('li.card.batch-row',
+  const node = el(
+    'li.card.batch-row',
     el('div.batch-name', el('a.mono', {href: href(`/batches/${batchId}`)}, batchId), about),
     el('div.batch-state', state, el('p.small.faint', created)),
     el('div.batch-progress', bar, counts),
     el('div.batch-figure', el('p.small.faint', 'Rate'), rate),
     el('div.batch-figure', remainingName, remaining),
-    outcomes);
+    outcomes,
+  );
   let told = ''; // the state that the status that was told last had
 
   return {
@@ -44,7 +46,11 @@ export function batchRow(batchId) {
     },
     tell(status) {
       told = status.status;
-      refill(about, `Agent ${status.agentId} · priority ${status.priority} · trunk ${status.trunk} `, status.tags.map((tag) => el('span.tag', tag)));
+      refill(
+        about,
+        `Agent ${status.agentId} · priority ${status.priority} · trunk ${status.trunk} `,
+        status.tags.map((tag) => el('span.tag', tag)),
+      );
       setText(rate, `${decimal(status.performance.callsPerSecond)} of ${decimal(status.maxCallsPerSecond)}/s`);
       setText(remainingName, status.status === 'scheduled' ? 'Starts' : 'Time left');
       setText(remaining, timeLeft(status));

@@ -54,7 +54,13 @@ function settingsForm(batchId, options, etag, mayChange, onSaved) {
     return undefined;
   }
 
-  return el('form', {novalidate: true, on: {submit: submitted}},
-    el('fieldset', {disabled: !mayChange}, fields.node), problems,
-    mayChange ? el('div.actions.submit-row', save) : el('p.faint', 'They can be changed while the campaign is scheduled, runs or is paused.'));
+  return el(
+    'form',
+    {novalidate: true, on: {submit: submitted}},
+    el('fieldset', {disabled: !mayChange}, fields.node),
+    problems,
+    mayChange
+      ? el('div.actions.submit-row', save)
+      : el('p.faint', 'They can be changed while the campaign is scheduled, runs or is paused.'),
+  );
 }

@@ -18,12 +18,22 @@ export function tabView({signal, first, onStatus}) {
   onStatus((status) => {
     webhooks = status.options.webhooks;
     const told = Object.entries(webhooks);
-    refill(urls, told.length ? facts(told.map(([name, url]) => [name, el('span.mono', url)])) : empty('This campaign has no webhooks.', 'They can be added in its settings.'));
+    refill(
+      urls,
+      told.length
+        ? facts(told.map(([name, url]) => [name, el('span.mono', url)]))
+        : empty('This campaign has no webhooks.', 'They can be added in its settings.'),
+    );
   });
-  repeat(EVERY_MS, signal, async () => {
-    if (!Object.keys(webhooks).length) return;
-    const {endpoints} = await read('/api/v1/webhooks/endpoints', signal);
-    refill(health, endpoints.filter(({origin}) => origins().has(origin)).map(endpointRow));
-  }, (error) => fill(health, faultBox(error)));
+  repeat(
+    EVERY_MS,
+    signal,
+    async () => {
+      if (!Object.keys(webhooks).length) return;
+      const {endpoints} = await read('/api/v1/webhooks/endpoints', signal);
+      refill(health, endpoints.filter(({origin}) => origins().has(origin)).map(endpointRow));
+    },
+    (error) => fill(health, faultBox(error)),
+  );
   return el('div', card('Where they lead', urls), health);
 }

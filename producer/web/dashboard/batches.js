@@ -14,10 +14,15 @@ const EVERY_MS = 3000;
 const ASKS_MOST = 10; // of one page: a filter bounds what is looked at for an answer
 const AT_ONCE = 3;
 
-const KINDS = [['', 'Campaigns'], ['dial', 'Single calls']];
+const KINDS = [
+  ['', 'Campaigns'],
+  ['dial', 'Single calls'],
+];
 
 export function view({query, session, signal, canWrite}) {
-  const filters = Object.fromEntries(['status', 'tag', 'agentId', 'kind', 'from', 'to'].map((name) => [name, query.get(name) || '']));
+  const filters = Object.fromEntries(
+    ['status', 'tag', 'agentId', 'kind', 'from', 'to'].map((name) => [name, query.get(name) || '']),
+  );
   const pages = ['']; // the cursor of each page up to the one that is shown
   const problems = el('div');
   const list = el('ul.batch-list', {'aria-label': 'Campaigns'});
@@ -33,10 +38,16 @@ export function view({query, session, signal, canWrite}) {
     fill(problems);
     showRows(list, rows, batches);
     fill(pager, pagerOf(pages, cursor, turned));
-    await eachOf(batches.filter((batch) => rows.get(batch.batchId).wantsMore(batch)), AT_ONCE, async ({batchId}) => {
-      const status = await read(`/api/v1/batch/${batchId}`, signal).catch((error) => (error.status === 404 ? null : Promise.reject(error)));
-      if (status) rows.get(batchId)?.tell(status);
-    });
+    await eachOf(
+      batches.filter((batch) => rows.get(batch.batchId).wantsMore(batch)),
+      AT_ONCE,
+      async ({batchId}) => {
+        const status = await read(`/api/v1/batch/${batchId}`, signal).catch((error) =>
+          error.status === 404 ? null : Promise.reject(error),
+        );
+        if (status) rows.get(batchId)?.tell(status);
+      },
+    );
   };
   const shown = (error) => fill(problems, faultBox(error));
   const turned = () => load().catch(shown);
@@ -48,19 +59,51 @@ export function view({query, session, signal, canWrite}) {
   };
 
   repeat(EVERY_MS, signal, load, shown);
-  return el('div',
-    pageHead('Campaigns', `of ${session.tenant}`, canWrite && el('a.button.primary', {href: href('/batches/new')}, 'New campaign')),
-    filterBar(filters, changed), problems, list, pager);
+  return el(
+    'div',
+    pageHead(
+      'Campaigns',
+      `of ${session.tenant}`,
+      canWrite && el('a.button.primary', {href: href('/batches/new')}, 'New campaign'),
+    ),
+    filterBar(filters, changed),
+    problems,
+    list,
+    pager,
+  );
 }
 
 function filterBar(filters, changed) {
-  const text = (name, title, type = 'search') => el('div', el('label', {for: `filter-${name}`}, title),
-    el('input', {id: `filter-${name}`, type, value: filters[name].slice(0, type === 'date' ? 10 : undefined), on: {change: (event) =>
-      changed(name)(type === 'date' ? startOfDay(event.target.value, name === 'to') : event.target.value.trim())}}));
-  return el('div.filters', {role: 'search'},
-    choice('filter-status', 'State', [['', 'All'], ...BATCH_STATES.map((state) => [state, label(state)])], filters.status, changed('status')),
+  const text = (name, title, type = 'search') =>
+    el(
+      'div',
+      el('label', {for: `filter-${name}`}, title),
+      el('input', {
+        id: `filter-${name}`,
+        type,
+        value: filters[name].slice(0, type === 'date' ? 10 : undefined),
+        on: {
+          change: (event) =>
+            changed(name)(type === 'date' ? startOfDay(event.target.value, name === 'to') : event.target.value.trim()),
+        },
+      }),
+    );
+  return el(
+    'div.filters',
+    {role: 'search'},
+    choice(
+      'filter-status',
+      'State',
+      [['', 'All'], ...BATCH_STATES.map((state) => [state, label(state)])],
+      filters.status,
+      changed('status'),
+    ),
     choice('filter-kind', 'Kind', KINDS, filters.kind, changed('kind')),
-    text('tag', 'Tag'), text('agentId', 'Agent'), text('from', 'Created from', 'date'), text('to', 'until', 'date'));
+    text('tag', 'Tag'),
+    text('agentId', 'Agent'),
+    text('from', 'Created from', 'date'),
+    text('to', 'until', 'date'),
+  );
 }
 
 /** A day of the reader's calendar as an instant; the end of it is the start of the next one. */
@@ -76,8 +119,10 @@ async function pageOf(filters, from, signal) {
   const batches = [];
   let cursor = from;
   for (let asks = 0; asks < ASKS_MOST; asks += 1) {
-    const answer = await send('GET', `/api/v1/batch/list${queryOf({...filters, limit: PAGE - batches.length, cursor})}`, {signal});
-    batches.push(...await answer.json());
+    const answer = await send('GET', `/api/v1/batch/list${queryOf({...filters, limit: PAGE - batches.length, cursor})}`, {
+      signal,
+    });
+    batches.push(...(await answer.json()));
     cursor = answer.headers.get('X-Next-Cursor') || '';
     if (!cursor || batches.length >= PAGE) break;
   }
@@ -92,7 +137,8 @@ function showRows(list, rows, batches) {
     row.node.remove();
     rows.delete(id);
   }
-  if (!batches.length) return fill(list, el('li.card', empty('No campaign here.', 'None was made yet, or the filters let none by.')));
+  if (!batches.length)
+    return fill(list, el('li.card', empty('No campaign here.', 'None was made yet, or the filters let none by.')));
   list.querySelectorAll('.empty').forEach((node) => node.parentNode.remove());
   batches.forEach((batch, i) => {
     if (!rows.has(batch.batchId)) rows.set(batch.batchId, batchRow(batch.batchId));

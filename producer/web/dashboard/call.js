@@ -16,18 +16,26 @@ export function openCall(callId, viewSignal, onClose) {
   const leaving = new AbortController();
   const signal = AbortSignal.any([viewSignal, leaving.signal]);
   const body = el('div.dialog-body', el('p.faint', 'Loading…'));
-  const opened = openDialog('Call', body, {wide: true, onClose: () => {
-    leaving.abort();
-    onClose?.();
-  }});
+  const opened = openDialog('Call', body, {
+    wide: true,
+    onClose: () => {
+      leaving.abort();
+      onClose?.();
+    },
+  });
   opened.dialog.classList.add('call-dialog');
   let said = '';
-  repeat(EVERY_MS, signal, async () => {
-    const call = await read(`/api/v1/call/${encodeURIComponent(callId)}/attempts`, signal);
-    if (JSON.stringify(call) === said) return;
-    said = JSON.stringify(call);
-    refill(body, callParts(call));
-  }, (error) => fill(body, faultBox(error)));
+  repeat(
+    EVERY_MS,
+    signal,
+    async () => {
+      const call = await read(`/api/v1/call/${encodeURIComponent(callId)}/attempts`, signal);
+      if (JSON.stringify(call) === said) return;
+      said = JSON.stringify(call);
+      refill(body, callParts(call));
+    },
+    (error) => fill(body, faultBox(error)),
+  );
 }
 
 function callParts(call) {
@@ -39,7 +47,10 @@ function callParts(call) {
       ['Talked', duration(call.duration)],
       call.nextAttemptAt && ['Next attempt', when(call.nextAttemptAt)],
       call.callSid && ['Platform’s id', el('span.mono', call.callSid)],
-      call.recordingUrl && ['Recording', el('a', {href: call.recordingUrl, rel: 'noreferrer noopener', target: '_blank'}, 'Open')],
+      call.recordingUrl && [
+        'Recording',
+        el('a', {href: call.recordingUrl, rel: 'noreferrer noopener', target: '_blank'}, 'Open'),
+      ],
       ['Id', el('span.mono', call.id)],
     ]),
     el('h3.call-heading', 'Timeline'),
@@ -49,18 +60,34 @@ function callParts(call) {
 
 function dialOf(dial) {
   const late = dial.begunAt && dial.slotAt ? Date.parse(dial.begunAt) - Date.parse(dial.slotAt) : null;
-  return el('li',
+  return el(
+    'li',
     el('p', el('strong', `Dial ${dial.dial}`), dial.attempt ? ` · attempt ${dial.attempt}` : ''),
-    dial.begunAt && el('p.small.faint', `begun ${instant(dial.begunAt)}${late !== null ? `, ${milliseconds(Math.max(0, late))} after its place in the rate` : ''}`),
-    dial.results.length ? dial.results.map(resultOf) : el('p.small', 'Nothing is known of it yet.'));
+    dial.begunAt &&
+      el(
+        'p.small.faint',
+        `begun ${instant(dial.begunAt)}${late !== null ? `, ${milliseconds(Math.max(0, late))} after its place in the rate` : ''}`,
+      ),
+    dial.results.length ? dial.results.map(resultOf) : el('p.small', 'Nothing is known of it yet.'),
+  );
 }
 
 function resultOf(result) {
-  const why = [result.verdict && (VERDICTS[result.verdict] || label(result.verdict)), result.source && SOURCES[result.source], result.reason].filter(Boolean);
-  const node = el('div.result',
-    el('p', result.outcome ? outcomeMark(result.outcome) : el('span', 'Given back'), result.endedAt && el('span.small.faint', `ended ${instant(result.endedAt)}`)),
+  const why = [
+    result.verdict && (VERDICTS[result.verdict] || label(result.verdict)),
+    result.source && SOURCES[result.source],
+    result.reason,
+  ].filter(Boolean);
+  const node = el(
+    'div.result',
+    el(
+      'p',
+      result.outcome ? outcomeMark(result.outcome) : el('span', 'Given back'),
+      result.endedAt && el('span.small.faint', `ended ${instant(result.endedAt)}`),
+    ),
     why.length > 0 && el('p.small.faint', why.join(' · ')),
-    el('p.small', FOLLOWED[result.then] || result.then, result.nextAttemptAt ? ` Due ${instant(result.nextAttemptAt)}.` : ''));
+    el('p.small', FOLLOWED[result.then] || result.then, result.nextAttemptAt ? ` Due ${instant(result.nextAttemptAt)}.` : ''),
+  );
   if (result.outcome) node.style.borderLeftColor = outcomeColour(result.outcome);
   return node;
 }

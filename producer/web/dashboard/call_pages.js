@@ -101,7 +101,9 @@ export class CallPages {
     const kept = this.pages.filter((page) => page.rows);
     const middle = (this.wanted[0] + this.wanted[1]) / 2;
     kept.sort((a, b) => Math.abs(a.start - middle) - Math.abs(b.start - middle));
-    kept.slice(PAGES_KEPT).forEach((page) => { page.rows = null; });
+    kept.slice(PAGES_KEPT).forEach((page) => {
+      page.rows = null;
+    });
   }
 
   /** Reads the pages in sight again, since calls go on; their rows stay until the new ones are there. */

@@ -7,10 +7,11 @@ import {OUTCOMES, outcomeColour, outcomeName} from './words.js';
 
 const TICK_PX = 85; // that a time takes, and some room
 
-
 /** What a custom property of the page says now; "var(--x)" and "--x" alike. */
 function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name.replace(/^var\((.*)\)$/, '$1')).trim();
+  return getComputedStyle(document.documentElement)
+    .getPropertyValue(name.replace(/^var\((.*)\)$/, '$1'))
+    .trim();
 }
 
 /**
@@ -64,14 +65,27 @@ function commonOptions(most, extra = {}) {
   const faint = colour('--faint');
   const grid = {color: colour('--line'), drawBorder: false};
   return {
-    animation: false, responsive: true, maintainAspectRatio: false, interaction: {mode: 'index', intersect: false},
+    animation: false,
+    responsive: true,
+    maintainAspectRatio: false,
+    interaction: {mode: 'index', intersect: false},
     plugins: {
-      legend: {display: extra.legend !== false, position: 'bottom', align: 'start', labels: {color: faint, boxWidth: 10, boxHeight: 10, font: {size: 11}}},
+      legend: {
+        display: extra.legend !== false,
+        position: 'bottom',
+        align: 'start',
+        labels: {color: faint, boxWidth: 10, boxHeight: 10, font: {size: 11}},
+      },
       tooltip: {callbacks: extra.tooltip || {}},
     },
     scales: {
       x: {grid: {display: false}, ticks: timeTicks(most), ...extra.x},
-      y: {beginAtZero: true, grid, ticks: {color: faint, maxTicksLimit: 5, precision: extra.precision, font: {size: 11}}, ...extra.y},
+      y: {
+        beginAtZero: true,
+        grid,
+        ticks: {color: faint, maxTicksLimit: 5, precision: extra.precision, font: {size: 11}},
+        ...extra.y,
+      },
     },
   };
 }
@@ -84,13 +98,37 @@ export function paceChart(signal) {
     const accent = colour('--accent');
     return {
       type: 'line',
-      data: {datasets: [
-        {label: 'Calls begun a second', data, borderColor: accent, backgroundColor: `${accent}22`, fill: true, borderWidth: 2, pointRadius: 0, tension: 0.2, spanGaps: false},
-        {label: 'Limit', data: ends.map((x) => ({x, y: limit})), borderColor: colour('--bad'), borderWidth: 1.5, borderDash: [5, 4], pointRadius: 0},
-      ]},
+      data: {
+        datasets: [
+          {
+            label: 'Calls begun a second',
+            data,
+            borderColor: accent,
+            backgroundColor: `${accent}22`,
+            fill: true,
+            borderWidth: 2,
+            pointRadius: 0,
+            tension: 0.2,
+            spanGaps: false,
+          },
+          {
+            label: 'Limit',
+            data: ends.map((x) => ({x, y: limit})),
+            borderColor: colour('--bad'),
+            borderWidth: 1.5,
+            borderDash: [5, 4],
+            pointRadius: 0,
+          },
+        ],
+      },
       options: commonOptions(most, {
-        x: {type: 'linear', min: ends[0], max: Math.max(ends[1], ends[0] + 1), grid: {display: false},
-          ticks: {...timeTicks(most), callback: (value) => timeOfDay(new Date(value * 1000))}},
+        x: {
+          type: 'linear',
+          min: ends[0],
+          max: Math.max(ends[1], ends[0] + 1),
+          grid: {display: false},
+          ticks: {...timeTicks(most), callback: (value) => timeOfDay(new Date(value * 1000))},
+        },
         y: {suggestedMax: limit * 1.15},
         tooltip: {title: (items) => timeOfDay(new Date(items[0].parsed.x * 1000))},
       }),
@@ -100,31 +138,51 @@ export function paceChart(signal) {
 
 /** How many contacts ended how, when. Data: {from, width, bins}. */
 export function endingsChart(signal) {
-  return framed(({from, width, bins}, most) => ({
-    type: 'bar',
-    data: {
-      labels: bins.map((_, i) => startOf(from + i * width, width)),
-      datasets: OUTCOMES.filter((outcome) => bins.some((bin) => bin[outcome])).map((outcome) => ({
-        label: outcomeName(outcome), data: bins.map((bin) => bin[outcome] || 0), backgroundColor: colour(outcomeColour(outcome)),
-        barPercentage: 1, categoryPercentage: 0.9,
-      })),
-    },
-    options: commonOptions(most, {x: {stacked: true}, y: {stacked: true}, precision: 0}),
-  }), signal);
+  return framed(
+    ({from, width, bins}, most) => ({
+      type: 'bar',
+      data: {
+        labels: bins.map((_, i) => startOf(from + i * width, width)),
+        datasets: OUTCOMES.filter((outcome) => bins.some((bin) => bin[outcome])).map((outcome) => ({
+          label: outcomeName(outcome),
+          data: bins.map((bin) => bin[outcome] || 0),
+          backgroundColor: colour(outcomeColour(outcome)),
+          barPercentage: 1,
+          categoryPercentage: 0.9,
+        })),
+      },
+      options: commonOptions(most, {x: {stacked: true}, y: {stacked: true}, precision: 0}),
+    }),
+    signal,
+  );
 }
 
 /** Retries that wait, by when they are due. Data: an answer of the retries route. */
 export function retriesChart(signal) {
-  return framed(({asOf, stepMs, counts, due}, most) => ({
-    type: 'bar',
-    data: {
-      labels: ['now', ...counts.map((_, i) => instant(new Date(Date.parse(asOf) + (i + 1) * stepMs).toISOString()))],
-      datasets: [{label: 'Retries due', data: [due, ...counts], backgroundColor: colour('--info'), barPercentage: 1, categoryPercentage: 0.9, maxBarThickness: 60}],
-    },
-    options: commonOptions(most, {legend: false, precision: 0, tooltip: {label: (item) => `${count(item.parsed.y)} due`}}),
-  }), signal);
+  return framed(
+    ({asOf, stepMs, counts, due}, most) => ({
+      type: 'bar',
+      data: {
+        labels: ['now', ...counts.map((_, i) => instant(new Date(Date.parse(asOf) + (i + 1) * stepMs).toISOString()))],
+        datasets: [
+          {
+            label: 'Retries due',
+            data: [due, ...counts],
+            backgroundColor: colour('--info'),
+            barPercentage: 1,
+            categoryPercentage: 0.9,
+            maxBarThickness: 60,
+          },
+        ],
+      },
+      options: commonOptions(most, {legend: false, precision: 0, tooltip: {label: (item) => `${count(item.parsed.y)} due`}}),
+    }),
+    signal,
+  );
 }
 
 function startOf(second, width) {
-  return width >= 86400 ? instant(new Date(second * 1000).toISOString()) : timeOfDay(new Date(second * 1000)).slice(0, width < 60 ? 8 : 5);
+  return width >= 86400
+    ? instant(new Date(second * 1000).toISOString())
+    : timeOfDay(new Date(second * 1000)).slice(0, width < 60 ? 8 : 5);
 }

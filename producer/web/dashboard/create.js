@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A new campaign: its options, its file, what would become of them, and only then its calls.
 
-import {checkedReport, filePreview} from './create_parts.js';
+import {FileChoice} from './create_file.js';
+import {checkedReport} from './create_parts.js';
 import {el, fill, setText} from './dom.js';
-import {checkFile, previewFile} from './file_check.js';
+import {checkFile} from './file_check.js';
 import {Form, textInput, textOf} from './form.js';
-import {bytes, many} from './format.js';
+import {count, many} from './format.js';
 import {announce, tell} from './notice.js';
 import {optionsForm} from './options_form.js';
 import {faultBox, pageHead} from './parts.js';
@@ -13,128 +14,139 @@ import {href, navigate} from './router.js';
 import {Upload} from './upload.js';
 
 export function view({signal}) {
-  const form = new Form();
-  const agent = textInput('', {required: true, placeholder: 'agent_123'});
-  const options = optionsForm(form);
-  const file = filePart(() => forget());
-  const outcome = el('div', {'aria-live': 'polite'});
-  const bar = el('progress.upload-bar', {max: 1, value: 0, 'aria-label': 'Progress', hidden: true});
-  const words = el('p.small.faint');
-  const check = el('button.primary', {type: 'submit'}, 'Check it');
-  const start = el('button.primary', {type: 'button', hidden: true, on: {click: () => submit(true)}}, 'Start calling');
-  const draft = el('button', {type: 'button', hidden: true, on: {click: () => submit(false)}}, 'Keep as a draft');
-  const buttons = [check, start, draft];
-  let checked = null; // what checkFile() said of exactly what stands in the form
-  let upload = null;
+  return el(
+    'div',
+    el('p.crumb', el('a', {href: href('/batches')}, 'Campaigns'), ' /'),
+    pageHead('New campaign', 'It is checked first. Nobody is called before you say so.'),
+    new NewCampaign(signal).node,
+  );
+}
 
-  const request = () => ({agentId: textOf(agent) ?? '', options: options.read()});
-  const say = (share, text) => {
-    bar.hidden = false;
-    bar.value = share;
-    setText(words, text);
-  };
-  function forget() {
-    checked = null;
-    upload = null;
-    start.hidden = true;
-    draft.hidden = true;
-    bar.hidden = true;
-    check.classList.add('primary');
-    setText(words, '');
-    fill(outcome);
+class NewCampaign {
+  constructor(signal) {
+    this.signal = signal;
+    this.checked = null; // what checkFile() said of exactly what stands in the form
+    this.upload = null;
+    this.form = new Form();
+    this.agent = textInput('', {required: true, placeholder: 'agent_123'});
+    this.options = optionsForm(this.form);
+    this.file = new FileChoice(this.form, () => this.forget());
+    this.outcome = el('div', {'aria-live': 'polite'});
+    this.bar = el('progress.upload-bar', {max: 1, value: 0, 'aria-label': 'Progress', hidden: true});
+    this.words = el('p.small.faint');
+    this.check = el('button.primary', {type: 'submit'}, 'Check it');
+    this.start = el('button.primary', {type: 'button', hidden: true, on: {click: () => this.submit(true)}}, 'Start calling');
+    this.draft = el('button', {type: 'button', hidden: true, on: {click: () => this.submit(false)}}, 'Keep as a draft');
+    this.node = this.page();
   }
 
-  /** Runs one of the two steps with the buttons off, and shows its failure at the fields that it is about. */
-  async function step(run) {
-    buttons.forEach((button) => { button.disabled = true; });
+  page() {
+    const submit = (event) => {
+      event.preventDefault();
+      this.tryIt();
+    };
+    const input = (event) => event.target.type !== 'file' && this.forget();
+    const agent = this.form.field('agentId', 'Agent', this.agent, {note: 'Who speaks: the platform’s id of the agent.'});
+    return el(
+      'form',
+      {novalidate: true, on: {submit, input}},
+      el('section.card', el('h2', 'Contacts'), el('div.form-grid', agent), this.file.node),
+      this.options.node,
+      this.outcome,
+      this.bar,
+      el('div.actions.submit-row', this.start, this.draft, this.check, this.words),
+    );
+  }
+
+  /** What was checked is not what stands there any more. */
+  forget() {
+    this.checked = null;
+    this.upload = null;
+    this.start.hidden = true;
+    this.draft.hidden = true;
+    this.bar.hidden = true;
+    this.check.classList.add('primary');
+    setText(this.words, '');
+    fill(this.outcome);
+  }
+
+  request() {
+    return {agentId: textOf(this.agent) ?? '', options: this.options.read()};
+  }
+
+  say(share, words) {
+    this.bar.hidden = false;
+    this.bar.value = share;
+    setText(this.words, words);
+  }
+
+  /** Runs a step with the buttons off, and shows its failure at the fields that it is about. */
+  async step(run) {
+    const buttons = [this.check, this.start, this.draft];
+    buttons.forEach((button) => (button.disabled = true));
     try {
       await run();
     } catch (error) {
-      if (signal.aborted) return;
-      form.showFaults(error.faults ?? []);
-      fill(outcome, faultBox(error), upload?.batchId && discardButton());
-      setText(words, upload?.batchId ? 'What was sent is kept. The same button goes on.' : '');
+      if (!this.signal.aborted) this.fail(error);
     } finally {
-      buttons.forEach((button) => { button.disabled = false; });
+      buttons.forEach((button) => (button.disabled = false));
     }
   }
 
-  const tryIt = () => step(async () => {
-    forget();
-    form.clear();
-    if (!file.chosen()) return form.showFaults([{path: 'file', message: 'Choose a file with the contacts.'}]);
-    checked = await checkFile(file.chosen(), request(), {signal, onProgress: (share) => say(share, `Checking: ${Math.round(100 * share)} %`)});
-    checked.request = request();
-    bar.hidden = true;
-    setText(words, 'Nothing was kept, and nobody was called.');
-    fill(outcome, checkedReport(checked));
-    start.hidden = draft.hidden = checked.accepted === 0;
-    setText(start, `Start calling ${many(checked.accepted, 'contact')}`);
-    if (checked.accepted) check.classList.remove('primary');
-    announce(`Checked: ${many(checked.accepted, 'contact')} would be taken, ${checked.rejected} refused, ${checked.duplicates} duplicates left out.`);
-    outcome.scrollIntoView({block: 'nearest'});
-    return undefined;
-  });
+  fail(error) {
+    const isKept = Boolean(this.upload?.batchId);
+    this.form.showFaults(error.faults ?? []);
+    fill(this.outcome, faultBox(error), isKept && this.discardButton());
+    setText(this.words, isKept ? 'What was sent is kept. The same button goes on.' : '');
+  }
 
-  const submit = (isStarted) => step(async () => {
-    upload ||= new Upload(file.chosen(), checked.request, checked, {signal, onProgress: say});
-    const batchId = await upload.run({isStarted});
-    const left = upload.rejected + upload.duplicates;
-    tell(`The campaign ${isStarted ? 'was started' : 'is a draft'}.${left ? ` ${many(left, 'row was', 'rows were')} not taken.` : ''}`);
-    navigate(href(`/batches/${batchId}`));
-  });
+  /** The dry run. */
+  tryIt() {
+    return this.step(async () => {
+      this.forget();
+      this.form.clear();
+      const file = this.file.chosen;
+      if (!file) return this.form.showFaults([{path: 'file', message: 'Choose a file with the contacts.'}]);
+      const request = this.request();
+      const onProgress = (share) => this.say(share, `Checking: ${Math.round(100 * share)} %`);
+      this.checked = {...(await checkFile(file, request, {signal: this.signal, onProgress})), request};
+      return this.showChecked();
+    });
+  }
 
-  function discardButton() {
-    return el('button', {type: 'button', on: {click: () => step(async () => {
-      await upload.discard();
-      forget();
+  showChecked() {
+    const {accepted, rejected, duplicates} = this.checked;
+    this.bar.hidden = true;
+    this.start.hidden = this.draft.hidden = accepted === 0;
+    this.check.classList.toggle('primary', accepted === 0);
+    setText(this.start, `Start calling ${many(accepted, 'contact')}`);
+    setText(this.words, 'Nothing was kept, and nobody was called.');
+    fill(this.outcome, checkedReport(this.checked));
+    announce(
+      `Checked: ${many(accepted, 'contact')} would be taken, ${count(rejected)} refused, ${count(duplicates)} left out.`,
+    );
+    this.outcome.scrollIntoView({block: 'nearest'});
+  }
+
+  submit(isStarted) {
+    return this.step(async () => {
+      const {file, checked, signal} = this;
+      const onProgress = (share, words) => this.say(share, words);
+      this.upload ||= new Upload(file.chosen, checked.request, checked, {signal, onProgress});
+      const batchId = await this.upload.run({isStarted});
+      const left = this.upload.rejected + this.upload.duplicates;
+      const leftOut = left ? ` ${many(left, 'row was', 'rows were')} not taken.` : '';
+      tell(`The campaign ${isStarted ? 'was started' : 'is a draft'}.${leftOut}`);
+      navigate(href(`/batches/${batchId}`));
+    });
+  }
+
+  discardButton() {
+    const discard = async () => {
+      await this.upload.discard();
+      this.forget();
       tell('The draft was given up.');
-    })}}, 'Give the draft up');
+    };
+    return el('button', {type: 'button', on: {click: () => this.step(discard)}}, 'Give the draft up');
   }
-
-  const whole = el('form', {novalidate: true, on: {submit: (event) => {
-    event.preventDefault();
-    tryIt();
-  }, input: (event) => event.target.type !== 'file' && forget()}},
-  el('section.card', el('h2', 'Contacts'), el('div.form-grid',
-    form.field('agentId', 'Agent', agent, {note: 'Who speaks: the platform’s id of the agent.'})), file.node(form)),
-  options.node, outcome, bar, el('div.actions.submit-row', start, draft, check, words));
-  return el('div', el('p.crumb', el('a', {href: href('/batches')}, 'Campaigns'), ' /'),
-    pageHead('New campaign', 'It is checked first. Nobody is called before you say so.'), whole);
-}
-
-/** The file: dropped or chosen, and shown as it will be read. */
-function filePart(onChange) {
-  const input = el('input.unseen', {type: 'file', accept: '.csv,text/csv,text/plain', id: 'contacts-file', on: {change: () => take(input.files[0])}});
-  const name = el('p', 'Drop a CSV file here, or choose one');
-  const preview = el('div');
-  const zone = el('label.drop', {for: 'contacts-file', on: {dragover: over, dragleave: () => zone.classList.remove('over'), drop: dropped}},
-    name, el('p.small.faint', 'The first line names the columns: phoneNumber, and id, name, email, company, timezone where there are; all others become metadata.'));
-  let chosen = null;
-
-  function over(event) {
-    event.preventDefault();
-    zone.classList.add('over');
-  }
-  function dropped(event) {
-    event.preventDefault();
-    zone.classList.remove('over');
-    take(event.dataTransfer.files[0]);
-  }
-  async function take(file) {
-    if (!file) return;
-    chosen = null;
-    onChange();
-    setText(name, `${file.name}, ${bytes(file.size)}`);
-    try {
-      fill(preview, filePreview(await previewFile(file)));
-      chosen = file;
-    } catch (error) {
-      fill(preview, faultBox({message: error.message}));
-    }
-  }
-  return {
-    chosen: () => chosen,
-    node: (form) => el('div.gap-above', form.field('file', 'File', input), zone, preview),
-  };
 }

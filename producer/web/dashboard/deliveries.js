@@ -25,32 +25,57 @@ export function deliveryList(endpointId, signal, canWrite) {
     try {
       let next = cursor;
       let found = 0;
-      do { // a page may hold none and still have a next one
-        const answer = await read(`/api/v1/webhooks/deliveries${query({endpoint: endpointId, state, limit: PAGE, cursor: next})}`, signal);
+      do {
+        // a page may hold none and still have a next one
+        const answer = await read(
+          `/api/v1/webhooks/deliveries${query({endpoint: endpointId, state, limit: PAGE, cursor: next})}`,
+          signal,
+        );
         rows.push(...answer.deliveries);
         found += answer.deliveries.length;
         next = answer.nextCursor;
       } while (next && found < PAGE);
-      fill(stage, rows.length ? deliveryTable(rows, (id) => openDelivery(id, signal, canWrite)) : empty('No delivery here.', 'Nothing was sent, or the state lets none by.'));
+      fill(
+        stage,
+        rows.length
+          ? deliveryTable(rows, (id) => openDelivery(id, signal, canWrite))
+          : empty('No delivery here.', 'Nothing was sent, or the state lets none by.'),
+      );
       fill(more, next && el('button', {type: 'button', on: {click: () => load(next)}}, 'Show more'));
     } catch (error) {
       if (!signal.aborted) fill(stage, faultBox(error));
     }
   }
   load('');
-  return el('section.card.flush',
-    el('div.card-head', el('h2', 'Deliveries'), choice('delivery-state', 'State', [['', 'All'], ...STATES.map((name) => [name, label(name)])], '', (value) => {
-      state = value;
-      load('');
-    }), el('button', {type: 'button', on: {click: () => load('')}}, 'Refresh')),
-    stage, more);
+  return el(
+    'section.card.flush',
+    el(
+      'div.card-head',
+      el('h2', 'Deliveries'),
+      choice('delivery-state', 'State', [['', 'All'], ...STATES.map((name) => [name, label(name)])], '', (value) => {
+        state = value;
+        load('');
+      }),
+      el('button', {type: 'button', on: {click: () => load('')}}, 'Refresh'),
+    ),
+    stage,
+    more,
+  );
 }
 
 function deliveryTable(rows, open) {
-  return table(['Event', 'State', 'Attempts', 'Created', 'Next attempt', 'Last answer', ''], rows.map((row) => [
-    row.event, badge(TONES[row.state] || 'idle', label(row.state)), String(row.attempts), when(row.createdAt),
-    row.nextAttemptAt ? when(row.nextAttemptAt) : '', row.lastCode ? label(row.lastCode) : '',
-    el('button.plain', {type: 'button', 'aria-label': `Attempts of ${row.id}`, on: {click: () => open(row.id)}}, 'Attempts')]));
+  return table(
+    ['Event', 'State', 'Attempts', 'Created', 'Next attempt', 'Last answer', ''],
+    rows.map((row) => [
+      row.event,
+      badge(TONES[row.state] || 'idle', label(row.state)),
+      String(row.attempts),
+      when(row.createdAt),
+      row.nextAttemptAt ? when(row.nextAttemptAt) : '',
+      row.lastCode ? label(row.lastCode) : '',
+      el('button.plain', {type: 'button', 'aria-label': `Attempts of ${row.id}`, on: {click: () => open(row.id)}}, 'Attempts'),
+    ]),
+  );
 }
 
 async function openDelivery(id, signal, canWrite) {
@@ -98,10 +123,25 @@ function redeliverButton(id) {
 
 function attemptOf(attempt) {
   const {dnsMs, connectMs, tlsMs, firstByteMs} = attempt.phases;
-  const phases = [['name', dnsMs], ['connection', connectMs], ['TLS', tlsMs], ['first byte', firstByteMs]].filter(([, ms]) => ms !== null);
-  return el('li',
-    el('p', el('strong', `Attempt ${attempt.attempt}`), ` · ${instant(attempt.startedAt)} · ${TRIGGERS[attempt.trigger] || attempt.trigger}`),
-    el('p.small', attempt.httpStatus ? `HTTP ${attempt.httpStatus}` : label(attempt.code), ` after ${milliseconds(attempt.durationMs)}`),
+  const phases = [
+    ['name', dnsMs],
+    ['connection', connectMs],
+    ['TLS', tlsMs],
+    ['first byte', firstByteMs],
+  ].filter(([, ms]) => ms !== null);
+  return el(
+    'li',
+    el(
+      'p',
+      el('strong', `Attempt ${attempt.attempt}`),
+      ` · ${instant(attempt.startedAt)} · ${TRIGGERS[attempt.trigger] || attempt.trigger}`,
+    ),
+    el(
+      'p.small',
+      attempt.httpStatus ? `HTTP ${attempt.httpStatus}` : label(attempt.code),
+      ` after ${milliseconds(attempt.durationMs)}`,
+    ),
     phases.length > 0 && el('p.small.faint', phases.map(([name, ms]) => `${name} at ${ms} ms`).join(', ')),
-    attempt.hint && el('p.small.faint', attempt.hint));
+    attempt.hint && el('p.small.faint', attempt.hint),
+  );
 }

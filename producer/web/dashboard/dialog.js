@@ -8,8 +8,12 @@ import {faultBox} from './parts.js';
 export function openDialog(title, content, {onClose, wide} = {}) {
   const id = freshId('dialog');
   const closer = el('button.plain', {type: 'button', 'aria-label': 'Close', on: {click: () => dialog.close()}}, '✕');
-  const dialog = el(wide ? 'dialog.wide' : 'dialog', {'aria-labelledby': id},
-    el('div.dialog-head', el('h2', {id}, title), closer), content);
+  const dialog = el(
+    wide ? 'dialog.wide' : 'dialog',
+    {'aria-labelledby': id},
+    el('div.dialog-head', el('h2', {id}, title), closer),
+    content,
+  );
   dialog.addEventListener('close', () => {
     dialog.remove();
     onClose?.();
@@ -29,8 +33,12 @@ export function confirmed(title, {body, verb, isDanger = false, run}) {
     const problems = el('div');
     const yes = el(isDanger ? 'button.primary.danger' : 'button.primary', {type: 'submit'}, verb);
     const no = el('button', {type: 'button', on: {click: () => opened.close()}}, 'Back');
-    const form = el('form', {novalidate: true, on: {submit: submitted}},
-      el('div.dialog-body', problems, body), el('div.dialog-foot', no, yes));
+    const form = el(
+      'form',
+      {novalidate: true, on: {submit: submitted}},
+      el('div.dialog-body', problems, body),
+      el('div.dialog-foot', no, yes),
+    );
     const opened = openDialog(title, form, {onClose: () => resolve(isDone)});
     (form.querySelector('input, select, textarea') || no).focus();
 

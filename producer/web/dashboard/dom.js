@@ -56,8 +56,12 @@ export function refill(node, ...children) {
   const open = [...node.querySelectorAll('details')].map((details) => details.open);
   const scrolled = [...node.querySelectorAll('.scroll')].map((scroll) => scroll.scrollLeft);
   fill(node, ...children);
-  node.querySelectorAll('details').forEach((details, i) => { details.open = open[i] ?? details.open; });
-  node.querySelectorAll('.scroll').forEach((scroll, i) => { scroll.scrollLeft = scrolled[i] ?? 0; });
+  node.querySelectorAll('details').forEach((details, i) => {
+    details.open = open[i] ?? details.open;
+  });
+  node.querySelectorAll('.scroll').forEach((scroll, i) => {
+    scroll.scrollLeft = scrolled[i] ?? 0;
+  });
   const again = focused < 0 ? null : node.querySelectorAll(FOCUSABLE)[focused];
   if (again?.textContent === text) again.focus({preventScroll: true});
   return node;

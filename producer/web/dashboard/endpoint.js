@@ -30,13 +30,24 @@ export async function view({params, signal, canWrite, setTitle}) {
     if (isOther) fill(actions, canWrite && endpointActions(path, endpoint, () => read(path, signal).then(show)));
   };
   show(endpoint);
-  repeat(EVERY_MS, signal, async () => show(await read(path, signal)), (error) => fill(health, faultBox(error)));
-  return el('div', el('p.crumb', el('a', {href: href('/webhooks')}, 'Webhooks'), ' /'), pageHead(endpoint.origin, null, actions),
-    card('Health', health), deliveryList(endpoint.id, signal, canWrite));
+  repeat(
+    EVERY_MS,
+    signal,
+    async () => show(await read(path, signal)),
+    (error) => fill(health, faultBox(error)),
+  );
+  return el(
+    'div',
+    el('p.crumb', el('a', {href: href('/webhooks')}, 'Webhooks'), ' /'),
+    pageHead(endpoint.origin, null, actions),
+    card('Health', health),
+    deliveryList(endpoint.id, signal, canWrite),
+  );
 }
 
 function endpointActions(path, endpoint, renew) {
-  const button = (name, run, style = '') => el(`button${style}`, {type: 'button', on: {click: async () => (await run()) && renew()}}, name);
+  const button = (name, run, style = '') =>
+    el(`button${style}`, {type: 'button', on: {click: async () => (await run()) && renew()}}, name);
   if (endpoint.status === 'disabled') return [button('Enable', () => turn(path, 'active'), '.primary')];
   return [
     button('Recover', () => recover(path)),
@@ -49,7 +60,12 @@ function endpointActions(path, endpoint, renew) {
 function turn(path, status) {
   const isOn = status === 'active';
   return confirmed(isOn ? 'Enable this endpoint?' : 'Disable this endpoint?', {
-    body: el('p', isOn ? 'What was known against it is forgotten, and what waits is sent.' : 'Nothing is sent there any more: what waits or comes is given up.'),
+    body: el(
+      'p',
+      isOn
+        ? 'What was known against it is forgotten, and what waits is sent.'
+        : 'Nothing is sent there any more: what waits or comes is given up.',
+    ),
     verb: isOn ? 'Enable' : 'Disable',
     isDanger: !isOn,
     run: async () => {
@@ -61,7 +77,10 @@ function turn(path, status) {
 
 function recover(path) {
   return confirmed('Send again what was given up?', {
-    body: el('p', 'Everything that was given up in the last seven days is sent again, with the same ids: a receiver that has seen one may pass it over.'),
+    body: el(
+      'p',
+      'Everything that was given up in the last seven days is sent again, with the same ids: a receiver may know them already.',
+    ),
     verb: 'Send it again',
     run: async () => {
       let since = new Date(Date.now() - SINCE_MS).toISOString();
@@ -72,7 +91,9 @@ function recover(path) {
         gone += answer.gone;
         since = answer.nextSince;
       }
-      tell(`${many(recovered, 'delivery is', 'deliveries are')} sent again${gone ? `; ${count(gone)} are not kept any more` : ''}.`);
+      tell(
+        `${many(recovered, 'delivery is', 'deliveries are')} sent again${gone ? `; ${count(gone)} are not kept any more` : ''}.`,
+      );
     },
   });
 }
@@ -97,7 +118,9 @@ async function rotate(path, endpoint) {
   const isDone = await confirmed('Make another secret?', {
     body: form.field('graceSeconds', 'The one before signs beside it for, hours', hours),
     verb: 'Make it',
-    run: async () => { made = await write('POST', `${path}/secret/rotate`, {graceSeconds: Math.round(Number(hours.value) * 3600)}); },
+    run: async () => {
+      made = await write('POST', `${path}/secret/rotate`, {graceSeconds: Math.round(Number(hours.value) * 3600)});
+    },
   });
   if (isDone) await showSecret(endpoint.origin, made.secret);
   return isDone;

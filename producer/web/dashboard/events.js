@@ -30,7 +30,8 @@ async function listen(batchId, signal, place, told) {
   const quiet = new AbortController();
   const headers = place.lastId ? {'Last-Event-ID': place.lastId} : {};
   const answer = await send('GET', `/api/v1/batch/${encodeURIComponent(batchId)}/events`, {
-    headers, signal: AbortSignal.any([signal, quiet.signal]),
+    headers,
+    signal: AbortSignal.any([signal, quiet.signal]),
   });
   if (answer.status === 204) {
     place.isOver = true;

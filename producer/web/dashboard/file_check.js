@@ -36,7 +36,9 @@ export async function checkFile(file, request, {signal, onProgress}) {
 export async function previewFile(file) {
   const found = {columns: null, rows: []};
   const reader = new CsvReader({
-    onHeader: (fields) => { found.columns = columnsOf(fields); },
+    onHeader: (fields) => {
+      found.columns = columnsOf(fields);
+    },
     onRow: (fields) => found.rows.length < PREVIEW_ROWS && found.rows.push(fields),
     onFault: () => {},
   });
@@ -49,8 +51,19 @@ export async function previewFile(file) {
 class FileCheck {
   constructor(request, size) {
     Object.assign(this, {request, size, columns: null, rows: 0, headerEnd: 0, chunkFrom: 0});
-    this.result = {accepted: 0, rejected: 0, duplicates: 0, suppressed: 0, faults: [], pieces: 0, earliestStart: null, earliestEnd: null,
-      expiresBefore: false, warnings: [], chunks: []};
+    this.result = {
+      accepted: 0,
+      rejected: 0,
+      duplicates: 0,
+      suppressed: 0,
+      faults: [],
+      pieces: 0,
+      earliestStart: null,
+      earliestEnd: null,
+      expiresBefore: false,
+      warnings: [],
+      chunks: [],
+    };
     this.pieces = [new Piece()]; // that are not sent; the last one is being filled
     this.seen = new Set(); // numbers and ids of the pieces before the last one
     this.onHeader = (fields, end) => {
@@ -73,7 +86,13 @@ class FileCheck {
     this.cutBehind(end);
     if (this.isSeen(contact)) {
       this.result.duplicates += 1;
-      this.addFault({row, field: 'phoneNumber', value: contact.phoneNumber, code: 'DUPLICATE', message: 'An earlier row has the same number, or id.'});
+      this.addFault({
+        row,
+        field: 'phoneNumber',
+        value: contact.phoneNumber,
+        code: 'DUPLICATE',
+        message: 'An earlier row has the same number, or id.',
+      });
       return;
     }
     if (this.pieces.at(-1).isFull()) this.beginPiece();
@@ -114,8 +133,12 @@ class FileCheck {
     result.earliestEnd = answer.earliestEnd;
     result.expiresBefore ||= answer.expiresBefore;
     answer.errors.forEach((error) => this.addFault(faultOf(error, contacts, places)));
-    answer.warnings.filter(({code}) => code === 'DUPLICATE').forEach((warning) => this.addFault(faultOf(warning, contacts, places)));
-    result.warnings.push(...answer.warnings.filter(({code, path}) => code !== 'DUPLICATE' && !/^contacts\[/.test(path) && result.pieces === 1));
+    answer.warnings
+      .filter(({code}) => code === 'DUPLICATE')
+      .forEach((warning) => this.addFault(faultOf(warning, contacts, places)));
+    result.warnings.push(
+      ...answer.warnings.filter(({code, path}) => code !== 'DUPLICATE' && !/^contacts\[/.test(path) && result.pieces === 1),
+    );
   }
 
   end() {
@@ -155,5 +178,5 @@ function faultOf({path, code, message}, contacts, places) {
   if (!found) return {row: 0, field: path, value: null, code, message};
   const index = Number(found[1]);
   const field = found[2] || null;
-  return {row: places[index], field, value: field ? contacts[index]?.[field] ?? '' : null, code, message};
+  return {row: places[index], field, value: field ? (contacts[index]?.[field] ?? '') : null, code, message};
 }

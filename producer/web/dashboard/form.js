@@ -16,7 +16,13 @@ export class Form {
     const noteId = `${control.id}-note`;
     control.setAttribute('aria-describedby', note ? `${noteId} ${fault.id}` : fault.id);
     this.fields.push({path, control, fault});
-    return el(wide ? 'div.wide' : 'div', el('label', {for: control.id}, name), control, note && el('p.field-note', {id: noteId}, note), fault);
+    return el(
+      wide ? 'div.wide' : 'div',
+      el('label', {for: control.id}, name),
+      control,
+      note && el('p.field-note', {id: noteId}, note),
+      fault,
+    );
   }
 
   clear() {
@@ -36,7 +42,9 @@ export class Form {
   }
 
   showFault(path, message) {
-    const found = this.fields.filter((field) => path === field.path || path.startsWith(`${field.path}.`) || path.startsWith(`${field.path}[`));
+    const found = this.fields.filter(
+      (field) => path === field.path || path.startsWith(`${field.path}.`) || path.startsWith(`${field.path}[`),
+    );
     const best = found.sort((a, b) => b.path.length - a.path.length)[0];
     if (!best) return null;
     best.control.setAttribute('aria-invalid', 'true');
@@ -57,7 +65,10 @@ export function textInput(value, attributes = {}) {
 }
 
 export function selectInput(options, value) {
-  return el('select', options.map(([key, name]) => el('option', {value: key, selected: key === value}, name)));
+  return el(
+    'select',
+    options.map(([key, name]) => el('option', {value: key, selected: key === value}, name)),
+  );
 }
 
 /** A number, or undefined where nothing stands there. */
@@ -71,7 +82,10 @@ export function textOf(input) {
 }
 
 export function listOf(input) {
-  const items = input.value.split(',').map((item) => item.trim()).filter(Boolean);
+  const items = input.value
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean);
   return items.length ? items : undefined;
 }
 

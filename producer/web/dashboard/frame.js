@@ -4,18 +4,34 @@
 import {el} from './dom.js';
 import {href} from './router.js';
 
-const TENANT_PLACES = [['/batches', 'Campaigns'], ['/tags', 'Tags'], ['/webhooks', 'Webhooks'], ['/account', 'Account']];
-const OPERATOR_PLACES = [['/fleet', 'Fleet'], ['/tenants', 'Tenants'], ['/trunks', 'Trunks'], ['/why', 'Why']];
+const TENANT_PLACES = [
+  ['/batches', 'Campaigns'],
+  ['/tags', 'Tags'],
+  ['/webhooks', 'Webhooks'],
+  ['/account', 'Account'],
+];
+const OPERATOR_PLACES = [
+  ['/fleet', 'Fleet'],
+  ['/tenants', 'Tenants'],
+  ['/trunks', 'Trunks'],
+  ['/why', 'Why'],
+];
 const ROLES = {tenant: 'may change', viewer: 'may look', operator: 'all tenants'};
 
 export function frameHead(session, signOut) {
   const places = session.role === 'operator' ? OPERATOR_PLACES : TENANT_PLACES;
   return [
-    el('div.frame-bar',
+    el(
+      'div.frame-bar',
       el('a.brand', {href: href('/')}, el('img', {src: '/dashboard/icon.svg', alt: ''}), 'Carillon'),
       el('div.frame-who', el('strong', session.tenant || 'Operator'), el('span.faint', ROLES[session.role])),
-      el('div.frame-tools', themeButton(), el('button', {type: 'button', on: {click: signOut}}, 'Sign out'))),
-    el('nav.frame-nav', {'aria-label': 'Main'}, places.map(([path, name]) => el('a', {href: href(path)}, name))),
+      el('div.frame-tools', themeButton(), el('button', {type: 'button', on: {click: signOut}}, 'Sign out')),
+    ),
+    el(
+      'nav.frame-nav',
+      {'aria-label': 'Main'},
+      places.map(([path, name]) => el('a', {href: href(path)}, name)),
+    ),
   ];
 }
 

@@ -9,13 +9,27 @@ import {faultBox} from './parts.js';
 export function loginView(onSession) {
   const problems = el('div');
   const input = el('input.mono', {
-    id: 'key', name: 'key', type: 'password', autocomplete: 'current-password', spellcheck: 'false', required: true, placeholder: 'crl_…',
+    id: 'key',
+    name: 'key',
+    type: 'password',
+    autocomplete: 'current-password',
+    spellcheck: 'false',
+    required: true,
+    placeholder: 'crl_…',
   });
   const button = el('button.primary', {type: 'submit'}, 'Sign in');
-  const form = el('form', {on: {submit: submitted}}, problems,
-    el('label', {for: 'key'}, 'API key'), input,
-    el('p.field-note', 'A tenant’s, a viewer’s or an operator’s. It is kept as a cookie that scripts cannot read, for 12 hours.'),
-    button);
+  const form = el(
+    'form',
+    {on: {submit: submitted}},
+    problems,
+    el('label', {for: 'key'}, 'API key'),
+    input,
+    el(
+      'p.field-note',
+      'A tenant’s, a viewer’s or an operator’s. It is kept as a cookie that scripts cannot read, for 12 hours.',
+    ),
+    button,
+  );
 
   async function submitted(event) {
     event.preventDefault();
@@ -24,7 +38,10 @@ export function loginView(onSession) {
       await ask('POST', '/dashboard/session', {body: {key: input.value.trim()}});
       onSession();
     } catch (error) {
-      fill(problems, faultBox(error.status === 401 ? {message: 'This key is not known, or is over.', code: error.code} : error));
+      fill(
+        problems,
+        faultBox(error.status === 401 ? {message: 'This key is not known, or is over.', code: error.code} : error),
+      );
       input.select();
     } finally {
       button.disabled = false;
@@ -32,6 +49,11 @@ export function loginView(onSession) {
   }
 
   queueMicrotask(() => input.focus());
-  return el('div.login', el('img', {src: '/dashboard/icon.svg', alt: '', width: 48, height: 48}), el('h1', 'Carillon'),
-    el('p.faint', 'Campaigns of telephone calls'), form);
+  return el(
+    'div.login',
+    el('img', {src: '/dashboard/icon.svg', alt: '', width: 48, height: 48}),
+    el('h1', 'Carillon'),
+    el('p.faint', 'Campaigns of telephone calls'),
+    form,
+  );
 }

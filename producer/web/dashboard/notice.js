@@ -23,8 +23,11 @@ export function tellFault(error) {
 }
 
 function shown(content, tone) {
-  const note = el(`div.notice.${tone}`, content,
-    el('button.plain', {type: 'button', 'aria-label': 'Close this notice', on: {click: () => note.remove()}}, '✕'));
+  const note = el(
+    `div.notice.${tone}`,
+    content,
+    el('button.plain', {type: 'button', 'aria-label': 'Close this notice', on: {click: () => note.remove()}}, '✕'),
+  );
   document.getElementById('notices').append(note);
   return note;
 }

@@ -24,11 +24,15 @@ export function view({query, signal}) {
     const until = AbortSignal.any([signal, asking.signal]);
     const card = whyCard();
     fill(stage, card.node);
-    repeat(EVERY_MS, until, async () => card.show(await read(`/api/v1/admin/batch/${encodeURIComponent(batchId)}/why`, until)),
+    repeat(
+      EVERY_MS,
+      until,
+      async () => card.show(await read(`/api/v1/admin/batch/${encodeURIComponent(batchId)}/why`, until)),
       (error) => {
         fill(stage, faultBox(error));
         if (error.status >= 400 && error.status < 500) asking.abort();
-      });
+      },
+    );
   }
   function submitted(event) {
     event.preventDefault();
@@ -38,6 +42,15 @@ export function view({query, signal}) {
     else fill(stage);
   }
   if (query.get('batch')) ask(query.get('batch'));
-  return el('div', pageHead('Why', 'Why a campaign does not dial, or not faster: of whichever tenant.'),
-    el('form.card.why-form', {on: {submit: submitted}}, form.field('id', 'Campaign', input), el('button.primary', {type: 'submit'}, 'Ask')), stage);
+  return el(
+    'div',
+    pageHead('Why', 'Why a campaign does not dial, or not faster: of whichever tenant.'),
+    el(
+      'form.card.why-form',
+      {on: {submit: submitted}},
+      form.field('id', 'Campaign', input),
+      el('button.primary', {type: 'submit'}, 'Ask'),
+    ),
+    stage,
+  );
 }

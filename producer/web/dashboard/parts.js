@@ -37,9 +37,16 @@ export function when(iso) {
 export function progress(statistics) {
   const {total, succeeded, failed, percentComplete} = statistics;
   const bar = el('div.progress', {
-    role: 'progressbar', 'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-valuenow': Math.floor(percentComplete), 'aria-label': 'Progress',
+    role: 'progressbar',
+    'aria-valuemin': 0,
+    'aria-valuemax': 100,
+    'aria-valuenow': Math.floor(percentComplete),
+    'aria-label': 'Progress',
   });
-  for (const [part, tone] of [[succeeded, 'good'], [failed, 'bad']]) {
+  for (const [part, tone] of [
+    [succeeded, 'good'],
+    [failed, 'bad'],
+  ]) {
     if (!part) continue;
     const span = el(`span.${tone}`);
     span.style.width = `${(100 * part) / Math.max(total, 1)}%`;
@@ -60,9 +67,18 @@ export function outcomeSplit(outcomes) {
     part.style.background = outcomeColour(outcome);
     bar.append(part);
   }
-  const legend = el('ul.legend', present.map((outcome) =>
-    el('li', swatch(outcomeColour(outcome)), outcomeName(outcome), el('strong.number', count(outcomes[outcome])),
-      el('span.faint', percent((100 * outcomes[outcome]) / sum)))));
+  const legend = el(
+    'ul.legend',
+    present.map((outcome) =>
+      el(
+        'li',
+        swatch(outcomeColour(outcome)),
+        outcomeName(outcome),
+        el('strong.number', count(outcomes[outcome])),
+        el('span.faint', percent((100 * outcomes[outcome]) / sum)),
+      ),
+    ),
+  );
   return el('div', bar, legend);
 }
 
@@ -71,7 +87,10 @@ export function tile(name, value, beside) {
 }
 
 export function facts(pairs) {
-  return el('dl.facts', pairs.filter(Boolean).map(([name, value]) => [el('dt', name), el('dd', value ?? '–')]));
+  return el(
+    'dl.facts',
+    pairs.filter(Boolean).map(([name, value]) => [el('dt', name), el('dd', value ?? '–')]),
+  );
 }
 
 export function card(title, ...content) {
@@ -88,17 +107,35 @@ export function empty(title, about) {
 
 /** `columns`: names, or {name, end, roomy}: figures stand at the end, what is roomy is left out where there is no room. */
 export function table(columns, rows) {
-  const style = (column) => [column.end && 'end', column.roomy && 'roomy'].filter(Boolean).map((name) => `.${name}`).join('');
+  const style = (column) =>
+    [column.end && 'end', column.roomy && 'roomy']
+      .filter(Boolean)
+      .map((name) => `.${name}`)
+      .join('');
   const head = columns.map((column) => el(`th${style(column)}`, {scope: 'col'}, column.name ?? column));
-  const body = rows.map((cells) => el('tr', cells.map((cell, i) => el(`td${style(columns[i])}`, cell))));
-  return el('div.scroll', {tabindex: 0, role: 'group', 'aria-label': 'Table'}, el('table', el('thead', el('tr', head)), el('tbody', body)));
+  const body = rows.map((cells) =>
+    el(
+      'tr',
+      cells.map((cell, i) => el(`td${style(columns[i])}`, cell)),
+    ),
+  );
+  return el(
+    'div.scroll',
+    {tabindex: 0, role: 'group', 'aria-label': 'Table'},
+    el('table', el('thead', el('tr', head)), el('tbody', body)),
+  );
 }
 
 /** What went wrong, with the names of the fields at fault. */
 export function faultBox(error) {
   const box = el('div.fault', {role: 'alert'}, el('strong', error.message || String(error)));
   if (error.faults?.length) {
-    box.append(el('ul', error.faults.map(({path, message}) => el('li', el('code', path), ' ', message))));
+    box.append(
+      el(
+        'ul',
+        error.faults.map(({path, message}) => el('li', el('code', path), ' ', message)),
+      ),
+    );
     if (error.details.more) box.append(el('p.small', `and ${count(error.details.more)} more`));
   }
   const told = [error.code, error.requestId && `request ${error.requestId}`].filter(Boolean).join(' · ');
@@ -109,8 +146,11 @@ export function faultBox(error) {
 
 /** A list of options for a filter; '' stands for all. */
 export function choice(id, name, options, value, onChange) {
-  const select = el('select', {id, on: {change: () => onChange(select.value)}},
-    options.map(([key, text]) => el('option', {value: key, selected: key === (value ?? '')}, text)));
+  const select = el(
+    'select',
+    {id, on: {change: () => onChange(select.value)}},
+    options.map(([key, text]) => el('option', {value: key, selected: key === (value ?? '')}, text)),
+  );
   return el('div', el('label', {for: id}, name), select);
 }
 

@@ -23,7 +23,18 @@ export function resourceList({kind, title, about, columns, cells, signal}) {
       items.push(...answer[kind]);
       cursor = answer.nextCursor;
     } while (cursor && items.length < shown);
-    refill(list, items.length ? el('section.card.flush', table(columns, items.map((item) => cells(item, renew)))) : el('section.card', empty('There is none yet.', '')));
+    refill(
+      list,
+      items.length
+        ? el(
+            'section.card.flush',
+            table(
+              columns,
+              items.map((item) => cells(item, renew)),
+            ),
+          )
+        : el('section.card', empty('There is none yet.', '')),
+    );
     fill(more, cursor && el('button', {type: 'button', on: {click: showMore}}, 'Show more'));
   };
   const failed = (error) => fill(list, faultBox(error));

@@ -22,12 +22,26 @@ export async function resourcePage({kind, title, params, query, signal, about, f
     refill(state, activityBadge(item), stopButton({[kind]: item.id}, item.state, renew));
     refill(told, about(item));
   };
-  const renew = () => read(path, signal).then(show).catch((error) => fill(told, faultBox(error)));
+  const renew = () =>
+    read(path, signal)
+      .then(show)
+      .catch((error) => fill(told, faultBox(error)));
   const item = await read(path, signal);
   show(item);
   limitsForm(limits, path, item, fields, show);
-  repeat(EVERY_MS, signal, async () => show(await read(path, signal)), (error) => fill(told, faultBox(error)));
-  return el('div', el('p.crumb', el('a', {href: href(`/${kind}s`)}, title), ' /'), pageHead(params.id, null, state), told, limits);
+  repeat(
+    EVERY_MS,
+    signal,
+    async () => show(await read(path, signal)),
+    (error) => fill(told, faultBox(error)),
+  );
+  return el(
+    'div',
+    el('p.crumb', el('a', {href: href(`/${kind}s`)}, title), ' /'),
+    pageHead(params.id, null, state),
+    told,
+    limits,
+  );
 }
 
 function limitsForm(stage, path, item, fields, show) {
@@ -42,7 +56,9 @@ function limitsForm(stage, path, item, fields, show) {
     form.clear();
     fill(problems);
     const now = readFields();
-    const change = Object.fromEntries(Object.entries(now).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name])));
+    const change = Object.fromEntries(
+      Object.entries(now).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name])),
+    );
     if (!Object.keys(change).length) return tell('Nothing was changed.');
     save.disabled = true;
     try {
@@ -56,5 +72,15 @@ function limitsForm(stage, path, item, fields, show) {
     }
     return undefined;
   }
-  fill(stage, el('form.card', {novalidate: true, on: {submit: submitted}}, el('h2', 'Limits'), node, problems, el('div.actions.gap-above', save)));
+  fill(
+    stage,
+    el(
+      'form.card',
+      {novalidate: true, on: {submit: submitted}},
+      el('h2', 'Limits'),
+      node,
+      problems,
+      el('div.actions.gap-above', save),
+    ),
+  );
 }

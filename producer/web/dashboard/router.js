@@ -45,7 +45,8 @@ export function followAddress(show) {
     const isPlain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
     if (event.defaultPrevented || !link || !isPlain || link.target || link.hasAttribute('download')) return;
     const to = new URL(link.href);
-    if (to.origin !== location.origin || !to.pathname.startsWith(`${BASE}/`) || link.getAttribute('href').startsWith('#')) return;
+    if (to.origin !== location.origin || !to.pathname.startsWith(`${BASE}/`) || link.getAttribute('href').startsWith('#'))
+      return;
     event.preventDefault();
     navigate(to.pathname + to.search);
   });

@@ -16,8 +16,12 @@ export function stopButton(what, state, done) {
   const isStopped = state === 'stopped';
   const run = async () => {
     const isDone = await confirmed(`${isStopped ? 'Start' : 'Stop'} the ${kind} ${name}?`, {
-      body: el('p', isStopped ? `Calls begin again: ${WHAT[kind]}.`
-        : `No new call begins within a second: ${WHAT[kind]}, retries included. Calls on the line come to their end, results and webhooks go on.`),
+      body: el(
+        'p',
+        isStopped
+          ? `Calls begin again: ${WHAT[kind]}.`
+          : `No new call begins within a second: ${WHAT[kind]}, retries too. Calls on the line come to their end.`,
+      ),
       verb: isStopped ? 'Start' : 'Stop',
       isDanger: !isStopped,
       run: () => write('POST', `/api/v1/admin/${isStopped ? 'start' : 'stop'}`, what),

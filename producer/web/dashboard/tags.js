@@ -10,7 +10,13 @@ import {href, rememberQuery} from './router.js';
 
 const PAGES_MOST = 20; // of a thousand batches each
 const FIGURES = ['batches', 'total', 'processed', 'succeeded', 'failed', 'pending', 'attempts', 'retries', 'minutes'];
-const COLUMNS = ['Tag', ...['Campaigns', 'Contacts', 'Done', 'Reached', 'Answer rate', 'Attempts', 'Retries', 'Minutes'].map((name) => ({name, end: true}))];
+const COLUMNS = [
+  'Tag',
+  ...['Campaigns', 'Contacts', 'Done', 'Reached', 'Answer rate', 'Attempts', 'Retries', 'Minutes'].map((name) => ({
+    name,
+    end: true,
+  })),
+];
 
 export function view({query, signal}) {
   const days = {from: query.get('from') || '', to: query.get('to') || ''};
@@ -26,17 +32,36 @@ export function view({query, signal}) {
       if (!signal.aborted) fill(stage, faultBox(error));
     }
   }
-  const day = (name, title) => el('div', el('label', {for: `tags-${name}`}, title),
-    el('input', {id: `tags-${name}`, type: 'date', value: days[name], on: {change: (event) => {
-      days[name] = event.target.value;
-      rememberQuery(days);
-      load();
-    }}}));
+  const day = (name, title) =>
+    el(
+      'div',
+      el('label', {for: `tags-${name}`}, title),
+      el('input', {
+        id: `tags-${name}`,
+        type: 'date',
+        value: days[name],
+        on: {
+          change: (event) => {
+            days[name] = event.target.value;
+            rememberQuery(days);
+            load();
+          },
+        },
+      }),
+    );
   const save = () => report && saveBlob(new Blob([reportCsv(report)], {type: 'text/csv'}), 'tags.csv');
 
   load();
-  return el('div', pageHead('Tags', 'Campaigns summed up by their tags, as they stand now.', el('button', {type: 'button', on: {click: save}}, 'Download as CSV')),
-    el('div.filters', {role: 'search'}, day('from', 'Created from'), day('to', 'until')), stage);
+  return el(
+    'div',
+    pageHead(
+      'Tags',
+      'Campaigns summed up by their tags, as they stand now.',
+      el('button', {type: 'button', on: {click: save}}, 'Download as CSV'),
+    ),
+    el('div.filters', {role: 'search'}, day('from', 'Created from'), day('to', 'until')),
+    stage,
+  );
 }
 
 /** All pages of the report as one: sums of pages add up. */
@@ -75,13 +100,32 @@ function rate(sum) {
 function reportParts({tags, totals, isCut}) {
   if (!tags.length) return el('section.card', empty('No campaign in these days.', 'Choose others.'));
   return [
-    el('div.tiles', tile('Campaigns', count(totals.batches)), tile('Contacts', count(totals.total), `${count(totals.processed)} done`),
-      tile('Answer rate', percent(rate(totals))), tile('Attempts', count(totals.attempts), `${count(totals.retries)} retries`),
-      tile('Minutes', decimal(totals.minutes))),
+    el(
+      'div.tiles',
+      tile('Campaigns', count(totals.batches)),
+      tile('Contacts', count(totals.total), `${count(totals.processed)} done`),
+      tile('Answer rate', percent(rate(totals))),
+      tile('Attempts', count(totals.attempts), `${count(totals.retries)} retries`),
+      tile('Minutes', decimal(totals.minutes)),
+    ),
     isCut && el('p.hint.warn', 'There are more tags or campaigns than are shown: choose fewer days.'),
-    el('section.card.flush', table(COLUMNS, tags.map(([tag, sum]) => [
-      tag === null ? el('span.faint', 'without a tag') : el('a', {href: href('/batches', {tag})}, tag),
-      count(sum.batches), count(sum.total), count(sum.processed), count(sum.succeeded), rateBar(rate(sum)), count(sum.attempts), count(sum.retries), decimal(sum.minutes)]))),
+    el(
+      'section.card.flush',
+      table(
+        COLUMNS,
+        tags.map(([tag, sum]) => [
+          tag === null ? el('span.faint', 'without a tag') : el('a', {href: href('/batches', {tag})}, tag),
+          count(sum.batches),
+          count(sum.total),
+          count(sum.processed),
+          count(sum.succeeded),
+          rateBar(rate(sum)),
+          count(sum.attempts),
+          count(sum.retries),
+          decimal(sum.minutes),
+        ]),
+      ),
+    ),
   ];
 }
 
@@ -92,5 +136,8 @@ function rateBar(share) {
 }
 
 function reportCsv({tags}) {
-  return csvText([['tag', ...FIGURES, 'answerRate'], ...tags.map(([tag, sum]) => [tag ?? '', ...FIGURES.map((name) => sum[name]), rate(sum)?.toFixed(2) ?? ''])]);
+  return csvText([
+    ['tag', ...FIGURES, 'answerRate'],
+    ...tags.map(([tag, sum]) => [tag ?? '', ...FIGURES.map((name) => sum[name]), rate(sum)?.toFixed(2) ?? '']),
+  ]);
 }

@@ -14,6 +14,9 @@ export function breakerBadge({breaker}) {
 export function breakerHint({breaker, breakerReason, breakerSince, breakerUntil}) {
   if (breaker === null) return null;
   const since = `The platform has failed since ${instant(breakerSince)}${breakerReason ? ` (${breakerReason})` : ''}.`;
-  const then = breaker === 'open' ? `Nothing begins until ${instant(breakerUntil)} (${relative(breakerUntil)}); then one call tries it.` : 'One call is trying it now.';
+  const then =
+    breaker === 'open'
+      ? `Nothing begins until ${instant(breakerUntil)} (${relative(breakerUntil)}); then one call tries it.`
+      : 'One call is trying it now.';
   return el('p.hint.warn', `${since} ${then}`);
 }

@@ -25,7 +25,9 @@ export class Upload {
     const {chunks} = this.checked;
     if (!this.batchId) {
       this.onProgress(0, 'Making a draft…');
-      const made = await this.patiently(() => write('POST', '/api/v1/batch?draft=true', this.request, {'Idempotency-Key': this.key}));
+      const made = await this.patiently(() =>
+        write('POST', '/api/v1/batch?draft=true', this.request, {'Idempotency-Key': this.key}),
+      );
       this.batchId = made.batchId;
     }
     for (; this.sent < chunks.length; this.sent += 1) {
@@ -42,7 +44,11 @@ export class Upload {
   sendChunk(index) {
     const {from, to} = this.checked.chunks[index];
     const body = new Blob([this.file.slice(0, this.checked.headerEnd), this.file.slice(from, to)]);
-    return ask('POST', `/api/v1/batch/${this.batchId}/contacts?chunk=${index + 1}`, {body, type: 'text/csv', signal: this.signal});
+    return ask('POST', `/api/v1/batch/${this.batchId}/contacts?chunk=${index + 1}`, {
+      body,
+      type: 'text/csv',
+      signal: this.signal,
+    });
   }
 
   /** Tries again what may pass by itself: a connection that broke, 429, 503 and the conflicts with a Retry-After. */
@@ -51,7 +57,9 @@ export class Upload {
       try {
         return await send();
       } catch (error) {
-        const mayPass = error instanceof ApiError && (error.status === 0 || error.status === 408 || error.status >= 502 || error.retryAfterS > 0);
+        const mayPass =
+          error instanceof ApiError &&
+          (error.status === 0 || error.status === 408 || error.status >= 502 || error.retryAfterS > 0);
         if (!mayPass || tries === TRIES) throw error;
         await sleep(Math.max(error.retryAfterS * 1000, Math.min(WAIT_MS * 2 ** (tries - 1), WAIT_MOST_MS)), this.signal);
       }

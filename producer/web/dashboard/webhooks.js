@@ -16,14 +16,25 @@ export function view({signal, canWrite}) {
   const list = el('div');
   const load = async () => {
     const {endpoints} = await read('/api/v1/webhooks/endpoints', signal);
-    refill(list, endpoints.length ? endpoints.map(endpointRow) : el('section.card', empty('No endpoint yet.', 'A campaign that names a webhook makes one.')));
+    refill(
+      list,
+      endpoints.length
+        ? endpoints.map(endpointRow)
+        : el('section.card', empty('No endpoint yet.', 'A campaign that names a webhook makes one.')),
+    );
   };
   const failed = (error) => fill(list, faultBox(error));
   repeat(EVERY_MS, signal, load, failed);
   const add = () => addEndpoint().then((isDone) => isDone && load().catch(failed));
-  return el('div',
-    pageHead('Webhooks', 'Each endpoint is one origin: all its addresses share a secret, a queue and a health.',
-      canWrite && el('button', {type: 'button', on: {click: add}}, 'Add an endpoint')), list);
+  return el(
+    'div',
+    pageHead(
+      'Webhooks',
+      'Each endpoint is one origin: all its addresses share a secret, a queue and a health.',
+      canWrite && el('button', {type: 'button', on: {click: add}}, 'Add an endpoint'),
+    ),
+    list,
+  );
 }
 
 async function addEndpoint() {
@@ -31,7 +42,9 @@ async function addEndpoint() {
   const url = el('input', {type: 'url', required: true, autocomplete: 'off', maxlength: 2048});
   let made = null;
   const isDone = await confirmed('Add an endpoint', {
-    body: form.field('url', 'An address at it', url, {note: 'Where there is one already it gets another secret, and the one before ends at once.'}),
+    body: form.field('url', 'An address at it', url, {
+      note: 'Where there is one already it gets another secret, and the one before ends at once.',
+    }),
     verb: 'Add it, or give it a new secret',
     run: async () => {
       try {

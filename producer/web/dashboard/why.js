@@ -7,7 +7,16 @@ import {badge, faultBox} from './parts.js';
 import {label} from './words.js';
 
 // What is as it should be: calls go out, as fast as they may.
-const WELL = ['RUNNING', 'BATCH_COMPLETED', 'CALLS_LIVE', 'CALLS_CLAIMED', 'CALLS_ENDED', 'BATCH_RATE', 'TENANT_RATE', 'TRUNK_RATE'];
+const WELL = [
+  'RUNNING',
+  'BATCH_COMPLETED',
+  'CALLS_LIVE',
+  'CALLS_CLAIMED',
+  'CALLS_ENDED',
+  'BATCH_RATE',
+  'TENANT_RATE',
+  'TRUNK_RATE',
+];
 const SOON_MS = 5000;
 const INSTANT = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
 const LEVELS = {cell: 'Cell', trunk: 'Trunk', tenant: 'Tenant', flow: 'Turn', batch: 'Campaign', calls: 'Calls'};
@@ -36,7 +45,12 @@ function whyParts(why) {
   const {verdict} = why;
   const isWell = WELL.includes(verdict.code);
   return [
-    el('div.card-head', el('h2', 'Why'), badge(isWell ? 'good' : 'warn', label(verdict.code)), el('span.small.faint', `as of ${instant(why.asOf)}`)),
+    el(
+      'div.card-head',
+      el('h2', 'Why'),
+      badge(isWell ? 'good' : 'warn', label(verdict.code)),
+      el('span.small.faint', `as of ${instant(why.asOf)}`),
+    ),
     el('p.why-verdict', inOurTime(verdict.message)),
     endOf(verdict) && el('p.small.faint', endOf(verdict)),
     el('details', el('summary.small', 'Level by level'), el('ol.why-chain', why.chain.map(levelOf))),
@@ -56,9 +70,19 @@ function inOurTime(message) {
 
 function levelOf({level, id, reasons, counts}) {
   const holding = reasons.some((reason) => reason.holds);
-  return el(holding ? 'li.holds' : 'li',
-    el('strong', LEVELS[level] || level), ' ', id && el('span.mono.faint', id),
-    counts && el('p.small.faint', Object.entries(counts).map(([name, n]) => `${count(n)} ${name}`).join(' · ')),
+  return el(
+    holding ? 'li.holds' : 'li',
+    el('strong', LEVELS[level] || level),
+    ' ',
+    id && el('span.mono.faint', id),
+    counts &&
+      el(
+        'p.small.faint',
+        Object.entries(counts)
+          .map(([name, n]) => `${count(n)} ${name}`)
+          .join(' · '),
+      ),
     reasons.length === 0 && !counts && el('span.small.faint', ' nothing here holds it back'),
-    reasons.map((reason) => el('p.small', inOurTime(reason.message), ' ', el('span.faint', endOf(reason)))));
+    reasons.map((reason) => el('p.small', inOurTime(reason.message), ' ', el('span.faint', endOf(reason)))),
+  );
 }

@@ -16,9 +16,18 @@ export class WindowList {
   constructor({label, columns, rowHeight, makeRow, showRow, source, signal}) {
     Object.assign(this, {rowHeight, makeRow, showRow, source, pool: [], at: [], shownTotal: -1, isAsked: false});
     this.sizer = el('div.window-sizer', {role: 'presentation'});
-    this.head = el('div.window-row.window-head', {role: 'row'}, columns.map(([name, style]) => el(`span.${style}`, {role: 'columnheader'}, name)));
+    this.head = el(
+      'div.window-row.window-head',
+      {role: 'row'},
+      columns.map(([name, style]) => el(`span.${style}`, {role: 'columnheader'}, name)),
+    );
     this.scroller = el('div.window-scroll', {tabindex: 0, role: 'rowgroup', 'aria-label': `${label}, scrolls`}, this.sizer);
-    this.node = el('div.window-list', {role: 'table', 'aria-label': label}, el('div', {role: 'rowgroup'}, this.head), this.scroller);
+    this.node = el(
+      'div.window-list',
+      {role: 'table', 'aria-label': label},
+      el('div', {role: 'rowgroup'}, this.head),
+      this.scroller,
+    );
     this.scroller.addEventListener('scroll', () => this.ask(), {passive: true});
     const resized = new ResizeObserver(() => this.refresh());
     resized.observe(this.scroller);
@@ -83,7 +92,10 @@ export class WindowList {
       this.sizer.append(node);
       this.at = [];
     }
-    if (this.at.length === 0) this.pool.forEach((node) => { node.hidden = true; });
+    if (this.at.length === 0)
+      this.pool.forEach((node) => {
+        node.hidden = true;
+      });
   }
 
   place(index, top, height) {

@@ -25,8 +25,17 @@ export function stateMeaning(state) {
 }
 
 const OUTCOME_NAMES = {
-  COMPLETED: 'Completed', BUSY: 'Busy', NO_ANSWER: 'No answer', VOICEMAIL: 'Voicemail', FAILED: 'Failed', UNKNOWN: 'Unknown',
-  INVALID_NUMBER: 'Invalid number', BLOCKED: 'Blocked', REJECTED: 'Rejected', SUPPRESSED: 'Suppressed', EXPIRED: 'Expired',
+  COMPLETED: 'Completed',
+  BUSY: 'Busy',
+  NO_ANSWER: 'No answer',
+  VOICEMAIL: 'Voicemail',
+  FAILED: 'Failed',
+  UNKNOWN: 'Unknown',
+  INVALID_NUMBER: 'Invalid number',
+  BLOCKED: 'Blocked',
+  REJECTED: 'Rejected',
+  SUPPRESSED: 'Suppressed',
+  EXPIRED: 'Expired',
   CANCELLED: 'Cancelled',
 };
 export const OUTCOMES = Object.keys(OUTCOME_NAMES);
@@ -42,7 +51,10 @@ export function outcomeColour(outcome) {
 }
 
 const CALL_STATES = {
-  SCHEDULED: ['idle', 'Waiting'], ONGOING: ['info', 'On the line'], COMPLETED: ['good', 'Completed'], MISSED: ['warn', 'Missed'],
+  SCHEDULED: ['idle', 'Waiting'],
+  ONGOING: ['info', 'On the line'],
+  COMPLETED: ['good', 'Completed'],
+  MISSED: ['warn', 'Missed'],
   FAILED: ['bad', 'Failed'],
 };
 export const CALL_STATUSES = Object.keys(CALL_STATES);

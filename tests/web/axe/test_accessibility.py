@@ -10,7 +10,7 @@ import pytest
 from tests.support.browser import Browser
 from tests.support.processes import ROOT
 from tests.support.stack import TENANT, TRUNK, Stack
-from tests.web.pages import OPERATOR_PAGES, TENANT_PAGES, open_page, some_campaigns
+from tests.web.pages import OPERATOR_PAGES, TENANT_PAGES, endpoint_of, open_page, some_campaigns
 
 AXE = ROOT / "build" / "test-web" / "node_modules" / "axe-core" / "axe.min.js"
 SERIOUS = ("serious", "critical")
@@ -48,7 +48,7 @@ def test_a_tenant_meets_no_obstacle(browser: Browser, stack: Stack, tenant_key: 
     assert serious(browser, axe) == [], "login"
     browser.sign_in(stack.api_url, tenant_key)
     for page in TENANT_PAGES:
-        open_page(browser, page, batch=batch)
+        open_page(browser, page, batch=batch, endpoint=endpoint_of(stack))
         assert serious(browser, axe) == [], page.name
 
 
