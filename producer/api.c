@@ -337,6 +337,8 @@ int api_start(struct daemon *d, void **ret_state)
     if (!err)
         err = ingest_room_create(daemon_metrics(d), &api->ingest_room);
     if (!err)
+        err = known_numbers_create(&api->known_numbers);
+    if (!err)
         err = add_routes(api);
     if (err) {
         api_stop(api);
@@ -368,6 +370,7 @@ void api_stop(void *state)
     quotas_free(api->quotas);
     event_hub_free(api->events);
     ingest_room_free(api->ingest_room);
+    known_numbers_free(api->known_numbers);
     key_cache_free(api->key_cache);
     free(api->routes);
     free(api);

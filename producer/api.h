@@ -19,6 +19,7 @@
 #include "common/redis/redis.h"
 #include "producer/ingest_room.h"
 #include "producer/key_cache.h"
+#include "producer/known_numbers.h"
 #include "producer/quota.h"
 
 /* Every command's deadline. */
@@ -45,6 +46,7 @@ struct api {
     int64_t requests_per_second; /* of a tenant that has no quota of its own */
 
     struct ingest_room *ingest_room;
+    struct known_numbers *known_numbers;
 
     /* under way, against LIMIT_EXPORTS */
     unsigned exports;

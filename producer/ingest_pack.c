@@ -27,6 +27,7 @@ struct part {
     size_t n_rejected;
     bool is_wide; /* a contact has more than its record */
     struct packed contacts[LIMIT_INGEST_PART];
+    uint64_t numbers[LIMIT_INGEST_PART];
     uint32_t line_lengths[LIMIT_INGEST_PART];
 };
 
@@ -177,6 +178,7 @@ int ingest_pack_add(struct ingest_pack *p, const struct contact *c, uint64_t row
     struct packed *packed = &part->contacts[part->n];
     size_t before = buf_len(&part->bytes);
     packed->row = row;
+    part->numbers[part->n] = c->phone;
     err = append(&part->bytes, c, &p->record, is_metadata_elsewhere, packed);
     p->bytes += buf_len(&part->bytes) - before;
     if (err)
@@ -233,6 +235,16 @@ size_t ingest_part_contacts(const struct ingest_pack *p, size_t index)
 uint64_t ingest_part_row(const struct ingest_pack *p, size_t index, size_t contact)
 {
     return p->parts[index]->contacts[contact].row;
+}
+
+uint64_t ingest_part_number(const struct ingest_pack *p, size_t index, size_t contact)
+{
+    return p->parts[index]->numbers[contact];
+}
+
+bool ingest_part_is_wide(const struct ingest_pack *p, size_t index)
+{
+    return p->parts[index]->is_wide;
 }
 
 size_t ingest_part_rejected(const struct ingest_pack *p, size_t index)

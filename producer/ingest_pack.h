@@ -44,6 +44,9 @@ size_t ingest_pack_bytes(const struct ingest_pack *p);
 /* The number of contacts, and the row of one of them. */
 size_t ingest_part_contacts(const struct ingest_pack *p, size_t index);
 uint64_t ingest_part_row(const struct ingest_pack *p, size_t index, size_t contact);
+uint64_t ingest_part_number(const struct ingest_pack *p, size_t index, size_t contact);
+/* A contact has an id, or metadata outside of its record. */
+bool ingest_part_is_wide(const struct ingest_pack *p, size_t index);
 size_t ingest_part_rejected(const struct ingest_pack *p, size_t index);
 /* What tells it from one with other contents, in hexadecimal. */
 int ingest_part_digest(const struct ingest_pack *p, size_t index, char ret_hex[2 * DIGEST_SHA256_LEN + 1]) MUST_CHECK;

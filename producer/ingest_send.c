@@ -7,12 +7,17 @@
 #include "common/daemon/daemon.h"
 #include "common/redis/reply.h"
 #include "common/redis/schema.h"
+#include "producer/ingest_known.h"
 
 /* Enough to keep Redis busy over a network, few enough that claims come in between. */
 #define PARTS_IN_FLIGHT 4
 #define PART_NAME_LEN 32
+#define HEAD_ARGS 3
 #define COLUMNS_WORTH 4 /* contacts: what fewer of them have in common is not worth a key of its own */
-#define OTHER_COLUMNS (-1) /* batch_ingest.lua: where it answers how many contacts there are */
+#define KNOWN_WORTH 32 /* contacts of the first part: a batch of fewer is not worth knowing */
+/* batch_ingest.lua, batch_take.lua: where they answer how many contacts there are. */
+#define OTHER_COLUMNS (-1)
+#define INDEX_BEHIND (-2)
 
 void ingest_send_free(struct ingest_send *s)
 {
@@ -22,10 +27,11 @@ void ingest_send_free(struct ingest_send *s)
 
 /* ---- answers ---- */
 
-static bool has_other_columns(const struct redisReply *reply)
+/* What was sent was not taken, or nobody knows: what is known of the batch is not what it has. */
+static void stop_knowing(struct ingest_send *s)
 {
-    int64_t total;
-    return reply_i64(reply_at(reply, 0), &total) == 0 && total == OTHER_COLUMNS;
+    known_numbers_forget(exchange_api(s->config.steps->config.x)->known_numbers, s->config.batch_id);
+    s->is_plain = true;
 }
 
 /* {-1, the batch's columns}: another request gave it others meanwhile. What does not read is left alone. */
@@ -70,16 +76,30 @@ static int read_reply(struct ingest_send *s, const struct redisReply *reply)
     return 0;
 }
 
+/* The part was not written: it has to be put in another way. */
+static bool is_to_be_sent_anew(struct ingest_send *s, const struct redisReply *reply)
+{
+    int64_t total;
+    if (reply_i64(reply_at(reply, 0), &total) != 0 || total >= 0)
+        return false;
+    if (total == OTHER_COLUMNS)
+        take_columns(s, reply);
+    s->is_behind = s->is_behind || total == INDEX_BEHIND;
+    stop_knowing(s);
+    return true;
+}
+
 static void on_part(struct exchange *x, const struct redisReply *reply, int err, void *arg)
 {
     (void)x;
     struct ingest_send *s = arg;
     if (err == ERR_NOT_FOUND)
         err = ERR_UNAVAILABLE; /* Redis came back without what was written */
+    if (!reply || err || ingest_steps_is_waiting(s->config.steps))
+        stop_knowing(s);
     if (!ingest_steps_take(s->config.steps, reply, err, false))
         return;
-    if (has_other_columns(reply)) {
-        take_columns(s, reply);
+    if (is_to_be_sent_anew(s, reply)) {
         ingest_steps_repeat(s->config.steps);
         return;
     }
@@ -94,22 +114,57 @@ static void on_part(struct exchange *x, const struct redisReply *reply, int err,
 
 /* ---- sending ---- */
 
+static bool is_schema_new(const struct ingest_send *s)
+{
+    struct exchange *x = s->config.steps->config.x;
+    return daemon_cell_schema(exchange_api(x)->daemon, exchange_identity(x)->cell) >= SCHEMA_COLUMNS;
+}
+
 /* Whether records are to be without what the batch's contacts have in common: where all that work in the cell know how
  * to read them. */
 static int choose_form(struct ingest_send *s)
 {
-    struct exchange *x = s->config.steps->config.x;
-    size_t first = s->confirmed;
     s->is_form_chosen = true;
-    if (daemon_cell_schema(exchange_api(x)->daemon, exchange_identity(x)->cell) < SCHEMA_COLUMNS ||
-        ingest_part_contacts(s->config.pack, first) < COLUMNS_WORTH)
+    s->is_plain = s->is_plain || !is_schema_new(s);
+    if (!is_schema_new(s) || ingest_part_contacts(s->config.pack, s->confirmed) < COLUMNS_WORTH)
         return 0;
     return contact_layout_create(&s->layout);
 }
 
+/* What is known of the batch, where the part can be put so; NULL where Redis is to look for duplicates. */
+static struct known_batch *find_known(struct ingest_send *s, size_t part)
+{
+    struct known_numbers *known = exchange_api(s->config.steps->config.x)->known_numbers;
+    if (s->is_plain || ingest_part_is_wide(s->config.pack, part))
+        return NULL;
+    struct known_batch *batch = known_numbers_find(known, s->config.batch_id);
+    if (!batch && part == 0 && s->total == 0 && ingest_part_contacts(s->config.pack, part) >= KNOWN_WORTH)
+        batch = known_numbers_begin(known, s->config.batch_id);
+    return batch;
+}
+
+/* `args`: the batch, the part's name and its digest, with room behind them. */
+static int send_args(struct ingest_send *s, size_t part, const struct ingest_part_args *of_part, struct redis_arg *args)
+{
+    struct exchange *x = s->config.steps->config.x;
+    struct known_batch *known = find_known(s, part);
+    struct ingest_known_args of_known;
+    if (known && ingest_known_args(s->config.pack, part, of_part, known, &of_known) == 0) {
+        memcpy(args + HEAD_ARGS, of_known.args, of_known.n * sizeof args[0]);
+        int err = exchange_script(x, LUA_BATCH_TAKE, args, HEAD_ARGS + of_known.n, on_part, s);
+        if (err)
+            stop_knowing(s);
+        return err;
+    }
+    if (known)
+        stop_knowing(s);
+    memcpy(args + HEAD_ARGS, of_part->args, of_part->n * sizeof args[0]);
+    return exchange_script(x, LUA_BATCH_INGEST, args, HEAD_ARGS + of_part->n, on_part, s);
+}
+
 static int send_part(struct ingest_send *s, size_t part)
 {
-    struct redis_arg args[3 + sizeof((struct ingest_part_args *)NULL)->args / sizeof(struct redis_arg)];
+    struct redis_arg args[HEAD_ARGS + sizeof((struct ingest_known_args *)NULL)->args / sizeof(struct redis_arg)];
     struct ingest_part_args of_part = {.n = 0};
     char name[PART_NAME_LEN];
     char digest[2 * DIGEST_SHA256_LEN + 1];
@@ -127,16 +182,49 @@ static int send_part(struct ingest_send *s, size_t part)
     ingest_part_args(s->config.pack, part, &of_part);
     if (s->layout)
         err = ingest_part_shorten(s->config.pack, part, s->layout, &records, &of_part);
-    memcpy(args + 3, of_part.args, of_part.n * sizeof args[0]);
     if (!err)
-        err = exchange_script(s->config.steps->config.x, LUA_BATCH_INGEST, args, 3 + of_part.n, on_part, s);
+        err = send_args(s, part, &of_part, args);
     buf_free(&records);
     return err;
+}
+
+/* {contacts that the index has, contacts} */
+static void on_index(struct exchange *x, const struct redisReply *reply, int err, void *arg)
+{
+    (void)x;
+    struct ingest_send *s = arg;
+    int64_t indexed, total;
+    if (err == ERR_NOT_FOUND)
+        err = ERR_UNAVAILABLE;
+    if (!ingest_steps_take(s->config.steps, reply, err, false))
+        return;
+    err = reply_i64(reply_at(reply, 0), &indexed);
+    if (!err)
+        err = reply_i64(reply_at(reply, 1), &total);
+    if (err) {
+        ingest_steps_fail(s->config.steps, err, NULL);
+        return;
+    }
+    s->is_behind = indexed < total;
+    ingest_send_more(s);
+}
+
+static void send_index(struct ingest_send *s)
+{
+    struct ingest_steps *steps = s->config.steps;
+    const struct redis_arg args[] = {redis_arg_str(s->config.batch_id)};
+    if (ingest_steps_in_flight(steps) > 0 || ingest_steps_is_waiting(steps) || !exchange_is_open(steps->config.x))
+        return;
+    ingest_steps_sent(steps, exchange_script(steps->config.x, LUA_BATCH_INDEX, args, 1, on_index, s));
 }
 
 void ingest_send_more(struct ingest_send *s)
 {
     struct ingest_steps *steps = s->config.steps;
+    if (s->is_behind) {
+        send_index(s);
+        return;
+    }
     while (s->next < ingest_pack_whole(s->config.pack) && ingest_steps_in_flight(steps) < PARTS_IN_FLIGHT &&
            !ingest_steps_is_waiting(steps) && exchange_is_open(steps->config.x)) {
         int err = send_part(s, s->next);

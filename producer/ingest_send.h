@@ -30,6 +30,8 @@ struct ingest_send {
     struct ingest_send_config config;
     struct contact_layout *layout; /* that the batch has, as far as is known; NULL: records keep their metadata */
     bool is_form_chosen; /* whether there are columns: with the first part */
+    bool is_plain; /* Redis looks for duplicates */
+    bool is_behind; /* its index has to be brought up before anything is sent */
     char chunk[8]; /* what the parts belong to, "0" for a creation's own contacts; set before anything is sent */
     size_t confirmed; /* parts known to be written */
     size_t next; /* the next part to send */

@@ -99,6 +99,8 @@
 #define LIMIT_INGEST_PART_BYTES (128u << 10) /* of them, but for the last */
 #define LIMIT_BUCKET 64 /* contacts in one bucket hash */
 #define LIMIT_RECORD_INLINE_BYTES 512 /* a longer contact record keeps its metadata in :extra */
+#define LIMIT_KNOWN_NUMBERS (1u << 20) /* of one batch that its producer knows, in place of Redis's index */
+#define LIMIT_KNOWN_IN_ALL (4u << 20) /* of all batches: 64 MiB at most */
 #define LIMIT_COLUMNS 128 /* names of metadata that a batch keeps once for all of its contacts */
 #define LIMIT_COLUMNS_BYTES 4096 /* of them in all */
 /* So much at once, a script stays under 5 ms in 99.9% of its runs, in a cell with ten million calls queued in ten

@@ -14,15 +14,14 @@
 -- ARGV[9..] for each contact: record[, 53-bit hash of the contact id (decimal) or "", extra metadata or ""]; then, at most
 --          500, what was rejected (lib/rows.lua)
 -- Returns  {total after it, 0|1 (1: this part was there already), index of a left-out contact, "phone"|"id", ...}; or
---          {-1, columns}, and nothing was written: the batch has these, which ARGV[8] does not go on from
+--          {-1, columns}, and nothing was written: the batch has these, which ARGV[8] does not go on from; or {-2, 0}, and
+--          nothing was written: the index lacks contacts, which batch_index adds
 -- Errors   ERR_INVALID, ERR_NOT_FOUND, ERR_STATE <state> (sealed, and nobody holds the lease to append), ERR_EXISTS (the
 --          part was written with another digest), ERR_QUOTA <quota> <limit>: a creation that is not a draft ends by it
 -- Bound    O(contacts); 40 commands, and 4 for each contact
 -- Again    the same part and digest answers the first answer
--- @include lib/scheduler.lua
+-- @include lib/part.lua
 -- @include lib/seen.lua
--- @include lib/rows.lua
--- @include lib/quota.lua
 local id = check_id(ARGV[1], 48, 'batch')
 local part = ARGV[2] or ''
 local digest = check_id(ARGV[3], 64, 'digest')
@@ -31,9 +30,9 @@ local width = check_number(ARGV[5], 'arguments')
 local runs = ARGV[6] or ''
 local rejected = check_number(ARGV[7], 'rejected')
 local columns = ARGV[8] or ''
-local FIRST, MOST, COLUMNS_BYTES = 9, 500, 4096
+local FIRST, MOST = 9, PART_MOST
 local lines_at = FIRST + n * width
-if #part > 24 or not (part:match('^%d+%.%d+$') or part:match('^%d+$')) then
+if not part_is_name(part) then
   return redis.error_reply('ERR_INVALID part')
 end
 if n < 0 or n > MOST or n % 1 ~= 0 or (width ~= 1 and width ~= 3) or #ARGV < lines_at - 1 or #ARGV >= lines_at + MOST
@@ -47,26 +46,9 @@ local batch = batch_load(id)
 if not batch then
   return redis.error_reply('ERR_NOT_FOUND batch')
 end
-
-local chunks_key = key_batch(id) .. ':chunks'
-local chunk = part:match('^%d+')
-local stored = redis.call('HGET', chunks_key, part)
-if stored then
-  local known_digest, total, rest = stored:match('^(%S+) (%d+)(.*)$')
-  if known_digest ~= digest then
-    return redis.error_reply('ERR_EXISTS part ' .. part .. ' with other contents')
-  end
-  local reply = { total, 1 }
-  for word in rest:gmatch('%S+') do
-    reply[#reply + 1] = word
-  end
-  return reply
-end
-local is_running = batch.sealed == '1'
-if is_running and not is_appended_to(batch) then
-  return redis.error_reply('ERR_STATE ' .. batch.state .. ', and nobody appends to it')
-elseif not is_running and not FILLABLE[batch.state] then
-  return redis.error_reply('ERR_STATE ' .. batch.state)
+local answer = part_again(id, part, digest) or part_refusal(batch)
+if answer then
+  return answer
 end
 
 -- From here on every step is one of each contact: Redis counts the instructions of a script, which makes each dear.
@@ -84,24 +66,22 @@ for i = 1, n do
   at = at + width
 end
 
--- Another request may have brought the batch's first ones, or further ones, meanwhile.
-local known_columns = columns ~= '' and redis.call('GET', key_columns(id)) or ''
-if columns:sub(1, #known_columns) ~= known_columns and known_columns:sub(1, #columns) ~= columns then
-  return { -1, known_columns }
+local refusal, columns_known = part_columns_refusal(id, columns)
+if refusal then
+  return refusal
 end
-
-local refusal = quota_refuse_part(batch, n, FIRST, lines_at - 1)
+local seen = seen_load(id)
+if seen.is_behind then
+  return { -2, 0 }
+end
+refusal = quota_refuse_part(batch, n, FIRST, lines_at - 1)
 if refusal then
   return refusal
 end
 
-if #columns > #known_columns then
-  redis.call('SET', key_columns(id), columns)
-  redis.call('HSET', key_batch(id), 'columns', fmt(#columns))
-end
+part_add_columns(id, columns, columns_known)
 
 local left_out = {}
-local seen = seen_load(id)
 local fresh = {} -- ordinal -> record, of this part, where contacts have ids
 local fields, n_fields, extras = {}, 0, {}
 local total, extra_bytes = batch.total, 0
@@ -154,7 +134,7 @@ end
 seen_grow(seen, batch.total)
 
 -- What was not taken, in words.
-local lines = {}
+local chunk, lines = part:match('^%d+'), {}
 for i = lines_at, #ARGV do
   lines[#lines + 1] = chunk .. ' ' .. ARGV[i]
 end
@@ -164,20 +144,4 @@ for i = 1, #left_out, 2 do
   local value = is_id and contact_id(ARGV[FIRST + index * width]) or '+' .. fmt(numbers[index + 1])
   lines[#lines + 1] = rows_duplicate(chunk, rows_number(runs, index), is_id and 'id' or 'phoneNumber', value)
 end
-rows_add(batch, lines)
-batch.rejected = batch.rejected + rejected
-batch.duplicates = batch.duplicates + #left_out / 2
-
-if is_running then
-  batch.due = batch.due + batch.total - batch.was.total
-  touch_lane(batch)
-  wake_workers()
-end
-redis.call('HSET', chunks_key, part, digest .. ' ' .. fmt(batch.total) .. ' ' .. table.concat(left_out, ' '))
-redis.call('HINCRBY', chunks_key, chunk .. '.n', 1)
-commit()
-local reply = { fmt(batch.total), 0 }
-for _, word in ipairs(left_out) do
-  reply[#reply + 1] = word
-end
-return reply
+return part_finish(batch, part, digest, left_out, rejected, lines)

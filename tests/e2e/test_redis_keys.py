@@ -143,7 +143,7 @@ class FullRun:
     def draft(self) -> None:
         """Filled in two chunks, one of them cut short, with what is no contact and what was there before."""
         batch = self.stack.api("POST", "/api/v1/batch?draft=true", {"agentId": "agent_123"})["batchId"]
-        rows = [{"phoneNumber": "nobody"}, *({"phoneNumber": number} for number in phone_numbers(2, 15550150000) * 2)]
+        rows = [{"phoneNumber": "nobody"}, *({"phoneNumber": number} for number in phone_numbers(40, 15550150000) * 2)]
         self.stack.api("POST", f"/api/v1/batch/{batch}/contacts?chunk=1", rows)
         self.engine.scripts.run("chunk_open", batch, "acme", 2, "look", 60_000, "producer", 60_000, 0)
 

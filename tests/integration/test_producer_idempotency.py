@@ -179,7 +179,7 @@ def ask_and_lose(api: Api, key: str, path: str = CREATE, body: Any = None) -> th
     return thread
 
 
-STEPS = ("idempotency_claim", "batch_create", "batch_ingest", "hook_endpoint", "batch_seal", "idempotency_settle")
+STEPS = ("idempotency_claim", "batch_create", "batch_take", "hook_endpoint", "batch_seal", "idempotency_settle")
 
 
 def test_a_draft_is_made_once_and_lives_on(api: Api, acme: str) -> None:

@@ -148,7 +148,7 @@ def test_a_creation_goes_on_where_redis_restarts_under_it(lone: Api) -> None:
     assert lone.contacts(answer.json()["batchId"]) == 60_000
 
 
-@pytest.mark.parametrize("script", ["batch_create", "batch_ingest", "hook_endpoint", "batch_seal"])
+@pytest.mark.parametrize("script", ["batch_create", "batch_take", "hook_endpoint", "batch_seal"])
 @pytest.mark.parametrize("forward", [True, False], ids=["done", "not done"])
 def test_a_step_whose_answer_is_lost_is_taken_again(proxied: tuple[Api, RedisProxy], script: str, forward: bool) -> None:
     api, proxy = proxied
@@ -170,7 +170,7 @@ def test_a_creation_that_finds_no_way_on_leaves_nothing_to_be_seen(proxied: tupl
     api, proxy = proxied
     key = api.tenant("acme")
     api.create(key, numbers(1))
-    proxy.cut_at(sha("batch_ingest"), forward=True)
+    proxy.cut_at(sha("batch_take"), forward=True)
     answer = Creation(api, key, 1200).result()
     assert (answer.status, answer.code) == (503, "UNAVAILABLE"), answer
     proxy.up()
@@ -207,7 +207,7 @@ def test_a_seal_whose_answer_never_comes_is_said_to_be_unknown(proxied: tuple[Ap
 def test_a_full_redis_takes_nothing_and_keeps_nothing_visible(lone: Api) -> None:
     key = lone.tenant("acme")
     kept = lone.create(key, numbers(1))
-    lone.client.config_set("maxmemory", int(lone.client.info("memory")["used_memory"]) + 1024 * 1024)
+    lone.client.config_set("maxmemory", int(lone.client.info("memory")["used_memory"]) + 256 * 1024)
     answer = lone.post("/api/v1/batch", batch_body(numbers(50_000)), key)
     assert (answer.status, answer.code) == (503, "UNAVAILABLE"), answer
     assert visible(lone, key) == [kept]

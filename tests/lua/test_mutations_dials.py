@@ -7,6 +7,7 @@ import dataclasses
 
 import redis
 
+from tests.support.engine import contact_record
 from tests.support.mutations import NUMBER, Cell, Mutation, guards_hold, mutations_are_caught, server  # noqa: F401: the fixture
 
 
@@ -78,6 +79,25 @@ def begin_draft(cell: Cell) -> str:
     cell.scripts.run("batch_draft", batch, 0, 60_000)
     cell.scripts.run("chunk_open", batch, "acme", 1, "look", 60_000, "h", 1_000, 0)
     return batch
+
+
+def who_does_not_know_a_batch_writes_nothing_unseen(cell: Cell) -> None:
+    batch = begin_draft(cell)
+
+    def take(part: str, name: str, total: int, number: int) -> int:
+        record = contact_record(number)
+        try:
+            return int(cell.scripts.run("batch_take", batch, part, "d", 1, name, total, 0, "", "", total, record)[0])
+        except redis.ResponseError:
+            return 0
+
+    assert take("1.1", "known_a", 0, NUMBER) == 1
+    assert take("1.2", "known_b", 1, NUMBER) == -2
+    assert take("1.2", "known_a", 0, NUMBER) == -2
+    assert cell.ingest(batch, "1.2", [(NUMBER, "")])[0] == -2
+    cell.scripts.run("batch_index", batch)
+    assert take("1.2", "known_a", 1, NUMBER + 1) == -2
+    assert cell.ingest(batch, "1.2", [(NUMBER, "")])[0] == 1
 
 
 def a_draft_is_not_started_in_the_middle_of_a_chunk(cell: Cell) -> None:
@@ -224,6 +244,14 @@ MUTATIONS = (
              a_chunk_is_whole_with_all_its_parts_and_no_others),
     Mutation("a chunk has parts of another", "chunk_close", "if parts_written() > parts then", "if false then",
              a_chunk_is_whole_with_all_its_parts_and_no_others),
+    Mutation("a batch is known to two", "batch_take", "(seen_by or knows) ~= knows or ", "", who_does_not_know_a_batch_writes_nothing_unseen),
+    Mutation("a batch is known in part", "batch_take", "total ~= batch.total or ", "", who_does_not_know_a_batch_writes_nothing_unseen),
+    Mutation("an index that is behind is used", "batch_ingest", "if seen.is_behind then", "if false then",
+             who_does_not_know_a_batch_writes_nothing_unseen),
+    Mutation("who knew a batch goes on", "batch_index", "redis.call('HDEL', key_batch(id), 'seen_by')\n", "",
+             who_does_not_know_a_batch_writes_nothing_unseen),
+    Mutation("contacts are not indexed", "batch_index", "      seen_add_number(seen, number)\n", "",
+             who_does_not_know_a_batch_writes_nothing_unseen),
     Mutation("numbers are lost in growing", "batch_ingest", "  in_slices('SADD', seen.key .. ':seen:n:' .. to, numbers)\n", "",
              a_growing_index_forgets_nobody),
     Mutation("ids are lost in growing", "batch_ingest", "  in_slices('HSET', seen.key .. ':seen:i:' .. to, fields)\n", "",

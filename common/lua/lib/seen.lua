@@ -62,8 +62,9 @@ local function seen_level(seen)
 end
 
 local function seen_load(batch_id)
+  local fields = redis.call('HMGET', key_batch(batch_id), 'seen_shards', 'seen_upto')
   local seen = { batch = batch_id, key = key_batch(batch_id), numbers = key_batch(batch_id) .. ':seen:n:',
-    shards = tonumber(redis.call('HGET', key_batch(batch_id), 'seen_shards') or 1) }
+    shards = tonumber(fields[1] or 1), is_behind = fields[2] ~= false, upto = tonumber(fields[2] or nil) }
   seen_level(seen)
   return seen
 end
@@ -73,11 +74,13 @@ local function seen_shard(seen, hash)
   return shard < seen.shards and shard or hash % seen.low
 end
 
--- A batch that holds nobody yet may begin with the shards that it will need: growing costs more than having.
-local function seen_expect(batch, contacts)
+-- An index that holds nobody yet may begin with the shards that it will need: growing costs more than having.
+local function seen_expect(seen, contacts)
   local shards = math.min(math.ceil(contacts / SEEN_PER_SHARD), SEEN_SHARDS_MOST)
-  if batch.total == 0 and shards > seen_load(batch.id).shards then
-    redis.call('HSET', key_batch(batch.id), 'seen_shards', fmt(shards))
+  if shards > seen.shards then
+    redis.call('HSET', seen.key, 'seen_shards', fmt(shards))
+    seen.shards = shards
+    seen_level(seen)
   end
 end
 
