@@ -32,6 +32,7 @@ class Run:
         self.strikes: list[Strike] = []
         self.failures: list[str] = []
         self.clients: list[Client] = []
+        self.unsettled: list[str] = []  # what was waited for in vain
         self.seconds = 0.0
         self._locks = {**{fault.target: threading.Lock() for fault in schedule.faults}, **fleet.locks}
         self._began_us = time.time_ns() // 1000
@@ -87,6 +88,17 @@ class Run:
             except redis.RedisError:
                 pass  # it is being started, or promoted
             time.sleep(POLL_S)
+        self.unsettled = [self._told_of(client) for client in self.clients if client.is_alive() or not self._is_over(client)]
+
+    def _told_of(self, client: Client) -> str:
+        """How far a campaign came that did not come to its end."""
+        told = f"batch {client.campaign.index + 1} by {client.campaign.way}: "
+        if client.is_alive():
+            return told + "still being submitted"
+        fields = self.fleet.redis.client().hgetall(f"{KEPT_BATCH}{client.batch}")
+        kept = {name.decode(): value.decode() for name, value in fields.items()}
+        calls = ", ".join(f"{kept.get(name, 0)} {name}" for name in ("total", "due", "claimed", "live", "ended"))
+        return f"{told}{kept['state']}: {calls}; {self._taken(client)} of {kept.get('seq', 0)} events taken"
 
     def _is_over(self, client: Client) -> bool:
         if not client.batch:
@@ -96,9 +108,12 @@ class Run:
             return True  # it, or its start, went with a lost tail: whoever made it was told that it is done
         if state.decode() not in ENDED:
             return False
-        taken = {each.webhook_id for each in list(self.fleet.deliveries)
-                 if each.is_taken and each.body.get("batchId") == client.batch}
-        return len(taken) >= int(seq or 0)
+        return self._taken(client) >= int(seq or 0)
+
+    def _taken(self, client: Client) -> int:
+        """How many events of its batch the receiver has taken."""
+        return len({each.webhook_id for each in list(self.fleet.deliveries)
+                    if each.is_taken and each.body.get("batchId") == client.batch})  # fmt: skip
 
     # ---- judge ----
 
@@ -123,6 +138,8 @@ class Run:
             verdict.failures.append(f"carillon audit: {printed}")
         told = ", ".join(f"{count} {what}" for what, count in told_of(history).items())
         print(f"seed {self.schedule.seed}: {self.seconds:.1f} s, {told}", flush=True)
+        for each in self.unsettled:
+            print(f"not settled within {SETTLE_DEADLINE_S:.0f} s after the last fault: {each}", flush=True)
         return verdict
 
 
