@@ -68,7 +68,8 @@ CPPFLAGS_ALL := -I. -I$(GEN) $(PKG_CFLAGS) -D_GNU_SOURCE
 CFLAGS_COMMON := -std=gnu11 -g -fno-common -fPIE
 
 ifeq ($(VARIANT),release)
-CFLAGS_VARIANT := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection
+# The same bytes wherever it is built.
+CFLAGS_VARIANT := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -ffile-prefix-map=$(CURDIR)=.
 LDFLAGS_VARIANT := -pie -Wl,-z,relro,-z,now,-z,noexecstack
 else ifeq ($(VARIANT),debug)
 CFLAGS_VARIANT := -O0 -DCARILLON_BREAKPOINTS
