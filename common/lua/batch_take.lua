@@ -15,7 +15,8 @@
 -- ARGV[9]  index of each contact of the part that is left out, and "phone": "3 phone 17 phone"
 -- ARGV[10..] for each contact that is taken: ordinal, record; then, at most 1000, lines about what was not (lib/rows.lua)
 -- Returns  what batch_ingest does; {-2, 0} where the producer does not know all: nothing was written
--- Errors   as batch_ingest
+-- Errors   ERR_INVALID, ERR_NOT_FOUND, ERR_STATE <state> (sealed, and nobody holds the lease to append), ERR_EXISTS (the
+--          part was written with another digest), ERR_QUOTA <quota> <limit>: a creation that is not a draft ends by it
 -- Bound    O(contacts); 50 commands
 -- Again    the same part and digest answers the first answer
 -- @include lib/part.lua
