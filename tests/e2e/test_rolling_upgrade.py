@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import redis
 
+from tests.support.engine import SCHEMA, newest_schema
 from tests.support.history import Rules, judge
 from tests.support.ledger import read_ledger
 from tests.support.processes import build_directory, other_build_directory
@@ -25,6 +26,13 @@ OPTIONS = {
 }
 
 
+def schema_of_both() -> int:
+    """The newest that both versions know: a fleet of the older one was there first."""
+    path = other_build_directory().parents[1] / "common/redis/schema.h"  # of a version of the history
+    other = newest_schema(path) if path.exists() else SCHEMA
+    return min(SCHEMA, other)
+
+
 def states(client: redis.Redis, batch: str) -> list[str]:
     keys = client.scan_iter(f"carillon:{{c0}}:batch:{batch}:state:*")
     return [text.decode() for key in keys for text in client.hvals(key)]
@@ -32,7 +40,7 @@ def states(client: redis.Redis, batch: str) -> list[str]:
 
 def test_a_fleet_is_replaced_process_by_process_and_back_while_it_dials() -> None:
     # Some calls end without a callback: they are settled by lookups, which a worker of either version may lease.
-    with Stack(workers=2, faults=("callback_never=0.2",), poll_after_ms=500) as stack:
+    with Stack(workers=2, faults=("callback_never=0.2",), poll_after_ms=500, schema=schema_of_both()) as stack:
         client = stack.redis.client()
         batches: dict[str, list[str]] = {}
         for build in (other_build_directory(), build_directory()):

@@ -39,7 +39,14 @@ LIFE_MS = 150_000
 CLAIM_CALLS = 64
 CLAIM_STEPS = 400
 SCHEMA_H = pathlib.Path(__file__).resolve().parents[2] / "common/redis/schema.h"
-SCHEMA = int(re.findall(r"#define SCHEMA_NEWEST (\d+)", SCHEMA_H.read_text(encoding="utf-8"))[0])
+
+
+def newest_schema(header: pathlib.Path) -> int:
+    """That a version knows, by its common/redis/schema.h."""
+    return int(re.findall(r"#define SCHEMA_NEWEST (\d+)", header.read_text(encoding="utf-8"))[0])
+
+
+SCHEMA = newest_schema(SCHEMA_H)
 
 
 def varint(value: int) -> bytes:

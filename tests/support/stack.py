@@ -26,6 +26,7 @@ import urllib.request
 from types import TracebackType
 from typing import Any
 
+from tests.support.engine import SCHEMA
 from tests.support.http_receiver import Answer, HttpReceiver, Received
 from tests.support.processes import Process, program, program_with_breakpoints
 from tests.support.redis_server import RedisServer
@@ -74,9 +75,10 @@ class Stack:
         worker_options: tuple[str, ...] = (),
         redis: RedisServer | None = None,
         log_level: str = "info",
+        schema: int = SCHEMA,
     ) -> None:
         """`platform`: whose API the carrier is spoken to by, retell or twilio. `redis`: instead of one with a file to append to
-        and the users of deploy/users.acl."""
+        and the users of deploy/users.acl. `schema`: that the cell speaks, as a fleet of another version left it."""
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="carillon-stack-"))
         self.platform = platform
         self.redis = redis or RedisServer(appendonly=True, users=Users.for_tests())
@@ -98,6 +100,7 @@ class Stack:
         self.carrier_key = self._write("carrier.key", CARRIER_KEY + "\n")
         self.api_key_file = self.directory / "api.key"
         self._log_level = log_level
+        self._schema = schema
         self.workers = [self._process("carillon-worker", *worker_options, label=f"worker {i + 1}") for i in range(workers)]
         private = ("--allow-private-webhooks", LOOPBACK)
         self.producers = [self._process("carillon-producer", *private, label=f"producer {i + 1}") for i in range(producers)]
@@ -167,6 +170,7 @@ class Stack:
 
     def start(self) -> Stack:
         self.redis.start()
+        self.redis.client().hset("carillon:{c0}:cell", "schema", self._schema)
         for worker in self.workers:
             worker.start()
         self.start_carrier()
