@@ -135,3 +135,20 @@ def test_settings_are_changed_while_it_is_paused(browser: Browser, stack: Stack,
     browser.button("Save the changes").click()
     wait_until(lambda: stack.status(batch)["maxCallsPerSecond"] == 3, 60.0, "the rate is changed", poll_s=0.1)
     wait_until(lambda: browser.field("Calls a second").get_attribute("value") == "3", 60.0, "and shown")
+
+
+def test_the_list_of_campaigns_is_filtered_and_turned_page_by_page(browser: Browser, stack: Stack, tenant_key: str) -> None:
+    made = [stack.submit([f"+{15557900000 + i}"], scheduledStartTime="2033-03-01T09:00:00Z", tags=["pages"]) for i in range(30)]
+    browser.sign_in(stack.api_url, tenant_key)
+    browser.field("Tag").send_keys("pages\n")
+
+    def shown() -> list[str]:
+        return [link.text for link in browser.all(".batch-name a")]
+
+    wait_until(lambda: shown() == made[:4:-1], 60.0, "the newest 25 of the tag are shown", poll_s=0.2)
+    browser.button("Older").click()
+    wait_until(lambda: shown() == made[4::-1], 60.0, "then the others", poll_s=0.2)
+    browser.button("← Newer").click()
+    wait_until(lambda: shown() == made[:4:-1], 60.0, "and back", poll_s=0.2)
+    browser.go("/batches?tag=pages&status=paused")
+    browser.wait_for_text("No campaign here.")

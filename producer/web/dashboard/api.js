@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests to the producer. The session is a cookie that scripts cannot read; the header is what other sites cannot send.
 
+import {sleep} from './timing.js';
+
 const MARK = {'X-Carillon-Dashboard': '1'};
+const TRIES = 4;
+const WAIT_MOST_S = 10;
 
 /** An answer that is not 2xx, or none at all (`status` 0). `faults` names what is wrong: [{path, message}]. */
 export class ApiError extends Error {
@@ -60,9 +64,21 @@ function parsed(text) {
   }
 }
 
-/** The same, its answer read as JSON; null where it has no content. */
-export async function ask(method, path, options) {
-  const answer = await send(method, path, options);
+/** The same for what only reads: where the tenant asks faster than it may, it waits as long as it is told to. */
+async function sendPatiently(path, options) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await send('GET', path, options);
+    } catch (error) {
+      if (error.status !== 429 || error.retryAfterS > WAIT_MOST_S || tries === TRIES) throw error;
+      await sleep(Math.max(error.retryAfterS, 1) * 1000, options.signal);
+    }
+  }
+}
+
+/** What send() brings, read as JSON; null where it has no content. */
+export async function ask(method, path, options = {}) {
+  const answer = await (method === 'GET' ? sendPatiently(path, options) : send(method, path, options));
   return answer.status === 204 ? null : answer.json();
 }
 

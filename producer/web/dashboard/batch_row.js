@@ -31,13 +31,17 @@ export function batchRow(batchId) {
     el('div.batch-figure', remainingName, remaining),
     outcomes,
   );
-  let told = ''; // the state that the status that was told last had
+  let listed = ''; // the state that the list says it has
+  let told = ''; // the one that its status had
 
   return {
+    batchId,
     node,
+    toldAt: 0,
     /** Whether the status adds something to what the list says. */
-    wantsMore: ({status}) => told !== status || !ENDED.includes(status),
+    wantsMore: () => told !== listed || !ENDED.includes(told),
     list(batch) {
+      listed = batch.status;
       fill(state, stateBadge(batch.status));
       fill(created, when(batch.createdAt));
       if (!about.childNodes.length) setText(about, `Agent ${batch.agentId} · priority ${batch.priority}`);
@@ -46,6 +50,7 @@ export function batchRow(batchId) {
     },
     tell(status) {
       told = status.status;
+      this.toldAt = Date.now();
       refill(
         about,
         `Agent ${status.agentId} · priority ${status.priority} · trunk ${status.trunk} `,

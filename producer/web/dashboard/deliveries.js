@@ -10,6 +10,8 @@ import {badge, choice, empty, facts, faultBox, table, when} from './parts.js';
 import {label} from './words.js';
 
 const PAGE = 50;
+const roomy = (name) => ({name, roomy: true});
+const COLUMNS = ['Event', 'State', ...['Attempts', 'Created', 'Next attempt', 'Last answer'].map(roomy), ''];
 const STATES = ['pending', 'in_flight', 'retrying', 'delivered', 'dead'];
 const TONES = {pending: 'info', in_flight: 'info', retrying: 'warn', delivered: 'good', dead: 'bad'};
 const TRIGGERS = {schedule: 'by schedule', manual: 'asked for', test: 'a test', recover: 'recovered'};
@@ -65,7 +67,7 @@ export function deliveryList(endpointId, signal, canWrite) {
 
 function deliveryTable(rows, open) {
   return table(
-    ['Event', 'State', 'Attempts', 'Created', 'Next attempt', 'Last answer', ''],
+    COLUMNS,
     rows.map((row) => [
       row.event,
       badge(TONES[row.state] || 'idle', label(row.state)),

@@ -75,7 +75,7 @@ function processTable({processes, workers}) {
   if (!processes.length) return empty('No process was heard of.', '');
   const seen = new Map(workers.map(({id, lastSeenAt}) => [id, lastSeenAt]));
   return table(
-    ['Process', 'Id', 'Version', 'Seen'],
+    ['Process', 'Id', {name: 'Version', roomy: true}, 'Seen'],
     processes.map((process) => [
       process.process.replace('carillon-', ''),
       el('span.mono', process.id),

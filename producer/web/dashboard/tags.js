@@ -10,12 +10,15 @@ import {href, rememberQuery} from './router.js';
 
 const PAGES_MOST = 20; // of a thousand batches each
 const FIGURES = ['batches', 'total', 'processed', 'succeeded', 'failed', 'pending', 'attempts', 'retries', 'minutes'];
+const figure = (name) => ({name, end: true});
+const roomy = (name) => ({name, end: true, roomy: true});
 const COLUMNS = [
   'Tag',
-  ...['Campaigns', 'Contacts', 'Done', 'Reached', 'Answer rate', 'Attempts', 'Retries', 'Minutes'].map((name) => ({
-    name,
-    end: true,
-  })),
+  figure('Campaigns'),
+  figure('Contacts'),
+  ...['Done', 'Reached'].map(roomy),
+  figure('Answer rate'),
+  ...['Attempts', 'Retries', 'Minutes'].map(roomy),
 ];
 
 export function view({query, signal}) {
