@@ -3,7 +3,7 @@
 
     with Browser() as browser:
         browser.sign_in(stack.api_url, key)
-        browser.button("Pause").click()
+        browser.press("Pause")
 
 What is looked for is waited for. What the page says wrong on its console, and every host that it asks, is kept: faults().
 """
@@ -14,6 +14,7 @@ import json
 import pathlib
 import tempfile
 import urllib.parse
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -80,11 +81,11 @@ class Browser:
         self.url = url
         self.driver.get(f"{url}/dashboard/")
         self.field("API key").send_keys(key.strip())
-        self.button("Sign in").click()
+        self.press("Sign in")
         self.find("nav.frame-nav a")
 
     def sign_out(self) -> None:
-        self.button("Sign out").click()
+        self.press("Sign out")
         self.find("#key")
 
     def go(self, path: str) -> None:
@@ -117,12 +118,34 @@ class Browser:
     def all(self, selector: str) -> list[WebElement]:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
+    def texts(self, selector: str) -> list[str]:
+        """What all of them say at one instant."""
+        return self.script("return [...document.querySelectorAll(arguments[0])].map((one) => one.textContent.trim())", selector)
+
     def button(self, name: str, inside: str = "body") -> WebElement:
         """The button whose text begins so."""
         return self._named(f"{inside} button, {inside} a.button", name)
 
     def link(self, name: str) -> WebElement:
         return self._named("a", name)
+
+    def press(self, name: str, inside: str = "body") -> None:
+        """Clicks the button of that name, whichever it is: a page that renews itself may have put another in its place."""
+        self._click(lambda: self.button(name, inside))
+
+    def follow(self, name: str) -> None:
+        self._click(lambda: self.link(name))
+
+    @staticmethod
+    def _click(find: Callable[[], WebElement]) -> None:
+        def clicked() -> bool:
+            try:
+                find().click()
+                return True
+            except StaleElementReferenceException:
+                return False
+
+        wait_until(clicked, DEADLINE_S, "what is to be clicked stays for a click")
 
     def _named(self, selector: str, name: str) -> WebElement:
         def found() -> list[WebElement]:
@@ -150,7 +173,7 @@ class Browser:
 
     def confirm(self, verb: str) -> None:
         """Says yes in the dialog that is open, and waits until it is done."""
-        self.button(verb, inside="dialog[open]").click()
+        self.press(verb, inside="dialog[open]")
         wait_until(lambda: not self.all("dialog[open]"), DEADLINE_S, f"the dialog closes after {verb!r}", poll_s=0.05)
 
     def script(self, source: str, *args: Any) -> Any:

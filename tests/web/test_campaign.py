@@ -51,36 +51,36 @@ def test_bad_rows_are_shown_before_anything_dials_and_the_rest_is_called(
     browser.sign_in(stack.api_url, tenant_key)
     before = len(stack.batches())
     fill_in(browser, contacts, Agent="agent_123", Calls_a_second="10", Attempts="1", Tags="spring, browser")
-    browser.button("Check it").click()
+    browser.press("Check it")
     said = browser.wait_for_text(f"{len(BAD_ROWS)} rows would be left out")
     for told in ("555-12", "Invalid number", "Duplicate", "Wrong field count", "Misplaced quote", f"Start calling {GOOD} contacts"):
         assert told in said, told
-    rows = [row.text.split()[0] for row in browser.all(".checked tbody tr")]
+    rows = browser.texts(".checked tbody td:first-child")
     assert rows == [str(row) for row in range(GOOD + 2, GOOD + 2 + len(BAD_ROWS))]
     assert len(stack.batches()) == before, "nothing was made by a dry run"
     browser.picture("create-checked", is_whole=True)
 
-    browser.button("Start calling").click()
+    browser.press("Start calling")
     batch = batch_of(browser)
     browser.wait_for_text("● live", ".batch-title")
     wait_until(lambda: int(browser.text(".tile .value") or 0) > 0, 60.0, "an outcome is counted without a reload", poll_s=0.1)
     browser.picture("campaign-live", is_whole=True)
 
-    browser.button("Pause").click()
+    browser.press("Pause")
     browser.confirm("Pause")
     wait_for_state(browser, "Paused")
     assert stack.status(batch)["status"] == "paused"
     browser.wait_for_text("paused", ".why")
-    browser.button("Resume").click()
+    browser.press("Resume")
     browser.confirm("Resume")
     wait_for_state(browser, "Processing")
 
-    browser.button("Cancel").click()
+    browser.press("Cancel")
     browser.confirm("Cancel the campaign")
     wait_for_state(browser, "Cancelled")
     assert stack.status(batch)["status"] == "cancelled"
 
-    browser.link("Rows not taken").click()
+    browser.follow("Rows not taken")
     told = browser.wait_for_text("555-12")
     assert "3 rows refused, 1 duplicate left out" in told
 
@@ -95,18 +95,18 @@ def test_a_call_tells_its_attempts(browser: Browser, stack: Stack, tenant_key: s
     browser.sign_in(stack.api_url, tenant_key)
     browser.go(f"/batches/{batch}/calls")
     browser.wait_for_text(twice["phoneNumber"])
-    browser.link(twice["phoneNumber"]).click()
+    browser.follow(twice["phoneNumber"])
     said = browser.wait_for_text("Dial 2", "dialog[open]")
     assert "attempt 1" in said and "attempt 2" in said and "Another attempt follows." in said
     assert "That is the contact’s outcome." in said or "The call is over" in said
     browser.picture("call-timeline")
-    browser.button("✕", inside="dialog[open]").click()
+    browser.press("✕", inside="dialog[open]")
 
     browser.script("document.getElementById('calls-outcome').value = 'COMPLETED'")
     browser.script("document.getElementById('calls-outcome').dispatchEvent(new Event('change'))")
     completed = stack.status(batch)["outcomes"]["COMPLETED"]
     browser.wait_for_text(f"{completed} calls")
-    wait_until(lambda: {one.text for one in browser.all(".window-sizer .window-row:not([hidden]) .c-outcome")} == {"Completed"},
+    wait_until(lambda: set(browser.texts(".window-sizer .window-row:not([hidden]) .c-outcome")) == {"Completed"},
                60.0, "the filter lets only those by", poll_s=0.1)  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def test_an_ended_campaign_is_called_again(browser: Browser, stack: Stack, tenan
     assert status["outcomes"]["BUSY"] > 0
     browser.sign_in(stack.api_url, tenant_key)
     browser.go(f"/batches/{batch}")
-    browser.button("Call again").click()
+    browser.press("Call again")
     browser.confirm("Start calling")
     wait_until(lambda: batch_of(browser) != batch, 60.0, "the new campaign is shown")
     again = batch_of(browser)
@@ -125,14 +125,14 @@ def test_an_ended_campaign_is_called_again(browser: Browser, stack: Stack, tenan
     assert stack.status(again)["statistics"]["total"] == sum(status["outcomes"][name] for name in ("BUSY", "NO_ANSWER", "FAILED"))
 
 
-def test_settings_are_changed_while_it_is_paused(browser: Browser, stack: Stack, tenant_key: str) -> None:
+def test_settings_are_changed_before_it_starts(browser: Browser, stack: Stack, tenant_key: str) -> None:
     batch = stack.submit(["+15557400000"], scheduledStartTime="2033-03-01T09:00:00Z")
     browser.sign_in(stack.api_url, tenant_key)
     browser.go(f"/batches/{batch}/settings")
     rate = browser.field("Calls a second")
     rate.clear()
     rate.send_keys("3")
-    browser.button("Save the changes").click()
+    browser.press("Save the changes")
     wait_until(lambda: stack.status(batch)["maxCallsPerSecond"] == 3, 60.0, "the rate is changed", poll_s=0.1)
     wait_until(lambda: browser.field("Calls a second").get_attribute("value") == "3", 60.0, "and shown")
 
@@ -143,12 +143,12 @@ def test_the_list_of_campaigns_is_filtered_and_turned_page_by_page(browser: Brow
     browser.field("Tag").send_keys("pages\n")
 
     def shown() -> list[str]:
-        return [link.text for link in browser.all(".batch-name a")]
+        return browser.texts(".batch-name a")
 
     wait_until(lambda: shown() == made[:4:-1], 60.0, "the newest 25 of the tag are shown", poll_s=0.2)
-    browser.button("Older").click()
+    browser.press("Older")
     wait_until(lambda: shown() == made[4::-1], 60.0, "then the others", poll_s=0.2)
-    browser.button("← Newer").click()
+    browser.press("← Newer")
     wait_until(lambda: shown() == made[:4:-1], 60.0, "and back", poll_s=0.2)
     browser.go("/batches?tag=pages&status=paused")
     browser.wait_for_text("No campaign here.")

@@ -88,3 +88,48 @@ def test_the_list_is_walked_through_by_keys(browser: Browser, stack: Stack, tena
     browser.wait_for_text("It was not dialed yet.", "dialog[open]")
     browser.find("dialog[open]").send_keys("\ue00c")  # Escape
     wait_until(lambda: not browser.all("dialog[open]"), 30.0, "it closes")
+
+
+# A list of a length at which rows would lie further down than a browser scrolls, looked at in five places.
+HUGE = """
+const [total, done] = arguments;
+(async () => {
+  const {WindowList} = await import('/dashboard/window_list.js');
+  const {el} = await import('/dashboard/dom.js');
+  const source = {total, get: (index) => `item ${index}`, need() {}};
+  const list = new WindowList({
+    label: 'Items', columns: [['Item', 'c-name']], rowHeight: () => 44, source, signal: new AbortController().signal,
+    makeRow: () => el('div.window-row', el('span')), showRow: (node, item) => { node.firstChild.textContent = item; },
+  });
+  document.getElementById('main').replaceChildren(list.node);
+  list.refresh();
+  const frame = () => new Promise((next) => requestAnimationFrame(next));
+  const seen = [];
+  for (const share of [0, 0.25, 0.5, 0.999, 1]) {
+    list.scroller.scrollTop = share * list.scroller.scrollHeight;
+    for (let i = 0; i < 5; i += 1) await frame();
+    const box = list.scroller.getBoundingClientRect();
+    const rows = [...list.sizer.children].filter((row) => !row.hidden)
+      .map((row) => ({item: Number(row.textContent.slice(5)), top: row.getBoundingClientRect().top - box.top}))
+      .filter(({top}) => top > -44 && top < box.height).sort((a, b) => a.top - b.top);
+    seen.push({rows, height: box.height});
+  }
+  done(seen);
+})().catch((error) => done(String(error)));
+"""
+
+
+def test_a_list_longer_than_a_browser_scrolls_has_every_row_in_its_place(browser: Browser, stack: Stack, tenant_key: str) -> None:
+    total = 2_000_000
+    browser.sign_in(stack.api_url, tenant_key)
+    browser.find("main h1")
+    seen = browser.later(HUGE, total)
+    assert isinstance(seen, list), seen
+    for place in seen:
+        items, tops = [row["item"] for row in place["rows"]], [row["top"] for row in place["rows"]]
+        assert items == list(range(items[0], items[0] + len(items))), "one after the other"
+        assert all(abs(after - before - 44) < 0.6 for before, after in zip(tops, tops[1:])), "none over another"
+        assert tops[0] <= 0.6 and tops[-1] + 44 >= place["height"] - 0.6, "without a gap at either end"
+    assert seen[0]["rows"][0]["item"] == 0
+    assert seen[-1]["rows"][-1]["item"] == total - 1
+    assert abs(seen[2]["rows"][0]["item"] - total / 2) < total / 100

@@ -53,12 +53,12 @@ def test_the_theme_that_was_chosen_stays(browser: Browser, stack: Stack, tenant_
     browser.sign_in(stack.api_url, tenant_key)
     ground = "return getComputedStyle(document.body).backgroundColor"
     light = browser.script(ground)
-    browser.button("☾ Dark").click()
+    browser.press("☾ Dark")
     dark = browser.script(ground)
     assert dark != light
     browser.go("/tags")
     assert browser.script(ground) == dark
-    browser.button("☀ Light").click()
+    browser.press("☀ Light")
     assert browser.script(ground) == light
 
 

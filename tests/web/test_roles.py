@@ -20,15 +20,15 @@ def test_an_operator_sees_why_a_campaign_does_not_dial_and_stops_and_starts(
     wait_until(lambda: len(browser.all("section[aria-label='Cell c0'] tbody tr")) >= 4, 60.0, "every process is listed", poll_s=0.2)
     browser.picture("fleet", is_whole=True)
 
-    browser.link("Trunks").click()
-    browser.link(TRUNK).click()
-    browser.button("Stop").click()
+    browser.follow("Trunks")
+    browser.follow(TRUNK)
+    browser.press("Stop")
     browser.confirm("Stop")
     browser.wait_for_text("Stopped")
 
-    browser.link("Why").click()
+    browser.follow("Why")
     browser.field("Campaign").send_keys(batch)
-    browser.button("Ask").click()
+    browser.press("Ask")
     said = browser.wait_for_text("trunk is stopped")
     assert "Trunk stopped" in said
     browser.find(".why summary").click()
@@ -36,7 +36,7 @@ def test_an_operator_sees_why_a_campaign_does_not_dial_and_stops_and_starts(
     browser.picture("operator-why", is_whole=True)
 
     browser.go(f"/trunks/{TRUNK}")
-    browser.button("Start").click()
+    browser.press("Start")
     browser.confirm("Start")
     browser.wait_for_text("Active")
     before = stack.status(batch)["attempts"]
@@ -50,14 +50,14 @@ def test_an_operator_changes_limits_and_is_told_by_field_what_is_wrong(browser: 
     rate = browser.field("Calls a second")
     rate.clear()
     rate.send_keys("77")
-    browser.button("Save the changes").click()
+    browser.press("Save the changes")
     wait_until(lambda: stack.api("GET", f"/api/v1/admin/tenants/{TENANT}", key=operator_key)["cps"] == 77, 60.0, "it is changed")
     wait_until(lambda: browser.field("Calls a second").get_attribute("value") == "77", 60.0, "and shown")
 
     rate = browser.field("Calls a second")
     rate.clear()
     rate.send_keys("0")
-    browser.button("Save the changes").click()
+    browser.press("Save the changes")
     wait_until(lambda: browser.field("Calls a second").get_attribute("aria-invalid") == "true", 60.0, "the field is marked")
     assert [fault for fault in browser.faults() if "400 (Bad Request)" not in fault] == []
 
@@ -66,12 +66,12 @@ def test_a_viewer_sees_no_controls(browser: Browser, stack: Stack, viewer_key: s
     batch = stack.submit([f"+{15557600000 + i}" for i in range(400)], maxCallsPerSecond=2)
     browser.sign_in(stack.api_url, viewer_key)
     browser.wait_for_text(batch)
-    assert [one.text for one in browser.all("main a.button")] == []
+    assert browser.texts("main a.button") == []
     allowed = {"", "calls", "errors", "webhooks", "settings"}
     for tab in sorted(allowed):
         browser.go(f"/batches/{batch}/{tab}".rstrip("/"))
         browser.wait_for_text("● live", ".batch-title")
-        names = {one.text for one in browser.all("main button")} - {""}
+        names = set(browser.texts("main button"))
         assert names <= {"Export CSV", "Export NDJSON"}, (tab, names)
     browser.go("/webhooks")
     browser.wait_for_text("Active")
@@ -90,7 +90,7 @@ def test_a_key_that_is_not_known_opens_nothing(browser: Browser, stack: Stack) -
     browser.driver.get(f"{stack.api_url}/dashboard/")
     browser.url = stack.api_url
     browser.field("API key").send_keys("crl_" + "0" * 64)
-    browser.button("Sign in").click()
+    browser.press("Sign in")
     browser.wait_for_text("This key is not known, or is over.")
     assert [fault for fault in browser.faults() if "401 (Unauthorized)" not in fault] == []
 

@@ -80,6 +80,7 @@ export class WindowList {
     const shift = this.scroller.scrollTop - this.topPx();
     this.fitPool(last - first);
     for (let i = first; i < last; i += 1) this.place(i, i * height + shift, height);
+    this.hideOthers(first, last);
     this.source.need(from, to);
   }
 
@@ -96,6 +97,15 @@ export class WindowList {
       this.pool.forEach((node) => {
         node.hidden = true;
       });
+  }
+
+  /** What was shown elsewhere would stand in the way: in larger steps rows move. */
+  hideOthers(first, last) {
+    this.at.forEach((shown, slot) => {
+      if (!shown || (shown.index >= first && shown.index < last)) return;
+      this.pool[slot].hidden = true;
+      this.at[slot] = undefined;
+    });
   }
 
   place(index, top, height) {

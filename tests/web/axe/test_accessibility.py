@@ -66,10 +66,10 @@ def test_nobody_is_kept_out_of_a_dialog(browser: Browser, stack: Stack, tenant_k
     browser.prefer(scheme)
     browser.sign_in(stack.api_url, tenant_key)
     browser.go(f"/batches/{batch}")
-    browser.button("Cancel").click()
+    browser.press("Cancel")
     browser.wait_for_text("This cannot be undone.", "dialog[open]")
     assert serious(browser, axe) == [], "a question"
     browser.go(f"/batches/{batch}/calls")
-    browser.link("+15563000000").click()
+    browser.follow("+15563000000")
     browser.wait_for_text("Dial 1", "dialog[open]")
     assert serious(browser, axe) == [], "a call's timeline"
