@@ -148,7 +148,7 @@ static int send_args(struct ingest_send *s, size_t part, const struct ingest_par
 {
     struct exchange *x = s->config.steps->config.x;
     struct known_batch *known = find_known(s, part);
-    struct ingest_known_args of_known;
+    struct ingest_known_args of_known = {.n = 0};
     if (known && ingest_known_args(s->config.pack, part, of_part, known, &of_known) == 0) {
         memcpy(args + HEAD_ARGS, of_known.args, of_known.n * sizeof args[0]);
         int err = exchange_script(x, LUA_BATCH_TAKE, args, HEAD_ARGS + of_known.n, on_part, s);

@@ -106,19 +106,19 @@ static int read_texts(struct session *s, const struct key *key, uint64_t ordinal
     return rc;
 }
 
-static int read_contact(struct session *s, const char *cell, const char *batch, uint64_t ordinal, struct field *contact)
+static int read_contact(struct session *s, const char *cell, const char *batch, uint64_t ordinal, cJSON *object)
 {
     char text[REDIS_I64_LEN];
     (void)redis_arg_i64((int64_t)ordinal, text);
     struct key contacts = key_batch_contacts(cell, batch, ordinal / LIMIT_BUCKET);
     struct buf columns;
+    struct field contact = {.object = object, .name = "contact", .columns = &columns};
     buf_init(&columns, LIMIT_COLUMNS_BYTES);
     int rc = key_content_columns(s, cell, batch, &columns);
-    contact->columns = &columns;
     if (rc == 0)
-        rc = read_field(s, &contacts, text, contact);
+        rc = read_field(s, &contacts, text, &contact);
     buf_free(&columns);
-    return rc == 0 && !contact->is_found ? ERR_NOT_FOUND : rc;
+    return rc == 0 && !contact.is_found ? ERR_NOT_FOUND : rc;
 }
 
 static int read_call(struct session *s, const char *cell, const char *batch, uint64_t ordinal, cJSON *object)
@@ -129,11 +129,10 @@ static int read_call(struct session *s, const char *cell, const char *batch, uin
     struct key extra = key_batch_extra(cell, batch, bucket);
     struct key state = key_batch_state(cell, batch, bucket), attempts = key_batch_attempts(cell, batch, bucket);
     struct key texts = key_batch_texts(cell, batch, bucket);
-    struct field contact = {.object = object, .name = "contact"};
     struct field metadata = {.object = object, .name = "extra", .show = show_guess};
     struct field phase = {.object = object, .name = "state", .show = record_shown_state};
     struct field log = {.object = object, .name = "attempts", .show = record_shown_attempts};
-    int rc = read_contact(s, cell, batch, ordinal, &contact);
+    int rc = read_contact(s, cell, batch, ordinal, object);
     if (rc == 0)
         rc = read_field(s, &extra, field, &metadata);
     if (rc == 0)

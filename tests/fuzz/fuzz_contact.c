@@ -56,7 +56,7 @@ static void check_same(const struct contact *a, const struct contact *b)
 /* The same with a record without what its metadata has in common with others. */
 static void check_shortened(const struct contact *c)
 {
-    struct contact_layout *layout;
+    struct contact_layout *layout = NULL;
     struct contact back;
     struct buf record, shortened;
     bool is_elsewhere;

@@ -61,7 +61,7 @@ static void check_fields(struct reading *r, const struct csv_field *fields, size
 /* A record without what its metadata has in common with others gives the same contact. */
 static void check_shortened(const struct contact *c, const struct buf *record)
 {
-    struct contact_layout *layout;
+    struct contact_layout *layout = NULL;
     struct contact back;
     struct buf shortened;
     bool is_elsewhere;

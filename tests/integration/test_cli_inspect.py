@@ -96,6 +96,17 @@ def test_a_contact_is_shown_whole_with_metadata_inside_and_outside_its_record(ap
     assert told["contact"]["metadataIsInExtra"] is True and told["extra"] == {"note": "x" * 1000}
 
 
+def test_metadata_whose_columns_its_batch_keeps_is_shown_with_its_contact(engine: Engine, inspect: Inspect) -> None:
+    slot = begun(engine)
+    contacts, columns = (engine.key(f"batch:{slot.batch}:{what}") for what in ("contacts:0", "columns"))
+    engine.client.set(columns, b'{"city":\n,"n":\n')
+    engine.client.hset(contacts, "0", engine.client.hget(contacts, "0") + b"\x4a\x09\x01\x04Kyiv\x02\x011")
+    for contact in (inspect("call", f"{slot.batch}-0")["contact"], inspect("key", contacts)["items"][0]["value"]):
+        assert contact == {"number": MASKED, "metadata": {"city": "Kyiv", "n": 1}}
+    engine.client.delete(columns)
+    assert inspect("call", f"{slot.batch}-0")["contact"] == {"number": MASKED}
+
+
 # ---- a batch, a worker ----
 
 

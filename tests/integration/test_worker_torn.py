@@ -55,7 +55,8 @@ def test_a_contact_whose_metadata_refers_to_columns_that_are_gone_ends_and_the_o
 ) -> None:
     engine = fleet.engine()
     batch = fleet.batch(1, seal=False)
-    torn, whole = (contact_record(number) + values for number, values in zip(engine.numbers(2), (b"\x4a\x03\x03\x01x", b"\x4a\x03\x01\x01x")))
+    values = (b"\x4a\x03\x03\x01x", b"\x4a\x03\x01\x01x")
+    torn, whole = (contact_record(number) + value for number, value in zip(engine.numbers(2), values))
     columns = b'{"a":\n{"b":\n'
     engine.scripts.run("batch_ingest", batch, 2, "digest", *part([(torn, "", ""), (whole, "", "")], columns=columns))
     engine.client.set(engine.key(f"batch:{batch}:columns"), b'{"a":\n')

@@ -103,7 +103,8 @@ def test_a_part_is_written_as_it_is_and_told_like_any_other(cell: Engine) -> Non
     fields = cell.hash(f"batch:{batch}")
     assert (fields["rejected"], fields["duplicates"]) == ("2", "10")
     lines = cell.client.lrange(cell.key(f"batch:{batch}:rows"), 0, 2)
-    assert lines == [b"1 7 INVALID_NUMBER phoneNumber 1", b"1 1 DUPLICATE phoneNumber +15550000190", b"1 2 DUPLICATE phoneNumber +15550000191"]
+    duplicates = [f"1 {row} DUPLICATE phoneNumber +{number}".encode() for row, number in ((1, 15550000190), (2, 15550000191))]
+    assert lines == [b"1 7 INVALID_NUMBER phoneNumber 1", *duplicates]
     assert fields["bytes"] == str(290 * 48 + sum(len(contact_record(number)) for number in numbers_of(0, 290)))
     assert index_of(cell, batch) == set() and fields["seen_upto"] == "0"
 
