@@ -39,6 +39,7 @@ step "function length" python3 tests/lint/functions.py
 step "clang-format" clang-format --dry-run -Werror "${all_c[@]}"
 step "lua" python3 tests/lint/lua.py
 step "packages" python3 tests/lint/packages.py
+step "dashboard" python3 tests/lint/dashboard.py
 step "shellcheck" shellcheck "${scripts[@]}"
 step "python syntax" python3 -m py_compile "${python[@]}"
 step "warnings, gcc" make --no-print-directory -s -j"$(nproc)" B=build/lint-gcc WERROR=1 CC=gcc everything

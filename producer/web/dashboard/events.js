@@ -58,7 +58,7 @@ async function listen(batchId, signal, place, told) {
 }
 
 /** The fields of one event's lines. */
-export function eventOf(block) {
+function eventOf(block) {
   const event = {name: 'message', data: '', id: null, retry: null};
   for (const line of block.split('\n')) {
     const at = line.indexOf(':');

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import pathlib
 from typing import Any
 
 import pytest
@@ -70,6 +71,27 @@ def test_nobody_is_kept_out_of_a_dialog(browser: Browser, stack: Stack, tenant_k
     browser.wait_for_text("This cannot be undone.", "dialog[open]")
     assert serious(browser, axe) == [], "a question"
     browser.go(f"/batches/{batch}/calls")
+    browser.wait_for_text("+15563000000")
     browser.follow("+15563000000")
     browser.wait_for_text("Dial 1", "dialog[open]")
     assert serious(browser, axe) == [], "a call's timeline"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_a_check_says_is_no_obstacle(
+    browser: Browser, stack: Stack, tenant_key: str, axe: str, scheme: str, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / "contacts.csv"
+    path.write_text("phoneNumber,name\n+15565000000,Ada\n555,Short\n", encoding="utf-8")
+    browser.prefer(scheme)
+    browser.sign_in(stack.api_url, tenant_key)
+    browser.go("/batches/new")
+    browser.press("Check it")
+    browser.wait_for_text("Choose a file with the contacts.")
+    assert serious(browser, axe) == [], "a field at fault"
+    browser.driver.find_element("id", "contacts-file").send_keys(str(path))
+    browser.field("Agent").send_keys("agent_123")
+    browser.wait_for_text("The first rows")
+    browser.press("Check it")
+    browser.wait_for_text("1 row would be left out")
+    assert serious(browser, axe) == [], "a checked file"
