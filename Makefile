@@ -4,7 +4,7 @@
 #
 ##   demo             install what is missing, build, and ring 500 telephones that do not exist (KEEP=1 leaves it running)
 ##   all              build the processes and the command line tool into build/$(VARIANT)/bin
-##   test             every test tier that needs no npm; VARIANT=asan runs them under ASan and UBSan
+##   test             unit, fuzz, lua, integration, e2e and short runs of chaos and sim; VARIANT=asan runs them under ASan and UBSan
 ##   test-unit        pure C tests
 ##   test-lua         every script against a real Redis
 ##   test-integration one process at a time against real neighbours

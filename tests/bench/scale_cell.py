@@ -95,8 +95,9 @@ def command(*parts: str | int | bytes) -> bytes:
 @functools.cache
 def part_of_contacts(first: int, count: int) -> bytes:
     """The arguments of batch_ingest behind the digest. The same numbers far apart, in no order."""
-    records = [contact_record(FIRST_NUMBER + i * 7919 % 7_999_999_993, "", f"Contact {i:012d}") + b"\x3a" + bytes([len(METADATA)]) + METADATA
-               for i in range(first, first + count)]  # fmt: skip
+    numbers = (FIRST_NUMBER + i * 7919 % 7_999_999_993 for i in range(first, first + count))
+    metadata = b"\x3a" + bytes([len(METADATA)]) + METADATA
+    records = [contact_record(number, "", f"Contact {i:012d}") + metadata for i, number in enumerate(numbers, first)]
     return words(count, 1, f"1:{count}", 0, "", *records)
 
 

@@ -73,8 +73,8 @@ def calling_fleet() -> Iterator[CallingFleet]:
             first = fleet.worker(wait=False)
             first.wait_ready()
             webhook = f"{first.url}/callbacks/retell"
-            carrier = Carrier(directory, "--outcomes", "completed=1", "--ring-ms", "20", "--talk-ms", "50", webhook_url=webhook, key=PLATFORM_KEY)
-            with carrier:
+            calls = ("--outcomes", "completed=1", "--ring-ms", "20", "--talk-ms", "50")
+            with Carrier(directory, *calls, webhook_url=webhook, key=PLATFORM_KEY) as carrier:
                 fleet.trunk(f"http://127.0.0.1:{carrier.process.port}", cps=1000)
                 wait_until(lambda: fleet.is_ready(first), READY_DEADLINE_S, "the worker is ready")
                 yield CallingFleet(server, directory, carrier, fleet)
@@ -117,9 +117,14 @@ class Phase:
         return self.cpu_us / max(1, self.calls)
 
     def told(self) -> dict[str, Any]:
-        return {"workers": self.workers, "calls_per_s": round(self.calls / self.seconds, 1), "redis_us_per_call": round(self.us_per_call, 1),
-                "redis_core": round(self.cpu_us / self.seconds / 1e6, 3), "scripts_per_s": round(self.scripts.get("evalsha", 0) / self.seconds, 1),
-                "commands_per_call": round(sum(self.scripts.values()) / max(1, self.calls), 1)}  # fmt: skip
+        return {
+            "workers": self.workers,
+            "calls_per_s": round(self.calls / self.seconds, 1),
+            "redis_us_per_call": round(self.us_per_call, 1),
+            "redis_core": round(self.cpu_us / self.seconds / 1e6, 3),
+            "scripts_per_s": round(self.scripts.get("evalsha", 0) / self.seconds, 1),
+            "commands_per_call": round(sum(self.scripts.values()) / max(1, self.calls), 1),
+        }
 
 
 def begun(calling: CallingFleet, batches: list[str]) -> int:

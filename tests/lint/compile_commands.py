@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """Writes compile_commands.json from what make would run: for clang-tidy and editors."""
 
+import argparse
 import json
 import pathlib
 import re
 import subprocess
-import sys
 
 
 def main() -> None:
-    target = pathlib.Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("target", type=pathlib.Path)
+    target: pathlib.Path = parser.parse_args().target
     dry = subprocess.run(["make", "-Bn", "B=build/tidy", "everything"], check=True, capture_output=True, text=True).stdout
     root = str(pathlib.Path.cwd())
     rows = []

@@ -5,7 +5,6 @@ looks, and fails where the page is another."""
 
 from __future__ import annotations
 
-import argparse
 import pathlib
 import re
 import sys
@@ -14,6 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from deploy.help_text import DAEMONS, Option, help_of, options_of, verbs_of  # noqa: E402
+from tests.lint import written_page  # noqa: E402
 from tests.support.processes import program  # noqa: E402
 
 PAGE = ROOT / "docs" / "config.md"
@@ -145,18 +145,5 @@ def page() -> str:
     return "\n".join([HEAD.rstrip("\n"), *daemons(), *verbs()]) + "\n" + REDIS
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true")
-    text = page()
-    if parser.parse_args().write:
-        PAGE.write_text(text, encoding="utf-8")
-        return 0
-    if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
-        print("docs/config.md is not what --help says: run `make docs`")
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(written_page.run(PAGE, page, "--help says", __doc__))

@@ -5,12 +5,15 @@ only looks, and fails where the page is another."""
 
 from __future__ import annotations
 
-import argparse
 import pathlib
 import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.lint import written_page  # noqa: E402
+
 PAGE = ROOT / "docs" / "scripts.md"
 LUA = ROOT / "common" / "lua"
 SECTION = re.compile(r"^(KEYS\[1\]|ARGV\[[^\]]*\](?: *(?:,|and|to) *ARGV\[[^\]]*\])*|Returns|Errors|Bound|Again)\b *(.*)$")
@@ -108,18 +111,5 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true")
-    text = page()
-    if parser.parse_args().write:
-        PAGE.write_text(text, encoding="utf-8")
-        return 0
-    if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
-        print("docs/scripts.md is not what common/lua says: run `make docs`")
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(written_page.run(PAGE, page, "common/lua says", __doc__))

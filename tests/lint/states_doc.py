@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import argparse
 import pathlib
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from tests.lint import written_page  # noqa: E402
 from tests.support import probe  # noqa: E402
 
 PAGE = ROOT / "docs" / "states.md"
@@ -93,18 +93,5 @@ def page() -> str:
     return text
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true")
-    text = page()
-    if parser.parse_args().write:
-        PAGE.write_text(text, encoding="utf-8")
-        return 0
-    if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
-        print("docs/states.md is not what the tables say: run `make docs`")
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(written_page.run(PAGE, page, "the tables say", __doc__))

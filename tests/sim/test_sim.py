@@ -5,7 +5,6 @@ is broken: each plant takes away what keeps a promise, in a script or in a worke
 
 from __future__ import annotations
 
-import dataclasses
 import pathlib
 import re
 import subprocess
@@ -13,7 +12,7 @@ import subprocess
 import pytest
 
 from tests.sim.run import command
-from tests.support.scripts import replaced
+from tests.support.changes import Change
 
 SEEDS = 8
 SEEDS_MOST = 150  # to find a plant in; the first few mostly do
@@ -46,41 +45,28 @@ def test_the_same_seed_gives_the_same_trace() -> None:
     assert digests[0] and digests[0] == digests[1] != digests[2]
 
 
-@dataclasses.dataclass(frozen=True)
-class Change:
-    """A script without what keeps a promise, and the promise that is broken then."""
-
-    promise: str
-    script: str
-    old: str
-    new: str
-
-    def text(self) -> str:
-        return replaced(self.script, self.old, self.new)
-
-
+# Scripts without what keeps a promise, and the promise that is broken then.
 CHANGES = {
-    "the log of begins is not asked": Change(
+    "the log of begins is not asked": (
+        Change("call_begin", "  at_us = begins.earliest(of_batch, begins.earliest(of_tenant, begins.earliest(of_trunk, at_us)))\n", ""),
         "over_limit",
-        "call_begin",
-        "  at_us = begins.earliest(of_batch, begins.earliest(of_tenant, begins.earliest(of_trunk, at_us)))\n",
-        "",
     ),
-    "a paused batch goes on with what was claimed": Change(
-        "out_of_hours", "call_begin", "if batch.state ~= 'pending' and batch.state ~= 'processing' then", "if false then"
+    "a paused batch goes on with what was claimed": (
+        Change("call_begin", "if batch.state ~= 'pending' and batch.state ~= 'processing' then", "if false then"),
+        "out_of_hours",
     ),
-    "a full batch goes on": Change("over_limit", "call_claim", "if room('b', batch) <= 0 then", "if false then"),
+    "a full batch goes on": (Change("call_claim", "if room('b', batch) <= 0 then", "if false then"), "over_limit"),
 }
 
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_script_that_breaks_a_promise_is_found(name: str, tmp_path: pathlib.Path) -> None:
-    change = CHANGES[name]
+    change, promise = CHANGES[name]
     path = tmp_path / "changed.lua"
-    path.write_text(change.text(), encoding="utf-8")
-    done = run("--stop", "--seeds", str(SEEDS_MOST), "--script", f"{change.script}={path}")
+    path.write_text(change.script(), encoding="utf-8")
+    done = run("--stop", "--seeds", str(SEEDS_MOST), "--script", f"{change.where}={path}")
     assert done.returncode == 1, done.stdout
-    assert figures(done)[change.promise] > 0, done.stdout + done.stderr
+    assert figures(done)[promise] > 0, done.stdout + done.stderr
 
 
 PLANTS = {"early_retry": "too_soon", "endless_retry": "over_attempts"}

@@ -12,28 +12,12 @@ what the guard is now.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import functools
-import sys
 
+from tests.support.changes import Change
 from tests.support.scripts import LUA, embed
 
 ROOT = LUA.parents[1]
-
-
-@dataclasses.dataclass(frozen=True)
-class Change:
-    """`old` stands once in `where`, a script by its name or a C file by its path."""
-
-    where: str
-    old: str
-    new: str
-
-    def apply(self, text: str) -> str:
-        count = text.count(self.old)
-        if count != 1:
-            sys.exit(f"{self.where} holds {count} times: {self.old!r}")
-        return text.replace(self.old, self.new)
 
 
 def _of_the_epoch(script: str) -> Change:

@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from tests.support.auditor import audit
+from tests.support.changes import Change
 from tests.support.engine import Engine, Slot
 from tests.support.redis_clock import RedisClock
 from tests.support.redis_server import RedisServer
-from tests.support.scripts import Scripts, replaced
+from tests.support.scripts import Scripts
 
 START_US = 1_763_283_600_000_000
 NUMBER = 15551230001
@@ -75,7 +76,7 @@ class Mutation:
     guard: Guard
 
     def text(self) -> str:
-        return replaced(self.script, self.old, self.new)
+        return Change(self.script, self.old, self.new).script()
 
 
 @pytest.fixture(scope="module")

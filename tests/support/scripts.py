@@ -36,16 +36,6 @@ def source(name: str, more: str = "") -> str:
     return str(embed().source(LUA / f"{name}.lua", more))
 
 
-def replaced(name: str, old: str, new: str) -> str:
-    """Script `name` with another text in the place of one, which it holds once."""
-
-    def change(text: str) -> str:
-        assert text.count(old) == 1, f"{name} holds {text.count(old)} times: {old!r}"
-        return text.replace(old, new)
-
-    return str(embed().source(LUA / f"{name}.lua", change=change))
-
-
 def sha(name: str) -> bytes:
     """How EVALSHA names the script: what to look for on the wire."""
     return hashlib.sha1(source(name).encode()).hexdigest().encode()
