@@ -12,7 +12,9 @@ from tests.support.fleet import PLATFORM_KEY, Fleet
 from tests.support.notifier_world import World
 from tests.support.platform import Platform
 from tests.support.producer_api import Api
+from tests.support.redis_proxy import RedisProxy
 from tests.support.redis_server import RedisServer
+from tests.support.redis_users import Users
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +30,22 @@ def api(redis_server: RedisServer) -> Iterator[Api]:
 def acme(api: Api) -> str:
     """A key of the tenant acme, whose alias is user_456."""
     return api.tenant("acme", alias="user_456", trunks=("main", "second"))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    """A Redis that keeps what it was told, in which each process has its own user. None may be refused anything."""
+    with RedisServer(users=Users.for_tests(), appendonly=True) as running:
+        yield running
+        assert running.denials() == []
+
+
+@pytest.fixture
+def proxied(server: RedisServer) -> Iterator[tuple[Api, RedisProxy]]:
+    """A producer with a trunk, and what stands between it and `server`."""
+    with RedisProxy(server) as proxy, Api(server, redis_url=proxy.url) as running:
+        running.trunk("main")
+        yield running, proxy
 
 
 @pytest.fixture

@@ -7,15 +7,12 @@ from __future__ import annotations
 import http.client
 import random
 import threading
-from collections.abc import Iterator
 
 import pytest
 
 from tests.support.processes import run
 from tests.support.producer_api import Answer, Api, numbers
 from tests.support.redis_proxy import RedisProxy
-from tests.support.redis_server import RedisServer
-from tests.support.redis_users import Users
 from tests.support.scripts import sha
 from tests.support.waiting import wait_until
 
@@ -25,20 +22,6 @@ KILLS = 4
 DOUBLES = 10  # of each chunk's rows stand in the chunk before it, too
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[RedisServer]:
-    with RedisServer(users=Users.for_tests(), appendonly=True) as running:
-        yield running
-        assert running.denials() == []
-
-
-@pytest.fixture
-def proxied(server: RedisServer) -> Iterator[tuple[Api, RedisProxy]]:
-    with RedisProxy(server) as proxy, Api(server, redis_url=proxy.url) as api:
-        api.trunk("main")
-        yield api, proxy
-
-
 def body(chunk: int) -> bytes:
     first = 15550000000 + (chunk - 1) * (ROWS - DOUBLES)
     lines = (f"{phone},c{phone},Contact of {chunk}" for phone in numbers(ROWS, first))
@@ -46,10 +29,6 @@ def body(chunk: int) -> bytes:
 
 
 TOTAL = CHUNKS * ROWS - (CHUNKS - 1) * DOUBLES
-
-
-def draft(api: Api, key: str) -> str:
-    return str(api.post("/api/v1/batch?draft=true", {"agentId": "agent_1"}, key).json()["batchId"])
 
 
 def send(api: Api, key: str, batch: str, chunk: int) -> Answer:
@@ -90,7 +69,7 @@ def check(api: Api, key: str, batch: str) -> None:
 def test_however_often_the_producer_is_killed_each_contact_is_there_once(proxied: tuple[Api, RedisProxy]) -> None:
     api, _ = proxied
     key = api.tenant("acme")
-    batch = draft(api, key)
+    batch = api.draft(key)
     tries: list[int] = []
     lanes = [
         threading.Thread(target=lambda mine=mine: [send_until_taken(api, key, batch, chunk, tries) for chunk in mine], daemon=True)
@@ -117,7 +96,7 @@ def test_a_chunk_whose_producer_died_at_a_step_is_completed_by_the_same_again(pr
     """The script has run, and its answer is never heard."""
     api, proxy = proxied
     key = api.tenant("acme")
-    batch = draft(api, key)
+    batch = api.draft(key)
     for chunk in range(2, CHUNKS + 1):
         assert send(api, key, batch, chunk).status == 200
     proxy.hold_at(sha(step))
@@ -140,7 +119,7 @@ def test_a_chunk_goes_on_where_redis_comes_back_and_says_come_again_where_it_doe
 ) -> None:
     api, proxy = proxied
     key = api.tenant("acme")
-    batch = draft(api, key)
+    batch = api.draft(key)
     for chunk in range(2, CHUNKS + 1):
         assert send(api, key, batch, chunk).status == 200
     proxy.cut_at(sha(step), forward)
@@ -157,7 +136,7 @@ def test_a_chunk_goes_on_where_redis_comes_back_and_says_come_again_where_it_doe
 def test_without_redis_a_chunk_is_told_to_come_again_and_is_taken_when_it_is_back(proxied: tuple[Api, RedisProxy]) -> None:
     api, proxy = proxied
     key = api.tenant("acme")
-    batch = draft(api, key)
+    batch = api.draft(key)
     for chunk in range(2, CHUNKS + 1):
         assert send(api, key, batch, chunk).status == 200
     proxy.cut_at(sha("chunk_open"), forward=True)

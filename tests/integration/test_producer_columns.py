@@ -36,10 +36,6 @@ def acme(api: Api, request: pytest.FixtureRequest) -> str:
     return api.tenant(f"acme_{abs(hash(request.node.name)) % 10**8}")
 
 
-def draft(api: Api, key: str) -> str:
-    return str(api.post("/api/v1/batch?draft=true", {"agentId": "agent_1"}, key).json()["batchId"])
-
-
 def rows(phones: list[str], header: str = HEADER) -> bytes:
     """Each cell says what column and row it is of; every third has an empty one."""
     names = header.split(",")[2:]
@@ -79,7 +75,7 @@ def start(api: Api, key: str, batch: str) -> None:
 
 
 def test_a_chunks_columns_are_kept_once_and_its_contacts_come_back_as_they_were(api: Api, acme: str) -> None:
-    batch, phones = draft(api, acme), api.fresh_numbers(600)
+    batch, phones = api.draft(acme), api.fresh_numbers(600)
     assert send(api, acme, batch, rows(phones), 1)["accepted"] == 600
     assert columns(api, batch) == ['{"city":', ',"plan":']
     assert not any(b"city\"" in record or b"plan\"" in record for record in records(api, batch))
@@ -88,7 +84,7 @@ def test_a_chunks_columns_are_kept_once_and_its_contacts_come_back_as_they_were(
 
 
 def test_chunks_with_other_columns_that_come_at_once_do_not_mix_them_up(api: Api, acme: str) -> None:
-    batch = draft(api, acme)
+    batch = api.draft(acme)
     headers = [f"phoneNumber,name,{','.join(f'c{(lane * 3 + at) % 10}' for at in range(5))}" for lane in range(6)]
     phones = [api.fresh_numbers(700) for _ in headers]
     lanes = [threading.Thread(target=send, args=(api, acme, batch, rows(phones[lane], header), lane + 1))
@@ -151,7 +147,7 @@ def test_as_long_as_older_processes_may_be_there_records_are_as_those_know_them(
         with api:
             api.trunk("main")
             key = api.tenant("acme")
-            batch, phones = draft(api, key), api.fresh_numbers(600)
+            batch, phones = api.draft(key), api.fresh_numbers(600)
             first = send(api, key, batch, rows(phones), 1)
             assert columns(api, batch) == [] and any(b'"plan":"plan-1"' in record for record in records(api, batch))
             # The schema is raised while a chunk is written in part: the same bytes again bring it to its end.

@@ -34,12 +34,6 @@ def acme(api: Api, request: pytest.FixtureRequest) -> str:
     return api.tenant(f"acme_{abs(hash(request.node.name)) % 10**8}")
 
 
-def draft(api: Api, key: str, **options: Any) -> str:
-    answer = api.post("/api/v1/batch?draft=true", {"agentId": "agent_1", **({"options": options} if options else {})}, key)
-    assert (answer.status, answer.json()["status"]) == (202, "draft"), answer
-    return str(answer.json()["batchId"])
-
-
 def csv(phones: list[str], header: str = "phoneNumber,name,city") -> bytes:
     return "\n".join([header, *(f"{phone},Contact {i},Town" for i, phone in enumerate(phones)), ""]).encode()
 
@@ -80,7 +74,7 @@ def cut_short(api: Api, key: str, batch: str, body: bytes, at: int, chunk: int) 
 
 
 def test_a_draft_is_filled_in_every_form_and_started(api: Api, acme: str) -> None:
-    batch = draft(api, acme, tags=["drafted"])
+    batch = api.draft(acme, tags=["drafted"])
     seen = status(api, acme, batch)
     assert (seen["status"], seen["statistics"]["total"]) == ("draft", 0)
     assert [entry["batchId"] for entry in api.get("/api/v1/batch/list?status=draft&tag=drafted", acme).json()] == [batch]
@@ -110,20 +104,20 @@ def test_a_draft_is_filled_in_every_form_and_started(api: Api, acme: str) -> Non
 
 
 def test_a_draft_with_a_start_ahead_is_scheduled_when_it_is_started(api: Api, acme: str) -> None:
-    batch = draft(api, acme, scheduledStartTime="2035-01-01T00:00:00Z")
+    batch = api.draft(acme, scheduledStartTime="2035-01-01T00:00:00Z")
     send(api, acme, batch, csv(numbers(1)), 1)
     assert start(api, acme, batch).json()["status"] == "scheduled"
 
 
 def test_a_draft_without_contacts_does_not_start(api: Api, acme: str) -> None:
-    batch = draft(api, acme)
+    batch = api.draft(acme)
     answer = start(api, acme, batch)
     assert (answer.status, answer.code) == (409, "BATCH_EMPTY")
     assert answer.json()["details"] == {"status": "draft", "allowedStates": ["draft"]}
 
 
 def test_a_cancelled_draft_has_ended_and_takes_nothing(api: Api, acme: str) -> None:
-    batch = draft(api, acme)
+    batch = api.draft(acme)
     send(api, acme, batch, csv(numbers(2)), 1)
     assert api.post(f"/api/v1/batch/{batch}/cancel", None, acme).json()["status"] == "cancelled"
     for answer in (send(api, acme, batch, csv(numbers(3)), 2), start(api, acme, batch)):
@@ -132,7 +126,7 @@ def test_a_cancelled_draft_has_ended_and_takes_nothing(api: Api, acme: str) -> N
 
 
 def test_a_draft_that_nobody_fills_goes_with_all_that_belongs_to_it(api: Api, acme: str) -> None:
-    batch = draft(api, acme, tags=["gone"])
+    batch = api.draft(acme, tags=["gone"])
     send(api, acme, batch, csv(["bad", *numbers(1000)]), 1)
     key = api.engine.key("purge")
     before = api.client.zscore(key, f"draft/{batch}")
@@ -149,7 +143,7 @@ def test_a_draft_that_nobody_fills_goes_with_all_that_belongs_to_it(api: Api, ac
 
 
 def test_the_same_chunk_again_answers_the_same_and_other_bytes_do_not_pass(api: Api, acme: str) -> None:
-    batch = draft(api, acme)
+    batch = api.draft(acme)
     first = send(api, acme, batch, csv(["bad", *numbers(600)]), 1)
     assert (first.json()["accepted"], first.json()["rejected"]) == (600, 1)
     before = api.snapshot()
@@ -162,13 +156,13 @@ def test_the_same_chunk_again_answers_the_same_and_other_bytes_do_not_pass(api: 
 
 
 def test_chunks_without_a_number_get_the_next_one(api: Api, acme: str) -> None:
-    batch = draft(api, acme)
+    batch = api.draft(acme)
     assert send(api, acme, batch, csv(numbers(2)), 7).json()["chunk"] == 7
     assert send(api, acme, batch, csv(numbers(2, 15550300000))).json()["chunk"] == 8
 
 
 def test_what_was_cut_short_keeps_the_draft_from_its_start_until_it_is_sent_again(api: Api, acme: str) -> None:
-    batch = draft(api, acme)
+    batch = api.draft(acme)
     body = csv(numbers(20000))
     cut_short(api, acme, batch, body, len(body) // 2, chunk=3)
     send(api, acme, batch, csv(numbers(1)), 1)
@@ -183,7 +177,7 @@ def test_what_was_cut_short_keeps_the_draft_from_its_start_until_it_is_sent_agai
 
 
 def test_a_shorter_body_is_not_what_was_begun(api: Api, acme: str) -> None:
-    batch = draft(api, acme)
+    batch = api.draft(acme)
     body = csv(numbers(5000))
     cut_short(api, acme, batch, body, len(body) - 10, chunk=1)
     wait_until(lambda: api.contacts(batch) >= 4000, 10.0, "its parts are written")
@@ -191,7 +185,7 @@ def test_a_shorter_body_is_not_what_was_begun(api: Api, acme: str) -> None:
 
 
 def test_a_body_that_makes_no_sense_leaves_no_chunk_behind(api: Api, acme: str) -> None:
-    batch = draft(api, acme)
+    batch = api.draft(acme)
     send(api, acme, batch, csv(numbers(1)), 1)
     for body, headers in ((b"name\nJane\n", CSV), (b'{"contacts": [{]}', JSON), (b"", CSV), (b'{"contacts": 1}', JSON)):
         answer = send(api, acme, batch, body, 2, headers)
@@ -203,7 +197,7 @@ def test_a_body_that_makes_no_sense_leaves_no_chunk_behind(api: Api, acme: str) 
 
 
 def test_each_row_that_was_not_taken_is_told_with_what_stood_there_and_why(api: Api, acme: str) -> None:
-    batch = draft(api, acme)
+    batch = api.draft(acme)
     rows = [
         "phoneNumber,id,email,zip",
         "+15550200001,a,a@example.com,1",
@@ -232,7 +226,7 @@ def test_each_row_that_was_not_taken_is_told_with_what_stood_there_and_why(api: 
 
 
 def test_rows_of_json_and_lines_are_told_alike(api: Api, acme: str) -> None:
-    batch = draft(api, acme)
+    batch = api.draft(acme)
     lines = b'\n{"phoneNumber": 5}\n\n{"phoneNumber": "+15550200001", "metadata": [1, 2]}\n{]\n' + b"x" * 20000
     assert send(api, acme, batch, lines, 1, NDJSON).json()["rejected"] == 4
     bare = [{"phoneNumber": "+15550200001"}, {"name": "J\u00fcrgen"}, 7]
@@ -248,7 +242,7 @@ def test_rows_of_json_and_lines_are_told_alike(api: Api, acme: str) -> None:
 
 
 def test_errors_come_page_by_page_and_no_more_than_ten_thousand_are_kept(api: Api, acme: str) -> None:
-    batch = draft(api, acme)
+    batch = api.draft(acme)
     assert send(api, acme, batch, csv([str(i) for i in range(10_050)]), 1).json()["rejected"] == 10_050
     path, rows, pages = f"/api/v1/batch/{batch}/errors", [], 0
     cursor = ""
@@ -332,7 +326,7 @@ def test_what_would_be_refused_is_refused_when_it_is_tried(api: Api, acme: str) 
 
 
 def test_a_draft_is_started_on_credit_for_all_that_it_holds(api: Api, acme: str) -> None:
-    batch = draft(api, acme)
+    batch = api.draft(acme)
     send(api, acme, batch, csv(numbers(3)), 1)
     tenant = api.engine.key(f"tenant:{api.batch(batch)['tenant']}")
     api.client.hset(tenant, "available_s", 359)

@@ -16,26 +16,11 @@ from tests.support.processes import Process, run
 from tests.support.producer_api import Answer, Api
 from tests.support.redis_proxy import RedisProxy
 from tests.support.redis_server import RedisServer
-from tests.support.redis_users import Users
 from tests.support.scripts import sha
 from tests.support.waiting import wait_until
 
 FIRST = 15_550_000_000
 CSV = {"Content-Type": "text/csv"}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RedisServer]:
-    with RedisServer(users=Users.for_tests(), appendonly=True) as running:
-        yield running
-        assert running.denials() == []
-
-
-@pytest.fixture
-def proxied(server: RedisServer) -> Iterator[tuple[Api, RedisProxy]]:
-    with RedisProxy(server) as proxy, Api(server, redis_url=proxy.url) as api:
-        api.trunk("main")
-        yield api, proxy
 
 
 @pytest.fixture
@@ -44,10 +29,6 @@ def other(proxied: tuple[Api, RedisProxy], server: RedisServer) -> Iterator[Proc
     flags = server.flags("carillon-producer")
     with Process("carillon-producer", *flags, "--listen", "127.0.0.1:0", "--secrets-key-file", str(proxied[0].secrets_key)) as process:
         yield process
-
-
-def draft(api: Api, key: str) -> str:
-    return str(api.post("/api/v1/batch?draft=true", {"agentId": "agent_1"}, key).json()["batchId"])
 
 
 def send(api: Api, key: str, batch: str, chunk: int, numbers: list[int], port: int = 0) -> Answer:
@@ -108,7 +89,7 @@ def chunk_of(seed: int, count: int = 1200, among: int = 4000) -> list[int]:
 def test_one_producer_needs_no_index_and_finds_every_duplicate(proxied: tuple[Api, RedisProxy]) -> None:
     api, _ = proxied
     key = api.tenant("acme")
-    batch = draft(api, key)
+    batch = api.draft(key)
     chunks = {chunk: chunk_of(chunk) for chunk in range(1, 5)}
     run_all([threading.Thread(target=send_until_taken, args=(api, key, batch, *chunk)) for chunk in chunks.items()])
     assert knows(api, batch) and api.client.keys(f"*{batch}:seen:*") == []
@@ -118,7 +99,7 @@ def test_one_producer_needs_no_index_and_finds_every_duplicate(proxied: tuple[Ap
 def test_two_producers_that_write_at_once_find_every_duplicate(proxied: tuple[Api, RedisProxy], other: Process) -> None:
     api, _ = proxied
     key = api.tenant("acme")
-    batch = draft(api, key)
+    batch = api.draft(key)
     chunks = {chunk: chunk_of(chunk) for chunk in range(1, 9)}
     lanes = [threading.Thread(target=send, args=(api, key, batch, *chunk, other.port if chunk[0] % 2 else 0)) for chunk in chunks.items()]
     run_all(lanes)
@@ -129,7 +110,7 @@ def test_two_producers_that_write_at_once_find_every_duplicate(proxied: tuple[Ap
 def test_producers_that_take_turns_find_every_duplicate(proxied: tuple[Api, RedisProxy], other: Process) -> None:
     api, _ = proxied
     key = api.tenant("acme")
-    batch = draft(api, key)
+    batch = api.draft(key)
     chunks = {chunk: chunk_of(chunk) for chunk in range(1, 5)}
     for chunk, numbers in chunks.items():
         assert send(api, key, batch, chunk, numbers, other.port if chunk % 2 == 0 else 0).status == 200
@@ -140,7 +121,7 @@ def test_producers_that_take_turns_find_every_duplicate(proxied: tuple[Api, Redi
 def test_contacts_with_ids_among_others_find_every_duplicate(proxied: tuple[Api, RedisProxy]) -> None:
     api, _ = proxied
     key = api.tenant("acme")
-    batch = draft(api, key)
+    batch = api.draft(key)
     chunks = {1: chunk_of(1)}
     assert send(api, key, batch, 1, chunks[1]).status == 200 and knows(api, batch)
     rows = "\n".join(["phoneNumber,id", "none,", *(f"+{number},c{number}" for number in chunk_of(2)), ""]).encode()
@@ -168,7 +149,7 @@ def test_a_running_batch_takes_more_from_another_producer_and_finds_every_duplic
 def test_however_often_the_producer_is_killed_each_number_is_there_once(proxied: tuple[Api, RedisProxy]) -> None:
     api, _ = proxied
     key = api.tenant("acme")
-    batch = draft(api, key)
+    batch = api.draft(key)
     chunks = {chunk: chunk_of(chunk, count=3000, among=20_000) for chunk in range(1, 5)}
     lanes = [threading.Thread(target=send_until_taken, args=(api, key, batch, *chunk)) for chunk in chunks.items()]
     killer = threading.Thread(target=kill_while_it_grows, args=(api, batch))
@@ -190,7 +171,7 @@ def test_a_chunk_whose_producer_died_at_a_step_is_completed_by_the_same_again(
     """The script has run, and its answer is never heard."""
     api, proxy = proxied
     key = api.tenant("acme")
-    batch = draft(api, key)
+    batch = api.draft(key)
     chunks = {chunk: chunk_of(chunk) for chunk in (1, 2)}
     if step == "batch_index":
         assert send(api, key, batch, 2, chunks[2], other.port).status == 200
@@ -213,7 +194,7 @@ def test_a_chunk_whose_producer_died_at_a_step_is_completed_by_the_same_again(
 def test_a_chunk_goes_on_where_redis_comes_back(proxied: tuple[Api, RedisProxy], other: Process, step: str, forward: bool) -> None:
     api, proxy = proxied
     key = api.tenant("acme")
-    batch = draft(api, key)
+    batch = api.draft(key)
     chunks = {chunk: chunk_of(chunk) for chunk in (1, 2)}
     if step == "batch_index":
         assert send(api, key, batch, 2, chunks[2], other.port).status == 200

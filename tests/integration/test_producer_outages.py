@@ -29,13 +29,6 @@ def server() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def proxied(server: RedisServer) -> Iterator[tuple[Api, RedisProxy]]:
-    with RedisProxy(server) as proxy, Api(server, redis_url=proxy.url) as api:
-        api.trunk("main")
-        yield api, proxy
-
-
-@pytest.fixture
 def lone(server: RedisServer) -> Iterator[Api]:
     with Api(server) as api:
         api.trunk("main")

@@ -166,6 +166,12 @@ class Api:
         assert answer.status == 202, answer
         return str(answer.json()["batchId"])
 
+    def draft(self, key: str, **options: Any) -> str:
+        """The id of a batch that is filled later."""
+        answer = self.post("/api/v1/batch?draft=true", {"agentId": "agent_1", **({"options": options} if options else {})}, key)
+        assert (answer.status, answer.json()["status"]) == (202, "draft"), answer
+        return str(answer.json()["batchId"])
+
     # ---- looking ----
 
     def snapshot(self) -> dict[bytes, bytes | None]:
