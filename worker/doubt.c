@@ -271,7 +271,7 @@ int doubt_create(struct worker_cell *cell, doubt_fn fn, void *arg, struct doubt 
     d->prologue[0] = redis_arg_str(d->worker->id);
     d->spec = (struct outbox_spec){.script = LUA_CALL_DOUBT,
                                    .fields = FIELDS,
-                                   .most = LIMIT_SCRIPT_CALLS,
+                                   .most_work = LIMIT_SCRIPT_WORK,
                                    .prologue = d->prologue,
                                    .n_prologue = 1};
     int rc = outbox_create(d->worker->loop, d->worker->redis, cell->prefix, &d->spec, &d->outbox);

@@ -31,6 +31,7 @@ struct queue {
 struct group {
     struct outbox *outbox;
     struct queue items;
+    size_t work;
 };
 
 struct outbox {
@@ -154,7 +155,7 @@ static void on_group_reply(const struct redisReply *reply, int err, void *arg)
             take_notes(o, reply, o->spec->reply_offset + n_items);
         answer_items(group, reply, o->spec->reply_offset, err);
         if (o->waiting.len == 0)
-            o->group_most = o->spec->most;
+            o->group_most = LIMIT_SCRIPT_CALLS;
     }
     free(group);
 }
@@ -171,6 +172,29 @@ static int send_group(struct outbox *o, struct group *group)
     return script_run(o->redis, spec->script, o->prefix, o->scratch, n, SCRIPT_DEADLINE_MS, on_group_reply, group);
 }
 
+/* What the item adds to the work of the group. */
+static size_t work_of(const struct group *group, const struct item *item)
+{
+    for (const struct item *other = group->items.first; other; other = other->next)
+        if (strcmp(other->args[0].data, item->args[0].data) == 0)
+            return 1;
+    return 1 + LIMIT_BATCH_WORK;
+}
+
+/* Moves the first of those that wait into the group. False where it does not fit, or none waits. */
+static bool group_take(struct group *group, struct outbox *o)
+{
+    struct item *item = o->waiting.first;
+    if (!item || group->items.len >= o->group_most)
+        return false;
+    size_t work = work_of(group, item);
+    if (group->items.len > 0 && group->work + work > o->spec->most_work)
+        return false;
+    group->work += work;
+    queue_push(&group->items, queue_pop(&o->waiting));
+    return true;
+}
+
 /* In groups of `least` items or more; at least 1. */
 static void send_waiting(struct outbox *o, size_t least)
 {
@@ -182,9 +206,8 @@ static void send_waiting(struct outbox *o, size_t least)
         }
         group->outbox = o;
         queue_init(&group->items);
-        struct item *item;
-        while (group->items.len < o->group_most && (item = queue_pop(&o->waiting)))
-            queue_push(&group->items, item);
+        while (group_take(group, o))
+            ;
         if (send_group(o, group) != 0) {
             queue_restore(&o->waiting, &group->items);
             free(group);
@@ -206,10 +229,10 @@ int outbox_create(struct loop *loop, struct redis *redis, const char *prefix, co
     o->loop = loop;
     o->redis = redis;
     o->spec = spec;
-    o->group_most = spec->most;
+    o->group_most = LIMIT_SCRIPT_CALLS;
     queue_init(&o->waiting);
     o->prefix = strdup(prefix);
-    o->scratch = calloc(spec->n_prologue + spec->fields * spec->most, sizeof *o->scratch);
+    o->scratch = calloc(spec->n_prologue + spec->fields * LIMIT_SCRIPT_CALLS, sizeof *o->scratch);
     if (!o->prefix || !o->scratch)
         goto cleanup;
     rc = loop_timer_create(loop, on_again, o, &o->again);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What a worker has to tell Redis about calls, gathered over one turn of the loop, or a little longer where much is to
- * be told, and sent as one script call for up to 64 of them: begins, releases, accepts, aborts, rechecks, finishes. An
- * item stays here until Redis has answered it: where the connection went away it is sent again, which the scripts
- * permit (each is idempotent by dial).
+ * be told, and sent as one script call for many of them: begins, releases, accepts, aborts, rechecks, finishes. The
+ * first argument of each item is its call's batch. An item stays here until Redis has answered it: where the connection
+ * went away it is sent again, which the scripts permit (each is idempotent by dial).
  */
 #ifndef CARILLON_WORKER_OUTBOX_H
 #define CARILLON_WORKER_OUTBOX_H
@@ -27,7 +27,7 @@ typedef void (*outbox_note_fn)(const struct redisReply *note, void *arg);
 struct outbox_spec {
     enum lua_script script;
     size_t fields; /* arguments of one item */
-    size_t most; /* items in one call */
+    size_t most_work; /* in one call of the script: 1 an item, and LIMIT_BATCH_WORK a batch; LIMIT_SCRIPT_CALLS items */
     size_t reply_offset; /* elements of the reply before the first item's */
     int64_t gather_us; /* calls of the script that are not full follow each other by that; 0: one each turn */
     const struct redis_arg *prologue; /* arguments before the items */

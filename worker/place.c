@@ -509,18 +509,18 @@ static void describe(struct place *p)
     p->begin_prologue[2] = redis_arg_i64(POST_OVER_MS, p->post_space);
     p->begin_spec = (struct outbox_spec){.script = LUA_CALL_BEGIN,
                                          .fields = 5,
-                                         .most = LIMIT_SCRIPT_CALLS,
+                                         .most_work = LIMIT_SCRIPT_WORK,
                                          .reply_offset = 1,
                                          .prologue = p->begin_prologue,
                                          .n_prologue = 3};
     p->release_spec = (struct outbox_spec){.script = LUA_CALL_RELEASE,
                                            .fields = 3,
-                                           .most = LIMIT_SCRIPT_CALLS,
+                                           .most_work = LIMIT_SCRIPT_WORK,
                                            .prologue = p->owner_prologue,
                                            .n_prologue = 1};
     p->strike_spec = (struct outbox_spec){.script = LUA_CALL_STRIKE,
                                           .fields = 4,
-                                          .most = LIMIT_SCRIPT_CALLS,
+                                          .most_work = LIMIT_SCRIPT_WORK,
                                           .prologue = p->owner_prologue,
                                           .n_prologue = 1,
                                           .note_fn = notes_take,
@@ -528,14 +528,14 @@ static void describe(struct place *p)
     p->accept_spec = (struct outbox_spec){
         .script = LUA_CALL_ACCEPT,
         .fields = 6,
-        .most = LIMIT_SCRIPT_CALLS,
+        .most_work = LIMIT_SCRIPT_WORK,
         .gather_us = OUTBOX_GATHER_US,
         .note_fn = notes_take,
         .note_arg = p->cell,
     };
     p->abort_spec = (struct outbox_spec){.script = LUA_CALL_ABORT,
                                          .fields = 7,
-                                         .most = LIMIT_SCRIPT_CALLS,
+                                         .most_work = LIMIT_SCRIPT_WORK,
                                          .prologue = p->owner_prologue,
                                          .n_prologue = 1,
                                          .note_fn = notes_take,

@@ -586,8 +586,11 @@ int reap_create(struct worker_cell *cell, struct reap **ret_reap)
     r->cell = cell;
     r->worker = cell->worker;
     r->check_at_us = INT64_MAX;
-    r->recheck_spec = (struct outbox_spec){
-        .script = LUA_CALL_RECHECK, .fields = 8, .most = LIMIT_SCRIPT_CALLS, .note_fn = notes_take, .note_arg = cell};
+    r->recheck_spec = (struct outbox_spec){.script = LUA_CALL_RECHECK,
+                                           .fields = 8,
+                                           .most_work = LIMIT_SCRIPT_WORK,
+                                           .note_fn = notes_take,
+                                           .note_arg = cell};
     int rc = outbox_create(r->worker->loop, r->worker->redis, cell->prefix, &r->recheck_spec, &r->rechecks);
     if (rc == 0)
         rc = loop_timer_create(r->worker->loop, on_tick_timer, r, &r->tick_timer);

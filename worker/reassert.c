@@ -155,7 +155,7 @@ int reassert_create(struct worker_cell *cell, struct reassert **ret_reassert)
     r->prologue[0] = redis_arg_str(cell->worker->id);
     r->spec = (struct outbox_spec){.script = LUA_CELL_REASSERT,
                                    .fields = FIELDS,
-                                   .most = LIMIT_SCRIPT_CALLS,
+                                   .most_work = LIMIT_SCRIPT_WORK,
                                    .prologue = r->prologue,
                                    .n_prologue = 1};
     r->recent = calloc(LIMIT_RECENT_DIALS, sizeof *r->recent);

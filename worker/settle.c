@@ -351,14 +351,14 @@ int settle_create(struct worker_cell *cell, struct settle **ret_settle)
     s->finish_spec = (struct outbox_spec){
         .script = LUA_CALL_FINISH,
         .fields = 16,
-        .most = LIMIT_FINISH_CALLS,
+        .most_work = LIMIT_FINISH_WORK,
         .gather_us = OUTBOX_GATHER_US,
         .note_fn = notes_take,
         .note_arg = cell,
     };
     s->abort_spec = (struct outbox_spec){.script = LUA_CALL_ABORT,
                                          .fields = 7,
-                                         .most = LIMIT_SCRIPT_CALLS,
+                                         .most_work = LIMIT_SCRIPT_WORK,
                                          .prologue = s->platform_prologue,
                                          .n_prologue = 1,
                                          .note_fn = notes_take,

@@ -104,11 +104,14 @@
 #define LIMIT_COLUMNS 128 /* names of metadata that a batch keeps once for all of its contacts */
 #define LIMIT_COLUMNS_BYTES 4096 /* of them in all */
 /* So much at once, a script stays under 5 ms in 99.9% of its runs, in a cell with ten million calls queued in ten
- * thousand batches (make bench-scale): whoever else wants something of Redis waits no longer. */
-#define LIMIT_CLAIM_CALLS 12
-#define LIMIT_CLAIM_STEPS 160
-#define LIMIT_SCRIPT_CALLS 16 /* calls in one begin, accept, release, abort; whatever is told of calls but finishes */
-#define LIMIT_FINISH_CALLS 12
+ * thousand batches (make bench-scale): whoever else wants something of Redis waits no longer. Calls of one batch share
+ * what it costs to load and write it. */
+#define LIMIT_CLAIM_CALLS 64
+#define LIMIT_CLAIM_STEPS 160 /* a batch's first slot is ten of them */
+#define LIMIT_SCRIPT_CALLS 64 /* calls that one begin, accept, finish or the like takes */
+#define LIMIT_SCRIPT_WORK 64 /* what a worker gives it at once: each call is 1, and each batch of theirs */
+#define LIMIT_BATCH_WORK 3
+#define LIMIT_FINISH_WORK 48 /* a finish */
 #define LIMIT_TICK_ITEMS 12 /* items one worker_tick settles */
 #define LIMIT_CHECKS 32 /* due checks leased at a time */
 #define LIMIT_ATTEMPT_LOG 32 /* dials kept in a call's attempt log */

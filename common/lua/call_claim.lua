@@ -5,7 +5,8 @@
 -- ARGV[1]  worker id
 -- ARGV[2]  request id: the same id again answers the same calls (a lost reply costs nothing)
 -- ARGV[3]  most calls (1..64)
--- ARGV[4]  most steps (1..400): promotions, visits and slots together; the bound of the script's work
+-- ARGV[4]  most steps (1..400): promotions, visits and slots together, the first slot of a batch as ten; the bound of the
+--          script's work
 -- ARGV[5]  horizon, us
 -- ARGV[6]  lease after the slot, ms
 -- ARGV[7]  the same for a call in doubt, which is looked up before it is begun
@@ -42,6 +43,7 @@ local doubt_lease_ms = check_number(ARGV[7], 'lease of a doubt')
 local limit_us = NOW_US + horizon_us
 local closed_ms = epoch_load().closed_until_ms
 local REPLAY_MS = 60000
+local BATCH_STEPS = 10 -- a batch's first slot costs its hash, its lane, its flow
 
 local reply = { fmt(NOW_US), '', 0, '', 0 }
 local steps, calls = 0, 0
@@ -156,6 +158,8 @@ local function take_slot(trunk, tenant, batch, call, number, record, slot_us)
   call_move(batch, call, 'claim')
   batch.dials = batch.dials + 1
   call_write(call)
+  steps = steps + (batch.is_served and 0 or BATCH_STEPS)
+  batch.is_served = true
   batch.is_in_gap = gaps.take(trunk, slot_us)
   gaps.take(tenant, slot_us)
   gaps.charge(batch, slot_us)

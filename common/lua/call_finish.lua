@@ -3,7 +3,7 @@
 -- the state that is still there, moves the call, frees what it held, writes the event, and ends the batch.
 --
 -- KEYS[1]  cell prefix
--- ARGV     16 for each call, at most 16 calls; "" where there is none:
+-- ARGV     16 for each call, at most 64 calls; "" where there is none:
 --          batch, ordinal, dial, attempts (as the decision saw them), how ("ended": hung up, the summary is awaited;
 --          "final"; "retry"), outcome, next ms (of a retry), answered ms, ended ms, duration s, provider id, success (1|0),
 --          reason, recording URL, summary, source (callback|lookup|answer|deadline)
@@ -23,7 +23,7 @@ local FIELDS = 16
 local OUTCOMES = { COMPLETED = 1, BUSY = 1, NO_ANSWER = 1, VOICEMAIL = 1, FAILED = 1, UNKNOWN = 1, INVALID_NUMBER = 1,
   BLOCKED = 1, REJECTED = 1, SUPPRESSED = 1, EXPIRED = 1, CANCELLED = 1 }
 local HOWS = { ended = 1, final = 1, retry = 1 }
-if #ARGV % FIELDS ~= 0 or #ARGV > FIELDS * 16 then
+if #ARGV % FIELDS ~= 0 or #ARGV > FIELDS * 64 then
   return redis.error_reply('ERR_INVALID calls')
 end
 

@@ -36,10 +36,11 @@ def number(text: str, pattern: str) -> int:
 
 
 # How much a process gives a script at once.
-CLAIM_CALLS, CLAIM_STEPS, CALLS, FINISH_CALLS, TICK_ITEMS, CHECKS = (
+CLAIM_CALLS, CLAIM_STEPS, WORK, FINISH_WORK, BATCH_WORK, TICK_ITEMS, CHECKS = (
     number(LIMITS, rf"#define LIMIT_{name} (\d+)")
-    for name in ("CLAIM_CALLS", "CLAIM_STEPS", "SCRIPT_CALLS", "FINISH_CALLS", "TICK_ITEMS", "CHECKS")
+    for name in ("CLAIM_CALLS", "CLAIM_STEPS", "SCRIPT_WORK", "FINISH_WORK", "BATCH_WORK", "TICK_ITEMS", "CHECKS")
 )
+CALLS, FINISH_CALLS = WORK // (1 + BATCH_WORK), FINISH_WORK // (1 + BATCH_WORK)  # each of another batch, which is the most work
 AUDIT_PIECE, AUDIT_BUCKETS = number(AUDIT, r"#define PIECE (\d+)"), number(AUDIT, r"#define BUCKETS (\d+)")
 
 

@@ -20,8 +20,11 @@
 /* The items are releases of calls that nobody holds: the script answers "gone" to each, and refuses a whole call where
  * one ordinal is not a number. */
 static const struct redis_arg worker_id = {.data = "w_test", .len = 6};
-static const struct outbox_spec spec = {
-    .script = LUA_CALL_RELEASE, .fields = 3, .most = LIMIT_SCRIPT_CALLS, .prologue = &worker_id, .n_prologue = 1};
+static const struct outbox_spec spec = {.script = LUA_CALL_RELEASE,
+                                        .fields = 3,
+                                        .most_work = 4 * LIMIT_SCRIPT_CALLS,
+                                        .prologue = &worker_id,
+                                        .n_prologue = 1};
 
 /* One item's fate. */
 struct told {
@@ -54,11 +57,16 @@ static void on_told(const struct redisReply *reply, const struct redisReply *who
     (void)snprintf(t->word, sizeof t->word, "%s", word);
 }
 
-static int try_add(struct box *b, const char *ordinal, struct told *told)
+static int try_add_of(struct box *b, const char *batch, const char *ordinal, struct told *told)
 {
-    const struct redis_arg args[] = {redis_arg_str("batch_c0_1"), redis_arg_str(ordinal), redis_arg_str("1")};
+    const struct redis_arg args[] = {redis_arg_str(batch), redis_arg_str(ordinal), redis_arg_str("1")};
     *told = (struct told){.box = b};
     return outbox_add(b->outbox, args, on_told, told);
+}
+
+static int try_add(struct box *b, const char *ordinal, struct told *told)
+{
+    return try_add_of(b, "batch_c0_1", ordinal, told);
 }
 
 static void add(struct box *b, const char *ordinal)
@@ -164,6 +172,28 @@ static void test_more_than_one_call_holds_go_out_in_several(void **state)
     struct box *b = *state;
     uint64_t sent = redis_commands_sent(b->f->redis);
     add_many(b, 2 * LIMIT_SCRIPT_CALLS + 1);
+    RUN_UNTIL(b->f, b->n_told == b->n_added);
+    assert_int_equal(redis_commands_sent(b->f->redis), sent + 3);
+    assert_told_in_order(b);
+}
+
+/* Calls of many batches are more work than as many of one. */
+static void test_a_call_holds_fewer_items_the_more_batches_they_are_of(void **state)
+{
+    struct box *b = *state;
+    struct outbox_spec small = spec;
+    char batch[32];
+    small.most_work = 4 * (1 + LIMIT_BATCH_WORK);
+    outbox_free(b->outbox);
+    assert_int_equal(outbox_create(b->f->loop, b->f->redis, PREFIX, &small, &b->outbox), 0);
+    uint64_t sent = redis_commands_sent(b->f->redis);
+    for (; b->n_added < 8; b->n_added++) {
+        (void)snprintf(batch, sizeof batch, "batch_c0_%zu", b->n_added);
+        assert_int_equal(try_add_of(b, batch, "1", &b->told[b->n_added]), 0);
+    }
+    RUN_UNTIL(b->f, b->n_told == 8);
+    assert_int_equal(redis_commands_sent(b->f->redis), sent + 2);
+    add_many(b, small.most_work - LIMIT_BATCH_WORK);
     RUN_UNTIL(b->f, b->n_told == b->n_added);
     assert_int_equal(redis_commands_sent(b->f->redis), sent + 3);
     assert_told_in_order(b);
@@ -326,6 +356,7 @@ int main(void)
         TEST(test_what_follows_closely_waits_for_more_and_a_full_call_for_nothing),
         TEST(test_what_was_gathered_goes_out_in_time),
         TEST(test_more_than_one_call_holds_go_out_in_several),
+        TEST(test_a_call_holds_fewer_items_the_more_batches_they_are_of),
         TEST(test_the_arguments_are_copied),
         TEST(test_one_bad_item_does_not_take_the_others_down),
         TEST(test_bad_items_among_several_calls_are_all_found),
