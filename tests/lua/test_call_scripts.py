@@ -101,11 +101,11 @@ def test_steps_bound_the_work_of_one_claim(engine: Engine) -> None:
     engine.tenant("acme")
     for _ in range(60):
         engine.batch("acme", "main", 1, cps=30)
-    first = engine.claim(steps=20)
+    first = engine.claim(steps=60)
     assert 0 < len(first.slots) < 20 and first.more
     seen = {slot.batch for slot in first.slots}
     for _ in range(30):
-        seen |= {slot.batch for slot in engine.claim(steps=20).slots}
+        seen |= {slot.batch for slot in engine.claim(steps=60).slots}
     assert len(seen) == 60
 
 
