@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A batch whose numbers its producer knows, so that Redis does not look for duplicates (docs/decisions/0023-known-numbers.md):
+"""A batch whose numbers its producer knows, so that Redis does not look for duplicates (docs/decisions/0025-known-numbers.md):
 whoever else adds to it, whoever dies and whatever is lost, each number is there once and each row that was not taken is told."""
 
 from __future__ import annotations
