@@ -1,5 +1,5 @@
 #!lua
--- Writes a part of a batch's contacts, where the batch is not sealed, or is appended to (batch_append.lua). A number or
+-- Writes a part of a batch's contacts, where the batch is not sealed, or is appended to (chunk_open.lua). A number or
 -- contact id that the batch has already is left out and reported; the others get the next ordinals.
 --
 -- KEYS[1]  cell prefix

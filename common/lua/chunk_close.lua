@@ -13,7 +13,7 @@
 -- Returns  {"done", the answer} | {"open"} (given up, and parts of it lie there) | {"gone"}
 -- Errors   ERR_INVALID, ERR_NOT_FOUND (no such batch of this tenant, or its parts are not there), ERR_STATE <state>,
 --          ERR_EXISTS (it was ended with another digest, or has more parts)
--- Bound    O(log n)
+-- Bound    O(log n); 30 commands
 -- Again    the same
 -- @include lib/batch.lua
 -- @include lib/chunk.lua

@@ -336,8 +336,8 @@ class Workload:
             self.timed("batch_change", batch, tenant, 1, 0, "", "", "set", "cps", 12, "set", "interval_us", 83_750)
             self.timed("batch_why", batch, tenant)
             self.timed("batch_retries", batch, tenant, 60)
-            self.timed("batch_append", batch, tenant, "producer_1", 60_000)
-            self.timed("batch_append", batch, tenant, "producer_1", 0)
+            self.timed("chunk_open", batch, tenant, "", "look", 60_000, "producer_1", 60_000, 0)
+            self.timed("chunk_close", batch, tenant, "", "", 0, "", "producer_1")
             self.timed("batch_control", batch, tenant, "cancel", "in-flight", sort="batch_control, cancel")
         for _ in range(self.runs):
             self.tick("cut batches")

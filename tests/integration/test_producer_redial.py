@@ -143,7 +143,7 @@ def test_more_than_one_page_is_copied_whole_and_each_once(api: Api, acme: str) -
     held = engine.append(again, "acme")
     left_out = engine.ingest(again, 100, [(busy[7], ""), (15559990001, f"id-{busy[9]}")])[2]
     assert (held, left_out) == ("scheduled", [(0, "phone"), (1, "id")])
-    engine.append(again, "acme", 0)
+    engine.end_append(again, "acme")
     cancel(api, answer, acme)
 
 

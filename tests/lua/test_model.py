@@ -24,7 +24,6 @@ EXAMPLES = int(os.environ.get("CARILLON_MODEL_EXAMPLES", "0"))
 STEPS = 60
 # What the sequences must have come to, or they prove little.
 REACHED = {
-    "batch_append": {"ERR_STATE", "ERR_NOT_FOUND"},
     "batch_change": {"done", "raced", "ERR_STATE", "ERR_NOT_FOUND"},
     "batch_control": {"ERR_STATE", "ERR_NOT_FOUND"},
     "batch_ingest": {"ERR_STATE", "ERR_EXISTS"},
@@ -36,6 +35,8 @@ REACHED = {
     "call_finish": {"ended", "final", "due", "settled", "recorded", "stale", "changed", "gone"},
     "call_recheck": {"kept", "givenback", "over", "gone"},
     "call_release": {"released", "gone"},
+    "chunk_close": {"ERR_NOT_FOUND"},
+    "chunk_open": {"ERR_STATE", "ERR_NOT_FOUND"},
     "worker_tick": {"reclaimed", "summaries", "cut", "expired", "resumed"},
 }
 

@@ -100,7 +100,8 @@ def test_what_is_half_removed_is_in_no_list_and_takes_nothing(empty: Engine) -> 
         empty.ingest(batch, 9, [(15551239999, "")])
     with pytest.raises(redis.ResponseError, match="ERR_STATE"):
         empty.seal(batch, 300)
-    for script, args in (("batch_control", ("pause",)), ("batch_append", ("w1", 1000)), ("batch_why", ()), ("batch_remove", ())):
+    for script, args in (("batch_control", ("pause",)), ("batch_why", ()), ("batch_remove", ()),
+                         ("chunk_open", ("", "look", MONTH_MS, "w1", 1000, 0))):  # fmt: skip
         with pytest.raises(redis.ResponseError, match="ERR_NOT_FOUND"):
             empty.scripts.run(script, batch, "acme", *args)
     assert empty.scripts.run("audit", "batch", batch)[2:] == []

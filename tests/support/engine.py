@@ -36,6 +36,7 @@ CLOSED_MS = 14_000
 LATE_MS = 250
 POST_MS = 30_000
 LIFE_MS = 150_000
+DRAFT_LIFE_MS = 60_000
 CLAIM_CALLS = 64
 CLAIM_STEPS = 400
 SCHEMA_H = pathlib.Path(__file__).resolve().parents[2] / "common/redis/schema.h"
@@ -195,7 +196,7 @@ class Engine:
         if start_in_ms is not None:
             settings["start_ms"] = self.now_ms() + start_in_ms
         flat = [item for pair in settings.items() if pair[1] is not None for item in pair]
-        self.scripts.run("batch_create", batch, tenant, trunk, 60_000, *flat)
+        self.scripts.run("batch_create", batch, tenant, trunk, DRAFT_LIFE_MS, *flat)
         numbers = self.numbers(contacts) if isinstance(contacts, int) else list(contacts)
         total = 0
         for chunk, start in enumerate(range(0, len(numbers), 500), 1):
@@ -211,7 +212,7 @@ class Engine:
         settings = {"cps": cps, "interval_us": -(-1_005_000 // cps), "priority": 5, "max_attempts": 8, "ring_s": 30, "talk_s": 60,
                     "summary_wait_ms": 1000, "seen_shards": 1, **fields}  # fmt: skip
         queue = self.scripts.queue
-        queue(pipe, "batch_create", batch, tenant, trunk, 60_000, *(word for pair in settings.items() for word in pair))
+        queue(pipe, "batch_create", batch, tenant, trunk, DRAFT_LIFE_MS, *(word for pair in settings.items() for word in pair))
         for chunk, first in enumerate(range(0, len(numbers), 500), 1):
             records = [(contact_record(number), "", "") for number in numbers[first : first + 500]]
             queue(pipe, "batch_ingest", batch, chunk, hashlib.sha256(f"{chunk}".encode()).hexdigest(), *part(records))
@@ -228,9 +229,14 @@ class Engine:
     def seal(self, batch: str, total: int, *tags: str) -> str:
         return self.scripts.run("batch_seal", batch, total, *(tag.encode().hex() for tag in tags))[0].decode()
 
-    def append(self, batch: str, tenant: str, lease_ms: int = 60_000, holder: str = "producer") -> str:
-        """Takes the lease under which ingest() adds to a sealed batch; 0 gives it back. Answers the batch's state."""
-        return self.scripts.run("batch_append", batch, tenant, holder, lease_ms)[0].decode()
+    def append(self, batch: str, tenant: str, lease_ms: Any = 60_000, holder: str = "producer") -> str:
+        """Takes the lease under which ingest() adds to a sealed batch. Answers the batch's state."""
+        return self.scripts.run("chunk_open", batch, tenant, "", "look", DRAFT_LIFE_MS, holder, lease_ms, 0)[2].decode()
+
+    def end_append(self, batch: str, tenant: str, holder: str = "producer") -> str:
+        """Gives that lease back. Answers the batch's state."""
+        assert self.scripts.run("chunk_close", batch, tenant, "", "", 0, "", holder) == [b"gone"]
+        return self.hash(f"batch:{batch}")["state"]
 
     def control(self, batch: str, tenant: str, verb: str, *args: Any) -> tuple[str, int]:
         state, taken = self.scripts.run("batch_control", batch, tenant, verb, *args)[:2]

@@ -204,7 +204,7 @@ local SCHEDULABLE = { scheduled = true, pending = true, processing = true }
 local CUT_STATES = { cancelling = true, cancelled = true, failed = true }
 -- What is not sealed takes contacts while it is one of these.
 local FILLABLE = { draft = true, ingesting = true }
--- A sealed batch in one of these takes more contacts, under a lease (batch_append.lua).
+-- A sealed batch in one of these takes more contacts, under a lease (chunk_open.lua).
 local APPENDABLE = { scheduled = true, pending = true, processing = true, paused = true }
 
 local event_is_wanted, event_write

@@ -168,7 +168,18 @@ class Driver:
 
     def _append(self, batch: str, tenant: str, holder: str, lease_ms: int) -> None:
         predict = lambda: self.rules.append(batch, tenant, holder, lease_ms)  # noqa: E731
-        self._say("batch_append", predict, batch, tenant, holder, lease_ms)
+        args = (batch, tenant, "", "look", DRAFT_LIFE_MS, holder, lease_ms, 0)
+        answers = self._or_refused("chunk_open", predict, *args)
+        if answers:
+            expected, (_, _, state, total) = answers
+            self._expect(expected, (state.decode(), total.decode()), f"chunk_open {holder} {lease_ms}")
+
+    def _end_append(self, batch: str, tenant: str, holder: str) -> None:
+        answers = self._or_refused(
+            "chunk_close", lambda: self.rules.end_append(batch, tenant, holder), batch, tenant, "", "", 0, "", holder
+        )
+        if answers:
+            self._expect([b"gone"], answers[1], f"chunk_close {holder}")
 
     def _control(self, batch: str, tenant: str, verb: str, *args: Any) -> None:
         predict = lambda: self.rules.control(batch, tenant, verb, *args)  # noqa: E731

@@ -502,18 +502,22 @@ class Rules:
 
     def append(self, batch_name: str, tenant: str, holder: str, lease_ms: int) -> Answer:
         batch = self.picture.batches.get(batch_name)
-        if batch is None or batch.tenant.name != tenant or batch.is_hidden:
+        if batch is None or batch.tenant.name != tenant or batch.is_hidden or batch.state == "ingesting":
             raise Refused("ERR_NOT_FOUND")
-        if lease_ms > 0:
-            if not batch.takes_more:
-                raise Refused(f"ERR_STATE {batch.state}")
-            batch.leases = {name: until for name, until in batch.leases.items() if until > self.picture.now_ms}
-            if holder not in batch.leases and len(batch.leases) >= HOLDERS_MOST:
-                raise Refused("ERR_STATE")
-            batch.leases[holder] = self.picture.now_ms + lease_ms
-        elif batch.leases.pop(holder, None) is not None:
-            self.picture.check_end(batch)
+        if not batch.takes_more:
+            raise Refused(f"ERR_STATE {batch.state}")
+        batch.leases = {name: until for name, until in batch.leases.items() if until > self.picture.now_ms}
+        if holder not in batch.leases and len(batch.leases) >= HOLDERS_MOST:
+            raise Refused("ERR_STATE")
+        batch.leases[holder] = self.picture.now_ms + lease_ms
         return batch.state, str(len(batch.calls))
+
+    def end_append(self, batch_name: str, tenant: str, holder: str) -> None:
+        batch = self.picture.batches.get(batch_name)
+        if batch is None or batch.tenant.name != tenant:
+            raise Refused("ERR_NOT_FOUND")
+        if batch.leases.pop(holder, None) is not None:
+            self.picture.check_end(batch)
 
     # ---- the cell ----
 

@@ -193,7 +193,11 @@ class _Actor:
 
     def append(self, index: int, is_own: bool, holder: str, lease_ms: int) -> None:
         if batch := self._batch(index):
-            self.driver.send("append", batch.name, self._tenant(batch, is_own), holder, lease_ms)
+            given = (batch.name, self._tenant(batch, is_own), holder)
+            if lease_ms:
+                self.driver.send("append", *given, lease_ms)
+            else:
+                self.driver.send("end_append", *given)
 
     def append_and_ingest(self, index: int, numbers: list[int]) -> None:
         if batch := self._batch(index):

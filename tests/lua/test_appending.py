@@ -56,7 +56,7 @@ def test_a_batch_does_not_end_while_it_is_appended_to_and_calls_what_was_added(c
     assert (cell.counters(batch)["total"], cell.counters(batch)["due"]) == (3, 2)
     assert [call_once(cell, clock).ordinal for _ in range(2)] == [1, 2]
     assert state(cell, batch) == "processing"
-    assert cell.append(batch, "acme", 0) == "completed"
+    assert cell.end_append(batch, "acme") == "completed"
     assert [event["type"] for event in cell.events()] == ["call.completed"] * 3 + ["batch.completed"]
 
 
@@ -110,9 +110,9 @@ def test_a_batch_ends_after_the_last_of_its_holders(cell: Engine, clock: RedisCl
     cell.append(batch, "acme", LEASE_MS, holder="one")
     cell.append(batch, "acme", 2 * LEASE_MS, holder="two")
     call_once(cell, clock)
-    assert cell.append(batch, "acme", 0, holder="one") == "processing"
-    assert cell.append(batch, "acme", 0, holder="one") == "processing"
-    assert cell.append(batch, "acme", 0, holder="two") == "completed"
+    assert cell.end_append(batch, "acme", holder="one") == "processing"
+    assert cell.end_append(batch, "acme", holder="one") == "processing"
+    assert cell.end_append(batch, "acme", holder="two") == "completed"
 
 
 def test_holders_are_bounded_and_those_whose_lease_passed_do_not_count(cell: Engine, clock: RedisClock) -> None:
@@ -140,20 +140,24 @@ def test_an_ended_batch_takes_no_lease(cell: Engine, clock: RedisClock) -> None:
     call_once(cell, clock)
     with pytest.raises(redis.ResponseError, match="ERR_STATE completed"):
         cell.append(batch, "acme", LEASE_MS)
-    assert cell.append(batch, "acme", 0) == "completed"
+    assert cell.end_append(batch, "acme") == "completed"
 
 
-def test_a_batch_that_is_not_sealed_needs_no_lease_and_gets_none(cell: Engine) -> None:
+def test_a_creation_under_way_is_appended_to_by_nobody(cell: Engine) -> None:
     batch = cell.batch("acme", "main", 1, seal=False)
-    with pytest.raises(redis.ResponseError, match="ERR_STATE ingesting"):
+    with pytest.raises(redis.ResponseError, match="ERR_NOT_FOUND"):
         cell.append(batch, "acme", LEASE_MS)
 
 
-def test_another_tenant_appends_nothing(cell: Engine) -> None:
+def test_another_tenant_appends_nothing_and_gives_no_lease_back(cell: Engine) -> None:
     cell.tenant("other")
     batch = cell.batch("acme", "main", 1)
     with pytest.raises(redis.ResponseError, match="ERR_NOT_FOUND"):
         cell.append(batch, "other", LEASE_MS)
+    cell.append(batch, "acme", LEASE_MS)
+    with pytest.raises(redis.ResponseError, match="ERR_NOT_FOUND"):
+        cell.end_append(batch, "other")
+    assert cell.ingest(batch, 2, [(15551230001, "")])[0] == 2
 
 
 def test_a_paused_batch_takes_contacts_and_dials_none(cell: Engine, clock: RedisClock) -> None:
@@ -167,8 +171,8 @@ def test_a_paused_batch_takes_contacts_and_dials_none(cell: Engine, clock: Redis
     assert len(cell.claim().slots) == 2
 
 
-@pytest.mark.parametrize("lease_ms", (-1, 600_001, "x", "nan"))
+@pytest.mark.parametrize("lease_ms", (-1, 0, 600_001, "x", "nan"))
 def test_a_lease_has_bounds(cell: Engine, lease_ms: object) -> None:
     batch = cell.batch("acme", "main", 1)
     with pytest.raises(redis.ResponseError, match="ERR_INVALID"):
-        cell.scripts.run("batch_append", batch, "acme", "producer", lease_ms)
+        cell.append(batch, "acme", lease_ms)
