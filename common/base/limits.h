@@ -214,6 +214,7 @@
 #define LIMIT_TOP_TENANTS 48
 #define LIMIT_TOP_FLOWS 128 /* tenants on trunks, whose batches are looked at */
 #define LIMIT_TOP_BATCHES 48
+#define LIMIT_TOP_NEWEST 8 /* of a tenant's batches, among which paused ones are looked for */
 #define LIMIT_TOP_WORKERS 64
 #define LIMIT_TOP_SAMPLE 64 /* members of a set in which trunks, tenants and batches are looked for */
 #define LIMIT_TOP_BEGINS 4096 /* of a log of begins; more in a second are not counted */

@@ -233,7 +233,8 @@ const struct cli_verb *cli_top_verbs(size_t *ret_n)
                 "what began in the last second, of what is allowed. HELD BY is the verdict of 'carillon why'.\n"
                 "Keys: q ends it, p pauses it, 1 to 4 or the arrows choose the order. Where stdout or stdin is no\n"
                 "terminal, with --once and with --json it looks once. It reads a bounded part of what lies in Redis:\n"
-                "of more than 32 trunks, 48 tenants or 48 batches of a cell some are not shown.",
+                "of more than 32 trunks, 48 tenants or 48 batches of a cell some are not shown, and of paused\n"
+                "batches only those among the newest 8 of their tenant.",
             .run = run_top,
         },
     };

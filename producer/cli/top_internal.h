@@ -28,6 +28,12 @@ struct top_flow {
     char tenant[LIMIT_ID_LEN + 1];
 };
 
+/* A batch of which it is asked whether it is paused. */
+struct top_newest {
+    struct top_look *look;
+    char id[LIMIT_ID_LEN + 1];
+};
+
 struct top_look {
     struct volley volley;
     const char *cell; /* being read; borrowed */
@@ -36,7 +42,8 @@ struct top_look {
     cJSON *trunks, *tenants, *batches, *workers; /* borrowed from what is shown */
     struct top_row trunk[LIMIT_TOP_TRUNKS], tenant[LIMIT_TOP_TENANTS], batch[LIMIT_TOP_BATCHES];
     struct top_flow flow[LIMIT_TOP_FLOWS];
-    size_t n_trunks, n_tenants, n_batches, n_flows;
+    struct top_newest newest[LIMIT_TOP_TENANTS * LIMIT_TOP_NEWEST];
+    size_t n_trunks, n_tenants, n_batches, n_flows, n_newest;
     size_t n_batches_asked;
 };
 
@@ -73,6 +80,8 @@ void top_ask_trunks(struct top_look *look); /* and which flows they have */
 void top_ask_tenants(struct top_look *look);
 void top_ask_flows(struct top_look *look); /* which batches they have */
 void top_ask_batches(struct top_look *look); /* those that were not asked so far, and whose they are */
+void top_ask_newest(struct top_look *look); /* the newest batches of tenants of which not all were found */
+void top_ask_states(struct top_look *look); /* and which of those are paused */
 /* What holds one of the rows of `batches` back. */
 void top_ask_why(struct volley *v, cJSON *batch);
 

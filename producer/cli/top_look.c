@@ -109,14 +109,16 @@ static void ask_busiest(struct top_look *look)
 }
 
 /* What is asked of a cell, a round trip each: the later ones by what the earlier ones found. */
-static void (*const stages[])(struct top_look *look) = {top_find,    ask_busiest,     top_ask_flows, top_ask_batches,
-                                                        top_fill_up, top_ask_tenants, ask_starts};
+static void (*const stages[])(struct top_look *look) = {
+    top_find,        ask_busiest,    top_ask_flows,  top_ask_batches, top_fill_up,
+    top_ask_tenants, top_ask_newest, top_ask_states, top_ask_batches, ask_starts,
+};
 
 static int look_at_cell(struct top_look *look, const bool *stop)
 {
     struct cell_state state;
     int rc = cell_state_init(&state, look->cell);
-    look->n_trunks = look->n_tenants = look->n_batches = look->n_flows = look->n_batches_asked = 0;
+    look->n_trunks = look->n_tenants = look->n_batches = look->n_flows = look->n_batches_asked = look->n_newest = 0;
     look->cell_shown = state.shown;
     if (rc != 0)
         return rc;
