@@ -147,6 +147,15 @@ static int64_t again_ms(const struct provider_answer *answer)
     return answer->retry_after_ms < LATER_MOST_MS ? answer->retry_after_ms : LATER_MOST_MS;
 }
 
+/* How many numbers are asked for. A dial that was begun and never sent uses one up; the next comes a second later. */
+static uint32_t most_dials(const struct dial *dial)
+{
+    const struct doubt_state *doubt = &dial->doubt;
+    if (place_is_by_number(dial->batch))
+        return 1; /* without a token one look sees all calls to the number */
+    return doubt->tail_ms - doubt->tail_from_ms > LIMIT_DOUBT_TAIL_MS ? LIMIT_DOUBT_DIALS_LONG : LIMIT_DOUBT_DIALS;
+}
+
 static void on_answer(const struct provider_answer *answer, void *arg)
 {
     struct dial *dial = arg;
@@ -163,8 +172,7 @@ static void on_answer(const struct provider_answer *answer, void *arg)
         doubt->found = doubt->first + doubt->asked;
         memcpy(doubt->provider_id, answer->result.provider_id, sizeof doubt->provider_id);
     }
-    /* Without a token one look sees all calls to the number. */
-    if (++doubt->asked < (place_is_by_number(dial->batch) ? 1 : LIMIT_DOUBT_DIALS))
+    if (++doubt->asked < most_dials(dial))
         look(d, dial);
     else
         conclude(d, dial, 0);

@@ -157,8 +157,10 @@
 #define LIMIT_CLOCK_STEP_MS 5000 /* Redis's clock, forward against ours: more than this closes the cell */
 #define LIMIT_RECENT_DIALS 4096 /* begun by one worker in one cell that it can re-assert after they left its hands */
 #define LIMIT_DOUBT_DIALS 3 /* numbers of one call that a lost tail may have used: each is looked up */
+#define LIMIT_DOUBT_DIALS_LONG 16 /* the same of a tail longer than LIMIT_DOUBT_TAIL_MS */
+#define LIMIT_DOUBT_TAIL_MS 10000 /* Redis was away for longer, or was put back from a backup */
 #define LIMIT_DOUBT_LEASE_MS                                                                                           \
-    (LIMIT_DOUBT_DIALS * LIMIT_PROVIDER_ASK_MS + 5000) /* of a claim in doubt, after its slot */
+    (LIMIT_DOUBT_DIALS_LONG * LIMIT_PROVIDER_ASK_MS + 5000) /* of a claim in doubt, after its slot */
 
 /* ---- a worker ---- */
 #define LIMIT_DIALS_IN_HAND 2048 /* of one cell, from the claim's answer to the end */

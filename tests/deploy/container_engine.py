@@ -74,6 +74,7 @@ class ContainerEngine:
     def start(self) -> ContainerEngine:
         if self.is_own:
             self._start_daemon()
+            self._remove_leftovers()
         images = self.docker("images", "--format", "{{.Repository}}").split()
         if BASE not in images:
             self._make_base()
@@ -110,6 +111,14 @@ class ContainerEngine:
             return asked.returncode == 0
 
         wait_until(is_up, START_DEADLINE_S, "the container engine answers", poll_s=0.1)
+
+    def _remove_leftovers(self) -> None:
+        """Of a run that was killed: its containers would be started again."""
+        left = self.docker("ps", "-aq").split()
+        if left:
+            self.docker("rm", "-f", *left)
+        self.docker("network", "prune", "-f")
+        self.docker("volume", "prune", "-f")
 
     def _make_base(self) -> None:
         archive = KEPT / "base.tar"
