@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         open_session(text, strlen(text));
         break;
     case 2:
-        demand(!etag_is_known(text, TAG) || strchr(text, '*') || strstr(text, TAG + 2));
+        demand(!etag_is_known(text, TAG) || strchr(text, '*') || strstr(text, &TAG[2]));
         demand(!etag_is_named(text, 7) || strchr(text, '*') || strstr(text, "\"7\""));
         break;
     default:
