@@ -32,22 +32,12 @@ local rejected = check_number(ARGV[7], 'rejected')
 local columns = ARGV[8] or ''
 local FIRST, MOST = 9, PART_MOST
 local lines_at = FIRST + n * width
-if not part_is_name(part) then
-  return redis.error_reply('ERR_INVALID part')
-end
 if n < 0 or n > MOST or n % 1 ~= 0 or (width ~= 1 and width ~= 3) or #ARGV < lines_at - 1 or #ARGV >= lines_at + MOST
   or rejected < 0 then
   return redis.error_reply('ERR_INVALID contacts')
 end
-if #columns > COLUMNS_BYTES then
-  return redis.error_reply('ERR_INVALID columns')
-end
-local batch = batch_load(id)
+local batch, answer, columns_known = part_admit(id, part, digest, columns)
 if not batch then
-  return redis.error_reply('ERR_NOT_FOUND batch')
-end
-local answer = part_again(id, part, digest) or part_refusal(batch)
-if answer then
   return answer
 end
 
@@ -66,15 +56,11 @@ for i = 1, n do
   at = at + width
 end
 
-local refusal, columns_known = part_columns_refusal(id, columns)
-if refusal then
-  return refusal
-end
 local seen = seen_load(id)
 if seen.is_behind then
   return { -2, 0 }
 end
-refusal = quota_refuse_part(batch, n, FIRST, lines_at - 1)
+local refusal = quota_refuse_part(batch, n, FIRST, lines_at - 1)
 if refusal then
   return refusal
 end

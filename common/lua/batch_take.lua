@@ -30,27 +30,13 @@ local rejected = check_number(ARGV[7], 'rejected')
 local columns = ARGV[8] or ''
 local FIRST, LINES_MOST = 10, 1000
 local lines_at = FIRST + n * 2
-if not part_is_name(part) then
-  return redis.error_reply('ERR_INVALID part')
-end
 if n < 0 or n > PART_MOST or n % 1 ~= 0 or #ARGV < lines_at - 1 or #ARGV > lines_at + LINES_MOST or rejected < 0
   or (n > 0 and (ARGV[FIRST] ~= fmt(total) or ARGV[lines_at - 2] ~= fmt(total + n - 1))) then
   return redis.error_reply('ERR_INVALID contacts')
 end
-if #columns > COLUMNS_BYTES then
-  return redis.error_reply('ERR_INVALID columns')
-end
-local batch = batch_load(id)
+local batch, answer, columns_known = part_admit(id, part, digest, columns)
 if not batch then
-  return redis.error_reply('ERR_NOT_FOUND batch')
-end
-local answer = part_again(id, part, digest) or part_refusal(batch)
-if answer then
   return answer
-end
-local refusal, columns_known = part_columns_refusal(id, columns)
-if refusal then
-  return refusal
 end
 
 -- Nobody else may have written: as long as the same name stands there, each part was taken after all that its producer knew
@@ -59,7 +45,7 @@ local seen_by = redis.call('HGET', key_batch(id), 'seen_by')
 if total ~= batch.total or (seen_by or knows) ~= knows or (not seen_by and total > 0) then
   return { -2, 0 }
 end
-refusal = quota_refuse_part(batch, n, FIRST, lines_at - 1)
+local refusal = quota_refuse_part(batch, n, FIRST, lines_at - 1)
 if refusal then
   return refusal
 end

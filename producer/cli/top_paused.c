@@ -30,7 +30,7 @@ static bool has_more(const struct top_look *look, const struct top_row *tenant)
 static int take_newest(const struct redisReply *reply, void *arg)
 {
     struct top_look *look = arg;
-    for (size_t i = 0; i < reply_len(reply) && look->n_newest < LIMIT_TOP_TENANTS * LIMIT_TOP_NEWEST; i++) {
+    for (size_t i = 0; i < reply_len(reply) && look->n_newest < sizeof look->newest / sizeof look->newest[0]; i++) {
         const char *id = top_text(reply_at(reply, i));
         struct top_newest *newest = &look->newest[look->n_newest];
         if (!ident_is_valid(id, strlen(id), LIMIT_ID_LEN))

@@ -45,6 +45,30 @@ local function part_columns_refusal(id, columns)
   return nil, #known
 end
 
+-- The batch that the part is to be written to, nil, and how many bytes of columns it has; or nil, and the answer where nothing
+-- is written: an error, or what was answered the first time.
+local function part_admit(id, part, digest, columns)
+  if not part_is_name(part) then
+    return nil, redis.error_reply('ERR_INVALID part')
+  end
+  if #columns > COLUMNS_BYTES then
+    return nil, redis.error_reply('ERR_INVALID columns')
+  end
+  local batch = batch_load(id)
+  if not batch then
+    return nil, redis.error_reply('ERR_NOT_FOUND batch')
+  end
+  local answer = part_again(id, part, digest) or part_refusal(batch)
+  if answer then
+    return nil, answer
+  end
+  local refusal, known = part_columns_refusal(id, columns)
+  if refusal then
+    return nil, refusal
+  end
+  return batch, nil, known
+end
+
 local function part_add_columns(id, columns, known)
   if #columns > known then
     redis.call('SET', key_columns(id), columns)
