@@ -39,7 +39,7 @@ from tests.bench import figures  # noqa: E402
 from tests.support.processes import build_directory  # noqa: E402
 from tests.support.redis_server import RedisServer  # noqa: E402
 from tests.support.redis_users import Users  # noqa: E402
-from tests.support.stack import TENANT, TRUNK, Stack  # noqa: E402
+from tests.support.stack import Stack  # noqa: E402
 from tests.support.waiting import wait_until  # noqa: E402
 
 KEYS = ("pacing_10_max_in_1s", "pacing_30_max_in_1s", "utilisation_10", "utilisation_30", "late_300_p99_ms", "late_1000_p99_ms",

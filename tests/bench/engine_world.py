@@ -24,7 +24,7 @@ from typing import Any
 
 from tests.bench.figures import settings
 from tests.support.engine import Engine, contact_record, most_in_a_second, part
-from tests.support.processes import ROOT, Process, build_directory, run
+from tests.support.processes import Process, build_directory, run
 from tests.support.redis_server import RedisServer
 from tests.support.redis_users import Users
 from tests.support.sealing import seal

@@ -15,8 +15,6 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-import redis
-
 from tests.bench.figures import settings
 from tests.support.carrier import Carrier
 from tests.support.fleet import PLATFORM_KEY, Fleet

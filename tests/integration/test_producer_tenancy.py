@@ -3,12 +3,9 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from tests.support.producer_api import Api, batch_body, numbers
-from tests.support.waiting import wait_until
 
 READS = ("/api/v1/batch/{id}", "/api/v1/batch/{id}/status", "/api/v1/batch/check-status?batchId={id}",
          "/api/v1/status/batch?batchId={id}", "/api/v1/batch/{id}/calls",

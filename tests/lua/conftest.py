@@ -11,6 +11,7 @@ import redis
 from tests.support.decreed_fleet import DecreedFleet
 from tests.support.engine import Engine
 from tests.support.fairness import START_US
+from tests.support.redis_clock import RedisClock
 from tests.support.redis_server import RedisServer
 from tests.support.scripts import Scripts
 
@@ -47,6 +48,20 @@ def decreed_engine(decreed_server: RedisServer) -> Engine:
     client.flushall()
     decreed_server.clock.stand(START_US)
     return Engine(client)
+
+
+@pytest.fixture
+def cell(decreed_engine: Engine) -> Engine:
+    """In decreed time, with one trunk and one tenant."""
+    decreed_engine.trunk("main")
+    decreed_engine.tenant("acme")
+    return decreed_engine
+
+
+@pytest.fixture
+def clock(decreed_server: RedisServer) -> RedisClock:
+    """By which the time of `cell` is moved."""
+    return decreed_server.clock
 
 
 @pytest.fixture

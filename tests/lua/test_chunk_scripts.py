@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,31 +10,10 @@ import redis
 
 from tests.support.engine import Engine, contact_record, id_hash, part
 from tests.support.redis_clock import RedisClock
-from tests.support.redis_server import RedisServer
 
-START_US = 1_763_283_600_000_000
 LIFE_MS = 60_000
 LEASE_MS = 5_000
 DIGEST = "d" * 64
-
-
-@pytest.fixture(scope="module")
-def redis_server() -> Iterator[RedisServer]:
-    with RedisServer(is_clock_decreed=True) as server:
-        yield server
-
-
-@pytest.fixture
-def clock(redis_server: RedisServer) -> RedisClock:
-    redis_server.clock.stand(START_US)
-    return redis_server.clock
-
-
-@pytest.fixture
-def cell(engine: Engine, clock: RedisClock) -> Engine:
-    engine.trunk("main")
-    engine.tenant("acme")
-    return engine
 
 
 def draft(cell: Engine, contacts: int = 0, tags: str = "", **fields: Any) -> str:

@@ -4,36 +4,13 @@ still."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import redis
 
 from tests.support.auditor import audit
 from tests.support.engine import Engine, Slot
+from tests.support.fairness import START_US
 from tests.support.redis_clock import RedisClock
-from tests.support.redis_server import RedisServer
-
-START_US = 1_763_283_600_000_000
-
-
-@pytest.fixture(scope="module")
-def redis_server() -> Iterator[RedisServer]:
-    with RedisServer(is_clock_decreed=True) as server:
-        yield server
-
-
-@pytest.fixture
-def clock(redis_server: RedisServer) -> RedisClock:
-    redis_server.clock.stand(START_US)
-    return redis_server.clock
-
-
-@pytest.fixture
-def cell(engine: Engine, clock: RedisClock) -> Engine:
-    engine.trunk("main")
-    engine.tenant("acme")
-    return engine
 
 
 def begin_one(cell: Engine) -> Slot:

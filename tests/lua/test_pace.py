@@ -6,7 +6,6 @@ from __future__ import annotations
 import random
 
 import pytest
-import redis
 
 from tests.support import probe
 from tests.support.scripts import Scripts, source

@@ -10,14 +10,12 @@ from __future__ import annotations
 import datetime
 import signal
 import time
-from collections.abc import Iterable
 from typing import Any
 
 from tests.support.fleet import Fleet
 from tests.support.http_receiver import Answer
 from tests.support.notifier_world import World
 from tests.support.platform import Platform, answer_json
-from tests.support.processes import Process
 from tests.support.redis_server import RedisServer
 from tests.support.stack import Stack
 from tests.support.waiting import wait_until

@@ -27,7 +27,6 @@ from types import TracebackType
 import redis
 
 from tests.support.children import start_child
-from tests.support.processes import memory_kb
 from tests.support.redis_clock import RedisClock
 from tests.support.redis_tls import Tls
 from tests.support.redis_users import Users

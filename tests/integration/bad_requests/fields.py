@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from tests.integration.bad_requests.row import GOOD, Row, contact, create, faulty, options

@@ -34,7 +34,7 @@ def create_batches(world: World) -> None:
     assert {warning["code"] for warning in warned.json()["warnings"]} == {"DUPLICATE", "MOVED_TO_METADATA", "IGNORED", "TWO_READINGS"}
     past = world.post("/api/v1/batch", batch_body([one], scheduledStartTime="2001-01-01T00:00:00Z"), key)
     assert past.status == 400
-    assert world.post(f"/api/v1/batch?userId=user_456", batch_body([one]), key).status == 202
+    assert world.post("/api/v1/batch?userId=user_456", batch_body([one]), key).status == 202
     many = b'{"agentId":"a","contacts":[' + b'{"phoneNumber":"+15550100001"},' * 100_000 + b'{"phoneNumber":"+15550100001"}]}'
     assert world.request("POST", "/api/v1/batch", many, key, {"Content-Type": "application/json"}).code == "TOO_MANY_CONTACTS"
     assert world.post("/api/v1/batch", batch_body(["nonsense"] * 1001), key).json()["details"]["more"] == 1
