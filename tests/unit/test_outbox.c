@@ -22,7 +22,7 @@
 static const struct redis_arg worker_id = {.data = "w_test", .len = 6};
 static const struct outbox_spec spec = {.script = LUA_CALL_RELEASE,
                                         .fields = 3,
-                                        .most_work = 4 * LIMIT_SCRIPT_CALLS,
+                                        .most_work = LIMIT_SCRIPT_CALLS * (1 + (size_t)LIMIT_BATCH_WORK),
                                         .prologue = &worker_id,
                                         .n_prologue = 1};
 
