@@ -65,15 +65,21 @@ bool completion_is_first(size_t index)
     return true;
 }
 
-void completion_put_quoted(FILE *out, const char *text, const char *quote)
+/* The inside of what stands in single quotes. */
+static void put_inside(FILE *out, const char *text, const char *quote)
 {
-    putc('\'', out);
     for (; *text; text++) {
         if (*text == '\'')
             fputs(quote, out);
         else
             putc(*text, out);
     }
+}
+
+void completion_put_quoted(FILE *out, const char *text, const char *quote)
+{
+    putc('\'', out);
+    put_inside(out, text, quote);
     putc('\'', out);
 }
 
@@ -83,12 +89,7 @@ void completion_put_quoted(FILE *out, const char *text, const char *quote)
 static void put_line(FILE *out, const char *before, const char *word, size_t word_len, const char *help)
 {
     fprintf(out, "%s%.*s:", before, (int)word_len, word);
-    for (; *help; help++) {
-        if (*help == '\'')
-            fputs(POSIX_QUOTE, out);
-        else
-            putc(*help, out);
-    }
+    put_inside(out, help, POSIX_QUOTE);
     putc('\n', out);
 }
 
