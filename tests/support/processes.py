@@ -124,6 +124,8 @@ class Process:
             self.print_log_tail()
             self.kill()
             raise
+        if process.poll() is not None and self._reader:
+            self._reader.join(deadline_s)  # one that ended at once has said so before, perhaps
         if not self.url:
             self.print_log_tail()
             status = self.wait()
