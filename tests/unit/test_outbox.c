@@ -183,7 +183,7 @@ static void test_a_call_holds_fewer_items_the_more_batches_they_are_of(void **st
     struct box *b = *state;
     struct outbox_spec small = spec;
     char batch[32];
-    small.most_work = 4 * (1 + LIMIT_BATCH_WORK);
+    small.most_work = 4 * (1 + (size_t)LIMIT_BATCH_WORK);
     outbox_free(b->outbox);
     assert_int_equal(outbox_create(b->f->loop, b->f->redis, PREFIX, &small, &b->outbox), 0);
     uint64_t sent = redis_commands_sent(b->f->redis);
