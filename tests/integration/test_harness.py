@@ -16,11 +16,11 @@ from tests.support.waiting import DeadlinePassed, wait_until
 
 LISTENS = """#!/usr/bin/python3
 import signal, sys
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # one that comes before it is waited for is kept
 print("starting", file=sys.stderr)
 print("listening http://127.0.0.1:4711", flush=True)
-while True:
-    signal.pause()
+signal.sigwait({signal.SIGTERM})
+sys.exit(0)
 """
 
 
