@@ -76,7 +76,7 @@ def queue(stack: Stack, count: int) -> str:
     key = stack.api_key_file.read_text(encoding="utf-8").strip()
     link = http.client.HTTPConnection(stack.api_url.removeprefix("http://"), timeout=120)
     for chunk, first in enumerate(range(0, count, CHUNK_ROWS), 1):
-        post(link, key, f"/api/v1/batch/{batch}/contacts?chunk={chunk}", rows(first, min(CHUNK_ROWS, count - first)), "text/csv")
+        post(link, key, f"/api/v1/batch/{batch}/contacts?chunk={chunk}", rows(first, min(CHUNK_ROWS, count - first)))
     link.close()
     assert stack.api("POST", f"/api/v1/batch/{batch}/start")["total"] == count
     return batch
