@@ -28,9 +28,11 @@ OPTIONS = {
 
 def schema_of_both() -> int:
     """The newest that both versions know: a fleet of the older one was there first."""
-    path = other_build_directory().parents[1] / "common/redis/schema.h"  # of a version of the history
-    other = newest_schema(path) if path.exists() else SCHEMA
-    return min(SCHEMA, other)
+    other = other_build_directory()
+    if other.name == "next":
+        return SCHEMA
+    path = other.parents[1] / "common/redis/schema.h"  # of a version of the history; the first ones had none, and one schema
+    return min(SCHEMA, newest_schema(path)) if path.exists() else 1
 
 
 def states(client: redis.Redis, batch: str) -> list[str]:
