@@ -14,8 +14,7 @@ do
   end
 
   -- changed: what differs from Redis, score or false; known: what Redis said; page: the next of what Redis holds, from its
-  -- rank `read` less the page on; queue: what was put, since somebody asks for the least; least: which that is, once asked
-  -- for and as long as it is known, false where the set is empty.
+  -- rank `read` less the page on; queue: what was put, since somebody asks for the least.
   local function set_of(key)
     local set = sets[key]
     if not set then
@@ -67,20 +66,11 @@ do
     if set.queue then
       enqueue(set.queue, member, score)
     end
-    local least = set.least
-    if least == member and score > set.least_score then
-      set.least = nil
-    elseif least == false or (least and is_before(score, member, set.least_score, least)) then
-      set.least, set.least_score = member, score
-    end
   end
 
   function zset.drop(key, member)
     local set = set_of(key)
     set.changed[member], set.has_drops = false, true
-    if set.least == member then
-      set.least = nil
-    end
   end
 
   -- nil where it is not in there.
@@ -160,15 +150,11 @@ do
   -- The member of the least score, and its score; nil where there is none.
   function zset.head(key)
     local set = set_of(key)
-    if set.least ~= nil then
-      return set.least or nil, set.least_score
-    end
     local member, score = head_of_redis(set, key)
     local put = head_of_put(set)
     if put and (not member or is_before(put[1], put[2], score, member)) then
-      member, score = put[2], put[1]
+      return put[2], put[1]
     end
-    set.least, set.least_score = member or false, score
     return member, score
   end
 
