@@ -23,7 +23,7 @@ from tests.support.children import start_child
 from tests.support.redis_server import RedisServer
 from tests.support.redis_tls import Tls, free_port
 from tests.support.redis_users import Users
-from tests.support.waiting import wait_until
+from tests.support.waiting import DeadlinePassed, wait_until
 
 NAME = "mymaster"
 SENTINELS = 3
@@ -31,8 +31,11 @@ QUORUM = 2
 DOWN_AFTER_MS = 1000
 AT_ONCE = ("--repl-diskless-sync-delay", "0")  # a primary waits 5 s for further replicas otherwise
 START_DEADLINE_S = 20.0
-REJOIN_DEADLINE_S = 100.0  # a Sentinel that stood still for two seconds does nothing for thirty
-PROMOTION_DEADLINE_S = 80.0  # an election that nobody won is held again after twice the failover-timeout
+REJOIN_DEADLINE_S = 100.0
+PROMOTION_DEADLINE_S = 80.0
+# A Sentinel that stood still for two seconds does nothing for thirty, and an election that nobody won is held again after
+# twice the failover-timeout. Whoever has waited that long steps in, as an operator would.
+OPERATOR_AFTER_S = 40.0
 
 
 class Sentinel:
@@ -155,7 +158,15 @@ class SentinelSet:
         self.primary, self.replica = self.replica, self.primary
 
     def wait_for_promotion(self) -> None:
-        wait_until(lambda: role_of(self.primary) == "master", PROMOTION_DEADLINE_S, "a promotion")
+        started = time.monotonic()
+
+        def promoted() -> bool:
+            if time.monotonic() - started > OPERATOR_AFTER_S:
+                with contextlib.suppress(redis.RedisError):  # one is under way, or the replica is not known to be well yet
+                    self._order_failover()
+            return role_of(self.primary) == "master"
+
+        wait_until(promoted, PROMOTION_DEADLINE_S, "a promotion", poll_s=0.2)
 
     def fail_over(self) -> None:
         """A planned one, which does not wait for the replica: a Sentinel is told to promote it. It is what client() speaks to from
@@ -192,10 +203,15 @@ class SentinelSet:
             sentinel.execute_command("SENTINEL", "FAILOVER", NAME)
 
     def rejoin(self) -> None:
-        """The server that was the primary is there again, as it was when it was killed; the Sentinels make it a replica."""
+        """The server that was the primary is there again, as it was when it was killed; the Sentinels make it a replica, or an
+        operator does."""
         if not self.replica.is_running():
             self.replica.start()
-        wait_until(self._is_followed, REJOIN_DEADLINE_S, "the old primary follows the new one")
+        try:
+            wait_until(self._is_followed, OPERATOR_AFTER_S)
+        except DeadlinePassed:
+            self.replica.client().replicaof("127.0.0.1", self.primary.port)
+            wait_until(self._is_followed, REJOIN_DEADLINE_S, "the old primary follows the new one")
         wait_until(lambda: all(each.sees_all() for each in self.sentinels), REJOIN_DEADLINE_S, "the Sentinels see both")
 
     def _is_followed(self) -> bool:
