@@ -35,6 +35,7 @@ local function take_queue(batch, call, queue_ms)
   call.y = window_objection(batch, NOW_MS + queue_ms) and 1 or nil
 end
 
+calls_look_up(1, FIELDS, { 'state' })
 local reply = {}
 for i = 1, #ARGV, FIELDS do
   local batch = batch_load(ARGV[i])

@@ -81,9 +81,43 @@ local function objection(batch, call, member, lease)
   return nil
 end
 
+local suppressed = {} -- by key and number
+
+-- Which of those numbers are in the set.
+local function look_up_suppressed(key, numbers)
+  suppressed[key] = {}
+  for i, is_member in ipairs(redis.call('SMISMEMBER', key, unpack(numbers))) do
+    suppressed[key][numbers[i]] = is_member == 1
+  end
+end
+
+-- All leases at once, who dials the numbers, and which of these nobody may call.
+local function look_ahead()
+  calls_look_up(4, FIELDS, { 'state', 'attempts' })
+  local members, everybody, of_tenant, dialing = {}, {}, {}, {}
+  for i = 4, #ARGV, FIELDS do
+    members[#members + 1] = ARGV[i] .. '/' .. ARGV[i + 1] .. '/' .. ARGV[i + 2] .. '/' .. worker
+    local batch, ordinal = batch_load(ARGV[i]), tonumber(ARGV[i + 1])
+    local text = batch and map.get(key_bucket(batch.id, 'state', ordinal), fmt(ordinal))
+    local number = text and text:match(' t=(%d+)')
+    if number then
+      everybody[#everybody + 1] = number
+      want(of_tenant, key_suppressed(batch.tenant), number)
+      want(dialing, key_dialing(batch.tenant), number)
+    end
+  end
+  zset.look_up(KEY_CLAIMED, members)
+  look_up_wanted(dialing)
+  for key, numbers in pairs(of_tenant) do
+    look_up_suppressed(key, numbers)
+  end
+  if #everybody > 0 then
+    look_up_suppressed(KEY_SUPPRESSED, everybody)
+  end
+end
+
 local function is_suppressed(batch, number)
-  return redis.call('SISMEMBER', KEY_SUPPRESSED, number) == 1
-    or redis.call('SISMEMBER', key_suppressed(batch.tenant), number) == 1
+  return suppressed[KEY_SUPPRESSED][number] or suppressed[key_suppressed(batch.tenant)][number]
 end
 
 -- claimed -> final, for first attempts and retries alike. The times of an earlier attempt stay. Its turn is used up.
@@ -212,6 +246,7 @@ for i = 4, #ARGV, FIELDS do
     return redis.error_reply('ERR_INVALID caller')
   end
 end
+look_ahead()
 local reply = { fmt(NOW_US) }
 for i = 4, #ARGV, FIELDS do
   local is_done, answer = pcall(begin_one, ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]),

@@ -192,7 +192,7 @@ end
 
 -- The next call of the lane by `f_ms`: a due retry, else the next fresh contact. Takes it off where it lay.
 local function lane_next_call(batch, f_ms)
-  local ordinal, due_ms = zset.head(key_retry(batch.id))
+  local ordinal, due_ms = lane_retry(batch)
   if ordinal and due_ms <= f_ms then
     zset.drop(key_retry(batch.id), ordinal)
     local call = call_read(batch, tonumber(ordinal))

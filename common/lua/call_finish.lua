@@ -228,6 +228,30 @@ local results = {}
 for at = 1, #ARGV, FIELDS do
   results[#results + 1] = read_result(at)
 end
+
+-- At once what is known of all the calls, who dials their numbers, and who may be waiting for what they hold.
+local function look_ahead()
+  calls_look_up(1, FIELDS, { 'state', 'attempts' })
+  local parked, dialing = {}, {}
+  for _, result in ipairs(results) do
+    local batch = batch_load(result.batch)
+    if batch and not parked[batch] then
+      parked[batch] = true
+      parked[#parked + 1] = 'b/' .. batch.id
+      parked[#parked + 1] = 't/' .. batch.tenant
+      parked[#parked + 1] = 'h/' .. batch.tenant
+    end
+    local text = batch and map.get(key_bucket(batch.id, 'state', result.ordinal), fmt(result.ordinal))
+    local number = text and text:match(' t=(%d+)')
+    if number then
+      want(dialing, key_dialing(batch.tenant), number)
+    end
+  end
+  zset.look_up(KEY_PARKED, parked)
+  look_up_wanted(dialing)
+end
+
+look_ahead()
 local reply = {}
 for _, result in ipairs(results) do
   reply[#reply + 1] = finish_one(result)

@@ -117,6 +117,14 @@ def a_retry_does_not_come_too_soon(cell: Cell) -> None:
 # ---- no limit is wasted, and nobody starves ----
 
 
+def a_due_retry_comes_before_fresh_contacts(cell: Cell) -> None:
+    cell.fill(3)
+    slot = cell.begin_one()
+    cell.finish(slot, how="retry", outcome="BUSY", next_in_ms=0)
+    cell.wait(2_000)
+    assert cell.claim_one().ordinal == slot.ordinal
+
+
 def a_released_call_costs_no_pace(cell: Cell) -> None:
     cell.tenant("acme", how="set", cps=1)
     cell.fill(3)
@@ -213,6 +221,8 @@ MUTATIONS = (
              no_contact_is_tried_more_often_than_allowed),
     Mutation("retried too soon", "call_finish", "  retry_add(batch, call, at_ms)\nend\nlocal function finish_live",
              "  retry_add(batch, call, NOW_MS)\nend\nlocal function finish_live", a_retry_does_not_come_too_soon),
+    Mutation("retries not looked for", "call_claim", "batch.due == batch.total - batch.cursor", "true",
+             a_due_retry_comes_before_fresh_contacts),
     Mutation("pace not refunded", "call_release", "  pace_refund(resource_load('t', batch.tenant))\n", "", a_released_call_costs_no_pace),
     Mutation("turn not refunded", "call_release", "batch.tenant, vt - charge)", "batch.tenant, vt)", a_released_call_costs_no_turn),
     Mutation("trunk not woken", "call_finish", "  wake_trunk(batch.trunk)\n", "", room_on_a_trunk_wakes_who_waits),

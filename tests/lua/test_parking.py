@@ -8,10 +8,12 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.support.auditor import audit_cell
 from tests.support.engine import Engine, Slot
 from tests.support.waiting import wait_until
 
 SCOPES = ("batch", "tenant", "trunk")
+FLOWS_WOKEN = 64  # by one call's end (common/lua/lib/scheduler.lua)
 
 
 def full(engine: Engine, scope: str) -> Slot:
@@ -171,3 +173,17 @@ def test_never_more_on_the_line_than_the_limit(engine: Engine) -> None:
             slot = held.pop(0)
             engine.begin([slot])
             engine.finish(slot)
+
+
+def test_a_tenant_that_waits_on_more_trunks_than_one_wake_takes_stays_listed_for_the_next(engine: Engine) -> None:
+    engine.tenant("acme", max_concurrent=1)
+    trunks = [f"t{i}" for i in range(FLOWS_WOKEN + 3)]
+    for trunk in trunks:
+        engine.trunk(trunk)
+        engine.batch("acme", trunk, 2, cps=30)
+    slot = claim_some(engine)[0]
+    engine.claim("w2")
+    assert engine.client.zcard(engine.key("parked:t/acme")) == len(trunks)
+    by_finish(engine, slot)
+    assert engine.client.zcard(engine.key("parked:t/acme")) == len(trunks) - FLOWS_WOKEN
+    assert audit_cell(engine) == []

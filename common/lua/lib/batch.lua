@@ -127,7 +127,7 @@ do
 end
 
 local ENDED_STATES = { completed = true, cancelled = true, failed = true }
-local load = { FIELDS = { 'batches', 'contacts', 'bytes' } }
+local load = { FIELDS = { 'batches', 'contacts', 'bytes' }, more = {} } -- more: by tenant, what is to be added to them
 
 -- What a batch uses of its tenant's quotas until it ends: itself, its contacts without an end, and their share of the bytes
 -- of all of them. It follows from the batch's own fields, so that what was added is what is taken off.
@@ -148,12 +148,25 @@ end
 
 -- Counts what the batch uses now, and not what it used when it was loaded.
 function load.count(batch, uses)
-  local used = load.of(batch.was)
-  for i, field in ipairs(load.FIELDS) do
-    if uses[i] ~= used[i] then
-      redis.call('HINCRBY', key_load(batch.tenant), field, fmt(uses[i] - used[i]))
+  local used, more = load.of(batch.was), load.more[batch.tenant]
+  if not more then
+    more = { 0, 0, 0 }
+    load.more[batch.tenant] = more
+  end
+  for i = 1, #more do
+    more[i] = more[i] + uses[i] - used[i]
+  end
+end
+
+function load.flush()
+  for tenant, more in pairs(load.more) do
+    for i, field in ipairs(load.FIELDS) do
+      if more[i] ~= 0 then
+        redis.call('HINCRBY', key_load(tenant), field, fmt(more[i]))
+      end
     end
   end
+  load.more = {}
 end
 
 -- The batch is gone: nothing of it is written back.
@@ -182,6 +195,7 @@ local function batches_flush()
       end
     end
   end
+  load.flush()
 end
 
 on_commit(batches_flush)

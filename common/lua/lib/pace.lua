@@ -74,7 +74,7 @@ end
 -- ---- the log of begins: at most `cps` in any sliding second, whatever the workers do ----
 -- begins:<resource> is a list of when its last `cps` calls, or more, were begun. A script reads from it what it needs, and
 -- appends all that it begins at once, with commit().
-local begins = { SECOND_US = 1000000, TTL_MS = 4000, AHEAD = 64, logs = {} }
+local begins = { SECOND_US = 1000000, RENEW_US = 2000000, TTL_MS = 4000, AHEAD = 64, logs = {} }
 
 -- The log of a trunk ('k'), a tenant ('t') or a batch ('b'). last: the latest begin; old: what Redis has at the ranks from
 -- `from` on; n: how many there are; added: by this script.
@@ -91,8 +91,8 @@ function begins.of(kind, resource)
     redis.call('DEL', key) -- the clock stepped back: what the log holds lies in a future that will not come so soon
     log.last = nil
   end
-  if log.last then
-    log.was_last = log.last
+  log.was_last = log.last
+  if log.last and log.last + begins.SECOND_US >= NOW_US then -- what is older does not count any more
     log.n = redis.call('LLEN', key)
     log.from = math.max(0, log.n - cps)
     if log.n + begins.AHEAD > cps then
@@ -131,8 +131,8 @@ on_commit(function()
       if n > 2 * log.cps + begins.AHEAD then
         redis.call('LTRIM', log.key, -log.cps, -1)
       end
-      -- It lives on for as long as it counts, by one command in each second.
-      if not log.was_last or math.floor(log.was_last / begins.SECOND_US) ~= math.floor(log.last / begins.SECOND_US) then
+      -- It lives on for twice as long as it counts at least, by one command in two seconds.
+      if not log.was_last or math.floor(log.was_last / begins.RENEW_US) ~= math.floor(log.last / begins.RENEW_US) then
         redis.call('PEXPIRE', log.key, begins.TTL_MS)
       end
     end

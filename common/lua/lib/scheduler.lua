@@ -153,6 +153,15 @@ local function flow_check_empty(trunk_id, tenant_id)
   end
 end
 
+-- The call that waits in the lane's retries for the earliest time, and that time; nil where none does. Where no more calls are
+-- due than there are fresh contacts, nobody has to look.
+local function lane_retry(batch)
+  if batch.due == batch.total - batch.cursor and not batch_is_cut(batch) then
+    return nil
+  end
+  return zset.head(key_retry(batch.id))
+end
+
 -- When the lane's next call is due by its work alone: the batch's start for fresh calls, the head of the retries; nil
 -- where nothing is left to dial.
 local function lane_due_ms(batch)
@@ -160,7 +169,7 @@ local function lane_due_ms(batch)
   if due and due <= NOW_MS then
     return due
   end
-  local _, retry_ms = zset.head(key_retry(batch.id))
+  local _, retry_ms = lane_retry(batch)
   if retry_ms and (not due or retry_ms < due) then
     due = retry_ms
   end
@@ -217,6 +226,7 @@ local function touch_lane(batch)
 end
 
 -- ---- room appeared: whoever was parked for it comes back ----
+-- Whoever is parked is in KEY_PARKED too, under the name of what is full: one look there tells all that a script frees.
 
 local function wake_workers()
   redis.call('PUBLISH', KEY_WAKE, 'work')
@@ -237,6 +247,9 @@ end
 
 local FLOWS_WOKEN = 64
 local function wake_tenant(tenant_id)
+  if not zset.score(KEY_PARKED, 't/' .. tenant_id) then
+    return false
+  end
   local key, woken = key_parked_flows(tenant_id), 0
   local trunk_id = zset.head(key)
   while trunk_id and woken < FLOWS_WOKEN do
@@ -246,14 +259,16 @@ local function wake_tenant(tenant_id)
     trunk_id = zset.head(key)
   end
   if woken > 0 then
-    zset.drop(KEY_PARKED, 't/' .. tenant_id)
+    if not trunk_id then
+      zset.drop(KEY_PARKED, 't/' .. tenant_id)
+    end
     wake_workers()
   end
   return woken > 0
 end
 
 local function wake_batch(batch)
-  if not zset.score(key_parked_lanes(batch.id), batch.id .. '/' .. LANE) then
+  if not zset.score(KEY_PARKED, 'b/' .. batch.id) then
     return false
   end
   touch_lane(batch)

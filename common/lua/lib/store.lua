@@ -14,7 +14,7 @@ do
   end
 
   -- changed: what differs from Redis, score or false; known: what Redis said; page: the next of what Redis holds, from its
-  -- rank `read` less the page on; queue: what was put, since somebody asks for the least.
+  -- rank `read` less the page on; is_read: all of it is known; queue: what was put, since somebody asks for the least.
   local function set_of(key)
     local set = sets[key]
     if not set then
@@ -81,10 +81,21 @@ do
       score = set.known[member]
     end
     if score == nil then
-      score = tonumber(redis.call('ZSCORE', key, member) or nil) or false
+      score = not set.is_read and tonumber(redis.call('ZSCORE', key, member) or nil) or false
       set.known[member] = score
     end
     return score or nil
+  end
+
+  -- The scores of many, which are asked for one by one then.
+  function zset.look_up(key, members)
+    local known = set_of(key).known
+    for first = 1, #members, PIECE do
+      local scores = redis.call('ZMSCORE', key, unpack(members, first, math.min(first + PIECE - 1, #members)))
+      for i = 1, #scores do
+        known[members[first + i - 1]] = tonumber(scores[i] or nil) or false
+      end
+    end
   end
 
   -- How many have a score above that.
@@ -114,15 +125,19 @@ do
     while true do
       local member = set.page[set.at]
       if member and set.changed[member] == nil then
-        return member, tonumber(set.page[set.at + 1])
+        return member, set.page[set.at + 1]
       elseif member then
         set.at = set.at + 2
       elseif set.is_read then
         return nil
       else
-        set.page = redis.call('ZRANGE', key, set.read, set.read + set.size - 1, 'WITHSCORES')
-        set.at, set.read = 1, set.read + set.size
-        set.is_read = #set.page < 2 * set.size
+        local page, known = redis.call('ZRANGE', key, set.read, set.read + set.size - 1, 'WITHSCORES'), set.known
+        for i = 1, #page, 2 do
+          page[i + 1] = tonumber(page[i + 1])
+          known[page[i]] = page[i + 1]
+        end
+        set.page, set.at, set.read = page, 1, set.read + set.size
+        set.is_read = #page < 2 * set.size
         set.size = math.min(4 * set.size, PAGE_MOST)
       end
     end
@@ -181,6 +196,17 @@ do
     return value or nil
   end
 
+  -- The values of many, which are asked for one by one then.
+  function map.look_up(key, fields)
+    local known = hash_of(key).known
+    for first = 1, #fields, PIECE do
+      local values = redis.call('HMGET', key, unpack(fields, first, math.min(first + PIECE - 1, #fields)))
+      for i = 1, #values do
+        known[fields[first + i - 1]] = values[i]
+      end
+    end
+  end
+
   function map.put(key, field, value)
     hash_of(key).changed[field] = value
   end
@@ -219,7 +245,7 @@ do
       if one.has_drops then
         local args = {}
         for name, value in next, one.changed do
-          if value == false and one.known[name] ~= false then
+          if value == false and (one.known[name] or (one.known[name] == nil and not one.is_read)) then
             args[#args + 1] = name
           end
         end
