@@ -388,7 +388,8 @@ static void on_begin(const struct redisReply *reply, const struct redisReply *wh
     if (err != 0 || strcmp(word, "refused") == 0) {
         log_error("dial.refused_by_script", log_str("batch", dial->batch_id),
                   log_i64("ordinal", (int64_t)dial->ordinal), log_err(err), log_str("reason", reason));
-        place_strike(p, &(struct settle_dial){dial->batch_id, dial->ordinal, dial->number}, "begin_refused");
+        if (err != ERR_AUTH) /* a right that our user lacks is not the call's fault: its lease gives it back */
+            place_strike(p, &(struct settle_dial){dial->batch_id, dial->ordinal, dial->number}, "begin_refused");
         over(p, dial);
         return;
     }

@@ -20,7 +20,7 @@
 --          is more, and told so); suppressed: its number is on a do-not-call list, the tenant's or
 --          everybody's: ended, told, nothing charged; gone: this worker's claim does not hold any more. One that an error
 --          keeps from any of these answers {"refused", error}, and leaves the others alone
--- Errors   ERR_INVALID
+-- Errors   ERR_INVALID; Redis's own where its user lacks a right, which is no call's fault
 -- Bound    O(calls * log n); 50 commands, and 40 for each call
 -- Again    the same dial by the same worker answers the same begin, rounded up to a millisecond, or "suppressed"
 -- @include lib/gaps.lua
@@ -251,7 +251,11 @@ local reply = { fmt(NOW_US) }
 for i = 4, #ARGV, FIELDS do
   local is_done, answer = pcall(begin_one, ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]),
     ARGV[i + 4])
-  reply[#reply + 1] = is_done and answer or { 'refused', type(answer) == 'table' and answer.err or tostring(answer) }
+  local why = not is_done and (type(answer) == 'table' and answer.err or tostring(answer))
+  if why and why:match("user executing the script can't ") then
+    fail(why)
+  end
+  reply[#reply + 1] = is_done and answer or { 'refused', why }
 end
 commit()
 return reply
