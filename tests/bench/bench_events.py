@@ -12,13 +12,13 @@ from __future__ import annotations
 import argparse
 import json
 import pathlib
-import subprocess
 import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from tests.bench import figures  # noqa: E402
 from tests.support.event_stream import Listeners, Stream  # noqa: E402
 from tests.support.processes import Process  # noqa: E402
 from tests.support.producer_api import Api, numbers  # noqa: E402
@@ -89,10 +89,8 @@ def main() -> int:
     parser.add_argument("--changes", type=int, default=10, help="of each batch, by each producer")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "build/bench/events.json")
     args = parser.parse_args()
-    commit = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"], check=True, capture_output=True, text=True)
-    result = {"commit": commit.stdout.strip(), **measure(args.listeners, args.changes)}
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(result, indent=2) + "\n", encoding="ascii")
+    result = {**figures.header(), **measure(args.listeners, args.changes)}
+    figures.write(args.out, result)
     print(json.dumps(result))
     return 0
 

@@ -13,13 +13,13 @@ import http.client
 import json
 import pathlib
 import statistics
-import subprocess
 import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from tests.bench import figures  # noqa: E402
 from tests.support.finished_batch import finished_batch  # noqa: E402
 from tests.support.producer_api import Api  # noqa: E402
 from tests.support.redis_server import RedisServer  # noqa: E402
@@ -69,10 +69,8 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "build/bench/export.json")
     args = parser.parse_args()
-    commit = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"], check=True, capture_output=True, text=True)
-    result = {"commit": commit.stdout.strip(), **measure(args.rows, args.runs)}
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(result, indent=2) + "\n", encoding="ascii")
+    result = {**figures.header(), **measure(args.rows, args.runs)}
+    figures.write(args.out, result)
     print(json.dumps(result))
     return 0
 

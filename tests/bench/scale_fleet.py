@@ -74,7 +74,7 @@ def calling_fleet() -> Iterator[CallingFleet]:
             calls = ("--outcomes", "completed=1", "--ring-ms", "20", "--talk-ms", "50")
             with Carrier(directory, *calls, webhook_url=webhook, key=PLATFORM_KEY) as carrier:
                 fleet.trunk(f"http://127.0.0.1:{carrier.process.port}", cps=1000)
-                wait_until(lambda: fleet.is_ready(first), READY_DEADLINE_S, "the worker is ready")
+                wait_until(lambda: first.is_ready(), READY_DEADLINE_S, "the worker is ready")
                 yield CallingFleet(server, directory, carrier, fleet)
                 fleet.close()
 

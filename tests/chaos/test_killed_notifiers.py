@@ -111,12 +111,8 @@ class Theatre:
 
 @pytest.fixture
 def theatre(tmp_path: pathlib.Path) -> Iterator[Theatre]:
-    world = World(tmp_path)
-    try:
-        world.open()
+    with World(tmp_path) as world:
         yield Theatre(world)
-    finally:
-        world.close()
 
 
 def test_notifiers_killed_over_and_over_lose_no_event_and_repeat_none_otherwise_than_it_was(theatre: Theatre) -> None:

@@ -15,19 +15,13 @@ from tests.deploy.composed_fleet import OUR_PROCESSES, ComposedFleet
 from tests.deploy.container_engine import ContainerEngine
 from tests.support.history import Rules, judge
 from tests.support.ledger import read_ledger
-from tests.support.stack import phone_numbers
+from tests.support.stack import brief_calls, phone_numbers
 from tests.support.waiting import wait_until
 
 IMAGE_MOST_BYTES = 48_000_000
 LIMIT = 15
 RULES = Rules(limit=LIMIT, max_attempts=3, delays_ms={"": 1000}, utilisation=None)
-OPTIONS = {
-    "maxCallsPerSecond": LIMIT,
-    "retryStrategy": {"maxAttempts": 3, "noAnswerDelay": 2000, "busyDelay": 2000},
-    "summaryWait": 2,
-    "ringTimeout": 5,
-    "maxCallDuration": 10,
-}
+OPTIONS = brief_calls(LIMIT)
 
 
 @pytest.fixture(scope="module")

@@ -14,19 +14,13 @@ import pytest
 from tests.support.history import Report, Rules, judge
 from tests.support.ledger import read_ledger
 from tests.support.processes import ROOT
-from tests.support.stack import Stack, phone_numbers
+from tests.support.stack import Stack, brief_calls, phone_numbers
 from tests.support.waiting import wait_until
 
 LIMIT = 12
 LOST = 130  # calls placed since the backup: more than a lost tail of any other kind would explain
 RULES = Rules(limit=LIMIT, max_attempts=3, delays_ms={"": 1000}, utilisation=None)
-OPTIONS = {
-    "maxCallsPerSecond": LIMIT,
-    "retryStrategy": {"maxAttempts": 3, "noAnswerDelay": 2000, "busyDelay": 2000},
-    "summaryWait": 2,
-    "ringTimeout": 5,
-    "maxCallDuration": 10,
-}
+OPTIONS = brief_calls(LIMIT)
 # What a receiver was told since the backup it is told again, with what has become known meanwhile.
 AGAIN = frozenset({"altered"})
 

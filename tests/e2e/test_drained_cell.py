@@ -12,18 +12,12 @@ from tests.support.ledger import read_ledger
 from tests.support.redis_server import RedisServer
 from tests.support.redis_tls import free_port
 from tests.support.redis_users import Users
-from tests.support.stack import Stack, phone_numbers
+from tests.support.stack import Stack, brief_calls, phone_numbers
 from tests.support.waiting import wait_until
 
 # The platform judges a delay by when requests come, and on a busy machine one comes late: they are asked for longer.
 RULES = Rules(limit=30, max_attempts=3, delays_ms={"": 1000})
-OPTIONS = {
-    "maxCallsPerSecond": 30,
-    "retryStrategy": {"maxAttempts": 3, "noAnswerDelay": 2000, "busyDelay": 2000},
-    "summaryWait": 2,
-    "ringTimeout": 5,
-    "maxCallDuration": 10,
-}
+OPTIONS = brief_calls(30)
 
 
 def test_a_drain_leaves_only_what_is_queued_and_a_start_goes_on_with_it() -> None:

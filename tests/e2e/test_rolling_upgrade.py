@@ -10,20 +10,14 @@ from tests.support.engine import SCHEMA, newest_schema
 from tests.support.history import Rules, judge
 from tests.support.ledger import read_ledger
 from tests.support.processes import build_directory, other_build_directory
-from tests.support.stack import Stack, phone_numbers
+from tests.support.stack import Stack, brief_calls, phone_numbers
 from tests.support.waiting import wait_until
 
 LIMIT = 30
 CONTACTS = 20
 # The platform judges a delay by when requests come, and on a busy machine one comes late: they are asked for longer.
 RULES = Rules(limit=LIMIT, max_attempts=3, delays_ms={"": 1000})
-OPTIONS = {
-    "maxCallsPerSecond": LIMIT,
-    "retryStrategy": {"maxAttempts": 3, "noAnswerDelay": 2000, "busyDelay": 2000},
-    "summaryWait": 2,
-    "ringTimeout": 5,
-    "maxCallDuration": 10,
-}
+OPTIONS = brief_calls(LIMIT)
 
 
 def schema_of_both() -> int:

@@ -32,6 +32,12 @@ def acme(api: Api) -> str:
     return api.tenant("acme", alias="user_456", trunks=("main", "second"))
 
 
+@pytest.fixture
+def lone(api: Api, request: pytest.FixtureRequest) -> str:
+    """A key of a tenant that no other test has."""
+    return api.tenant(f"acme_{abs(hash(request.node.name)) % 10**8}")
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[RedisServer]:
     """A Redis that keeps what it was told, in which each process has its own user. None may be refused anything."""
@@ -68,9 +74,5 @@ def fleet(redis_server: RedisServer, platform: Platform, tmp_path: pathlib.Path)
 @pytest.fixture
 def world(tmp_path: pathlib.Path) -> Iterator[World]:
     """Notifiers on demand, with a Redis and a receiver of their own. At the end each must drain."""
-    made = World(tmp_path)
-    try:
-        made.open()
+    with World(tmp_path) as made:
         yield made
-    finally:
-        made.close()

@@ -86,7 +86,7 @@ class Scene:
 
     def assert_unharmed(self) -> None:
         assert self.worker.is_running() and self.worker.pid == self.pid
-        assert self.fleet.is_ready(self.worker)
+        assert self.worker.is_ready()
         before, self.before = self.before, self.snapshot()
         assert self.before == before
 

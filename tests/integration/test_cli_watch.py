@@ -4,6 +4,7 @@ says what the test wants."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
 import signal
@@ -44,6 +45,17 @@ def stream(*said: dict[str, Any], first_id: int = 0, retry_ms: int = 300) -> Ans
     """An event stream that tells these, and ends without the end of the batch unless one of them is."""
     events = [f"event: status\nid: {first_id + i}\ndata: {json.dumps(one)}\n\n" for i, one in enumerate(said)]
     return Answer(200, f"retry: {retry_ms}\n\n{''.join(events)}".encode(), {"Content-Type": "text/event-stream"})
+
+
+@contextlib.contextmanager
+def producing(redis_server: RedisServer, directory: pathlib.Path) -> Iterator[tuple[Api, str, Cli]]:
+    """A real one with a trunk; a tenant's key, and the command line under it."""
+    with Api(redis_server) as api:
+        api.trunk("main")
+        key = api.tenant("acme")
+        key_file = directory / "api.key"
+        key_file.write_text(key, encoding="ascii")
+        yield api, key, Cli(url=api.process.url, api_key_file=key_file)
 
 
 class Story:
@@ -179,13 +191,9 @@ def test_a_producer_without_redis_is_waited_for(cli: Cli, story: Story, receiver
 
 
 def test_a_real_producer_may_be_killed_and_started_again(redis_server: RedisServer, tmp_path: pathlib.Path) -> None:
-    with Api(redis_server) as api:
-        api.trunk("main")
-        key = api.tenant("acme")
-        key_file = tmp_path / "api.key"
-        key_file.write_text(key, encoding="ascii")
+    with producing(redis_server, tmp_path) as (api, key, cli):
         batch = api.create(key, ["+15550001111"])
-        running = start(Cli(url=api.process.url, api_key_file=key_file), "watch", batch)
+        running = start(cli, "watch", batch)
         assert running.stdout.readline().startswith("pending: 0/1")
         address = f"127.0.0.1:{api.process.port}"
         api.process.kill()
@@ -246,13 +254,9 @@ def test_a_batch_that_is_not_there_ends_it(cli: Cli, receiver: HttpReceiver) -> 
 
 
 def test_a_real_batch_is_followed_by_one_stream_to_its_end(redis_server: RedisServer, tmp_path: pathlib.Path) -> None:
-    with Api(redis_server) as api:
-        api.trunk("main")
-        key = api.tenant("acme")
-        key_file = tmp_path / "api.key"
-        key_file.write_text(key, encoding="ascii")
+    with producing(redis_server, tmp_path) as (api, key, cli):
         batch = api.create(key, api.fresh_numbers(20), maxCallsPerSecond=30)
-        running = start(Cli(url=api.process.url, api_key_file=key_file), "watch", batch, "--json")
+        running = start(cli, "watch", batch, "--json")
         assert json.loads(running.stdout.readline())["status"] == "pending"
         api.post(f"/api/v1/batch/{batch}/pause", key=key)
         assert json.loads(running.stdout.readline())["status"] == "paused"
@@ -264,13 +268,9 @@ def test_a_real_batch_is_followed_by_one_stream_to_its_end(redis_server: RedisSe
 
 
 def test_a_signal_ends_an_open_stream(redis_server: RedisServer, tmp_path: pathlib.Path) -> None:
-    with Api(redis_server) as api:
-        api.trunk("main")
-        key = api.tenant("acme")
-        key_file = tmp_path / "api.key"
-        key_file.write_text(key, encoding="ascii")
+    with producing(redis_server, tmp_path) as (api, key, cli):
         batch = api.create(key, ["+15550001111"])
-        running = start(Cli(url=api.process.url, api_key_file=key_file), "watch", batch)
+        running = start(cli, "watch", batch)
         assert running.stdout.readline().startswith("pending: 0/1")
         running.process.send_signal(signal.SIGINT)
         code, _, err = running.end()

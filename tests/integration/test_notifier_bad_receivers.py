@@ -81,13 +81,8 @@ class Town:
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     directory = tmp_path_factory.mktemp("town")
-    world = World(directory)
-    try:
-        world.open()
-        with Api(world.redis, *LOOPBACK) as api:
-            yield Town(world, Authority(directory), api)
-    finally:
-        world.close()
+    with World(directory) as world, Api(world.redis, *LOOPBACK) as api:
+        yield Town(world, Authority(directory), api)
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from typing import Any
-
-import pytest
 
 from tests.support.engine import SCHEMA
 from tests.support.producer_api import Api, batch_body
@@ -20,20 +17,6 @@ from tests.support.waiting import wait_until
 COLUMNS_SINCE = 2
 CSV = {"Content-Type": "text/csv"}
 HEADER = "phoneNumber,name,city,plan"
-
-
-@pytest.fixture(scope="module")
-def api() -> Iterator[Api]:
-    with RedisServer(users=Users.for_tests()) as server:
-        with Api(server) as running:
-            running.trunk("main")
-            yield running
-        assert server.denials() == []
-
-
-@pytest.fixture
-def acme(api: Api, request: pytest.FixtureRequest) -> str:
-    return api.tenant(f"acme_{abs(hash(request.node.name)) % 10**8}")
 
 
 def rows(phones: list[str], header: str = HEADER) -> bytes:
@@ -74,27 +57,27 @@ def start(api: Api, key: str, batch: str) -> None:
     assert api.post(f"/api/v1/batch/{batch}/start", None, key).status == 200
 
 
-def test_a_chunks_columns_are_kept_once_and_its_contacts_come_back_as_they_were(api: Api, acme: str) -> None:
-    batch, phones = api.draft(acme), api.fresh_numbers(600)
-    assert send(api, acme, batch, rows(phones), 1)["accepted"] == 600
+def test_a_chunks_columns_are_kept_once_and_its_contacts_come_back_as_they_were(api: Api, lone: str) -> None:
+    batch, phones = api.draft(lone), api.fresh_numbers(600)
+    assert send(api, lone, batch, rows(phones), 1)["accepted"] == 600
     assert columns(api, batch) == ['{"city":', ',"plan":']
     assert not any(b"city\"" in record or b"plan\"" in record for record in records(api, batch))
-    start(api, acme, batch)
-    assert exported(api, acme, batch) == {phone: cells(i) for i, phone in enumerate(phones)}
+    start(api, lone, batch)
+    assert exported(api, lone, batch) == {phone: cells(i) for i, phone in enumerate(phones)}
 
 
-def test_chunks_with_other_columns_that_come_at_once_do_not_mix_them_up(api: Api, acme: str) -> None:
-    batch = api.draft(acme)
+def test_chunks_with_other_columns_that_come_at_once_do_not_mix_them_up(api: Api, lone: str) -> None:
+    batch = api.draft(lone)
     headers = [f"phoneNumber,name,{','.join(f'c{(lane * 3 + at) % 10}' for at in range(5))}" for lane in range(6)]
     phones = [api.fresh_numbers(700) for _ in headers]
-    lanes = [threading.Thread(target=send, args=(api, acme, batch, rows(phones[lane], header), lane + 1))
+    lanes = [threading.Thread(target=send, args=(api, lone, batch, rows(phones[lane], header), lane + 1))
              for lane, header in enumerate(headers)]  # fmt: skip
     for lane in lanes:
         lane.start()
     for lane in lanes:
         lane.join()
-    start(api, acme, batch)
-    told = exported(api, acme, batch)
+    start(api, lone, batch)
+    told = exported(api, lone, batch)
     assert len(told) == 700 * len(headers)
     for lane, header in enumerate(headers):
         assert [told[phone] for phone in phones[lane]] == [cells(i, header) for i in range(700)]
@@ -103,41 +86,41 @@ def test_chunks_with_other_columns_that_come_at_once_do_not_mix_them_up(api: Api
     assert not any(b'":"' in record for record in records(api, batch))
 
 
-def test_what_no_room_is_for_stays_in_its_record(api: Api, acme: str) -> None:
+def test_what_no_room_is_for_stays_in_its_record(api: Api, lone: str) -> None:
     contacts = [{"phoneNumber": phone, "metadata": {f"key-{i}": i, "same": "x"}} for i, phone in enumerate(api.fresh_numbers(200))]
-    batch = api.create(acme, contacts)
+    batch = api.create(lone, contacts)
     assert 100 < len(columns(api, batch)) <= 128
     assert any(b"key-199" in record for record in records(api, batch))
-    assert exported(api, acme, batch) == {contact["phoneNumber"]: contact["metadata"] for contact in contacts}
+    assert exported(api, lone, batch) == {contact["phoneNumber"]: contact["metadata"] for contact in contacts}
 
 
-def test_json_comes_back_byte_for_byte(api: Api, acme: str) -> None:
+def test_json_comes_back_byte_for_byte(api: Api, lone: str) -> None:
     texts = ['{"a": 1.10, "b" : "\\u00fc\\"", "c":[1, {"d": null}]}', '{ "a":1,"b":"x"}', '{"a":{"b":"}"}}', "{}", '{"a":1 }']
     phones = api.fresh_numbers(len(texts))
     listed = ",".join(f'{{"phoneNumber":"{phone}","metadata":{text}}}' for phone, text in zip(phones, texts))
     body = f'{{"agentId":"agent_1","contacts":[{listed}]}}'.encode()
-    answer = api.request("POST", "/api/v1/batch", body, acme, {"Content-Type": "application/json"})
+    answer = api.request("POST", "/api/v1/batch", body, lone, {"Content-Type": "application/json"})
     assert answer.status == 202, answer
     batch = answer.json()["batchId"]
     assert columns(api, batch) == ['{"a": ', ', "b" : ', ', "c":', '{ "a":', ',"b":', '{"a":']
-    export = api.get(f"/api/v1/batch/{batch}/calls/export?format=ndjson", acme).body.decode().splitlines()
+    export = api.get(f"/api/v1/batch/{batch}/calls/export?format=ndjson", lone).body.decode().splitlines()
     assert [line.split('"metadata":', 1)[1][:-1] for line in export] == texts
 
 
-def test_a_few_contacts_are_not_worth_it(api: Api, acme: str) -> None:
-    batch = api.create(acme, [{"phoneNumber": phone, "metadata": {"a": "x"}} for phone in api.fresh_numbers(3)])
+def test_a_few_contacts_are_not_worth_it(api: Api, lone: str) -> None:
+    batch = api.create(lone, [{"phoneNumber": phone, "metadata": {"a": "x"}} for phone in api.fresh_numbers(3)])
     assert columns(api, batch) == []
     assert all(record.endswith(b'{"a": "x"}') for record in records(api, batch))
 
 
-def test_whoever_is_called_again_keeps_all_metadata(api: Api, acme: str) -> None:
+def test_whoever_is_called_again_keeps_all_metadata(api: Api, lone: str) -> None:
     contacts = [{"phoneNumber": phone, "metadata": {"city": f"c{i}", "n": i}} for i, phone in enumerate(api.fresh_numbers(5))]
-    batch = api.create(acme, contacts, retryStrategy={"maxAttempts": 1}, maxCallsPerSecond=30)
+    batch = api.create(lone, contacts, retryStrategy={"maxAttempts": 1}, maxCallsPerSecond=30)
     for _ in contacts:
         api.engine.finish(api.engine.begin_next(batch), outcome="BUSY")
-    again = api.post(f"/api/v1/batch/{batch}/redial", None, acme).json()["batchId"]
+    again = api.post(f"/api/v1/batch/{batch}/redial", None, lone).json()["batchId"]
     assert columns(api, again) == columns(api, batch) != []
-    assert exported(api, acme, again) == {contact["phoneNumber"]: contact["metadata"] for contact in contacts}
+    assert exported(api, lone, again) == {contact["phoneNumber"]: contact["metadata"] for contact in contacts}
 
 
 def test_as_long_as_older_processes_may_be_there_records_are_as_those_know_them() -> None:

@@ -5,33 +5,14 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
 from tests.support.producer_api import Answer, Api, numbers
-from tests.support.redis_server import RedisServer
-from tests.support.redis_users import Users
 from tests.support.waiting import wait_until
 
 CSV = {"Content-Type": "text/csv"}
 NDJSON = {"Content-Type": "application/x-ndjson"}
 JSON = {"Content-Type": "application/json"}
-
-
-@pytest.fixture(scope="module")
-def api() -> Iterator[Api]:
-    with RedisServer(users=Users.for_tests()) as server:
-        with Api(server) as running:
-            running.trunk("main")
-            yield running
-        assert server.denials() == []
-
-
-@pytest.fixture
-def acme(api: Api, request: pytest.FixtureRequest) -> str:
-    return api.tenant(f"acme_{abs(hash(request.node.name)) % 10**8}")
 
 
 def csv(phones: list[str], header: str = "phoneNumber,name,city") -> bytes:
@@ -73,12 +54,12 @@ def cut_short(api: Api, key: str, batch: str, body: bytes, at: int, chunk: int) 
 # ---- from the draft to the start ----
 
 
-def test_a_draft_is_filled_in_every_form_and_started(api: Api, acme: str) -> None:
-    batch = api.draft(acme, tags=["drafted"])
-    seen = status(api, acme, batch)
+def test_a_draft_is_filled_in_every_form_and_started(api: Api, lone: str) -> None:
+    batch = api.draft(lone, tags=["drafted"])
+    seen = status(api, lone, batch)
     assert (seen["status"], seen["statistics"]["total"]) == ("draft", 0)
-    assert [entry["batchId"] for entry in api.get("/api/v1/batch/list?status=draft&tag=drafted", acme).json()] == [batch]
-    assert reasons(api, acme, batch) == ["BATCH_DRAFT"]
+    assert [entry["batchId"] for entry in api.get("/api/v1/batch/list?status=draft&tag=drafted", lone).json()] == [batch]
+    assert reasons(api, lone, batch) == ["BATCH_DRAFT"]
     lines = "\n".join(json.dumps({"phoneNumber": phone}) for phone in numbers(3, 15550200000)).encode()
     for chunk, (body, headers) in enumerate(
         [
@@ -89,115 +70,115 @@ def test_a_draft_is_filled_in_every_form_and_started(api: Api, acme: str) -> Non
         ],
         1,
     ):
-        answer = send(api, acme, batch, body, chunk, headers)
+        answer = send(api, lone, batch, body, chunk, headers)
         assert answer.status == 200, answer
         assert answer.json() == {"success": True, "batchId": batch, "chunk": chunk, "accepted": 3, "rejected": 0,
                                  "duplicates": 0, "total": 3 * chunk, "warnings": []}  # fmt: skip
     assert api.engine.claim().slots == []
-    answer = start(api, acme, batch)
+    answer = start(api, lone, batch)
     assert (answer.status, answer.json()["status"], answer.json()["total"]) == (200, "pending", 12)
-    assert start(api, acme, batch).json() == answer.json()
-    assert status(api, acme, batch)["status"] == "pending"
-    assert [entry["batchId"] for entry in api.get("/api/v1/batch/list?tag=drafted", acme).json()] == [batch]
-    calls = api.get(f"/api/v1/batch/{batch}/calls", acme).json()["calls"]
+    assert start(api, lone, batch).json() == answer.json()
+    assert status(api, lone, batch)["status"] == "pending"
+    assert [entry["batchId"] for entry in api.get("/api/v1/batch/list?tag=drafted", lone).json()] == [batch]
+    calls = api.get(f"/api/v1/batch/{batch}/calls", lone).json()["calls"]
     assert [call["phoneNumber"] for call in calls][:3] == numbers(3) and calls[0]["contactName"] == "Contact 0"
 
 
-def test_a_draft_with_a_start_ahead_is_scheduled_when_it_is_started(api: Api, acme: str) -> None:
-    batch = api.draft(acme, scheduledStartTime="2035-01-01T00:00:00Z")
-    send(api, acme, batch, csv(numbers(1)), 1)
-    assert start(api, acme, batch).json()["status"] == "scheduled"
+def test_a_draft_with_a_start_ahead_is_scheduled_when_it_is_started(api: Api, lone: str) -> None:
+    batch = api.draft(lone, scheduledStartTime="2035-01-01T00:00:00Z")
+    send(api, lone, batch, csv(numbers(1)), 1)
+    assert start(api, lone, batch).json()["status"] == "scheduled"
 
 
-def test_a_draft_without_contacts_does_not_start(api: Api, acme: str) -> None:
-    batch = api.draft(acme)
-    answer = start(api, acme, batch)
+def test_a_draft_without_contacts_does_not_start(api: Api, lone: str) -> None:
+    batch = api.draft(lone)
+    answer = start(api, lone, batch)
     assert (answer.status, answer.code) == (409, "BATCH_EMPTY")
     assert answer.json()["details"] == {"status": "draft", "allowedStates": ["draft"]}
 
 
-def test_a_cancelled_draft_has_ended_and_takes_nothing(api: Api, acme: str) -> None:
-    batch = api.draft(acme)
-    send(api, acme, batch, csv(numbers(2)), 1)
-    assert api.post(f"/api/v1/batch/{batch}/cancel", None, acme).json()["status"] == "cancelled"
-    for answer in (send(api, acme, batch, csv(numbers(3)), 2), start(api, acme, batch)):
+def test_a_cancelled_draft_has_ended_and_takes_nothing(api: Api, lone: str) -> None:
+    batch = api.draft(lone)
+    send(api, lone, batch, csv(numbers(2)), 1)
+    assert api.post(f"/api/v1/batch/{batch}/cancel", None, lone).json()["status"] == "cancelled"
+    for answer in (send(api, lone, batch, csv(numbers(3)), 2), start(api, lone, batch)):
         assert (answer.status, answer.code, answer.json()["details"]["status"]) == (409, "BATCH_STATE", "cancelled")
-    assert send(api, acme, batch, csv(numbers(2)), 1).json()["accepted"] == 2  # what was answered is answered again
+    assert send(api, lone, batch, csv(numbers(2)), 1).json()["accepted"] == 2  # what was answered is answered again
 
 
-def test_a_draft_that_nobody_fills_goes_with_all_that_belongs_to_it(api: Api, acme: str) -> None:
-    batch = api.draft(acme, tags=["gone"])
-    send(api, acme, batch, csv(["bad", *numbers(1000)]), 1)
+def test_a_draft_that_nobody_fills_goes_with_all_that_belongs_to_it(api: Api, lone: str) -> None:
+    batch = api.draft(lone, tags=["gone"])
+    send(api, lone, batch, csv(["bad", *numbers(1000)]), 1)
     key = api.engine.key("purge")
     before = api.client.zscore(key, f"draft/{batch}")
-    send(api, acme, batch, csv(numbers(1, 15550900000)), 2)
+    send(api, lone, batch, csv(numbers(1, 15550900000)), 2)
     assert api.client.zscore(key, f"draft/{batch}") > before
     api.client.zadd(key, {f"draft/{batch}": 1})
     wait_until(lambda: not api.engine.tick(items=5)["more"], 10.0, "it is purged")
     assert not [name for name in api.client.scan_iter(count=1000) if batch.encode() in name]
-    assert api.get("/api/v1/batch/list", acme).json() == [] and api.get(f"/api/v1/batch/{batch}", acme).status == 404
+    assert api.get("/api/v1/batch/list", lone).json() == [] and api.get(f"/api/v1/batch/{batch}", lone).status == 404
     assert not [name for name in api.client.scan_iter(match="*:tags:*") if api.client.zscore(name, batch)]
 
 
 # ---- chunks ----
 
 
-def test_the_same_chunk_again_answers_the_same_and_other_bytes_do_not_pass(api: Api, acme: str) -> None:
-    batch = api.draft(acme)
-    first = send(api, acme, batch, csv(["bad", *numbers(600)]), 1)
+def test_the_same_chunk_again_answers_the_same_and_other_bytes_do_not_pass(api: Api, lone: str) -> None:
+    batch = api.draft(lone)
+    first = send(api, lone, batch, csv(["bad", *numbers(600)]), 1)
     assert (first.json()["accepted"], first.json()["rejected"]) == (600, 1)
     before = api.snapshot()
-    assert send(api, acme, batch, csv(["bad", *numbers(600)]), 1).json() == first.json()
-    other = send(api, acme, batch, csv(numbers(601)), 1)
+    assert send(api, lone, batch, csv(["bad", *numbers(600)]), 1).json() == first.json()
+    other = send(api, lone, batch, csv(numbers(601)), 1)
     assert (other.status, other.code, other.json()["details"]) == (409, "CHUNK_CONFLICT", {"chunk": 1})
     assert {name: value for name, value in api.snapshot().items() if b"purge" not in name} == {
         name: value for name, value in before.items() if b"purge" not in name
     }
 
 
-def test_chunks_without_a_number_get_the_next_one(api: Api, acme: str) -> None:
-    batch = api.draft(acme)
-    assert send(api, acme, batch, csv(numbers(2)), 7).json()["chunk"] == 7
-    assert send(api, acme, batch, csv(numbers(2, 15550300000))).json()["chunk"] == 8
+def test_chunks_without_a_number_get_the_next_one(api: Api, lone: str) -> None:
+    batch = api.draft(lone)
+    assert send(api, lone, batch, csv(numbers(2)), 7).json()["chunk"] == 7
+    assert send(api, lone, batch, csv(numbers(2, 15550300000))).json()["chunk"] == 8
 
 
-def test_what_was_cut_short_keeps_the_draft_from_its_start_until_it_is_sent_again(api: Api, acme: str) -> None:
-    batch = api.draft(acme)
+def test_what_was_cut_short_keeps_the_draft_from_its_start_until_it_is_sent_again(api: Api, lone: str) -> None:
+    batch = api.draft(lone)
     body = csv(numbers(20000))
-    cut_short(api, acme, batch, body, len(body) // 2, chunk=3)
-    send(api, acme, batch, csv(numbers(1)), 1)
-    answer = start(api, acme, batch)
+    cut_short(api, lone, batch, body, len(body) // 2, chunk=3)
+    send(api, lone, batch, csv(numbers(1)), 1)
+    answer = start(api, lone, batch)
     assert (answer.status, answer.code, answer.json()["details"]["unfinishedChunks"]) == (409, "CHUNKS_UNFINISHED", [3])
-    other = send(api, acme, batch, csv(numbers(20000, 15560000000)), 3)
+    other = send(api, lone, batch, csv(numbers(20000, 15560000000)), 3)
     assert (other.status, other.code) == (409, "CHUNK_CONFLICT")
-    answer = send(api, acme, batch, body, 3)
+    answer = send(api, lone, batch, body, 3)
     assert answer.status == 200 and answer.json()["total"] == 20000, answer
     assert api.contacts(batch) == 20000
-    assert start(api, acme, batch).json()["total"] == 20000
+    assert start(api, lone, batch).json()["total"] == 20000
 
 
-def test_a_shorter_body_is_not_what_was_begun(api: Api, acme: str) -> None:
-    batch = api.draft(acme)
+def test_a_shorter_body_is_not_what_was_begun(api: Api, lone: str) -> None:
+    batch = api.draft(lone)
     body = csv(numbers(5000))
-    cut_short(api, acme, batch, body, len(body) - 10, chunk=1)
+    cut_short(api, lone, batch, body, len(body) - 10, chunk=1)
     wait_until(lambda: api.contacts(batch) >= 4000, 10.0, "its parts are written")
-    assert send(api, acme, batch, csv(numbers(300)), 1).code == "CHUNK_CONFLICT"
+    assert send(api, lone, batch, csv(numbers(300)), 1).code == "CHUNK_CONFLICT"
 
 
-def test_a_body_that_makes_no_sense_leaves_no_chunk_behind(api: Api, acme: str) -> None:
-    batch = api.draft(acme)
-    send(api, acme, batch, csv(numbers(1)), 1)
+def test_a_body_that_makes_no_sense_leaves_no_chunk_behind(api: Api, lone: str) -> None:
+    batch = api.draft(lone)
+    send(api, lone, batch, csv(numbers(1)), 1)
     for body, headers in ((b"name\nJane\n", CSV), (b'{"contacts": [{]}', JSON), (b"", CSV), (b'{"contacts": 1}', JSON)):
-        answer = send(api, acme, batch, body, 2, headers)
+        answer = send(api, lone, batch, body, 2, headers)
         assert (answer.status, answer.code) == (400, "INVALID_REQUEST"), answer
-    assert start(api, acme, batch).status == 200
+    assert start(api, lone, batch).status == 200
 
 
 # ---- what was not taken ----
 
 
-def test_each_row_that_was_not_taken_is_told_with_what_stood_there_and_why(api: Api, acme: str) -> None:
-    batch = api.draft(acme)
+def test_each_row_that_was_not_taken_is_told_with_what_stood_there_and_why(api: Api, lone: str) -> None:
+    batch = api.draft(lone)
     rows = [
         "phoneNumber,id,email,zip",
         "+15550200001,a,a@example.com,1",
@@ -209,9 +190,9 @@ def test_each_row_that_was_not_taken_is_told_with_what_stood_there_and_why(api: 
         f"+15550200004,{'x' * 300},,5",
         "+15550200005,e,,6",
     ]
-    answer = send(api, acme, batch, "\r\n".join(rows).encode(), 4).json()
+    answer = send(api, lone, batch, "\r\n".join(rows).encode(), 4).json()
     assert (answer["accepted"], answer["rejected"], answer["duplicates"], answer["total"]) == (2, 3, 2, 2)
-    told = errors(api, acme, batch)
+    told = errors(api, lone, batch)
     assert [(error["chunk"], error["row"], error["field"], error["value"], error["code"]) for error in told] == [
         (4, 3, "phoneNumber", "12", "INVALID_NUMBER"),
         (4, 3, "email", "nobody", "INVALID_EMAIL"),
@@ -221,17 +202,17 @@ def test_each_row_that_was_not_taken_is_told_with_what_stood_there_and_why(api: 
         (4, 6, "id", "a", "DUPLICATE"),
     ]
     assert all(error["message"] for error in told)
-    seen = status(api, acme, batch)
+    seen = status(api, lone, batch)
     assert (seen["rejected"], seen["duplicates"]) == (3, 2)
 
 
-def test_rows_of_json_and_lines_are_told_alike(api: Api, acme: str) -> None:
-    batch = api.draft(acme)
+def test_rows_of_json_and_lines_are_told_alike(api: Api, lone: str) -> None:
+    batch = api.draft(lone)
     lines = b'\n{"phoneNumber": 5}\n\n{"phoneNumber": "+15550200001", "metadata": [1, 2]}\n{]\n' + b"x" * 20000
-    assert send(api, acme, batch, lines, 1, NDJSON).json()["rejected"] == 4
+    assert send(api, lone, batch, lines, 1, NDJSON).json()["rejected"] == 4
     bare = [{"phoneNumber": "+15550200001"}, {"name": "J\u00fcrgen"}, 7]
-    assert send(api, acme, batch, bare, 2, JSON).json()["rejected"] == 2
-    assert [tuple(error[key] for key in ("chunk", "row", "field", "value", "code")) for error in errors(api, acme, batch)] == [
+    assert send(api, lone, batch, bare, 2, JSON).json()["rejected"] == 2
+    assert [tuple(error[key] for key in ("chunk", "row", "field", "value", "code")) for error in errors(api, lone, batch)] == [
         (1, 2, "phoneNumber", "5", "WRONG_TYPE"),
         (1, 4, "metadata", "[1,2]", "WRONG_TYPE"),
         (1, 5, None, "{]", "INVALID_JSON"),
@@ -241,42 +222,42 @@ def test_rows_of_json_and_lines_are_told_alike(api: Api, acme: str) -> None:
     ]
 
 
-def test_errors_come_page_by_page_and_no_more_than_ten_thousand_are_kept(api: Api, acme: str) -> None:
-    batch = api.draft(acme)
-    assert send(api, acme, batch, csv([str(i) for i in range(10_050)]), 1).json()["rejected"] == 10_050
+def test_errors_come_page_by_page_and_no_more_than_ten_thousand_are_kept(api: Api, lone: str) -> None:
+    batch = api.draft(lone)
+    assert send(api, lone, batch, csv([str(i) for i in range(10_050)]), 1).json()["rejected"] == 10_050
     path, rows, pages = f"/api/v1/batch/{batch}/errors", [], 0
     cursor = ""
     while cursor is not None:
-        page = api.get(f"{path}?limit=1000{cursor and f'&cursor={cursor}'}", acme).json()
+        page = api.get(f"{path}?limit=1000{cursor and f'&cursor={cursor}'}", lone).json()
         assert page["rejected"] == 10_050
         rows += [error["row"] for error in page["errors"]]
         cursor, pages = page["nextCursor"], pages + 1
     assert (rows, pages) == (list(range(2, 10_002)), 10)
     assert api.get(path, api.tenant("stranger")).status == 404
-    assert api.get(f"{path}?cursor=00", acme).status == 400
+    assert api.get(f"{path}?cursor=00", lone).status == 400
 
 
 # ---- a batch that runs ----
 
 
-def test_a_running_batch_takes_more_and_an_ended_one_does_not(api: Api, acme: str) -> None:
-    batch = api.create(acme, numbers(1))
-    answer = send(api, acme, batch, csv([*numbers(3)]), 1)
+def test_a_running_batch_takes_more_and_an_ended_one_does_not(api: Api, lone: str) -> None:
+    batch = api.create(lone, numbers(1))
+    answer = send(api, lone, batch, csv([*numbers(3)]), 1)
     assert (answer.status, answer.json()["accepted"], answer.json()["duplicates"], answer.json()["total"]) == (200, 2, 1, 3)
-    assert send(api, acme, batch, csv([*numbers(3)]), 1).json() == answer.json()
+    assert send(api, lone, batch, csv([*numbers(3)]), 1).json() == answer.json()
     assert api.batch(batch)["due"] == "3"
     assert not api.client.exists(api.engine.key(f"batch:{batch}:appending"))
-    api.post(f"/api/v1/batch/{batch}/cancel", None, acme)
-    refused = send(api, acme, batch, csv(numbers(1, 15550300000)), 2)
+    api.post(f"/api/v1/batch/{batch}/cancel", None, lone)
+    refused = send(api, lone, batch, csv(numbers(1, 15550300000)), 2)
     assert (refused.status, refused.code) == (409, "BATCH_STATE")
     assert refused.json()["details"] == {"status": "cancelled",
                                          "allowedStates": ["draft", "scheduled", "pending", "processing", "paused"]}  # fmt: skip
 
 
-def test_nothing_of_a_body_that_is_cut_goes_into_a_running_batch(api: Api, acme: str) -> None:
-    batch = api.create(acme, numbers(1))
+def test_nothing_of_a_body_that_is_cut_goes_into_a_running_batch(api: Api, lone: str) -> None:
+    batch = api.create(lone, numbers(1))
     body = csv(numbers(5000, 15550300000))
-    head = [f"POST /api/v1/batch/{batch}/contacts?chunk=1 HTTP/1.1", "Host: x", f"Authorization: Bearer {acme}",
+    head = [f"POST /api/v1/batch/{batch}/contacts?chunk=1 HTTP/1.1", "Host: x", f"Authorization: Bearer {lone}",
             "Content-Type: text/csv", f"Content-Length: {len(body)}", "", ""]  # fmt: skip
     lease = api.engine.key(f"batch:{batch}:appending")
     with socket.create_connection(("127.0.0.1", api.process.port), timeout=30) as sock:
@@ -296,15 +277,15 @@ def dry_run(api: Api, key: str, body: dict[str, Any]) -> Answer:
     return answer
 
 
-def test_a_creation_that_is_tried_says_what_would_happen_and_keeps_nothing(api: Api, acme: str) -> None:
+def test_a_creation_that_is_tried_says_what_would_happen_and_keeps_nothing(api: Api, lone: str) -> None:
     own, everybodys = numbers(2, 15550700000)
-    api.send("PUT", "/api/v1/suppressions", {"phoneNumbers": [own]}, acme)
+    api.send("PUT", "/api/v1/suppressions", {"phoneNumbers": [own]}, lone)
     api.client.sadd(api.engine.key("suppressed"), everybodys[1:])
     contacts = [{"phoneNumber": number, "id": f"c{number}"} for number in (own, everybodys, *numbers(1000, 15550710000))]
     contacts += [{"phoneNumber": own}, {"phoneNumber": "+15550720000", "id": contacts[5]["id"]}, {"phoneNumber": "7"}, {}]
     options = {"maxCallsPerSecond": 10, "scheduledStartTime": "2035-01-01T08:59:00Z", "timezone": "UTC",
                "callingWindow": {"start": "09:00", "end": "09:01"}}  # fmt: skip
-    answer = dry_run(api, acme, {"agentId": "agent_1", "contacts": contacts, "options": options})
+    answer = dry_run(api, lone, {"agentId": "agent_1", "contacts": contacts, "options": options})
     told = answer.json()
     assert answer.status == 200, answer
     assert (told["wouldBeTaken"], told["accepted"], told["rejected"], told["duplicates"], told["suppressed"]) == (
@@ -318,19 +299,19 @@ def test_a_creation_that_is_tried_says_what_would_happen_and_keeps_nothing(api: 
     api.client.srem(api.engine.key("suppressed"), everybodys[1:])
 
 
-def test_what_would_be_refused_is_refused_when_it_is_tried(api: Api, acme: str) -> None:
-    answer = dry_run(api, acme, {"agentId": "agent_1", "contacts": [{}], "options": {"priority": 11}})
+def test_what_would_be_refused_is_refused_when_it_is_tried(api: Api, lone: str) -> None:
+    answer = dry_run(api, lone, {"agentId": "agent_1", "contacts": [{}], "options": {"priority": 11}})
     assert (answer.status, list(answer.field_errors)) == (400, ["options.priority"])
-    answer = dry_run(api, acme, {"contacts": [{"phoneNumber": "+15550700001"}]})
+    answer = dry_run(api, lone, {"contacts": [{"phoneNumber": "+15550700001"}]})
     assert (answer.status, list(answer.field_errors)) == (400, ["agentId"])
 
 
-def test_a_draft_is_started_on_credit_for_all_that_it_holds(api: Api, acme: str) -> None:
-    batch = api.draft(acme)
-    send(api, acme, batch, csv(numbers(3)), 1)
+def test_a_draft_is_started_on_credit_for_all_that_it_holds(api: Api, lone: str) -> None:
+    batch = api.draft(lone)
+    send(api, lone, batch, csv(numbers(3)), 1)
     tenant = api.engine.key(f"tenant:{api.batch(batch)['tenant']}")
     api.client.hset(tenant, "available_s", 359)
-    refused = start(api, acme, batch)
+    refused = start(api, lone, batch)
     assert (refused.status, refused.code) == (402, "INSUFFICIENT_CREDITS"), refused
     api.client.hset(tenant, "available_s", 360)
-    assert start(api, acme, batch).status == 200
+    assert start(api, lone, batch).status == 200

@@ -179,6 +179,17 @@ def ask_and_lose(api: Api, key: str, path: str = CREATE, body: Any = None) -> th
     return thread
 
 
+def crash_behind(step: str, api: Api, proxy: RedisProxy, key: str, path: str = CREATE, body: Any = None) -> None:
+    """The producer dies with the request under way, after the script has run and before it hears so. Another one follows."""
+    proxy.hold_at(sha(step))
+    lost = ask_and_lose(api, key, path, body)
+    assert proxy.was_held.wait(30.0), "the step was never taken"
+    api.process.kill()
+    proxy.let_go()
+    lost.join(30.0)
+    api.process.start()
+
+
 STEPS = ("idempotency_claim", "batch_create", "batch_take", "hook_endpoint", "batch_seal", "idempotency_settle")
 
 
@@ -200,13 +211,7 @@ def test_after_a_crash_behind_any_step_a_retry_comes_to_the_same_draft(
 ) -> None:
     api, proxy = proxied
     key, path = api.tenant("acme"), f"{CREATE}?draft=true"
-    proxy.hold_at(sha(step))
-    lost = ask_and_lose(api, key, path)
-    assert proxy.was_held.wait(30.0), "the step was never taken"
-    api.process.kill()
-    proxy.let_go()
-    lost.join(30.0)
-    api.process.start()
+    crash_behind(step, api, proxy, key, path)
     ruled.clock.run(LEASE_S * 1_000_000)
     answer = ask(api, key, "lost", BODY, path)
     assert (answer.status, answer.json()["status"], answer.json()["total"]) == (202, "draft", 900), answer
@@ -221,13 +226,7 @@ def test_after_a_crash_behind_any_step_a_retry_comes_to_the_same_batch(
 ) -> None:
     api, proxy = proxied
     key = api.tenant("acme")
-    proxy.hold_at(sha(step))
-    lost = ask_and_lose(api, key)
-    assert proxy.was_held.wait(30.0), "the step was never taken"
-    api.process.kill()
-    proxy.let_go()
-    lost.join(30.0)
-    api.process.start()
+    crash_behind(step, api, proxy, key)
     if step != STEPS[-1]:
         early = ask(api, key, "lost", BODY)
         assert (early.status, early.code) == (409, "IDEMPOTENCY_IN_PROGRESS") and early.headers["retry-after"]
@@ -251,13 +250,7 @@ def test_after_a_crash_behind_any_step_a_retry_comes_to_the_same_redial(
     source = api.create(key, numbers(500))
     api.post(f"{CREATE}/{source}/cancel", key=key)
     path, body = f"{CREATE}/{source}/redial", {"outcomes": ["CANCELLED"]}
-    proxy.hold_at(sha(step))
-    lost = ask_and_lose(api, key, path, body)
-    assert proxy.was_held.wait(30.0), "the step was never taken"
-    api.process.kill()
-    proxy.let_go()
-    lost.join(30.0)
-    api.process.start()
+    crash_behind(step, api, proxy, key, path, body)
     ruled.clock.run(LEASE_S * 1_000_000)
     answer = ask(api, key, "lost", body, path)
     assert (answer.status, answer.json()["total"]) == (202, 500), answer

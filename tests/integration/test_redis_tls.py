@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import json
 import pathlib
-import urllib.error
-import urllib.request
 from typing import Any, Iterator
 
 import pytest
@@ -53,23 +51,14 @@ def arguments(server: RedisServer, daemon: str, directory: pathlib.Path, **inste
     return [*server.flags(daemon, **instead), *own]
 
 
-def is_ready(process: Process) -> bool:
-    try:
-        with urllib.request.urlopen(process.url + "/readyz", timeout=10) as answer:
-            return answer.status == 200
-    except urllib.error.HTTPError as error:
-        assert error.code == 503
-        return False
-
-
 @pytest.mark.parametrize("daemon", DAEMONS)
 def test_a_process_works_over_tls_and_finds_a_killed_redis_again(server: RedisServer, directory: pathlib.Path, daemon: str) -> None:
     with Process(daemon, *arguments(server, daemon, directory)) as process:
-        wait_until(lambda: is_ready(process), what="it is ready")
+        wait_until(lambda: process.is_ready(), what="it is ready")
         server.kill()
-        wait_until(lambda: not is_ready(process), what="it notices")
+        wait_until(lambda: not process.is_ready(), what="it notices")
         server.start()
-        wait_until(lambda: is_ready(process), 20.0, "it is ready again")
+        wait_until(lambda: process.is_ready(), 20.0, "it is ready again")
         assert server.denials() == []
 
 

@@ -98,6 +98,6 @@ def test_a_worker_cuts_slow_clients_too(fleet: Fleet) -> None:
             connection.send(at_once)
             drip(connection, then)
             assert [answer.status for answer in connection.rest()] == [408]
-    wait_until(lambda: fleet.is_ready(worker), what="the worker serves")
+    wait_until(lambda: worker.is_ready(), what="the worker serves")
 
 

@@ -78,7 +78,7 @@ def test_with_redis_away_nothing_is_dialed_and_afterwards_nothing_is_lost(durabl
     for worker in workers:
         answer = wait_until(lambda: (a := platform.callback("call_analyzed", call, worker.url))[0] == 503 and a)
         assert answer == (503, {"status": "unavailable"})
-        assert not fleet.is_ready(worker)
+        assert not worker.is_ready()
     dialed = platform.count_creates()
     wait_until(lambda: all(len(w.log_events("redis.down")) >= 1 for w in workers), what="both know that Redis is away")
     slots_end = time.monotonic() + 1.0  # twenty slots would come and go
@@ -114,7 +114,7 @@ def test_an_answer_that_came_while_redis_was_away_is_recorded_afterwards(durable
     batch = fleet.batch()
     wait_until(lambda: platform.calls, what="the request has come")
     fleet.redis.kill_written()
-    wait_until(lambda: not fleet.is_ready(worker))
+    wait_until(lambda: not worker.is_ready())
     answer.set()
     wait_until(lambda: fleet.metric(worker, 'carillon_dial_verdicts_total{verdict="ACCEPTED"}') == 1)
     fleet.redis.start()
@@ -280,7 +280,7 @@ def test_a_worker_that_hangs_past_its_leases_dials_nothing_when_it_wakes(fleet: 
     assert platform.count_creates() >= 60 > dialed
     settled = platform.count_creates()
     hanging.continue_running()
-    wait_until(lambda: fleet.is_ready(hanging), what="it is back")
+    wait_until(lambda: hanging.is_ready(), what="it is back")
     wait_until(lambda: not hanging_dials(hanging), what="it is done with what it held")
     assert platform.count_creates() == settled, "the late one dialed"
     assert_placed_once(platform, 60)
@@ -397,7 +397,7 @@ def test_a_draining_worker_gives_back_its_claims_and_finishes_what_is_in_flight(
     wait_until(lambda: not claims_of(fleet, draining), deadline_s=1.5, what="its claims are given back before they expire")
     sent = platform.count_creates()
     assert draining.is_running(), "it left its requests behind"
-    assert not fleet.is_ready(draining)
+    assert not draining.is_ready()
     answers.set()
     assert draining.wait() == 0
     assert platform.count_creates() == sent

@@ -248,7 +248,7 @@ def test_a_worker_that_wakes_dials_nothing_and_changes_nothing(sleeper: Sleeper,
         assert asleep.wait() == 0
     else:
         wait_until(lambda: has_let_go(asleep), what="it is done with what it held")
-        fleet.is_ready(asleep)  # it answers: its loop has gone round
+        asleep.is_ready()  # it answers: its loop has gone round
         asleep.terminate()  # in order: whatever it has to tell is told
     assert platform.count_creates() == dialed, "it dialed when it woke"
     assert truth(fleet, batch) == before

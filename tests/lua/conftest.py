@@ -59,6 +59,15 @@ def cell(decreed_engine: Engine) -> Engine:
 
 
 @pytest.fixture
+def opened_cell(engine: Engine) -> Engine:
+    """In real time, known to the Redis that is there, with a trunk and a tenant whose rates hold nobody back."""
+    engine.open("run-1")
+    engine.trunk("main", cps=1000)
+    engine.tenant("acme", cps=1000)
+    return engine
+
+
+@pytest.fixture
 def clock(decreed_server: RedisServer) -> RedisClock:
     """By which the time of `cell` is moved."""
     return decreed_server.clock

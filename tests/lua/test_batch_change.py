@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.support.engine import Engine, Slot
-from tests.support.waiting import wait_until
+from tests.support.engine import Engine
 
 HOUR = 3_600_000
 
@@ -20,16 +19,6 @@ def cell(engine: Engine) -> Engine:
     engine.trunk("main")
     engine.tenant("acme")
     return engine
-
-
-def claim_one(engine: Engine) -> Slot:
-    return wait_until(lambda: engine.claim(calls=1).slots, 3.0, "a call can be claimed")[0]
-
-
-def begin_one(engine: Engine) -> Slot:
-    slot = claim_one(engine)
-    assert engine.begin([slot])[0][0] == "begun"
-    return slot
 
 
 def field(engine: Engine, batch: str, name: str) -> str | None:
@@ -65,7 +54,7 @@ def test_a_raised_priority_overtakes_at_the_next_claim(cell: Engine) -> None:
     assert cell.client.zcard(cell.key("ready:f/main/acme")) + cell.client.zcard(cell.key("waiting:f/main/acme")) == 2
     cell.change(second, "acme", priority=9)
     cell.change(first, "acme", priority=2)
-    assert claim_one(cell).batch == second
+    assert cell.claim_one().batch == second
     assert is_sound(cell, first) and is_sound(cell, second)
 
 
@@ -85,17 +74,17 @@ def test_a_lane_that_is_ready_is_sorted_by_its_new_priority(cell: Engine) -> Non
 
 def test_room_that_a_change_makes_wakes_the_batch_and_less_of_it_cuts_nobody_off(cell: Engine) -> None:
     batch = cell.batch("acme", "main", 5, cps=30, max_concurrent=1)
-    begin_one(cell)
+    cell.begin_one()
     assert cell.claim().slots == []
     cell.change(batch, "acme", max_concurrent=3)
-    second = begin_one(cell)
+    second = cell.begin_one()
     cell.change(batch, "acme", 2, max_concurrent=1)
     assert cell.claim().slots == []
     assert cell.counters(batch)["live"] == 2
     cell.finish(second)
     assert cell.claim().slots == []
     cell.change(batch, "acme", 3, max_concurrent=None)
-    assert claim_one(cell).batch == batch
+    assert cell.claim_one().batch == batch
 
 
 def test_a_start_is_moved_until_it_has_come(cell: Engine) -> None:
@@ -105,7 +94,7 @@ def test_a_start_is_moved_until_it_has_come(cell: Engine) -> None:
     assert cell.client.zscore(cell.key("waiting:f/main/acme"), f"{batch}/0") == later
     assert cell.client.zscore(cell.key("expiries"), batch) == later + 10 * HOUR
     assert cell.change(batch, "acme", 2, is_of_schedule=True, start_ms=None)[:2] == ("done", "pending")
-    assert claim_one(cell).batch == batch
+    assert cell.claim_one().batch == batch
     refused(cell, "ERR_STATE pending", batch, "acme", 3, is_of_schedule=True, start_ms=later)
     assert is_sound(cell, batch)
 
@@ -117,14 +106,14 @@ def test_a_paused_batch_that_has_not_started_may_be_moved_and_one_that_has_may_n
     assert cell.change(ahead, "acme", is_of_schedule=True, start_ms=later)[1] == "paused"
     assert cell.control(ahead, "acme", "resume")[0] == "scheduled"
     begun = cell.batch("acme", "main", 2)
-    begin_one(cell)
+    cell.begin_one()
     cell.control(begun, "acme", "pause", "user")
     refused(cell, "ERR_STATE paused", begun, "acme", is_of_schedule=True, start_ms=later)
 
 
 def test_new_hours_close_and_open_a_running_batch(cell: Engine) -> None:
     batch = cell.batch("acme", "main", 5, cps=30)
-    begin_one(cell)
+    cell.begin_one()
     opens = cell.now_ms() + HOUR
     window = {"window": "w", "hours": f"{opens}-{opens + HOUR}", "hours_until_ms": opens + HOUR}
     cell.change(batch, "acme", **window)
@@ -132,7 +121,7 @@ def test_new_hours_close_and_open_a_running_batch(cell: Engine) -> None:
     assert cell.client.zscore(cell.key("waiting:f/main/acme"), f"{batch}/0") == opens
     assert cell.client.zscore(cell.key("hours"), batch) is not None
     cell.change(batch, "acme", 2, window=None, hours=None, hours_until_ms=None)
-    assert claim_one(cell).batch == batch
+    assert cell.claim_one().batch == batch
     assert cell.client.zscore(cell.key("hours"), batch) is None and is_sound(cell, batch)
 
 
@@ -152,7 +141,7 @@ def test_an_expiry_is_moved_both_ways_and_taken_away(cell: Engine) -> None:
 
 def test_fewer_attempts_hold_for_the_next_outcome(cell: Engine) -> None:
     batch = cell.batch("acme", "main", 1)
-    slot = begin_one(cell)
+    slot = cell.begin_one()
     cell.change(batch, "acme", max_attempts=1)
     assert cell.finish(slot, how="retry", outcome="BUSY", next_in_ms=HOUR) == "final"
 
@@ -161,7 +150,7 @@ def test_tags_move_in_their_indexes_and_a_new_url_hears_what_follows(cell: Engin
     batch = cell.batch("acme", "main", 0, seal=False, on_call_complete=None, on_batch_complete=None)
     cell.ingest(batch, 1, [(15551230001, ""), (15551230002, "")])
     cell.seal(batch, 2, "old", "kept")
-    cell.finish(begin_one(cell))
+    cell.finish(cell.begin_one())
     assert cell.events() == []
     cell.change(
         batch, "acme", gets=("new",), loses=("old",), tags='["kept","new"]', on_call_complete="http://127.0.0.1/late"
@@ -170,7 +159,7 @@ def test_tags_move_in_their_indexes_and_a_new_url_hears_what_follows(cell: Engin
     assert tags == {"old": [], "kept": [batch.encode()], "new": [batch.encode()]}
     created = field(cell, batch, "created_ms") or ""
     assert cell.client.zscore(cell.key(f"tenant:acme:tags:{b'new'.hex()}"), batch) == int(created)
-    cell.finish(begin_one(cell))
+    cell.finish(cell.begin_one())
     assert [event["type"] for event in cell.events()] == ["call.completed"]
 
 
@@ -191,6 +180,6 @@ def test_who_may_not_and_what_may_not_changes_nothing(cell: Engine) -> None:
     refused(cell, "ERR_INVALID field", batch, "acme", cps=1, priority=None)
     refused(cell, "ERR_INVALID", batch, "acme", priority="high")
     refused(cell, "ERR_INVALID", batch, "acme", max_concurrent=0)
-    begin_one(cell)
+    cell.begin_one()
     cell.control(batch, "acme", "cancel")
     refused(cell, "ERR_STATE cancelling", batch, "acme", priority=9)

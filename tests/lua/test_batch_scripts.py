@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 import redis
 
-from tests.support.engine import Engine, Slot, contact_record, part
+from tests.support.engine import Engine, contact_record, part
 from tests.support.waiting import wait_until
 
 
@@ -19,16 +19,6 @@ def empty(engine: Engine) -> Engine:
 
 def state(engine: Engine, batch: str) -> str:
     return engine.hash(f"batch:{batch}")["state"]
-
-
-def claim_one(engine: Engine) -> Slot:
-    return wait_until(lambda: engine.claim(calls=1).slots, 3.0, "a call can be claimed")[0]
-
-
-def begin_one(engine: Engine) -> Slot:
-    slot = claim_one(engine)
-    assert engine.begin([slot])[0][0] == "begun"
-    return slot
 
 
 # ---- making and filling ----
@@ -145,7 +135,7 @@ def test_a_creation_whose_producer_died_goes_away_by_itself(empty: Engine) -> No
 
 def test_dedupe_keys_go_when_the_batch_has_ended(empty: Engine) -> None:
     batch = empty.batch("acme", "main", 1)
-    empty.finish(begin_one(empty))
+    empty.finish(empty.begin_one())
     assert state(empty, batch) == "completed"
     wait_until(lambda: (empty.tick(), not empty.client.keys(f"*{batch}:seen*"))[1], 5.0, "they are purged")
     assert not empty.client.exists(empty.key(f"batch:{batch}:chunks"))
@@ -166,7 +156,7 @@ def test_a_paused_batch_hands_out_nothing_and_goes_on_when_resumed(empty: Engine
 
 def test_a_resumed_batch_that_had_begun_is_processing(empty: Engine) -> None:
     batch = empty.batch("acme", "main", 3, cps=30)
-    begin_one(empty)
+    empty.begin_one()
     empty.control(batch, "acme", "pause", "user")
     assert empty.control(batch, "acme", "resume")[0] == "processing"
 
@@ -179,7 +169,7 @@ def test_a_batch_resumed_before_its_start_is_scheduled(empty: Engine) -> None:
 
 def test_a_paused_batch_whose_last_call_ends_is_complete(empty: Engine) -> None:
     batch = empty.batch("acme", "main", 1)
-    slot = begin_one(empty)
+    slot = empty.begin_one()
     empty.control(batch, "acme", "pause", "user")
     empty.finish(slot)
     assert state(empty, batch) == "completed"
@@ -206,7 +196,7 @@ def test_a_cancel_counts_what_was_never_dialed_at_once(empty: Engine) -> None:
 
 def test_a_cancelled_batch_ends_after_its_last_call(empty: Engine) -> None:
     batch = empty.batch("acme", "main", 5, cps=30)
-    slot = begin_one(empty)
+    slot = empty.begin_one()
     assert empty.control(batch, "acme", "cancel") == ("cancelling", 4)
     assert empty.claim().slots == []
     empty.finish(slot)
@@ -217,7 +207,7 @@ def test_a_cancelled_batch_ends_after_its_last_call(empty: Engine) -> None:
 def test_a_cancelled_batchs_retries_end_with_their_last_outcome_and_their_event(empty: Engine) -> None:
     batch = empty.batch("acme", "main", 3, cps=30)
     for _ in range(2):
-        empty.finish(begin_one(empty), how="retry", outcome="BUSY", next_in_ms=60_000)
+        empty.finish(empty.begin_one(), how="retry", outcome="BUSY", next_in_ms=60_000)
     empty.control(batch, "acme", "cancel")
     wait_until(lambda: (empty.tick(), state(empty, batch))[1] == "cancelled", 5.0, "the retries are ended")
     values = empty.hash(f"batch:{batch}")
@@ -227,7 +217,7 @@ def test_a_cancelled_batchs_retries_end_with_their_last_outcome_and_their_event(
 
 def test_a_cancelled_batch_retries_no_call_that_was_on_the_line(empty: Engine) -> None:
     batch = empty.batch("acme", "main", 1)
-    slot = begin_one(empty)
+    slot = empty.begin_one()
     empty.control(batch, "acme", "cancel")
     assert empty.finish(slot, how="retry", outcome="BUSY", next_in_ms=0) == "final"
     assert state(empty, batch) == "cancelled"
@@ -235,7 +225,7 @@ def test_a_cancelled_batch_retries_no_call_that_was_on_the_line(empty: Engine) -
 
 def test_claimed_calls_of_a_cancelled_batch_end_uncounted_as_attempts(empty: Engine) -> None:
     batch = empty.batch("acme", "main", 2, cps=30)
-    slot = claim_one(empty)
+    slot = empty.claim_one()
     empty.control(batch, "acme", "cancel")
     empty.begin([slot])
     wait_until(lambda: (empty.tick(), state(empty, batch))[1] == "cancelled", 5.0, "it ends")
@@ -246,7 +236,7 @@ def test_claimed_calls_of_a_cancelled_batch_end_uncounted_as_attempts(empty: Eng
 
 def test_cancelling_twice_is_once(empty: Engine) -> None:
     batch = empty.batch("acme", "main", 5)
-    begin_one(empty)
+    empty.begin_one()
     empty.control(batch, "acme", "cancel")
     before = empty.counters(batch)
     assert empty.control(batch, "acme", "cancel") == ("cancelling", 0)
@@ -275,7 +265,7 @@ def test_another_tenants_batch_is_not_found(empty: Engine, verb: str) -> None:
 @pytest.mark.parametrize("verb", ("pause", "resume", "cancel"))
 def test_an_ended_batch_says_its_state(empty: Engine, verb: str) -> None:
     batch = empty.batch("acme", "main", 1)
-    empty.finish(begin_one(empty))
+    empty.finish(empty.begin_one())
     with pytest.raises(redis.ResponseError, match="ERR_STATE completed"):
         empty.control(batch, "acme", verb)
 

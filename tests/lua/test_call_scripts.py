@@ -17,13 +17,9 @@ def cell(engine: Engine, contacts: int = 3, **fields: object) -> str:
     return engine.batch("acme", "main", contacts, cps=30, **fields)
 
 
-def claim_one(engine: Engine, worker: str = "w1") -> Slot:
-    return wait_until(lambda: engine.claim(worker, calls=1).slots, 3.0, "a call can be claimed")[0]
-
-
 def begun(engine: Engine, **fields: object) -> Slot:
     cell(engine, **fields)
-    slot = claim_one(engine)
+    slot = engine.claim_one()
     assert engine.begin([slot])[0][0] == "begun"
     return slot
 
@@ -74,14 +70,14 @@ def test_slots_of_a_lane_lie_its_interval_apart_and_inside_the_horizon(engine: E
 def test_a_due_retry_goes_before_the_next_fresh_call(engine: Engine) -> None:
     slot = begun(engine, contacts=5)
     engine.finish(slot, how="retry", outcome="BUSY", next_in_ms=0)
-    assert claim_one(engine).ordinal == slot.ordinal
+    assert engine.claim_one().ordinal == slot.ordinal
 
 
 def test_a_retry_that_is_not_due_waits(engine: Engine) -> None:
     slot = begun(engine, contacts=1)
     engine.finish(slot, how="retry", outcome="BUSY", next_in_ms=1000)
     due_ms = int(engine.state(slot.batch, 0)["n"])
-    again = claim_one(engine)
+    again = engine.claim_one()
     assert again.slot_us >= due_ms * 1000 and again.dial == slot.dial + 1 and again.attempts == 1
 
 
@@ -92,7 +88,7 @@ def test_a_scheduled_batch_hands_out_nothing_before_its_start(engine: Engine) ->
     start_us = int(engine.hash(f"batch:{batch}")["start_ms"]) * 1000
     assert engine.hash(f"batch:{batch}")["state"] == "scheduled"
     assert engine.claim().slots == []
-    assert claim_one(engine).slot_us >= start_us
+    assert engine.claim_one().slot_us >= start_us
     assert engine.hash(f"batch:{batch}")["state"] == "pending"
 
 
@@ -141,7 +137,7 @@ def test_a_freed_number_wakes_the_call_held_for_it(engine: Engine) -> None:
     engine.begin(slots)
     assert engine.claim().slots == []
     engine.finish(slots[0])
-    assert claim_one(engine).batch == two
+    assert engine.claim_one().batch == two
 
 
 def test_a_paused_batch_does_not_keep_a_number_from_others(engine: Engine) -> None:
@@ -153,7 +149,7 @@ def test_a_paused_batch_does_not_keep_a_number_from_others(engine: Engine) -> No
     waiting = [batch for batch in batches if batch != first.batch]
     engine.control(waiting[0], "acme", "pause")
     engine.finish(first)
-    assert claim_one(engine).batch == waiting[1]
+    assert engine.claim_one().batch == waiting[1]
 
 
 def test_two_tenants_may_call_one_number_at_the_same_time(engine: Engine) -> None:
@@ -178,7 +174,7 @@ def test_begin_charges_one_attempt_and_starts_the_batch(engine: Engine) -> None:
 
 def test_begin_twice_answers_the_same_begin_and_charges_once(engine: Engine) -> None:
     cell(engine)
-    slot = claim_one(engine)
+    slot = engine.claim_one()
     first = engine.begin([slot])[0]
     again = engine.begin([slot])[0]
     assert again[0] == "begun" and 0 < int(again[1]) - int(first[1]) <= 1000 and again[2] == first[2]
@@ -187,7 +183,7 @@ def test_begin_twice_answers_the_same_begin_and_charges_once(engine: Engine) -> 
 
 def test_only_the_worker_that_claimed_may_begin(engine: Engine) -> None:
     cell(engine)
-    slot = claim_one(engine, "w1")
+    slot = engine.claim_one()
     before = snapshot(engine)
     assert engine.begin([slot], "w2")[0] == ("gone", "claim")
     assert snapshot(engine) == before
@@ -195,7 +191,7 @@ def test_only_the_worker_that_claimed_may_begin(engine: Engine) -> None:
 
 def test_a_claim_whose_lease_has_passed_is_not_dialed(engine: Engine) -> None:
     cell(engine)
-    slot = claim_one(engine)
+    slot = engine.claim_one()
     wait_until(lambda: engine.now_ms() * 1000 > slot.slot_us + 2_000_000, 4.0, "the lease passes")
     assert engine.begin([slot])[0] == ("released", "lease")
     assert engine.counters(slot.batch)["due"] == 3
@@ -203,18 +199,18 @@ def test_a_claim_whose_lease_has_passed_is_not_dialed(engine: Engine) -> None:
 
 def test_a_call_too_late_for_its_slot_is_released(engine: Engine) -> None:
     cell(engine)
-    slot = claim_one(engine)
+    slot = engine.claim_one()
     wait_until(lambda: engine.now_ms() * 1000 > slot.slot_us + 260_000, 4.0, "the slot passes")
     assert engine.begin([slot])[0] == ("released", "late")
     counters = engine.counters(slot.batch)
     assert (counters["due"], counters["claimed"], counters["attempts"]) == (3, 0, 0)
-    assert claim_one(engine).ordinal == slot.ordinal
+    assert engine.claim_one().ordinal == slot.ordinal
 
 
 @pytest.mark.parametrize("verb", ("pause", "cancel"))
 def test_a_paused_or_cancelled_batch_begins_nothing_that_was_claimed_before(engine: Engine, verb: str) -> None:
     cell(engine)
-    slot = claim_one(engine)
+    slot = engine.claim_one()
     engine.control(slot.batch, "acme", verb)
     assert engine.begin([slot])[0][0] == "released"
     assert engine.counters(slot.batch)["attempts"] == 0
@@ -222,7 +218,7 @@ def test_a_paused_or_cancelled_batch_begins_nothing_that_was_claimed_before(engi
 
 def test_a_stopped_trunk_begins_nothing_that_was_claimed_before(engine: Engine) -> None:
     cell(engine)
-    slot = claim_one(engine)
+    slot = engine.claim_one()
     engine.trunk("main", how="set", state="stopped")
     assert engine.begin([slot])[0] == ("released", "trunk")
 
@@ -242,10 +238,10 @@ def test_many_begins_in_one_script_each_get_their_answer(engine: Engine) -> None
 
 def test_a_released_call_costs_nothing_and_comes_back(engine: Engine) -> None:
     cell(engine, contacts=1)
-    slot = claim_one(engine)
+    slot = engine.claim_one()
     assert engine.release([slot]) == ["released"]
     assert engine.release([slot]) == ["gone"]
-    again = claim_one(engine)
+    again = engine.claim_one()
     assert again.ordinal == slot.ordinal and again.dial == slot.dial + 1 and again.attempts == 0
 
 
@@ -255,7 +251,7 @@ def test_an_aborted_dial_charges_no_attempt(engine: Engine, verdict: str) -> Non
     assert engine.abort(slot, verdict) == "aborted"
     assert engine.abort(slot, verdict) == "gone"
     assert engine.counters(slot.batch)["attempts"] == 0
-    again = claim_one(engine)
+    again = engine.claim_one()
     assert again.attempts == 0 and again.dial == slot.dial + 1
 
 
@@ -280,7 +276,7 @@ def test_a_throttled_trunk_is_silent_for_as_long_as_it_was_asked(engine: Engine)
     until_us = int(engine.hash("trunk:main")["hold_until_ms"]) * 1000
     if claimed_before:
         assert engine.begin(claimed_before)[0] == ("released", "hold")
-    assert claim_one(engine).slot_us >= until_us
+    assert engine.claim_one().slot_us >= until_us
 
 
 def test_accept_records_the_providers_id_and_moves_the_check(engine: Engine) -> None:
@@ -398,7 +394,7 @@ def test_a_summary_after_the_wait_is_kept_and_told_no_second_time(engine: Engine
 def test_a_result_of_an_older_dial_changes_nothing(engine: Engine) -> None:
     slot = begun(engine, contacts=1)
     engine.finish(slot, how="retry", outcome="BUSY", next_in_ms=0)
-    newer = claim_one(engine)
+    newer = engine.claim_one()
     engine.begin([newer])
     before = snapshot(engine)
     assert engine.finish(slot) == "stale"
@@ -407,7 +403,7 @@ def test_a_result_of_an_older_dial_changes_nothing(engine: Engine) -> None:
 
 def test_a_result_of_a_dial_that_never_began_is_gone(engine: Engine) -> None:
     cell(engine)
-    slot = claim_one(engine)
+    slot = engine.claim_one()
     before = snapshot(engine)
     assert engine.finish(slot) == "gone"
     assert snapshot(engine) == before
@@ -428,7 +424,7 @@ def test_a_late_truth_settles_an_unknown_that_waits_for_its_retry(engine: Engine
 def test_a_late_truth_takes_back_a_claim_that_was_not_begun(engine: Engine) -> None:
     slot = begun(engine, contacts=1)
     engine.finish(slot, how="retry", outcome="UNKNOWN", next_in_ms=0)
-    newer = claim_one(engine)
+    newer = engine.claim_one()
     assert engine.finish(slot) == "settled"
     assert engine.begin([newer])[0][0] == "gone"
     assert engine.counters(slot.batch)["succeeded"] == 1
@@ -537,5 +533,5 @@ def test_a_flow_whose_last_call_was_claimed_has_no_turn(engine: Engine) -> None:
     engine.trunk("main", cps=1)
     engine.tenant("acme")
     engine.batch("acme", "main", contacts=1)
-    claim_one(engine)
+    engine.claim_one()
     assert engine.client.zrange(engine.key("turn:k/main"), 0, -1) == []

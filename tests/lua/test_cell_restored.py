@@ -21,11 +21,8 @@ SLACK = 5 * CPS  # what the test itself takes, in calls
 
 
 @pytest.fixture
-def cell(engine: Engine) -> Engine:
-    engine.open("run-1")
-    engine.trunk("main", cps=1000)
-    engine.tenant("acme", cps=1000)
-    return engine
+def cell(opened_cell: Engine) -> Engine:
+    return opened_cell
 
 
 def note_worker(cell: Engine, ago_ms: int = AGO_MS) -> int:

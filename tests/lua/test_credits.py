@@ -10,7 +10,7 @@ import redis
 
 from tests.lua.test_batch_why import Reason, Why
 from tests.support.auditor import audit_cell
-from tests.support.engine import Engine, Slot
+from tests.support.engine import Engine
 from tests.support.waiting import wait_until
 
 ALL = {"on_call_complete": None, "on_batch_complete": None, "on_event": "http://127.0.0.1/all"}
@@ -30,15 +30,11 @@ def credit(engine: Engine, tenant: str = "acme") -> tuple[int | None, int]:
     return None if left is None else int(left), int(fields.get("reserved_s", 0))
 
 
-def claim_one(engine: Engine) -> Slot:
-    return wait_until(lambda: engine.claim(calls=1).slots, 5.0, "a call is claimed")[0]
-
-
 def begin_all(engine: Engine) -> list[tuple[str, ...]]:
     """Begins one call after the other until one is not begun. What each was answered."""
-    answers = engine.begin([claim_one(engine)])
+    answers = engine.begin([engine.claim_one()])
     while answers[-1][0] == "begun":
-        answers += engine.begin([claim_one(engine)])
+        answers += engine.begin([engine.claim_one()])
     return answers
 
 
@@ -55,7 +51,7 @@ def failures(engine: Engine) -> list[dict[str, str]]:
 
 
 def test_a_dial_reserves_as_long_as_it_may_talk(engine: Engine) -> None:
-    slot = claim_one(engine) if cell(engine) else None
+    slot = engine.claim_one() if cell(engine) else None
     assert slot and engine.begin([slot])[0][3] == "100"
     assert credit(engine) == (900, 100)
 
@@ -63,7 +59,7 @@ def test_a_dial_reserves_as_long_as_it_may_talk(engine: Engine) -> None:
 def test_the_last_dial_reserves_what_is_left_and_may_talk_as_long(engine: Engine) -> None:
     batch = cell(engine, contacts=2, credit=170)
     engine.begin_next(batch)
-    slot = claim_one(engine)
+    slot = engine.claim_one()
     assert engine.begin([slot])[0][3] == "70"
     assert engine.begin([slot])[0][3] == "70", "the same begin again answers the same"
     assert credit(engine) == (0, 170)
@@ -77,7 +73,7 @@ def test_the_shortest_of_calls_reserves_a_minute(engine: Engine) -> None:
 
 def test_a_tenant_without_a_limit_reserves_nothing(engine: Engine) -> None:
     batch = cell(engine, credit="")
-    slot = claim_one(engine)
+    slot = engine.claim_one()
     assert len(engine.begin([slot])[0]) == 3
     assert "r" not in engine.state(batch, 0)
     engine.finish(slot)
@@ -177,13 +173,13 @@ def test_an_unknown_dial_that_another_followed_stays_charged(engine: Engine) -> 
 
 def test_a_dial_that_redis_forgot_reserves_again(engine: Engine) -> None:
     batch = cell(engine, contacts=2, credit=150)
-    slot = claim_one(engine)
+    slot = engine.claim_one()
     assert engine.reassert([slot]) == ["restored"] and engine.reassert([slot]) == ["known"]
     assert credit(engine) == (50, 100)
     newer = dataclasses.replace(slot, dial=slot.dial + 1)
     assert engine.reassert([newer]) == ["restored"], "a dial that was begun after the one that Redis remembers"
     assert credit(engine) == (50, 100)
-    other = claim_one(engine)
+    other = engine.claim_one()
     assert engine.reassert([other]) == ["restored"], "it is on the telephone, whatever is left"
     assert credit(engine) == (0, 150)
     engine.finish(newer, duration="10", attempts=int(engine.state(batch, newer.ordinal)["a"]))

@@ -18,11 +18,8 @@ NUMBER = 15550000077
 
 
 @pytest.fixture
-def cell(engine: Engine) -> Engine:
-    engine.open("run-1")
-    engine.trunk("main", cps=1000)
-    engine.tenant("acme", cps=1000)
-    return engine
+def cell(opened_cell: Engine) -> Engine:
+    return opened_cell
 
 
 def lose_tail(cell: Engine, run: str = "run-2") -> None:

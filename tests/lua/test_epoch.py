@@ -17,12 +17,8 @@ NUMBER = 15550000077
 
 
 @pytest.fixture
-def cell(engine: Engine) -> Engine:
-    """With a trunk and a tenant, known to the Redis that is there."""
-    engine.open("run-1")
-    engine.trunk("main", cps=1000)
-    engine.tenant("acme", cps=1000)
-    return engine
+def cell(opened_cell: Engine) -> Engine:
+    return opened_cell
 
 
 def epoch(cell: Engine) -> dict[str, str]:

@@ -24,16 +24,6 @@ def mortal(engine: Engine, contacts: int = CONTACTS, **fields: Any) -> str:
     return engine.batch("acme", "main", contacts, **{"cps": 30, "expires_ms": engine.now_ms() + HOUR, **fields})
 
 
-def claim_one(engine: Engine) -> Slot:
-    return wait_until(lambda: engine.claim(calls=1).slots, 3.0, "a call can be claimed")[0]
-
-
-def begin_one(engine: Engine) -> Slot:
-    slot = claim_one(engine)
-    assert engine.begin([slot])[0][0] == "begun"
-    return slot
-
-
 def make_expiry_due(engine: Engine, batch: str) -> None:
     """The batch's expiry is now: what waiting for it would bring."""
     now = engine.now_ms()
@@ -152,7 +142,7 @@ def test_the_tick_comes_back_at_the_expiry(engine: Engine) -> None:
 def test_nothing_is_claimed_or_begun_after_the_expiry_though_no_tick_has_come(engine: Engine) -> None:
     cell(engine)
     batch = mortal(engine)
-    slot = claim_one(engine)
+    slot = engine.claim_one()
     make_expiry_due(engine, batch)
     assert engine.claim().slots == []
     assert engine.begin([slot]) == [("released", "expired")]
@@ -174,7 +164,7 @@ def test_no_slot_lies_behind_the_expiry(engine: Engine) -> None:
 def test_live_calls_come_to_their_own_end_and_then_the_batch_completes(engine: Engine) -> None:
     cell(engine)
     batch = mortal(engine)
-    first, second = begin_one(engine), begin_one(engine)
+    first, second = engine.begin_one(), engine.begin_one()
     make_expiry_due(engine, batch)
     engine.tick()
     assert (state(engine, batch), outcomes(engine, batch)) == ("processing", {"EXPIRED": CONTACTS - 2})
@@ -190,7 +180,7 @@ def test_retries_that_wait_end_with_their_last_outcome_and_their_event_in_bounde
     cell(engine)
     batch = mortal(engine)
     for _ in range(5):
-        engine.finish(begin_one(engine), how="retry", outcome="BUSY", next_in_ms=HOUR)
+        engine.finish(engine.begin_one(), how="retry", outcome="BUSY", next_in_ms=HOUR)
     make_expiry_due(engine, batch)
     told = engine.tick(items=4)
     assert told["expired"] == 1 and told["more"] and 0 < told["cut"] < 5
@@ -204,7 +194,7 @@ def test_retries_that_wait_end_with_their_last_outcome_and_their_event_in_bounde
 def test_claimed_calls_end_expired_uncharged_and_untold(engine: Engine) -> None:
     cell(engine)
     batch = mortal(engine)
-    slot = claim_one(engine)
+    slot = engine.claim_one()
     make_expiry_due(engine, batch)
     engine.tick()
     assert state(engine, batch) == "pending"
@@ -217,7 +207,7 @@ def test_claimed_calls_end_expired_uncharged_and_untold(engine: Engine) -> None:
 def test_a_dial_given_back_after_the_expiry_is_not_dialed_again(engine: Engine) -> None:
     cell(engine)
     batch = mortal(engine, contacts=1)
-    slot = begin_one(engine)
+    slot = engine.begin_one()
     make_expiry_due(engine, batch)
     engine.tick()
     assert engine.abort(slot) == "aborted"
@@ -232,7 +222,7 @@ def test_a_dial_given_back_after_the_expiry_is_not_dialed_again(engine: Engine) 
 def test_a_cancel_after_the_expiry_counts_nobody_twice(engine: Engine) -> None:
     cell(engine)
     batch = mortal(engine)
-    slot = begin_one(engine)
+    slot = engine.begin_one()
     make_expiry_due(engine, batch)
     engine.tick()
     assert engine.control(batch, "acme", "cancel") == ("cancelling", 0)
@@ -245,7 +235,7 @@ def test_a_cancel_after_the_expiry_counts_nobody_twice(engine: Engine) -> None:
 def test_a_batch_that_fails_while_it_is_cancelled_counts_nobody_twice(engine: Engine) -> None:
     cell(engine)
     batch = mortal(engine)
-    begin_one(engine)
+    engine.begin_one()
     engine.control(batch, "acme", "cancel")
     engine.control(batch, "acme", "fail", "Trunk was removed", "TRUNK_GONE")
     assert outcomes(engine, batch) == {"CANCELLED": CONTACTS - 1}
@@ -255,7 +245,7 @@ def test_a_batch_that_fails_while_it_is_cancelled_counts_nobody_twice(engine: En
 def test_an_expired_batch_that_is_paused_and_resumed_begins_nothing(engine: Engine) -> None:
     cell(engine)
     batch = mortal(engine)
-    slot = begin_one(engine)
+    slot = engine.begin_one()
     make_expiry_due(engine, batch)
     engine.tick()
     engine.control(batch, "acme", "pause", "user")
@@ -271,7 +261,7 @@ def test_what_has_ended_awaits_no_expiry(engine: Engine, how: str) -> None:
     batch = mortal(engine, contacts=1, hours="", hours_until_ms=1, window="{}") if how != "complete" else mortal(engine, contacts=1)
     assert engine.client.zscore(engine.key("expiries"), batch) is not None
     if how == "complete":
-        engine.finish(begin_one(engine))
+        engine.finish(engine.begin_one())
     else:
         engine.control(batch, "acme", how)
     assert engine.client.zcard(engine.key("expiries")) == engine.client.zcard(engine.key("hours")) == 0

@@ -11,7 +11,6 @@ import redis
 
 from tests.support.auditor import audit_cell
 from tests.support.engine import LEASE_MS, LIFE_MS, POST_MS, Engine, Slot
-from tests.support.waiting import wait_until
 
 NUMBER, OTHER = 15551230001, 15551230002
 SCOPES = {"everybody's": "", "the tenant's": "acme"}
@@ -25,10 +24,6 @@ def cell(engine: Engine, numbers: tuple[int, ...] = (NUMBER, OTHER), **fields: A
 
 def change(engine: Engine, verb: str, tenant: str, *numbers: int | str, most: int = 1000) -> list[int]:
     return list(engine.scripts.run("suppression_change", tenant, verb, most, *numbers))
-
-
-def claim_one(engine: Engine) -> Slot:
-    return wait_until(lambda: engine.claim(calls=1).slots, 3.0, "a call can be claimed")[0]
 
 
 def begin(engine: Engine, slot: Slot, worker: str = "w1") -> tuple[str, ...]:
@@ -57,7 +52,7 @@ def everything(engine: Engine) -> dict[bytes, Any]:
 def test_a_number_on_a_list_never_begins(engine: Engine, tenant: str) -> None:
     batch = cell(engine)
     change(engine, "add", tenant, NUMBER)
-    slots = [claim_one(engine), claim_one(engine)]
+    slots = [engine.claim_one(), engine.claim_one()]
     answers = [begin(engine, slot)[0] for slot in slots]
     assert answers == ["suppressed", "begun"], "a number on the list was not kept from its begin"
     state = engine.state(batch, 0)
@@ -69,7 +64,7 @@ def test_a_number_on_a_list_never_begins(engine: Engine, tenant: str) -> None:
 def test_an_end_by_a_list_is_counted_told_once_and_charges_nothing(engine: Engine) -> None:
     batch = cell(engine, (NUMBER,))
     change(engine, "add", "", NUMBER)
-    slot = claim_one(engine)
+    slot = engine.claim_one()
     assert begin(engine, slot) == ("suppressed",)
     assert outcomes(engine, batch) == {"SUPPRESSED": 1}
     values = engine.hash(f"batch:{batch}")
@@ -84,7 +79,7 @@ def test_an_end_by_a_list_is_counted_told_once_and_charges_nothing(engine: Engin
 def test_asked_again_a_begin_answers_the_same_and_changes_nothing(engine: Engine) -> None:
     cell(engine)
     change(engine, "add", "", NUMBER)
-    slot = claim_one(engine)
+    slot = engine.claim_one()
     first = begin(engine, slot)
     before = everything(engine)
     assert begin(engine, slot) == first == ("suppressed",)
@@ -102,7 +97,7 @@ def test_the_places_in_the_rates_are_given_back_and_the_turn_is_used_up(engine: 
     engine.tenant("acme", cps=1)
     engine.batch("acme", "main", (NUMBER, OTHER), cps=1)
     change(engine, "add", "", NUMBER)
-    slot = claim_one(engine)
+    slot = engine.claim_one()
     tats = {name: int(engine.hash(name).get("tat_us", 0)) for name in ("trunk:main", "tenant:acme", f"batch:{slot.batch}")}
     assert all(tats.values())
     before = virtual_time(engine)
@@ -111,7 +106,7 @@ def test_the_places_in_the_rates_are_given_back_and_the_turn_is_used_up(engine: 
         interval_us = int(engine.hash(name)["interval_us"])
         assert int(engine.hash(name)["tat_us"]) == tat_us - interval_us, name
     assert virtual_time(engine) == before
-    assert claim_one(engine).ordinal == 1
+    assert engine.claim_one().ordinal == 1
 
 
 def test_a_number_that_is_put_on_a_list_while_its_retry_waits_ends_at_the_retry(engine: Engine) -> None:
@@ -119,7 +114,7 @@ def test_a_number_that_is_put_on_a_list_while_its_retry_waits_ends_at_the_retry(
     slot = engine.begin_next(batch)
     engine.finish(slot, how="retry", outcome="BUSY", next_in_ms=0)
     change(engine, "add", "acme", NUMBER)
-    retry = claim_one(engine)
+    retry = engine.claim_one()
     assert retry.dial == slot.dial + 1 and begin(engine, retry) == ("suppressed",)
     state = engine.state(batch, 0)
     assert (state["phase"], state["x"], state["a"], state["l"]) == ("final", "SUPPRESSED", "1", "1")
@@ -134,7 +129,7 @@ def test_a_dial_that_was_given_back_leaves_no_begin_behind(engine: Engine) -> No
     batch = cell(engine, (NUMBER,))
     assert engine.abort(engine.begin_next(batch), "THROTTLED") == "aborted"
     change(engine, "add", "acme", NUMBER)
-    assert begin(engine, claim_one(engine)) == ("suppressed",)
+    assert begin(engine, engine.claim_one()) == ("suppressed",)
     state = engine.state(batch, 0)
     assert (state["a"], state["d"], state["x"]) == ("0", "2", "SUPPRESSED") and "b" not in state
     assert completed(engine, 0) == ["0"] and audit_cell(engine) == []
@@ -151,32 +146,32 @@ def test_a_call_on_the_line_goes_on_when_its_number_is_put_on_a_list(engine: Eng
 def test_whoever_waits_for_the_number_of_a_suppressed_call_ends_too(engine: Engine) -> None:
     first = cell(engine, (NUMBER,))
     second = engine.batch("acme", "main", (NUMBER,), cps=30)
-    slot = claim_one(engine)
+    slot = engine.claim_one()
     assert engine.claim().slots == []
     assert engine.client.zcard(engine.key("held:t/acme")) == 1
     change(engine, "add", "acme", NUMBER)
-    assert begin(engine, slot) == ("suppressed",) and begin(engine, claim_one(engine)) == ("suppressed",)
+    assert begin(engine, slot) == ("suppressed",) and begin(engine, engine.claim_one()) == ("suppressed",)
     assert [outcomes(engine, batch) for batch in (first, second)] == [{"SUPPRESSED": 1}] * 2
     assert audit_cell(engine) == []
 
 
 def test_what_keeps_a_call_from_its_begin_anyway_comes_first(engine: Engine) -> None:
     batch = cell(engine, (NUMBER,))
-    slot = claim_one(engine)
+    slot = engine.claim_one()
     change(engine, "add", "", NUMBER)
     engine.control(batch, "acme", "pause")
     assert begin(engine, slot) == ("released", "batch_paused")
     engine.control(batch, "acme", "resume")
-    assert begin(engine, claim_one(engine)) == ("suppressed",)
+    assert begin(engine, engine.claim_one()) == ("suppressed",)
 
 
 def test_another_worker_or_an_older_dial_suppresses_nothing(engine: Engine) -> None:
     batch = cell(engine, (NUMBER,))
-    slot = claim_one(engine)
+    slot = engine.claim_one()
     change(engine, "add", "", NUMBER)
     assert begin(engine, slot, "w2") == ("gone", "claim")
     engine.release([slot])
-    again = claim_one(engine)
+    again = engine.claim_one()
     assert begin(engine, slot) == ("gone", "claim") and outcomes(engine, batch) == {}
     assert begin(engine, again) == ("suppressed",)
 
@@ -186,7 +181,7 @@ def test_a_tenants_list_holds_for_that_tenant_alone(engine: Engine) -> None:
     engine.tenant("globex")
     theirs = engine.batch("globex", "main", (NUMBER,), cps=30)
     change(engine, "add", "acme", NUMBER)
-    answers = {slot.batch: begin(engine, slot)[0] for slot in (claim_one(engine), claim_one(engine))}
+    answers = {slot.batch: begin(engine, slot)[0] for slot in (engine.claim_one(), engine.claim_one())}
     assert answers[theirs] == "begun" and sorted(answers.values()) == ["begun", "suppressed"]
 
 

@@ -10,7 +10,6 @@ from tests.support.auditor import audit_cell
 from tests.support.engine import Engine, Slot
 from tests.support.next_version import script_texts
 from tests.support.scripts import Scripts, source
-from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -26,15 +25,9 @@ def newer(engine: Engine, next_texts: dict[str, str]) -> Engine:
     return Engine(engine.client, scripts=Scripts(engine.client, changed=next_texts))
 
 
-def claim_one(engine: Engine) -> Slot:
-    slots: list[Slot] = []
-    wait_until(lambda: slots.extend(engine.claim(calls=1).slots) or slots)
-    return slots[0]
-
-
 def begin_one(claiming: Engine, beginning: Engine) -> Slot:
     while True:
-        slot = claim_one(claiming)
+        slot = claiming.claim_one()
         if beginning.begin([slot])[0][0] == "begun":
             return slot
 

@@ -46,10 +46,6 @@ def lane_waits_until(engine: Engine, batch: str) -> int | None:
     return None if score is None else int(score)
 
 
-def claim_one(engine: Engine) -> Slot:
-    return wait_until(lambda: engine.claim(calls=1).slots, 3.0, "a call can be claimed")[0]
-
-
 def audit(engine: Engine, batch: str) -> list[bytes]:
     return engine.scripts.run("audit", "batch", batch)[2:] + engine.scripts.run("audit", "trunk", "main")[2:]
 
@@ -118,7 +114,7 @@ def test_a_claim_whose_window_closed_before_its_begin_is_released_to_the_next_op
     engine: Engine,
 ) -> None:
     batch = windowed(engine, (-HOUR, HOUR), contacts=1)
-    slot = claim_one(engine)
+    slot = engine.claim_one()
     (opening,) = decree(engine, batch, (HOUR, 2 * HOUR))
     assert engine.begin([slot]) == [("released", "window")]
     counters = engine.counters(batch)
@@ -133,7 +129,7 @@ def test_a_claim_whose_window_closed_before_its_begin_is_released_to_the_next_op
 
 def test_a_begin_that_the_rate_puts_behind_the_closing_is_released(engine: Engine) -> None:
     batch = windowed(engine, (-HOUR, HOUR), contacts=1)
-    slot = claim_one(engine)
+    slot = engine.claim_one()
     # The trunk's last begin lies ahead: the next instant that keeps the rate is behind the window's end.
     ahead_us = (engine.now_ms() + 100) * 1000
     engine.client.rpush(engine.key("begins:k/main"), ahead_us)
@@ -149,7 +145,7 @@ def test_a_begin_that_the_rate_puts_behind_the_closing_is_released(engine: Engin
 
 def test_a_retry_that_falls_due_while_the_window_is_closed_waits_for_the_opening(engine: Engine) -> None:
     batch = windowed(engine, (-HOUR, HOUR), contacts=1)
-    slot = claim_one(engine)
+    slot = engine.claim_one()
     assert engine.begin([slot])[0][0] == "begun"
     (opening,) = decree(engine, batch, (HOUR, 2 * HOUR))
     assert engine.finish(slot, how="retry", outcome="BUSY", next_in_ms=0) == "due"
@@ -158,12 +154,12 @@ def test_a_retry_that_falls_due_while_the_window_is_closed_waits_for_the_opening
     assert audit(engine, batch) == []
     until = int(engine.hash(f"batch:{batch}")["hours_until_ms"])
     assert publish(engine, batch, hours(engine, (-1, HOUR)), until + 1) == "published"
-    assert claim_one(engine).ordinal == slot.ordinal
+    assert engine.claim_one().ordinal == slot.ordinal
 
 
 def test_a_retry_later_than_the_opening_waits_for_its_own_time(engine: Engine) -> None:
     batch = windowed(engine, (-HOUR, HOUR), (2 * HOUR, 5 * HOUR), contacts=1)
-    slot = claim_one(engine)
+    slot = engine.claim_one()
     engine.begin([slot])
     engine.finish(slot, how="retry", outcome="BUSY", next_in_ms=3 * HOUR)
     assert lane_waits_until(engine, batch) == int(engine.state(batch, 0)["n"])

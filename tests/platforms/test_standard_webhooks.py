@@ -5,47 +5,28 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import json
 import os
 import pathlib
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.platforms.vendor import PACKAGES
+from tests.platforms.vendor import run_node
 from tests.support.http_receiver import Answer, Received
 from tests.support.notifier_world import World, in_turn
-
-SCRIPT = pathlib.Path(__file__).parent / "verify.js"
-DEADLINE_S = 60.0
 
 
 @pytest.fixture
 def world(tmp_path: pathlib.Path) -> Iterator[World]:
-    made = World(tmp_path)
-    try:
-        made.open()
+    with World(tmp_path) as made:
         yield made
-    finally:
-        made.close()
 
 
 def verified(*cases: tuple[str, Received]) -> list[Any]:
     """What the package makes of each request under a secret: the body as it reads it, or None where it refuses it."""
     task = [{"secret": secret, "headers": dict(request.headers), "body": request.body.decode()} for secret, request in cases]
-    ended = subprocess.run(
-        ["node", str(SCRIPT)],
-        input=json.dumps(task),
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        env={**os.environ, "NODE_PATH": str(PACKAGES)},
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    results = json.loads(ended.stdout)
+    results = run_node("verify.js", task)
     assert all("value" in result or result["error"]["name"] == "WebhookVerificationError" for result in results), results
     return [result.get("value") for result in results]
 

@@ -29,6 +29,21 @@ DEADLINE_S = 60.0
 LISTENING = re.compile(r"Prism is listening on (http://\S+)")
 
 
+def run_node(script: str, task: Any) -> Any:
+    """What a script beside this module makes of the task, by the vendors' packages."""
+    ended = subprocess.run(
+        ["node", str(pathlib.Path(__file__).parent / script)],
+        input=json.dumps(task),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        env={**os.environ, "NODE_PATH": str(PACKAGES)},
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
+
+
 class SdkError(Exception):
     """What the SDK raised, as sdk.js describes it."""
 
@@ -49,17 +64,7 @@ class Sdk:
     def do(self, *steps: tuple[Any, ...]) -> list[Any]:
         """Each step is (name, argument...). A step's result is its value, or the SdkError that it raised."""
         task = {**self._task, "steps": [[name, arguments] for name, *arguments in steps]}
-        ended = subprocess.run(
-            ["node", str(pathlib.Path(__file__).parent / "sdk.js")],
-            input=json.dumps(task),
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
-            env={**os.environ, "NODE_PATH": str(PACKAGES)},
-            check=False,
-        )
-        assert ended.returncode == 0, ended.stderr
-        results = json.loads(ended.stdout)
+        results = run_node("sdk.js", task)
         return [SdkError(result["error"]) if "error" in result else result["value"] for result in results]
 
     def one(self, *step: Any) -> Any:

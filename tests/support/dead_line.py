@@ -17,6 +17,8 @@ import struct
 import threading
 from types import TracebackType
 
+from tests.support.accepting import serve_each
+
 PIECE = 65536
 LOOK_S = 0.02
 
@@ -30,7 +32,7 @@ class DeadLine:
         self._is_cut = threading.Event()
         self._lives = 0  # how often it was mended: a connection of an earlier life is reset
         self._closing = threading.Event()
-        threading.Thread(target=self._accept, daemon=True).start()
+        serve_each(self._listener, self._serve)
 
     @property
     def port(self) -> int:
@@ -54,14 +56,6 @@ class DeadLine:
 
     # ---- inside ----
 
-    def _accept(self) -> None:
-        while not self._closing.is_set():
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client, self._lives), daemon=True).start()
-
     def _reach(self) -> socket.socket:
         if isinstance(self._target, int):
             return socket.create_connection(("127.0.0.1", self._target))
@@ -69,7 +63,8 @@ class DeadLine:
         server.connect(self._target)
         return server
 
-    def _serve(self, client: socket.socket, life: int) -> None:
+    def _serve(self, client: socket.socket) -> None:
+        life = self._lives
         with contextlib.closing(client), contextlib.suppress(OSError):
             while self._is_cut.is_set() and not self._closing.wait(LOOK_S):
                 pass

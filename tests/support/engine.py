@@ -280,6 +280,15 @@ class Engine:
         reply = self.scripts.run("call_begin", worker, LATE_MS, POST_MS, *args)
         return [tuple(item.decode() for item in row) for row in reply[1:]]
 
+    def claim_one(self, worker: str = "w1", deadline_s: float = 10.0) -> Slot:
+        """The next call, of whatever batch: a lane's pace may ask for a little patience."""
+        return wait_until(lambda: self.claim(worker, calls=1).slots, deadline_s, "a call can be claimed")[0]
+
+    def begin_one(self, worker: str = "w1") -> Slot:
+        slot = self.claim_one(worker)
+        assert self.begin([slot], worker)[0][0] == "begun"
+        return slot
+
     def begin_next(self, batch: str, worker: str = "w1", deadline_s: float = 10.0, caller: str = "") -> Slot:
         """The batch's next call, claimed and begun, however often that takes. Calls of other batches that come by are
         begun too."""

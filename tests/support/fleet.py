@@ -17,7 +17,6 @@ import json
 import os
 import pathlib
 import re
-import urllib.error
 import urllib.request
 from typing import Any, Mapping
 
@@ -125,16 +124,8 @@ class Fleet:
         self.workers.append(process)
         process.start(wait=wait)
         if wait:
-            wait_until(lambda: self.is_ready(process), what=f"{process.label} is ready")
+            wait_until(lambda: process.is_ready(), what=f"{process.label} is ready")
         return process
-
-    def is_ready(self, worker: Process) -> bool:
-        try:
-            with urllib.request.urlopen(worker.url + "/readyz", timeout=5) as answer:
-                return answer.status == 200
-        except urllib.error.HTTPError as error:
-            assert error.code == 503
-            return False
 
     def metric(self, worker: Process, name: str) -> float:
         """A sample of /metrics by its name and labels, 0 where it is not there."""

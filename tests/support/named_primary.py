@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
 from types import TracebackType
 from typing import BinaryIO
+
+from tests.support.accepting import serve_each
 
 NAME = "mymaster"
 
@@ -33,7 +34,7 @@ class NamedPrimary:
         self.is_there = True
         self.times_asked = 0
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        threading.Thread(target=self._accept, daemon=True).start()
+        serve_each(self._listener, self._serve)
 
     @property
     def url(self) -> str:
@@ -44,14 +45,6 @@ class NamedPrimary:
         self._listener.close()
 
     # ---- inside ----
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
         with contextlib.closing(client), contextlib.suppress(OSError, ValueError), client.makefile("rb") as stream:

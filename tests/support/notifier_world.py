@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import urllib.request
+from types import TracebackType
 from typing import Callable
 
 from tests.support import hooks
@@ -55,6 +56,19 @@ class World:
             assert self.redis.denials() == []
         finally:
             self.redis.stop()
+
+    def __enter__(self) -> World:
+        try:
+            self.open()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     # ---- notifiers ----
 

@@ -21,6 +21,8 @@ import subprocess
 import sys
 import tempfile
 import threading
+import urllib.error
+import urllib.request
 from types import TracebackType
 from typing import Any, Iterator, Mapping
 
@@ -257,6 +259,15 @@ class Process:
             start = text.rfind("\n", 0, report.start()) + 1
             raise AssertionError(f"{self.label}: a sanitizer reports\n{text[start : start + 8000]}")
         self._scanned = len(text)
+
+    def is_ready(self) -> bool:
+        """By its port for operators."""
+        try:
+            with urllib.request.urlopen(self.url + "/readyz", timeout=10) as answer:
+                return bool(answer.status == 200)
+        except urllib.error.HTTPError as error:
+            assert error.code == 503
+            return False
 
     # ---- what it said ----
 

@@ -60,6 +60,16 @@ static inline struct dial_request fixture_dial(void)
     };
 }
 
+/* The value of a request's header, by its name as it is written; NULL where it has none. */
+static inline const char *header_of(const struct provider_request *request, const char *name)
+{
+    for (size_t i = 0; i < request->n_headers; i++) {
+        if (strcmp(request->headers[i].name, name) == 0)
+            return request->headers[i].value;
+    }
+    return NULL;
+}
+
 static inline struct provider_profile *fixture_retell(void)
 {
     struct provider_profile *profile = NULL;

@@ -21,6 +21,7 @@ import tempfile
 import threading
 from types import TracebackType
 
+from tests.support.accepting import serve_each
 from tests.support.redis_server import RedisServer
 
 PIECE = 65536
@@ -45,7 +46,7 @@ class RedisProxy:
         self.was_held = threading.Event()
         self._closing = threading.Event()
         self.was_cut = threading.Event()
-        threading.Thread(target=self._accept, daemon=True).start()
+        serve_each(self._listener, self._serve)
 
     @property
     def url(self) -> str:
@@ -76,19 +77,6 @@ class RedisProxy:
 
     # ---- inside ----
 
-    def _accept(self) -> None:
-        while not self._closing.is_set():
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            with self._lock:
-                is_down = self._is_down
-            if is_down:
-                client.close()
-            else:
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
     def _is_the_one(self, data: bytes) -> bool:
         with self._lock:
             if self._words is None or self._words not in data:
@@ -106,7 +94,11 @@ class RedisProxy:
 
     def _serve(self, client: socket.socket) -> None:
         redis = socket.socket(socket.AF_UNIX)
+        with self._lock:
+            is_down = self._is_down
         with contextlib.closing(client), contextlib.closing(redis), contextlib.suppress(OSError):
+            if is_down:
+                return
             redis.connect(str(self._server.socket))
             with selectors.DefaultSelector() as selector:
                 selector.register(client, selectors.EVENT_READ, redis)

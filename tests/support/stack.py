@@ -374,5 +374,17 @@ def write_contacts(path: pathlib.Path, numbers: list[str]) -> None:
             writer.writerow([number, f"lead-{i + 1}", f"Contact {i + 1}", "Example, Inc.", "gold" if i % 3 == 0 else "basic"])
 
 
+def brief_calls(limit: int) -> dict[str, Any]:
+    """The options of a batch that is over within a minute: calls that nobody answers or that are left alone end soon, and
+    retries and summaries are soon due. At most `limit` calls begin in a second."""
+    return {
+        "maxCallsPerSecond": limit,
+        "retryStrategy": {"maxAttempts": 3, "noAnswerDelay": 2000, "busyDelay": 2000},
+        "summaryWait": 2,
+        "ringTimeout": 5,
+        "maxCallDuration": 10,
+    }
+
+
 def phone_numbers(count: int, start: int = 15550100000) -> list[str]:
     return [f"+{start + i}" for i in range(count)]

@@ -11,15 +11,6 @@
 
 #include "common/base/buf.h"
 
-static const char *header_of(const struct provider_request *request, const char *name)
-{
-    for (size_t i = 0; i < request->n_headers; i++) {
-        if (strcmp(request->headers[i].name, name) == 0)
-            return request->headers[i].value;
-    }
-    return NULL;
-}
-
 /* The text at a path of member names, NULL where there is none. */
 static const char *text_at(const cJSON *body, const char *const *path)
 {

@@ -30,14 +30,6 @@ static struct provider_trunk trunk(void)
     return made;
 }
 
-static const char *header_of(const struct provider_request *request, const char *name)
-{
-    for (size_t i = 0; i < request->n_headers; i++)
-        if (strcasecmp(request->headers[i].name, name) == 0)
-            return request->headers[i].value;
-    return NULL;
-}
-
 /* ---- requests ---- */
 
 static void test_a_call_is_asked_for_in_a_form(void **state)
