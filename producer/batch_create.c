@@ -264,12 +264,8 @@ static void on_policy(struct exchange *x, const struct redisReply *reply, int er
 {
     struct creation *c = arg;
     struct tenant_policy policy;
-    if (!err)
-        err = tenant_policy_read(x, reply, &policy);
-    if (err) {
-        exchange_fail(x, err);
+    if (!tenant_policy_take(x, reply, err, &policy))
         return;
-    }
     err = judge_options(c, &policy);
     if (tenant_policy_admits(x, &policy, reply, err, ingest_body_faults(c->body), ingest_body_contacts(c->body)))
         go(x, c);

@@ -111,9 +111,7 @@ static bool read_query(struct exchange *x, struct errors *e)
 {
     struct faults faults;
     faults_init(&faults, LIMIT_FAULTS);
-    list_query_read(exchange_request(x), &e->query, &faults);
-    if (faults_count(&faults) == 0 && e->query.has_cursor && strcmp(e->query.cursor.id, e->batch.id) != 0)
-        faults_add(&faults, "cursor", FAULT_NOT_ALLOWED, "must be one that an answer about this batch gave");
+    list_query_read_of(exchange_request(x), e->batch.id, &e->query, &faults);
     if (!e->query.has_cursor || e->query.cursor.place > LIMIT_COUNT)
         e->query.cursor.place = e->query.has_cursor ? LIMIT_COUNT : 0;
     bool is_clean = faults_count(&faults) == 0;

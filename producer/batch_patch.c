@@ -289,12 +289,8 @@ static int reckon(const struct exchange *x, struct patch *p, const struct batch_
 static void on_policy(struct exchange *x, const struct redisReply *reply, int err, void *arg)
 {
     struct patch *p = arg;
-    if (!err)
-        err = tenant_policy_read(x, reply, &p->policy);
-    p->has_policy = err == 0;
-    if (err)
-        exchange_fail(x, err);
-    else
+    p->has_policy = tenant_policy_take(x, reply, err, &p->policy);
+    if (p->has_policy)
         start(x, p);
 }
 

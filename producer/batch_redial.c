@@ -197,12 +197,8 @@ static void on_policy(struct exchange *x, const struct redisReply *reply, int er
 {
     struct redial *r = arg;
     struct tenant_policy policy;
-    if (!err)
-        err = tenant_policy_read(x, reply, &policy);
-    if (err) {
-        exchange_fail(x, err);
+    if (!tenant_policy_take(x, reply, err, &policy))
         return;
-    }
     err = judge_options(r, &policy.options);
     if (tenant_policy_admits(x, &policy, reply, err, &r->faults, r->expected))
         start_copy(x, r);

@@ -12,11 +12,7 @@ static cJSON *state_names(uint32_t states)
 {
     cJSON *list = cJSON_CreateArray();
     for (int state = 0; list && state < BATCH_STATE_COUNT; state++) {
-        if (!(states & BATCH_STATE_BIT(state)))
-            continue;
-        cJSON *name = cJSON_CreateString(batch_state_name((enum batch_state)state));
-        if (!cJSON_AddItemToArray(list, name)) {
-            cJSON_Delete(name);
+        if ((states & BATCH_STATE_BIT(state)) && !json_add_item(list, batch_state_name((enum batch_state)state))) {
             cJSON_Delete(list);
             list = NULL;
         }

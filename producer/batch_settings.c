@@ -17,6 +17,8 @@
 #define SEEN_PER_SHARD 192u /* as in common/lua/lib/seen.lua */
 #define SEEN_SHARDS_MAX 65536u
 #define WINDOW_FIELD "window"
+/* A creation that is not sealed by then is purged; far longer than any writing takes. */
+#define UNSEALED_LIFE_MS "600000"
 #define TEXT_MAX ((size_t)4 * LIMIT_OPTIONS_JSON_BYTES)
 
 uint32_t batch_settings_seen_shards(uint64_t contacts)
@@ -243,4 +245,15 @@ void batch_settings_args(const struct batch_settings *s, struct redis_arg *args)
         args[i] = redis_arg_mem(buf_str(&s->text) + start, s->ends[i] - start);
         start = s->ends[i];
     }
+}
+
+size_t batch_settings_create_args(const struct batch_settings *s, const char *batch_id, const char *tenant,
+                                  const char *trunk, struct redis_arg args[BATCH_CREATE_ARGS])
+{
+    args[0] = redis_arg_str(batch_id);
+    args[1] = redis_arg_str(tenant);
+    args[2] = redis_arg_str(trunk);
+    args[3] = redis_arg_str(UNSEALED_LIFE_MS);
+    batch_settings_args(s, args + 4);
+    return 4 + 2 * s->n;
 }

@@ -36,6 +36,13 @@ void batch_settings_free(struct batch_settings *s);
 /* Writes 2 * s->n arguments, borrowed from `s`. */
 void batch_settings_args(const struct batch_settings *s, struct redis_arg *args);
 
+/* The arguments of batch_create: the batch, which nobody sees and which is purged by itself until it is sealed, and its
+ * settings. How many; what is borrowed from all of them. There is room for what a caller adds: BATCH_CREATE_MORE. */
+#define BATCH_CREATE_MORE 2
+#define BATCH_CREATE_ARGS (4 + 2 * BATCH_SETTINGS_MAX + BATCH_CREATE_MORE)
+size_t batch_settings_create_args(const struct batch_settings *s, const char *batch_id, const char *tenant,
+                                  const char *trunk, struct redis_arg args[BATCH_CREATE_ARGS]);
+
 /* What turns `before` into `after`: "set", field, value or "drop", field, "" of each field that differs, borrowed from
  * both. How many arguments. */
 #define BATCH_SETTINGS_DIFF_ARGS (2 * 3 * BATCH_SETTINGS_MAX)

@@ -182,12 +182,8 @@ static void on_policy(struct exchange *x, const struct redisReply *reply, int er
 {
     struct dial *d = arg;
     struct tenant_policy policy;
-    if (!err)
-        err = tenant_policy_read(x, reply, &policy);
-    if (err) {
-        exchange_fail(x, err);
+    if (!tenant_policy_take(x, reply, err, &policy))
         return;
-    }
     err = make_options(d, &policy.options);
     if (tenant_policy_admits(x, &policy, reply, err, &d->faults, 1))
         start_writing(x, d);

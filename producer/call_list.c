@@ -122,10 +122,8 @@ static bool read_query(struct exchange *x, struct call_list *l)
 {
     struct faults faults;
     faults_init(&faults, LIMIT_FAULTS);
-    list_query_read(exchange_request(x), &l->query, &faults);
+    list_query_read_of(exchange_request(x), l->batch.id, &l->query, &faults);
     call_filter_read(exchange_request(x), &l->filter, &faults);
-    if (faults_count(&faults) == 0 && l->query.has_cursor && strcmp(l->query.cursor.id, l->batch.id) != 0)
-        faults_add(&faults, "cursor", FAULT_NOT_ALLOWED, "must be one that an answer about this batch gave");
     bool is_clean = faults_count(&faults) == 0;
     if (!is_clean)
         exchange_faults(x, &faults);

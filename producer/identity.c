@@ -7,20 +7,6 @@
 #include "common/base/parse.h"
 #include "common/redis/reply.h"
 
-static int read_text(const struct redisReply *reply, char *ret, size_t cap)
-{
-    const char *text;
-    size_t len;
-    int err = reply_str(reply, &text, &len);
-    if (err)
-        return err;
-    if (len >= cap || memchr(text, '\0', len))
-        return ERR_PROTOCOL;
-    memcpy(ret, text, len);
-    ret[len] = '\0';
-    return 0;
-}
-
 static const char *const role_names[] = {
     [ROLE_TENANT] = "tenant", [ROLE_VIEWER] = "viewer", [ROLE_OPERATOR] = "operator"};
 
@@ -32,7 +18,7 @@ const char *identity_role_name(enum role role)
 static int read_role(const struct redisReply *reply, enum role *ret_role)
 {
     char text[16];
-    int err = read_text(reply, text, sizeof text);
+    int err = reply_copy(reply, text, sizeof text);
     if (err)
         return err;
     for (size_t i = 0; i < sizeof role_names / sizeof role_names[0]; i++) {
@@ -79,11 +65,11 @@ int identity_read(const struct redisReply *reply, struct key_said *ret_said)
     if (!err)
         err = read_ms(reply_at(reply, 2), &said.unnoted_us);
     if (!err)
-        err = read_text(reply_at(reply, 3), who->tenant, sizeof who->tenant);
+        err = reply_copy(reply_at(reply, 3), who->tenant, sizeof who->tenant);
     if (!err)
-        err = read_text(reply_at(reply, 4), who->cell, sizeof who->cell);
+        err = reply_copy(reply_at(reply, 4), who->cell, sizeof who->cell);
     if (!err)
-        err = read_text(reply_at(reply, 5), who->alias, sizeof who->alias);
+        err = reply_copy(reply_at(reply, 5), who->alias, sizeof who->alias);
     if (!err)
         err = read_rate(reply_at(reply, 6), &who->requests_per_second);
     if (!err && who->role != ROLE_OPERATOR &&

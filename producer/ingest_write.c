@@ -13,9 +13,6 @@
 #include "producer/ingest_send.h"
 #include "producer/ingest_steps.h"
 
-/* A creation that is not sealed by then is purged; far longer than any writing takes. */
-#define UNSEALED_LIFE_MS "600000"
-
 enum step { STEP_CREATE, STEP_CONTACTS, STEP_ENDPOINTS, STEP_SEAL };
 
 struct ingest_write {
@@ -67,13 +64,9 @@ static void on_created(struct exchange *x, const struct redisReply *reply, int e
 
 static void send_create(struct ingest_write *w)
 {
-    struct redis_arg args[4 + 2 * BATCH_SETTINGS_MAX + 2];
-    size_t n = 4 + 2 * w->config.settings->n;
-    args[0] = redis_arg_str(w->result.batch_id);
-    args[1] = redis_arg_str(exchange_identity(w->config.x)->tenant);
-    args[2] = redis_arg_str(w->config.options->trunk);
-    args[3] = redis_arg_str(UNSEALED_LIFE_MS);
-    batch_settings_args(w->config.settings, args + 4);
+    struct redis_arg args[BATCH_CREATE_ARGS];
+    size_t n = batch_settings_create_args(w->config.settings, w->result.batch_id,
+                                          exchange_identity(w->config.x)->tenant, w->config.options->trunk, args);
     if (w->config.dial) {
         args[n++] = redis_arg_str("dial");
         args[n++] = redis_arg_str(w->config.dial);
@@ -145,20 +138,10 @@ static void on_sealed(struct exchange *x, const struct redisReply *reply, int er
 {
     (void)x;
     struct ingest_write *w = arg;
-    const char *state;
-    size_t len;
     if (err == ERR_EXISTS)
         take_rival(w, reply);
-    if (!take_reply(w, reply, err))
-        return;
-    err = reply_str(reply_at(reply, 0), &state, &len);
-    if (!err && len > INGEST_STATE_LEN)
-        err = ERR_PROTOCOL;
-    if (!err) {
-        memcpy(w->result.state, state, len);
-        w->result.state[len] = '\0';
-    }
-    finish(w, err);
+    if (take_reply(w, reply, err))
+        finish(w, reply_copy(reply_at(reply, 0), w->result.state, sizeof w->result.state));
 }
 
 /* The last step: the seal, or what makes a draft of it. */

@@ -10,19 +10,6 @@
 #include "common/redis/reply.h"
 #include "producer/instant.h"
 
-static int copy_text(const struct redisReply *reply, char *ret, size_t cap)
-{
-    const char *text;
-    size_t len;
-    int err = reply_str(reply, &text, &len);
-    if (err)
-        return err;
-    if (len >= cap || memchr(text, '\0', len))
-        return ERR_PROTOCOL;
-    memcpy(ret, text, len + 1);
-    return 0;
-}
-
 int key_record_read(const struct redisReply *reply, struct key_record *ret_key)
 {
     struct key_record k = {.created_ms = 0};
@@ -39,7 +26,7 @@ int key_record_read(const struct redisReply *reply, struct key_record *ret_key)
     int err = 0;
     for (size_t i = 0; i < sizeof fields / sizeof fields[0] && !err; i++) {
         const struct redisReply *field = reply_at(reply, i);
-        err = fields[i].ms ? instant_read(field, fields[i].ms) : copy_text(field, fields[i].text, fields[i].cap);
+        err = fields[i].ms ? instant_read(field, fields[i].ms) : reply_copy(field, fields[i].text, fields[i].cap);
     }
     if (!err)
         *ret_key = k;

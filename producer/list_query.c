@@ -19,6 +19,15 @@ void list_query_read(const struct http_request *req, struct list_query *ret_quer
         faults_add(faults, "cursor", FAULT_NOT_ALLOWED, "must be one that an answer gave");
 }
 
+void list_query_read_of(const struct http_request *req, const char *batch, struct list_query *ret_query,
+                        struct faults *faults)
+{
+    size_t before = faults_count(faults);
+    list_query_read(req, ret_query, faults);
+    if (faults_count(faults) == before && ret_query->has_cursor && strcmp(ret_query->cursor.id, batch) != 0)
+        faults_add(faults, "cursor", FAULT_NOT_ALLOWED, "must be one that an answer about this batch gave");
+}
+
 /* False where a fault was added. */
 static bool read_instant(const struct http_request *req, const char *name, int64_t *ret_ms, struct faults *faults)
 {

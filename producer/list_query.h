@@ -22,6 +22,10 @@ struct list_query {
 /* Reads `limit` and `cursor`. */
 void list_query_read(const struct http_request *req, struct list_query *ret_query, struct faults *faults);
 
+/* The same where a cursor's id must be that of `batch`, of which the list is. */
+void list_query_read_of(const struct http_request *req, const char *batch, struct list_query *ret_query,
+                        struct faults *faults);
+
 /* A stretch of time: from <= instant < to. */
 struct list_span {
     int64_t from_ms; /* 0: from the beginning */

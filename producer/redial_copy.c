@@ -16,7 +16,6 @@
 
 #define PAGE ((uint64_t)LIMIT_INGEST_PART / LIMIT_BUCKET * LIMIT_BUCKET) /* whole buckets, no more than a part */
 #define FIRST_ARGS (3 + INGEST_PART_FIRST_ARGS)
-#define UNSEALED_LIFE_MS "600000"
 #define ORIGIN_FIELD "redial_of"
 
 /* A contact of the page that is written; the rest of it lies in the page's rows. */
@@ -67,16 +66,8 @@ static void on_sealed(struct exchange *x, const struct redisReply *reply, int er
 {
     (void)x;
     struct redial_copy *c = arg;
-    const char *state = "";
-    size_t len = 0;
-    if (!take_reply(c, err))
-        return;
-    err = reply_str(reply_at(reply, 0), &state, &len);
-    if (!err && len > INGEST_STATE_LEN)
-        err = ERR_PROTOCOL;
-    if (!err)
-        memcpy(c->result.state, state, len + 1);
-    finish(c, err);
+    if (take_reply(c, err))
+        finish(c, reply_copy(reply_at(reply, 0), c->result.state, sizeof c->result.state));
 }
 
 static void send_seal(struct redial_copy *c)
@@ -264,13 +255,9 @@ static void on_created(struct exchange *x, const struct redisReply *reply, int e
 
 static int send_create(struct redial_copy *c)
 {
-    struct redis_arg args[4 + 2 * BATCH_SETTINGS_MAX + 2];
-    size_t n = 4 + 2 * c->config.settings->n;
-    args[0] = redis_arg_str(c->result.batch_id);
-    args[1] = redis_arg_str(exchange_identity(c->config.x)->tenant);
-    args[2] = redis_arg_str(c->config.options->trunk);
-    args[3] = redis_arg_str(UNSEALED_LIFE_MS);
-    batch_settings_args(c->config.settings, args + 4);
+    struct redis_arg args[BATCH_CREATE_ARGS];
+    size_t n = batch_settings_create_args(c->config.settings, c->result.batch_id,
+                                          exchange_identity(c->config.x)->tenant, c->config.options->trunk, args);
     args[n++] = redis_arg_str(ORIGIN_FIELD);
     args[n++] = redis_arg_str(c->config.source->batch_id);
     return exchange_script(c->config.x, LUA_BATCH_CREATE, args, n, on_created, c);

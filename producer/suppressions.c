@@ -104,11 +104,8 @@ static bool add_numbers(cJSON *body, const struct redisReply *reply)
         if (reply_i64(reply_at(reply, i), &number) != 0 || !phone_is_valid((uint64_t)number))
             return false;
         phone_format((uint64_t)number, text);
-        cJSON *item = cJSON_CreateString(text);
-        if (!cJSON_AddItemToArray(list, item)) {
-            cJSON_Delete(item);
+        if (!json_add_item(list, text))
             return false;
-        }
     }
     return list != NULL;
 }

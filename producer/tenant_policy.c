@@ -98,7 +98,7 @@ static int take_agent(struct tenant_policy *p, const struct redisReply *reply)
     return err;
 }
 
-int tenant_policy_read(const struct exchange *x, const struct redisReply *reply, struct tenant_policy *ret)
+static int read_policy(const struct exchange *x, const struct redisReply *reply, struct tenant_policy *ret)
 {
     const struct api *api = exchange_api(x);
     *ret = (struct tenant_policy){
@@ -117,6 +117,15 @@ int tenant_policy_read(const struct exchange *x, const struct redisReply *reply,
     if (err)
         tenant_policy_clear(ret);
     return err;
+}
+
+bool tenant_policy_take(struct exchange *x, const struct redisReply *reply, int err, struct tenant_policy *ret)
+{
+    if (!err)
+        err = read_policy(x, reply, ret);
+    if (err)
+        exchange_fail(x, err);
+    return err == 0;
 }
 
 void tenant_policy_clear(struct tenant_policy *p)

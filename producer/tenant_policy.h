@@ -3,7 +3,7 @@
  * What an operator's settings say about a batch that a tenant asks for: its trunks and their caller ids, its default
  * calling window and zone, and whether it has that agent.
  *
- *     tenant_policy_ask(x, agent_id, options, on_policy, arg)  ->  on_policy(): tenant_policy_read(), options_read()
+ *     tenant_policy_ask(x, agent_id, options, on_policy, arg)  ->  on_policy(): tenant_policy_take(), options_read()
  */
 #ifndef CARILLON_PRODUCER_TENANT_POLICY_H
 #define CARILLON_PRODUCER_TENANT_POLICY_H
@@ -35,8 +35,10 @@ int tenant_policy_ask(struct exchange *x, const char *agent_id, const cJSON *opt
 /* The same for a trunk by its name; "": the tenant's first. */
 int tenant_policy_ask_for(struct exchange *x, const char *agent_id, const char *trunk, exchange_reply_fn fn,
                           void *arg) MUST_CHECK;
-/* From the answer. `ret` stays where it is until it is cleared. ERR_PROTOCOL, ERR_NOMEM: nothing is to be cleared. */
-int tenant_policy_read(const struct exchange *x, const struct redisReply *reply, struct tenant_policy *ret) MUST_CHECK;
+/* From the answer, or from `err`, with which there is none. `ret` stays where it is until it is cleared. Where nothing
+ * can be made of it the exchange is answered so; then it is false, and nothing is to be cleared. */
+bool tenant_policy_take(struct exchange *x, const struct redisReply *reply, int err,
+                        struct tenant_policy *ret) MUST_CHECK;
 void tenant_policy_clear(struct tenant_policy *p);
 
 /* Answers 404 AGENT_NOT_FOUND, in the seed's words. */

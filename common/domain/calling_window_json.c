@@ -257,20 +257,11 @@ static bool add_time(cJSON *object, const char *name, int32_t minutes)
     return json_add_str(object, name, text) != NULL;
 }
 
-static bool append_str(cJSON *list, const char *text)
-{
-    cJSON *item = cJSON_CreateString(text);
-    if (cJSON_AddItemToArray(list, item))
-        return true;
-    cJSON_Delete(item);
-    return false;
-}
-
 static bool add_days(const struct calling_window *w, cJSON *object)
 {
     cJSON *list = cJSON_AddArrayToObject(object, "days");
     for (size_t day = 0; day < CALLING_WINDOW_DAYS; day++) {
-        if ((w->days & (1u << day)) && !append_str(list, DAYS[day]))
+        if ((w->days & (1u << day)) && !json_add_item(list, DAYS[day]))
             return false;
     }
     return list != NULL;
@@ -283,7 +274,7 @@ static bool add_closed_dates(const struct calling_window *w, cJSON *object)
         char text[TIMESTAMP_LEN + 1];
         timestamp_format(w->closed[i] * MS_PER_DAY, text);
         text[DATE_LEN] = '\0';
-        if (!append_str(list, text))
+        if (!json_add_item(list, text))
             return false;
     }
     return list != NULL;

@@ -143,11 +143,8 @@ int faults_add_field_errors(const struct faults *f, cJSON *details)
                 messages = cJSON_AddArrayToObject(by_path, path);
             last_path = path;
         }
-        cJSON *message = cJSON_CreateString(f->items[i].message);
-        if (!messages || !cJSON_AddItemToArray(messages, message)) {
-            cJSON_Delete(message);
+        if (!json_add_item(messages, f->items[i].message))
             return ERR_NOMEM;
-        }
     }
     if (f->more > 0 && !json_add_i64(details, "more", (int64_t)f->more))
         return ERR_NOMEM;

@@ -44,20 +44,11 @@ static bool add_webhooks(const struct batch_options *o, cJSON *object)
            (!o->on_event || json_add_str(webhooks, "onEvent", o->on_event));
 }
 
-static bool append_str(cJSON *list, const char *text)
-{
-    cJSON *item = cJSON_CreateString(text);
-    if (cJSON_AddItemToArray(list, item))
-        return true;
-    cJSON_Delete(item);
-    return false;
-}
-
 static bool add_lists(const struct batch_options *o, cJSON *object)
 {
     cJSON *tags = cJSON_AddArrayToObject(object, "tags");
     for (size_t i = 0; i < o->n_tags; i++) {
-        if (!append_str(tags, o->tags[i]))
+        if (!json_add_item(tags, o->tags[i]))
             return false;
     }
     if (o->n_caller_ids == 0)
@@ -66,7 +57,7 @@ static bool add_lists(const struct batch_options *o, cJSON *object)
     for (size_t i = 0; i < o->n_caller_ids; i++) {
         char phone[PHONE_TEXT_LEN + 1];
         phone_format(o->caller_ids[i], phone);
-        if (!append_str(caller_ids, phone))
+        if (!json_add_item(caller_ids, phone))
             return false;
     }
     return tags && caller_ids;

@@ -86,6 +86,15 @@ cJSON *json_add_str(cJSON *object, const char *key, const char *text)
     return add_child(object, key, text != NULL ? cJSON_CreateString(text) : cJSON_CreateNull());
 }
 
+cJSON *json_add_item(cJSON *array, const char *text)
+{
+    cJSON *item = cJSON_CreateString(text);
+    if (cJSON_AddItemToArray(array, item))
+        return item;
+    cJSON_Delete(item);
+    return NULL;
+}
+
 cJSON *json_add_i64(cJSON *object, const char *key, int64_t value)
 {
     char digits[24];

@@ -38,6 +38,8 @@ int json_append_str(struct buf *out, const char *text, size_t len) MUST_CHECK;
 cJSON *json_add_raw(cJSON *object, const char *key, const char *json, size_t len);
 /* Adds a string, or null where `text` is NULL. */
 cJSON *json_add_str(cJSON *object, const char *key, const char *text);
+/* Adds a string behind the last of an array. */
+cJSON *json_add_item(cJSON *array, const char *text);
 /* Adds an integer exactly, also beyond 2^53. */
 cJSON *json_add_i64(cJSON *object, const char *key, int64_t value);
 

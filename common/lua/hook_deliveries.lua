@@ -27,24 +27,15 @@ local function is_owned(endpoint)
   return redis.call('HGET', hook.key_endpoint(endpoint), 'tenant') == tenant
 end
 
-local function field_of(flat, name)
-  for i = 1, #flat, 2 do
-    if flat[i] == name then
-      return flat[i + 1]
-    end
-  end
-  return nil
-end
-
 local function one(id, most)
   local flat = redis.call('HGETALL', hook.key_delivery(id))
-  local endpoint = field_of(flat, 'endpoint')
+  local endpoint = hook.field_of(flat, 'endpoint')
   if not endpoint or not is_owned(endpoint) then
     return redis.error_reply('ERR_NOT_FOUND delivery')
   end
   local attempts = {}
   for _, entry in ipairs(redis.call('XREVRANGE', hook.key_log(endpoint), '+', '-', 'COUNT', most)) do
-    if field_of(entry[2], 'event') == id then
+    if hook.field_of(entry[2], 'event') == id then
       table.insert(attempts, 1, entry[2])
     end
   end
@@ -55,7 +46,7 @@ local state, event, most, looks, shard = ARGV[4], ARGV[5], tonumber(ARGV[7]), to
 local rows, told, place = {}, {}, ''
 
 local function tell(id, flat)
-  if not told[id] and (state == '' or field_of(flat, 'state') == state) then
+  if not told[id] and (state == '' or hook.field_of(flat, 'state') == state) then
     told[id] = true
     rows[#rows + 1] = { id, flat }
   end
@@ -120,13 +111,13 @@ function walk.dead(endpoint, at, mark)
 end
 
 local function tell_delivered(endpoint, line)
-  local id = field_of(line, 'event')
+  local id = hook.field_of(line, 'event')
   local flat = redis.call('HGETALL', hook.key_delivery(id))
   if #flat == 0 then
-    local attempt = field_of(line, 'attempt')
+    local attempt = hook.field_of(line, 'attempt')
     flat = { 'endpoint', endpoint, 'state', 'delivered', 'attempts', attempt, 'last', attempt .. ':ok', 'ended_ms',
-      fmt(field_of(line, 'began_ms') + field_of(line, 'took_ms')) }
-  elseif field_of(flat, 'state') ~= 'delivered' then
+      fmt(hook.field_of(line, 'began_ms') + hook.field_of(line, 'took_ms')) }
+  elseif hook.field_of(flat, 'state') ~= 'delivered' then
     return -- it is sent again, and told where it is now
   end
   tell(id, flat)
@@ -140,7 +131,7 @@ function walk.log(endpoint, at, mark)
       if is_enough() then
         return
       end
-      if field_of(entry[2], 'code') == 'ok' then
+      if hook.field_of(entry[2], 'code') == 'ok' then
         tell_delivered(endpoint, entry[2])
       end
       mark(entry[1])
@@ -198,7 +189,7 @@ elseif ARGV[3] ~= '' and not is_owned(ARGV[3]) then
 elseif event ~= '' then
   for _, id in ipairs({ event, event .. '-all' }) do
     local flat = redis.call('HGETALL', hook.key_delivery(id))
-    local endpoint = field_of(flat, 'endpoint')
+    local endpoint = hook.field_of(flat, 'endpoint')
     if endpoint and is_owned(endpoint) and (ARGV[3] == '' or endpoint == ARGV[3]) then
       tell(id, flat)
     end

@@ -56,15 +56,6 @@ local function read_new(shard, count)
   return reply and reply[1][2] or {}
 end
 
-local function field(flat, name)
-  for i = 1, #flat, 2 do
-    if flat[i] == name then
-      return flat[i + 1]
-    end
-  end
-  return nil
-end
-
 local batches = {}
 local function batch_of(id)
   if not batches[id] then
@@ -99,7 +90,7 @@ end
 
 local function item(shard, entry)
   local flat = entry[2]
-  local batch, call = field(flat, 'batch'), field(flat, 'call')
+  local batch, call = hook.field_of(flat, 'batch'), hook.field_of(flat, 'call')
   local contact = {}
   if not hook.is_id(batch) then
     return { shard, entry[1], flat, {}, contact }

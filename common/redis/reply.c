@@ -99,6 +99,18 @@ int reply_str(const struct redisReply *r, const char **ret_text, size_t *ret_len
     return 0;
 }
 
+int reply_copy(const struct redisReply *r, char *ret_text, size_t cap)
+{
+    const char *text;
+    size_t len;
+    int err = reply_str(r, &text, &len);
+    if (!err && (len >= cap || memchr(text, '\0', len)))
+        err = ERR_PROTOCOL;
+    if (!err)
+        memcpy(ret_text, text, len + 1);
+    return err;
+}
+
 int reply_i64(const struct redisReply *r, int64_t *ret_value)
 {
     if (r && r->type == REDIS_REPLY_INTEGER) {

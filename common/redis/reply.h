@@ -34,6 +34,8 @@ size_t reply_len(const struct redisReply *r);
 const struct redisReply *reply_at(const struct redisReply *r, size_t index);
 /* A string or status; ERR_PROTOCOL for another type. Borrowed, NUL-terminated, may hold NULs. */
 int reply_str(const struct redisReply *r, const char **ret_text, size_t *ret_len) MUST_CHECK;
+/* The same as a copy that ends with a NUL; ERR_PROTOCOL too where it holds one itself, or does not fit. */
+int reply_copy(const struct redisReply *r, char *ret_text, size_t cap) MUST_CHECK;
 /* An integer, or a string that is one; ERR_PROTOCOL for anything else. */
 int reply_i64(const struct redisReply *r, int64_t *ret_value) MUST_CHECK;
 /* The value behind `field` in a flat array of field, value, ... (HGETALL and our scripts); NULL where absent. */

@@ -79,11 +79,8 @@ static bool add_list(const struct conf *conf, const char *option, const char *me
     size_t n = conf_count(conf, option);
     cJSON *list = n > 0 ? cJSON_AddArrayToObject(body, member) : NULL;
     for (size_t i = 0; list && i < n; i++) {
-        cJSON *item = cJSON_CreateString(conf_str_at(conf, option, i));
-        if (!cJSON_AddItemToArray(list, item)) {
-            cJSON_Delete(item);
+        if (!json_add_item(list, conf_str_at(conf, option, i)))
             return false;
-        }
     }
     return n == 0 || list;
 }

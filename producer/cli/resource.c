@@ -23,12 +23,8 @@ static bool add_list(const struct conf *conf, const char *option, const char *me
 {
     cJSON *list = cJSON_AddArrayToObject(body, member);
     bool is_whole = list != NULL;
-    for (size_t i = 0; i < conf_count(conf, option) && is_whole; i++) {
-        cJSON *item = cJSON_CreateString(conf_str_at(conf, option, i));
-        is_whole = cJSON_AddItemToArray(list, item);
-        if (!is_whole)
-            cJSON_Delete(item);
-    }
+    for (size_t i = 0; i < conf_count(conf, option) && is_whole; i++)
+        is_whole = json_add_item(list, conf_str_at(conf, option, i)) != NULL;
     return is_whole;
 }
 

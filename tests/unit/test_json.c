@@ -369,9 +369,15 @@ static void test_built_trees_print_exactly(void **state)
     assert_non_null(json_add_str(object, "text", "a\"b\n\xC3\xA9"));
     assert_non_null(json_add_str(object, "none", NULL));
     assert_non_null(json_add_raw(object, "raw", "{\"a\" : 1.50}garbage", 12));
+    cJSON *list = cJSON_AddArrayToObject(object, "list");
+    assert_non_null(json_add_item(list, "a"));
+    assert_non_null(json_add_item(list, ""));
     assert_int_equal(json_print(object, &out), 0);
     assert_string_equal(buf_str(&out), "{\"max\":9223372036854775807,\"min\":-9223372036854775808,"
-                                       "\"text\":\"a\\\"b\\n\xC3\xA9\",\"none\":null,\"raw\":{\"a\" : 1.50}}");
+                                       "\"text\":\"a\\\"b\\n\xC3\xA9\",\"none\":null,\"raw\":{\"a\" : 1.50},"
+                                       "\"list\":[\"a\",\"\"]}");
+    assert_null(json_add_item(NULL, "x"));
+    assert_null(json_add_item(list, NULL));
     assert_null(json_add_i64(NULL, "x", 1));
     assert_null(json_add_str(NULL, "x", "y"));
     assert_null(json_add_raw(NULL, "x", "1", 1));

@@ -119,6 +119,26 @@ static void test_text_may_hold_nuls_and_another_type_is_refused(void **state)
     freeReplyObject(reply);
 }
 
+static void test_a_copy_is_whole_or_not_made(void **state)
+{
+    static const char wire[] = "*5\r\n$3\r\na\0b\r\n$4\r\nfour\r\n:7\r\n$0\r\n\r\n+OK\r\n";
+    redisReply *reply = from_wire_mem(wire, sizeof wire - 1);
+    char text[5] = "none";
+    (void)state;
+    assert_int_equal(reply_copy(reply_at(reply, 0), text, sizeof text), ERR_PROTOCOL);
+    assert_int_equal(reply_copy(reply_at(reply, 1), text, 4), ERR_PROTOCOL);
+    assert_int_equal(reply_copy(reply_at(reply, 2), text, sizeof text), ERR_PROTOCOL);
+    assert_int_equal(reply_copy(NULL, text, sizeof text), ERR_PROTOCOL);
+    assert_string_equal(text, "none");
+    assert_int_equal(reply_copy(reply_at(reply, 1), text, sizeof text), 0);
+    assert_string_equal(text, "four");
+    assert_int_equal(reply_copy(reply_at(reply, 4), text, sizeof text), 0);
+    assert_string_equal(text, "OK");
+    assert_int_equal(reply_copy(reply_at(reply, 3), text, sizeof text), 0);
+    assert_string_equal(text, "");
+    freeReplyObject(reply);
+}
+
 static void test_numbers_come_as_integers_or_as_text(void **state)
 {
     redisReply *reply = from_wire("*8\r\n:-5\r\n$20\r\n-9223372036854775808\r\n+12\r\n$19\r\n9223372036854775808\r\n"
@@ -201,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_an_error_is_told_by_its_first_word),
         cmocka_unit_test(test_error_text_is_given_for_errors_alone),
         cmocka_unit_test(test_text_may_hold_nuls_and_another_type_is_refused),
+        cmocka_unit_test(test_a_copy_is_whole_or_not_made),
         cmocka_unit_test(test_numbers_come_as_integers_or_as_text),
         cmocka_unit_test(test_elements_outside_an_array_are_absent),
         cmocka_unit_test(test_a_field_is_found_by_its_whole_name_among_names_only),

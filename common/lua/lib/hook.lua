@@ -55,6 +55,16 @@ function hook.key_body(event)
   return P .. 'hooks:body:' .. event
 end
 
+-- A value of a flat list of fields and values, or nil.
+function hook.field_of(flat, name)
+  for i = 1, #flat, 2 do
+    if flat[i] == name then
+      return flat[i + 1]
+    end
+  end
+  return nil
+end
+
 -- Instants are ms with the microseconds behind the point (NOW_US / 1000): what is queued in one ms keeps its order.
 function hook.ms_text(ms)
   return string.format('%.3f', ms)

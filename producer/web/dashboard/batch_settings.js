@@ -7,6 +7,7 @@ import {Form} from './form.js';
 import {tell} from './notice.js';
 import {changeOf, optionsForm} from './options_form.js';
 import {faultBox} from './parts.js';
+import {saving} from './saving.js';
 
 const CHANGEABLE = ['scheduled', 'pending', 'processing', 'paused'];
 
@@ -36,27 +37,17 @@ function settingsForm(batchId, options, etag, mayChange, onSaved) {
   const problems = el('div');
   const save = el('button.primary', {type: 'submit'}, 'Save the changes');
 
-  async function submitted(event) {
-    event.preventDefault();
-    form.clear();
-    fill(problems);
-    const change = changeOf(before, fields.read());
-    if (!change) return tell('Nothing was changed.');
-    save.disabled = true;
-    try {
-      const answer = await ask('PATCH', `/api/v1/batch/${batchId}`, {body: {options: change}, headers: {'If-Match': etag}});
-      tell([answer.message, ...answer.warnings.map((warning) => warning.message)].join(' '));
-      await onSaved();
-    } catch (error) {
-      if (!form.showFaults(error.faults ?? [])) fill(problems, faultBox(error));
-      save.disabled = false;
-    }
-    return undefined;
+  const changed = () => changeOf(before, fields.read());
+
+  async function sendChange(options) {
+    const answer = await ask('PATCH', `/api/v1/batch/${batchId}`, {body: {options}, headers: {'If-Match': etag}});
+    tell([answer.message, ...answer.warnings.map((warning) => warning.message)].join(' '));
+    await onSaved();
   }
 
   return el(
     'form',
-    {novalidate: true, on: {submit: submitted}},
+    {novalidate: true, on: {submit: saving(form, {save, problems, changed, send: sendChange})}},
     el('fieldset', {disabled: !mayChange}, fields.node),
     problems,
     mayChange

@@ -7,6 +7,7 @@ import {Form} from './form.js';
 import {tell} from './notice.js';
 import {faultBox, pageHead} from './parts.js';
 import {href} from './router.js';
+import {saving} from './saving.js';
 import {activityBadge, stopButton} from './stopping.js';
 import {repeat} from './timing.js';
 
@@ -51,32 +52,23 @@ function limitsForm(stage, path, item, fields, show) {
   const problems = el('div');
   const save = el('button.primary', {type: 'submit'}, 'Save the changes');
 
-  async function submitted(event) {
-    event.preventDefault();
-    form.clear();
-    fill(problems);
-    const now = readFields();
-    const change = Object.fromEntries(
-      Object.entries(now).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name])),
-    );
-    if (!Object.keys(change).length) return tell('Nothing was changed.');
-    save.disabled = true;
-    try {
-      const changed = await write('PATCH', path, change);
-      tell('The limits hold from now on.');
-      show(changed);
-      limitsForm(stage, path, changed, fields, show);
-    } catch (error) {
-      if (!form.showFaults(error.faults ?? [])) fill(problems, faultBox(error));
-      save.disabled = false;
-    }
-    return undefined;
+  function changed() {
+    const differs = ([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name]);
+    const entries = Object.entries(readFields()).filter(differs);
+    return entries.length ? Object.fromEntries(entries) : undefined;
+  }
+
+  async function send(change) {
+    const saved = await write('PATCH', path, change);
+    tell('The limits hold from now on.');
+    show(saved);
+    limitsForm(stage, path, saved, fields, show);
   }
   fill(
     stage,
     el(
       'form.card',
-      {novalidate: true, on: {submit: submitted}},
+      {novalidate: true, on: {submit: saving(form, {save, problems, changed, send})}},
       el('h2', 'Limits'),
       node,
       problems,
