@@ -216,7 +216,12 @@
 #define LIMIT_TOP_TENANTS 48
 #define LIMIT_TOP_FLOWS 128 /* tenants on trunks, whose batches are looked at */
 #define LIMIT_TOP_BATCHES 48
-#define LIMIT_TOP_NEWEST 8 /* of a tenant's batches, among which paused ones are looked for */
+#define LIMIT_TOP_PAUSED 16 /* paused batches that have rows of their own where others fill all of those */
+/* Among how many batches paused ones are looked for: the next to expire, both those that expire before long and those
+ * that do not; the newest of a tenant that has more; and how many of such a tenant that wait for credit. */
+#define LIMIT_TOP_EXPIRING 256
+#define LIMIT_TOP_NEWEST 8
+#define LIMIT_TOP_UNFUNDED 8
 #define LIMIT_TOP_WORKERS 64
 #define LIMIT_TOP_SAMPLE 64 /* members of a set in which trunks, tenants and batches are looked for */
 #define LIMIT_TOP_BEGINS 4096 /* of a log of begins; more in a second are not counted */

@@ -190,6 +190,16 @@ struct key key_parked(const char *cell)
     return make("carillon:{%s}:parked", cell);
 }
 
+struct key key_expiries(const char *cell)
+{
+    return make("carillon:{%s}:expiries", cell);
+}
+
+struct key key_unfunded(const char *cell, const char *tenant)
+{
+    return make("carillon:{%s}:unfunded:t/%s", cell, tenant);
+}
+
 struct key key_flows_turn(const char *cell, const char *trunk)
 {
     return make("carillon:{%s}:turn:k/%s", cell, trunk);

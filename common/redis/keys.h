@@ -60,6 +60,8 @@ struct key key_workers(const char *cell); /* zset: worker -> last seen ms */
 struct key key_claimed(const char *cell); /* zset: batch/ordinal/dial/worker -> lease ms */
 struct key key_live(const char *cell); /* zset: batch/ordinal/dial -> next check ms */
 struct key key_parked(const char *cell); /* zset: kind/id -> last looked at ms */
+struct key key_expiries(const char *cell); /* zset: batch -> expires then, ms */
+struct key key_unfunded(const char *cell, const char *tenant); /* zset: batch -> since then without credit, ms */
 struct key key_flows_turn(const char *cell,
                           const char *trunk); /* zset: tenant whose flow is eligible -> virtual time */
 struct key key_flows_waiting(const char *cell, const char *trunk); /* zset: tenant -> eligible then, ms */

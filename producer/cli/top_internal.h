@@ -6,6 +6,7 @@
 #define CARILLON_PRODUCER_CLI_TOP_INTERNAL_H
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,7 +30,7 @@ struct top_flow {
 };
 
 /* A batch of which it is asked whether it is paused. */
-struct top_newest {
+struct top_suspect {
     struct top_look *look;
     char id[LIMIT_ID_LEN + 1];
 };
@@ -40,11 +41,11 @@ struct top_look {
     cJSON *cell_shown;
     int64_t now_us; /* by Redis's clock, as the cell's reading began */
     cJSON *trunks, *tenants, *batches, *workers; /* borrowed from what is shown */
-    struct top_row trunk[LIMIT_TOP_TRUNKS], tenant[LIMIT_TOP_TENANTS], batch[LIMIT_TOP_BATCHES];
+    struct top_row trunk[LIMIT_TOP_TRUNKS], tenant[LIMIT_TOP_TENANTS], batch[LIMIT_TOP_BATCHES + LIMIT_TOP_PAUSED];
     struct top_flow flow[LIMIT_TOP_FLOWS];
-    struct top_newest newest[LIMIT_TOP_TENANTS * LIMIT_TOP_NEWEST];
-    size_t n_trunks, n_tenants, n_batches, n_flows, n_newest;
-    size_t n_batches_asked;
+    struct top_suspect suspect[2 * LIMIT_TOP_EXPIRING + LIMIT_TOP_TENANTS * LIMIT_TOP_NEWEST];
+    size_t n_trunks, n_tenants, n_batches, n_flows, n_suspects;
+    size_t n_batches_asked, n_suspects_asked;
 };
 
 /* ---- rows ---- */
@@ -54,6 +55,9 @@ struct top_look {
 int top_add_trunk(struct top_look *look, const char *id, size_t len, struct top_row **ret_row) MUST_CHECK;
 int top_add_tenant(struct top_look *look, const char *id, size_t len) MUST_CHECK;
 void top_add_batch(struct top_look *look, const char *id, size_t len);
+/* The same for a paused one, for which there is more room. */
+void top_add_paused(struct top_look *look, const char *id, size_t len);
+bool top_has_batch(const struct top_look *look, const char *id);
 void top_add_flow(struct top_look *look, const char *trunk, const char *tenant, size_t tenant_len);
 
 /* ---- adding to a row: ERR_NOMEM ---- */
@@ -80,8 +84,9 @@ void top_ask_trunks(struct top_look *look); /* and which flows they have */
 void top_ask_tenants(struct top_look *look);
 void top_ask_flows(struct top_look *look); /* which batches they have */
 void top_ask_batches(struct top_look *look); /* those that were not asked so far, and whose they are */
+void top_ask_expiring(struct top_look *look); /* batches that have not ended */
 void top_ask_newest(struct top_look *look); /* the newest batches of tenants of which not all were found */
-void top_ask_states(struct top_look *look); /* and which of those are paused */
+void top_ask_states(struct top_look *look); /* which of those that were found so and have no row are paused */
 /* What holds one of the rows of `batches` back. */
 void top_ask_why(struct volley *v, cJSON *batch);
 

@@ -108,9 +108,29 @@ static void ask_busiest(struct top_look *look)
     top_ask_trunks(look);
 }
 
+static void ask_flows(struct top_look *look)
+{
+    top_ask_flows(look);
+    top_ask_expiring(look);
+}
+
+/* Behind all that could dial: paused ones take what is left of the rows. */
+static void ask_found(struct top_look *look)
+{
+    top_ask_batches(look);
+    top_ask_states(look);
+}
+
+/* Whose they are comes before tenants without work. */
+static void ask_paused(struct top_look *look)
+{
+    top_ask_batches(look);
+    top_fill_up(look);
+}
+
 /* What is asked of a cell, a round trip each: the later ones by what the earlier ones found. */
 static void (*const stages[])(struct top_look *look) = {
-    top_find,        ask_busiest,    top_ask_flows,  top_ask_batches, top_fill_up,
+    top_find,        ask_busiest,    ask_flows,      ask_found,       ask_paused,
     top_ask_tenants, top_ask_newest, top_ask_states, top_ask_batches, ask_starts,
 };
 
@@ -118,7 +138,8 @@ static int look_at_cell(struct top_look *look, const bool *stop)
 {
     struct cell_state state;
     int rc = cell_state_init(&state, look->cell);
-    look->n_trunks = look->n_tenants = look->n_batches = look->n_flows = look->n_batches_asked = look->n_newest = 0;
+    look->n_trunks = look->n_tenants = look->n_batches = look->n_flows = look->n_suspects = 0;
+    look->n_batches_asked = look->n_suspects_asked = 0;
     look->cell_shown = state.shown;
     if (rc != 0)
         return rc;

@@ -13,10 +13,15 @@
 
 /* ---- rows ---- */
 
+static bool is_id(const struct top_row *row, const char *id, size_t len)
+{
+    return strlen(row->id) == len && memcmp(row->id, id, len) == 0;
+}
+
 static struct top_row *find(struct top_row *rows, size_t n, const char *id, size_t len)
 {
     for (size_t i = 0; i < n; i++) {
-        if (strlen(rows[i].id) == len && memcmp(rows[i].id, id, len) == 0)
+        if (is_id(&rows[i], id, len))
             return &rows[i];
     }
     return NULL;
@@ -27,7 +32,7 @@ static struct top_row *enter(struct top_look *look, struct top_row *rows, size_t
                              size_t len)
 {
     struct top_row *row = find(rows, *n, id, len);
-    if (row || *n == most || !ident_is_valid(id, len, LIMIT_ID_LEN))
+    if (row || *n >= most || !ident_is_valid(id, len, LIMIT_ID_LEN))
         return row;
     row = &rows[(*n)++];
     *row = (struct top_row){.look = look};
@@ -62,6 +67,19 @@ int top_add_tenant(struct top_look *look, const char *id, size_t len)
 void top_add_batch(struct top_look *look, const char *id, size_t len)
 {
     (void)enter(look, look->batch, LIMIT_TOP_BATCHES, &look->n_batches, id, len);
+}
+
+void top_add_paused(struct top_look *look, const char *id, size_t len)
+{
+    (void)enter(look, look->batch, LIMIT_TOP_BATCHES + LIMIT_TOP_PAUSED, &look->n_batches, id, len);
+}
+
+bool top_has_batch(const struct top_look *look, const char *id)
+{
+    size_t len = strlen(id), i = 0;
+    while (i < look->n_batches && !is_id(&look->batch[i], id, len))
+        i++;
+    return i < look->n_batches;
 }
 
 void top_add_flow(struct top_look *look, const char *trunk, const char *tenant, size_t tenant_len)

@@ -18,6 +18,7 @@ from tests.support.redis_server import RedisServer
 from tests.support.terminal import Terminal
 from tests.support.waiting import wait_until
 
+DAY_MS = 24 * 3_600_000
 ENTER, LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 FRAME = re.compile(r"\x1b\[H(.*?)\x1b\[J", re.DOTALL)
 LINE = re.compile(r"(?:\x1b\[7m)?([ -~]*)(?:\x1b\[0m)?\x1b\[K")
@@ -123,7 +124,7 @@ def test_what_holds_a_batch_is_the_verdict_of_why(engine: Engine, cli: Cli) -> N
 
 
 def test_a_paused_batch_is_shown_although_nothing_hands_it_out(engine: Engine, cli: Cli) -> None:
-    """Among its tenant's newest; and no batch that has ended takes a row."""
+    """And no batch that has ended takes a row."""
     engine.tick("w_a")
     paused = [engine.batch("acme", "main", 2) for _ in range(2)]
     for batch in paused:
@@ -138,8 +139,64 @@ def test_a_paused_batch_is_shown_although_nothing_hands_it_out(engine: Engine, c
     assert [(row(shown, "batches", batch)["state"], row(shown, "batches", batch)["code"]) for batch in paused] == [
         ("paused", "BATCH_PAUSED")] * 2  # fmt: skip
     assert row(shown, "batches", paused[0])["waiting"] == 2
-    newer = [engine.batch("acme", "main", 1) for _ in range(7)]
-    assert {one["id"] for one in look(cli)["batches"]} == {running, *newer}
+
+
+def paused_one(engine: Engine, tenant: str = "acme", expires_in_ms: int = 30 * DAY_MS, reason: str = "user") -> str:
+    batch = engine.batch(tenant, "main", 2, expires_ms=engine.now_ms() + expires_in_ms)
+    engine.control(batch, tenant, "pause", reason)
+    return batch
+
+
+def crowd(engine: Engine, count: int, first_ms: int) -> None:
+    """So many others expire before: any that are looked at take one of the places."""
+    engine.client.zadd(engine.key("expiries"), {f"batch_c0_{first_ms}x{i}": engine.now_ms() + first_ms + i for i in range(count)})
+
+
+def shown_batches(cli: Cli) -> set[str]:
+    return {one["id"] for one in look(cli)["batches"]}
+
+
+def test_a_paused_batch_is_shown_however_many_its_tenant_made_since(engine: Engine, cli: Cli) -> None:
+    paused = paused_one(engine)
+    newer = [engine.batch("acme", "main", 1) for _ in range(12)]
+    assert shown_batches(cli) == {paused, *newer}
+
+
+def test_a_paused_batch_is_shown_beside_a_table_that_others_fill(engine: Engine, cli: Cli) -> None:
+    paused = [paused_one(engine) for _ in range(17)]
+    for _ in range(60):
+        engine.batch("acme", "main", 1)
+    shown = shown_batches(cli)
+    assert (len(shown), len(shown & set(paused))) == (48 + 16, 16)
+
+
+def test_the_tenant_of_a_paused_batch_is_shown_among_many_that_have_no_work(engine: Engine, cli: Cli) -> None:
+    for i in range(150):
+        engine.tenant(f"idle{i:03}")
+    paused = {tenant: paused_one(engine, tenant) for tenant in ("idle000", "idle077", "idle149")}
+    shown = look(cli)
+    for tenant, batch in paused.items():
+        assert row(shown, "batches", batch)["tenant"] == tenant and row(shown, "tenants", tenant)["state"] == "active"
+        assert row(shown, "tenants", tenant)["batches"] == 1
+
+
+def test_single_calls_do_not_hide_a_paused_batch(engine: Engine, cli: Cli) -> None:
+    paused = paused_one(engine)
+    soon = paused_one(engine, expires_in_ms=60_000)
+    crowd(engine, 1000, 3_000_000)
+    assert shown_batches(cli) == {paused, soon}
+
+
+def test_behind_more_batches_than_are_looked_at_those_of_tenants_are(engine: Engine, cli: Cli) -> None:
+    old = paused_one(engine)
+    unfunded = paused_one(engine, reason="credits")
+    newest = [paused_one(engine) for _ in range(8)]
+    shown = {old, unfunded, *newest}
+    engine.batch("acme", "main", 1)
+    crowd(engine, 255, 20 * DAY_MS)
+    assert shown_batches(cli) & shown == {old, unfunded, *newest[1:]}, "one runs that is newer"
+    crowd(engine, 256, 20 * DAY_MS)
+    assert shown_batches(cli) & shown == {unfunded, *newest[1:]}
 
 
 def test_a_tenant_whose_batches_were_all_found_is_not_asked_for_more(engine: Engine, cli: Cli) -> None:
@@ -230,6 +287,8 @@ def test_a_look_at_a_large_fleet_reads_a_bounded_part_and_never_searches(engine:
         pipe.execute()
     for _ in range(60):
         engine.batch("acme", "main", 1)
+    crowd(engine, 3000, 60_000)
+    crowd(engine, 3000, 20 * DAY_MS)
     engine.tenant("talks")
     engine.begin_next(engine.batch("talks", "trunk7", 1))
     client.config_resetstat()
@@ -255,7 +314,8 @@ def test_what_is_no_id_in_redis_harms_nothing(engine: Engine, cli: Cli) -> None:
     engine.tick("w_a")
     batch = engine.batch("acme", "main", 2)
     odd: list[str | bytes] = ["", "/", "a/b/c", "x" * 65, "\x1b[2J", "b/", "b/" + "y" * 70, b"\xff\x00", "batch_c0_gone/0/1"]
-    for key in ("live", "parked", "trunks", "workers", "waiting:k/main", "turn:k/main", "waiting:f/main/acme"):
+    for key in ("live", "parked", "trunks", "workers", "waiting:k/main", "turn:k/main", "waiting:f/main/acme", "expiries",
+                "unfunded:t/acme"):  # fmt: skip
         engine.client.zadd(engine.key(key), {member: engine.now_ms() + 60_000 for member in odd})
     engine.client.sadd(engine.key("index:tenants"), *odd)
     engine.client.hset(engine.key("tenant:acme"), mapping={"cps": "many", "available_s": "1e9", "state": "\x1b[31mred"})
@@ -310,6 +370,19 @@ def test_it_takes_the_screen_and_gives_it_back(terminal: Terminal) -> None:
 def test_it_looks_again_and_again(engine: Engine, terminal: Terminal) -> None:
     engine.trunk("other", cps=7)
     wait_until(sees(terminal, "other "), what="the new trunk")
+
+
+def test_a_batch_that_is_paused_comes_among_those_that_are(engine: Engine, terminal: Terminal) -> None:
+    paused = paused_one(engine)
+    for _ in range(9):
+        engine.control(engine.batch("acme", "main", 1), "acme", "cancel")
+    wait_until(sees(terminal, paused.removeprefix("batch_")), what="its row")
+
+    def is_told() -> bool:
+        engine.tick("w_a")
+        return any(paused.removeprefix("batch_") in line and "BATCH_PAUSED" in line for line in newest(terminal))
+
+    wait_until(is_told, what="what holds it")
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (200, 50), (40, 10), (20, 2)])
