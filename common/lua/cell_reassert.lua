@@ -100,6 +100,9 @@ local function restore(batch, call, dial)
   end
   call.m = dial.caller ~= '' and dial.caller or nil
   call.c = nil -- another worker may have ended it in the tail, and begun the next: its retry is in doubt
+  if call.m and not call.p and not placed_is_sure(call.b) then
+    call.c = epoch_load().tail -- whose call was found nobody can tell: its retry would find it again
+  end
   local member = call_member(batch, call)
   zset.put(KEY_LIVE, member, math.min(dial.check_ms, dial.hard_ms))
   flying_set(batch, member, dial.hard_ms)

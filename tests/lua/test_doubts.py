@@ -129,6 +129,21 @@ def test_a_dial_that_is_told_again_may_have_ended_and_the_next_have_begun(cell: 
     assert claim_some(cell, 1)[0].doubt == 0, "it was claimed after the tail"
 
 
+@pytest.mark.parametrize(("provider_id", "begin_ago_ms", "doubt"), [("", 840_000, 0), ("CA1", 840_000, 2), ("", 1000, 2)])
+def test_the_retry_of_a_call_found_too_late_to_know_whose_it_is_is_in_no_doubt(
+    cell: Engine, provider_id: str, begin_ago_ms: int, doubt: int
+) -> None:
+    """By number it would be found again as that retry, and end unknown, as often as there are attempts."""
+    cell.batch("acme", "main", 1, cps=CPS)
+    slot = claim_some(cell, 1)[0]
+    lose_tail(cell)
+    found = {"provider_id": provider_id, "begin_ago_ms": begin_ago_ms, "caller": "15550009999"}
+    assert cell.reassert([slot], **found) == ["restored"]
+    cell.finish(slot, how="retry", outcome="UNKNOWN", next_in_ms=0)
+    again = claim_some(cell, 1)[0]
+    assert (again.dial, again.doubt) == (2, doubt)
+
+
 def test_no_more_retries_are_in_doubt_than_the_rate_allows_for_the_tail(cell: Engine) -> None:
     cell.batch("acme", "main", IN_TAIL + 3, cps=CPS)
     live = []

@@ -15,6 +15,7 @@ NUMBER = 4915112345678
 CALLER = "15550009999"
 KEY = f"placed:{NUMBER}"
 KEEP_MS = 900_000
+SURE_MS = 780_000
 MOST = 64
 
 
@@ -101,6 +102,19 @@ def test_the_record_is_bounded_and_lets_the_old_go_first(engine: Engine) -> None
     assert len(engine.hash(KEY)) == MOST
     oldest = min(young, key=lambda member: young[member])
     assert oldest not in engine.hash(KEY) and second.member in engine.hash(KEY)
+
+
+@pytest.mark.parametrize(("age_ms", "is_recorded"), [(SURE_MS - 60_000, True), (SURE_MS + 1000, False)])
+def test_a_dial_that_is_told_so_late_that_others_may_be_forgotten_is_not_recorded(
+    engine: Engine, age_ms: int, is_recorded: bool
+) -> None:
+    """Alone in the record it would take another's call for its own."""
+    engine.batch("acme", "main", [NUMBER])
+    slot = wait_until(lambda: engine.claim().slots, what="a claim")[0]
+    assert engine.reassert([slot], begin_ago_ms=age_ms, provider_id="", caller=CALLER) == ["restored"]
+    assert (slot.member in engine.hash(KEY)) == is_recorded
+    assert engine.recheck(slot, "seen", "CA1") == "kept"
+    assert engine.hash(KEY)[slot.member].endswith(" CA1"), "whose call it is was told"
 
 
 def test_the_attempt_log_names_each_dials_call(engine: Engine) -> None:

@@ -10,10 +10,12 @@
 #include "common/domain/contact_record.h"
 #include "producer/batch_settings.h"
 #include "tests/sim/judge.h"
+#include "tests/sim/platform.h"
 
 #define SECOND_US INT64_C(1000000)
 #define HOUR_MS INT64_C(3600000)
 #define RECORD_CAP 32
+#define TOKENLESS_EVERY 3 /* of so many seeds one has a platform that keeps no tokens */
 
 /* ---- drawing ---- */
 
@@ -44,13 +46,14 @@ static void draw_limits(struct campaign *c)
     c->lookup_absent_after_ms = PICK(c, 5000, 60000);
 }
 
-/* Distinct within a batch; batches of a tenant share many. */
+/* Distinct within a batch; batches of a tenant share many. Where calls are told apart by number, tenants share them
+ * too. */
 static void draw_phones(struct campaign *c, struct sim_batch *batch)
 {
     uint64_t pool = batch->n_contacts + (uint64_t)dice_range(&c->dice, 0, 40);
     uint64_t first = (uint64_t)dice_range(&c->dice, 0, (int64_t)(pool - batch->n_contacts));
     for (size_t i = 0; i < batch->n_contacts; i++)
-        batch->phones[i] = UINT64_C(15550100000) + batch->tenant * 1000 + first + i;
+        batch->phones[i] = UINT64_C(15550100000) + (c->keeps_tokens ? batch->tenant * 1000 : 0) + first + i;
 }
 
 static int64_t draw_delay_ms(struct campaign *c)
@@ -176,6 +179,11 @@ static void draw_weather(struct campaign *c)
             .drain = draw_rate(c, 40, 3),
             .step_clock = draw_rate(c, 30, 3),
         };
+    if (!is_calm && !c->keeps_tokens) {
+        c->faults.lose_tail = draw_rate(c, 70, 5);
+        c->faults.tails_apart_us = 300 * SECOND_US; /* one of two is looked for (docs/failure-model.md) */
+        c->faults.die_with_tail = 40;
+    }
     c->n_workers = (size_t)PICK(c, 1, 2, 2, 3, 4);
     c->nap_percent = (double)PICK(c, 60, 90, 100);
 }
@@ -184,6 +192,7 @@ void campaign_draw(struct campaign *c)
 {
     memset(c, 0, sizeof *c);
     c->dice = dice_of(world_seed(), "campaign");
+    c->keeps_tokens = world_seed() % TOKENLESS_EVERY != TOKENLESS_EVERY - 1;
     draw_limits(c);
     draw_batches(c);
     draw_weather(c);
@@ -224,12 +233,14 @@ static void make_tenant(struct campaign *c, const struct sim_limit *tenant)
     freeReplyObject(reply);
 }
 
+#define TWILIO_WORDS 6 /* the last ones, which no other profile knows */
+
 static void make_trunk(struct campaign *c, const struct sim_limit *trunk, const struct seal_keys *keys)
 {
     char cps[REDIS_I64_LEN], most[REDIS_I64_LEN] = "", poll[REDIS_I64_LEN], absent[REDIS_I64_LEN];
     char context[32], *credential;
     (void)snprintf(context, sizeof context, "trunk/%s", trunk->id);
-    if (seal_secret(keys, context, CAMPAIGN_API_KEY, sizeof CAMPAIGN_API_KEY - 1, &credential) != 0)
+    if (seal_secret(keys, context, PLATFORM_KEY, sizeof PLATFORM_KEY - 1, &credential) != 0)
         abort();
     if (trunk->max_concurrent > 0)
         i64(trunk->max_concurrent, most);
@@ -241,7 +252,7 @@ static void make_trunk(struct campaign *c, const struct sim_limit *trunk, const 
                                 "max_concurrent",
                                 most,
                                 "profile",
-                                "retell",
+                                c->keeps_tokens ? "retell" : "twilio",
                                 "base_url",
                                 "http://carrier",
                                 "credential",
@@ -251,8 +262,15 @@ static void make_trunk(struct campaign *c, const struct sim_limit *trunk, const 
                                 "poll_after_ms",
                                 i64(c->poll_after_ms, poll),
                                 "lookup_absent_after_ms",
-                                i64(c->lookup_absent_after_ms, absent)};
-    redisReply *reply = run_script(c, LUA_RESOURCE_SET, args, sizeof args / sizeof args[0]);
+                                i64(c->lookup_absent_after_ms, absent),
+                                "var:account_sid",
+                                PLATFORM_ACCOUNT,
+                                "var:answer_url",
+                                "http://voice/answer",
+                                "var:machine_detection",
+                                "Enable"};
+    size_t n = sizeof args / sizeof args[0];
+    redisReply *reply = run_script(c, LUA_RESOURCE_SET, args, c->keeps_tokens ? n - TWILIO_WORDS : n);
     must_be_done(reply, "trunk");
     freeReplyObject(reply);
     free(credential);
@@ -338,6 +356,8 @@ static void control(struct campaign *c, struct sim_batch *batch, enum sim_verb v
     if (reply->type != REDIS_REPLY_ERROR) { /* it may have ended meanwhile */
         batch->is_paused = verb == SIM_PAUSE;
         batch->is_cut = batch->is_cut || verb == SIM_CANCEL || verb == SIM_CANCEL_IN_FLIGHT;
+        if (verb == SIM_CANCEL_IN_FLIGHT && batch->hung_up_us == 0)
+            batch->hung_up_us = world_now_us();
     }
     world_trace_text(names[verb], batch->id);
     freeReplyObject(reply);
@@ -430,6 +450,14 @@ bool campaign_was_lost(const struct campaign *c, int64_t at_us)
 {
     for (size_t i = 0; i < c->n_tails; i++)
         if (at_us >= c->tails[i].from_us && at_us <= c->tails[i].until_us)
+            return true;
+    return false;
+}
+
+bool campaign_lost_a_tail(const struct campaign *c, int64_t from_us, int64_t until_us)
+{
+    for (size_t i = 0; i < c->n_tails; i++)
+        if (c->tails[i].from_us > from_us && c->tails[i].until_us < until_us)
             return true;
     return false;
 }

@@ -23,7 +23,6 @@
 #define CAMPAIGN_CONTACTS 60 /* of a batch */
 #define CAMPAIGN_PAUSES 3 /* of a batch */
 #define CAMPAIGN_TAILS 256
-#define CAMPAIGN_API_KEY "key_simulated"
 
 struct sim_limit { /* of a tenant or a trunk */
     char id[16];
@@ -44,6 +43,7 @@ struct sim_batch {
     /* as it went */
     bool is_created, is_paused, is_cut, was_surprised;
     int64_t expires_ms; /* 0: not created yet */
+    int64_t hung_up_us; /* when it was cancelled with its calls; 0: it was not */
 };
 
 /* What somebody does to a batch, at an instant. */
@@ -63,12 +63,15 @@ struct sim_tail {
 /* How often what strikes the fleet, in percent of the seconds that it is awake. */
 struct sim_faults {
     double kill, stall, cut, slow, away, flush, restart, lose_tail, drain, step_clock;
+    int64_t tails_apart_us; /* at least */
+    double die_with_tail; /* that a worker does, when Redis loses its tail; in percent of them */
 };
 
 struct campaign {
     struct dice dice;
     struct sim_limit tenants[CAMPAIGN_TENANTS], trunks[CAMPAIGN_TRUNKS];
     size_t n_tenants, n_trunks;
+    bool keeps_tokens; /* the platform does: else a lost call is found by its numbers and its time */
     int64_t poll_after_ms, lookup_absent_after_ms; /* of every trunk */
     struct sim_batch batches[CAMPAIGN_BATCHES];
     size_t n_batches;
@@ -102,6 +105,8 @@ void campaign_add_credit(struct campaign *c, size_t tenant);
 
 /* Redis forgot what it was told then. */
 bool campaign_was_lost(const struct campaign *c, int64_t at_us);
+/* It lost a tail that began and ended between the two. */
+bool campaign_lost_a_tail(const struct campaign *c, int64_t from_us, int64_t until_us);
 struct sim_batch *campaign_find_batch(struct campaign *c, const char *id);
 
 #endif

@@ -157,10 +157,20 @@ static void restart_redis(struct fleet *f)
     f->redis.away_until_us = world_now_us() + dice_range(&f->dice, 100000, 3 * SECOND_US);
 }
 
+/* Who began a call in the tail may be gone with it, and nobody knows of that call any more. */
+static void die_with_tail(struct fleet *f)
+{
+    double percent = f->campaign->faults.die_with_tail;
+    for (size_t i = percent > 0 ? f->n_workers : 0; i-- > 0;)
+        if (dice_chance(&f->dice, percent))
+            bury(f, i);
+}
+
 static void on_loss(void *arg)
 {
     struct fleet *f = arg;
     world_trace_text("redis", "loses its tail");
+    die_with_tail(f);
     server_lose_tail(f->server);
     restart_redis(f);
 }
@@ -169,6 +179,8 @@ static void lose_tail(struct fleet *f)
 {
     struct campaign *c = f->campaign;
     if (world_event_is_armed(&f->loss) || c->n_tails == CAMPAIGN_TAILS)
+        return;
+    if (c->n_tails > 0 && world_now_us() < c->tails[c->n_tails - 1].until_us + c->faults.tails_apart_us)
         return;
     int64_t at_us = world_now_us() + dice_range(&f->dice, 50000, SECOND_US);
     c->tails[c->n_tails++] = (struct sim_tail){world_now_us(), at_us};

@@ -47,6 +47,8 @@ void __wrap_log_write(enum log_level level, const char *event, const struct log_
     world_trace_text("log", text);
     if (strcmp(event, "doubt.later") == 0)
         judge_note_later(text);
+    if (strcmp(event, "doubt.found") == 0)
+        judge_note_found(text);
     if (level == LOG_ERROR && !is_expected(event))
         judge_note_error(text);
 }

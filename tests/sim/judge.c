@@ -14,6 +14,7 @@
 
 #define EXAMPLES 12
 #define LATERS_MOST 20 /* of one call until one instant: leases pass and workers die, but not so often */
+#define FALSE_FINDS_MOST 1 /* of one contact: another's call that its own check gives up again */
 #define TEXT_CAP 512
 #define BEGIN_ARGS_AT 3 /* of call_begin: worker, late, post deadline */
 #define BEGIN_FIELDS 5
@@ -43,6 +44,7 @@ struct judge {
     struct tally tally;
     unsigned n_examples;
     GHashTable *laters; /* what was put off -> how often */
+    GHashTable *finds; /* contact -> how often it was found */
 };
 
 static struct judge judge;
@@ -77,7 +79,8 @@ void judge_begin(struct campaign *campaign)
 {
     judge = (struct judge){.campaign = campaign,
                            .book = dial_book_create(campaign),
-                           .laters = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
+                           .laters = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+                           .finds = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
 }
 
 void judge_note_error(const char *text)
@@ -85,10 +88,30 @@ void judge_note_error(const char *text)
     judge_broken(PROMISE_ERRORS, "%s", text);
 }
 
+static guint count_one_more(GHashTable *counts, const char *text)
+{
+    guint n = GPOINTER_TO_UINT(g_hash_table_lookup(counts, text)) + 1;
+    g_hash_table_replace(counts, g_strdup(text), GUINT_TO_POINTER(n));
+    return n;
+}
+
+void judge_note_found(const char *text)
+{
+    char batch[LIMIT_BATCH_ID_LEN + 1] = "", contact[DIAL_KEY_CAP];
+    size_t ordinal = 0;
+    int n_placed = 0;
+    if (sscanf(text, "doubt.found batch=%48s ordinal=%zu", batch, &ordinal) != 2)
+        abort();
+    (void)snprintf(contact, sizeof contact, "%s-%zu", batch, ordinal);
+    guint n = count_one_more(judge.finds, contact);
+    (void)dial_book_last_placed(judge.book, campaign_find_batch(judge.campaign, batch), ordinal, &n_placed);
+    if (n > (guint)n_placed + FALSE_FINDS_MOST)
+        judge_broken(PROMISE_ERRORS, "%s was found %u times and placed %d times", contact, n, n_placed);
+}
+
 void judge_note_later(const char *text)
 {
-    guint n = GPOINTER_TO_UINT(g_hash_table_lookup(judge.laters, text)) + 1;
-    g_hash_table_replace(judge.laters, g_strdup(text), GUINT_TO_POINTER(n));
+    guint n = count_one_more(judge.laters, text);
     if (n == LATERS_MOST + 1)
         judge_broken(PROMISE_ERRORS, "%s, for the %uth time", text, n);
 }
@@ -156,8 +179,10 @@ static void note_finish(const char *const *args, const char *word)
     if (!dial)
         return;
     (void)snprintf(dial->told, sizeof dial->told, "%s", args[5]);
-    if (dial->first_told[0] == '\0')
-        memcpy(dial->first_told, dial->told, sizeof dial->told);
+    if (dial->first_told[0] != '\0' && !campaign_was_lost(judge.campaign, dial->first_told_us))
+        return;
+    memcpy(dial->first_told, dial->told, sizeof dial->told);
+    dial->first_told_us = world_now_us();
 }
 
 void judge_note_script(enum lua_script script, const char *const *args, const size_t *lens, size_t n,
@@ -245,5 +270,6 @@ void judge_end(struct server *server, struct tally *tally)
         tally->broken[i] += judge.tally.broken[i];
     dial_book_free(judge.book);
     g_hash_table_destroy(judge.laters);
+    g_hash_table_destroy(judge.finds);
     judge.book = NULL;
 }

@@ -60,5 +60,8 @@ void judge_note_witness(const cJSON *line);
 void judge_note_error(const char *text);
 /* A call in doubt was put off: who, and until when. To say the same again and again is a loop that should rest. */
 void judge_note_later(const char *text);
+/* A call in doubt was found at the platform: "doubt.found batch=... ordinal=...". What was rung once is not found for
+ * ever. */
+void judge_note_found(const char *text);
 
 #endif

@@ -32,7 +32,8 @@ struct dial {
     char outcome[DIAL_WORD_CAP]; /* the platform's word */
     char id[72]; /* the platform's */
     char told[DIAL_WORD_CAP]; /* what Redis was told last, */
-    char first_told[DIAL_WORD_CAP]; /* and at first */
+    char first_told[DIAL_WORD_CAP]; /* and at first, of what it remembers */
+    int64_t first_told_us;
 };
 
 struct dial_book;
@@ -57,5 +58,7 @@ bool dial_was_cut(const struct dial_book *book, const struct dial *dial);
 
 /* What the platform's word is to us: "COMPLETED", ...; NULL for what says nothing of the call. */
 const char *dial_truth(const struct dial *dial);
+/* `told` is that, or what can be known of it where the platform keeps no tokens; or there is none. */
+bool dial_is_told_truly(const struct dial_book *book, const struct dial *dial, const char *told);
 
 #endif

@@ -82,12 +82,12 @@ static void judge_outcome(struct state_reading *r, size_t ordinal, const struct 
 {
     int n_placed;
     const struct dial *last = dial_book_last_placed(r->book, r->batch, ordinal, &n_placed);
-    const char *truth = last ? dial_truth(last) : NULL, *told = outcome_name(call->outcome);
+    const char *told = outcome_name(call->outcome);
     if (call->outcome == OUTCOME_UNKNOWN || (last && (last->is_forgotten || dial_was_cut(r->book, last))))
         return; /* the dials tell whether that may be */
-    if (truth && strcmp(truth, told) != 0)
+    if (last && !dial_is_told_truly(r->book, last, told))
         judge_broken(PROMISE_UNTRUE, "%s-%zu ends as %s, its last call %s was %s", r->batch->id, ordinal, told,
-                     last->key, truth);
+                     last->key, dial_truth(last));
     else if (!last && call->outcome != OUTCOME_CANCELLED && call->outcome != OUTCOME_EXPIRED)
         judge_broken(PROMISE_UNTRUE, "%s-%zu ends as %s, and was never called", r->batch->id, ordinal, told);
 }

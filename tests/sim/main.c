@@ -70,7 +70,7 @@ static void run_seed(struct run *run, uint64_t seed)
     judge_begin(&campaign);
     campaign_begin(&campaign, run->server, run->keys);
     struct fleet *fleet = fleet_create(&campaign, run->server, run->keys);
-    struct platform *platform = platform_open(CAMPAIGN_API_KEY, WIRE_FLEET_URL "/callbacks/retell");
+    struct platform *platform = platform_open(campaign.keeps_tokens);
     let_happen(fleet);
     cell_audit(&campaign, run->server);
     judge_end(run->server, &run->tally);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "tests/carrier/retell.h"
+#include "tests/carrier/twilio.h"
+#include "tests/sim/wire_http.h"
 #include "tests/sim/world.h"
 
 #define FAULT_PERCENT 35 /* that a seed has a fault at all */
@@ -14,7 +16,8 @@ struct platform {
     struct carrier_world world;
     struct loop *loop;
     struct http_server *http;
-    struct retell *retell;
+    struct retell *retell; /* this, */
+    struct twilio *twilio; /* or that */
 };
 
 static void draw(struct carrier_world *w)
@@ -37,16 +40,27 @@ static void draw(struct carrier_world *w)
                 (i == FAULT_NO_CREDITS ? NO_CREDITS_MOST : FAULT_MOST) * (double)dice_range(&dice, 1, 100) / 100;
 }
 
-struct platform *platform_open(const char *api_key, const char *webhook_url)
+static int open_account(struct platform *p, bool keeps_tokens)
+{
+    if (keeps_tokens) {
+        const struct retell_config retell = {
+            .api_key = PLATFORM_KEY, .webhook_url = WIRE_FLEET_URL "/callbacks/retell", .world = &p->world};
+        return retell_create(p->loop, p->http, &retell, &p->retell);
+    }
+    const struct twilio_config twilio = {
+        .account_sid = PLATFORM_ACCOUNT, .auth_token = PLATFORM_KEY, .world = &p->world};
+    return twilio_create(p->loop, p->http, &twilio, &p->twilio);
+}
+
+struct platform *platform_open(bool keeps_tokens)
 {
     struct platform *p = calloc(1, sizeof *p);
     if (!p)
         abort();
     draw(&p->world);
     p->world.numbers = numbers_create();
-    const struct retell_config config = {.api_key = api_key, .webhook_url = webhook_url, .world = &p->world};
     if (loop_create(&p->loop) != 0 || http_server_create(p->loop, "carrier", NULL, 0, NULL, &p->http) != 0 ||
-        retell_create(p->loop, p->http, &config, &p->retell) != 0)
+        open_account(p, keeps_tokens) != 0)
         abort();
     return p;
 }
@@ -55,6 +69,7 @@ void platform_close(struct platform *p)
 {
     http_server_free(p->http);
     retell_free(p->retell);
+    twilio_free(p->twilio);
     numbers_free(p->world.numbers);
     loop_free(p->loop);
     free(p);

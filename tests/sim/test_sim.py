@@ -45,26 +45,39 @@ def test_the_same_seed_gives_the_same_trace() -> None:
     assert digests[0] and digests[0] == digests[1] != digests[2]
 
 
-# Scripts without what keeps a promise, and the promise that is broken then.
+# Scripts without what keeps a promise, the promise that is broken then, and the seed from which on it is looked for where the
+# first few do not come to that.
 CHANGES = {
     "the log of begins is not asked": (
         Change("call_begin", "  at_us = begins.earliest(of_batch, begins.earliest(of_tenant, begins.earliest(of_trunk, at_us)))\n", ""),
         "over_limit",
+        1,
     ),
     "a paused batch goes on with what was claimed": (
         Change("call_begin", "if batch.state ~= 'pending' and batch.state ~= 'processing' then", "if false then"),
         "out_of_hours",
+        1,
     ),
-    "a full batch goes on": (Change("call_claim", "if room('b', batch) <= 0 then", "if false then"), "over_limit"),
+    "a full batch goes on": (Change("call_claim", "if room('b', batch) <= 0 then", "if false then"), "over_limit", 1),
+    "a call that is known to be an earlier dial's is found again as the retry": (
+        Change("call_placed", "local reply = {}\nlocal dials", "if true then return {} end\nlocal reply = {}\nlocal dials"),
+        "errors",
+        170,
+    ),
+    "a call that is found when others' were forgotten is taken": (
+        Change("cell_reassert", "return NOW_MS - tonumber(begin_ms) <= PLACED_SURE_MS", "return true"),
+        "untrue",
+        270,
+    ),
 }
 
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_script_that_breaks_a_promise_is_found(name: str, tmp_path: pathlib.Path) -> None:
-    change, promise = CHANGES[name]
+    change, promise, first = CHANGES[name]
     path = tmp_path / "changed.lua"
     path.write_text(change.script(), encoding="utf-8")
-    done = run("--stop", "--seeds", str(SEEDS_MOST), "--script", f"{change.where}={path}")
+    done = run("--stop", "--first", str(first), "--seeds", str(SEEDS_MOST), "--script", f"{change.where}={path}")
     assert done.returncode == 1, done.stdout
     assert figures(done)[promise] > 0, done.stdout + done.stderr
 

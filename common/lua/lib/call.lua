@@ -301,7 +301,14 @@ end
 -- nothing was added for PLACED_KEEP_MS; a dial that finds itself there has all of its neighbours beside it
 -- (docs/decisions/0007-whose-call-is-it.md).
 local PLACED_KEEP_MS = 900000
+local PLACED_SURE_MS = 780000 -- what was begun as much as two minutes apart from such a dial is there still
 local PLACED_MOST = 64
+
+-- All that was begun about that time is known to whoever looks now. A dial that is heard of later would find itself alone,
+-- and take any call to its number for its own.
+local function placed_is_sure(begin_ms)
+  return NOW_MS - tonumber(begin_ms) <= PLACED_SURE_MS
+end
 
 -- Makes room: the old ones go, or the oldest where none is old.
 local function placed_trim(key)
@@ -322,7 +329,7 @@ end
 
 -- The dial is about to be sent, or its id became known.
 local function placed_note(batch, call, provider_id)
-  if not call.m or not call.t then
+  if not call.m or not call.t or not (provider_id or placed_is_sure(call.b)) then
     return
   end
   local key, member = key_placed(call.t), call_member(batch, call)
