@@ -164,8 +164,7 @@ def test_a_call_without_callbacks_is_settled_by_a_poll(fleet: Fleet, platform: P
     fleet.worker()
     batch = fleet.batch()
     create = platform.wait_creates(1)[0]
-    platform.end(create.call_id)
-    platform.analyze(create.call_id)
+    platform.end_untold(create.call_id)
     assert fleet.wait_final(batch) == {"COMPLETED": 1}
     assert set(platform.polls) == {create.call_id} and platform.lookups == []
     assert platform.count_creates() == 1
@@ -179,8 +178,7 @@ def test_a_call_that_goes_on_is_polled_until_it_ends(fleet: Fleet, platform: Pla
     platform.change(create.call_id, call_status="ongoing")
     wait_until(lambda: len(platform.polls) >= 2, what="two polls")
     assert fleet.state(batch)["phase"] == "live"
-    platform.end(create.call_id)
-    platform.analyze(create.call_id)
+    platform.end_untold(create.call_id)
     assert fleet.wait_final(batch) == {"COMPLETED": 1}
 
 

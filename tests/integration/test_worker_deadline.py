@@ -46,8 +46,7 @@ def test_the_platform_is_asked_once_more_at_the_deadline(fleet: Fleet, platform:
     batch = fleet.batch(on_unknown="hold")
     create = platform.wait_creates(1)[0]
     fleet.wait_state(batch, p=create.call_id)
-    platform.end(create.call_id)
-    platform.analyze(create.call_id)
+    platform.end_untold(create.call_id)
     fleet.make_deadline_due(batch)
     assert fleet.wait_final(batch) == {"COMPLETED": 1}
     assert fleet.metric(worker, "carillon_lookups_total") == 1

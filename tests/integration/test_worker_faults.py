@@ -97,8 +97,7 @@ def test_a_callback_that_met_no_redis_holds_when_it_is_sent_again(durable: Fleet
     create = platform.wait_creates(1)[0]
     fleet.wait_state(batch, p=create.call_id)
     fleet.redis.kill_written()
-    platform.end(create.call_id)
-    platform.analyze(create.call_id)
+    platform.end_untold(create.call_id)
     wait_until(lambda: platform.callback("call_analyzed", create.call_id, worker.url)[0] == 503)
     fleet.redis.start()
     wait_until(lambda: platform.callback("call_analyzed", create.call_id, worker.url) == (200, {"status": "ok"}))
@@ -165,8 +164,7 @@ def test_with_the_disk_of_redis_full_nobody_is_called_and_afterwards_nothing_is_
     fleet.redis.fill_disk()
     try:
         wait_until(lambda: refuses_writes(fleet), what="Redis takes no more writes")
-        platform.end(create.call_id)
-        platform.analyze(create.call_id)
+        platform.end_untold(create.call_id)
         start_ms = int(fleet.engine().hash(f"batch:{waiting}")["start_ms"])
         wait_until(lambda: fleet.engine().now_ms() > start_ms + 1000)
         assert worker.log_events("claim.failed") and platform.count_creates() == 1
@@ -371,8 +369,7 @@ def test_the_lease_of_a_check_passes_with_the_worker_that_held_it(fleet: Fleet, 
     killed = fleet.worker()
     batch = fleet.batch()
     create = platform.wait_creates(1)[0]
-    platform.end(create.call_id)
-    platform.analyze(create.call_id)
+    platform.end_untold(create.call_id)
     assert asked.wait(10)
     killed.kill()
     never.set()

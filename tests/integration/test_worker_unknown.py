@@ -33,8 +33,7 @@ def test_a_reset_after_reading_is_settled_by_a_lookup(fleet: Fleet, platform: Pl
     fleet.worker()
     batch = fleet.batch()
     create = platform.wait_creates(1)[0]
-    platform.end(create.call_id)
-    platform.analyze(create.call_id)
+    platform.end_untold(create.call_id)
     assert fleet.wait_final(batch) == {"COMPLETED": 1}
     assert platform.count_creates() == 1 and set(platform.lookups) == {create.token}
     assert fleet.state(batch)["p"] == create.call_id
@@ -69,8 +68,7 @@ def test_a_call_found_by_its_token_is_followed_under_its_id(fleet: Fleet, platfo
     platform.change(create.call_id, call_status="ongoing")
     fleet.wait_state(batch, p=create.call_id, phase="live")
     wait_until(lambda: platform.polls, what="a poll by id")
-    platform.end(create.call_id)
-    platform.analyze(create.call_id)
+    platform.end_untold(create.call_id)
     assert fleet.wait_final(batch) == {"COMPLETED": 1}
 
 
@@ -102,8 +100,7 @@ def test_a_call_that_a_platform_placed_twice_is_told_to_the_operator(fleet: Flee
     batch = fleet.batch()
     wait_until(lambda: len(platform.calls) == 2)
     for call_id in list(platform.calls):
-        platform.end(call_id)
-        platform.analyze(call_id)
+        platform.end_untold(call_id)
     assert fleet.wait_final(batch) == {"COMPLETED": 1}
     assert [line["calls"] for line in worker.log_events("check.placed_twice")] == [2]
 
@@ -122,8 +119,7 @@ def test_absent_once_proves_nothing(fleet: Fleet, platform: Platform) -> None:
     fleet.worker()
     batch = fleet.batch()
     create = platform.wait_creates(1)[0]
-    platform.end(create.call_id)
-    platform.analyze(create.call_id)
+    platform.end_untold(create.call_id)
     assert fleet.wait_final(batch) == {"COMPLETED": 1}
     assert platform.count_creates() == 1 and len(looks) == 2
 
@@ -141,8 +137,7 @@ def test_a_lookup_that_fails_proves_nothing(fleet: Fleet, platform: Platform) ->
     fleet.worker()
     batch = fleet.batch()
     create = platform.wait_creates(1)[0]
-    platform.end(create.call_id)
-    platform.analyze(create.call_id)
+    platform.end_untold(create.call_id)
     assert fleet.wait_final(batch) == {"COMPLETED": 1}
     assert platform.count_creates() == 1 and len(failed) == 3
     assert failed[2] - failed[1] >= 2, "the platform's Retry-After was not kept"
@@ -189,8 +184,7 @@ def test_a_decision_on_a_state_that_changed_meanwhile_is_made_again(fleet: Fleet
     batch = fleet.batch()
     create = platform.wait_creates(1)[0]
     fleet.wait_state(batch, p=create.call_id)
-    platform.end(create.call_id)
-    platform.analyze(create.call_id)
+    platform.end_untold(create.call_id)
     fleet.engine().trunk("main", how="set", state="stopped")  # what is given back must not be dialed at once
     sent = fleet.metric(worker, "carillon_redis_commands_total")
     wait_until(lambda: fleet.metric(worker, "carillon_redis_commands_total") > sent, what="a pulse: the next is a second off")

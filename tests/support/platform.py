@@ -205,10 +205,14 @@ class Platform:
         body = json.dumps({"event": event, "call": self.calls[call] if isinstance(call, str) else call}).encode()
         return post_callback(url, body, sign(body, key or self.api_key, at_ms))
 
-    def hang_up(self, call_id: str, url: str, reason: str = "user_hangup", **members: Any) -> tuple[int, Any]:
-        """The call ends, and the platform says so with all that it will ever say."""
+    def end_untold(self, call_id: str, reason: str = "user_hangup", **members: Any) -> None:
+        """The call is over with all that there will ever be to say of it, which only who asks is told."""
         self.end(call_id, reason, **members)
         self.analyze(call_id)
+
+    def hang_up(self, call_id: str, url: str, reason: str = "user_hangup", **members: Any) -> tuple[int, Any]:
+        """The call ends, and the platform says so with all that it will ever say."""
+        self.end_untold(call_id, reason, **members)
         return self.callback("call_analyzed", call_id, url)
 
 

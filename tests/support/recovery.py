@@ -120,8 +120,7 @@ def looked_up_behind_its_time(fleet: Fleet, platform: Platform, *, is_killed: bo
     if is_killed:
         owner.kill()
     for create in creates:
-        platform.end(create.call_id)
-        platform.analyze(create.call_id)
+        platform.end_untold(create.call_id)
     assert fleet.wait_final(batch, 60) == {"COMPLETED": calls}
     assert other.is_running()
     return max(platform.polled_at[create.call_id] - create.at for create in creates) - poll_after_ms / 1000

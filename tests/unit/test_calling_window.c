@@ -1,45 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/domain/calling_window.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "common/base/timestamp.h"
 #include "common/json/json.h"
+#include "tests/support/faults_fixture.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
 #define DAY INT64_C(86400000)
-
-static struct faults faults, warnings;
-
-static int setup(void **state)
-{
-    (void)state;
-    faults_init(&faults, LIMIT_FAULTS);
-    faults_init(&warnings, LIMIT_WARNINGS);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    faults_free(&faults);
-    faults_free(&warnings);
-    return 0;
-}
 
 static int read_window(const char *json, struct calling_window *ret)
 {
     cJSON *value = cJSON_Parse(json);
     assert_non_null(value);
-    faults_free(&faults);
-    faults_free(&warnings);
+    faults_fixture_clear();
     int rc = calling_window_read(value, "w", "UTC", ret, &faults, &warnings);
     assert_int_equal(rc == 0, faults_count(&faults) == 0);
     cJSON_Delete(value);
@@ -158,9 +134,7 @@ static void test_one_thing_wrong_is_told_by_path_and_code(void **state)
         struct calling_window window = {.start_min = 42};
         if (read_window(cases[i].json, &window) != ERR_INVALID)
             fail_msg("%s", cases[i].json);
-        if (!faults_only_code(&faults) || strcmp(faults_only_code(&faults), cases[i].code) != 0 ||
-            strcmp(faults.items[0].path, cases[i].path) != 0)
-            fail_msg("%s: %zu faults, %s %s", cases[i].json, faults.n, faults.items[0].path, faults.items[0].code);
+        assert_only_fault(cases[i].json, cases[i].path, cases[i].code);
         assert_int_equal(window.start_min, 42);
     }
 }
@@ -329,7 +303,7 @@ static void test_what_is_published_is_bounded_and_says_up_to_when_it_holds(void 
     assert_int_equal(known_ms, instant("2026-03-18T09:00:00Z"));
 }
 
-#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define CASE(test) cmocka_unit_test_setup_teardown(test, faults_fixture_set_up, faults_fixture_tear_down)
 
 int main(void)
 {

@@ -1,27 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/domain/contact.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
+#include "tests/support/faults_fixture.h"
 #include "tests/support/json_memory.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
 
 static struct contact contact;
-static struct faults faults, warnings;
 
 static int setup(void **state)
 {
     (void)state;
-    faults_init(&faults, LIMIT_FAULTS);
-    faults_init(&warnings, LIMIT_WARNINGS);
+    faults_fixture_open();
     return contact_init(&contact);
 }
 
@@ -29,8 +22,7 @@ static int teardown(void **state)
 {
     (void)state;
     contact_free(&contact);
-    faults_free(&faults);
-    faults_free(&warnings);
+    faults_fixture_clear();
     return 0;
 }
 
@@ -171,9 +163,7 @@ static void test_every_fault_is_told_with_its_path(void **state)
         faults_free(&faults);
         assert_int_equal(read_json(cases[i].json), ERR_INVALID);
         assert_empty();
-        assert_int_equal(faults.n, 1);
-        assert_string_equal(faults.items[0].path, cases[i].path);
-        assert_string_equal(faults.items[0].code, cases[i].code);
+        assert_only_fault(cases[i].json, cases[i].path, cases[i].code);
     }
     faults_free(&faults);
     assert_int_equal(

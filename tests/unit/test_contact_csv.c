@@ -1,27 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/domain/contact_csv.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "common/base/limits.h"
+#include "tests/support/faults_fixture.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
 #define FIELDS_MAX 12
 
 static struct contact contact;
-static struct faults faults, warnings;
 
 static int setup(void **state)
 {
     (void)state;
-    faults_init(&faults, LIMIT_FAULTS);
-    faults_init(&warnings, LIMIT_WARNINGS);
+    faults_fixture_open();
     return contact_init(&contact);
 }
 
@@ -29,8 +21,7 @@ static int teardown(void **state)
 {
     (void)state;
     contact_free(&contact);
-    faults_free(&faults);
-    faults_free(&warnings);
+    faults_fixture_clear();
     return 0;
 }
 

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/domain/options.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "common/json/json.h"
+#include "tests/support/faults_fixture.h"
 #include "tests/support/json_memory.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
@@ -20,14 +15,12 @@
 static const char *const TRUNKS[] = {"main", "spare"};
 static const struct options_policy POLICY = {.trunks = TRUNKS, .n_trunks = 2};
 
-static struct faults faults, warnings;
 static struct batch_options options;
 
 static int setup(void **state)
 {
     (void)state;
-    faults_init(&faults, LIMIT_FAULTS);
-    faults_init(&warnings, LIMIT_WARNINGS);
+    faults_fixture_open();
     memset(&options, 0, sizeof options);
     return 0;
 }
@@ -35,8 +28,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    faults_free(&faults);
-    faults_free(&warnings);
+    faults_fixture_clear();
     batch_options_free(&options);
     return 0;
 }
@@ -45,8 +37,7 @@ static int teardown(void **state)
 static int read_with(const struct options_policy *policy, const char *json)
 {
     cJSON *tree = NULL;
-    faults_free(&faults);
-    faults_free(&warnings);
+    faults_fixture_clear();
     batch_options_free(&options);
     if (json)
         assert_int_equal(json_parse(json, strlen(json), &tree, NULL), 0);
@@ -294,9 +285,7 @@ static void test_one_thing_wrong_is_told_by_path_and_code(void **state)
         options.priority = 42;
         if (read_options(cases[i].json) != ERR_INVALID)
             fail_msg("%s", cases[i].json);
-        if (!faults_only_code(&faults) || strcmp(faults_only_code(&faults), cases[i].code) != 0 ||
-            strcmp(faults.items[0].path, cases[i].path) != 0)
-            fail_msg("%s: %zu faults, %s %s", cases[i].json, faults.n, faults.items[0].path, faults.items[0].code);
+        assert_only_fault(cases[i].json, cases[i].path, cases[i].code);
         assert_int_equal(options.n_tags, 0);
     }
 }

@@ -1,37 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/domain/schedule.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "common/base/limits.h"
+#include "tests/support/faults_fixture.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
 
 #define NOW INT64_C(1735689600000) /* 2025-01-01T00:00:00Z */
-
-static struct faults faults, warnings;
-
-static int setup(void **state)
-{
-    (void)state;
-    faults_init(&faults, LIMIT_FAULTS);
-    faults_init(&warnings, LIMIT_WARNINGS);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    faults_free(&faults);
-    faults_free(&warnings);
-    return 0;
-}
 
 static int read_start(const char *text, const char *zone, bool zone_given, int64_t *ret_ms)
 {
@@ -170,7 +146,7 @@ static void test_an_expiry_is_read_like_a_start_and_lies_after_it(void **state)
     assert_int_equal(ms, 42);
 }
 
-#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define CASE(test) cmocka_unit_test_setup_teardown(test, faults_fixture_set_up, faults_fixture_tear_down)
 
 int main(void)
 {
