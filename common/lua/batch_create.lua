@@ -43,6 +43,9 @@ if refusal then
   return refusal
 end
 redis.call('ZADD', KEY_PURGE, fmt(NOW_MS + life_ms), 'draft/' .. id)
+-- What the scripts of every call read and write comes first: Redis looks through a compact hash from its beginning.
+redis.call('HSET', key_batch(id), 'state', 'ingesting', 'tenant', tenant, 'trunk', trunk, 'sealed', '0', 'total', 0, 'cursor', 0,
+  'due', 0, 'claimed', 0, 'live', 0, 'ended', 0, 'succeeded', 0, 'failed', 0, 'attempts', 0, 'dials', 0, 'seq', 0)
 redis.call('HSET', key_batch(id), unpack(ARGV, 5))
 redis.call('HSET', key_batch(id), 'state', 'ingesting', 'tenant', tenant, 'trunk', trunk, 'sealed', '0', 'total', 0, 'cursor', 0,
   'created_ms', fmt(NOW_MS))
