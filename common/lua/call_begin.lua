@@ -174,7 +174,7 @@ local function begin(batch, call, member, begin_us, life_ms, caller)
   local hard_ms = begin_ms + life_ms
   zset.put(KEY_LIVE, member, math.min(begin_ms + post_ms, hard_ms))
   flying_set(batch, member, hard_ms)
-  call.a, call.b, call.h = call.a + 1, begin_ms, hard_ms
+  call.a, call.b, call.h = call.a + 1, fmt(begin_ms), fmt(hard_ms)
   call.l, call.s, call.e, call.u, call.g = call.d, nil, nil, nil, nil
   call.m, call.k, call.y, call.v = caller ~= '' and caller or nil, nil, nil, nil
   placed_note(batch, call, nil)

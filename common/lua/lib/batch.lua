@@ -113,7 +113,7 @@ do
     for field, value in pairs(batch) do
       if value ~= was[field] and IS_BATCH_NUMBER[field] ~= nil then
         set[#set + 1] = field
-        set[#set + 1] = value
+        set[#set + 1] = IS_BATCH_NUMBER[field] and fmt(value) or value
         was[field] = value
       end
     end

@@ -119,7 +119,8 @@ end
 -- In the order of CALL_FIELDS, which the patterns above rely on. Numbers have 14 digits at most, but for the slot, which is
 -- kept as it is written.
 local function call_text(c)
-  return 'phase=' .. c.phase .. ' a=' .. c.a .. ' d=' .. c.d .. (c.l and ' l=' .. c.l or '') .. (c.w and ' w=' .. c.w or '')
+  return 'phase=' .. c.phase .. ' a=' .. fmt(c.a) .. ' d=' .. fmt(c.d) .. (c.l and ' l=' .. fmt(c.l) or '')
+    .. (c.w and ' w=' .. c.w or '')
     .. (c.q and ' q=' .. c.q or '') .. (c.t and ' t=' .. c.t or '') .. (c.b and ' b=' .. c.b or '')
     .. (c.h and ' h=' .. c.h or '') .. (c.p and ' p=' .. c.p or '')
     .. (c.z and ' z=' .. c.z or '') .. (c.s and ' s=' .. c.s or '') .. (c.e and ' e=' .. c.e or '')

@@ -127,7 +127,11 @@ end
 on_commit(function()
   for _, log in pairs(begins.logs) do
     if #log.added > 0 then
-      local n = redis.call('RPUSH', log.key, unpack(log.added))
+      local texts = {}
+      for i, at_us in ipairs(log.added) do
+        texts[i] = fmt(at_us)
+      end
+      local n = redis.call('RPUSH', log.key, unpack(texts))
       if n > 2 * log.cps + begins.AHEAD then
         redis.call('LTRIM', log.key, -log.cps, -1)
       end

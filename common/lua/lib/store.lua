@@ -222,12 +222,13 @@ do
     end
   end
 
-  -- What was put: the value before its name where the command wants it so. Most keys have one change.
+  -- What was put: the value before its name where the command wants it so. Most keys have one change. Scores are whole.
   local function add_all(command, all, is_value_first)
     for key, one in next, all do
       local args, n, known = {}, 0, one.known
       for name, value in next, one.changed do
         if value and known[name] ~= value then
+          value = is_value_first and fmt(value) or value
           args[n + 1], args[n + 2] = is_value_first and value or name, is_value_first and name or value
           n = n + 2
         end
