@@ -171,7 +171,8 @@ static void refuse_rows(struct exchange *x, struct chunk *c, int err)
 
 /* ---- all of it is written: the chunk is closed ---- */
 
-static cJSON *answer_make(const struct chunk *c)
+/* `warnings`: all of them, or the one that stands for more than are kept. */
+static cJSON *answer_make(const struct chunk *c, const struct faults *warnings)
 {
     cJSON *body = cJSON_CreateObject();
     bool is_whole = cJSON_AddTrueToObject(body, "success") && json_add_str(body, "batchId", c->batch_id) &&
@@ -179,11 +180,33 @@ static cJSON *answer_make(const struct chunk *c)
                     json_add_i64(body, "rejected", (int64_t)ingest_rows_rejected(c->rows)) &&
                     json_add_i64(body, "duplicates", (int64_t)c->send.duplicates) &&
                     json_add_i64(body, "total", (int64_t)c->send.total);
-    cJSON *warnings = cJSON_AddArrayToObject(body, "warnings");
-    if (is_whole && warnings && faults_append_list(ingest_rows_warnings(c->rows), warnings) == 0)
+    cJSON *list = cJSON_AddArrayToObject(body, "warnings");
+    if (is_whole && list && faults_append_list(warnings, list) == 0)
         return body;
     cJSON_Delete(body);
     return NULL;
+}
+
+static int answer_print(const struct chunk *c, const struct faults *warnings, struct buf *text)
+{
+    cJSON *answer = answer_make(c, warnings);
+    buf_clear(text);
+    int err = answer ? json_print(answer, text) : ERR_NOMEM;
+    cJSON_Delete(answer);
+    return err;
+}
+
+/* Warnings quote what tenants wrote: where they make more of it than is kept, they are counted only. */
+static int answer_write(const struct chunk *c, struct buf *text)
+{
+    const struct faults *warnings = ingest_rows_warnings(c->rows);
+    struct faults counted;
+    int err = answer_print(c, warnings, text);
+    if (!err)
+        return 0;
+    faults_init(&counted, 0);
+    counted.more = faults_count(warnings);
+    return answer_print(c, &counted, text);
 }
 
 /* {"done", the answer}: the first one, where the same chunk was closed meanwhile. */
@@ -216,9 +239,8 @@ static void send_close(struct exchange *x, struct chunk *c)
 {
     char parts[REDIS_I64_LEN];
     struct buf text;
-    cJSON *answer = answer_make(c);
     buf_init(&text, LIMIT_CHUNK_ANSWER_BYTES);
-    int err = answer ? json_print(answer, &text) : ERR_NOMEM;
+    int err = answer_write(c, &text);
     const struct redis_arg args[] = {redis_arg_str(c->batch_id),
                                      redis_arg_str(exchange_identity(x)->tenant),
                                      redis_arg_str(c->number),
@@ -230,7 +252,6 @@ static void send_close(struct exchange *x, struct chunk *c)
         err = exchange_script(x, LUA_CHUNK_CLOSE, args, 7, on_closed, c);
     ingest_steps_sent(&c->steps, err);
     buf_free(&text);
-    cJSON_Delete(answer);
 }
 
 /* ---- its parts ---- */

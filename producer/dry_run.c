@@ -14,20 +14,13 @@
 #include "common/redis/reply.h"
 #include "producer/ingest_pack.h"
 #include "producer/instant.h"
+#include "producer/number_set.h"
 
 #define PIECE LIMIT_SUPPRESSIONS_PART /* numbers asked for at a time */
-/* Of a table twice as large as what it may hold; a power of two. */
-#define SLOTS ((size_t)1 << 18)
-_Static_assert(SLOTS >= 2 * (size_t)LIMIT_INLINE_CONTACTS, "a table has room for all contacts");
-
-/* Numbers, or hashes of ids, that were met: open addressing, 0 for an empty slot. */
-struct seen {
-    uint64_t *slots;
-};
 
 struct dry_run {
-    struct seen numbers;
-    struct seen ids;
+    struct number_set *numbers; /* that were met */
+    struct number_set *ids; /* their hashes, and 1 */
     uint64_t *taken; /* the numbers that would be dialed */
     size_t n_taken;
     uint64_t rejected;
@@ -47,12 +40,13 @@ int dry_run_create(struct dry_run **ret_dry_run)
     if (!d)
         return ERR_NOMEM;
     faults_init(&d->faults, LIMIT_FAULTS);
-    d->numbers.slots = calloc(SLOTS, sizeof *d->numbers.slots);
-    d->ids.slots = calloc(SLOTS, sizeof *d->ids.slots);
     d->taken = calloc(LIMIT_INLINE_CONTACTS, sizeof *d->taken);
-    if (!d->numbers.slots || !d->ids.slots || !d->taken) {
+    int err = d->taken ? number_set_create(&d->numbers) : ERR_NOMEM;
+    if (!err)
+        err = number_set_create(&d->ids);
+    if (err) {
         dry_run_free(d);
-        return ERR_NOMEM;
+        return err;
     }
     *ret_dry_run = d;
     return 0;
@@ -62,23 +56,14 @@ void dry_run_free(struct dry_run *d)
 {
     if (!d)
         return;
-    free(d->numbers.slots);
-    free(d->ids.slots);
+    number_set_free(d->numbers);
+    number_set_free(d->ids);
     free(d->taken);
     faults_free(&d->faults);
     free(d);
 }
 
 /* ---- contacts ---- */
-
-/* The slot of the value, or the free one where it would stand. Fibonacci hashing: Knuth, TAOCP 6.4. */
-static uint64_t *find(const struct seen *seen, uint64_t value)
-{
-    size_t i = (size_t)(value * UINT64_C(11400714819323198485)) & (SLOTS - 1);
-    while (seen->slots[i] != 0 && seen->slots[i] != value)
-        i = (i + 1) & (SLOTS - 1);
-    return &seen->slots[i];
-}
 
 static void note_duplicate(struct dry_run *d, size_t index, const char *field, struct faults *warnings)
 {
@@ -93,19 +78,20 @@ int dry_run_take(struct dry_run *d, const struct contact *c, size_t index, struc
     int err = c->id[0] ? ingest_id_hash(c->id, strlen(c->id), &hash) : 0;
     if (err)
         return err;
-    uint64_t *id = c->id[0] ? find(&d->ids, hash + 1) : NULL;
-    uint64_t *number = find(&d->numbers, c->phone);
-    if (id && *id != 0) {
+    bool is_new = false;
+    if (c->id[0] && number_set_has(d->ids, hash + 1)) {
         note_duplicate(d, index, "id", warnings);
-    } else if (*number != 0) {
-        note_duplicate(d, index, "phoneNumber", warnings);
-    } else {
-        if (id)
-            *id = hash + 1;
-        *number = c->phone;
-        d->taken[d->n_taken++] = c->phone;
+        return 0;
     }
-    return 0;
+    err = number_set_add(d->numbers, c->phone, &is_new);
+    if (err)
+        return err;
+    if (!is_new) {
+        note_duplicate(d, index, "phoneNumber", warnings);
+        return 0;
+    }
+    d->taken[d->n_taken++] = c->phone;
+    return c->id[0] ? number_set_add(d->ids, hash + 1, &is_new) : 0;
 }
 
 struct faults *dry_run_faults(struct dry_run *d)

@@ -79,6 +79,10 @@ static int on_member(const char *key, const char *value, size_t len, void *arg)
 {
     struct ingest_rows *r = arg;
     cJSON *user = NULL;
+    if (r->is_bare_list) { /* it stands in no object but ours */
+        faults_add(&r->faults, "", FAULT_SYNTAX, "text after the value");
+        return 0;
+    }
     if (strcmp(key, CONTACTS_KEY) == 0) {
         faults_add(&r->faults, key, FAULT_TYPE, "must be a list");
         return 0;

@@ -174,6 +174,16 @@ def test_a_body_that_makes_no_sense_leaves_no_chunk_behind(api: Api, lone: str) 
     assert start(api, lone, batch).status == 200
 
 
+def test_warnings_that_are_too_long_to_keep_are_counted_and_the_chunk_is_taken(api: Api, acme: str) -> None:
+    batch = api.draft(acme)
+    lines = "\n".join(json.dumps({"phoneNumber": phone, "\x01" * 250: 1}) for phone in numbers(25, 15550500000)).encode()
+    for _ in range(2):
+        answer = send(api, acme, batch, lines, 1, NDJSON)
+        assert (answer.status, answer.json()["accepted"]) == (200, 25), answer
+        assert answer.json()["warnings"] == [{"code": "MORE", "message": "25 more of these are not listed"}]
+    assert start(api, acme, batch).status == 200
+
+
 # ---- what was not taken ----
 
 

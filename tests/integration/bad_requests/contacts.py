@@ -38,6 +38,7 @@ ROWS: list[Row] = [
     bad("a list that is none", send({"contacts": {"0": 1}}, content_type="application/json"), "contacts"),
     bad("a list that is cut short", send(b'[{"phoneNumber":"+15550100001"}', content_type="application/json"), "contacts[0]"),
     bad("text behind a list", send(b"[] []", content_type="application/json"), "contacts"),
+    bad("members behind a list", send(b'[{"phoneNumber":"+15550100001"}],"userId":"acme"', content_type="application/json"), "body"),
     bad("an unknown field", send({"contacts": [], "agentId": "a"}, content_type="application/json"), "agentId"),
     bad("an element that is too large", send(b'[{"name":"' + b"x" * 20_000 + b'"}]', content_type="application/json"), "contacts[0]"),
     Row("contacts: another's userId", send({"contacts": [], "userId": "globex"}, content_type="application/json"), 403, "FORBIDDEN"),
