@@ -212,7 +212,7 @@ static void on_metadata(const struct redisReply *reply, int err, void *arg)
         err = reply_str(reply, &text, &len);
     if (err == 0)
         err = contact_record_attach_metadata(&dial->contact, text, len);
-    dial->is_torn = dial->is_torn || (err != 0 && err != ERR_NOMEM && !err_is_retryable(err));
+    dial->is_torn = dial->is_torn || (err != 0 && err != ERR_NOMEM && err != ERR_AUTH && !err_is_retryable(err));
     reading_over(dial, err);
 }
 

@@ -11,6 +11,7 @@
 
 #define SCRIPT_DEADLINE_MS 5000
 #define RETRY_US 100000 /* Redis answered that it cannot now: out of memory, loading, busy */
+#define DENIED_US 1000000 /* our user lacks a right, until an operator gives it */
 
 /* The arguments lie behind the struct, each NUL-terminated. */
 struct item {
@@ -142,10 +143,11 @@ static void on_group_reply(const struct redisReply *reply, int err, void *arg)
     o->n_under_way -= n_items;
     if (err == 0)
         err = reply_to_err(reply);
-    if (err_is_retryable(err)) {
+    bool is_denied = err == ERR_AUTH && o->spec->outlasts_denial;
+    if (err_is_retryable(err) || is_denied) {
         queue_restore(&o->waiting, &group->items);
         if (redis_is_ready(o->redis))
-            loop_timer_arm_us(o->again, RETRY_US);
+            loop_timer_arm_us(o->again, is_denied ? DENIED_US : RETRY_US);
     } else if (err != 0 && group->items.len > 1) {
         o->group_most = 1;
         queue_restore(&o->waiting, &group->items);

@@ -3,7 +3,7 @@
  * What a worker has to tell Redis about calls, gathered over one turn of the loop, or a little longer where much is to
  * be told, and sent as one script call for many of them: begins, releases, accepts, aborts, rechecks, finishes. The
  * first argument of each item is its call's batch. An item stays here until Redis has answered it: where the connection
- * went away it is sent again, which the scripts permit (each is idempotent by dial).
+ * went away, or Redis cannot now, it is sent again, which the scripts permit (each is idempotent by dial).
  */
 #ifndef CARILLON_WORKER_OUTBOX_H
 #define CARILLON_WORKER_OUTBOX_H
@@ -32,6 +32,7 @@ struct outbox_spec {
     int64_t gather_us; /* calls of the script that are not full follow each other by that; 0: one each turn */
     const struct redis_arg *prologue; /* arguments before the items */
     size_t n_prologue;
+    bool outlasts_denial; /* nobody else could tell it: where our user lacks a right, it waits for that too */
     outbox_note_fn note_fn; /* NULL: it says nothing there */
     void *note_arg;
 };

@@ -129,11 +129,15 @@ static void tell_aborted(struct place *p, struct dial *dial, const struct provid
         untold(p, dial);
 }
 
+/* Redis could not hear of the refusal: as if the dial had not been taken, so that it is asked for once more. */
 static void on_settled(enum settle_end end, void *arg)
 {
-    (void)end;
     struct dial *dial = arg;
-    over(place_of(dial), dial);
+    const struct provider_start start = {.verdict = VERDICT_THROTTLED, .reason = "redis_away"};
+    if (end == SETTLE_UNAVAILABLE)
+        tell_aborted(place_of(dial), dial, &start, NOT_SENT_AGAIN_MS, 0);
+    else
+        over(place_of(dial), dial);
 }
 
 static void tell_rejected(struct place *p, struct dial *dial, const struct provider_start *start)
@@ -531,6 +535,7 @@ static void describe(struct place *p)
         .fields = 6,
         .most_work = LIMIT_SCRIPT_WORK,
         .gather_us = OUTBOX_GATHER_US,
+        .outlasts_denial = true,
         .note_fn = notes_take,
         .note_arg = p->cell,
     };
@@ -539,6 +544,7 @@ static void describe(struct place *p)
                                          .most_work = LIMIT_SCRIPT_WORK,
                                          .prologue = p->owner_prologue,
                                          .n_prologue = 1,
+                                         .outlasts_denial = true,
                                          .note_fn = notes_take,
                                          .note_arg = p->cell};
 }

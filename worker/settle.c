@@ -80,7 +80,7 @@ static enum settle_end end_of(int err)
 {
     if (err == ERR_NOT_FOUND)
         return SETTLE_GONE;
-    return err_is_retryable(err) || err == ERR_NOMEM ? SETTLE_UNAVAILABLE : SETTLE_FAILED;
+    return err_is_retryable(err) || err == ERR_NOMEM || err == ERR_AUTH ? SETTLE_UNAVAILABLE : SETTLE_FAILED;
 }
 
 static void report_failed(struct report *report, const char *event, int err)

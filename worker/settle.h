@@ -30,7 +30,7 @@ enum settle_source { SETTLE_BY_CALLBACK, SETTLE_BY_LOOKUP, SETTLE_BY_ANSWER, SET
 enum settle_end {
     SETTLE_DONE, /* Redis holds it, or held it already */
     SETTLE_GONE, /* there is no such dial (any more) */
-    SETTLE_UNAVAILABLE, /* Redis cannot be asked now: nothing is known to have changed */
+    SETTLE_UNAVAILABLE, /* Redis cannot be asked now, or not by us: nothing is known to have changed */
     SETTLE_FAILED, /* what Redis holds makes no sense */
 };
 

@@ -16,7 +16,7 @@ import redis
 
 from tests.support.fleet import Fleet
 from tests.support.http_receiver import Answer, Received
-from tests.support.platform import Platform, answer_json
+from tests.support.platform import Platform, answer_json, refuse
 from tests.support.processes import Process
 from tests.support.redis_proxy import RedisProxy
 from tests.support.redis_server import RedisServer
@@ -121,6 +121,23 @@ def test_an_answer_that_came_while_redis_was_away_is_recorded_afterwards(durable
     assert platform.count_creates() == 1
     platform.hang_up("call_1", worker.url)
     assert fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
+def test_a_refusal_that_came_while_redis_was_away_ends_its_call_afterwards(durable: Fleet, platform: Platform) -> None:
+    fleet = durable
+    answer = threading.Event()
+    platform.on_create = lambda request: refuse(422, message="not a number", after=answer)
+    worker = fleet.worker()
+    batch = fleet.batch()
+    wait_until(lambda: fleet.state(batch).get("phase") == "live", what="it is begun")
+    fleet.redis.kill_written()
+    wait_until(lambda: not fleet.is_ready(worker))
+    answer.set()
+    wait_until(lambda: fleet.metric(worker, 'carillon_dial_verdicts_total{verdict="REJECTED"}') == 1)
+    fleet.redis.start()
+    fleet.reopen()
+    assert fleet.wait_final(batch) == {"REJECTED": 1}
+    assert fleet.counters(batch)["attempts"] == 1 and not platform.calls
 
 
 def test_with_redis_full_what_is_on_the_line_is_settled_and_nobody_else_is_called(fleet: Fleet, platform: Platform) -> None:

@@ -34,9 +34,9 @@ def answer_json(status: int, body: Any, headers: dict[str, str] | None = None, *
     return Answer(status, json.dumps(body).encode(), {**JSON, **(headers or {})}, **more)
 
 
-def refuse(status: int, headers: dict[str, str] | None = None, message: str = "no") -> Answer:
+def refuse(status: int, headers: dict[str, str] | None = None, message: str = "no", **more: Any) -> Answer:
     """What Retell answers a request that it does not take."""
-    return answer_json(status, {"status": "error", "message": message}, headers)
+    return answer_json(status, {"status": "error", "message": message}, headers, **more)
 
 
 @dataclasses.dataclass(frozen=True)

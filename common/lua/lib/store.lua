@@ -260,11 +260,12 @@ do
     flushes[#flushes + 1] = flush
   end
 
+  -- In an order in which a right that the user lacks leaves sums as they were: asked for again, all is done once.
   function commit()
+    add_all('ZADD', sets, true)
     for _, flush in ipairs(flushes) do
       flush()
     end
-    add_all('ZADD', sets, true)
     add_all('HSET', hashes, false)
     remove_all('ZREM', sets)
     remove_all('HDEL', hashes)
