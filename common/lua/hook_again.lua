@@ -10,7 +10,7 @@
 -- ARGV[2]  tenant
 -- ARGV[3]  the tenant's event shard
 -- ARGV[4+] redeliver: delivery id
---          recover: endpoint id, since (ms), the most deliveries to look at
+--          recover: endpoint id, since (ms), how many deliveries to look at (and those that died in the same ms as the last)
 --          test: endpoint id, deliveries that may wait for one endpoint, delivery id (new), URL, body
 -- Returns  redeliver: "asked"; "busy": it is under way, or asked for; "gone": its batch is; "disabled": its endpoint is
 --          recover: { "asked" or "disabled", how many were asked for, how many cannot be (their batches are gone), how many
@@ -72,25 +72,22 @@ local function recover(id, since_ms, most)
   elseif endpoint.status ~= 'active' then
     return { 'disabled', 0, 0, 0, -1 }
   end
+  -- Whole milliseconds: many die in one, and the next step begins behind it, since what cannot be sent again stays listed.
+  local last = redis.call('ZRANGE', key, since_ms, '+inf', 'BYSCORE', 'LIMIT', most - 1, 1, 'WITHSCORES')[2]
   local asked, gone = 0, 0
-  local last = since_ms
-  local found = redis.call('ZRANGE', key, since_ms, '+inf', 'BYSCORE', 'LIMIT', 0, most, 'WITHSCORES')
-  for i = 1, #found, 2 do
-    local known = redis.call('HMGET', hook.key_delivery(found[i]), 'state', 'type', 'source', 'trigger')
-    if known[1] == 'dead' and not known[4] and ask(found[i], known[2], known[3], 'recover') then
-      redis.call('ZREM', key, found[i])
+  for _, delivery in ipairs(redis.call('ZRANGE', key, since_ms, last or '+inf', 'BYSCORE')) do
+    local known = redis.call('HMGET', hook.key_delivery(delivery), 'state', 'type', 'source', 'trigger')
+    if known[1] == 'dead' and not known[4] and ask(delivery, known[2], known[3], 'recover') then
+      redis.call('ZREM', key, delivery)
       asked = asked + 1
     elseif not known[4] then
       gone = gone + 1
     end
-    last = found[i + 1]
   end
-  -- What cannot be sent again stays listed: the next step begins behind it.
-  local after = #found == 2 * most and '(' .. last or '+inf'
-  local left = after ~= '+inf' and redis.call('ZCOUNT', key, after, '+inf') or 0
-  local next_ms = -1
-  if left > 0 then
-    next_ms = redis.call('ZRANGE', key, after, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')[2]
+  local left, next_ms = 0, -1
+  if last then
+    left = redis.call('ZCOUNT', key, '(' .. last, '+inf')
+    next_ms = redis.call('ZRANGE', key, '(' .. last, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')[2] or -1
   end
   return { 'asked', asked, gone, left, next_ms }
 end

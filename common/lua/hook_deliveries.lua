@@ -45,8 +45,9 @@ end
 local state, event, most, looks, shard = ARGV[4], ARGV[5], tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
 local rows, told, place = {}, {}, ''
 
+-- What is listed may have no record any more: those of dead ones go by themselves.
 local function tell(id, flat)
-  if not told[id] and (state == '' or hook.field_of(flat, 'state') == state) then
+  if #flat > 0 and not told[id] and (state == '' or hook.field_of(flat, 'state') == state) then
     told[id] = true
     rows[#rows + 1] = { id, flat }
   end
@@ -56,12 +57,25 @@ local function is_enough()
   return #rows >= most or looks <= 0
 end
 
--- Walks a sorted set from behind `at` ("score member"), in its order or from its end; `visit` gets the members.
-local function walk_set(key, is_reverse, at, mark, visit)
+-- The member of that score that a place names. Where members are digested, a place holds only that of one.
+local function member_of(key, score, name, digest)
+  if not digest then
+    return name
+  end
+  for _, member in ipairs(redis.call('ZRANGE', key, score, score, 'BYSCORE')) do
+    if digest(member) == name then
+      return member
+    end
+  end
+  return ''
+end
+
+-- Walks a sorted set from behind `at` ("score name"), in its order or from its end; `visit` gets the members.
+local function walk_set(key, is_reverse, at, mark, visit, digest)
   local start = 0
-  local score, member = string.match(at, '^(%S+) (%S+)$')
-  if member then
-    local rank = redis.call('ZRANK', key, member)
+  local score, name = string.match(at, '^([%d.]+) (%S+)$')
+  if name then
+    local rank = redis.call('ZRANK', key, member_of(key, score, name, digest))
     if rank then
       start = is_reverse and redis.call('ZCARD', key) - rank or rank + 1
     elseif is_reverse then
@@ -78,7 +92,7 @@ local function walk_set(key, is_reverse, at, mark, visit)
         return
       end
       visit(part[i])
-      mark(part[i + 1] .. ' ' .. part[i])
+      mark(part[i + 1] .. ' ' .. (digest and digest(part[i]) or part[i]))
     end
     if #part < 2 * PART then
       return
@@ -89,13 +103,14 @@ end
 
 local walk = {}
 
+-- A shard's claims are of many tenants, and places are told: they must not name another's.
 function walk.inflight(endpoint, at, mark)
   walk_set(hook.key_inflight(shard), false, at, mark, function(member)
     local owner, id = string.match(member, '^([^/]+)/([^/]+)/')
     if owner == endpoint then
       tell(id, redis.call('HGETALL', hook.key_delivery(id)))
     end
-  end)
+  end, redis.sha1hex)
 end
 
 function walk.queue(endpoint, at, mark)

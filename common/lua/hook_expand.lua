@@ -21,7 +21,8 @@
 -- @include lib/hook.lua
 
 local ITEM = 8
-local SHED_SCAN = 16 -- how many of the oldest are looked at for one that may be dropped
+local SHED_SCAN = 16 -- how many of a queue are looked at together for one that may be dropped
+local shed_left = 256 -- of the whole run: what may be looked at, or dropped
 local bounds = hook.read_bounds(1)
 local pending_max = tonumber(ARGV[5])
 local bytes_max = tonumber(ARGV[6])
@@ -29,17 +30,53 @@ local now = NOW_US / 1000
 local dropped = 0
 local UNKEPT = { id = true, type = true, tenant = true, trigger = true, delivery = true }
 
--- Over the bound the oldest call event makes room. Batch events are few, and say what a tenant needs to know when it
--- has lost some: they stay.
-local function shed(shard, endpoint, bytes)
-  if redis.call('ZCARD', hook.key_queue(endpoint)) <= pending_max and bytes <= bytes_max then
-    return
-  end
-  for _, event in ipairs(redis.call('ZRANGE', hook.key_queue(endpoint), 0, SHED_SCAN - 1)) do
-    local type = redis.call('HGET', hook.key_delivery(event), 'type')
-    if type and string.find(type, '^call%.') then
-      hook.settle_dead(bounds, shard, endpoint, event, 'backlog', now)
-      dropped = dropped + 1
+local function is_call(event)
+  local type = redis.call('HGET', hook.key_delivery(event), 'type')
+  return type and string.find(type, '^call%.') ~= nil
+end
+
+local function drop(shard, endpoint, event)
+  hook.settle_dead(bounds, shard, endpoint, event, 'backlog', now)
+  dropped = dropped + 1
+end
+
+-- Drops the call event that is due first; false where none was found. What was passed over need not be looked at again:
+-- whatever is queued later stands behind `kept_ms`.
+local function drop_oldest(shard, endpoint)
+  local known, queue = hook.key_endpoint(endpoint), hook.key_queue(endpoint)
+  local from, passed = redis.call('HGET', known, 'kept_ms') or '-inf', nil
+  repeat
+    from, passed = passed or from, nil
+    local part = redis.call('ZRANGE', queue, from, '+inf', 'BYSCORE', 'LIMIT', 0, SHED_SCAN, 'WITHSCORES')
+    for i = 1, #part, 2 do
+      shed_left = shed_left - 1
+      if is_call(part[i]) then
+        drop(shard, endpoint, part[i])
+        return true
+      end
+      passed = tonumber(part[i + 1]) <= now and part[i + 1] or passed
+    end
+    if passed then
+      redis.call('HSET', known, 'kept_ms', passed)
+    end
+  until shed_left <= 0 or not passed or passed == from
+  return false
+end
+
+local function is_over(endpoint)
+  local waiting = redis.call('ZCARD', hook.key_queue(endpoint))
+  local bytes = tonumber(redis.call('HGET', hook.key_endpoint(endpoint), 'bytes'))
+  return waiting > pending_max or (waiting > 1 and bytes > bytes_max)
+end
+
+-- Over a bound the oldest call events make room; where they cannot, the one that came is dropped, so that the bound holds.
+-- Batch events are few, and say what a tenant needs to know when it has lost some: they stay.
+local function shed(shard, endpoint, event)
+  while is_over(endpoint) do
+    if shed_left <= 0 or not drop_oldest(shard, endpoint) then
+      if is_call(event) and redis.call('HGET', hook.key_delivery(event), 'state') == 'pending' then
+        drop(shard, endpoint, event)
+      end
       return
     end
   end
@@ -109,10 +146,10 @@ local function expand(turn, shard, entry, is_again, event, endpoint, type, url, 
     return -1
   end
   redis.call('SET', hook.key_body(event), body)
-  local bytes = redis.call('HINCRBY', hook.key_endpoint(endpoint), 'bytes', #body)
+  redis.call('HINCRBY', hook.key_endpoint(endpoint), 'bytes', #body)
   redis.call('ZADD', hook.key_queue(endpoint), hook.ms_text(now + turn / 1000), event)
   hook.ring_touch(shard, endpoint, now)
-  shed(shard, endpoint, bytes)
+  shed(shard, endpoint, event)
   return 1
 end
 

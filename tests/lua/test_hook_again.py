@@ -156,6 +156,15 @@ def test_recovery_goes_in_steps_and_passes_over_what_is_gone(desk: Desk) -> None
     assert [entry["call"] for entry in desk.asked_again()] == ["1", "2"]
 
 
+def test_recovery_leaves_none_out_where_many_died_at_once(desk: Desk) -> None:
+    key = desk.scripts.key(f"hooks:dead:{desk.endpoint}")
+    lost = [desk.dead(ordinal) for ordinal in range(4)]
+    desk.db.zadd(key, {delivery: 1001 if delivery == lost[3] else 1000 for delivery in lost})
+    assert desk.recover(0, 2) == ["asked", 3, 0, 1, "1001"]
+    assert desk.recover(1001, 2) == ["asked", 1, 0, 0, -1]
+    assert desk.db.zcard(key) == 0
+
+
 def test_a_test_is_queued_at_once_and_one_at_a_time(desk: Desk) -> None:
     assert (desk.test(), desk.test("evt_test_2", *TEST[1:])) == ("asked", "full")
     assert desk.claim() == [("evt_test_1", 1)]
@@ -201,6 +210,29 @@ def test_the_list_tells_each_once_by_where_it_is_however_small_its_pages(desk: D
             pages += rows
             steps += 1
         assert pages == whole
+
+
+def test_where_a_list_goes_on_names_no_claim_of_another_tenant(desk: Desk) -> None:
+    other = next(name for n in range(1000) if hooks.event_shard(name := f"globex{n}") == desk.shard)
+    theirs = Notifying(desk.scripts, other, "batch_c0_theirs", URL)
+    for n in range(3):
+        theirs.queue(n)
+        desk.queue(n)
+    desk.scripts.run("hook_poll", desk.OWNER, 600_000, hooks.SHARDS, 1000)
+    desk.scripts.run("hook_claim", desk.OWNER, 64, 64, 30_000, 32, *hooks.BOUNDS, 1, desk.shard, "")
+    places, rows = [""], []
+    while places[-1] or len(places) == 1:
+        place, row = desk.listed("in_flight", places[-1], looks=1)
+        places.append(place)
+        rows += row
+    assert not [place for place in places if theirs.endpoint in place or "batch_c0_theirs" in place]
+    assert len(places) > 4 and sorted(rows) == sorted(hooks.event_id("batch_c0_1", "call.completed", n) for n in range(2))
+
+
+def test_one_whose_record_is_over_is_not_listed(desk: Desk) -> None:
+    delivery = desk.dead(7)
+    desk.db.delete(desk.scripts.key(f"hooks:delivery:{delivery}"))
+    assert desk.listed() == desk.listed("dead") == ("", [])
 
 
 def test_one_that_only_the_log_knows_is_still_listed(desk: Desk) -> None:

@@ -185,6 +185,44 @@ def test_over_the_bound_the_oldest_call_event_goes_and_batch_events_stay(
     assert db.hget(scripts.key(f"hooks:counts:{SHARD}"), "pending") == "3"
 
 
+@pytest.fixture
+def full(db: redis.Redis, scripts: Scripts, owner: str) -> str:
+    """An endpoint whose queue begins with more batch events than are looked at together."""
+    endpoint = hooks.make_endpoint(scripts, "acme", URL)
+    hooks.write_event(scripts, "acme", BATCH, "batch.completed")
+    read(scripts, owner)
+    expand(scripts, *[deliver("1-1", f"evt_b{n}-batch_completed", endpoint, kind="batch.completed") for n in range(40)])
+    return endpoint
+
+
+def test_batch_events_at_the_head_of_a_queue_do_not_let_it_grow(db: redis.Redis, scripts: Scripts, full: str) -> None:
+    events = [f"evt_b-{n}-1-call_completed" for n in range(100)]
+    for first in range(0, 100, 20):
+        expand(scripts, *[deliver("1-1", event, full) for event in events[first : first + 20]], pending_max=60)
+    queue = db.zrange(scripts.key(f"hooks:queue:{full}"), 0, -1)
+    assert queue == [*[f"evt_b{n}-batch_completed" for n in range(40)], *events[80:]]
+    expand(scripts, deliver("1-1", "evt_b-100-1-call_completed", full), pending_max=40)
+    assert db.zrange(scripts.key(f"hooks:queue:{full}"), 0, -1) == queue[:40]
+    expand(scripts, deliver("1-1", "evt_b-101-1-call_completed", full), pending_max=40)
+    assert db.zrange(scripts.key(f"hooks:queue:{full}"), 0, -1) == queue[:40], "where all else is kept, the new one goes"
+
+
+def test_bodies_that_are_larger_than_those_that_wait_do_not_let_a_queue_grow(
+    db: redis.Redis, scripts: Scripts, owner: str
+) -> None:
+    endpoint = hooks.make_endpoint(scripts, "acme", URL)
+    hooks.write_event(scripts, "acme", BATCH, "batch.completed")
+    read(scripts, owner)
+    for size, runs in ((10, 10), (1000, 20)):
+        for run in range(runs):
+            events = [f"evt_b{size}-{50 * run + n}-1-call_completed" for n in range(50)]
+            items = [deliver("1-1", event, endpoint, body="x" * size) for event in events]
+            expand(scripts, *items, bytes_max=5000)
+            assert int(db.hget(scripts.key(f"hooks:endpoint:{endpoint}"), "bytes") or 0) <= 5000
+    assert db.zcard(scripts.key(f"hooks:queue:{endpoint}")) == 5
+    assert db.hget(scripts.key(f"hooks:counts:{SHARD}"), "pending") == "5"
+
+
 def test_out_of_memory_refuses_the_whole_expansion_and_delivering_goes_on(
     db: redis.Redis, scripts: Scripts, owner: str
 ) -> None:
