@@ -256,8 +256,6 @@ static int take_columns(const struct redisReply *reply, void *arg)
 {
     const char *text;
     size_t len;
-    if (reply_is_nil(reply))
-        return 0;
     int rc = reply_str(reply, &text, &len);
     return rc == 0 ? buf_append(arg, text, len) : rc;
 }
@@ -265,8 +263,9 @@ static int take_columns(const struct redisReply *reply, void *arg)
 int key_content_columns(struct session *s, const char *cell, const char *batch, struct buf *columns)
 {
     struct key key = key_batch_columns(cell, batch);
-    const struct redis_arg args[] = {redis_arg_str("GET"), key_arg(&key)};
-    return session_command(s, args, 2, take_columns, columns);
+    /* GETRANGE, which an operator may as well; "" where there is none. */
+    const struct redis_arg args[] = {redis_arg_str("GETRANGE"), key_arg(&key), redis_arg_str("0"), redis_arg_str("-1")};
+    return session_command(s, args, 4, take_columns, columns);
 }
 
 /* Where the key is "...:batch:<batch>:contacts:<bucket>". */

@@ -107,6 +107,13 @@ def test_metadata_whose_columns_its_batch_keeps_is_shown_with_its_contact(engine
     assert inspect("call", f"{slot.batch}-0")["contact"] == {"number": MASKED}
 
 
+def test_an_operator_is_shown_what_an_inspector_is(engine: Engine, inspect: Inspect, redis_server: RedisServer) -> None:
+    slot = begun(engine)
+    operator = Cli(**redis_server.access("carillon-operator"))
+    for what in (("call", f"{slot.batch}-0"), ("batch", slot.batch), ("key", engine.key(f"batch:{slot.batch}:contacts:0"))):
+        assert operator.done("inspect", *what, "--json").json() == inspect(*what), what
+
+
 # ---- a batch, a worker ----
 
 
