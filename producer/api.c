@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "producer/api.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -393,15 +394,23 @@ void api_count_answer(const struct api *api, int status)
     metric_add(api->answers[class], 1);
 }
 
-bool api_take_export(struct api *api)
+struct export_place *api_take_export(struct api *api, const char *tenant)
 {
-    if (api->exports == LIMIT_EXPORTS)
-        return false;
-    api->exports++;
-    return true;
+    struct export_place *place = NULL;
+    size_t of_tenant = 0;
+    for (size_t i = 0; i < LIMIT_EXPORTS; i++) {
+        of_tenant += strcmp(api->exports[i].tenant, tenant) == 0;
+        if (!place && !api->exports[i].tenant[0])
+            place = &api->exports[i];
+    }
+    if (!place || of_tenant >= LIMIT_EXPORTS_TENANT)
+        return NULL;
+    (void)snprintf(place->tenant, sizeof place->tenant, "%s", tenant);
+    return place;
 }
 
-void api_give_export(struct api *api)
+void api_give_export(struct export_place *place)
 {
-    api->exports--;
+    if (place)
+        place->tenant[0] = '\0';
 }

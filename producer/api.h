@@ -48,8 +48,9 @@ struct api {
     struct ingest_room *ingest_room;
     struct known_numbers *known_numbers;
 
-    /* under way, against LIMIT_EXPORTS */
-    unsigned exports;
+    struct export_place {
+        char tenant[LIMIT_ID_LEN + 1]; /* "": free */
+    } exports[LIMIT_EXPORTS];
 
     struct log_pace failures_told; /* requests that failed because Redis is away */
 
@@ -79,8 +80,10 @@ bool api_serves_cell(const struct api *api, const char *cell);
 /* Counts an answer. */
 void api_count_answer(const struct api *api, int status);
 #define EXPORTS_BUSY "Too many exports are under way. Ask again after Retry-After seconds."
-/* Takes one of the places for answers that run through a whole batch; false where all are taken. */
-bool api_take_export(struct api *api);
-void api_give_export(struct api *api);
+/* Takes one of the places for answers that run through a whole batch, until api_give_export(); NULL where all are
+ * taken, or all that one tenant may have. */
+struct export_place *api_take_export(struct api *api, const char *tenant);
+/* Accepts NULL. */
+void api_give_export(struct export_place *place);
 
 #endif

@@ -27,7 +27,7 @@
      BATCH_STATE_BIT(BATCH_STATE_FAILED))
 
 struct redial {
-    struct api *api; /* borrowed; NULL as long as it does not count among its exports */
+    struct export_place *place; /* among the producer's exports; NULL: none yet */
     struct batch_begun begun;
     struct batch_lookup source;
     cJSON *body;
@@ -46,8 +46,7 @@ struct redial {
 static void redial_free(void *state)
 {
     struct redial *r = state;
-    if (r->api)
-        api_give_export(r->api);
+    api_give_export(r->place);
     redial_copy_free(r->copy);
     batch_settings_free(&r->settings);
     batch_options_free(&r->options);
@@ -111,7 +110,7 @@ static void on_copied(struct exchange *x, const struct redial_result *made)
         log_info("batch.redialed", log_str("request", http_request_id(exchange_request(x))),
                  log_str("tenant", exchange_identity(x)->tenant), log_str("source", r->source.id),
                  log_str("batch", made->batch_id), log_i64("contacts", (int64_t)made->total));
-        metric_add(r->api->contacts, (double)made->total);
+        metric_add(exchange_api(x)->contacts, (double)made->total);
         exchange_answer(x, 202, made_json(x, r, made));
         break;
     case ERR_STATE:
@@ -368,12 +367,10 @@ static bool read_body(struct exchange *x, struct redial *r)
 /* A copy reads as much of Redis as an export: it takes one's place. */
 static bool take_place(struct exchange *x, struct redial *r)
 {
-    if (!api_take_export(exchange_api(x))) {
+    r->place = api_take_export(exchange_api(x), exchange_identity(x)->tenant);
+    if (!r->place)
         exchange_error(x, 503, CODE_BUSY, EXPORTS_BUSY, NULL);
-        return false;
-    }
-    r->api = exchange_api(x);
-    return true;
+    return r->place != NULL;
 }
 
 static void run(struct exchange *x)

@@ -12,7 +12,7 @@ static const char CALLS_OPEN[] = ",\"recentCalls\":[";
 static const char CALLS_CLOSE[] = "]}";
 
 struct batch_stream {
-    struct api *api; /* borrowed; NULL as long as it has no place among its exports */
+    struct export_place *place; /* NULL: none yet */
     struct batch_status *status;
     bool is_opened; /* the status is written, */
     bool has_calls; /* and a call */
@@ -23,8 +23,7 @@ struct batch_stream {
 static void batch_stream_free(void *state)
 {
     struct batch_stream *s = state;
-    if (s->api)
-        api_give_export(s->api);
+    api_give_export(s->place);
     batch_status_free(s->status);
     call_rows_free(s->rows);
     free(s);
@@ -108,10 +107,10 @@ void batch_stream_take(struct exchange *x, struct batch_status *status)
     }
     s->status = status;
     exchange_keep(x, s, batch_stream_free);
-    if (!api_take_export(exchange_api(x))) {
+    s->place = api_take_export(exchange_api(x), exchange_identity(x)->tenant);
+    if (!s->place) {
         exchange_error(x, 503, CODE_BUSY, EXPORTS_BUSY, NULL);
         return;
     }
-    s->api = exchange_api(x);
     batch_status_read(status, x, on_status, s);
 }

@@ -14,7 +14,7 @@
 #include "producer/export_text.h"
 
 struct call_export {
-    struct api *api; /* borrowed; NULL as long as it does not count among its exports */
+    struct export_place *place; /* among the producer's exports; NULL: none yet */
     struct batch_lookup batch;
     bool is_csv;
     struct call_filter filter;
@@ -29,8 +29,7 @@ struct call_export {
 static void call_export_free(void *state)
 {
     struct call_export *e = state;
-    if (e->api)
-        api_give_export(e->api);
+    api_give_export(e->place);
     call_rows_free(e->rows);
     contact_free(&e->contact);
     export_columns_free(&e->columns);
@@ -167,12 +166,10 @@ static bool read_query(struct exchange *x, struct call_export *e)
 /* Counts it among the producer's exports. */
 static bool take_place(struct exchange *x, struct call_export *e)
 {
-    if (!api_take_export(exchange_api(x))) {
+    e->place = api_take_export(exchange_api(x), exchange_identity(x)->tenant);
+    if (!e->place)
         exchange_error(x, 503, CODE_BUSY, EXPORTS_BUSY, NULL);
-        return false;
-    }
-    e->api = exchange_api(x);
-    return true;
+    return e->place != NULL;
 }
 
 static void run(struct exchange *x)

@@ -21,6 +21,7 @@
 #define LIMIT_SMALL_BODY_BYTES (64u << 10) /* every other request body */
 #define LIMIT_ANSWER_BYTES (16u << 20) /* of an API answer */
 #define LIMIT_EXPORTS 16 /* that a producer has under way */
+#define LIMIT_EXPORTS_TENANT 12 /* of one tenant's */
 #define LIMIT_EXPORT_ROWS 128 /* read and written at a time */
 #define LIMIT_LISTENERS 768 /* event streams of a producer; a connection each, of LIMIT_HTTP_CONNECTIONS */
 #define LIMIT_LISTENER_BYTES (64u << 10) /* one that is so far behind is told the newest status only */
