@@ -190,6 +190,7 @@ static void start_delivery(struct cell *cell, const struct redisReply *row, cons
         delivery->wants_seed_header = ring->wants_seed_header;
     }
     load_add(cell, delivery->endpoint);
+    delivery->is_loaded = true;
     n->in_flight++;
     n->slow_in_flight += delivery->is_slow;
     if (n->is_draining)

@@ -56,6 +56,7 @@ struct delivery {
     bool is_test; /* tried once */
     bool wants_seed_header;
     bool is_slow; /* it takes one of the places for failing and slow endpoints */
+    bool is_loaded; /* its endpoint counts it */
     bool has_share; /* its tenant and its host count it */
     struct egress_rule rule;
     struct parcel *parcel; /* while its name is looked up */

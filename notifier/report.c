@@ -16,11 +16,13 @@ enum { FINISH_NOW, FINISH_FIRST };
 enum { RESULT_CODE, RESULT_DUE, RESULT_WORD };
 enum { CODE_LATE_SUCCESS = 2 };
 
-static void load_drop(struct cell *cell, const char *endpoint)
+/* Once, however often it is reported. */
+static void load_drop(struct delivery *d)
 {
-    struct endpoint_load *load = g_hash_table_lookup(cell->loads, endpoint);
+    struct endpoint_load *load = d->is_loaded ? g_hash_table_lookup(d->cell->loads, d->endpoint) : NULL;
+    d->is_loaded = false;
     if (load && --load->in_flight == 0)
-        g_hash_table_remove(cell->loads, endpoint);
+        g_hash_table_remove(d->cell->loads, d->endpoint);
 }
 
 /* What an endpoint's owner and the operator are told: it fails since long, it is given up, it is well again. */
@@ -157,7 +159,7 @@ void report_flush(struct cell *cell)
         TAILQ_REMOVE(&cell->to_report, delivery, link);
         TAILQ_INSERT_TAIL(&cell->reporting, delivery, link);
         /* Now, not when the answer comes: a claim that is sent behind this report runs behind it. */
-        load_drop(cell, delivery->endpoint);
+        load_drop(delivery);
     }
 }
 

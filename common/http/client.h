@@ -38,7 +38,7 @@ typedef bool (*http_data_fn)(const char *data, size_t len, void *arg);
 
 /* Where a URL's host is, so that nobody else is asked: the only addresses that are tried. */
 struct http_pin {
-    const char *host; /* as in the URL */
+    const char *host; /* as in the URL, but for a dot at its end */
     uint16_t port;
     const union resolver_address *addresses;
     size_t n_addresses; /* 1 to RESOLVER_ADDRESSES */

@@ -272,19 +272,29 @@ static int add_address(struct buf *line, const union resolver_address *address, 
 }
 
 /* "+host:port:address,address": '+' lets it grow old like an answer of the DNS. */
-static int add_pin(struct http_transfer *t, const struct http_pin *pin)
+static int add_pinned(struct http_transfer *t, const struct http_pin *pin, const char *root)
 {
     struct buf line;
+    struct curl_slist *grown = NULL;
     buf_init(&line, PINNED_MOST);
-    int err = buf_printf(&line, "+%s:%u:", pin->host, pin->port);
+    int err = buf_printf(&line, "+%s%s:%u:", pin->host, root, pin->port);
     for (size_t i = 0; err == 0 && i < pin->n_addresses; i++)
         err = add_address(&line, &pin->addresses[i], i == 0);
     if (err == 0) {
-        t->pinned = curl_slist_append(NULL, buf_str(&line));
-        err = t->pinned != NULL ? 0 : ERR_NOMEM;
+        grown = curl_slist_append(t->pinned, buf_str(&line));
+        err = grown != NULL ? 0 : ERR_NOMEM;
     }
+    if (grown != NULL)
+        t->pinned = grown;
     buf_free(&line);
     return err;
+}
+
+/* Where the URL spells the name with the root's dot, it is another to libcurl, which would ask the system for it. */
+static int add_pin(struct http_transfer *t, const struct http_pin *pin)
+{
+    int err = add_pinned(t, pin, "");
+    return err == 0 ? add_pinned(t, pin, ".") : err;
 }
 
 static bool method_is_sound(const char *method)

@@ -19,6 +19,7 @@ from tests.support.engine import Engine, contact_record
 from tests.support.http_receiver import Answer, HttpReceiver
 from tests.support.notifier_world import LEASE_DEADLINE_S, LOOPBACK, TENANT, World, in_turn, metric
 from tests.support.processes import run
+from tests.support.redis_proxy import RedisProxy
 from tests.support.scripts import Scripts
 from tests.support.waiting import wait_until
 
@@ -324,6 +325,31 @@ def test_one_endpoint_takes_eight_at_a_time_at_most_and_holds_nobody_up(world: W
     for event in events:
         world.wait_for_state(event, "delivered")
     assert len(world.receiver.snapshot()) == 20
+
+
+def test_an_outage_of_redis_gives_an_endpoint_no_more_than_its_room(world: World) -> None:
+    first, rest = threading.Event(), threading.Event()
+    world.receiver.answer = lambda request: Answer(200, after=rest if request.index else first)
+    world.batch("batch_c0_1")
+    world.db.hset(world.key(f"hooks:endpoint:{hooks.endpoint_id(TENANT, world.receiver.url)}"), "room", 8)
+    with HttpReceiver() as other, RedisProxy(world.redis) as proxy:
+        world.batch("batch_c0_2", url=other.url + "/fast")
+        notifier = world.notifier(redis_url=proxy.url)
+        events = [world.call_event("batch_c0_1", n) for n in range(20)]
+        reported = world.receiver.wait_for(8)[0].headers["webhook-id"]
+        wait_until(lambda: all(world.delivery(event) for event in events), 10, "nothing but the report is under way")
+        proxy.cut_at(b"delivered", forward=False)
+        first.set()
+        assert proxy.was_cut.wait(10), "its report is lost"
+        proxy.up()
+        world.wait_for_state(reported, "delivered")
+        world.receiver.wait_for(9)
+        world.wait_for_state(world.call_event("batch_c0_2", 1), "delivered")
+        assert len(world.receiver.snapshot()) == 9, "one more, for the one that ended"
+        rest.set()
+        for event in events:
+            world.wait_for_state(event, "delivered")
+        notifier.stop()
 
 
 # ---- where webhooks may go ----

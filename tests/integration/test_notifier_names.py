@@ -73,6 +73,14 @@ def test_a_name_that_leads_to_a_permitted_address_is_delivered_to(street: Street
     assert street.codes("hook.test") == ["ok"]
 
 
+@pytest.mark.parametrize("spelling", ["hook.test.", "HOOK.test"])
+def test_however_a_name_is_spelled_it_is_looked_up_here_and_nowhere_else(street: Street, dns: DnsServer, spelling: str) -> None:
+    dns.names["hook.test"] = Name([PUBLIC])
+    street.world.endpoint(url=street.url("hook.test"))
+    street.world.wait_for_state(street.send(spelling), "delivered")
+    assert street.codes("hook.test") == ["ok"]
+
+
 def test_a_name_is_asked_for_once_however_many_wait_for_it(street: Street, dns: DnsServer) -> None:
     dns.names["hook.test"] = Name([PUBLIC])
     events = [street.send("hook.test") for _ in range(12)]

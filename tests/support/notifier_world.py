@@ -72,13 +72,16 @@ class World:
 
     # ---- notifiers ----
 
-    def arguments(self, *args: str) -> tuple[str, ...]:
+    def arguments(self, *args: str, redis_url: str | None = None) -> tuple[str, ...]:
+        redis = self.redis.flags("carillon-notifier", **({"redis_url": redis_url} if redis_url else {}))
         key_file = ("--secrets-key-file", str(self._key_file))
-        return (*self.redis.flags("carillon-notifier"), *key_file, "--listen", "127.0.0.1:0", "--log-level", "debug", *args)
+        return (*redis, *key_file, "--listen", "127.0.0.1:0", "--log-level", "debug", *args)
 
-    def notifier(self, args: tuple[str, ...] = LOOPBACK, program: str = "carillon-notifier") -> Process:
+    def notifier(
+        self, args: tuple[str, ...] = LOOPBACK, program: str = "carillon-notifier", redis_url: str | None = None
+    ) -> Process:
         label = f"notifier {len(self.notifiers) + 1}"
-        process = Process(program, *self.arguments(*args), label=label)
+        process = Process(program, *self.arguments(*args, redis_url=redis_url), label=label)
         self.notifiers.append(process)
         process.start()
         return process
