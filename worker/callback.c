@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/ident.h"
 #include "common/base/log.h"
@@ -21,6 +22,7 @@ struct callbacks {
     struct provider_profile *profiles[LIMIT_PROFILES]; /* the built-in ones, for reading before the trunk is known */
     size_t n_profiles;
     struct http_route routes[2];
+    size_t held; /* bytes of bodies, beyond LIMIT_CALLBACK_BYTES_FREE of each */
     struct log_pace refusals; /* anybody can send nonsense here */
 };
 
@@ -29,16 +31,29 @@ struct inbound {
     struct callbacks *callbacks;
     struct http_request *req;
     const struct provider_profile *profile;
+    struct buf body; /* as far as it has come; empty again once it was read and believed, or not */
     struct worker_cell *cell;
     struct token_parts token;
     struct provider_result result;
     unsigned holds; /* the request, and the reading or settling under way */
 };
 
+static size_t held_for(size_t len)
+{
+    return len > LIMIT_CALLBACK_BYTES_FREE ? len - LIMIT_CALLBACK_BYTES_FREE : 0;
+}
+
+static void drop_body(struct inbound *in)
+{
+    in->callbacks->held -= held_for(buf_len(&in->body));
+    buf_free(&in->body);
+}
+
 static void inbound_release(struct inbound *in)
 {
     if (--in->holds > 0)
         return;
+    drop_body(in);
     provider_result_clear(&in->result);
     free(in);
 }
@@ -130,14 +145,12 @@ static void write_public_url(const struct inbound *in, char *url, size_t cap)
 
 static struct provider_callback describe(struct inbound *in, char *url, size_t cap)
 {
-    size_t len;
-    const char *body = http_request_body(in->req, &len);
     write_public_url(in, url, cap);
     return (struct provider_callback){
         .url = url,
         .path_token = http_request_param(in->req, "token"),
-        .body = body,
-        .body_len = len,
+        .body = buf_str(&in->body),
+        .body_len = buf_len(&in->body),
         .header_fn = header_of,
         .header_arg = in,
     };
@@ -159,6 +172,7 @@ static void on_batch(const struct batch_settings *batch, int err, void *arg)
     } else {
         struct provider_callback callback = describe(in, url, sizeof url);
         err = provider_verify_callback(batch->trunk->profile, &batch->trunk->provider, &callback, clock_wall_ms());
+        drop_body(in);
         if (err != 0)
             refuse(in, 401, "signature", err);
         else
@@ -221,7 +235,7 @@ static const struct provider_profile *profile_of(const struct callbacks *c, cons
     return NULL;
 }
 
-static void on_complete(struct http_request *req, void *arg)
+static void on_headers(struct http_request *req, void *arg)
 {
     struct callbacks *c = arg;
     const struct provider_profile *profile = profile_of(c, http_request_param(req, "profile"));
@@ -233,9 +247,31 @@ static void on_complete(struct http_request *req, void *arg)
     in->callbacks = c;
     in->req = req;
     in->profile = profile;
-    in->holds = 2; /* the request's own, and this function's */
+    in->holds = 1; /* the request's own */
+    buf_init(&in->body, LIMIT_CALLBACK_BODY_BYTES);
     provider_result_init(&in->result);
     http_request_attach(req, in);
+}
+
+/* Anybody can send megabytes here, and many at a time: what is beyond a bound of all of them is not kept. */
+static void on_body(struct http_request *req, const char *data, size_t len, void *arg)
+{
+    struct callbacks *c = arg;
+    struct inbound *in = http_request_attached(req);
+    size_t had = held_for(buf_len(&in->body)), has = held_for(buf_len(&in->body) + len);
+    if (c->held + has - had > LIMIT_CALLBACK_BYTES_HELD || buf_append(&in->body, data, len) != 0) {
+        drop_body(in);
+        refuse(in, 503, "busy", ERR_UNAVAILABLE);
+        return;
+    }
+    c->held += has - had;
+}
+
+static void on_complete(struct http_request *req, void *arg)
+{
+    (void)arg;
+    struct inbound *in = http_request_attached(req);
+    in->holds++;
     read_callback(in);
     inbound_release(in);
 }
@@ -247,6 +283,7 @@ static void on_gone(struct http_request *req, void *arg)
     if (!in)
         return;
     in->req = NULL;
+    drop_body(in);
     inbound_release(in);
 }
 
@@ -273,6 +310,8 @@ int callbacks_create(struct worker *worker, struct callbacks **ret_callbacks)
         c->routes[i] = (struct http_route){.method = "POST",
                                            .pattern = patterns[i],
                                            .max_body_bytes = LIMIT_CALLBACK_BODY_BYTES,
+                                           .on_headers = on_headers,
+                                           .on_body = on_body,
                                            .on_complete = on_complete,
                                            .on_gone = on_gone};
     int rc = load_profiles(c);

@@ -66,8 +66,8 @@ static void make_results(struct worker_metrics *to, struct metrics *m)
         to->outcomes[i] = metrics_counter(m, "carillon_attempt_outcomes_total", "Attempts settled, by outcome",
                                           "outcome", outcome_name((enum outcome)i));
     to->callbacks_settled = counter(m, "carillon_callbacks_settled_total", "Callbacks that told an outcome");
-    to->callbacks_refused =
-        counter(m, "carillon_callbacks_refused_total", "Callbacks that were not believed or not readable");
+    to->callbacks_refused = counter(m, "carillon_callbacks_refused_total",
+                                    "Callbacks that were not believed, not readable, or too much at once");
     to->stale_results = counter(m, "carillon_stale_results_total",
                                 "Results of dials that a newer one has taken the place of, or of calls that are gone");
     to->lookups = counter(m, "carillon_lookups_total", "Calls looked up at their platform");

@@ -93,6 +93,7 @@
 #define LIMIT_JSON_DEPTH 32
 #define LIMIT_JSON_KEYS 1024 /* members of one object, so that duplicate detection stays cheap */
 #define LIMIT_JSON_KEY_BYTES 1024
+#define LIMIT_JSON_VALUES (512u << 10) /* of a text that is read whole: a tree takes 80 bytes for each */
 #define LIMIT_JSON_NUMBER_LEN 63 /* cJSON reads no longer one */
 
 /* ---- state in Redis ---- */
@@ -144,6 +145,8 @@
 #define LIMIT_HTTP_CLIENT_BODY_BYTES (4u << 20) /* of a provider's answer */
 #define LIMIT_HTTP_CLIENT_HEADER_BYTES (16u << 10)
 #define LIMIT_CALLBACK_BODY_BYTES (4u << 20)
+#define LIMIT_CALLBACK_BYTES_FREE (64u << 10) /* of each body, kept in any case, */
+#define LIMIT_CALLBACK_BYTES_HELD (32u << 20) /* and what a worker keeps beyond that, of all that arrive */
 
 /* ---- pacing (milliseconds; data-model.md) ---- */
 #define LIMIT_HORIZON_MS 200 /* how far ahead a claim hands out slots */

@@ -7,18 +7,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/limits.h"
 #include "common/json/scan.h"
 
-int json_parse(const char *text, size_t len, cJSON **ret_value, struct json_fault *ret_fault)
+static int count_value(const struct json_event *event, void *arg)
+{
+    size_t *n = arg;
+    if (event->kind != JSON_EVENT_KEY && event->kind != JSON_EVENT_CLOSE)
+        (*n)++;
+    return *n > LIMIT_JSON_VALUES ? ERR_TOO_LARGE : 0;
+}
+
+static int check(const char *text, size_t len, struct json_fault *ret_fault)
 {
     struct json_scan *scan;
-    int err = json_scan_create(NULL, NULL, &scan);
+    size_t n_values = 0;
+    int err = json_scan_create(count_value, &n_values, &scan);
     if (err < 0)
         return err;
     err = json_scan_feed(scan, text, len, ret_fault);
     if (err == 0)
         err = json_scan_finish(scan, ret_fault);
     json_scan_free(scan);
+    if (err != ERR_TOO_LARGE)
+        return err;
+    if (ret_fault != NULL)
+        *ret_fault = (struct json_fault){.offset = len, .reason = "too many values"};
+    return ERR_INVALID;
+}
+
+int json_parse(const char *text, size_t len, cJSON **ret_value, struct json_fault *ret_fault)
+{
+    int err = check(text, len, ret_fault);
     if (err < 0)
         return err;
     cJSON *value = cJSON_ParseWithLength(text, len);

@@ -22,7 +22,7 @@ struct json_fault {
 };
 
 /* Checks and parses one whole value. The caller frees it with cJSON_Delete(). ERR_INVALID with `ret_fault` (may be
- * NULL) filled; ERR_NOMEM. Beside RFC 8259 it bounds depth, members of an object, length of keys and of numbers
+ * NULL) filled; ERR_NOMEM. Beside RFC 8259 it bounds depth, values, members of an object, length of keys and of numbers
  * (LIMIT_JSON_*). Integers beyond 2^53 pass; cJSON's double then holds them rounded. */
 int json_parse(const char *text, size_t len, cJSON **ret_value, struct json_fault *ret_fault) MUST_CHECK;
 

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import time
 from typing import Any
 
@@ -13,8 +15,12 @@ from tests.support.fleet import PLATFORM_KEY, Fleet
 from tests.support.platform import Platform, post_callback
 from tests.support.processes import Process
 from tests.support.retell import sign
+from tests.support.waiting import wait_until
 
 REFUSED = "carillon_callbacks_refused_total"
+BODY_BYTES = 4 << 20  # LIMIT_CALLBACK_BODY_BYTES
+STRANGERS = 60
+GROWTH_MAX_KB = STRANGERS * BODY_BYTES // 1024 // 2
 
 
 class Scene:
@@ -79,6 +85,21 @@ def test_a_callback_of_megabytes_is_read_and_one_beyond_the_limit_refused(scene:
     engine = scene.fleet.engine()
     summary = engine.client.hget(engine.key(f"batch:{scene.batch}:texts:0"), "0:summary")
     assert summary == b"s" * (16 << 10)
+
+
+def test_what_strangers_send_at_once_is_kept_up_to_a_bound_and_true_callbacks_are_heard(scene: Scene) -> None:
+    before_kb = scene.worker.rss_kb()
+    head = f"POST /callbacks/retell HTTP/1.1\r\nHost: a\r\nContent-Length: {BODY_BYTES}\r\n\r\n".encode()
+    with contextlib.ExitStack() as stack:
+        for _ in range(STRANGERS):
+            stranger = stack.enter_context(socket.create_connection(("127.0.0.1", scene.worker.port), timeout=20))
+            stranger.sendall(head + b" " * (BODY_BYTES - 1))
+        wait_until(lambda: scene.fleet.metric(scene.worker, REFUSED) > STRANGERS / 2, what="most of them are refused")
+        assert scene.worker.rss_kb() - before_kb < GROWTH_MAX_KB
+        assert scene.platform.hang_up(scene.create.call_id, scene.worker.url) == (200, {"status": "ok"})
+        stranger.sendall(b" ")
+        assert stranger.recv(1000).startswith(b"HTTP/1.1 503 ")
+    assert scene.fleet.wait_final(scene.batch) == {"COMPLETED": 1}
 
 
 def test_nobody_can_fill_the_log_with_forged_callbacks(scene: Scene) -> None:

@@ -225,6 +225,19 @@ static struct http_request *request_create(struct http_server *s, struct http_tr
     return req;
 }
 
+/* Headers, body and end come at one instant. */
+static void hand_over(struct http_request *req)
+{
+    const struct http_route *row = req->match.route;
+    const struct http_transfer *t = req->transfer;
+    if (row->on_headers)
+        row->on_headers(req, req->match.arg);
+    if (!req->is_answered && row->on_body && t->body_len > 0)
+        row->on_body(req, t->body, t->body_len, req->match.arg);
+    if (!req->is_answered)
+        row->on_complete(req, req->match.arg);
+}
+
 static void on_handling(void *arg)
 {
     struct http_transfer *t = arg;
@@ -237,7 +250,7 @@ static void on_handling(void *arg)
         else
             (void)http_request_reply(req, 404, NULL, NULL, 0, NULL, 0);
     } else {
-        req->match.route->on_complete(req, req->match.arg);
+        hand_over(req);
     }
 }
 

@@ -262,6 +262,28 @@ static void test_members_of_one_object_are_bounded(void **state)
     }
 }
 
+static void test_values_of_one_text_are_bounded(void **state)
+{
+    (void)state;
+    for (unsigned n = LIMIT_JSON_VALUES; n <= LIMIT_JSON_VALUES + 1; n++) {
+        struct buf text;
+        struct json_fault fault;
+        buf_init(&text, 4 * LIMIT_JSON_VALUES);
+        assert_int_equal(buf_append_char(&text, '['), 0);
+        for (unsigned i = 1; i < n; i++) /* the array is one of them */
+            assert_int_equal(buf_append_str(&text, i > 1 ? ",0" : "0"), 0);
+        assert_int_equal(buf_append_char(&text, ']'), 0);
+        int err = parse_text(&text, &fault);
+        if (n <= LIMIT_JSON_VALUES) {
+            assert_int_equal(err, 0);
+        } else {
+            assert_int_equal(err, ERR_INVALID);
+            assert_string_equal(fault.reason, "too many values");
+        }
+        buf_free(&text);
+    }
+}
+
 static void test_a_duplicate_is_found_among_many(void **state)
 {
     (void)state;
@@ -442,6 +464,7 @@ int main(void)
         cmocka_unit_test(test_a_text_cut_anywhere_gives_the_same_result),
         cmocka_unit_test(test_an_unsound_byte_is_found_wherever_it_stands_in_a_long_text),
         cmocka_unit_test(test_depth_is_bounded),
+        cmocka_unit_test(test_values_of_one_text_are_bounded),
         cmocka_unit_test(test_members_of_one_object_are_bounded),
         cmocka_unit_test(test_a_duplicate_is_found_among_many),
         cmocka_unit_test(test_few_keys_and_many_are_told_apart_alike),

@@ -203,6 +203,7 @@ def of_bodies() -> list[CallbackRow]:
         "a number with a leading zero": lambda f: b'{"event":"call_ended","call":{"duration_ms":01}}',
         "100,000 brackets": lambda f: b"[" * 100_000,
         "a call nested 200 deep": lambda f: b'{"event":"call_ended","call":' + b'{"a":' * 200 + b"1" + b"}" * 200 + b"}",
+        "a call of two million numbers": lambda f: b'{"event":"call_ended","call":[' + b"0," * 2_000_000 + b"0]}",
         "a call of 2,000 members": lambda f: event({f"k{i}": i for i in range(2000)}),
         "a form": lambda f: b"event=call_ended&call_id=1",
         "XML": lambda f: b"<event>call_ended</event>",
