@@ -213,7 +213,7 @@ static int send_request(struct provider_exchange *x, const struct provider_reque
         .flags = is_start ? HTTP_ONCE : 0,
         .leave_by_us = x->leave_by_us,
         .timeout_ms = is_start ? LIMIT_POST_DEADLINE_MS : LIMIT_PROVIDER_ASK_MS,
-        .max_body_bytes = LIMIT_HTTP_CLIENT_BODY_BYTES,
+        .max_body_bytes = is_start ? LIMIT_PROVIDER_START_BYTES : LIMIT_HTTP_CLIENT_BODY_BYTES,
     };
     return http_client_send(x->owner->client, &out, is_start ? on_start_done : on_answer_done, x, &x->transfer);
 }

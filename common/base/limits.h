@@ -180,6 +180,7 @@
 #define LIMIT_TRUNK_VARIABLES 32
 #define LIMIT_PROFILE_RULES 32 /* rules in one list of a profile */
 #define LIMIT_PROVIDER_REQUEST_BYTES (64u << 10) /* the body of a request to a platform */
+#define LIMIT_PROVIDER_START_BYTES (256u << 10) /* of the answer to a create request */
 #define LIMIT_PROVIDER_ASK_MS 10000 /* a poll, lookup or cancel, connect included */
 #define LIMIT_FORM_FIELDS 128 /* of a callback */
 #define LIMIT_PLACED 128 /* dials to one number that a lookup by number is held against; Redis keeps 64 */

@@ -59,6 +59,18 @@ def test_a_connection_that_dies_after_many_good_requests_sends_nothing_twice(fle
     platform.assert_each_dial_was_sent_once()
 
 
+def test_an_answer_of_megabytes_is_not_kept_and_its_call_found_by_its_token(fleet: Fleet, platform: Platform) -> None:
+    """Thousands may be under way, of a platform that has gone mad."""
+    platform.on_create = lambda request: answer_json(201, {**platform.place(request), "more": "x" * (1 << 20)})
+    worker = fleet.worker()
+    batch = fleet.batch()
+    create = platform.wait_creates(1)[0]
+    wait_until(lambda: fleet.metric(worker, UNKNOWN) == 1)
+    platform.end_untold(create.call_id)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    assert platform.count_creates() == 1 and set(platform.lookups) == {create.token}
+
+
 def test_a_call_found_by_its_token_is_followed_under_its_id(fleet: Fleet, platform: Platform) -> None:
     fleet.trunk(platform.url, poll_after_ms=500)
     platform.on_create = platform.place_and_reset
