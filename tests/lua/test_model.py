@@ -35,6 +35,8 @@ REACHED = {
     "call_finish": {"ended", "final", "due", "settled", "recorded", "stale", "changed", "gone"},
     "call_recheck": {"kept", "givenback", "over", "gone"},
     "call_release": {"released", "gone"},
+    "call_strike": {"struck", "ended", "gone"},
+    "cell_reassert": {"restored", "known", "newer", "over"},
     "chunk_close": {"ERR_NOT_FOUND"},
     "chunk_open": {"ERR_STATE", "ERR_NOT_FOUND"},
     "worker_tick": {"reclaimed", "summaries", "cut", "expired", "resumed"},

@@ -187,3 +187,12 @@ def test_a_tenant_that_waits_on_more_trunks_than_one_wake_takes_stays_listed_for
     by_finish(engine, slot)
     assert engine.client.zcard(engine.key("parked:t/acme")) == len(trunks) - FLOWS_WOKEN
     assert audit_cell(engine) == []
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_nobody_is_listed_as_parked_once_what_waited_is_gone(engine: Engine, scope: str) -> None:
+    slot = full(engine, scope)
+    assert engine.begin([slot])[0][0] == "begun"
+    engine.control(slot.batch, "acme", "cancel")
+    assert engine.finish(slot) == "final"
+    assert parked(engine) == []

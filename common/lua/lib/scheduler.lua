@@ -258,10 +258,10 @@ local function wake_tenant(tenant_id)
     woken = woken + 1
     trunk_id = zset.head(key)
   end
+  if not trunk_id then
+    zset.drop(KEY_PARKED, 't/' .. tenant_id)
+  end
   if woken > 0 then
-    if not trunk_id then
-      zset.drop(KEY_PARKED, 't/' .. tenant_id)
-    end
     wake_workers()
   end
   return woken > 0

@@ -14,11 +14,12 @@ ROUNDS_MOST = 2000
 TICK_US = 1_000_000
 LATER_US = 70_000_000  # a trunk stays listed up to when its last retry was due
 VERIFIED_EACH = 16
-LEFT_BEHIND = ("claimed", "live", "ended", "appending", "ending", "trunks", "expiries", "hours", "funded")
+LEFT_BEHIND = ("claimed", "live", "ended", "appending", "ending", "trunks", "parked", "expiries", "hours", "funded")
 LEFT_BEHIND_PATTERNS = ("dialing:*", "held:*", "retry:*", "waiting:*", "ready:*", "turn:*", "parked:*", "unfunded:*", "*:seen:*", "*:retry:*")
 
 
 def drain(driver: Driver) -> None:
+    driver.verify_load()
     _open_everything(driver)
     worker = _Worker(driver)
     for turn in range(ROUNDS_MOST):
@@ -30,6 +31,7 @@ def drain(driver: Driver) -> None:
     else:
         raise AssertionError(f"never came to an end: {_open_calls(driver)}")
     driver.verify()
+    driver.verify_load()
     _see_nothing_left(driver)
 
 

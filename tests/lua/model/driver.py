@@ -10,8 +10,8 @@ from typing import Any
 import redis
 
 from tests.lua.model.picture import ENDED, Batch, Call, Picture, Resource
-from tests.lua.model.rules import CREDIT_LEAST_S, TALK_S, Refused, Result, Rules
-from tests.support.auditor import Auditor
+from tests.lua.model.rules import CREDIT_LEAST_S, TALK_S, Refused, Result, Rules, Told
+from tests.support.auditor import Auditor, load_faults
 from tests.support.engine import DOUBT_LEASE_MS, HORIZON_US, LATE_MS, LEASE_MS, POST_MS, Engine, Slot, contact_record, part
 from tests.support.redis_clock import RedisClock
 
@@ -262,9 +262,21 @@ class Driver:
         expected = [self.rules.release(slot, worker) for slot in slots]
         self._each("call_release", expected, self._run("call_release", worker, *args))
 
-    def _accept(self, slot: Slot, provider_id: str, check_ms: int, queue_ms: int) -> None:
-        expected = self.rules.accept(slot, provider_id, check_ms, queue_ms)
-        self._each("call_accept", [expected], self._run("call_accept", *slot.ref, provider_id, check_ms, queue_ms))
+    def _strike(self, worker: str, slots: tuple[Slot, ...]) -> None:
+        args = [item for slot in slots for item in (*slot.ref, "unreadable")]
+        expected = [self.rules.strike(slot, worker) for slot in slots]
+        self._each("call_strike", expected, self._run("call_strike", worker, *args))
+
+    def _reassert(self, worker: str, told: Told) -> None:
+        expected = self.rules.reassert(told, worker)
+        self._each("cell_reassert", [expected], self._run("cell_reassert", worker, *told.args))
+        if expected == ("restored",):
+            self.issued.append((told.slot, worker))
+
+    def _accept(self, slots: tuple[Slot, ...], provider_id: str, check_ms: int, queue_ms: int) -> None:
+        args = [item for slot in slots for item in (*slot.ref, provider_id, check_ms, queue_ms)]
+        expected = [self.rules.accept(slot, provider_id, check_ms, queue_ms) for slot in slots]
+        self._each("call_accept", expected, self._run("call_accept", *args))
 
     def _abort(self, slot: Slot, worker: str, verdict: str, due_ms: int, hold_ms: int) -> None:
         expected = self.rules.abort(slot, worker, verdict, due_ms, hold_ms)
@@ -405,7 +417,11 @@ class Driver:
         for trunk in picture.trunks:
             pipe.hmget(key(f"trunk:{trunk}"), "breaker_until_ms", "breaker_probe", "verdicts")
         self._queue_batches(pipe, batches)
+        before_waiting = len(pipe)
+        self._queue_waiting(pipe, batches)
         replies = pipe.execute(raise_on_error=False)
+        self._compare_waiting(batches, replies[before_waiting:])
+        del replies[before_waiting:]
         looks = len(replies) - len(shards) - len(picture.tenants) - len(picture.trunks) - 2 * len(batches)
         faults = auditor.faults(replies[:looks])
         assert not faults, "\n".join(faults)
@@ -421,6 +437,45 @@ class Driver:
             self._compare_batch(batch, values)
             self._compare_calls(batch, texts)
             self._compare_events(batch)
+
+    def verify_load(self) -> None:
+        """What each tenant is counted to use of its quotas."""
+        faults = load_faults(self.engine, self.picture.batches)
+        assert not faults, "\n".join(faults)
+
+    def _queue_waiting(self, pipe: Any, batches: list[Batch]) -> None:
+        key = self.engine.key
+        pipe.zrange(key("parked"), 0, -1)
+        for trunk in self.picture.trunks:
+            pipe.hget(key(f"trunk:{trunk}"), "held")
+        for tenant in self.picture.tenants:
+            pipe.exists(key(f"parked:t/{tenant}"))
+            pipe.zrange(key(f"held:t/{tenant}"), 0, -1)
+        for batch in batches:
+            pipe.exists(key(f"parked:b/{batch.name}"))
+            pipe.zcard(key(f"batch:{batch.name}:retry:0"))
+            pipe.hmget(key(f"batch:{batch.name}"), "total", "cursor", "due")
+
+    def _compare_waiting(self, batches: list[Batch], replies: list[Any]) -> None:
+        """Everybody who is parked is listed, by which a script knows; and what is due beyond the fresh contacts waits in the
+        retries, or for its number: where there is none a script does not look."""
+        answers = iter(replies)
+        listed = {member.decode() for member in next(answers)}
+        parked = {f"k/{trunk}" for trunk in self.picture.trunks if next(answers)}
+        may_be, held = set(), []
+        for tenant in self.picture.tenants:
+            may_be |= {f"t/{tenant}", f"h/{tenant}"}
+            parked |= {f"t/{tenant}"} if next(answers) else set()
+            waiting = [member.decode().split("/")[2] for member in next(answers)]
+            parked |= {f"h/{tenant}"} if waiting else set()
+            held += waiting
+        for batch in batches:
+            parked |= {f"b/{batch.name}"} if next(answers) else set()
+            retries, (total, cursor, due) = next(answers), (int(value or 0) for value in next(answers))
+            if batch.is_sealed and not batch.is_cut:
+                wanted = total - cursor + retries + held.count(batch.name)
+                assert due == wanted, f"{batch.name} counts {due} due calls, and has {wanted}"
+        assert parked <= listed <= parked | may_be, f"{parked} are parked, listed are {listed}"
 
     def _compare_credit(self, tenant: Resource, credit: list[bytes | None]) -> None:
         wanted = tenant.credit_s, tenant.reserved_s

@@ -168,6 +168,7 @@ class Call:
     provider_id: str = ""
     is_given_back: bool = False
     is_unsure: bool = False  # its create request had no certain answer
+    strikes: int = 0  # how often a worker could make nothing of it
     credit_s: int | None = None  # what its last dial holds of its tenant's credit, or was charged
     talked_s: int | None = None  # of its last dial, as far as it is known
     is_passed: bool = False  # the lane's cursor is behind it
@@ -181,6 +182,11 @@ class Call:
     def member(self) -> str:
         """Its last dial."""
         return f"{self.batch.name}/{self.ordinal}/{self.dial}"
+
+    @property
+    def is_next(self) -> bool:
+        """Passed by the lane's cursor, or right at it."""
+        return all(call.is_passed for call in self.batch.calls[: self.ordinal])
 
     @property
     def resources(self) -> tuple[Resource, Resource, Resource]:

@@ -15,6 +15,8 @@ FORGET_MS, WAIT_MS, WAIT_MOST_MS = 60_000, 5_000, 300_000
 HOLDERS_MOST = 16
 CREDIT_LEAST_S = 60
 TALK_S = 100
+STRIKES, STRUCK_MS = 3, 1_000
+CLOCK_STEP_MS = 1_000
 MAY_HAVE_TALKED = ("COMPLETED", "VOICEMAIL", "UNKNOWN")
 Answer = tuple[str, ...]
 
@@ -41,6 +43,23 @@ class Result:
         next_ms = "" if self.next_ms is None else self.next_ms
         head = [self.batch, self.ordinal, self.dial, self.attempts, self.how, self.outcome, next_ms]
         return [*head, "", now_ms, self.duration, self.provider_id, "", "hangup", "", "", "callback"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Told:
+    """A dial as a worker tells of it again, which it began and Redis may have forgotten."""
+
+    slot: Slot
+    attempt: int
+    begin_ms: int
+    hard_ms: int
+    check_ms: int
+    phone: int
+    provider_id: str
+
+    @property
+    def args(self) -> list[Any]:
+        return [*self.slot.ref, self.attempt, self.begin_ms, self.hard_ms, self.check_ms, self.phone, self.provider_id, ""]
 
 
 class Rules:
@@ -252,6 +271,49 @@ class Rules:
         self.picture.put_back(call, self.picture.now_ms)
         return ("released",)
 
+    def strike(self, slot: Slot, worker: str) -> Answer:
+        """A worker could make nothing of the call."""
+        call = self.picture.call(slot.batch, slot.ordinal)
+        if call is None or call.phase != "claimed" or call.dial != slot.dial or call.worker != worker:
+            return ("gone",)
+        call.strikes += 1
+        if call.strikes < STRIKES:
+            self.picture.put_back(call, self.picture.now_ms + STRUCK_MS)
+            return ("struck",)
+        call.outcome = "FAILED"
+        self.picture.finalize(call, is_told=False)
+        return ("ended",)
+
+    def reassert(self, told: Told, worker: str) -> Answer:
+        """Whatever Redis thought of the call until now: it is on the line."""
+        call, dial = self.picture.call(told.slot.batch, told.slot.ordinal), told.slot.dial
+        if call is None or not call.batch.is_sealed:
+            return ("gone",)
+        if call.begun == dial:
+            self._keep_deadline(call, told)
+            return ("known",)
+        if call.begun > dial:
+            return ("newer",)
+        if call.phase == "final":
+            return ("over",)
+        if call.phase == "live" and call.credit_s is not None:
+            self._charge(call, 0, was_live=True)
+        call.phase, call.worker, call.dial, call.begun, call.attempts = "live", worker, dial, dial, told.attempt
+        call.slot_us, call.begin_ms, call.until_ms = told.begin_ms * 1000, told.begin_ms, told.hard_ms
+        call.check_ms, call.absent_ms, call.provider_id = min(told.check_ms, told.hard_ms), 0, told.provider_id
+        call.is_given_back = call.is_queued = call.is_to_stop = call.is_unsure = False
+        call.is_passed = True
+        self._reserve(call)
+        if call.batch.state in SCHEDULABLE:
+            call.batch.state, call.batch.is_begun = "processing", True
+        return ("restored",)
+
+    def _keep_deadline(self, call: Call, told: Told) -> None:
+        if call.phase == "live" and told.hard_ms > call.until_ms:
+            if told.hard_ms > call.until_ms + CLOCK_STEP_MS:
+                call.check_ms = min(call.check_ms, told.check_ms, told.hard_ms)
+            call.until_ms = told.hard_ms
+
     def accept(self, slot: Slot, provider_id: str, check_ms: int, queue_ms: int) -> Answer:
         call = self.picture.call(slot.batch, slot.ordinal)
         if call is None or call.dial != slot.dial or call.phase == "claimed":
@@ -304,7 +366,8 @@ class Rules:
                 return ("givenback",)
             call.absent_ms = call.absent_ms or now_ms
             check_ms = max(check_ms, call.absent_ms + absent_after_ms)
-        call.check_ms = min(check_ms, call.until_ms)
+        # A deadline that has passed is in doubt, and no reason to hurry.
+        call.check_ms = min(check_ms, call.until_ms) if call.until_ms > now_ms else check_ms
         return ("kept",)
 
     def _give_back(self, call: Call, due_ms: int) -> None:

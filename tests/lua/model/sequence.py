@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tests.lua.model.drain import drain
 from tests.lua.model.driver import Driver
-from tests.lua.model.picture import Batch
-from tests.lua.model.rules import Result
+from tests.lua.model.picture import Batch, Call
+from tests.lua.model.rules import Result, Told
 from tests.support.engine import Slot
 
 TRUNKS = ("east", "west")
@@ -48,7 +48,7 @@ STEPS: dict[str, tuple[int, dict[str, st.SearchStrategy[Any]]]] = {
     "ingest": (4, {"index": INDEX, "chunk": st.integers(1, 4), "digest": st.sampled_from(("first", "second")),
                    "numbers": st.lists(st.sampled_from(NUMBERS), max_size=3)}),
     "seal": (3, {"index": INDEX, "miss": st.sampled_from((0, 0, 1))}),
-    "append": (2, {"index": INDEX, "is_own": st.sampled_from((True, True, True, False)), "holder": st.sampled_from(("one", "two")),
+    "append": (3, {"index": INDEX, "is_own": st.sampled_from((True, True, False)), "holder": st.sampled_from(("one", "two")),
                    "lease_ms": st.sampled_from((5_000, 5_000, 300, 0))}),
     "append_and_ingest": (2, {"index": INDEX, "numbers": st.lists(st.sampled_from(NUMBERS), min_size=1, max_size=3)}),
     "control": (3, {"index": INDEX, "is_own": st.sampled_from((True, True, True, False)),
@@ -74,7 +74,11 @@ STEPS: dict[str, tuple[int, dict[str, st.SearchStrategy[Any]]]] = {
     "claim_after_quiet": (4, {}),
     "begin": (5, {"picks": PICKS, "stranger": st.sampled_from((None, None, None, "w3")), "life_ms": LIFE_MS}),
     "release": (3, {"picks": PICKS, "stranger": st.sampled_from((None, None, "w3"))}),
-    "accept": (6, {"pick": INDEX, "provider_id": st.sampled_from(("p1", "p2")), "check_in_ms": LATER_MS,
+    "strike": (3, {"worker": st.sampled_from(WORKERS), "times": st.sampled_from((1, 1, 3))}),
+    "reassert": (4, {"pick": INDEX, "back": st.sampled_from((0, 0, 0, 1, 2)), "is_claimed": st.booleans(), "worker": st.sampled_from(WORKERS),
+                     "life_ms": st.sampled_from((150_000, 40_000)), "began_ago_ms": st.sampled_from((0, 999, 5_000)),
+                     "check_in_ms": LATER_MS, "provider_id": st.sampled_from(("", "p1"))}),
+    "accept": (6, {"picks": PICKS, "provider_id": st.sampled_from(("p1", "p2")), "check_in_ms": LATER_MS,
                    "queue_ms": st.sampled_from((0, 0, 2_000, 7_000))}),
     "abort": (4, {"pick": INDEX, "stranger": st.sampled_from((None, None, "-", "w3")), "due_in_ms": LATER_MS,
                   "verdict": st.sampled_from(("NOT_SENT", "THROTTLED", "THROTTLED", "ACCOUNT")),
@@ -268,9 +272,37 @@ class _Actor:
         if slots := self._slots(picks):
             self.driver.send("release", stranger or slots[0][1], tuple(slot for slot, _ in slots))
 
-    def accept(self, pick: int, provider_id: str, check_in_ms: int, queue_ms: int) -> None:
-        for slot, _ in self._slots([pick]):
-            self.driver.send("accept", slot, provider_id, self.now_ms + check_in_ms, queue_ms)
+    def strike(self, worker: str, times: int) -> None:
+        """A worker can make nothing of what it claims."""
+        for _ in range(times):
+            if slots := self.claim(worker, 64, 400):
+                self.driver.send("strike", worker, tuple(slots))
+            self._wait_until(self.picture.now_us + 1_000_000)
+
+    def reassert(self, pick: int, back: int, is_claimed: bool, worker: str, life_ms: int, began_ago_ms: int, check_in_ms: int,
+                 provider_id: str) -> None:
+        """A worker tells of a dial that Redis may have forgotten: the next one, that of the claim, or one that was begun. Of
+        a number that Redis takes to be on another call: whichever is looked up first would be the model's to know."""
+        begin_ms = self.now_ms - began_ago_ms
+        told = [call for call in self.picture.calls() if self._may_be_told(call, begin_ms)]
+        if told:
+            call = told[pick % len(told)]
+            dial = call.dial if is_claimed and call.dial > call.begun else call.dial + 1
+            if 0 < back <= call.begun:
+                dial = call.begun + 1 - back
+            attempt = min(call.attempts + 1, call.batch.max_attempts)
+            slot = Slot(call.batch.name, call.ordinal, dial, begin_ms * 1000, attempt - 1, b"")
+            check_ms = self.now_ms + check_in_ms
+            self.driver.send("reassert", worker, Told(slot, attempt, begin_ms, begin_ms + life_ms, check_ms, call.number, provider_id))
+
+    def _may_be_told(self, call: Call, begin_ms: int) -> bool:
+        batch = call.batch
+        is_in_time = batch.expires_ms is None or begin_ms < batch.expires_ms
+        return batch.is_sealed and is_in_time and call.is_next and self.picture.holder(batch.tenant, call.number) in (None, call)
+
+    def accept(self, picks: list[int], provider_id: str, check_in_ms: int, queue_ms: int) -> None:
+        if slots := self._slots(picks):
+            self.driver.send("accept", tuple(slot for slot, _ in slots), provider_id, self.now_ms + check_in_ms, queue_ms)
 
     def abort(self, pick: int, stranger: str | None, due_in_ms: int, verdict: str, hold_ms: int) -> None:
         for slot, owner in self._slots([pick]):
@@ -315,7 +347,7 @@ class _Actor:
             for call in [] if is_lost else live:
                 slot = Slot(call.batch.name, call.ordinal, call.dial, call.slot_us, call.attempts, b"")
                 if is_well:
-                    self.driver.send("accept", slot, "p1", self.now_ms + 1000, 0)
+                    self.driver.send("accept", (slot,), "p1", self.now_ms + 1000, 0)
                 else:
                     self.driver.send("recheck", slot, "doubt", "HTTP 503", self.now_ms + 2000, 0)
 
