@@ -146,7 +146,7 @@ static void take_shards(struct cell *cell, const struct redisReply *rows)
             cell->stream_age_ms = waited_ms;
         if (is_new)
             cell->wants_read = true;
-        if (unacked > 0 && !cell->is_reading) {
+        if (unacked > 0) { /* what this reads now has not been idle for so long */
             cell->wants_read = true;
             if (cell->reclaim_idle_ms != RECLAIM_TAKEN_MS)
                 cell->reclaim_idle_ms = is_taken ? RECLAIM_TAKEN_MS : RECLAIM_IDLE_MS;

@@ -21,6 +21,8 @@
 local verb, tenant = ARGV[1], ARGV[2]
 local PART = 64
 local SECTIONS = { 'inflight', 'queue', 'dead', 'log' }
+local IN_SET, IN_STREAM = '^%d+%.?%d* %S+$', '^%d+%-%d+$'
+local PLACE_IN = { inflight = IN_SET, queue = IN_SET, dead = IN_SET, log = IN_STREAM }
 local SECTION_OF = { in_flight = 'inflight', pending = 'queue', retrying = 'queue', dead = 'dead', delivered = 'log' }
 
 local function is_owned(endpoint)
@@ -73,7 +75,7 @@ end
 -- Walks a sorted set from behind `at` ("score name"), in its order or from its end; `visit` gets the members.
 local function walk_set(key, is_reverse, at, mark, visit, digest)
   local start = 0
-  local score, name = string.match(at, '^([%d.]+) (%S+)$')
+  local score, name = string.match(at, '^(%S+) (%S+)$')
   if name then
     local rank = redis.call('ZRANK', key, member_of(key, score, name, digest))
     if rank then
@@ -172,7 +174,7 @@ end
 
 local function list(endpoint, from)
   local from_endpoint, from_section, at = string.match(from, '^(%S+) (%a+) ?(.*)$')
-  if from ~= '' and not (from_endpoint and walk[from_section]) then
+  if from ~= '' and not (from_endpoint and walk[from_section] and (at == '' or string.find(at, PLACE_IN[from_section]))) then
     return redis.error_reply('ERR_INVALID place')
   end
   local is_reached = from == ''

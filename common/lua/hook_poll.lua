@@ -91,14 +91,14 @@ end
 -- Looks at one shard's stream: has it entries that the notifiers did not read, how many are read and not acknowledged, and
 -- how long has the oldest of these waited. One that no notifier ever read counts from its end: they read it at once.
 -- Trims everything before the first entry that some group still needs: exactly where little is left, by whole nodes
--- where a backlog goes.
+-- where a backlog goes; nothing while the notifiers' own group is missing, since they need it all.
 local function look_at_stream(shard)
   local key = hook.key_events(shard)
   local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
   if not last then
     return 0, 0, 0
   end
-  local is_new, unacked, waited, slowest = 1, 0, age_ms(last[1]), nil
+  local is_new, unacked, waited, slowest, is_ours = 1, 0, age_ms(last[1]), nil, false
   for _, flat in ipairs(redis.call('XINFO', 'GROUPS', key)) do
     local group = fields(flat)
     local needed = group['last-delivered-id']
@@ -109,14 +109,15 @@ local function look_at_stream(shard)
       slowest = needed
     end
     if group.name == hook.group then
+      is_ours = true
       unacked = group.pending
       is_new = id_less(group['last-delivered-id'], last[1]) and 1 or 0
       waited = waited_ms(key, group, is_new)
     end
   end
-  if slowest and redis.call('XLEN', key) > EXACT_TRIM then
+  if is_ours and redis.call('XLEN', key) > EXACT_TRIM then
     redis.call('XTRIM', key, 'MINID', '~', slowest, 'LIMIT', trim_limit)
-  elseif slowest then
+  elseif is_ours then
     redis.call('XTRIM', key, 'MINID', slowest)
   end
   return is_new, unacked, waited

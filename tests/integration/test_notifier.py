@@ -432,6 +432,20 @@ def test_events_that_a_killed_notifier_had_read_are_expanded_by_another(world: W
     world.wait_for_state(event, "delivered")
 
 
+def test_what_a_killed_notifier_had_read_waits_for_no_backlog_of_another(world: World) -> None:
+    key = world.key(f"events:{hooks.event_shard(TENANT)}")
+    for seq in range(3000):
+        hooks.write_event(world.scripts, TENANT, "batch_c0_gone", "batch.completed", seq=seq)
+    with RedisProxy(world.redis, answer_delay_s=0.1) as proxy:
+        notifier = world.notifier(redis_url=proxy.url)
+        wait_until(lambda: any(group["pending"] for group in world.db.xinfo_groups(key)), 10, "it reads and reads")
+        ((_, ((left, _),)),) = world.db.xreadgroup("notifier", "notifier", {key: ">"}, count=1)
+        world.db.xclaim(key, "notifier", "notifier", 0, [left], idle=60_000)
+        wait_until(lambda: not world.db.xpending_range(key, "notifier", left, left, 1), 20, "another takes it")
+        assert world.db.xinfo_groups(key)[0]["lag"] > 0, "not before all else was read"
+        notifier.stop()
+
+
 def test_a_notifier_that_hung_past_its_lease_does_no_harm(world: World) -> None:
     world.batch("batch_c0_1")
     hung = world.notifier()

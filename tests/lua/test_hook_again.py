@@ -242,6 +242,8 @@ def test_one_that_only_the_log_knows_is_still_listed(desk: Desk) -> None:
     assert desk.listed("delivered")[1] == [delivery]
 
 
-def test_a_place_that_was_not_given_is_refused(desk: Desk) -> None:
+@pytest.mark.parametrize("place", ["x y", "ep_1 queue x y", "ep_1 dead (1 y", "ep_1 log +", "ep_1 inflight 1"])
+def test_a_place_that_was_not_given_is_refused(desk: Desk, place: str) -> None:
+    desk.dead(7)
     with pytest.raises(redis.ResponseError, match="ERR_INVALID"):
-        desk.listed(place="x y")
+        desk.listed(place=place.replace("ep_1", desk.endpoint))

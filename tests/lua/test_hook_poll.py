@@ -112,6 +112,15 @@ def test_a_tick_trims_behind_the_slowest_reader(db: redis.Redis, scripts: Script
     assert tick(scripts, "a").fresh == []
 
 
+def test_another_readers_group_trims_nothing_that_no_notifier_has_read(db: redis.Redis, scripts: Scripts) -> None:
+    key = scripts.key(f"events:{hooks.event_shard('acme')}")
+    for i in range(5):
+        hooks.write_event(scripts, "acme", "batch_c0_1", "call.completed", i)
+    db.xgroup_create(key, "other", "$")
+    assert tick(scripts, "a").fresh == [hooks.event_shard("acme")]
+    assert db.xlen(key) == 5
+
+
 def test_ids_compare_by_number_not_by_text(db: redis.Redis, scripts: Scripts) -> None:
     key = scripts.key("events:0")
     db.xadd(key, {"id": "x"}, id="9-9")

@@ -9,6 +9,8 @@ or holds back an answer there:
 
         proxy.hold_at(b"the words of a command")
         proxy.was_held.wait(); ...; proxy.let_go()
+
+or, with RedisProxy(server, answer_delay_s=...), is a long line: every answer comes that much later.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import selectors
 import socket
 import tempfile
 import threading
+import time
 from types import TracebackType
 
 from tests.support.accepting import serve_each
@@ -30,8 +33,9 @@ PIECE = 65536
 class RedisProxy:
     """Forwards every connection. cut_at() arms one cut, hold_at() one answer that waits."""
 
-    def __init__(self, server: RedisServer) -> None:
+    def __init__(self, server: RedisServer, answer_delay_s: float = 0.0) -> None:
         self._server = server
+        self._answer_delay_s = answer_delay_s
         self._directory = tempfile.TemporaryDirectory(prefix="carillon-proxy-")
         self._path = pathlib.Path(self._directory.name) / "proxy.sock"
         self._listener = socket.socket(socket.AF_UNIX)
@@ -118,6 +122,8 @@ class RedisProxy:
                 target.recv(PIECE)  # it was done: the answer is what gets lost
             self.was_cut.set()
             return False
+        if source is not client and self._answer_delay_s:
+            time.sleep(self._answer_delay_s)
         target.sendall(data)
         if source is client and self._is_to_be_held(data):
             self.was_held.set()
