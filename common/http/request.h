@@ -28,6 +28,8 @@ struct http_server {
     bool is_quiesced;
     struct loop_fd *epoll; /* libmicrohttpd's epoll descriptor */
     struct loop_timer *run; /* its next timeout, or 0 where something waits to be run */
+    uint64_t calls; /* libmicrohttpd's, of what it was given */
+    unsigned idle_runs; /* without one, one after the other */
     struct http_bounds bounds;
     struct http_table *tables;
     http_refuse_fn refuse;

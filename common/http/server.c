@@ -23,6 +23,10 @@
 #define CONNECTION_MEMORY ((size_t)(3 * LIMIT_HTTP_HEADER_BYTES))
 #define LISTEN_BACKLOG 511
 #define TIMEOUT_MAX_MS 3600000u
+/* libmicrohttpd wants to be run again at once as long as it holds bytes of a client. Where they fill what it has for
+ * them and mean nothing yet (the line of a chunk without an end), it goes on to want that until the deadline. */
+#define IDLE_RUNS_MOST 64u
+#define IDLE_PAUSE_US 10000
 
 /* ---- connections ---- */
 
@@ -178,8 +182,10 @@ static void connection_close(struct connection *c)
 static void on_connection(void *arg, struct MHD_Connection *mhd, void **socket_context,
                           enum MHD_ConnectionNotificationCode code)
 {
+    struct http_server *s = arg;
+    s->calls++;
     if (code == MHD_CONNECTION_NOTIFY_STARTED)
-        connection_open(arg, mhd, socket_context);
+        connection_open(s, mhd, socket_context);
     else if (*socket_context != NULL)
         connection_close(*socket_context);
 }
@@ -208,6 +214,7 @@ static void *on_first_line(void *arg, const char *uri, struct MHD_Connection *mh
     struct connection *c = connection_of(mhd);
     if (c == NULL)
         return NULL;
+    c->server->calls++;
     c->started_us = clock_wall_us();
     c->target = head_read_target(uri != NULL ? uri : "");
     return NULL;
@@ -243,6 +250,7 @@ static enum MHD_Result on_access(void *arg, struct MHD_Connection *mhd, const ch
     struct connection *c = connection_of(mhd);
     if (c == NULL)
         return MHD_NO;
+    c->server->calls++;
     if (c->request == NULL)
         return on_head(c, url, method, version);
     if (*len > 0) {
@@ -266,6 +274,7 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **request_c
     if (c == NULL || c->request == NULL)
         return;
     struct http_request *req = c->request;
+    c->server->calls++;
     request_end(req);
     c->request = NULL;
     const struct http_bounds *bounds = &c->server->bounds;
@@ -276,14 +285,17 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **request_c
 
 static void run(struct http_server *s)
 {
+    uint64_t calls = s->calls;
     loop_timer_disarm(s->run);
     MHD_run(s->daemon);
+    s->idle_runs = s->calls == calls ? s->idle_runs + 1 : 0;
     MHD_UNSIGNED_LONG_LONG timeout_ms;
     if (loop_timer_is_armed(s->run) || MHD_get_timeout(s->daemon, &timeout_ms) != MHD_YES)
         return;
     if (timeout_ms > TIMEOUT_MAX_MS)
         timeout_ms = TIMEOUT_MAX_MS;
-    loop_timer_arm_us(s->run, (int64_t)timeout_ms * 1000);
+    int64_t pause_us = s->idle_runs > IDLE_RUNS_MOST ? IDLE_PAUSE_US : 0;
+    loop_timer_arm_us(s->run, timeout_ms > 0 ? (int64_t)timeout_ms * 1000 : pause_us);
 }
 
 static void on_epoll(int fd, unsigned ready, void *arg)

@@ -21,6 +21,7 @@ static ssize_t on_wanted(void *arg, uint64_t at, char *ret, size_t cap)
     struct http_request *req = arg;
     struct http_stream *stream = &req->stream;
     (void)at;
+    req->connection->server->calls++;
     if (left(stream) == 0 && !stream->is_finished && !stream->is_asked && req->state == REQUEST_SENDING) {
         stream->is_asked = true;
         stream->on_room(req, stream->arg);

@@ -249,6 +249,39 @@ static void test_large_headers_are_refused(void **state)
     assert_int_equal(f->completes, 0);
 }
 
+/* One end, and how often the loop went round until it came. */
+struct rounds {
+    struct peer *peer;
+    unsigned n;
+};
+
+static bool has_ended(void *arg)
+{
+    struct rounds *rounds = arg;
+    rounds->n++;
+    return peer_is_closed(rounds->peer);
+}
+
+static void test_a_line_without_an_end_does_not_keep_the_loop_going_round(void **state)
+{
+    static const char *const heads[] = {
+        "POST /ok HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+        "POST /nowhere HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+        "GET /ok HTTP/1.1\r\nHost: h\r\nX-Large: ",
+    };
+    struct fixture *f = *state;
+    char filler[17 * 1024];
+    memset(filler, '0', sizeof filler);
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+        struct rounds rounds = {connect_peer(f), 0};
+        peer_send(rounds.peer, heads[i]);
+        for (int k = 0; k < 8; k++)
+            peer_send_mem(rounds.peer, filler, sizeof filler);
+        assert_true(rig_wait(&f->rig, has_ended, &rounds));
+        assert_true(rounds.n < 1000);
+    }
+}
+
 static void test_a_full_house_lets_the_next_one_in_when_one_leaves(void **state)
 {
     struct fixture *f = *state;
@@ -361,6 +394,7 @@ int main(void)
         CASE(test_a_silent_client_is_dropped),
         CASE(test_a_client_that_does_not_take_its_answer_is_cut),
         CASE(test_large_headers_are_refused),
+        CASE(test_a_line_without_an_end_does_not_keep_the_loop_going_round),
         CASE(test_a_full_house_lets_the_next_one_in_when_one_leaves),
         CASE(test_two_lengths_of_one_body_are_refused_and_the_connection_ends),
         CASE(test_quiesced_it_ends_what_it_has_and_takes_nothing_new),
