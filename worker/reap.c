@@ -406,11 +406,23 @@ static int look(struct check *check)
     return look_up(check, NULL);
 }
 
+static size_t checks_of(const struct reap *r, const struct trunk_settings *trunk)
+{
+    size_t n = 0;
+    for (const struct check *check = r->checks; check; check = check->next)
+        n += check->batch && strcmp(check->batch->trunk->id, trunk->id) == 0;
+    return n;
+}
+
 static void on_batch(const struct batch_settings *batch, int err, void *arg)
 {
     struct check *check = arg;
     if (err == 0) {
         check->batch = settings_ref(batch);
+        if (checks_of(check->reap, batch->trunk) > LIMIT_TRUNK_LOOKUPS) {
+            check_end(check); /* its lease brings it back */
+            return;
+        }
         err = look(check);
     }
     if (err != 0)

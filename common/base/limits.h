@@ -168,7 +168,8 @@
 
 /* ---- a worker ---- */
 #define LIMIT_DIALS_IN_HAND 2048 /* of one cell, from the claim's answer to the end */
-#define LIMIT_LOOKUPS 128 /* of one cell under way */
+#define LIMIT_LOOKUPS 256 /* of one cell under way */
+#define LIMIT_TRUNK_LOOKUPS 160 /* of one of its trunks: a platform that hangs leaves room for the others */
 #define LIMIT_PROVIDER_REQUESTS 2048 /* of all cells under way */
 #define LIMIT_OUTBOX_ITEMS 8192 /* things of one kind that Redis has not heard yet */
 #define LIMIT_SETTINGS_KEPT 4096 /* batches; beyond it settings that nobody uses are dropped, fresh or not */
