@@ -15,6 +15,7 @@
 #define SECOND_US INT64_C(1000000)
 #define NAP_LEAST_US (2 * SECOND_US)
 #define NAP_MOST_US (3600 * SECOND_US)
+#define SIGN_OF_LIFE_US (2 * SECOND_US) /* every worker has given one by then */
 #define AUDIT_PERCENT 0.5
 #define SURPRISE_PERCENT 5.0
 #define CLAIM_ROWS_AT 5 /* of the answer of call_claim: what was claimed */
@@ -29,6 +30,7 @@ struct fleet {
     struct wire_redis_world redis;
     struct world_event tick; /* every second that the fleet is awake */
     struct world_event loss; /* Redis loses what was written since it was saved */
+    int64_t awake_since_us;
     bool is_done;
     int64_t due_us; /* when Redis has work next, as of the last look */
 };
@@ -180,6 +182,8 @@ static void lose_tail(struct fleet *f)
     struct campaign *c = f->campaign;
     if (world_event_is_armed(&f->loss) || c->n_tails == CAMPAIGN_TAILS)
         return;
+    if (c->faults.die_with_tail > 0 && world_now_us() < f->awake_since_us + SIGN_OF_LIFE_US)
+        return;
     if (c->n_tails > 0 && world_now_us() < c->tails[c->n_tails - 1].until_us + c->faults.tails_apart_us)
         return;
     int64_t at_us = world_now_us() + dice_range(&f->dice, 50000, SECOND_US);
@@ -240,10 +244,13 @@ static void strike(struct fleet *f)
 
 /* ---- naps ---- */
 
-/* Until shortly before something is to come, or now and then until shortly after. */
+/* Until shortly before something is to come, or now and then until shortly after. In a calm nobody sleeps over the
+ * answer that it waits for until that is out of time. */
 static int64_t nap_until_us(struct fleet *f)
 {
     int64_t now_us = world_now_us(), until_us = now_us + NAP_MOST_US;
+    if (f->campaign->is_calm && wire_http_is_waited_for())
+        return now_us;
     if (f->due_us < until_us)
         until_us = f->due_us;
     if (world_next_us() < until_us)
@@ -258,12 +265,14 @@ static void on_tick(void *arg)
     struct fleet *f = arg;
     look(f);
     int64_t until_us = nap_until_us(f);
-    if (until_us > world_now_us())
+    if (until_us > world_now_us()) {
+        f->awake_since_us = until_us;
         for (size_t i = 0; i < f->n_workers; i++)
             if (loop_stalled_until_us(process_loop(f->workers[i])) < until_us)
                 loop_stall_until(process_loop(f->workers[i]), until_us);
-    if (until_us <= world_now_us())
+    } else {
         strike(f);
+    }
     world_event_at(&f->tick, until_us + SECOND_US);
 }
 

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define EARLY_MS 1 /* begins are told to the millisecond */
+#define FOUND_EARLY_MS                                                                                                 \
+    65000 /* a found one is reckoned from the last sign of life before the loss: so far it is looked for */
 
 struct dial_book {
     struct campaign *campaign;
@@ -138,14 +140,16 @@ static int64_t delay_ms(const struct sim_batch *batch, const char *outcome)
     return rules->no_answer_delay_ms;
 }
 
-static void judge_following(const struct dial *before, const struct dial *next)
+static void judge_following(const struct dial *before, const struct dial *next, struct tally *tally)
 {
     const char *truth = dial_truth(before);
     const char *outcome = before->first_told[0] ? before->first_told : truth ? truth : "nothing";
-    int64_t gap_ms = (next->begun_us - before->begun_us) / 1000;
+    int64_t gap_ms = (next->begun_us - before->begun_us) / 1000, least_ms = delay_ms(before->batch, outcome) - EARLY_MS;
     if (is_final(before->batch, outcome))
         judge_broken(PROMISE_OVER_ATTEMPTS, "%s was begun after %s of %s", next->key, outcome, before->key);
-    else if (gap_ms < delay_ms(before->batch, outcome) - EARLY_MS)
+    else if (gap_ms < least_ms && before->is_found && gap_ms >= least_ms - FOUND_EARLY_MS)
+        tally->allowed++;
+    else if (gap_ms < least_ms)
         judge_broken(PROMISE_TOO_SOON, "%s was begun %" PRId64 " ms after %s of %s", next->key, gap_ms, outcome,
                      before->key);
 }
@@ -161,7 +165,7 @@ static void judge_contacts(struct dial_book *book, struct tally *tally)
             n_placed = 0;
         }
         if (placed && dial->begun_us != 0)
-            judge_following(placed, dial);
+            judge_following(placed, dial, tally);
         tally->allowed += dial->n_placed > 0 && (dial->is_forgotten || dial_was_cut(book, dial));
         if (dial->n_placed > 0 && !dial->is_forgotten) {
             placed = dial;
@@ -270,12 +274,13 @@ static void adopt_found(const struct dial_book *book)
 {
     for (guint i = 0; i < book->dials->len; i++) {
         struct dial *found = book->dials->pdata[i];
-        if (found->n_sent > 0 || found->told[0] == '\0')
+        if (found->n_placed > 0 || found->told[0] == '\0')
             continue;
         for (guint j = i + 1; j < book->dials->len && compare_contacts(found, book->dials->pdata[j]) == 0; j++) {
             struct dial *placed = book->dials->pdata[j];
-            if (!is_untold(book, placed))
+            if (!is_untold(book, placed) || found->first_told_us < placed->known_us)
                 continue;
+            placed->is_found = true;
             memcpy(placed->told, found->told, sizeof placed->told);
             memcpy(placed->first_told, found->first_told, sizeof placed->first_told);
             found->told[0] = found->first_told[0] = '\0';

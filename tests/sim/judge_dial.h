@@ -28,6 +28,7 @@ struct dial {
     int64_t placed_us;
     int n_placed;
     int64_t ended_us;
+    bool is_found; /* by its number, after Redis forgot it: when it was begun is not known any more */
     bool is_forgotten; /* the platform took the call and knows nothing of it: what is promised of it ends there */
     char outcome[DIAL_WORD_CAP]; /* the platform's word */
     char id[72]; /* the platform's */

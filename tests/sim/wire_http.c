@@ -375,13 +375,15 @@ int http_client_send(struct http_client *c, const struct http_outgoing *out, htt
     return 0;
 }
 
-size_t wire_http_in_flight(void)
+bool wire_http_is_waited_for(void)
 {
-    size_t n = 0;
     struct http_transfer *t;
     LIST_FOREACH(t, &transfers, next)
-    n++;
-    return n;
+    {
+        if (t->client)
+            return true;
+    }
+    return false;
 }
 
 /* ---- the server ---- */

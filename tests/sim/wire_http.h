@@ -35,7 +35,7 @@ void wire_http_end(void);
 
 /* Makes it answer to WIRE_FLEET_URL too. */
 void wire_http_join_fleet(struct http_server *s);
-/* Requests under way, of all clients. */
-size_t wire_http_in_flight(void);
+/* Somebody waits for an answer. */
+bool wire_http_is_waited_for(void);
 
 #endif
