@@ -118,21 +118,25 @@ static void name_delivery(struct item *item, const struct hook_entry *entry, siz
                    i == 0 ? "" : EVENT_DELIVERY_MARK);
 }
 
-/* Whether `i` is the delivery that is made again. */
-static bool is_asked_for(const struct hook_entry *entry, size_t i)
+/* Which of an event's URLs the delivery that is made again goes to: the one at the endpoint where it went; where its
+ * batch has none there any more, the one that a delivery of its name goes to now, or the only one. `n_targets`: none.
+ */
+static size_t place_of_again(const struct hook_entry *entry)
 {
-    struct item item;
-    name_delivery(&item, entry, i);
-    return strcmp(item.id, entry->again.data) == 0;
-}
-
-static bool has_asked_for(const struct hook_entry *entry)
-{
+    size_t best = entry->n_targets;
+    int best_fit = entry->n_targets == 1 ? -1 : 0;
     for (size_t i = 0; i < entry->n_targets; i++) {
-        if (is_asked_for(entry, i))
-            return true;
+        struct item named;
+        name_delivery(&named, entry, i);
+        bool is_there =
+            entry->again_endpoint.data && strcmp(entry->targets[i].endpoint_id, entry->again_endpoint.data) == 0;
+        int fit = 2 * is_there + (strcmp(named.id, entry->again.data) == 0);
+        if (fit > best_fit) {
+            best = i;
+            best_fit = fit;
+        }
     }
-    return false;
+    return best;
 }
 
 static void add_delivery(struct script_args *args, struct expansion *x, const struct hook_entry *entry, size_t i,
@@ -140,7 +144,10 @@ static void add_delivery(struct script_args *args, struct expansion *x, const st
 {
     const struct hook_target *target = &entry->targets[i];
     struct item *item = &x->items[x->n_items++];
-    name_delivery(item, entry, i);
+    if (entry->again.data)
+        g_strlcpy(item->id, entry->again.data, sizeof item->id);
+    else
+        name_delivery(item, entry, i);
     g_strlcpy(item->endpoint, target->endpoint_id, sizeof item->endpoint);
     add_head(args, entry, entry->again.data ? "again" : "deliver");
     script_args_str(args, item->id);
@@ -162,7 +169,7 @@ static int add_event(struct cell *cell, struct expansion *x, const struct hook_e
     if (err)
         return err;
     for (size_t i = 0; i < entry->n_targets; i++) {
-        if (!entry->again.data || is_asked_for(entry, i))
+        if (!entry->again.data || i == place_of_again(entry))
             add_delivery(&cell->notifier->args, x, entry, i, body_len);
     }
     x->n++;
@@ -175,7 +182,7 @@ static void add_item(struct cell *cell, struct expansion *x, const struct redisR
     struct hook_entry entry;
     const char *why = "its body cannot be rendered";
     int err = hook_entry_read(item, &n->contact, &entry, &why);
-    if (!err && entry.again.data && !has_asked_for(&entry)) {
+    if (!err && entry.again.data && place_of_again(&entry) == entry.n_targets) {
         err = ERR_INVALID;
         why = "its batch has no such URL any more";
     }

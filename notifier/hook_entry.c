@@ -75,6 +75,7 @@ static int read_fields(const struct redisReply *fields, struct hook_entry *e, co
         return invalid(ret_why, "its tenant is not one");
     e->tenant = tenant.data;
     e->again = text_of(reply_field(fields, "delivery"));
+    e->again_endpoint = text_of(reply_field(fields, "endpoint"));
     e->event.at_ms = instant_of(reply_field(fields, "at"));
     e->event.seq = count_of(reply_field(fields, "seq"));
     e->event.error = text_of(reply_field(fields, "error"));

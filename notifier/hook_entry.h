@@ -29,6 +29,7 @@ struct hook_entry {
     struct render_text event_id;
     const char *tenant;
     struct render_text again; /* the id of the one delivery that is to be made again; none: all are made */
+    struct render_text again_endpoint; /* where that one went; none: not known */
     /* The batch's URL for this type of event, and the one for all events where that is another. */
     struct hook_target targets[HOOK_TARGETS];
     size_t n_targets;

@@ -31,8 +31,8 @@ local function endpoint_of(id)
   return known[1] == tenant and { status = known[2], test = known[3] } or nil
 end
 
--- Writes the event again; false where that is no use.
-local function ask(delivery, type, source, trigger)
+-- Writes the event again, for the one endpoint that the delivery was for; false where that is no use.
+local function ask(delivery, endpoint, type, source, trigger)
   local kept = source and cjson.decode(source) or {}
   local batch
   for i = 1, #kept, 2 do
@@ -44,7 +44,7 @@ local function ask(delivery, type, source, trigger)
   local event = string.gsub(delivery, '%-all$', '')
   redis.call('HSET', hook.key_delivery(delivery), 'trigger', trigger)
   redis.call('XADD', hook.key_events(shard), '*', 'id', event, 'type', type, 'tenant', tenant, 'delivery', delivery,
-    unpack(kept))
+    'endpoint', endpoint, unpack(kept))
   if not is_woken then
     is_woken = true
     redis.call('PUBLISH', KEY_WAKE_EVENTS, 'events')
@@ -62,7 +62,7 @@ local function redeliver(delivery)
   elseif endpoint.status ~= 'active' then
     return 'disabled'
   end
-  return ask(delivery, known[3], known[4], 'manual') and 'asked' or 'gone'
+  return ask(delivery, known[1], known[3], known[4], 'manual') and 'asked' or 'gone'
 end
 
 local function recover(id, since_ms, most)
@@ -77,7 +77,7 @@ local function recover(id, since_ms, most)
   local asked, gone = 0, 0
   for _, delivery in ipairs(redis.call('ZRANGE', key, since_ms, last or '+inf', 'BYSCORE')) do
     local known = redis.call('HMGET', hook.key_delivery(delivery), 'state', 'type', 'source', 'trigger')
-    if known[1] == 'dead' and not known[4] and ask(delivery, known[2], known[3], 'recover') then
+    if known[1] == 'dead' and not known[4] and ask(delivery, id, known[2], known[3], 'recover') then
       redis.call('ZREM', key, delivery)
       asked = asked + 1
     elseif not known[4] then

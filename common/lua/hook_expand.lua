@@ -28,7 +28,7 @@ local pending_max = tonumber(ARGV[5])
 local bytes_max = tonumber(ARGV[6])
 local now = NOW_US / 1000
 local dropped = 0
-local UNKEPT = { id = true, type = true, tenant = true, trigger = true, delivery = true }
+local UNKEPT = { id = true, type = true, tenant = true, trigger = true, delivery = true, endpoint = true }
 
 local function is_call(event)
   local type = redis.call('HGET', hook.key_delivery(event), 'type')

@@ -150,6 +150,32 @@ def test_a_url_that_is_named_twice_gets_an_event_once(world: World) -> None:
     assert world.delivery(f"{event}-all") == world.delivery(f"{last}-all") == {}
 
 
+def test_what_is_sent_again_goes_where_it_went_whatever_urls_its_batch_has_got_or_lost(world: World) -> None:
+    def send_again(delivery: str) -> None:
+        assert world.scripts.run("hook_again", "redeliver", TENANT, hooks.event_shard(TENANT), delivery) == "asked"
+
+    with HttpReceiver() as other:
+        world.batch("batch_c0_1")
+        world.endpoint(url=other.url)
+        batch = world.key("batch:batch_c0_1")
+        world.db.hdel(batch, "on_call_complete")
+        world.notifier()
+        first = world.call_event("batch_c0_1", 1)
+        world.wait_for_state(first, "delivered")
+        world.db.hset(batch, "on_call_complete", f"{other.url}/own")
+        send_again(first)
+        assert [request.headers["webhook-id"] for request in world.receiver.wait_for(2)] == [first, first]
+        assert other.snapshot() == []
+
+        second = world.call_event("batch_c0_1", 2)
+        world.wait_for_state(f"{second}-all", "delivered")
+        world.wait_for_state(second, "delivered")
+        world.db.hdel(batch, "on_call_complete")
+        send_again(f"{second}-all")
+        assert world.receiver.wait_for(4)[3].headers["webhook-id"] == second
+        assert len(other.snapshot()) == 1
+
+
 def test_a_read_full_of_events_for_two_urls_is_delivered_whole(world: World) -> None:
     world.batch("batch_c0_1")
     world.db.hset(world.key("batch:batch_c0_1"), "on_event", f"{world.receiver.url}/all")

@@ -63,6 +63,7 @@ def test_a_dead_one_is_asked_for_with_all_that_its_body_is_made_of_and_once(desk
     assert desk.redeliver(delivery) == "asked"
     assert desk.redeliver(delivery) == "busy"
     (entry,) = desk.asked_again()
+    assert entry.pop("endpoint") == desk.endpoint
     assert {**entry, "delivery": ""} == {"id": delivery, "type": "call.completed", "tenant": "acme", "batch": "batch_c0_1", "attempt": "1",
                                          "at": "1760000003000", "seq": "1", "call": "7", "delivery": ""}  # fmt: skip
 
