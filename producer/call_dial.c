@@ -159,6 +159,8 @@ static void start_writing(struct exchange *x, struct dial *d)
     const char *user_id = d->request.user_id[0] ? d->request.user_id : exchange_identity(x)->tenant;
     int err = batch_settings_make(&d->options, d->request.agent_id, user_id, 1, clock_wall_ms(), &d->settings);
     if (!err)
+        err = batch_settings_put_quotas(&d->settings, &exchange_api(x)->quota_defaults);
+    if (!err)
         err = ingest_pack_create(&d->pack);
     if (!err)
         err = ingest_pack_add(d->pack, &d->contact, 1);

@@ -187,6 +187,17 @@ def test_a_tenant_sees_its_quotas_and_what_it_uses_of_them(api: Api) -> None:
     assert api.get("/api/v1/tenant?x=1", key).status == 400
 
 
+def test_single_calls_count_and_the_operators_default_holds_for_them(redis_server: RedisServer) -> None:
+    with Api(redis_server, "--max-batches", "2") as own:
+        own.trunk("main")
+        for key, limit in ((own.tenant("default"), 2), (own.tenant("own", max_batches="1"), 1)):
+            calls = [
+                own.post("/api/v1/call/dial", {"to": number, "agentConfigId": "agent_1"}, key) for number in own.fresh_numbers(limit + 1)
+            ]
+            assert [answer.status for answer in calls] == [200] * limit + [429]
+            assert calls[-1].code == "QUOTA_EXCEEDED" and calls[-1].json()["details"] == {"quota": "batches", "limit": limit}
+
+
 def test_zero_as_a_default_is_no_limit(redis_server: RedisServer) -> None:
     with Api(redis_server, "--max-batches", "0", "--max-queued-contacts", "2", "--max-bytes", "0") as api:
         api.trunk()
