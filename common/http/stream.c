@@ -48,6 +48,14 @@ static ssize_t on_wanted(void *arg, uint64_t at, char *ret, size_t cap)
     return (ssize_t)len;
 }
 
+/* libmicrohttpd 0.9.75 sends the last, empty chunk of an answer to a HEAD too, where the next answer is expected.
+ * Without chunks there is none, at the price of the connection. */
+static bool take_no_chunks(const struct http_request *req, struct MHD_Response *response)
+{
+    return strcmp(req->method, MHD_HTTP_METHOD_HEAD) != 0 || response == NULL ||
+           MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END) == MHD_YES;
+}
+
 int http_request_stream(struct http_request *req, int status, const char *content_type,
                         const struct http_header *headers, size_t n_headers, http_room_fn on_room, void *arg)
 {
@@ -57,6 +65,10 @@ int http_request_stream(struct http_request *req, int status, const char *conten
     buf_init(&req->stream.waiting, LIMIT_HTTP_STREAM_BYTES);
     struct MHD_Response *response =
         MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, on_wanted, req, NULL);
+    if (!take_no_chunks(req, response)) {
+        MHD_destroy_response(response);
+        response = NULL;
+    }
     return request_answer_take(req, status, content_type, headers, n_headers, response);
 }
 

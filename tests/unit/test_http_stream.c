@@ -273,6 +273,9 @@ static void test_head_wants_no_body(void **state)
     assert_true(peer_gets(&f->peer, "\r\n\r\n"));
     assert_true(rig_wait(&f->rig, has_gone, f));
     assert_int_equal(f->asked, 0);
+    assert_true(peer_waits_for_close(&f->peer));
+    assert_true(peer_has(&f->peer, "\r\nConnection: close\r\n"));
+    assert_false(peer_has(&f->peer, "\r\n\r\n0\r\n"));
 }
 
 static void test_a_server_may_end_amid_an_answer(void **state)
