@@ -143,6 +143,8 @@
 #define LIMIT_HTTP_DROPPED_BYTES (64u << 20) /* of a body that is read only to be thrown away */
 /* A call object brings its transcript word by word, several times over: about 50 bytes a word each. */
 #define LIMIT_HTTP_CLIENT_BODY_BYTES (4u << 20) /* of a provider's answer */
+#define LIMIT_HTTP_CLIENT_BYTES_FREE (64u << 10) /* of each answer, kept in any case, */
+#define LIMIT_HTTP_CLIENT_BYTES_HELD (64u << 20) /* and beyond that of all that a client has under way */
 #define LIMIT_HTTP_CLIENT_HEADER_BYTES (16u << 10)
 #define LIMIT_CALLBACK_BODY_BYTES (4u << 20)
 #define LIMIT_CALLBACK_BYTES_FREE (64u << 10) /* of each body, kept in any case, */

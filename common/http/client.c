@@ -14,6 +14,7 @@ struct http_client {
     struct http_transfer *transfers;
     size_t in_flight;
     size_t max_in_flight;
+    size_t held; /* bytes of answers' bodies */
 };
 
 /* ---- transfers ---- */
@@ -159,7 +160,7 @@ int http_client_send(struct http_client *c, const struct http_outgoing *out, htt
     if (c->in_flight >= c->max_in_flight)
         return ERR_UNAVAILABLE;
     struct http_transfer *t;
-    int err = transfer_create(out, c->share, &t);
+    int err = transfer_create(out, c->share, &c->held, &t);
     if (err < 0)
         return err;
     t->client = c;

@@ -67,7 +67,8 @@ struct http_outgoing {
     int64_t connect_timeout_ms; /* 0: HTTP_CONNECT_MS */
     int64_t leave_by_us; /* monotonic: once its connection stands, the request leaves by then or not at all, however
                             long the process stood still (HTTP_FAIL_LOCAL, `was_sent` false); 0: whenever */
-    size_t max_body_bytes; /* of the answer; what is longer is cut and flagged */
+    size_t max_body_bytes; /* of the answer; what is longer is cut and flagged, and so is what would make it over
+                              LIMIT_HTTP_CLIENT_BYTES_HELD with the others that are under way */
     const char *ca_file; /* in place of the system's; NULL: the system's */
     http_data_fn data_fn; /* takes the body of an answer of 2xx, of any length, as it arrives; NULL: it is kept */
     void *data_arg;

@@ -32,16 +32,32 @@ static bool has_succeeded(const struct http_transfer *t)
     return status >= 200 && status <= 299;
 }
 
+/* What of so many bytes counts among those of all. */
+static size_t beyond_free(size_t len)
+{
+    return len > LIMIT_HTTP_CLIENT_BYTES_FREE ? len - LIMIT_HTTP_CLIENT_BYTES_FREE : 0;
+}
+
+/* How many of the next `len` bytes of the body are kept. */
+static size_t room_for(const struct http_transfer *t, size_t len)
+{
+    size_t had = buf_len(&t->body), room = t->body.max - had, left = LIMIT_HTTP_CLIENT_BYTES_HELD - *t->held;
+    if (len > room)
+        len = room;
+    size_t over = beyond_free(had + len) - beyond_free(had);
+    return over > left ? len - (over - left) : len;
+}
+
 static size_t on_body(char *data, size_t size, size_t count, void *arg)
 {
     struct http_transfer *t = arg;
     size_t len = size * count;
     if (t->data_fn != NULL && has_succeeded(t))
         return t->data_fn(data, len, t->data_arg) ? len : 0;
-    size_t room = t->body.max - buf_len(&t->body);
-    size_t taken = len < room ? len : room;
+    size_t taken = room_for(t, len), had = buf_len(&t->body);
     if (taken > 0 && buf_append(&t->body, data, taken) < 0)
         return 0;
+    *t->held += beyond_free(had + taken) - beyond_free(had);
     t->is_body_cut = taken < len;
     return taken; /* less than all ends the transfer: the rest is not wanted */
 }
@@ -303,7 +319,7 @@ static bool method_is_sound(const char *method)
     return len > 0 && len <= METHOD_MAX && method[len] == '\0';
 }
 
-int transfer_create(const struct http_outgoing *out, CURLSH *share, struct http_transfer **ret_transfer)
+int transfer_create(const struct http_outgoing *out, CURLSH *share, size_t *held, struct http_transfer **ret_transfer)
 {
     if (!method_is_sound(out->method) || out->timeout_ms <= 0 ||
         (out->body_file != NULL && strcmp(out->method, "PUT") != 0))
@@ -312,6 +328,7 @@ int transfer_create(const struct http_outgoing *out, CURLSH *share, struct http_
     if (t == NULL)
         return ERR_NOMEM;
     buf_init(&t->body, out->max_body_bytes);
+    t->held = held;
     t->data_fn = out->data_fn;
     t->data_arg = out->data_arg;
     t->address_fn = out->address_fn;
@@ -342,6 +359,7 @@ void transfer_free(struct http_transfer *t)
         curl_easy_cleanup(t->easy);
     curl_slist_free_all(t->headers);
     curl_slist_free_all(t->pinned);
+    *t->held -= beyond_free(buf_len(&t->body));
     buf_free(&t->body);
     free(t);
 }

@@ -34,6 +34,7 @@ struct http_transfer {
     size_t header_bytes; /* of the answer so far */
     bool has_large_headers;
     struct buf body;
+    size_t *held; /* bytes of bodies, beyond LIMIT_HTTP_CLIENT_BYTES_FREE of each, of all of the client's; borrowed */
     bool is_body_cut;
     int64_t retry_after_ms;
     bool is_replay;
@@ -42,8 +43,10 @@ struct http_transfer {
     void *arg;
 };
 
-/* Makes the handle; nothing is sent. ERR_INVALID for a method, header or timeout that cannot be, ERR_NOMEM. */
-int transfer_create(const struct http_outgoing *out, CURLSH *share, struct http_transfer **ret_transfer) MUST_CHECK;
+/* Makes the handle; nothing is sent. `held` outlives it. ERR_INVALID for a method, header or timeout that cannot be,
+ * ERR_NOMEM. */
+int transfer_create(const struct http_outgoing *out, CURLSH *share, size_t *held,
+                    struct http_transfer **ret_transfer) MUST_CHECK;
 /* Accepts NULL. Not while the multi handle has it. */
 void transfer_free(struct http_transfer *t);
 /* Whether a request came to nothing only because it met the end of a connection that it shared: one that was kept, over

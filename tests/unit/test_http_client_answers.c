@@ -32,6 +32,39 @@ static void test_a_long_body_is_cut_and_the_status_counts(void **state)
     buf_free(&answer);
 }
 
+static bool is_one_done(void *arg)
+{
+    struct client_rig *f = arg;
+    for (size_t i = 0; i < MAX_IN_FLIGHT; i++)
+        if (f->outcomes[i].calls > 0)
+            return true;
+    return false;
+}
+
+static void test_bodies_that_are_too_much_together_are_cut(void **state)
+{
+    struct client_rig *f = *state;
+    const size_t each = 20u << 20;
+    struct http_outgoing out = request_to("GET", f->url);
+    struct buf answer;
+    buf_init(&answer, each + 100);
+    assert_int_equal(buf_append_str(&answer, "HTTP/1.1 200 OK\r\nContent-Length: 30000000\r\n\r\n"), 0);
+    for (size_t i = 0; i < each; i++)
+        assert_int_equal(buf_append_char(&answer, 'x'), 0);
+    f->answer = buf_str(&answer);
+    out.max_body_bytes = 30000000;
+    for (size_t i = 0; i < MAX_IN_FLIGHT; i++)
+        assert_int_equal(http_client_send(f->client, &out, on_done, &f->outcomes[i], NULL), 0);
+    assert_true(rig_wait(&f->rig, is_one_done, f));
+    for (size_t i = 0; i < MAX_IN_FLIGHT; i++) {
+        const struct outcome *o = &f->outcomes[i];
+        assert_true(o->calls == 0 ||
+                    (o->result.fail == HTTP_FAIL_NONE && o->result.body_cut && o->result.status == 200));
+    }
+    assert_true(http_client_in_flight(f->client) > 0);
+    buf_free(&answer);
+}
+
 static void test_endless_headers_are_no_answer(void **state)
 {
     struct client_rig *f = *state;
@@ -290,6 +323,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, client_rig_setup, client_rig_teardown)
     const struct CMUnitTest tests[] = {
         CASE(test_a_long_body_is_cut_and_the_status_counts),
+        CASE(test_bodies_that_are_too_much_together_are_cut),
         CASE(test_endless_headers_are_no_answer),
         CASE(test_what_is_not_http_is_no_answer),
         CASE(test_a_redirect_is_an_answer_like_any_other),
