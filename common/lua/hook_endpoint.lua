@@ -148,6 +148,7 @@ local function change(endpoint, shard, status, signature)
     enable(endpoint, shard)
   elseif status == 'disabled' and redis.call('HGET', key, 'status') ~= 'disabled' then
     redis.call('HSET', key, 'status', 'disabled', 'reason', 'tenant', 'disabled_ms', hook.whole_ms(now))
+    hook.ring_touch(shard, endpoint, now)
   end
   if signature == 'seed' then
     redis.call('HSET', key, 'signature', 'seed')

@@ -269,7 +269,7 @@ class FullRun:
 
 
     def webhooks_again(self, batch: str) -> None:
-        """A tenant sends one again, tries its endpoint, and wants the other header."""
+        """A tenant sends one again, tries its endpoint, and wants the other header; then its queue runs full."""
         desk, scripts = Notifying(self.engine.scripts, "thin", batch, "http://127.0.0.1/failed"), self.engine.scripts
         delivery = desk.queue(0)
         desk.finish_all("dead", "timeout", 0)
@@ -279,6 +279,7 @@ class FullRun:
         desk.finish_all("delivered", phases="http=11 reused=0")
         scripts.run("hook_again", "test", "thin", desk.shard, desk.endpoint, 1000, "evt_test_1", desk.url, "{}")
         scripts.run("hook_endpoint", "change", "thin", desk.endpoint, desk.shard, "active", "seed")
+        desk.expand("1-1", "evt_full-1-batch_paused", "batch.paused", "deliver", pending_max=0)
         self.look()
 
 

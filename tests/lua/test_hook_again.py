@@ -112,6 +112,16 @@ def test_a_disabled_endpoint_takes_nothing_until_it_is_enabled(desk: Desk) -> No
     assert desk.redeliver(delivery) == "asked"
 
 
+def test_what_waits_at_an_endpoint_that_its_tenant_disables_is_given_up(desk: Desk) -> None:
+    late, waiting = desk.queue(5), desk.queue(6)
+    (first, second) = desk.claim()
+    desk.finish(*first, "retry", "http_status", 500)
+    desk.change("disabled")
+    desk.finish(*second, "retry", "http_status", 500)
+    assert desk.claim() == []
+    assert [desk.delivery(delivery)["reason"] for delivery in (late, waiting)] == ["endpoint_disabled"] * 2
+
+
 def test_what_dies_again_before_it_is_tried_can_be_asked_for_once_more(desk: Desk) -> None:
     delivery = desk.dead(7)
     desk.redeliver(delivery)

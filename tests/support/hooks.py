@@ -110,9 +110,9 @@ class Notifying:
         self.expand(self._text(entry[0]), event, kind, "deliver")
         return event
 
-    def expand(self, entry: str, delivery: str, kind: str, verdict: str) -> None:
+    def expand(self, entry: str, delivery: str, kind: str, verdict: str, pending_max: int = 100_000) -> None:
         item = (self.shard, entry, verdict, delivery, self.endpoint, kind, self.url, "{}")
-        self.scripts.run("hook_expand", *BOUNDS, 100_000, 1 << 20, *item)
+        self.scripts.run("hook_expand", *BOUNDS, pending_max, 1 << 20, *item)
 
     def claim(self) -> list[tuple[str, int]]:
         """All of its endpoint that may be claimed: ids, and which attempts they are."""

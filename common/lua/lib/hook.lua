@@ -117,12 +117,17 @@ end
 
 -- When `endpoint` may be served next, or nil where nothing waits; whether it is held back until then; whether it is slow.
 -- Never in the past: the ring is a queue for turns, and a backlog must not put its owner before everybody else for ever.
+-- What waits for one that is disabled is given up in its turn, however long it would have waited otherwise.
 function hook.servable_ms(endpoint, now)
   local head = hook.head_ms(hook.key_queue(endpoint))
   if not head then
     return nil
   end
-  local known = redis.call('HMGET', hook.key_endpoint(endpoint), 'paused_until_ms', 'open_until_ms', 'failures', 'latency_ms')
+  local known = redis.call('HMGET', hook.key_endpoint(endpoint), 'paused_until_ms', 'open_until_ms', 'failures', 'latency_ms',
+    'status')
+  if known[5] == 'disabled' then
+    return now, false, hook.is_slow(known[3], known[4])
+  end
   local held = math.max(tonumber(known[1] or 0), tonumber(known[2] or 0))
   return math.max(head, now, held), held > now, hook.is_slow(known[3], known[4])
 end
