@@ -4,7 +4,7 @@
 #
 #   deploy/restore-redis.sh BACKUP DIR      DIR: what redis-server is given with --dir; without data of its own
 #
-# Give it to the server's account afterwards: chown -R redis: DIR/appendonlydir.
+# Give it the owner of DIR afterwards: chown -R $(stat -c %u:%g DIR) DIR/appendonlydir.
 set -euo pipefail
 
 if [ $# -ne 2 ]; then
