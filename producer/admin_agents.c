@@ -296,10 +296,10 @@ void admin_agents_list(struct http_request *req, void *arg)
 
 void admin_agents_put(struct http_request *req, void *arg)
 {
-    (void)exchange_begin(arg, req, ACCESS_OPERATOR, run_put);
+    exchange_begin_early(arg, req, ACCESS_OPERATOR, run_put);
 }
 
 void admin_agents_delete(struct http_request *req, void *arg)
 {
-    (void)exchange_begin(arg, req, ACCESS_OPERATOR, run_delete);
+    exchange_begin_early(arg, req, ACCESS_OPERATOR, run_delete);
 }

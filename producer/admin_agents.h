@@ -10,7 +10,7 @@
 
 /* GET ?tenant= */
 void admin_agents_list(struct http_request *req, void *arg);
-/* PUT {tenant, agents: [{id, active}]} */
+/* An on_headers (exchange_begin_early()), as the next. PUT {tenant, agents: [{id, active}]} */
 void admin_agents_put(struct http_request *req, void *arg);
 /* DELETE {tenant, agentIds: [...]} */
 void admin_agents_delete(struct http_request *req, void *arg);

@@ -176,13 +176,13 @@ static void health(struct http_request *req, void *arg)
 #define SUPPRESSIONS(method_, fn_)                                                                                     \
     {                                                                                                                  \
         .method = (method_), .pattern = "/api/v1/suppressions", .max_body_bytes = LIMIT_SUPPRESSIONS_BODY_BYTES,       \
-        .on_complete = (fn_), .on_gone = exchange_gone                                                                 \
+        .on_headers = (fn_), .on_complete = exchange_run_whole, .on_gone = exchange_gone                               \
     }
 
 #define AGENTS(method_, fn_)                                                                                           \
     {                                                                                                                  \
         .method = (method_), .pattern = "/api/v1/admin/agents", .max_body_bytes = LIMIT_AGENTS_BODY_BYTES,             \
-        .on_complete = (fn_), .on_gone = exchange_gone                                                                 \
+        .on_headers = (fn_), .on_complete = exchange_run_whole, .on_gone = exchange_gone                               \
     }
 
 static const struct http_route ROUTES[] = {

@@ -207,6 +207,30 @@ struct exchange *exchange_begin(struct api *api, struct http_request *req, enum 
     return x;
 }
 
+static void read_body(struct exchange *x)
+{
+    x->is_early = true;
+    http_request_resume(x->req);
+}
+
+void exchange_begin_early(struct api *api, struct http_request *req, enum access access, exchange_fn run)
+{
+    struct exchange *x = exchange_begin(api, req, access, read_body);
+    if (!x)
+        return;
+    x->run_whole = run;
+    if (exchange_is_open(x) && !x->is_early)
+        http_request_pause(req);
+}
+
+void exchange_run_whole(struct http_request *req, void *arg)
+{
+    (void)arg;
+    struct exchange *x = http_request_attached(req);
+    if (x && exchange_is_open(x))
+        x->run_whole(x);
+}
+
 void exchange_gone(struct http_request *req, void *arg)
 {
     (void)arg;

@@ -32,7 +32,12 @@ typedef void (*exchange_fn)(struct exchange *x);
  * `run`, at once or later; or answers 401, 403 or 503 itself. `run` is never called for a request that is over. Returns
  * NULL where memory ran out, which it has answered too. */
 struct exchange *exchange_begin(struct api *api, struct http_request *req, enum access access, exchange_fn run);
-/* The same without a key as yet, for a route whose body holds it: exchange_use_key() goes on with that. */
+/* An http_route's on_headers in place of that, for a body that nobody without a key is to have held here: it waits in
+ * the socket until the request is admitted. `run` is called by exchange_run_whole(), the route's on_complete. */
+void exchange_begin_early(struct api *api, struct http_request *req, enum access access, exchange_fn run);
+void exchange_run_whole(struct http_request *req, void *arg);
+/* The same as exchange_begin() without a key as yet, for a route whose body holds it: exchange_use_key() goes on with
+ * that. */
 struct exchange *exchange_begin_keyless(struct api *api, struct http_request *req, enum access access, exchange_fn run);
 void exchange_use_key(struct exchange *x, const uint8_t key[DIGEST_SHA256_LEN]);
 /* The same with the key that the request brings, as exchange_begin() takes it. */

@@ -375,10 +375,10 @@ void suppressions_list(struct http_request *req, void *arg)
 
 void suppressions_put(struct http_request *req, void *arg)
 {
-    (void)exchange_begin(arg, req, ACCESS_WRITE_ANY, run_put);
+    exchange_begin_early(arg, req, ACCESS_WRITE_ANY, run_put);
 }
 
 void suppressions_delete(struct http_request *req, void *arg)
 {
-    (void)exchange_begin(arg, req, ACCESS_WRITE_ANY, run_delete);
+    exchange_begin_early(arg, req, ACCESS_WRITE_ANY, run_delete);
 }

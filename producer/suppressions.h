@@ -11,7 +11,7 @@
 
 /* GET: a page of the list, or whether ?phoneNumber= is on it. */
 void suppressions_list(struct http_request *req, void *arg);
-/* PUT {phoneNumbers: [...]} */
+/* An on_headers (exchange_begin_early()), as the next. PUT {phoneNumbers: [...]} */
 void suppressions_put(struct http_request *req, void *arg);
 /* DELETE {phoneNumbers: [...]} or ?phoneNumber= */
 void suppressions_delete(struct http_request *req, void *arg);

@@ -10,9 +10,12 @@ import threading
 from typing import Any
 
 import hypothesis
+import pytest
 from hypothesis import strategies
 
+from tests.support.processes import FRUGAL
 from tests.support.producer_api import Answer, Api, batch_body, numbers
+from tests.support.redis_server import RedisServer
 from tests.support.waiting import wait_until
 
 
@@ -131,6 +134,29 @@ def test_one_tenant_does_not_use_up_what_all_have(api: Api, acme: str) -> None:
         for sock in held:
             sock.close()
     wait_until(lambda: ingest_bytes(api) == 0, 10.0, "what was read is given back")
+
+
+@pytest.mark.parametrize("route", ["PUT /api/v1/suppressions", "DELETE /api/v1/suppressions", "PUT /api/v1/admin/agents", "POST /api/v1/batch"])
+def test_bodies_of_nobody_are_not_held(route: str) -> None:
+    size, peers = (512 << 10) - 1, []
+    lines = [f"{route} HTTP/1.1", "Host: x", "Authorization: Bearer crl_nobody", "Content-Type: application/json", f"Content-Length: {size}"]
+    with RedisServer() as server, Api(server, env=FRUGAL) as api:
+        assert api.get("/api/v1/tenant", "crl_nobody").status == 401
+        before_kb = api.process.rss_kb()
+        try:
+            for _ in range(100):
+                peers.append(connect(api))
+                peers[-1].sendall("\r\n".join([*lines, "", ""]).encode() + b" " * (size - 1))
+            assert api.get("/api/v1/health").status == 200
+            most_kb = api.process.rss_kb()
+            for peer in peers:
+                peer.sendall(b" ")
+                assert read_status(peer) == 401
+                most_kb = max(most_kb, api.process.rss_kb())
+        finally:
+            for peer in peers:
+                peer.close()
+        assert most_kb - before_kb < 12 << 10  # what a connection costs, and no bodies: those would be 50 MiB
 
 
 def test_creations_side_by_side_keep_to_themselves(api: Api, acme: str) -> None:
