@@ -35,6 +35,8 @@ local shard_count = tonumber(ARGV[10])
 local now = NOW_US / 1000
 local OLD_CALL_MS = 108000000 -- 30 h: as long as an event of a call is tried for
 local SHED = 16
+local OLD_LOOKS = 64
+local old_looks_left = 256 -- of the whole run
 
 local shards = {}
 for i = 11, 10 + shard_count do
@@ -89,15 +91,19 @@ local function clear_out(shard, endpoint, reason)
 end
 
 -- Events of calls that waited for their first attempt as long as attempts go on: only age counts while an endpoint is left
--- alone. Those of batches are kept.
+-- alone. Those of batches are kept. True where some were given up and more may follow.
 local function shed_old(shard, endpoint)
-  local old = redis.call('ZRANGEBYSCORE', hook.key_queue(endpoint), '-inf', hook.ms_text(now - OLD_CALL_MS), 'LIMIT', 0, SHED)
+  local most, before = math.min(OLD_LOOKS, old_looks_left), given_up
+  local old = most > 0
+      and redis.call('ZRANGEBYSCORE', hook.key_queue(endpoint), '-inf', hook.ms_text(now - OLD_CALL_MS), 'LIMIT', 0, most) or {}
+  old_looks_left = old_looks_left - #old
   for _, event in ipairs(old) do
     local delivery = redis.call('HMGET', hook.key_delivery(event), 'type', 'attempts', 'from_attempt')
     if delivery[1] and string.find(delivery[1], '^call%.') and delivery[2] == (delivery[3] or '0') then
       give_up(shard, endpoint, event, 'too_old')
     end
   end
+  return given_up > before and #old == most
 end
 
 -- Gives up to its room. Returns what is left of the room.
@@ -108,8 +114,8 @@ local function serve(shard, endpoint, is_slow)
     clear_out(shard, endpoint, who[1] and 'endpoint_disabled' or 'no_endpoint')
     return 1
   end
-  if is_slow then
-    shed_old(shard, endpoint)
+  if is_slow and shed_old(shard, endpoint) then
+    return 1 -- its turn comes again at once: the next attempt is none of what is too old
   end
   local room = health.room(known) - (under_way[endpoint] or 0)
   local most = math.min(room, is_slow and slow_left or left)

@@ -176,6 +176,24 @@ def test_attempts_are_not_used_up_while_it_is_left_alone_and_only_calls_grow_too
     assert h.delivery("young")["attempts"] == "0"
 
 
+def test_all_that_has_grown_too_old_is_given_up_before_the_next_attempt(h: Hooks) -> None:
+    ep = h.endpoint("one")
+    h.queue(ep, "e1")
+    fail_times(h, ep, 5)
+    batches, old = [f"b{n}" for n in range(20)], [f"old{n:03}" for n in range(150)]
+    h.queue(ep, *batches, kind="batch.completed")
+    h.queue(ep, *old)
+    h.queue(ep, "young")
+    long_ago = h.db.time()[0] * 1000 - 31 * HOUR_MS
+    h.db.zadd(h.key(f"hooks:queue:{ep}"), {event: long_ago + n for n, event in enumerate(batches + old)})
+    end_pause(h, ep)
+    steps = [h.claim()]
+    while not steps[-1] and len(steps) < 10:
+        steps.append(h.claim())
+    assert [c.event for c in steps[-1]] == ["b0"]
+    assert set(h.queued(ep)) & {*old, *batches, "young"} == {*batches[1:], "young"}
+
+
 # ---- told of, and given up ----
 
 
