@@ -75,8 +75,9 @@ def test_what_a_campaign_did_is_in_the_sums(fleet: tuple[Stack, str], told: dict
     begun = worker.value("carillon_dials_begun_total")
     assert begun >= len(NUMBERS)
     assert worker.value("carillon_begin_late_seconds_count") == begun
-    assert worker.value("carillon_provider_verdicts_total", trunk=TRUNK, verdict="ACCEPTED") == begun
-    assert worker.value("carillon_provider_start_seconds_count", trunk=TRUNK) == begun
+    accepted = worker.value("carillon_provider_verdicts_total", trunk=TRUNK, verdict="ACCEPTED")
+    assert len(NUMBERS) <= accepted <= begun  # a dial may come to nothing on a busy machine, and its call is dialed again
+    assert accepted <= worker.value("carillon_provider_start_seconds_count", trunk=TRUNK) <= begun
     assert worker.value("carillon_claim_calls_sum") == worker.value("carillon_calls_claimed_total") >= begun
     claims = worker.value("carillon_claim_calls_count")
     assert worker.value("carillon_claim_limits_total") == claims > 0
