@@ -11,6 +11,7 @@
 #include "producer/answer.h"
 #include "producer/bearer.h"
 #include "producer/credential.h"
+#include "producer/ingest_room.h"
 
 /* One command under way. */
 struct pending {
@@ -29,6 +30,7 @@ static void release(struct exchange *x)
         x->free_guard(x->guard);
     if (x->quota)
         quota_leave(x->quota);
+    ingest_room_leave(x->room);
     free(x);
 }
 
@@ -207,10 +209,21 @@ struct exchange *exchange_begin(struct api *api, struct http_request *req, enum 
     return x;
 }
 
+/* As much room as its client says, or as it may come to need. */
+static bool take_room(struct exchange *x)
+{
+    int64_t declared = http_request_content_length(x->req);
+    x->room = ingest_room_enter(x->api->ingest_room, x->who.tenant);
+    return x->room && ingest_room_take(x->room, declared >= 0 ? (size_t)declared : LIMIT_EARLY_BODY_BYTES);
+}
+
 static void read_body(struct exchange *x)
 {
-    x->is_early = true;
-    http_request_resume(x->req);
+    x->is_early = take_room(x);
+    if (x->is_early)
+        http_request_resume(x->req);
+    else
+        ingest_room_refuse(x);
 }
 
 void exchange_begin_early(struct api *api, struct http_request *req, enum access access, exchange_fn run)

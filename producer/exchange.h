@@ -32,8 +32,9 @@ typedef void (*exchange_fn)(struct exchange *x);
  * `run`, at once or later; or answers 401, 403 or 503 itself. `run` is never called for a request that is over. Returns
  * NULL where memory ran out, which it has answered too. */
 struct exchange *exchange_begin(struct api *api, struct http_request *req, enum access access, exchange_fn run);
-/* An http_route's on_headers in place of that, for a body that nobody without a key is to have held here: it waits in
- * the socket until the request is admitted. `run` is called by exchange_run_whole(), the route's on_complete. */
+/* An http_route's on_headers in place of that, for a body of up to LIMIT_EARLY_BODY_BYTES that nobody without a key is
+ * to have held here: it waits in the socket until the request is admitted, and has room among all bodies that are held
+ * (503 BUSY where there is none). `run` is called by exchange_run_whole(), the route's on_complete. */
 void exchange_begin_early(struct api *api, struct http_request *req, enum access access, exchange_fn run);
 void exchange_run_whole(struct http_request *req, void *arg);
 /* The same as exchange_begin() without a key as yet, for a route whose body holds it: exchange_use_key() goes on with

@@ -21,6 +21,7 @@ struct exchange {
     exchange_fn run;
     exchange_fn run_whole; /* once the body is there; NULL where it was before */
     bool is_early; /* admitted, and its body is being read */
+    struct ingest_stay *room; /* for that body; NULL: none */
     exchange_fn on_refused; /* in place of a 401; NULL for most routes */
     uint8_t key[DIGEST_SHA256_LEN]; /* SHA-256 of the API key */
     int64_t session_until_ms; /* of the dashboard's session that brought it; 0: a bearer token did */

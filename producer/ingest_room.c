@@ -29,7 +29,7 @@ int ingest_room_create(struct metrics *metrics, struct ingest_room **ret_room)
     if (!room)
         return ERR_NOMEM;
     room->gauge = metrics_gauge(metrics, "carillon_ingest_bytes",
-                                "Bytes of the creations and contacts that are under way.", NULL, NULL);
+                                "Bytes of the creations, contacts and lists that are under way.", NULL, NULL);
     *ret_room = room;
     return 0;
 }

@@ -20,6 +20,7 @@
 #define LIMIT_BODY_BYTES (32u << 20) /* POST /api/v1/batch */
 #define LIMIT_SMALL_BODY_BYTES (64u << 10) /* every other request body */
 #define LIMIT_ANSWER_BYTES (16u << 20) /* of an API answer */
+#define LIMIT_EARLY_BODY_BYTES (512u << 10) /* of do-not-call numbers or agents, whose key is looked at first */
 #define LIMIT_EXPORTS 16 /* that a producer has under way */
 #define LIMIT_EXPORTS_TENANT 12 /* of one tenant's */
 #define LIMIT_EXPORT_ROWS 128 /* read and written at a time */
@@ -41,7 +42,7 @@
 #define LIMIT_TENANT_REQUESTS 512 /* of one tenant under way in one producer: half of its connections */
 #define LIMIT_QUOTA INT64_C(1000000000000) /* that a quota of batches, contacts or bytes can be */
 #define LIMIT_TENANTS_SEEN 4096 /* whose use of its quotas a producer remembers */
-#define LIMIT_INGEST_BYTES_IN_FLIGHT (128u << 20) /* of all creations and chunks a producer has under way */
+#define LIMIT_INGEST_BYTES_IN_FLIGHT (128u << 20) /* of all creations, chunks and such bodies under way */
 #define LIMIT_INGEST_BYTES_TENANT (64u << 20) /* of one tenant's */
 #define LIMIT_CHUNK_BYTES (1u << 30) /* POST /api/v1/batch/{id}/contacts, where it is written as it comes */
 #define LIMIT_CHUNK_ROOM_BYTES (2u << 20) /* what such a chunk holds at a time */
@@ -58,7 +59,7 @@
 #define LIMIT_AGENT_ID_LEN 128
 #define LIMIT_AGENTS 10000 /* that are listed for a tenant */
 #define LIMIT_AGENTS_CHANGED 500 /* in one request, which is one script */
-#define LIMIT_AGENTS_BODY_BYTES (512u << 10)
+#define LIMIT_AGENTS_BODY_BYTES LIMIT_EARLY_BODY_BYTES
 #define LIMIT_NAME_LEN 200
 #define LIMIT_EMAIL_LEN 254
 #define LIMIT_COMPANY_LEN 200
@@ -71,7 +72,7 @@
 #define LIMIT_WARNINGS 1000
 #define LIMIT_SUPPRESSIONS_CHANGED 10000 /* do-not-call numbers in one request */
 #define LIMIT_SUPPRESSIONS_PART 500 /* of them in one script, so that it stays under 5 ms */
-#define LIMIT_SUPPRESSIONS_BODY_BYTES (512u << 10)
+#define LIMIT_SUPPRESSIONS_BODY_BYTES LIMIT_EARLY_BODY_BYTES
 #define LIMIT_SUPPRESSIONS_TENANT INT64_C(1000000) /* numbers on a tenant's list: about 60 MB of Redis's memory */
 #define LIMIT_SUPPRESSIONS_GLOBAL INT64_C(10000000) /* on everybody's */
 #define LIMIT_OPTIONS_JSON_BYTES (64u << 10)

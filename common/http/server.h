@@ -103,7 +103,7 @@ void http_request_attach(struct http_request *req, void *state);
 void *http_request_attached(const struct http_request *req);
 
 /* ---- answering ---- */
-/* Stops reading the body until http_request_resume(). Only for routes with on_body. The piece that was handed over
+/* Stops reading the body until http_request_resume(). In on_headers, or in on_body. The piece that was handed over
  * last counts as taken. The route's deadline goes on. */
 void http_request_pause(struct http_request *req);
 void http_request_resume(struct http_request *req);

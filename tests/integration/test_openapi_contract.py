@@ -25,6 +25,7 @@ NOT_SHOWN = {
     r"Error(Busy|OutcomeUnknown)\b.*|(createBatch|redialBatch|dialCall) 503 or [12]|ErrorDialOutcomeUnknown\b.*": "tests/integration/test_producer_outages.py",
     r"ErrorTooManyListeners\b.*|streamBatch (429 or 1|503 or 1)": "tests/integration/test_producer_events.py",
     r"(exportCalls|changeBatch|addContacts) 503 or 1": "tests/integration/test_producer_export.py",
+    r"(putSuppressions|deleteSuppressions|putAgents|deleteAgents) 503 or 1": "tests/integration/test_producer_bodies.py",
     r"ErrorIdempotencyInProgress\b.*|(createBatch|putEndpoint|createTenant|createTrunk|createKey|rotateKey|redialBatch|dialCall) 409 (or 0|retry-after)": "tests/integration/test_producer_idempotency.py",
     r'ErrorRateLimited\.details\.quota "requestsAtOnce"': "512 requests under way: tests/integration/test_producer_quota.py",
     r'ErrorRateLimited\.details\.quota "idempotencyKeys"|(createTenant|createTrunk|createKey|rotateKey) 429.*': "a quarter of a million keys: tests/integration/test_producer_idempotency.py",

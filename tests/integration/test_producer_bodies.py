@@ -159,6 +159,27 @@ def test_bodies_of_nobody_are_not_held(route: str) -> None:
         assert most_kb - before_kb < 12 << 10  # what a connection costs, and no bodies: those would be 50 MiB
 
 
+def test_long_lists_of_one_tenant_do_not_use_up_what_all_have(api: Api) -> None:
+    keys = {tenant: api.tenant(tenant) for tenant in ("lists", "others")}
+    peers: list[socket.socket] = []
+
+    def ask(tenant: str) -> int:
+        lines = ["PUT /api/v1/suppressions HTTP/1.1", "Host: x", f"Authorization: Bearer {keys[tenant]}", "Expect: 100-continue",
+                 "Content-Type: application/json", f"Content-Length: {512 << 10}", "", ""]  # fmt: skip
+        peers.append(connect(api))
+        peers[-1].sendall("\r\n".join(lines).encode())
+        return read_status(peers[-1])
+
+    try:
+        assert [ask("lists") for _ in range(128)] == [100] * 128  # 64 MiB
+        assert (ask("lists"), ask("others")) == (503, 100)
+        peers.pop(0).close()
+        wait_until(lambda: ask("lists") == 100, 10.0, "there is room again")
+    finally:
+        for peer in peers:
+            peer.close()
+
+
 def test_creations_side_by_side_keep_to_themselves(api: Api, acme: str) -> None:
     def create(size: int) -> tuple[int, Answer]:
         return size, api.post("/api/v1/batch", batch_body(numbers(size, start=15550000000 + size)), acme)
