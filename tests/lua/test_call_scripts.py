@@ -140,6 +140,25 @@ def test_a_freed_number_wakes_the_call_held_for_it(engine: Engine) -> None:
     assert engine.claim_one().batch == two
 
 
+def test_a_held_call_is_not_lost_where_the_finish_that_frees_its_number_fails_for_another(engine: Engine) -> None:
+    """Finishes go to the script together: where what one of them needs is torn, none is done, and each comes again alone."""
+    engine.trunk("main")
+    engine.tenant("acme")
+    one = engine.batch("acme", "main", [15551230001])
+    freeing = engine.begin_next(one)
+    two = engine.batch("acme", "main", [15551230001])
+    torn = engine.begin_next(engine.batch("acme", "main", [15551230002]))
+    attempts = engine.key(f"batch:{torn.batch}:attempts:0")
+    whole = engine.client.dump(attempts)
+    engine.client.set(attempts, "of another type")
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        engine.finish_many([engine.finish_args(freeing), engine.finish_args(torn)])
+    assert engine.finish(freeing) == "final"
+    assert engine.claim_one().batch == two
+    engine.client.restore(attempts, 0, whole, replace=True)
+    assert engine.finish(torn) == "final"
+
+
 def test_a_paused_batch_does_not_keep_a_number_from_others(engine: Engine) -> None:
     engine.trunk("main")
     engine.tenant("acme")

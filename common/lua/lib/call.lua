@@ -227,6 +227,33 @@ end
 -- held:t/<tenant> keeps those that wait as "<number>/<since ms>/<batch>/<ordinal>", all with score 0, so that a number's
 -- are found by prefix and in order (docs/decisions/0004-held-by-number.md).
 local HELD_WAKE = 1000
+local waiters = { left = {} } -- left: by key, those that wait no more
+
+-- Those that wait for the number.
+function waiters.of(key, number)
+  local members, left = {}, waiters.left[key] or {}
+  for _, member in ipairs(redis.call('ZRANGEBYLEX', key, '[' .. number .. '/', '(' .. number .. '0', 'LIMIT', 0, HELD_WAKE)) do
+    if not left[member] then
+      members[#members + 1] = member
+    end
+  end
+  return members
+end
+
+-- It leaves with commit(), behind what puts it where it waits now: a script that fails before has lost nobody.
+function waiters.leave(key, member)
+  waiters.left[key] = waiters.left[key] or {}
+  waiters.left[key][member] = true
+end
+
+on_commit(function()
+  for key, left in pairs(waiters.left) do
+    for member in pairs(left) do
+      redis.call('ZREM', key, member)
+    end
+  end
+  waiters.left = {}
+end)
 
 -- `since_ms`: the instant that the call was to be claimed for, up to a horizon ahead. It is not due before it, even where
 -- the number becomes free earlier.
@@ -254,7 +281,7 @@ local function number_wake(tenant_id, number)
     return 0
   end
   local key = key_held(tenant_id)
-  local members = redis.call('ZRANGEBYLEX', key, '[' .. number .. '/', '(' .. number .. '0', 'LIMIT', 0, HELD_WAKE)
+  local members = waiters.of(key, number)
   for _, member in ipairs(members) do
     local since_ms, batch_id, ordinal = member:match('^%d+/(%d+)/([^/]+)/(%d+)$')
     local batch = batch_load(batch_id)
@@ -262,7 +289,7 @@ local function number_wake(tenant_id, number)
       held_doubt(batch, tonumber(ordinal), tonumber(since_ms))
       retry_add(batch, { name = ordinal }, math.max(NOW_MS, tonumber(since_ms)))
     end
-    redis.call('ZREM', key, member)
+    waiters.leave(key, member)
   end
   if #members > 0 then
     wake_workers()
@@ -279,10 +306,9 @@ local function due_forget(batch, call)
   local record = map.get(key_bucket(batch.id, 'contacts', call.ordinal), fmt(call.ordinal))
   local number = contact_phone(record) or ''
   local key, tail = key_held(batch.tenant), '/' .. batch.id .. '/' .. fmt(call.ordinal)
-  local members = redis.call('ZRANGEBYLEX', key, '[' .. number .. '/', '(' .. number .. '0', 'LIMIT', 0, HELD_WAKE)
-  for _, member in ipairs(members) do
+  for _, member in ipairs(waiters.of(key, number)) do
     if member:sub(-#tail) == tail then
-      redis.call('ZREM', key, member)
+      waiters.leave(key, member)
     end
   end
 end
