@@ -59,6 +59,9 @@ def test_credit_is_given_set_added_to_and_made_unlimited(api: Api, operator: str
     for change, credits in (({"addCredits": 60}, 60), ({"addCredits": 60}, 120), ({"credits": 30}, 30), ({"credits": None}, None)):
         answer = api.send("PATCH", path, change, operator)
         assert (answer.status, answer.json()["credits"]) == (200, credits), answer
+    assert api.send("PATCH", path, {"credits": 10**12}, operator).status == 200
+    assert set(api.send("PATCH", path, {"addCredits": 1}, operator).field_errors) == {"addCredits"}
+    assert api.send("PATCH", path, {"credits": None}, operator).json()["credits"] is None
     refused = api.send("PATCH", path, {"addCredits": 60}, operator)
     assert (refused.status, refused.code) == (409, "NO_CREDIT_LIMIT")
     before = api.snapshot()
