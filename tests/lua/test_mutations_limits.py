@@ -40,6 +40,18 @@ def no_sliding_second_holds_more_begins_than_the_limit(cell: Cell) -> None:
     assert len(begun) > 30 and most_in_a_second(begun) <= 30
 
 
+def a_begin_is_remembered_for_as_long_as_it_counts(cell: Cell) -> None:
+    """However long the log has been there, and however far apart the begins are that keep it."""
+    cell.fill(60)
+    for gap_ms in [50] * 40 + [250] * 20:
+        cell.wait(gap_ms)
+        slot = cell.claim(calls=1).slots[0]
+        begun_us = int(cell.begin([slot])[0][1])
+        for log in ("k/main", "t/acme", f"b/{slot.batch}"):
+            gone_us = cell.clock.now_us + 1000 * cell.client.pttl(cell.key(f"begins:{log}"))
+            assert gone_us >= begun_us + 1_000_000
+
+
 def a_call_released_for_its_rate_is_not_handed_out_before_the_rate_admits_it(cell: Cell) -> None:
     cell.tenant("acme", how="set", cps=1)
     cell.fill(3)
@@ -203,6 +215,11 @@ MUTATIONS = (
              "  flying_set(batch, member, lease)\n", "", concurrency_is_taken_by_the_claim),
     Mutation("no log of begins", "call_begin", "  begins.add(of_trunk, at_us)\n", "",
              no_sliding_second_holds_more_begins_than_the_limit),
+    Mutation("the log of begins is not renewed", "call_begin",
+             "math.floor(log.was_last / begins.RENEW_US) ~= math.floor(log.last / begins.RENEW_US)", "false",
+             a_begin_is_remembered_for_as_long_as_it_counts),
+    Mutation("the log of begins is renewed too seldom", "call_begin", "RENEW_US = 2000000", "RENEW_US = 5000000",
+             a_begin_is_remembered_for_as_long_as_it_counts),
     Mutation("what nobody used is lost", "call_claim", "slot_us - resource.interval_us)\n  resource.has_new_gaps = res",
              "0)\n  resource.has_new_gaps = res", a_batch_that_comes_later_starts_in_a_gap_of_the_plan),
     Mutation("a gap used twice", "call_claim", "gaps.add(left, gap[1], slot_us - resource.interval_us)", "gaps.add(left, gap[1], gap[2])",

@@ -9,7 +9,7 @@ from typing import Any
 
 import redis
 
-from tests.lua.model.picture import ENDED, Batch, Call, Picture, Resource
+from tests.lua.model.picture import ENDED, SECOND_US, Batch, Call, Picture, Resource
 from tests.lua.model.rules import CREDIT_LEAST_S, TALK_S, Refused, Result, Rules, Told
 from tests.support.auditor import Auditor, load_faults
 from tests.support.engine import DOUBT_LEASE_MS, HORIZON_US, LATE_MS, LEASE_MS, POST_MS, Engine, Slot, contact_record, part
@@ -419,8 +419,11 @@ class Driver:
         self._queue_batches(pipe, batches)
         before_waiting = len(pipe)
         self._queue_waiting(pipe, batches)
+        before_logs = len(pipe)
+        self._queue_logs(pipe, batches)
         replies = pipe.execute(raise_on_error=False)
-        self._compare_waiting(batches, replies[before_waiting:])
+        self._compare_waiting(batches, replies[before_waiting:before_logs])
+        self._compare_logs(batches, replies[before_logs:])
         del replies[before_waiting:]
         looks = len(replies) - len(shards) - len(picture.tenants) - len(picture.trunks) - 2 * len(batches)
         faults = auditor.faults(replies[:looks])
@@ -476,6 +479,24 @@ class Driver:
                 wanted = total - cursor + retries + held.count(batch.name)
                 assert due == wanted, f"{batch.name} counts {due} due calls, and has {wanted}"
         assert parked <= listed <= parked | may_be, f"{parked} are parked, listed are {listed}"
+
+    def _logged(self, batches: list[Batch]) -> list[Resource]:
+        return [*self.picture.trunks.values(), *self.picture.tenants.values(), *batches]
+
+    def _queue_logs(self, pipe: Any, batches: list[Batch]) -> None:
+        for resource in self._logged(batches):
+            log = self.engine.key(f"begins:{resource.kind}/{resource.name}")
+            pipe.lrange(log, -resource.cps, -1)
+            pipe.pttl(log)
+
+    def _compare_logs(self, batches: list[Batch], replies: list[Any]) -> None:
+        """Begins that count against a rate are in its log, and stay there for as long as they do."""
+        for resource, begins, left_ms in zip(self._logged(batches), replies[::2], replies[1::2]):
+            counts = [at_us for at_us in resource.begins_us[-resource.cps :] if at_us > self.picture.now_us - SECOND_US]
+            got = [int(at_us) for at_us in begins]
+            assert got[len(got) - len(counts) :] == counts, f"{resource.name} logs the begins {got}, not {counts}"
+            is_kept = not counts or self.picture.now_us + left_ms * 1000 >= counts[-1] + SECOND_US
+            assert is_kept, f"{resource.name} forgets its begins in {left_ms} ms, the last of them at {counts[-1:]}"
 
     def _compare_credit(self, tenant: Resource, credit: list[bytes | None]) -> None:
         wanted = tenant.credit_s, tenant.reserved_s
