@@ -159,6 +159,29 @@ def test_a_held_call_is_not_lost_where_the_finish_that_frees_its_number_fails_fo
     assert engine.finish(torn) == "final"
 
 
+def test_a_call_is_not_held_by_a_claim_that_fails_for_another(engine: Engine) -> None:
+    """It would be dialed from where it waits, and once more from where it still is."""
+    engine.trunk("main")
+    engine.tenant("acme")
+    one = engine.batch("acme", "main", [15551230001])
+    freeing = engine.begin_next(one)
+    two = engine.batch("acme", "main", [15551230001], priority=9)
+    torn = engine.batch("acme", "main", [15551230002], priority=1)
+    contacts = engine.key(f"batch:{torn}:contacts:0")
+    whole = engine.client.dump(contacts)
+    engine.client.set(contacts, "of another type")
+    for _ in range(2):
+        with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+            wait_until(engine.claim, what="both batches are come to")
+    assert engine.client.zcard(engine.key("held:t/acme")) == 0
+    engine.client.restore(contacts, 0, whole, replace=True)
+    assert engine.begin_next(torn)
+    assert engine.client.zcard(engine.key("held:t/acme")) == 1
+    assert engine.finish(freeing) == "final"
+    assert engine.finish(engine.begin_next(two)) == "final"
+    assert engine.counters(two)["due"] == 0 and engine.hash(f"batch:{two}")["state"] == "completed"
+
+
 def test_a_paused_batch_does_not_keep_a_number_from_others(engine: Engine) -> None:
     engine.trunk("main")
     engine.tenant("acme")

@@ -227,7 +227,7 @@ end
 -- held:t/<tenant> keeps those that wait as "<number>/<since ms>/<batch>/<ordinal>", all with score 0, so that a number's
 -- are found by prefix and in order (docs/decisions/0004-held-by-number.md).
 local HELD_WAKE = 1000
-local waiters = { left = {} } -- left: by key, those that wait no more
+local waiters = { come = {}, left = {} } -- by key, those that wait from now on, and those that wait no more
 
 -- Those that wait for the number.
 function waiters.of(key, number)
@@ -240,25 +240,31 @@ function waiters.of(key, number)
   return members
 end
 
--- It leaves with commit(), behind what puts it where it waits now: a script that fails before has lost nobody.
-function waiters.leave(key, member)
-  waiters.left[key] = waiters.left[key] or {}
-  waiters.left[key][member] = true
+-- Both are done by commit(), a leaving behind what puts the call where it waits now: a script that fails before has lost
+-- nobody, and nobody waits twice.
+function waiters.note(which, key, member)
+  which[key] = which[key] or {}
+  which[key][member] = true
 end
 
 on_commit(function()
+  for key, come in pairs(waiters.come) do
+    for member in pairs(come) do
+      redis.call('ZADD', key, 0, member)
+    end
+  end
   for key, left in pairs(waiters.left) do
     for member in pairs(left) do
       redis.call('ZREM', key, member)
     end
   end
-  waiters.left = {}
+  waiters.come, waiters.left = {}, {}
 end)
 
 -- `since_ms`: the instant that the call was to be claimed for, up to a horizon ahead. It is not due before it, even where
 -- the number becomes free earlier.
 local function number_hold(batch, call, number, since_ms)
-  redis.call('ZADD', key_held(batch.tenant), 0,
+  waiters.note(waiters.come, key_held(batch.tenant),
     number .. '/' .. string.format('%013.0f', since_ms) .. '/' .. batch.id .. '/' .. fmt(call.ordinal))
   if not zset.score(KEY_PARKED, 'h/' .. batch.tenant) then
     zset.put(KEY_PARKED, 'h/' .. batch.tenant, NOW_MS)
@@ -289,7 +295,7 @@ local function number_wake(tenant_id, number)
       held_doubt(batch, tonumber(ordinal), tonumber(since_ms))
       retry_add(batch, { name = ordinal }, math.max(NOW_MS, tonumber(since_ms)))
     end
-    waiters.leave(key, member)
+    waiters.note(waiters.left, key, member)
   end
   if #members > 0 then
     wake_workers()
@@ -308,7 +314,7 @@ local function due_forget(batch, call)
   local key, tail = key_held(batch.tenant), '/' .. batch.id .. '/' .. fmt(call.ordinal)
   for _, member in ipairs(waiters.of(key, number)) do
     if member:sub(-#tail) == tail then
-      waiters.leave(key, member)
+      waiters.note(waiters.left, key, member)
     end
   end
 end
