@@ -12,7 +12,8 @@
 --           expired, {batch, window, expiry ms or ""} of each that wants its next hours (batch_hours.lua), epoch, closed
 --           until ms or ""}
 -- Errors   ERR_INVALID
--- Bound    O(items * log n); 50 commands, and 40 for each item
+-- Bound    O(items * log n); 50 commands, and 40 for each item; and 1,000 for calls that a cancel hangs up and that began at
+--          one instant
 -- @include lib/pace.lua
 -- @include lib/credit.lua
 local worker = check_id(ARGV[1], 64, 'worker')
@@ -127,7 +128,10 @@ end
 
 -- The calls on the line of a batch that hangs them up become due to be checked (call_checks), a share at a time: the batch's
 -- score is the hard deadline up to which its calls were. Those that begin no more are none of them, and a call whose
--- deadline moves up is only checked twice.
+-- deadline moves up is only checked twice. Of those that share the last deadline none stays behind, however small the share:
+-- calls that come late to their slots begin at one instant, 64 by each script, and a millisecond has room for a few scripts.
+jobs.ONE_DEADLINE = 1000
+
 function jobs.stop_live(batch_id, from)
   local batch = batch_load(batch_id)
   if not batch or batch.state ~= 'cancelling' then
@@ -145,7 +149,8 @@ function jobs.stop_live(batch_id, from)
     redis.call('ZREM', KEY_STOPPING, batch_id)
     return
   end
-  for _, member in ipairs(redis.call('ZRANGE', key_flying('b', batch_id), last, last, 'BYSCORE', 'LIMIT', 0, share)) do
+  for _, member in ipairs(redis.call('ZRANGE', key_flying('b', batch_id), last, last, 'BYSCORE', 'LIMIT', 0,
+    jobs.ONE_DEADLINE)) do
     redis.call('ZADD', KEY_LIVE, 'XX', 'LT', NOW_MS, member)
   end
   redis.call('ZADD', KEY_STOPPING, last, batch_id)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.engine import Engine, Slot
+from tests.support.redis_clock import RedisClock
 from tests.support.waiting import wait_until
 
 
@@ -104,3 +105,17 @@ def test_what_ends_before_its_turn_leaves_nothing_behind(cell: Engine) -> None:
     wait_until(lambda: (cell.tick(), not cell.client.exists(cell.key("stopping")))[1], 3.0, "it is forgotten")
     assert cancel(cell, batch)[:3] == [b"cancelled", 0, 0]
     assert not cell.client.exists(cell.key("stopping"))
+
+
+def test_calls_that_began_at_one_instant_are_handed_out_one_and_all(decreed_engine: Engine, clock: RedisClock) -> None:
+    engine = decreed_engine
+    engine.trunk("main")
+    engine.tenant("acme")
+    batch = engine.batch("acme", "main", 40, cps=1000)
+    slots = engine.claim().slots
+    clock.step(100_000)
+    assert {answer[1] for answer in engine.begin(slots)} == {str(clock.now_us)} and len(slots) == 40
+    cancel(engine, batch)
+    while engine.client.zcard(engine.key("stopping")):
+        engine.tick(items=12)
+    assert len(due_texts(engine)) == 40
