@@ -131,7 +131,7 @@ def test_a_refusal_that_came_while_redis_was_away_ends_its_call_afterwards(durab
     batch = fleet.batch()
     wait_until(lambda: fleet.state(batch).get("phase") == "live", what="it is begun")
     fleet.redis.kill_written()
-    wait_until(lambda: not fleet.is_ready(worker))
+    wait_until(lambda: not worker.is_ready())
     answer.set()
     wait_until(lambda: fleet.metric(worker, 'carillon_dial_verdicts_total{verdict="REJECTED"}') == 1)
     fleet.redis.start()
