@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.decreed_fleet import DecreedFleet
 from tests.support.engine import Engine, most_in_a_second
+from tests.support.redis_clock import RedisClock
 
 WORKERS = 3
 RATES = (1, 7, 13, 30)
@@ -98,3 +99,46 @@ def test_a_raised_limit_is_used_at_once(engine: Engine, fleet_of: FleetOf) -> No
     before = len(fleet.begins)
     fleet.run(2.0)
     assert len(fleet.begins) - before >= 50
+
+
+def dial_for(engine: Engine, clock: RedisClock, seconds: float) -> list[int]:
+    """When calls were begun, each at its slot."""
+    end_us, slots, begun = clock.now_us + int(seconds * 1e6), [], []
+    while clock.now_us < end_us:
+        slots += engine.claim().slots
+        due = [slot for slot in slots if slot.slot_us <= clock.now_us]
+        slots = [slot for slot in slots if slot not in due]
+        begun += [int(answer[1]) for answer in engine.begin(due) if answer[0] == "begun"] if due else []
+        clock.step(20_000)
+    return begun
+
+
+@pytest.fixture(params=(1, 30))
+def dialing(request: pytest.FixtureRequest, engine: Engine, clock: RedisClock) -> tuple[str, int]:
+    """A batch that is being dialed, and its rate."""
+    engine.trunk("main", cps=request.param)
+    engine.tenant("acme", cps=request.param)
+    batch = engine.batch("acme", "main", 300, cps=request.param, start_in_ms=-7_200_000)
+    assert dial_for(engine, clock, 2.0)
+    return batch, request.param
+
+
+def test_a_batch_goes_on_at_its_rate_when_a_clock_that_was_set_back_comes_to_where_it_was(
+    engine: Engine, clock: RedisClock, dialing: tuple[str, int]
+) -> None:
+    was_us = clock.now_us
+    clock.step(-5_000_000)
+    begun = dial_for(engine, clock, 10.0)
+    assert begun and begun[0] <= was_us + 1_500_000
+    assert most_in_a_second(begun) <= dialing[1] and len(begun) >= 3 * dialing[1]
+
+
+def test_a_batch_that_is_changed_does_not_wait_for_a_clock_that_was_set_back(
+    engine: Engine, clock: RedisClock, dialing: tuple[str, int]
+) -> None:
+    clock.step(-3_600_000_000)
+    back_us = clock.now_us
+    engine.change(dialing[0], "acme", priority=4)
+    begun = dial_for(engine, clock, 5.0)
+    assert begun and begun[0] <= back_us + 3_000_000
+    assert most_in_a_second(begun) <= dialing[1] and len(begun) >= 2 * dialing[1]
