@@ -50,7 +50,7 @@ class CallingFleet:
             new = [self.fleet.worker(wait=False) for _ in range(min(STARTED_AT_ONCE, count - len(self.fleet.workers)))]
             for worker in new:
                 worker.wait_ready(READY_DEADLINE_S)
-        wait_until(lambda: all(map(self.fleet.is_ready, self.fleet.workers)), READY_DEADLINE_S, "every worker is ready")
+        wait_until(lambda: all(worker.is_ready() for worker in self.fleet.workers), READY_DEADLINE_S, "every worker is ready")
 
     def shrink(self, count: int) -> None:
         leaving = self.fleet.workers[count:]
