@@ -283,7 +283,7 @@ local function visit_flow(trunk, tenant_id, f_us)
     zset.drop(turn, tenant_id)
     return false
   end
-  pace_clip(tenant, horizon_us)
+  gaps.clip(tenant, horizon_us)
   if tenant.state ~= 'active' or room('t', tenant) <= 0 then
     zset.put(key_parked_flows(tenant_id), trunk.id, NOW_MS)
     zset.put(KEY_PARKED, 't/' .. tenant_id, NOW_MS)
@@ -324,7 +324,7 @@ local function serve_trunk(trunk_id)
     zset.drop(KEY_TRUNKS, trunk_id)
     return
   end
-  pace_clip(trunk, horizon_us)
+  gaps.clip(trunk, horizon_us)
   zset.drop(KEY_TRUNKS, trunk_id)
   local _, following_ms = zset.head(KEY_TRUNKS)
   local until_us = math.min(limit_us, (following_ms or math.huge) * 1000)

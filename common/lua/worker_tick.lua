@@ -2,7 +2,8 @@
 -- A worker's heartbeat, and its share of what time alone brings about: claims whose lease has passed, calls that waited
 -- long enough for a summary, batches that expire, the retries of those and of cancelled ones, calls on the line that a cancel
 -- wants hung up, leases to append that nobody renewed, batches that waited for credit which has come, lost wakes, calling
--- windows of which more hours are to be published, and things to remove. At most one a second.
+-- windows of which more hours are to be published, lanes that wait for an instant of before the clock was set back, and things
+-- to remove. At most one a second.
 --
 -- KEYS[1]  cell prefix
 -- ARGV[1]  worker id
@@ -24,6 +25,7 @@ local HELD_SAMPLE = 20
 local ENDING_BATCHES = 16
 local HOURS_BATCHES = 8
 local HOURS_LEASE_MS = 10000
+local SET_BACK_MS = 1000
 
 -- Lua has room for 200 locals in a script, those of its libraries included: what a tick does takes none of it.
 local jobs = {}
@@ -36,6 +38,14 @@ end
 
 function jobs.due_members(key)
   return redis.call('ZRANGE', key, '-inf', fmt(NOW_MS), 'BYSCORE', 'LIMIT', 0, math.max(0, budget))
+end
+
+-- A worker was heard of later than now: the clock was set back, by more than a worker that comes at once would not see pass.
+function jobs.notice_set_back()
+  if (epoch_seen_ms() or 0) > NOW_MS + SET_BACK_MS then
+    redis.call('ZREMRANGEBYSCORE', KEY_WORKERS, '(' .. fmt(NOW_MS), '+inf') -- who is still there says so again
+    redis.call('HSET', KEY_CELL, 'set_back_ms', fmt(NOW_MS), 'set_back_from', '0 0')
+  end
 end
 
 function jobs.present()
@@ -259,6 +269,44 @@ function jobs.reconcile()
   end
 end
 
+-- ---- the clock was set back: what waits for an instant of before does not wait for that to come again ----
+
+-- Nothing of it begins for a second: whatever began before the clock was set is in no second with it, by any other clock. And
+-- what has started does not start anew.
+function jobs.bring_back(batch)
+  local latest_us = NOW_US + begins.SECOND_US
+  if batch.tat_us and batch.tat_us > latest_us then
+    batch.tat_us = latest_us
+  end
+  if batch.start_ms and batch.start_ms > NOW_MS and (batch.cursor > 0 or batch.state == 'pending') then
+    batch.start_ms = NOW_MS
+  end
+  touch_lane(batch)
+end
+
+-- Every batch that may dial is listed by its expiry. "<score> <how many of that score are done>" is where to go on.
+function jobs.bring_back_batches()
+  local score, done = (redis.call('HGET', KEY_CELL, 'set_back_from') or ''):match('^(%d+) (%d+)$')
+  if not score then
+    return
+  end
+  local most = budget
+  local page = redis.call('ZRANGE', KEY_EXPIRIES, score, '+inf', 'BYSCORE', 'LIMIT', done, most, 'WITHSCORES')
+  for i = 1, #page, 2 do
+    jobs.spend()
+    score, done = page[i + 1], page[i + 1] == score and done + 1 or 1
+    local batch = batch_load(page[i])
+    if batch then
+      jobs.bring_back(batch)
+    end
+  end
+  if #page < 2 * most then
+    redis.call('HDEL', KEY_CELL, 'set_back_from')
+  else
+    redis.call('HSET', KEY_CELL, 'set_back_from', score .. ' ' .. fmt(done))
+  end
+end
+
 -- ---- what is to be removed ----
 
 function jobs.purge_seen(batch_id)
@@ -360,9 +408,10 @@ function jobs.earliest(...)
   return least and fmt(least) or ''
 end
 
+jobs.notice_set_back()
 jobs.present()
 for _, job in ipairs({ 'reclaim', 'give_up_summaries', 'expire_batches', 'end_cut_batches', 'stop_live_of_batches',
-  'end_appending', 'resume_funded', 'reconcile', 'purge' }) do
+  'end_appending', 'resume_funded', 'bring_back_batches', 'reconcile', 'purge' }) do
   if budget > 0 then
     jobs[job]()
     commit() -- the next reads what this one did

@@ -247,6 +247,12 @@ class FullRun:
         engine.open("another")
         client.hset(engine.key("cell"), "closed_until", engine.now_ms())
         wait_until(lambda: any(slot.doubt for slot in engine.claim("w_test").slots), 10.0, "a call in doubt is claimed")
+        # A clock that was set back: who was heard of last was heard of later than now.
+        pipe = client.pipeline()
+        pipe.zadd(engine.key("workers"), {"w_later": engine.now_ms() + 3_600_000})
+        engine.scripts.queue(pipe, "worker_tick", "w_test", 1)
+        pipe.execute()
+        self.look()
         # An operator lists agents, and stops the cell.
         engine.tenant("acme", how="set", timezone="Europe/Paris", window='{"start":"00:00","end":"24:00"}')
         engine.scripts.run("agent_set", "acme", 10, "agent_123", "active")

@@ -101,10 +101,12 @@ def test_a_raised_limit_is_used_at_once(engine: Engine, fleet_of: FleetOf) -> No
     assert len(fleet.begins) - before >= 50
 
 
-def dial_for(engine: Engine, clock: RedisClock, seconds: float) -> list[int]:
-    """When calls were begun, each at its slot."""
-    end_us, slots, begun = clock.now_us + int(seconds * 1e6), [], []
+def dial_for(engine: Engine, clock: RedisClock, seconds: float, items: int = 12) -> list[int]:
+    """When calls were begun, each at its slot, by one worker that also ticks: every second, with so many items."""
+    end_us, slots, begun, tick_at_us = clock.now_us + int(seconds * 1e6), [], [], clock.now_us
     while clock.now_us < end_us:
+        if clock.now_us >= tick_at_us:
+            tick_at_us += 0 if engine.tick(items=items)["more"] else 1_000_000
         slots += engine.claim().slots
         due = [slot for slot in slots if slot.slot_us <= clock.now_us]
         slots = [slot for slot in slots if slot not in due]
@@ -114,31 +116,48 @@ def dial_for(engine: Engine, clock: RedisClock, seconds: float) -> list[int]:
 
 
 @pytest.fixture(params=(1, 30))
-def dialing(request: pytest.FixtureRequest, engine: Engine, clock: RedisClock) -> tuple[str, int]:
-    """A batch that is being dialed, and its rate."""
+def dialing(request: pytest.FixtureRequest, engine: Engine, clock: RedisClock) -> tuple[int, list[int]]:
+    """The rate of a batch that is being dialed, and when its calls were begun."""
     engine.trunk("main", cps=request.param)
     engine.tenant("acme", cps=request.param)
-    batch = engine.batch("acme", "main", 300, cps=request.param, start_in_ms=-7_200_000)
-    assert dial_for(engine, clock, 2.0)
-    return batch, request.param
+    expires_ms = clock.now_us // 1000 + 86_400_000
+    engine.batch("acme", "main", 300, cps=request.param, start_in_ms=-7_200_000, expires_ms=expires_ms)
+    begun = dial_for(engine, clock, 2.0)
+    assert begun
+    return request.param, begun
 
 
-def test_a_batch_goes_on_at_its_rate_when_a_clock_that_was_set_back_comes_to_where_it_was(
-    engine: Engine, clock: RedisClock, dialing: tuple[str, int]
+@pytest.mark.parametrize("back_us", (5_000_000, 3_600_000_000))
+def test_a_clock_that_is_set_back_stops_a_batch_for_two_seconds_and_its_rate_holds_by_every_other_clock(
+    engine: Engine, clock: RedisClock, dialing: tuple[int, list[int]], back_us: int
 ) -> None:
-    was_us = clock.now_us
-    clock.step(-5_000_000)
-    begun = dial_for(engine, clock, 10.0)
-    assert begun and begun[0] <= was_us + 1_500_000
-    assert most_in_a_second(begun) <= dialing[1] and len(begun) >= 3 * dialing[1]
+    rate, before = dialing
+    clock.step(-back_us)
+    set_us = clock.now_us
+    after = dial_for(engine, clock, 6.0)
+    assert after and after[0] <= set_us + 2_100_000 + 1_000_000 // rate
+    assert len(after) >= 2 * rate
+    assert most_in_a_second([*(at_us - back_us for at_us in before), *after]) <= rate
 
 
-def test_a_batch_that_is_changed_does_not_wait_for_a_clock_that_was_set_back(
-    engine: Engine, clock: RedisClock, dialing: tuple[str, int]
+def test_all_batches_go_on_after_a_clock_was_set_back_also_those_that_expire_at_one_instant(
+    engine: Engine, clock: RedisClock
 ) -> None:
+    engine.trunk("main", cps=1000)
+    engine.tenant("acme", cps=1000)
+    expires_ms = clock.now_us // 1000 + 86_400_000
+    batches = [engine.batch("acme", "main", 50, cps=2, expires_ms=expires_ms + (i > 20)) for i in range(30)]
+    dial_for(engine, clock, 2.0)
     clock.step(-3_600_000_000)
-    back_us = clock.now_us
-    engine.change(dialing[0], "acme", priority=4)
-    begun = dial_for(engine, clock, 5.0)
-    assert begun and begun[0] <= back_us + 3_000_000
-    assert most_in_a_second(begun) <= dialing[1] and len(begun) >= 2 * dialing[1]
+    cursors = [int(engine.hash(f"batch:{batch}")["cursor"]) for batch in batches]
+    dial_for(engine, clock, 4.0, items=7)
+    assert all(int(engine.hash(f"batch:{batch}")["cursor"]) > was for batch, was in zip(batches, cursors))
+    assert "set_back_from" not in engine.hash("cell")
+
+
+def test_a_trunk_whose_platform_asked_for_a_pause_is_not_silent_for_as_long_as_a_clock_was_set_back(
+    engine: Engine, clock: RedisClock, dialing: tuple[int, list[int]]
+) -> None:
+    engine.trunk("main", how="set", hold_until_ms=clock.now_us // 1000 + 60_000)
+    clock.step(-3_600_000_000)
+    assert dial_for(engine, clock, 5.0)

@@ -289,15 +289,22 @@ static void adopt_found(const struct dial_book *book)
     }
 }
 
+/* When the contact's next dial was begun; now where there is none. */
+static int64_t followed_us(const struct dial_book *book, guint i)
+{
+    if (i + 1 >= book->dials->len || compare_contacts(book->dials->pdata[i], book->dials->pdata[i + 1]) != 0)
+        return world_now_us();
+    const struct dial *next = book->dials->pdata[i + 1];
+    return next->begun_us != 0 ? next->begun_us : world_now_us();
+}
+
 /* It is looked for around the last loss alone: one of a loss before, that nobody had asked for yet, is never found
  * (docs/failure-model.md). */
 static void forget_missed(const struct dial_book *book)
 {
     for (guint i = 0; i < book->dials->len; i++) {
-        struct dial *dial = book->dials->pdata[i], *next = i + 1 < book->dials->len ? book->dials->pdata[i + 1] : NULL;
-        bool is_followed = next && compare_contacts(dial, next) == 0 && next->begun_us != 0;
-        if (is_untold(book, dial) &&
-            campaign_lost_a_tail(book->campaign, dial->known_us, is_followed ? next->begun_us : world_now_us()))
+        struct dial *dial = book->dials->pdata[i];
+        if (is_untold(book, dial) && campaign_lost_a_tail(book->campaign, dial->known_us, followed_us(book, i)))
             dial->is_forgotten = true;
     }
 }

@@ -377,13 +377,10 @@ int http_client_send(struct http_client *c, const struct http_outgoing *out, htt
 
 bool wire_http_is_waited_for(void)
 {
-    struct http_transfer *t;
-    LIST_FOREACH(t, &transfers, next)
-    {
-        if (t->client)
-            return true;
-    }
-    return false;
+    const struct http_transfer *t = LIST_FIRST(&transfers);
+    while (t && !t->client)
+        t = LIST_NEXT(t, next);
+    return t != NULL;
 }
 
 /* ---- the server ---- */

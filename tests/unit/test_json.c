@@ -268,7 +268,7 @@ static void test_values_of_one_text_are_bounded(void **state)
     for (unsigned n = LIMIT_JSON_VALUES; n <= LIMIT_JSON_VALUES + 1; n++) {
         struct buf text;
         struct json_fault fault;
-        buf_init(&text, 4 * LIMIT_JSON_VALUES);
+        buf_init(&text, (size_t)4 * LIMIT_JSON_VALUES);
         assert_int_equal(buf_append_char(&text, '['), 0);
         for (unsigned i = 1; i < n; i++) /* the array is one of them */
             assert_int_equal(buf_append_str(&text, i > 1 ? ",0" : "0"), 0);

@@ -104,6 +104,13 @@ function gaps.forget(resource)
   resource.gaps, resource.has_new_gaps = {}, resource.gaps_text ~= nil
 end
 
+-- What is left of a trunk or a tenant by a clock that was set back.
+function gaps.clip(resource, horizon_us)
+  if pace_clip(resource, horizon_us) then
+    gaps.forget(resource)
+  end
+end
+
 local function gaps_flush() -- by commit()
   for _, resource in pairs(resources) do
     if resource and resource.has_new_gaps then

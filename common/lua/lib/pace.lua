@@ -20,12 +20,14 @@ local function pace_wake(tat_us, at_us, interval_us)
   return tat_us
 end
 
--- After a clock step a TAT could lie hours ahead.
+-- After a clock step a TAT could lie hours ahead. Whether it did.
 local function pace_clip(resource, horizon_us)
   local latest = NOW_US + horizon_us + resource.interval_us
-  if resource.tat_us and resource.tat_us > latest then
-    resource.tat_us, resource.free_us = latest, latest
+  if not resource.tat_us or resource.tat_us <= latest then
+    return false
   end
+  resource.tat_us, resource.free_us = latest, latest
+  return true
 end
 
 -- A claimed call that was never begun gives its place back.
@@ -87,7 +89,7 @@ function begins.of(kind, resource)
   log = { key = key, cps = cps, n = 0, from = 0, old = {}, added = {} }
   begins.logs[resource] = log
   log.last = tonumber(redis.call('LINDEX', key, -1) or nil)
-  if log.last and log.last > NOW_US + 2 * begins.SECOND_US then
+  if log.last and log.last > NOW_US + begins.SECOND_US then
     redis.call('DEL', key) -- the clock stepped back: what the log holds lies in a future that will not come so soon
     log.last = nil
   end

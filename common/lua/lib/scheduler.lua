@@ -30,6 +30,15 @@ function breaker.forget(key)
     'breaker_probe', 'verdicts')
 end
 
+-- A trunk stays silent for that long at most: what its platform asked for, or how long it lets calls wait there.
+local HOLD_MOST_MS = 60000
+
+-- What lies farther ahead was set before the clock was set back.
+local function hold_until_of(text)
+  local until_ms = tonumber(text) or 0
+  return until_ms > NOW_MS + HOLD_MOST_MS and 0 or until_ms
+end
+
 local function resource_load(kind, id)
   local name = kind .. '/' .. id
   local resource = resources[name]
@@ -45,7 +54,7 @@ local function resource_load(kind, id)
   resource = {
     kind = kind, id = id, key = key, state = values[1], cps = tonumber(values[2]), interval_us = tonumber(values[3]),
     max_concurrent = tonumber(values[4]), tat_us = tonumber(values[5]), weight = tonumber(values[6]) or 1,
-    vfloor = tonumber(values[7]) or 0, held = values[8] or nil, hold_until_ms = tonumber(values[9]) or 0,
+    vfloor = tonumber(values[7]) or 0, held = values[8] or nil, hold_until_ms = hold_until_of(values[9]),
     available_s = tonumber(values[10]), reserved_s = tonumber(values[11]) or 0,
     breaker_until_ms = breaker.until_of(values[12]), gaps_text = values[13] or nil,
   }
@@ -56,8 +65,6 @@ local function resource_load(kind, id)
   return resource
 end
 
--- A trunk stays silent for that long: what its platform asked for, or how long it lets calls wait there.
-local HOLD_MOST_MS = 60000
 local function trunk_hold(trunk_id, hold_ms)
   local trunk = resource_load('k', trunk_id)
   if trunk and hold_ms > 0 then
