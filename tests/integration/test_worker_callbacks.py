@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.fleet import PLATFORM_KEY, Fleet
 from tests.support.platform import Platform, post_callback
-from tests.support.processes import Process
+from tests.support.processes import FRUGAL, Process
 from tests.support.retell import sign
 from tests.support.waiting import wait_until
 
@@ -28,7 +28,7 @@ class Scene:
 
     def __init__(self, fleet: Fleet, platform: Platform) -> None:
         self.fleet, self.platform = fleet, platform
-        self.worker: Process = fleet.worker()
+        self.worker: Process = fleet.worker(env=FRUGAL)
         self.batch = fleet.batch()
         self.create = platform.wait_creates(1)[0]
         fleet.wait_state(self.batch, phase="live", p=self.create.call_id)
