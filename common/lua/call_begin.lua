@@ -97,9 +97,8 @@ local function look_ahead()
   local members, everybody, of_tenant, dialing = {}, {}, {}, {}
   for i = 4, #ARGV, FIELDS do
     members[#members + 1] = ARGV[i] .. '/' .. ARGV[i + 1] .. '/' .. ARGV[i + 2] .. '/' .. worker
-    local batch, ordinal = batch_load(ARGV[i]), tonumber(ARGV[i + 1])
-    local text = batch and map.get(key_bucket(batch.id, 'state', ordinal), fmt(ordinal))
-    local number = text and text:match(' t=(%d+)')
+    local batch = batch_load(ARGV[i])
+    local number = batch and number_on_way(batch, tonumber(ARGV[i + 1]))
     if number then
       everybody[#everybody + 1] = number
       want(of_tenant, key_suppressed(batch.tenant), number)

@@ -241,8 +241,7 @@ local function look_ahead()
       parked[#parked + 1] = 't/' .. batch.tenant
       parked[#parked + 1] = 'h/' .. batch.tenant
     end
-    local text = batch and map.get(key_bucket(batch.id, 'state', result.ordinal), fmt(result.ordinal))
-    local number = text and text:match(' t=(%d+)')
+    local number = batch and number_on_way(batch, result.ordinal)
     if number then
       want(dialing, key_dialing(batch.tenant), number)
     end

@@ -94,6 +94,12 @@ local function want(wanted, key, field)
   fields[#fields + 1] = field
 end
 
+-- The number that the call is on the way to, nil where it is not.
+local function number_on_way(batch, ordinal)
+  local text = map.get(key_bucket(batch.id, 'state', ordinal), fmt(ordinal))
+  return text and text:match(' t=(%d+)')
+end
+
 local function look_up_wanted(wanted)
   for key, fields in pairs(wanted) do
     if #fields > 1 then

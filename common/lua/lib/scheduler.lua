@@ -11,12 +11,13 @@ local RESOURCE_FIELDS = { 'state', 'cps', 'interval_us', 'max_concurrent', 'tat_
 local resources = {}
 
 -- ---- a trunk's breaker as those see it who want to begin a call; the rest of it is in lib/breaker.lua ----
-local breaker = { AHEAD_MS = 400000 } -- no wait is longer: what lies farther ahead was set before the clock was set back
+local breaker = { AHEAD_MS = 400000 } -- no wait is longer
 
--- When the trunk may begin its next call by its breaker; nil where that is closed.
-function breaker.until_of(text)
+-- Until when something waits that waits for no longer than `most_ms`, nil where it does not: what lies farther ahead was set
+-- before the clock was set back.
+local function wait_until_of(text, most_ms)
   local until_ms = tonumber(text or nil)
-  return until_ms and until_ms > NOW_MS + breaker.AHEAD_MS and NOW_MS or until_ms
+  return until_ms and until_ms > NOW_MS + most_ms and NOW_MS or until_ms
 end
 
 -- Hands the one permitted call out, or lets it begin: nobody else's turn comes before its verdict, or before it is lost.
@@ -33,12 +34,6 @@ end
 -- A trunk stays silent for that long at most: what its platform asked for, or how long it lets calls wait there.
 local HOLD_MOST_MS = 60000
 
--- What lies farther ahead was set before the clock was set back.
-local function hold_until_of(text)
-  local until_ms = tonumber(text) or 0
-  return until_ms > NOW_MS + HOLD_MOST_MS and 0 or until_ms
-end
-
 local function resource_load(kind, id)
   local name = kind .. '/' .. id
   local resource = resources[name]
@@ -54,9 +49,9 @@ local function resource_load(kind, id)
   resource = {
     kind = kind, id = id, key = key, state = values[1], cps = tonumber(values[2]), interval_us = tonumber(values[3]),
     max_concurrent = tonumber(values[4]), tat_us = tonumber(values[5]), weight = tonumber(values[6]) or 1,
-    vfloor = tonumber(values[7]) or 0, held = values[8] or nil, hold_until_ms = hold_until_of(values[9]),
+    vfloor = tonumber(values[7]) or 0, held = values[8] or nil, hold_until_ms = wait_until_of(values[9], HOLD_MOST_MS) or 0,
     available_s = tonumber(values[10]), reserved_s = tonumber(values[11]) or 0,
-    breaker_until_ms = breaker.until_of(values[12]), gaps_text = values[13] or nil,
+    breaker_until_ms = wait_until_of(values[12], breaker.AHEAD_MS), gaps_text = values[13] or nil,
   }
   resource.free_us = resource.tat_us
   resource.was_tat_us, resource.was_vfloor = resource.tat_us, resource.vfloor
