@@ -170,7 +170,13 @@ const char *word_lookup(const struct word_map *map, const cJSON *value, char *re
 /* Milliseconds in [0, max_ms], rounded up; -1 where there is no such value. */
 int64_t time_read_ms(const struct time_field *field, const cJSON *value, int64_t max_ms);
 
-/* Parses a bounded answer of either format into a tree. A form becomes an object of strings. */
+/* Replaces in a JSON text what people and models bring into a transcript and no text can hold: halves of a character
+ * that was cut (an escaped surrogate without its other half), NULs, and bytes that are no UTF-8. Its length stays.
+ * False where there was nothing of that. */
+bool json_mend(char *text, size_t len);
+
+/* Parses a bounded answer of either format into a tree. A form becomes an object of strings; a JSON text that is broken
+ * in its characters alone is mended: what it says of the call is not to be lost for what was said on it. */
 int provider_parse_body(bool is_form, const char *body, size_t len, cJSON **ret_value) MUST_CHECK;
 
 /* Printable ASCII without spaces, not empty, not longer than `max`: fit for an id in our records and in URLs. */

@@ -230,7 +230,21 @@ static int form_parse(const char *body, size_t len, cJSON **ret_value)
     return 0;
 }
 
+static int json_parse_mended(const char *body, size_t len, cJSON **ret_value)
+{
+    char *copy = malloc(len + 1);
+    if (copy == NULL)
+        return ERR_NOMEM;
+    memcpy(copy, body, len);
+    int rc = json_mend(copy, len) ? json_parse(copy, len, ret_value, NULL) : ERR_INVALID;
+    free(copy);
+    return rc;
+}
+
 int provider_parse_body(bool is_form, const char *body, size_t len, cJSON **ret_value)
 {
-    return is_form ? form_parse(body, len, ret_value) : json_parse(body, len, ret_value, NULL);
+    if (is_form)
+        return form_parse(body, len, ret_value);
+    int rc = json_parse(body, len, ret_value, NULL);
+    return rc == ERR_INVALID ? json_parse_mended(body, len, ret_value) : rc;
 }

@@ -73,6 +73,19 @@ def test_odd_values_in_a_signed_callback_do_no_harm(scene: Scene) -> None:
     assert scene.fleet.wait_final(scene.batch) == {"COMPLETED": 1}
 
 
+def test_a_transcript_with_half_a_character_costs_nobody_a_second_call(fleet: Fleet, platform: Platform) -> None:
+    """Neither by its callback nor, where that does not come, by a poll is such a call less over than another."""
+    fleet.trunk(platform.url, poll_after_ms=500)
+    worker = fleet.worker()
+    batch = fleet.batch(2)
+    told, untold = platform.wait_creates(2)
+    for create in (told, untold):
+        platform.end_untold(create.call_id, transcript="Good bye \ud83d", note="a\0b")
+    assert platform.callback("call_analyzed", told.call_id, worker.url) == (200, {"status": "ok"})
+    assert fleet.wait_final(batch) == {"COMPLETED": 2}
+    assert platform.count_creates() == 2
+
+
 def test_a_callback_of_megabytes_is_read_and_one_beyond_the_limit_refused(scene: Scene) -> None:
     transcript = [{"role": "agent", "content": "word " * 100}] * 5000
     call = {**scene.ended, "transcript_object": transcript, "call_analysis": {"call_summary": "s" * 100_000}}

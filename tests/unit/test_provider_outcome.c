@@ -7,6 +7,8 @@
 #include <stdio.h>
 
 #include "common/base/buf.h"
+#include "common/base/utf8.h"
+#include "common/provider/provider_format.h"
 
 static const char *no_header(const char *name, void *arg)
 {
@@ -197,7 +199,6 @@ static void test_callbacks_without_sense_are_refused(void **state)
         "{\"event\":\"call_ended\",\"call\":null}",
         "{\"event\":\"call_ended\",\"call\":[]}",
         "{\"event\":\"call_ended\",\"call\":\"x\"}",
-        "{\"event\":\"call_ended\",\"call\":{\"call_id\":\"\xff\"}}",
         "{\"event\":\"call_ended\",\"event\":\"call_started\",\"call\":{}}",
     };
     struct provider_profile *profile = fixture_retell();
@@ -206,6 +207,56 @@ static void test_callbacks_without_sense_are_refused(void **state)
         if (read_callback(profile, bodies[i], NULL, &result) != ERR_INVALID)
             fail_msg("taken: %s", bodies[i]);
     }
+    provider_profile_free(profile);
+}
+
+/* What people and models say comes cut anywhere and full of anything. */
+static void test_a_transcript_that_is_no_text_hides_no_outcome(void **state)
+{
+    (void)state;
+    static const char *const said[] = {
+        "bye \\ud83d",      "\\ude00 bye",  "\\ud83d\\ud83d\\ude00", "a\\u0000b",  "bye \xff",
+        "bye \xf0\x9f\x98", "\xed\xa0\xbd", "\\\\\\ud83d",           "\\uD83D\\n", "\\ud83d\\u0041",
+    };
+    struct provider_profile *profile = fixture_retell();
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
+        char body[512];
+        struct provider_result result;
+        snprintf(body, sizeof body,
+                 "{\"event\":\"call_analyzed\",\"call\":{\"call_id\":\"call_1\",\"call_status\":\"ended\","
+                 "\"disconnection_reason\":\"user_hangup\",\"metadata\":{\"carillon_token\":\"%s\"},"
+                 "\"transcript\":\"%s\",\"call_analysis\":{\"call_summary\":\"%s\"}}}",
+                 FIXTURE_TOKEN, said[i], said[i]);
+        if (read_callback(profile, body, NULL, &result) != 0)
+            fail_msg("refused: %s", said[i]);
+        assert_int_equal(result.outcome, OUTCOME_COMPLETED);
+        assert_string_equal(result.token, FIXTURE_TOKEN);
+        assert_string_equal(result.provider_id, "call_1");
+        assert_true(utf8_is_valid(result.summary, strlen(result.summary)));
+        provider_result_clear(&result);
+    }
+    provider_profile_free(profile);
+}
+
+static void test_whole_characters_stay_as_they_are(void **state)
+{
+    (void)state;
+    char text[] = "{\"a\":\"\\ud83d\\ude00 \\u00e9 h\xc3\xa9 \\\\ud83d \\\"\"}";
+    char before[sizeof text];
+    memcpy(before, text, sizeof text);
+    assert_false(json_mend(text, sizeof text - 1));
+    assert_memory_equal(text, before, sizeof text);
+}
+
+static void test_an_id_of_broken_characters_is_none(void **state)
+{
+    (void)state;
+    struct provider_profile *profile = fixture_retell();
+    struct provider_result result;
+    const char *body = "{\"event\":\"call_ended\",\"call\":{\"call_id\":\"call_\xff\"}}";
+    assert_int_equal(read_callback(profile, body, NULL, &result), 0);
+    assert_string_equal(result.provider_id, "");
+    provider_result_clear(&result);
     provider_profile_free(profile);
 }
 
@@ -514,6 +565,9 @@ int main(void)
         cmocka_unit_test(test_voicemail_found_by_the_analysis_stands_over_the_reason),
         cmocka_unit_test(test_callbacks_that_are_no_concern_of_ours_say_nothing),
         cmocka_unit_test(test_callbacks_without_sense_are_refused),
+        cmocka_unit_test(test_a_transcript_that_is_no_text_hides_no_outcome),
+        cmocka_unit_test(test_whole_characters_stay_as_they_are),
+        cmocka_unit_test(test_an_id_of_broken_characters_is_none),
         cmocka_unit_test(test_fields_that_are_unfit_are_left_out),
         cmocka_unit_test(test_a_recording_url_never_breaks_a_line),
         cmocka_unit_test(test_a_long_summary_is_cut_on_a_whole_character),
