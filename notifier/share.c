@@ -45,8 +45,3 @@ void shares_give(struct shares *s, const char *name)
     else
         g_hash_table_replace(s->counts, g_strdup(name), GUINT_TO_POINTER(count - 1));
 }
-
-size_t shares_count(const struct shares *s)
-{
-    return g_hash_table_size(s->counts);
-}

@@ -22,7 +22,5 @@ void shares_free(struct shares *s);
 bool shares_take(struct shares *s, const char *name);
 /* One that was taken is over. */
 void shares_give(struct shares *s, const char *name);
-/* Names that have any. */
-size_t shares_count(const struct shares *s);
 
 #endif

@@ -247,11 +247,6 @@ bool ingest_part_is_wide(const struct ingest_pack *p, size_t index)
     return p->parts[index]->is_wide;
 }
 
-size_t ingest_part_rejected(const struct ingest_pack *p, size_t index)
-{
-    return p->parts[index]->n_rejected;
-}
-
 static const char *format_runs(const struct part *part, char runs[LIMIT_INGEST_PART * INGEST_RUN_LEN])
 {
     size_t at = 0;

@@ -47,7 +47,6 @@ uint64_t ingest_part_row(const struct ingest_pack *p, size_t index, size_t conta
 uint64_t ingest_part_number(const struct ingest_pack *p, size_t index, size_t contact);
 /* A contact has an id, or metadata outside of its record. */
 bool ingest_part_is_wide(const struct ingest_pack *p, size_t index);
-size_t ingest_part_rejected(const struct ingest_pack *p, size_t index);
 /* What tells it from one with other contents, in hexadecimal. */
 int ingest_part_digest(const struct ingest_pack *p, size_t index, char ret_hex[2 * DIGEST_SHA256_LEN + 1]) MUST_CHECK;
 /* Frees its memory: it was written. */

@@ -58,7 +58,7 @@ void resource_put_str(struct resource_change *c, const char *field, const char *
     c->n += 2;
 }
 
-void resource_put_i64(struct resource_change *c, const char *field, int64_t value)
+static void put_i64(struct resource_change *c, const char *field, int64_t value)
 {
     char text[REDIS_I64_LEN];
     (void)redis_arg_i64(value, text);
@@ -81,7 +81,7 @@ void resource_put_stopped(struct resource_change *c, bool is_stopped, int64_t no
     resource_put_str(c, "state", is_stopped ? "stopped" : "active");
     resource_put_str(c, "reason", is_stopped ? "operator" : "");
     if (is_stopped)
-        resource_put_i64(c, "stopped_ms", now_ms);
+        put_i64(c, "stopped_ms", now_ms);
     else
         resource_put_str(c, "stopped_ms", "");
 }
@@ -122,7 +122,7 @@ void resource_read_number(struct resource_change *c, const cJSON *body, const st
         faults_add(faults, rule->member, FAULT_RANGE, "must be an integer from %" PRId64 " to %" PRId64, rule->min,
                    rule->max);
     else
-        resource_put_i64(c, rule->field, (int64_t)value);
+        put_i64(c, rule->field, (int64_t)value);
 }
 
 void resource_require(const cJSON *body, const char *const *members, size_t n, struct faults *faults)

@@ -38,7 +38,6 @@ int resource_change_create(struct resource_change **ret_change) MUST_CHECK;
 void resource_change_free(struct resource_change *c);
 /* Everything is copied; memory that runs out is told by resource_change_args(). An empty text takes the field away. */
 void resource_put_str(struct resource_change *c, const char *field, const char *text);
-void resource_put_i64(struct resource_change *c, const char *field, int64_t value);
 /* `value` as JSON text. */
 void resource_put_json(struct resource_change *c, const char *field, const cJSON *value);
 bool resource_change_is_empty(const struct resource_change *c);

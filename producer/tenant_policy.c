@@ -135,7 +135,8 @@ void tenant_policy_clear(struct tenant_policy *p)
     p->trunks = p->window = NULL;
 }
 
-void tenant_policy_refuse_agent(struct exchange *x)
+/* In the seed's words. */
+static void refuse_agent(struct exchange *x)
 {
     exchange_error_named(x, 404, "Agent not found or inactive", "AGENT_NOT_FOUND",
                          "The specified agent does not exist, is inactive, or you do not have access to it");
@@ -153,7 +154,7 @@ bool tenant_policy_admits(struct exchange *x, const struct tenant_policy *p, con
         return false;
     }
     if (!p->is_agent_known) {
-        tenant_policy_refuse_agent(x);
+        refuse_agent(x);
         return false;
     }
     return credit_covers(x, reply_at(reply, TENANT_POLICY_CREDIT), contacts);

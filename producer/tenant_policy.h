@@ -41,9 +41,6 @@ bool tenant_policy_take(struct exchange *x, const struct redisReply *reply, int 
                         struct tenant_policy *ret) MUST_CHECK;
 void tenant_policy_clear(struct tenant_policy *p);
 
-/* Answers 404 AGENT_NOT_FOUND, in the seed's words. */
-void tenant_policy_refuse_agent(struct exchange *x);
-
 /* What a creation of `contacts` must pass once its options were judged by the policy that `reply` holds: `err` is what
  * that judging came to, ERR_INVALID where it left faults. Answers what stands against it, and gives false. */
 bool tenant_policy_admits(struct exchange *x, const struct tenant_policy *p, const struct redisReply *reply, int err,

@@ -88,7 +88,6 @@
 /* ---- calling windows: how much of one is looked at and published at a time ---- */
 #define LIMIT_WINDOW_HOURS 16 /* stretches of open time in a batch's hash; half of them used up, more are published */
 #define LIMIT_WINDOW_SEARCH_MS (INT64_C(400) * 24 * 3600 * 1000)
-#define LIMIT_WINDOW_RENEWALS 8 /* batches that one worker_tick hands out to have more published */
 
 /* ---- JSON ---- */
 #define LIMIT_JSON_DEPTH 32

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -68,19 +67,9 @@ struct log_field log_i64(const char *key, int64_t value)
     return (struct log_field){.key = key, .kind = LOG_KIND_I64, .i64 = value};
 }
 
-struct log_field log_f64(const char *key, double value)
-{
-    return (struct log_field){.key = key, .kind = LOG_KIND_F64, .f64 = value};
-}
-
 struct log_field log_bool(const char *key, bool value)
 {
     return (struct log_field){.key = key, .kind = LOG_KIND_BOOL, .i64 = value};
-}
-
-struct log_field log_phone(const char *key, const char *e164)
-{
-    return (struct log_field){.key = key, .kind = LOG_KIND_PHONE, .str = e164, .str_len = e164 ? strlen(e164) : 0};
 }
 
 struct log_field log_err(int code)
@@ -158,39 +147,14 @@ static bool add_string(struct line *line, const char *text, size_t len)
     return add_quoted(line, text, len);
 }
 
-/* Shows at most four leading digits and the last two, and hides at least five: also of a short number. */
-static bool add_phone(struct line *line, const char *text, size_t len)
-{
-    char masked[32];
-    bool has_plus = len > 0 && text[0] == '+';
-    size_t digits = len - has_plus, tail = digits < 2 ? 0 : 2;
-    size_t head = digits <= tail + 5 ? 0 : digits - tail - 5;
-    if (head > 4)
-        head = 4;
-    if (len >= sizeof masked)
-        return add_string(line, "(not a number)", 14);
-    for (size_t i = 0; i < len; i++) {
-        bool is_shown = i < head + has_plus || i >= len - tail;
-        masked[i] = is_shown ? text[i] : '*';
-    }
-    return add_string(line, masked, len);
-}
-
 static bool add_value(struct line *line, const struct log_field *field)
 {
     char number[32];
     switch (field->kind) {
     case LOG_KIND_STR:
         return field->str ? add_string(line, field->str, field->str_len) : add_str(line, "null");
-    case LOG_KIND_PHONE:
-        return field->str ? add_phone(line, field->str, field->str_len) : add_str(line, "null");
     case LOG_KIND_I64:
         snprintf(number, sizeof number, "%" PRId64, field->i64);
-        return add_str(line, number);
-    case LOG_KIND_F64:
-        if (!isfinite(field->f64))
-            return add_str(line, "null"); /* JSON has no word for it */
-        snprintf(number, sizeof number, "%.15g", field->f64);
         return add_str(line, number);
     case LOG_KIND_BOOL:
         return add_str(line, field->i64 ? "true" : "false");

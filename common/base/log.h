@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Logs: one event a line on stderr, as a JSON object or as text for people. Only process code logs; the library layers
- * return errors. Untrusted strings are escaped, a line has a bound, and no field ever holds a whole phone number or a
- * secret: use log_phone() for numbers.
+ * return errors. Untrusted strings are escaped, a line has a bound, and no field ever holds a telephone number or a
+ * secret.
  *
  *     log_info("call.begun", log_str("batch", id), log_i64("dial", n));
  */
@@ -22,7 +22,7 @@ enum log_level {
 
 enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_TEXT };
 
-enum log_kind { LOG_KIND_STR, LOG_KIND_I64, LOG_KIND_BOOL, LOG_KIND_F64, LOG_KIND_PHONE };
+enum log_kind { LOG_KIND_STR, LOG_KIND_I64, LOG_KIND_BOOL };
 
 /* A field of one line; made by the functions below, borrowed until the line is written. */
 struct log_field {
@@ -31,7 +31,6 @@ struct log_field {
     const char *str;
     size_t str_len;
     int64_t i64;
-    double f64;
 };
 
 /* The process-wide setting, made once at start and again at SIGHUP. `process` is borrowed for ever. */
@@ -43,10 +42,7 @@ int log_level_parse(const char *text);
 struct log_field log_str(const char *key, const char *value);
 struct log_field log_strn(const char *key, const char *value, size_t len);
 struct log_field log_i64(const char *key, int64_t value);
-struct log_field log_f64(const char *key, double value);
 struct log_field log_bool(const char *key, bool value);
-/* Keeps the country code's start and the last two digits: +1555******11. */
-struct log_field log_phone(const char *key, const char *e164);
 /* The name of an ERR_* code, under "error". */
 struct log_field log_err(int code);
 

@@ -77,7 +77,6 @@ size_t daemon_cell_count(const struct daemon *d);
 const char *daemon_cell(const struct daemon *d, size_t index);
 /* The schema that the cell speaks, as it was last heard of; it only ever rises. 0 for a cell that is not served. */
 int64_t daemon_cell_schema(const struct daemon *d, const char *cell);
-bool daemon_is_draining(const struct daemon *d);
 /* Tells the skeleton that draining is complete: it stops accepting connections, gives the requests under way five
  * seconds, and ends with 0. Nothing happens where it is not draining. */
 void daemon_drained(struct daemon *d);

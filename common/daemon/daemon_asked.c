@@ -49,8 +49,3 @@ const char *daemon_cell(const struct daemon *d, size_t index)
         abort();
     return d->cells[index];
 }
-
-bool daemon_is_draining(const struct daemon *d)
-{
-    return d->phase > DAEMON_RUNNING;
-}

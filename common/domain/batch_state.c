@@ -70,12 +70,6 @@ static const struct words EVENTS[BATCH_EVENT_COUNT] = {
     [BATCH_EVENT_FAIL] = {"fail", "it turned out that it can never run"},
 };
 
-static const char *const PAUSES[] = {
-    [BATCH_PAUSE_USER] = "user",
-    [BATCH_PAUSE_CREDITS] = "credits",
-    [BATCH_PAUSE_POISON] = "poison",
-};
-
 const struct batch_transition *batch_transitions(size_t *ret_n)
 {
     *ret_n = TRANSITION_COUNT;
@@ -117,11 +111,6 @@ int batch_state_from_name(const char *name, size_t len, enum batch_state *ret_st
 const char *batch_event_name(enum batch_event event)
 {
     return EVENTS[event].name;
-}
-
-const char *batch_pause_name(enum batch_pause reason)
-{
-    return PAUSES[reason];
 }
 
 const char *batch_state_meaning(enum batch_state state)

@@ -41,8 +41,6 @@ enum batch_event {
 };
 #define BATCH_EVENT_COUNT 12
 
-enum batch_pause { BATCH_PAUSE_USER, BATCH_PAUSE_CREDITS, BATCH_PAUSE_POISON };
-
 struct batch_transition {
     enum batch_state from;
     enum batch_event event;
@@ -58,7 +56,6 @@ bool batch_state_is_end(enum batch_state state);
 const char *batch_state_name(enum batch_state state); /* "processing": persisted, and given by the API */
 int batch_state_from_name(const char *name, size_t len, enum batch_state *ret_state) MUST_CHECK;
 const char *batch_event_name(enum batch_event event);
-const char *batch_pause_name(enum batch_pause reason);
 /* What the value means, in a few words, for the generated page. */
 const char *batch_state_meaning(enum batch_state state);
 const char *batch_event_meaning(enum batch_event event);

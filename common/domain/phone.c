@@ -7,8 +7,6 @@
 
 #define SMALLEST UINT64_C(1000000) /* 7 digits */
 #define LARGEST UINT64_C(999999999999999) /* 15 digits */
-#define SHOWN_FIRST 4
-#define SHOWN_LAST 2
 
 static bool is_separator(char c)
 {
@@ -47,12 +45,4 @@ bool phone_is_valid(uint64_t digits)
 void phone_format(uint64_t digits, char ret[PHONE_TEXT_LEN + 1])
 {
     (void)snprintf(ret, PHONE_TEXT_LEN + 1, "+%" PRIu64, digits);
-}
-
-void phone_mask(uint64_t digits, char ret[PHONE_TEXT_LEN + 1])
-{
-    phone_format(digits, ret);
-    size_t len = strlen(ret);
-    for (size_t i = 1 + SHOWN_FIRST; i + SHOWN_LAST < len; i++)
-        ret[i] = '*';
 }

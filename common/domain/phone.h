@@ -23,7 +23,5 @@ int phone_parse(const char *text, size_t len, uint64_t *ret_digits) MUST_CHECK;
 bool phone_is_valid(uint64_t digits);
 /* Writes "+15550001111" and a NUL. */
 void phone_format(uint64_t digits, char ret[PHONE_TEXT_LEN + 1]);
-/* Writes "+1555*****11": the first four digits and the last two, for logs and errors. */
-void phone_mask(uint64_t digits, char ret[PHONE_TEXT_LEN + 1]);
 
 #endif

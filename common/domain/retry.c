@@ -5,14 +5,6 @@
 
 static const char *const ON_UNKNOWN_NAMES[] = {[ON_UNKNOWN_RETRY] = "retry", [ON_UNKNOWN_HOLD] = "hold"};
 
-static const char *const WHY_NAMES[] = {
-    [RETRY_WHY_OUTCOME_FINAL] = "outcome_final",
-    [RETRY_WHY_ATTEMPTS_SPENT] = "attempts_spent",
-    [RETRY_WHY_HELD] = "held",
-    [RETRY_WHY_DELAY] = "delay",
-    [RETRY_WHY_DEADLINE] = "deadline",
-};
-
 static struct retry_decision final(enum retry_why why)
 {
     return (struct retry_decision){.is_final = true, .why = why};
@@ -80,9 +72,4 @@ int on_unknown_from_name(const char *name, size_t len, enum on_unknown *ret_valu
         }
     }
     return ERR_NOT_FOUND;
-}
-
-const char *retry_why_name(enum retry_why why)
-{
-    return WHY_NAMES[why];
 }

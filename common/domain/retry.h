@@ -49,6 +49,5 @@ struct retry_decision retry_decide(const struct retry_rules *rules, enum outcome
 
 const char *on_unknown_name(enum on_unknown value);
 int on_unknown_from_name(const char *name, size_t len, enum on_unknown *ret_value) MUST_CHECK;
-const char *retry_why_name(enum retry_why why);
 
 #endif

@@ -33,8 +33,6 @@ enum verdict {
 
 /* "ACCEPTED", "NOT_SENT", ... Never NULL. */
 const char *verdict_name(enum verdict verdict);
-/* ERR_NOT_FOUND for another name. */
-int verdict_from_name(const char *name, size_t len, enum verdict *ret_verdict) MUST_CHECK;
 
 /* ---- profiles ---- */
 

@@ -14,17 +14,6 @@ const char *verdict_name(enum verdict verdict)
     return verdict_names[verdict];
 }
 
-int verdict_from_name(const char *name, size_t len, enum verdict *ret_verdict)
-{
-    for (size_t i = 0; i < sizeof verdict_names / sizeof verdict_names[0]; i++) {
-        if (strlen(verdict_names[i]) == len && memcmp(verdict_names[i], name, len) == 0) {
-            *ret_verdict = (enum verdict)i;
-            return 0;
-        }
-    }
-    return ERR_NOT_FOUND;
-}
-
 /* What the first rule that applies says, or NULL. */
 static const char *apply_rules(const struct profile_start *start, const char *status, const cJSON *answer)
 {

@@ -160,11 +160,6 @@ struct key key_suppressed(const char *cell, const char *tenant)
     return make("carillon:{%s}:suppressed:t/%s", cell, tenant);
 }
 
-struct key key_events(const char *cell, unsigned shard)
-{
-    return make("carillon:{%s}:events:%u", cell, shard);
-}
-
 struct key key_processes(const char *cell)
 {
     return make("carillon:{%s}:processes", cell);
@@ -238,37 +233,7 @@ unsigned key_event_shard(const char *tenant)
     return hash % LIMIT_EVENT_SHARDS;
 }
 
-struct key key_hooks_lease(const char *cell, unsigned shard)
-{
-    return make("carillon:{%s}:hooks:lease:%u", cell, shard);
-}
-
-struct key key_hooks_endpoints(const char *cell, const char *tenant)
-{
-    return make("carillon:{%s}:hooks:endpoints:t/%s", cell, tenant);
-}
-
-struct key key_hooks_endpoint(const char *cell, const char *endpoint)
-{
-    return make("carillon:{%s}:hooks:endpoint:%s", cell, endpoint);
-}
-
-struct key key_dir_api_key(const char *sha256_hex)
-{
-    return make("carillon:{dir}:key:%s", sha256_hex);
-}
-
 struct key key_dir_tenant(const char *tenant)
 {
     return make("carillon:{dir}:tenant:%s", tenant);
-}
-
-struct key key_dir_tenant_keys(const char *tenant)
-{
-    return make("carillon:{dir}:tenant:%s:keys", tenant);
-}
-
-struct key key_dir_operator_keys(void)
-{
-    return make("carillon:{dir}:operators");
 }

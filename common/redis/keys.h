@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Every key name that C uses. A key is "carillon:{<cell>}:<rest>" for what is scheduled and "carillon:{dir}:<rest>" for
- * the directory; the scripts derive theirs under the same prefix (common/lua/lib/keys.lua, held against this file by
- * tests/lua/test_keys.py). The parts were validated by ident_*: none of them can hold a character that joins.
+ * the directory; the scripts spell theirs themselves, under the prefix that they are given. docs/redis-keys.md tells of
+ * both, which tests/lint/sides/state.py sees to. The parts were validated by ident_*: none of them can hold a character
+ * that joins.
  */
 #ifndef CARILLON_REDIS_KEYS_H
 #define CARILLON_REDIS_KEYS_H
@@ -54,7 +55,6 @@ struct key key_batch_rows(const char *cell, const char *batch); /* list: what it
 struct key key_placed(const char *cell, uint64_t number); /* hash: batch/call/dial -> begin ms[ provider id] */
 /* set of digits: numbers that the tenant must not call; `tenant` "": that nobody must */
 struct key key_suppressed(const char *cell, const char *tenant);
-struct key key_events(const char *cell, unsigned shard); /* stream, shard 0..15 */
 struct key key_processes(const char *cell); /* zset: process/id/oldest/newest/version -> last seen ms */
 struct key key_workers(const char *cell); /* zset: worker -> last seen ms */
 struct key key_claimed(const char *cell); /* zset: batch/ordinal/dial/worker -> lease ms */
@@ -73,15 +73,7 @@ struct key key_begins(const char *cell, char kind, const char *id); /* list: ins
 /* The events shard of a tenant: djb2 of its id (32 bits) modulo LIMIT_EVENT_SHARDS; the scripts compute the same. */
 unsigned key_event_shard(const char *tenant);
 
-/* ---- the notifier's queues, in the cell (their scripts derive what is not listed) ---- */
-struct key key_hooks_lease(const char *cell, unsigned shard); /* string: notifier id, PX */
-struct key key_hooks_endpoints(const char *cell, const char *tenant); /* hash: origin -> endpoint id */
-struct key key_hooks_endpoint(const char *cell, const char *endpoint); /* hash: tenant, origin, secret (sealed), .. */
-
 /* ---- the directory ---- */
-struct key key_dir_api_key(const char *sha256_hex); /* hash: tenant, role, id, created */
 struct key key_dir_tenant(const char *tenant); /* hash: cell, alias */
-struct key key_dir_tenant_keys(const char *tenant); /* set of sha256 of its API keys */
-struct key key_dir_operator_keys(void); /* set of sha256 of operators' keys */
 
 #endif

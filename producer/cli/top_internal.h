@@ -71,10 +71,6 @@ int top_put_text(cJSON *row, const char *name, const struct redisReply *value) M
 const char *top_text(const struct redisReply *value); /* "" where it is none, or no UTF-8 */
 int64_t top_number(const struct redisReply *value, int64_t absent);
 
-/* ---- takers: `arg` is a row ---- */
-int top_take_on_line(const struct redisReply *reply, void *arg) MUST_CHECK;
-int top_take_starts(const struct redisReply *reply, void *arg) MUST_CHECK;
-
 /* ---- what is asked, a stage each ---- */
 void top_ask_on_line(struct top_row *row, char kind);
 void top_ask_starts(struct top_row *row, char kind);

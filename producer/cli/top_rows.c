@@ -133,14 +133,14 @@ int top_put_text(cJSON *row, const char *name, const struct redisReply *value)
 
 /* ---- what all three have ---- */
 
-int top_take_on_line(const struct redisReply *reply, void *arg)
+static int take_on_line(const struct redisReply *reply, void *arg)
 {
     struct top_row *row = arg;
     return top_put_reply(row->shown, "onLine", reply);
 }
 
 /* Begins may lie ahead: a place of the rate that was reserved. */
-int top_take_starts(const struct redisReply *reply, void *arg)
+static int take_starts(const struct redisReply *reply, void *arg)
 {
     struct top_row *row = arg;
     int64_t n = 0, now_us = row->look->now_us;
@@ -157,7 +157,7 @@ void top_ask_on_line(struct top_row *row, char kind)
     struct key key = key_flying(row->look->cell, kind, row->id);
     const struct redis_arg args[] = {redis_arg_str("ZCOUNT"), key_arg(&key),
                                      redis_arg_i64(row->look->now_us / 1000, now), redis_arg_str("+inf")};
-    volley_command(&row->look->volley, args, 4, top_take_on_line, row);
+    volley_command(&row->look->volley, args, 4, take_on_line, row);
 }
 
 void top_ask_starts(struct top_row *row, char kind)
@@ -167,5 +167,5 @@ void top_ask_starts(struct top_row *row, char kind)
     struct key key = key_begins(row->look->cell, kind, row->id);
     const struct redis_arg args[] = {redis_arg_str("LRANGE"), key_arg(&key), redis_arg_i64(-most, from),
                                      redis_arg_str("-1")};
-    volley_command(&row->look->volley, args, 4, top_take_starts, row);
+    volley_command(&row->look->volley, args, 4, take_starts, row);
 }

@@ -3,7 +3,7 @@
  * A campaign whose contacts are too many for one request: a draft is made, filled chunk by chunk out of a CSV file, and
  * started. Every request may be sent again without harm, so it is, where the connection breaks or the producer
  * restarts; and the same command goes on where an earlier one ended, because draft and chunks are told by the contents
- * of the files (docs/decisions/0010-submit-by-content.md).
+ * of the files (docs/decisions/0011-submit-by-content.md).
  */
 #ifndef CARILLON_PRODUCER_CLI_UPLOAD_H
 #define CARILLON_PRODUCER_CLI_UPLOAD_H

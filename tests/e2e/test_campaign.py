@@ -78,6 +78,18 @@ def test_a_campaign_keeps_its_promises_whatever_the_platform_does(make_stack, fa
     assert most_in_a_second(stack.begin_instants_us(batch)) <= LIMIT
 
 
+def test_no_process_logs_a_telephone_number(make_stack) -> None:
+    faults = ("throttle=0.1", "reset=0.1", "callback_never=0.2")
+    stack = make_stack(faults=faults, outcomes="completed=60,busy=20,failed=20", log_level="debug")
+    numbers = phone_numbers(20)
+    batch = stack.submit(numbers, maxCallsPerSecond=LIMIT, retryStrategy=SHORT, summaryWait=2)
+    stack.wait_for_batch(batch, 60.0)
+    for process in (*stack.producers, *stack.workers, *stack.notifiers):
+        log = process.log_text()
+        assert '"level":"info"' in log
+        assert [number for number in numbers if number.lstrip("+") in log] == [], process.label
+
+
 def test_the_statistics_agree_with_the_witnesses(make_stack) -> None:
     stack = make_stack()
     numbers = phone_numbers(40)

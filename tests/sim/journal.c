@@ -32,7 +32,7 @@ static void describe(const char *event, const struct log_field *fields, size_t n
 {
     int len = snprintf(text, cap, "%s", event);
     for (size_t i = 0; i < n && len > 0 && (size_t)len < cap; i++) {
-        if (fields[i].kind == LOG_KIND_STR || fields[i].kind == LOG_KIND_PHONE)
+        if (fields[i].kind == LOG_KIND_STR)
             len += snprintf(text + len, cap - (size_t)len, " %s=%.*s", fields[i].key, (int)fields[i].str_len,
                             fields[i].str ? fields[i].str : "");
         else if (fields[i].kind == LOG_KIND_I64)

@@ -233,8 +233,3 @@ void world_set_verbose(bool is_verbose)
 {
     world.is_verbose = is_verbose;
 }
-
-bool world_is_verbose(void)
-{
-    return world.is_verbose;
-}

@@ -85,6 +85,5 @@ void world_trace_i64(const char *what, int64_t value);
 uint64_t world_digest(void);
 /* Writes every line of the trace to stderr. */
 void world_set_verbose(bool is_verbose);
-bool world_is_verbose(void);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/base/log.h"
 
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,8 +65,7 @@ static void test_a_line_is_one_json_object_with_every_field(void **state)
     log_configure("carillon-test", LOG_INFO, LOG_FORMAT_JSON);
     capture_begin();
     log_info("call.begun", log_str("batch", "b1"), log_strn("part", "abcdef", 3), log_i64("dial", -7),
-             log_f64("ratio", 0.5), log_f64("none", NAN), log_bool("ok", true), log_str("nil", NULL),
-             log_err(ERR_TIMEOUT));
+             log_bool("ok", true), log_str("nil", NULL), log_err(ERR_TIMEOUT));
     cJSON *o = only_json_line(capture_end());
     assert_string_equal(member(o, "level"), "info");
     assert_string_equal(member(o, "process"), "carillon-test");
@@ -76,8 +74,6 @@ static void test_a_line_is_one_json_object_with_every_field(void **state)
     assert_string_equal(member(o, "batch"), "b1");
     assert_string_equal(member(o, "part"), "abc");
     assert_int_equal(cJSON_GetObjectItem(o, "dial")->valueint, -7);
-    assert_true(cJSON_GetObjectItem(o, "ratio")->valuedouble == 0.5);
-    assert_true(cJSON_IsNull(cJSON_GetObjectItem(o, "none")));
     assert_true(cJSON_IsTrue(cJSON_GetObjectItem(o, "ok")));
     assert_true(cJSON_IsNull(cJSON_GetObjectItem(o, "nil")));
     assert_string_equal(member(o, "error"), "ERR_TIMEOUT");
@@ -132,35 +128,6 @@ static void test_too_many_fields_are_cut_between_fields(void **state)
     cJSON *o = only_json_line(line);
     assert_true(cJSON_IsTrue(cJSON_GetObjectItem(o, "truncated")));
     cJSON_Delete(o);
-}
-
-static void test_no_number_is_written_whole(void **state)
-{
-    static const struct {
-        const char *number;
-        const char *want;
-    } cases[] = {
-        {"+15550001111", "+1555*****11"},
-        {"+491701234567", "+4917******67"},
-        {"+123456789012345", "+1234*********45"},
-        {"+1234567", "+*****67"},
-        {"+123456789", "+12*****89"},
-        {"15550001111", "1555*****11"},
-        {"+1", "+*"},
-        {"", ""},
-        {"+", "+"},
-        {"12", "12"},
-        {"+1234567890123456789012345678901234567890", "(not a number)"},
-    };
-    (void)state;
-    log_configure("carillon-test", LOG_INFO, LOG_FORMAT_JSON);
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        capture_begin();
-        log_info("x", log_phone("to", cases[i].number));
-        cJSON *o = only_json_line(capture_end());
-        assert_string_equal(member(o, "to"), cases[i].want);
-        cJSON_Delete(o);
-    }
 }
 
 static void test_text_for_people_quotes_what_is_not_plain(void **state)
@@ -218,7 +185,6 @@ int main(void)
         cmocka_unit_test(test_untrusted_text_cannot_break_out_of_its_field),
         cmocka_unit_test(test_a_long_line_is_cut_and_says_so),
         cmocka_unit_test(test_too_many_fields_are_cut_between_fields),
-        cmocka_unit_test(test_no_number_is_written_whole),
         cmocka_unit_test(test_text_for_people_quotes_what_is_not_plain),
         cmocka_unit_test(test_only_the_levels_asked_for_are_written),
         cmocka_unit_test(test_a_line_that_comes_too_often_is_counted_instead),

@@ -80,31 +80,12 @@ static void test_a_number_is_written_as_it_would_be_read(void **state)
     assert_false(phone_is_valid(1000000000000000));
 }
 
-static void test_a_masked_number_keeps_four_digits_in_front_and_two_behind(void **state)
-{
-    static const struct {
-        uint64_t digits;
-        const char *want;
-    } cases[] = {
-        {15550001111, "+1555*****11"},
-        {1234567, "+1234*67"},
-        {999999999999999, "+9999*********99"},
-    };
-    (void)state;
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        char text[PHONE_TEXT_LEN + 1];
-        phone_mask(cases[i].digits, text);
-        assert_string_equal(text, cases[i].want);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_people_type_is_read_as_e164),
         cmocka_unit_test(test_what_is_not_e164_is_refused_and_writes_nothing),
         cmocka_unit_test(test_a_number_is_written_as_it_would_be_read),
-        cmocka_unit_test(test_a_masked_number_keeps_four_digits_in_front_and_two_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -167,20 +167,6 @@ static void test_a_long_reason_is_cut_on_a_whole_character(void **state)
     provider_profile_free(profile);
 }
 
-static void test_names_go_both_ways(void **state)
-{
-    (void)state;
-    for (enum verdict verdict = VERDICT_ACCEPTED; verdict <= VERDICT_UNKNOWN; verdict++) {
-        enum verdict back;
-        const char *name = verdict_name(verdict);
-        assert_int_equal(verdict_from_name(name, strlen(name), &back), 0);
-        assert_int_equal(back, verdict);
-    }
-    enum verdict none;
-    assert_int_equal(verdict_from_name("accepted", 8, &none), ERR_NOT_FOUND);
-    assert_int_equal(verdict_from_name("ACCEPT", 6, &none), ERR_NOT_FOUND);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,7 +176,6 @@ int main(void)
         cmocka_unit_test(test_an_id_over_the_limit_is_none),
         cmocka_unit_test(test_what_the_platform_said_is_handed_on),
         cmocka_unit_test(test_a_long_reason_is_cut_on_a_whole_character),
-        cmocka_unit_test(test_names_go_both_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,7 +127,6 @@ static void test_on_unknown_is_spelt_one_way(void **state)
     assert_string_equal(on_unknown_name(value), "hold");
     assert_int_equal(on_unknown_from_name("Hold", 4, &value), ERR_NOT_FOUND);
     assert_int_equal(on_unknown_from_name("", 0, &value), ERR_NOT_FOUND);
-    assert_string_equal(retry_why_name(RETRY_WHY_DEADLINE), "deadline");
 }
 
 int main(void)
