@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/limits.h"
 #include "common/base/utf8.h"
 #include "common/domain/contact_draft.h"
 #include "common/json/json.h"
@@ -83,6 +84,10 @@ static int judge_header(const struct contact_columns *columns, struct faults *fa
                             i + 1);
         } else if (is_named_before(columns, i)) {
             faults_add(faults, column->name, FAULT_HEADER, "must not be the name of two columns");
+            is_bad = true;
+        } else if (strlen(column->name) > LIMIT_JSON_KEY_BYTES) {
+            /* The metadata that it makes would be read by nobody. */
+            faults_add_path(faults, FAULT_HEADER, "must not have a name of more than 1024 bytes", "column %zu", i + 1);
             is_bad = true;
         } else if (column->kind == CONTACT_COLUMN_PHONE) {
             n_phones++;

@@ -13,6 +13,18 @@ static bool is_separator(char c)
     return c == ' ' || c == '.' || c == '-' || c == '(' || c == ')';
 }
 
+/* "(0)", as in "+44 (0)20 7946 0018": the 0 is dialed inside the country only. Taken for a digit it would make another
+ * number, and not everywhere is it to be left out. */
+static bool is_national_zero(const char *text, size_t len)
+{
+    size_t at = 1, zeros = 0;
+    if (len == 0 || text[0] != '(')
+        return false;
+    for (; at < len && (text[at] == '0' || text[at] == ' '); at++)
+        zeros += text[at] == '0';
+    return zeros == 1 && at < len && text[at] == ')';
+}
+
 int phone_parse(const char *text, size_t len, uint64_t *ret_digits)
 {
     uint64_t digits = 0;
@@ -20,6 +32,8 @@ int phone_parse(const char *text, size_t len, uint64_t *ret_digits)
     bool plus_seen = false;
     for (size_t i = 0; i < len; i++) {
         char c = text[i];
+        if (is_national_zero(text + i, len - i))
+            return ERR_INVALID;
         if (is_separator(c))
             continue;
         if (c == '+' && !plus_seen) {

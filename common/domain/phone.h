@@ -17,7 +17,7 @@
 #define PHONE_TEXT_LEN (1 + LIMIT_PHONE_DIGITS) /* '+' and the digits */
 
 /* Reads `+` and 7 to 15 digits, the first not 0, after taking out spaces, dots, dashes and parentheses. ERR_INVALID
- * otherwise. */
+ * otherwise, and for a 0 alone in parentheses: "+44 (0)20 ..." is not dialed with it. */
 int phone_parse(const char *text, size_t len, uint64_t *ret_digits) MUST_CHECK;
 /* True for what phone_parse() can return. */
 bool phone_is_valid(uint64_t digits);

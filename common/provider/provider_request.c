@@ -6,6 +6,7 @@
 #include "common/base/encode.h"
 #include "common/base/utf8.h"
 #include "common/json/json.h"
+#include "common/json/span.h"
 #include "common/provider/provider_format.h"
 #include "common/provider/provider_template.h"
 
@@ -97,6 +98,33 @@ static int render_text(const char *template, const struct value_source *source, 
     return rc;
 }
 
+/* Makes each number of a tree, read from the text `written`, print with the digits that it was written with: a double
+ * would lose some of 19.90, and of an account of twenty digits. */
+static int keep_digits(cJSON *value, struct json_span written)
+{
+    struct json_members members;
+    struct json_span key, item;
+    int rc = 0;
+    if (cJSON_IsNumber(value)) {
+        char *digits = cJSON_malloc(written.len + 1);
+        if (digits == NULL)
+            return ERR_NOMEM;
+        memcpy(digits, written.text, written.len);
+        digits[written.len] = '\0';
+        value->valuestring = digits;
+        value->type = cJSON_Raw;
+    } else if (cJSON_IsObject(value) && json_members_begin(&members, written.text, written.len)) {
+        for (cJSON *child = value->child; child != NULL && rc == 0 && json_members_next(&members, &key, &item);
+             child = child->next)
+            rc = keep_digits(child, item);
+    } else if (cJSON_IsArray(value) && json_elements_begin(&members, written.text, written.len)) {
+        for (cJSON *child = value->child; child != NULL && rc == 0 && json_elements_next(&members, &item);
+             child = child->next)
+            rc = keep_digits(child, item);
+    }
+    return rc;
+}
+
 /* A member of the tenant's metadata as a string: what platforms that know only strings as variables can take. */
 static int stringify(const cJSON *value, cJSON **ret_value)
 {
@@ -121,6 +149,8 @@ static int add_strings(const struct value *metadata, cJSON *object)
     if (metadata->kind != VALUE_JSON)
         return 0;
     int rc = parse_object(metadata, &tree);
+    if (rc == 0)
+        rc = keep_digits(tree, (struct json_span){metadata->text, metadata->len});
     for (const cJSON *member = rc == 0 ? tree->child : NULL; member != NULL && rc == 0; member = member->next) {
         cJSON *value = NULL;
         rc = stringify(member, &value);
@@ -169,7 +199,7 @@ static int render_strings(const cJSON *strings, const struct value_source *sourc
 static int render_url_node(const cJSON *url, const struct value_source *source, cJSON **ret_value)
 {
     struct buf text;
-    buf_init(&text, LIMIT_URL_LEN);
+    buf_init(&text, LIMIT_PROVIDER_REQUEST_BYTES);
     int rc = template_expand_url(url, source, &text);
     if (rc == 0)
         rc = string_node(buf_str(&text), buf_len(&text), ret_value);
@@ -305,8 +335,9 @@ static int render_url(const struct profile_request *template, const struct value
     struct buf url;
     struct buf query;
     bool is_absent = false;
-    buf_init(&url, LIMIT_URL_LEN);
-    buf_init(&query, LIMIT_URL_LEN);
+    /* Wider than a URL may be: one that is too long is known from memory that ran out, which is tried again. */
+    buf_init(&url, LIMIT_PROVIDER_REQUEST_BYTES);
+    buf_init(&query, LIMIT_PROVIDER_REQUEST_BYTES / 2);
     int rc = append_base(base_url(source), &url);
     size_t path_at = buf_len(&url);
     if (rc == 0)
@@ -317,6 +348,8 @@ static int render_url(const struct profile_request *template, const struct value
         rc = render_fields(template->query, source, &query);
     if (rc == 0 && buf_len(&query) > 0)
         rc = buf_printf(&url, "?%s", buf_str(&query));
+    if (rc == 0 && buf_len(&url) > LIMIT_URL_LEN)
+        rc = ERR_INVALID;
     if (rc == 0 && (*ret_url = buf_take(&url, NULL)) == NULL)
         rc = ERR_NOMEM;
     buf_free(&url);

@@ -316,7 +316,7 @@ static int append_pair(const cJSON *pair, const struct value_source *source, cha
 {
     struct buf value;
     bool is_absent = false;
-    buf_init(&value, LIMIT_URL_LEN);
+    buf_init(&value, LIMIT_PROVIDER_REQUEST_BYTES);
     int rc = template_expand(pair->valuestring, source, false, &value, &is_absent);
     *ret_is_there = rc == 0 && !is_absent;
     if (*ret_is_there)
@@ -336,7 +336,7 @@ int template_expand_url(const cJSON *url, const struct value_source *source, str
     const cJSON *query = cJSON_GetObjectItemCaseSensitive(url, "query");
     struct buf base;
     bool is_absent;
-    buf_init(&base, LIMIT_URL_LEN);
+    buf_init(&base, LIMIT_PROVIDER_REQUEST_BYTES);
     int rc =
         template_expand(cJSON_GetObjectItemCaseSensitive(url, "base")->valuestring, source, false, &base, &is_absent);
     const char *text = buf_str(&base);

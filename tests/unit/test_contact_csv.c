@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/json/json.h"
 #include "tests/support/faults_fixture.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
@@ -112,6 +113,27 @@ static void test_a_header_without_one_number_column_is_refused(void **state)
     assert_string_equal(faults.items[0].path, "plan");
 }
 
+/* It would be a key of metadata that no reader of JSON takes: every call of the file would be refused. */
+static void test_a_column_whose_name_is_too_long_for_a_key_is_refused(void **state)
+{
+    static char name[LIMIT_JSON_KEY_BYTES + 2];
+    const char *const header[] = {"phoneNumber", name, NULL};
+    static const char *const row[] = {"+15550001111", "x", NULL};
+    struct contact_columns *columns = NULL;
+    cJSON *metadata;
+    (void)state;
+    memset(name, 'k', LIMIT_JSON_KEY_BYTES);
+    assert_int_equal(read_header(header, &columns), 0);
+    assert_int_equal(read_row(columns, row), 0);
+    assert_int_equal(json_parse(contact.metadata, contact.metadata_len, &metadata, NULL), 0);
+    cJSON_Delete(metadata);
+    contact_columns_free(columns);
+    name[LIMIT_JSON_KEY_BYTES] = 'k';
+    assert_int_equal(read_header(header, &columns), ERR_INVALID);
+    assert_string_equal(faults_only_code(&faults), FAULT_HEADER);
+    assert_string_equal(faults.items[0].path, "column 2");
+}
+
 static void test_a_row_is_judged_by_the_rules_of_every_contact(void **state)
 {
     static const char *const header[] = {"phoneNumber", "id", "email", "timezone", NULL};
@@ -164,6 +186,7 @@ int main(void)
         CASE(test_columns_are_found_by_name_and_the_others_are_metadata),
         CASE(test_the_seeds_column_name_is_taken_too),
         CASE(test_a_header_without_one_number_column_is_refused),
+        CASE(test_a_column_whose_name_is_too_long_for_a_key_is_refused),
         CASE(test_a_row_is_judged_by_the_rules_of_every_contact),
         CASE(test_metadata_of_a_row_has_its_bound),
     };

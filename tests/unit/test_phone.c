@@ -21,6 +21,7 @@ static void test_what_people_type_is_read_as_e164(void **state)
         {"+1 (555) 000-1111", 15550001111},    {"+1.555.000.1111", 15550001111},
         {" +1-555-000-1111 ", 15550001111},    {"(+44) 20 7946 0958", 442079460958},
         {"+44 2100000000", 442100000000},      {"+1234567", 1234567},
+        {"+39 (06) 6982 0018", 390669820018},  {"+1 (200) 555-0100", 12005550100},
         {"+999999999999999", 999999999999999}, {"+123456789012345", 123456789012345},
     };
     (void)state;
@@ -64,6 +65,20 @@ static void test_what_is_not_e164_is_refused_and_writes_nothing(void **state)
     assert_int_equal(phone_parse("+1555000\0001111", 13, &digits), ERR_INVALID);
 }
 
+/* Read with its 0 it would be another number: somebody else is called, or a number on the do-not-call list is. */
+static void test_a_zero_that_is_dialed_inside_a_country_only_is_no_digit_of_a_number(void **state)
+{
+    static const char *const cases[] = {
+        "+44 (0)20 7946 0018", "+44(0)2079460018", "+49 ( 0 ) 30 1234567", "(+44) (0) 20 7946 0018", "+4420794600(0)",
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        uint64_t digits = 42;
+        assert_int_equal(phone_parse(cases[i], strlen(cases[i]), &digits), ERR_INVALID);
+        assert_int_equal(digits, 42);
+    }
+}
+
 static void test_a_number_is_written_as_it_would_be_read(void **state)
 {
     static const uint64_t cases[] = {1234567, 15550001111, 999999999999999};
@@ -85,6 +100,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_people_type_is_read_as_e164),
         cmocka_unit_test(test_what_is_not_e164_is_refused_and_writes_nothing),
+        cmocka_unit_test(test_a_zero_that_is_dialed_inside_a_country_only_is_no_digit_of_a_number),
         cmocka_unit_test(test_a_number_is_written_as_it_would_be_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,6 +93,28 @@ static void test_the_contacts_own_fields_stand_over_metadata_only_where_given(vo
     provider_profile_free(profile);
 }
 
+static void test_numbers_of_metadata_keep_their_digits_as_strings_too(void **state)
+{
+    static const char metadata[] = "{\"account\": 12345678901234567890, \"price\": 19.90, \"zero\": -0, \"lines\" : [ "
+                                   "1.50 , {\"n\": 9007199254740993} ] }";
+    (void)state;
+    struct provider_profile *profile = fixture_retell();
+    struct provider_trunk trunk = fixture_trunk();
+    struct dial_request dial = fixture_dial();
+    struct provider_request request;
+    dial.metadata = metadata;
+    dial.metadata_len = sizeof metadata - 1;
+    assert_int_equal(provider_render_start(profile, &trunk, &dial, &request), 0);
+    cJSON *body = cJSON_Parse(request.body);
+    assert_string_equal(TEXT_AT(body, "retell_llm_dynamic_variables", "account"), "12345678901234567890");
+    assert_string_equal(TEXT_AT(body, "retell_llm_dynamic_variables", "price"), "19.90");
+    assert_string_equal(TEXT_AT(body, "retell_llm_dynamic_variables", "zero"), "-0");
+    assert_string_equal(TEXT_AT(body, "retell_llm_dynamic_variables", "lines"), "[1.50,{\"n\":9007199254740993}]");
+    cJSON_Delete(body);
+    provider_request_clear(&request);
+    provider_profile_free(profile);
+}
+
 static void test_durations_are_moved_into_the_platforms_range(void **state)
 {
     (void)state;
@@ -542,6 +564,41 @@ static void test_the_largest_contact_fits(void **state)
     provider_profile_free(profile);
 }
 
+/* What memory ran out for is tried again, for as long as its batch lives; what no request can ever say is not. */
+static void test_a_url_that_a_contact_makes_too_long_is_a_fault_of_the_dial(void **state)
+{
+    (void)state;
+    static const char in_query[] =
+        "{\"format\": 1, \"name\": \"longtel\", \"about\": \"x\", \"base_url\": \"https://api.longtel.example\", "
+        "\"auth\": {\"kind\": \"none\"}, \"start\": {\"request\": {\"method\": \"POST\", \"path\": \"/calls\", "
+        "\"query\": {\"token\": \"{{token}}\", \"to\": \"{{to}}\", \"name\": \"{{contact.name}}\", \"of\": "
+        "\"{{contact.company}}\"}}, \"id\": \"/id\", \"dedup_window_ms\": 60000, \"verdicts\": [{\"status\": "
+        "\"429\", \"means\": \"THROTTLED\"}]}, \"call\": {\"id\": \"/id\", \"token\": \"/token\", \"state\": "
+        "{\"pointer\": \"/state\", \"map\": {\"x\": \"ended\"}}, \"outcomes\": [{\"pointer\": \"/state\", \"map\": "
+        "{\"busy\": \"BUSY\"}}], \"outcome_default\": \"FAILED\"}, \"poll\": {\"request\": {\"method\": \"GET\", "
+        "\"path\": \"/calls/{{provider_id}}\"}, \"call\": \"\"}}";
+    struct provider_profile *profile = NULL;
+    struct faults faults;
+    faults_init(&faults, 8);
+    if (provider_profile_load(in_query, sizeof in_query - 1, &faults, &profile) != 0)
+        fail_msg("%s: %s", faults.items[0].path, faults.items[0].message);
+    struct provider_trunk trunk = fixture_trunk();
+    struct dial_request dial = fixture_dial();
+    struct provider_request request;
+    char name[3 * LIMIT_NAME_LEN + 1];
+    for (size_t i = 0; i < LIMIT_NAME_LEN; i++)
+        memcpy(name + 3 * i, "\xe6\xbc\xa2", 3);
+    name[sizeof name - 1] = '\0';
+    dial.contact_name = name;
+    assert_int_equal(provider_render_start(profile, &trunk, &dial, &request), 0);
+    assert_true(strlen(request.url) <= LIMIT_URL_LEN);
+    provider_request_clear(&request);
+    dial.contact_company = name;
+    assert_int_equal(provider_render_start(profile, &trunk, &dial, &request), ERR_INVALID);
+    faults_free(&faults);
+    provider_profile_free(profile);
+}
+
 /* ---- memory that runs out ---- */
 
 static size_t allocations_left;
@@ -583,6 +640,7 @@ int main(void)
         cmocka_unit_test(test_a_retell_create_says_everything),
         cmocka_unit_test(test_what_a_contact_lacks_is_left_out),
         cmocka_unit_test(test_the_contacts_own_fields_stand_over_metadata_only_where_given),
+        cmocka_unit_test(test_numbers_of_metadata_keep_their_digits_as_strings_too),
         cmocka_unit_test(test_durations_are_moved_into_the_platforms_range),
         cmocka_unit_test(test_retell_polls_lookups_and_cancels),
         cmocka_unit_test(test_no_text_leaves_its_json_string),
@@ -597,6 +655,7 @@ int main(void)
         cmocka_unit_test(test_a_fault_of_the_trunk_is_not_taken_for_one_of_the_dial),
         cmocka_unit_test(test_a_dial_without_a_number_or_a_token_is_refused),
         cmocka_unit_test(test_the_largest_contact_fits),
+        cmocka_unit_test(test_a_url_that_a_contact_makes_too_long_is_a_fault_of_the_dial),
         cmocka_unit_test(test_wherever_memory_runs_out_nothing_is_sent_or_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
