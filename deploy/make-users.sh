@@ -3,7 +3,7 @@
 # the password that lies in DIR/<user>.password. Passwords that are not there yet are made, 256 random bits each. They are
 # never arguments of anything.
 #
-#   deploy/make-users.sh DIR [CELL...]      the cells that the users may work in (default: c0)
+#   deploy/make-users.sh DIR [CELL...]      the cells that the users may work in (default: those of DIR/users.acl, or c0)
 #
 # After a change: redis-cli --user redis-admin --askpass acl load. A DIR that is made here is for its owner alone; give each
 # process's account its own password file.
@@ -15,8 +15,15 @@ if [ $# -lt 1 ]; then
 fi
 directory=$1
 shift
-cells=("${@:-c0}")
+cells=("$@")
 page=$(dirname "$0")/users.acl
+
+# Run again after an upgrade, it must not take from the users a cell that they work in.
+if [ "${#cells[@]}" -eq 0 ] && [ -e "$directory/users.acl" ]; then
+  mapfile -t cells < <(grep -oE '[{][a-z0-9]{1,8}[}]' "$directory/users.acl" | tr -d '{}' | grep -vx dir | sort -u)
+  echo "make-users.sh: for the cells ${cells[*]}, as before" >&2
+fi
+[ "${#cells[@]}" -gt 0 ] || cells=(c0)
 
 for cell in "${cells[@]}"; do
   if ! [[ "$cell" =~ ^[a-z0-9]{1,8}$ ]]; then

@@ -26,21 +26,17 @@ static int fill(int fd, char *data, size_t cap, size_t *ret_len)
     return 0;
 }
 
-int file_read(const char *path, size_t max, char **ret_data, size_t *ret_len)
+int file_read_open(int fd, size_t max, char **ret_data, size_t *ret_len)
 {
     size_t len = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return ERR_IO;
     /* One byte more shows that there is more; the last one is for the NUL. It never moves, so that a secret leaves no
      * copy of itself behind. */
     char *data = max < SIZE_MAX - 2 ? malloc(max + 2) : NULL;
     int err = data ? fill(fd, data, max + 1, &len) : ERR_NOMEM;
     if (!err && len > max)
         err = ERR_TOO_LARGE;
-    int saved_errno = errno;
-    close(fd);
     if (err) {
+        int saved_errno = errno;
         if (data)
             explicit_bzero(data, len);
         free(data);
@@ -51,6 +47,18 @@ int file_read(const char *path, size_t max, char **ret_data, size_t *ret_len)
     *ret_data = data;
     *ret_len = len;
     return 0;
+}
+
+int file_read(const char *path, size_t max, char **ret_data, size_t *ret_len)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return ERR_IO;
+    int err = file_read_open(fd, max, ret_data, ret_len);
+    int saved_errno = errno;
+    close(fd);
+    errno = saved_errno;
+    return err;
 }
 
 int file_read_secret(const char *path, size_t max, char **ret_secret)

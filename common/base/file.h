@@ -12,6 +12,8 @@
 /* Reads the file; a NUL follows its last byte, and the caller frees it. ERR_IO (errno says why), ERR_TOO_LARGE over
  * `max` bytes, ERR_NOMEM. */
 int file_read(const char *path, size_t max, char **ret_data, size_t *ret_len) MUST_CHECK;
+/* The same of a file, a pipe or a socket that is open, from where it stands to its end. It stays open. */
+int file_read_open(int fd, size_t max, char **ret_data, size_t *ret_len) MUST_CHECK;
 
 /* Reads a file that holds one line, a password or a key, and drops the end of that line. ERR_INVALID where it is empty
  * or holds another line or a NUL; otherwise as file_read(). The caller frees it with file_free_secret(). */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "producer/cli/archive_file.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +17,8 @@
 
 #define PATH_MOST 4096
 #define BATCH_MOST (1u << 20)
+#define END_BEFORE "{\"end\":{\"calls\":%" PRIu64 ",\"sha256\":\"" /* the last line, around the hash */
+#define END_AFTER "\"}}\n"
 
 struct archive_file {
     FILE *file;
@@ -39,6 +43,29 @@ static char *join(const char *folder, const char *before, const char *batch_id, 
     return joined;
 }
 
+/* Whether `path` is still the file that was opened: who had it before may have finished or dropped it meanwhile. */
+static bool is_at(int fd, const char *path)
+{
+    struct stat ours, there;
+    return fstat(fd, &ours) == 0 && stat(path, &there) == 0 && ours.st_dev == there.st_dev &&
+           ours.st_ino == there.st_ino;
+}
+
+/* What a run that was killed has left is written anew; what another run writes is left to that one. */
+static int open_part(const char *path, int *ret_fd)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return ERR_IO;
+    bool is_anothers = (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) || !is_at(fd, path);
+    int err = is_anothers ? ERR_EXISTS : ftruncate(fd, 0) != 0 ? ERR_IO : 0;
+    if (err)
+        close(fd);
+    else
+        *ret_fd = fd;
+    return err;
+}
+
 static int open_named(struct archive_file *f, const char *folder, const char *batch_id)
 {
     f->folder = strdup(folder);
@@ -46,10 +73,10 @@ static int open_named(struct archive_file *f, const char *folder, const char *ba
     f->part = join(folder, ".", batch_id, ".ndjson.part");
     if (!f->folder || !f->name || !f->part)
         return ERR_NOMEM;
-    int fd = open(f->part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        f->part[0] = '\0';
-        return ERR_IO;
+    int fd, err = open_part(f->part, &fd);
+    if (err) {
+        f->part[0] = '\0'; /* it is not ours to remove */
+        return err;
     }
     f->file = fdopen(fd, "w+");
     if (!f->file)
@@ -178,10 +205,38 @@ int archive_file_finish(struct archive_file *f)
     int err = digest_stream_hex(f->digest, hex);
     if (err)
         return err;
-    if (fprintf(f->file, "{\"end\":{\"calls\":%" PRIu64 ",\"sha256\":\"%s\"}}\n", f->calls, hex) < 0 ||
-        fflush(f->file) != 0 || fsync(fileno(f->file)) != 0)
+    if (fprintf(f->file, END_BEFORE "%s" END_AFTER, f->calls, hex) < 0 || fflush(f->file) != 0 ||
+        fsync(fileno(f->file)) != 0)
         return ERR_IO;
     return take_name(f);
+}
+
+static int read_end(int fd, char *data, size_t len)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0)
+        return ERR_IO;
+    if (status.st_size < (off_t)len)
+        return ERR_PROTOCOL;
+    ssize_t n = pread(fd, data, len, status.st_size - (off_t)len);
+    return n < 0 ? ERR_IO : (size_t)n == len ? 0 : ERR_PROTOCOL;
+}
+
+int archive_file_check(const char *path, uint64_t calls)
+{
+    char start[64], end[sizeof start + 2 * DIGEST_SHA256_LEN + sizeof END_AFTER];
+    size_t start_len = (size_t)snprintf(start, sizeof start, "\n" END_BEFORE, calls);
+    size_t len = start_len + 2 * DIGEST_SHA256_LEN + sizeof END_AFTER - 1;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return ERR_IO;
+    int err = read_end(fd, end, len);
+    close(fd);
+    if (err)
+        return err;
+    bool is_whole = memcmp(end, start, start_len) == 0 &&
+                    memcmp(end + start_len + 2 * DIGEST_SHA256_LEN, END_AFTER, sizeof END_AFTER - 1) == 0;
+    return is_whole ? 0 : ERR_PROTOCOL;
 }
 
 FILE *archive_file_rewind(struct archive_file *f, int64_t *ret_size)

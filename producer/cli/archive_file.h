@@ -23,7 +23,7 @@
 struct archive_file;
 
 /* Begins one. `folder` NULL: a file without a name, in the system's folder for such. ERR_IO (errno says why),
- * ERR_NOMEM.
+ * ERR_NOMEM; ERR_EXISTS where another run is writing it.
  */
 int archive_file_create(const char *folder, const char *batch_id, struct archive_file **ret_file) MUST_CHECK;
 /* Drops what was not finished. Accepts NULL. */
@@ -38,6 +38,8 @@ uint64_t archive_file_calls(const struct archive_file *f);
 /* Writes the last line and everything to the disk; then the file has its name. ERR_IO, ERR_NOMEM; ERR_PROTOCOL where
  * the export ended in the middle of a line. */
 int archive_file_finish(struct archive_file *f) MUST_CHECK;
+/* Whether the file at `path` ends as a finished one with so many calls. ERR_IO; ERR_PROTOCOL where it does not. */
+int archive_file_check(const char *path, uint64_t calls) MUST_CHECK;
 /* A finished one from its beginning, for reading; borrowed. */
 FILE *archive_file_rewind(struct archive_file *f, int64_t *ret_size);
 

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/base/file.h"
 #include "common/base/ident.h"
@@ -155,7 +154,19 @@ static int name_of(const char *batch_id, char ret[NAME_MOST])
     return len > 0 && len < NAME_MOST ? 0 : ERR_INVALID;
 }
 
-static int target_has(struct archive *a, const char *batch_id, bool *ret_has)
+/* One that is there and is not whole is told: with --remove it would be all that is left. */
+static int folder_has(const char *path, const char *batch_id, int64_t calls, bool *ret_has)
+{
+    int err = archive_file_check(path, (uint64_t)calls);
+    *ret_has = err == 0;
+    if (err == ERR_IO && errno == ENOENT)
+        return 0;
+    if (err)
+        out_complain("%s: %s is there and is not whole: move it away, and it is written anew", batch_id, path);
+    return err;
+}
+
+static int target_has(struct archive *a, const char *batch_id, int64_t calls, bool *ret_has)
 {
     char name[NAME_MOST];
     int err = name_of(batch_id, name);
@@ -171,8 +182,7 @@ static int target_has(struct archive *a, const char *batch_id, bool *ret_has)
     int len = snprintf(path, sizeof path, "%s/%s", a->folder, name);
     if (len < 0 || (size_t)len >= sizeof path)
         return ERR_INVALID;
-    *ret_has = access(path, F_OK) == 0;
-    return 0;
+    return folder_has(path, batch_id, calls, ret_has);
 }
 
 /* ---- one batch ---- */
@@ -265,6 +275,8 @@ static int write_batch(struct archive *a, const char *id, const cJSON *batch, ui
             err = store(a, id, file);
         *ret_calls = archive_file_calls(file);
     }
+    if (err == ERR_EXISTS)
+        out_complain("%s: another carillon archive is writing it", id);
     if (err == ERR_IO)
         out_complain("%s: %s cannot be written: %s", id, a->folder ? a->folder : "a file on the way", strerror(errno));
     archive_file_free(file);
@@ -304,7 +316,7 @@ static void archive_ended(struct archive *a, const char *id, const cJSON *batch)
 {
     bool is_there = false;
     uint64_t calls = 0;
-    int err = target_has(a, id, &is_there);
+    int err = target_has(a, id, number_in(batch, "statistics", "total"), &is_there);
     if (!err && !is_there)
         err = write_batch(a, id, batch, &calls);
     if (err || (conf_bool(session_conf(a->session), "remove") && !remove_batch(a, id))) {

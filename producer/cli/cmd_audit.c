@@ -322,6 +322,8 @@ static enum cli_exit run_audit(struct session *s)
     int rc = audit_cell(&a);
     if (rc != 0)
         out_complain("the audit did not come to its end: %s", err_name(rc));
+    else if (a.batches == 0 && a.faults == 0) /* of nothing that is there nothing was checked */
+        rc = session_need_cell(s) == CLI_DONE ? 0 : ERR_NOT_FOUND;
     status = rc == 0 ? tell(&a) : CLI_FAILED;
     cJSON_Delete(a.list);
     return status;

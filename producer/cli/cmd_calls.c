@@ -142,7 +142,7 @@ static enum cli_exit ask_pages(struct session *s, struct api_client *api, const 
                  status ? "&status=" : "", status ? status : "", outcome ? "&outcome=" : "", outcome ? outcome : "",
                  cursor[0] ? "&cursor=" : "", cursor);
         ended = ask_page(s, api, path, cursor);
-    } while (ended == CLI_DONE && cursor[0]);
+    } while (ended == CLI_DONE && cursor[0] && out_is_taken());
     return ended;
 }
 

@@ -270,6 +270,8 @@ static enum cli_exit run_drain(struct session *s)
 {
     const struct redis_arg args[] = {redis_arg_str("stop")};
     enum cli_exit status = open_cell(s);
+    if (status == CLI_DONE)
+        status = session_need_cell(s);
     if (status != CLI_DONE)
         return status;
     if (session_catch_signals(s) != 0 || session_script(s, LUA_CELL_STOP, args, 1, NULL, NULL) != 0)

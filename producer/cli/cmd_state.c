@@ -49,6 +49,8 @@ static enum cli_exit change_cell(struct session *s, const char *id, bool is_stop
     }
     session_enter(s, id);
     enum cli_exit status = session_open_cell(s, false);
+    if (status == CLI_DONE)
+        status = session_need_cell(s);
     if (status == CLI_DONE && session_script(s, LUA_CELL_STOP, args, 1, NULL, NULL) != 0)
         status = CLI_FAILED;
     return status == CLI_DONE ? say_cell(s, id, is_stop) : status;

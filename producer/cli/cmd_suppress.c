@@ -9,11 +9,11 @@
 #include <string.h>
 
 #include "common/base/buf.h"
-#include "common/base/file.h"
 #include "common/base/limits.h"
 #include "common/domain/phone.h"
 #include "common/json/json.h"
 #include "producer/cli/api_client.h"
+#include "producer/cli/input.h"
 #include "producer/cli/out.h"
 #include "producer/cli/verbs.h"
 
@@ -28,11 +28,6 @@ struct numbers {
     size_t n;
     size_t faults;
 };
-
-static const char *name_of(const char *path)
-{
-    return strcmp(path, "-") == 0 ? "standard input" : path;
-}
 
 static void take_line(struct numbers *numbers, const char *line, size_t len, size_t line_number, const char *name)
 {
@@ -72,10 +67,10 @@ static void take_lines(struct numbers *numbers, const char *text, size_t len, co
 /* True where every line is a number, and there is one; otherwise it has said what is wrong. */
 static bool read_numbers(const char *path, struct numbers *ret_numbers)
 {
-    const char *name = name_of(path);
+    const char *name = input_name(path);
     char *text;
     size_t len;
-    int rc = file_read(strcmp(path, "-") == 0 ? "/dev/stdin" : path, LIMIT_BODY_BYTES, &text, &len);
+    int rc = input_read(path, LIMIT_BODY_BYTES, &text, &len);
     if (rc != 0) {
         out_complain("%s: %s", name, rc == ERR_IO ? strerror(errno) : rc == ERR_NOMEM ? "out of memory" : "too large");
         return false;
@@ -224,7 +219,7 @@ static enum cli_exit print_pages(struct session *s, struct api_client *api)
         snprintf(path, sizeof path, PATH "?cursor=%s", cursor);
         status = print_page(s, answer.body);
         api_answer_clear(&answer);
-    } while (status == CLI_DONE && has_more);
+    } while (status == CLI_DONE && has_more && out_is_taken());
     return status;
 }
 

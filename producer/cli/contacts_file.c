@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "producer/cli/input.h"
 #include "producer/cli/out.h"
 
 #define PIECE 65536
@@ -57,7 +58,7 @@ static int open_file(struct contacts_file *f, const char *path, FILE **ret_from)
 
 int contacts_file_open(const char *path, struct contacts_file *ret_file)
 {
-    struct contacts_file f = {.name = strcmp(path, "-") == 0 ? "standard input" : path};
+    struct contacts_file f = {.name = input_name(path)};
     struct digest_stream *digest = NULL;
     FILE *from = NULL;
     char *piece = malloc(PIECE);

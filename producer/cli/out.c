@@ -63,6 +63,11 @@ void out_complain(const char *format, ...)
     va_end(args);
 }
 
+bool out_is_taken(void)
+{
+    return fflush(stdout) == 0 && !ferror(stdout);
+}
+
 enum cli_exit out_json(const cJSON *value)
 {
     struct buf text;

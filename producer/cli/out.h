@@ -7,6 +7,7 @@
 #define CARILLON_PRODUCER_CLI_OUT_H
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 
 #include "common/base/err.h"
 #include "producer/cli/exit.h"
@@ -16,6 +17,9 @@ void out_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A line on stderr, as it is; and one that begins with "carillon: ". */
 void out_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void out_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Sends on what was printed on stdout. False where nobody takes it, so that there is no point in more. */
+bool out_is_taken(void);
 
 /* Prints a JSON value on stdout, one line, and deletes it. CLI_FAILED where it is NULL or memory runs out, with a
  * complaint. */

@@ -31,6 +31,7 @@ struct session {
     struct redis_secrets redis_secrets;
     char redis_problem[256];
     bool is_redis_settled; /* ready, or refused for a reason that waiting does not change */
+    bool has_cell; /* the one that was opened has something in it */
     bool is_not_permitted; /* that reason: the user lacks a permission */
 };
 
@@ -233,7 +234,16 @@ enum cli_exit session_open_cell(struct session *s, bool will_write)
         return CLI_FAILED;
     if (schema.text[0] && !is_spoken(&schema))
         return refuse_schema(s, schema.text);
-    return schema.text[0] || !will_write ? CLI_DONE : make_cell(s);
+    s->has_cell = schema.text[0] != '\0';
+    return s->has_cell || !will_write ? CLI_DONE : make_cell(s);
+}
+
+enum cli_exit session_need_cell(const struct session *s)
+{
+    if (s->has_cell)
+        return CLI_DONE;
+    out_complain("Redis at %s has no cell %s", conf_str(s->conf, "redis-url"), session_cell(s));
+    return CLI_FAILED;
 }
 
 const char *session_run_id(const struct session *s)

@@ -47,6 +47,9 @@ int session_signal(const struct session *s);
 /* Connects to --redis-url, unless that is done, and looks at --cell: another schema than ours is refused
  * (CLI_CONFIGURATION). With `will_write` an empty cell is given our schema. Says on stderr what is wrong. */
 enum cli_exit session_open_cell(struct session *s, bool will_write) MUST_CHECK;
+/* After session_open_cell(): CLI_FAILED, with a complaint, where the cell was empty, so that a mistyped name is not
+ * taken for a cell at rest. */
+enum cli_exit session_need_cell(const struct session *s) MUST_CHECK;
 /* Of the Redis that session_open_cell() connected to. */
 const char *session_run_id(const struct session *s);
 

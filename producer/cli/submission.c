@@ -10,25 +10,14 @@
 #include <string.h>
 
 #include "common/base/buf.h"
-#include "common/base/file.h"
 #include "common/base/limits.h"
 #include "common/base/parse.h"
 #include "common/json/json.h"
 #include "producer/cli/import_csv.h"
+#include "producer/cli/input.h"
 #include "producer/cli/out.h"
 
 #define CONTACTS "contacts"
-
-/* "-" reads as standard input, and is called so. */
-static const char *path_of(const char *path)
-{
-    return strcmp(path, "-") == 0 ? "/dev/stdin" : path;
-}
-
-static const char *name_of(const char *path)
-{
-    return strcmp(path, "-") == 0 ? "standard input" : path;
-}
 
 /* ---- the campaign ---- */
 
@@ -108,8 +97,8 @@ static int cut(struct campaign *c)
 
 static int campaign_read(const char *path, struct campaign *ret_campaign)
 {
-    struct campaign c = {.name = name_of(path)};
-    int rc = file_read(path_of(path), LIMIT_BODY_BYTES, &c.text, &c.len);
+    struct campaign c = {.name = input_name(path)};
+    int rc = input_read(path, LIMIT_BODY_BYTES, &c.text, &c.len);
     if (rc == ERR_TOO_LARGE)
         out_complain("%s: more than the 32 MiB of one campaign: split it over several", c.name);
     else if (rc != 0)

@@ -73,7 +73,8 @@ def test_a_sound_cell_has_no_faults(cell: Cell) -> None:
     assert cell.audit() == (0, "audit: ok, 4 batches, 0 faults\n")
 
 
-def test_an_empty_redis_has_no_faults(engine: Engine, redis_server: RedisServer) -> None:
+def test_a_new_cell_has_no_faults(engine: Engine, redis_server: RedisServer) -> None:
+    engine.open("run-1")
     ended = run("carillon", "audit", *redis_server.flags("carillon-inspector"))
     assert (ended.returncode, ended.stdout) == (0, "audit: ok, 0 batches, 0 faults\n")
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import itertools
 import json
@@ -153,6 +154,36 @@ def test_half_a_file_of_a_run_that_died_is_written_anew(desk: Desk) -> None:
     assert desk().status == DONE
     assert desk.names() == [f"{batch}.ndjson"]
     read_archive((desk.folder / f"{batch}.ndjson").read_bytes())
+
+
+@pytest.mark.parametrize("cut", [0, 1, 40, 1_000_000])
+def test_nothing_is_removed_whose_archive_is_there_and_not_whole(desk: Desk, cut: int) -> None:
+    """A copy that was cut short, a file of somebody else: the batch is then all that there is."""
+    batch = desk.ended()
+    assert desk().status == DONE
+    path = desk.folder / f"{batch}.ndjson"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: max(0, len(whole) - cut)])
+    ended = desk("--remove")
+    if cut == 0:
+        assert ended.status == DONE and not desk.is_kept(batch)
+        return
+    assert ended.status == FAILED and f"{batch}: {path} is there and is not whole" in ended.err, ended
+    assert desk.is_kept(batch) and path.stat().st_size < len(whole)
+
+
+def test_what_another_run_is_writing_is_left_to_that_one(desk: Desk) -> None:
+    """By a timer that comes again too soon: two in one file would both call it whole."""
+    batch = desk.ended()
+    part = desk.folder / f".{batch}.ndjson.part"
+    with part.open("wb") as writing:
+        fcntl.flock(writing, fcntl.LOCK_EX)
+        writing.write(b"half")
+        writing.flush()
+        ended = desk("--remove")
+        assert ended.status == FAILED and f"{batch}: another carillon archive is writing it" in ended.err, ended
+        assert desk.is_kept(batch) and part.read_bytes() == b"half"
+    assert desk("--remove").status == DONE and desk.names() == [f"{batch}.ndjson"]
 
 
 # ---- S3 ----

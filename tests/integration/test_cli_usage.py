@@ -4,14 +4,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import pathlib
 import socket
+import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from tests.support.cli import CONFIGURATION, DONE, FAILED, NO_REDIS, USAGE, Cli
+from tests.support.cli import CONFIGURATION, DONE, FAILED, NO_REDIS, USAGE, Cli, start
 from tests.support.http_receiver import Answer, HttpReceiver
+from tests.support.processes import program
 from tests.support.redis_server import RedisServer
 
 VERBS = [
@@ -277,6 +281,15 @@ def test_looking_writes_nothing(cli: Cli, redis_server: RedisServer) -> None:
     assert redis_server.client().dbsize() == 0
 
 
+@pytest.mark.parametrize("verb", ["stop cell c7", "start cell c7", "drain c7", "drain c7 --wait", "audit --cell c7"])
+def test_a_cell_that_is_not_there_is_told_and_not_called_stopped_or_sound(cli: Cli, redis_server: RedisServer, verb: str) -> None:
+    """Or whoever mistypes a cell's name believes that nothing is dialed any more."""
+    ended = cli(*verb.split())
+    assert (ended.status, ended.out) == (FAILED, ""), ended
+    assert f"Redis at {redis_server.url} has no cell c7" in ended.err
+    assert redis_server.client().dbsize() == 0
+
+
 # ---- the producer ----
 
 
@@ -322,3 +335,39 @@ def test_the_url_may_have_a_path_and_a_slash_at_its_end(key_file: pathlib.Path) 
         paths = [request.path for request in receiver.snapshot()]
         assert paths == [f"/api/v1/batch/{BATCH}/pause", f"/behind/proxy/api/v1/batch/{BATCH}/pause"]
         assert receiver.snapshot()[0].headers["authorization"] == "Bearer crl_key"
+
+
+@pytest.mark.parametrize(
+    ("verb", "page"),
+    [
+        (f"calls {BATCH}", {"calls": [{"id": f"{BATCH}-0"}], "nextCursor": "more"}),
+        (f"calls {BATCH} --json", {"calls": [{"id": f"{BATCH}-0"}], "nextCursor": "more"}),
+        ("suppress list", {"phoneNumbers": ["+15550001111"], "nextCursor": "more"}),
+    ],
+)
+def test_a_list_ends_where_nobody_reads_it_any_more(key_file: pathlib.Path, verb: str, page: dict[str, Any]) -> None:
+    """As in `| head`: the pages here have no end."""
+    with HttpReceiver(Answer(200, json.dumps(page).encode())) as receiver:
+        started = start(Cli(url=receiver.url, api_key_file=key_file), *verb.split())
+        started.stdout.readline()
+        started.stdout.close()
+        assert started.process.wait(timeout=30) == FAILED
+        assert started.stderr.read() == ""
+
+
+@pytest.mark.parametrize("verb", ["submit - --dry-run", "suppress add -"])
+def test_standard_input_may_be_a_socket(key_file: pathlib.Path, verb: str) -> None:
+    """As a command that ssh runs has it."""
+    answer = {"wouldBeTaken": True, "added": 1, "known": 0, "total": 1}
+    with HttpReceiver(Answer(200, json.dumps(answer).encode())) as receiver:
+        cli = Cli(url=receiver.url, api_key_file=key_file)
+        ours, its = socket.socketpair()
+        with ours, its:
+            ours.sendall(b'{"agentId":"a","contacts":[]}' if "submit" in verb else b"+15550001111\n")
+            ours.shutdown(socket.SHUT_WR)
+            ended = subprocess.run(
+                [str(program("carillon")), *verb.split()],
+                env=cli.environment(), stdin=its, capture_output=True, check=False, timeout=30,
+            )  # fmt: skip
+        assert ended.returncode == DONE, ended
+        assert len(receiver.snapshot()) == 1
