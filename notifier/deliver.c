@@ -58,7 +58,7 @@ static void log_verdict(const struct delivery *d, const struct http_result *resu
            log_str("endpoint", d->endpoint), log_i64("attempt", d->attempt),
            log_str("verdict", verdict_kind_name(d->verdict.kind)), log_str("code", d->verdict.code),
            log_i64("status", d->verdict.status), log_i64("delay_ms", d->verdict.delay_ms),
-           log_str("detail", result->detail ? result->detail : ""));
+           log_said("detail", result->detail ? result->detail : ""));
 }
 
 static void settle(struct delivery *d, const struct http_result *result)

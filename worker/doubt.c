@@ -163,7 +163,7 @@ static void on_answer(const struct provider_answer *answer, void *arg)
     struct doubt_state *doubt = &dial->doubt;
     if (answer->found == PROVIDER_FAILED) {
         log_warn("doubt.failed", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal),
-                 log_i64("status", answer->http_status), log_str("reason", answer->reason));
+                 log_i64("status", answer->http_status), log_said("reason", answer->reason));
         conclude(d, dial, again_ms(answer));
         return;
     }

@@ -20,7 +20,7 @@ static const char *text_at(const struct redisReply *note, size_t index)
 static void breaker_changed(const struct worker_cell *cell, const struct redisReply *note)
 {
     const char *what = text_at(note, 2);
-    const struct log_field trunk = log_str("trunk", text_at(note, 1)), reason = log_str("reason", text_at(note, 3));
+    const struct log_field trunk = log_str("trunk", text_at(note, 1)), reason = log_said("reason", text_at(note, 3));
     int64_t until_ms = 0;
     int64_t in_ms = reply_i64(reply_at(note, 4), &until_ms) == 0 ? until_ms - worker_cell_now_ms(cell) : 0;
     if (strcmp(what, "opened") == 0) {
@@ -39,7 +39,7 @@ static void breaker_changed(const struct worker_cell *cell, const struct redisRe
 static void batch_poisoned(const struct worker_cell *cell, const struct redisReply *note)
 {
     metric_add(cell->worker->metrics.poisoned, 1);
-    log_warn("batch.poisoned", log_str("batch", text_at(note, 1)), log_str("reason", text_at(note, 2)));
+    log_warn("batch.poisoned", log_str("batch", text_at(note, 1)), log_said("reason", text_at(note, 2)));
 }
 
 void notes_take(const struct redisReply *note, void *arg)

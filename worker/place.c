@@ -170,7 +170,7 @@ static void note_verdict(struct place *p, const struct dial *dial, const struct 
     if (start->verdict != VERDICT_ACCEPTED)
         log_info("dial.verdict", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal),
                  log_i64("dial", dial->number), log_str("verdict", verdict_name(start->verdict)),
-                 log_i64("status", start->http_status), log_str("reason", start->reason));
+                 log_i64("status", start->http_status), log_said("reason", start->reason));
 }
 
 static void tell(struct place *p, struct dial *dial, const struct provider_start *start)
@@ -189,7 +189,7 @@ static void tell(struct place *p, struct dial *dial, const struct provider_start
         return;
     case VERDICT_ACCOUNT:
         log_error("trunk.stopped", log_str("trunk", dial->batch->trunk->id), log_i64("status", start->http_status),
-                  log_str("reason", start->reason));
+                  log_said("reason", start->reason));
         tell_aborted(p, dial, start, 0, 0);
         return;
     case VERDICT_REJECTED:

@@ -313,7 +313,7 @@ static void on_answer(const struct provider_answer *answer, void *arg)
                   log_i64("calls", (int64_t)answer->matches));
     if (answer->found == PROVIDER_FAILED)
         log_warn("check.failed", log_str("batch", check->batch_id), log_i64("ordinal", (int64_t)check->dial.ordinal),
-                 log_i64("status", answer->http_status), log_str("reason", answer->reason));
+                 log_i64("status", answer->http_status), log_said("reason", answer->reason));
     if (answer->found == PROVIDER_FOUND && is_by_number)
         hold_against_rivals(check, &answer->result);
     else

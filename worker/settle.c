@@ -202,7 +202,7 @@ static void write_giveback(struct report *report)
     int64_t due_ms = worker_cell_now_ms(s->cell) + PLATFORM_REFUSED_MS;
     if (report->result.verdict == VERDICT_ACCOUNT)
         log_error("trunk.stopped", log_str("trunk", report->batch->trunk->id),
-                  log_str("reason", report->result.reason));
+                  log_said("reason", report->result.reason));
     char space[4][REDIS_I64_LEN];
     const struct redis_arg args[] = {
         redis_arg_str(report->batch_id),

@@ -16,6 +16,9 @@
 /* Always kept free, so that a line that had to be cut can say so and end. */
 #define TAIL_LEN 24
 #define PACE_US INT64_C(1000000) /* between two lines of one kind */
+#define SAID_MOST 512u
+#define SAID_NUMBER_LEAST 7u /* fewer digits are no telephone number */
+#define SAID_GAP_MOST 2u /* characters between two digits of one, as in "(555) 010" */
 
 static struct {
     const char *process;
@@ -72,6 +75,13 @@ struct log_field log_bool(const char *key, bool value)
     return (struct log_field){.key = key, .kind = LOG_KIND_BOOL, .i64 = value};
 }
 
+struct log_field log_said(const char *key, const char *text)
+{
+    struct log_field field = log_str(key, text);
+    field.kind = LOG_KIND_SAID;
+    return field;
+}
+
 struct log_field log_err(int code)
 {
     return log_str("error", err_name(code));
@@ -108,9 +118,10 @@ static size_t add_code_point(struct line *line, const char *text, size_t len)
         escape[1] = (char)c;
         return add(line, escape, 2, 1) ? 1 : 0;
     }
-    if (c < 0x20 || c == 0x7F) {
-        snprintf(escape, sizeof escape, "\\u%04x", c);
-        return add(line, escape, 6, 1) ? 1 : 0;
+    bool is_c1 = n == 2 && c == 0xC2 && (unsigned char)text[1] < 0xA0; /* terminals obey these too */
+    if (c < 0x20 || c == 0x7F || is_c1) {
+        snprintf(escape, sizeof escape, "\\u%04x", is_c1 ? (unsigned char)text[1] : c);
+        return add(line, escape, 6, 1) ? n : 0;
     }
     return add(line, text, n, 1) ? n : 0;
 }
@@ -147,12 +158,63 @@ static bool add_string(struct line *line, const char *text, size_t len)
     return add_quoted(line, text, len);
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* How far a run of digits goes that begins at `text`, with what stands between them; how many there are. */
+static size_t digits_len(const char *text, size_t len, size_t *ret_digits)
+{
+    size_t end = 0, gap = 0;
+    *ret_digits = 0;
+    for (size_t at = 0; at < len && gap <= SAID_GAP_MOST; at++) {
+        if (is_digit(text[at])) {
+            ++*ret_digits;
+            end = at + 1;
+            gap = 0;
+        } else if (strchr(" .-()/", text[at])) {
+            gap++;
+        } else {
+            break;
+        }
+    }
+    return end;
+}
+
+static void mask_digits(char *text, size_t len, size_t hidden)
+{
+    for (size_t at = 0; at < len && hidden > 0; at++) {
+        if (is_digit(text[at])) {
+            text[at] = '*';
+            hidden--;
+        }
+    }
+}
+
+static bool add_said(struct line *line, const char *text, size_t len)
+{
+    char said[SAID_MOST];
+    if (len > sizeof said)
+        len = sizeof said;
+    memcpy(said, text, len);
+    for (size_t at = 0; at < len;) {
+        size_t digits, run = digits_len(said + at, len - at, &digits);
+        if (digits >= SAID_NUMBER_LEAST)
+            mask_digits(said + at, run, digits - 2);
+        at += run > 0 ? run : 1;
+    }
+    return add_string(line, said, len);
+}
+
 static bool add_value(struct line *line, const struct log_field *field)
 {
     char number[32];
     switch (field->kind) {
     case LOG_KIND_STR:
         return field->str ? add_string(line, field->str, field->str_len) : add_str(line, "null");
+    case LOG_KIND_SAID:
+        return field->str ? add_said(line, field->str, field->str_len) : add_str(line, "null");
     case LOG_KIND_I64:
         snprintf(number, sizeof number, "%" PRId64, field->i64);
         return add_str(line, number);

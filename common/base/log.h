@@ -2,7 +2,7 @@
  *
  * Logs: one event a line on stderr, as a JSON object or as text for people. Only process code logs; the library layers
  * return errors. Untrusted strings are escaped, a line has a bound, and no field ever holds a telephone number or a
- * secret.
+ * secret: log_said() is for the words of others, in which numbers may stand.
  *
  *     log_info("call.begun", log_str("batch", id), log_i64("dial", n));
  */
@@ -22,7 +22,7 @@ enum log_level {
 
 enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_TEXT };
 
-enum log_kind { LOG_KIND_STR, LOG_KIND_I64, LOG_KIND_BOOL };
+enum log_kind { LOG_KIND_STR, LOG_KIND_I64, LOG_KIND_BOOL, LOG_KIND_SAID };
 
 /* A field of one line; made by the functions below, borrowed until the line is written. */
 struct log_field {
@@ -43,6 +43,10 @@ struct log_field log_str(const char *key, const char *value);
 struct log_field log_strn(const char *key, const char *value, size_t len);
 struct log_field log_i64(const char *key, int64_t value);
 struct log_field log_bool(const char *key, bool value);
+/* Words that somebody else chose, such as a platform's. What may be a telephone number among them, seven digits or more
+ * with nothing else between them than what numbers are written with, keeps its last two; the first 512 bytes are
+ * written. */
+struct log_field log_said(const char *key, const char *text);
 /* The name of an ERR_* code, under "error". */
 struct log_field log_err(int code);
 

@@ -150,8 +150,20 @@ static enum cli_exit ask_pages(struct session *s, struct api_client *api, const 
 
 struct to_stdout {
     bool is_terminal; /* which obeys control characters */
+    bool has_lead; /* a byte that begins C1 in its UTF-8 form, and other characters, waits for the next */
     bool has_failed;
 };
+
+static void put_to_terminal(struct to_stdout *out, unsigned char c)
+{
+    bool is_c1 = out->has_lead && c >= 0x80 && c <= 0x9F;
+    bool is_control = is_c1 || (c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7F;
+    if (out->has_lead && !is_c1)
+        putc(0xC2, stdout);
+    out->has_lead = c == 0xC2;
+    if (!out->has_lead)
+        putc(is_control ? '?' : c, stdout);
+}
 
 static bool on_data(const char *data, size_t len, void *arg)
 {
@@ -160,11 +172,8 @@ static bool on_data(const char *data, size_t len, void *arg)
         out->has_failed = fwrite(data, 1, len, stdout) != len;
         return !out->has_failed;
     }
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)data[i];
-        bool is_control = (c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7F;
-        putc(is_control ? '?' : c, stdout);
-    }
+    for (size_t i = 0; i < len; i++)
+        put_to_terminal(out, (unsigned char)data[i]);
     return true;
 }
 

@@ -11,11 +11,16 @@
 
 #define JSON_MOST (16u << 20)
 
-/* C0, DEL, and C1 in its UTF-8 form, which terminals obey too. */
+/* C1 in its UTF-8 form, which terminals obey too. */
+static bool is_c1(const unsigned char *at)
+{
+    return at[0] == 0xC2 && at[1] >= 0x80 && at[1] <= 0x9F;
+}
+
 static void put_clean(FILE *to, const char *text)
 {
     for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
-        if (at[0] == 0xC2 && at[1] >= 0x80 && at[1] <= 0x9F)
+        if (is_c1(at))
             at++;
         else if (at[0] >= 0x20 && at[0] != 0x7F) {
             putc(at[0], to);
@@ -68,6 +73,20 @@ bool out_is_taken(void)
     return fflush(stdout) == 0 && !ferror(stdout);
 }
 
+/* JSON escapes C0 by itself; what else a terminal obeys stands in strings only, and means the same when escaped. */
+static void put_json(const char *text)
+{
+    for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
+        if (is_c1(at))
+            printf("\\u%04x", *++at);
+        else if (*at == 0x7F)
+            fputs("\\u007f", stdout);
+        else
+            putc(*at, stdout);
+    }
+    putc('\n', stdout);
+}
+
 enum cli_exit out_json(const cJSON *value)
 {
     struct buf text;
@@ -76,7 +95,7 @@ enum cli_exit out_json(const cJSON *value)
     if (err)
         out_complain("the answer cannot be printed: %s", err_name(err));
     else
-        puts(buf_str(&text));
+        put_json(buf_str(&text));
     buf_free(&text);
     return err ? CLI_FAILED : CLI_DONE;
 }

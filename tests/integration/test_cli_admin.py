@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import pathlib
 import re
@@ -245,6 +246,15 @@ def test_a_creation_that_broke_off_can_be_repeated(admin: Admin) -> None:
     admin.client.hset("carillon:{dir}:tenant:acme", "cell", "c0")
     admin.tenant("acme")
     assert admin.hash("tenant:acme")["cps"] == "10"
+
+
+def test_json_of_odd_characters_is_the_same_text_and_commands_no_terminal(admin: Admin) -> None:
+    alias = "S\u00f6hne \x9b2J\x80\x9f\xa0"
+    admin.trunk()
+    admin.tenant("acme", "--alias", alias)
+    out = admin("tenant", "show", "acme", "--json").out
+    assert json.loads(out)["alias"] == alias
+    assert not re.search("[\x7f-\x9f]", out)
 
 
 @pytest.mark.parametrize("alias", ["x" * 513, "a\tb", "a\x7fb"])

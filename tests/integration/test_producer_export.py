@@ -8,6 +8,7 @@ import http.client
 import io
 import json
 import pathlib
+import re
 import socket
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.support.finished_batch import OUTCOMES, SUMMARY, finished_batch
 from tests.support.processes import FRUGAL
 from tests.support.producer_api import Answer, Api, numbers
 from tests.support.redis_server import RedisServer
+from tests.support.terminal import Terminal
 from tests.support.waiting import wait_until
 
 FIELDS = ["id", "contactId", "phoneNumber", "name", "email", "company", "timezone", "status", "outcome", "attempts", "startTime",
@@ -233,6 +235,17 @@ def test_the_command_line_writes_the_same_file(api: Api, acme: str, cli: Cli, fi
         ended = cli("export", finished, *args)
         assert (ended.status, ended.err) == (DONE, ""), ended
         assert ended.out.replace("\r\n", "\n") == export(api, acme, finished, query).body.decode().replace("\r\n", "\n")
+
+
+def test_no_text_of_a_contact_commands_the_terminal_that_an_export_is_shown_on(api: Api, acme: str, cli: Cli) -> None:
+    batch = api.create(acme, [{"phoneNumber": api.fresh_numbers(1)[0], "name": "S\u00f6hne\u00a0\x9b2J\x80\u00c2\x9f\x7f\x1b[2J!"}])
+    for format_ in ("csv", "ndjson"):
+        with Terminal(cli, "export", batch, "--format", format_) as terminal:
+            assert terminal.wait() == DONE
+            shown = terminal.raw()
+        assert "S\u00f6hne\u00a0?2J?\u00c2??" in shown and "2J!" in shown
+        assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", shown)
+    assert "\x9b2J" in cli("export", batch).out, "a file has every byte"
 
 
 def test_the_command_line_says_where_a_file_is_not_whole(api: Api, cli: Cli) -> None:

@@ -217,6 +217,19 @@ def test_a_number_that_twilio_does_not_call_is_final(fleet: Fleet, twilio: Twili
     assert engine.client.hget(engine.key(f"batch:{batch}:texts:0"), "0:reason") == f"error {code}".encode()
 
 
+@pytest.mark.parametrize("code", [21211, 20003, 20429, 99999])  # refused; the account; for load; nobody knows
+def test_a_number_in_the_words_of_the_platform_is_not_whole_in_any_line(fleet: Fleet, twilio: Twilio, code: int) -> None:
+    said = {"code": code, "message": f"The 'To' number +{NUMBER}, or +49 1511-234 5678,\nis \x1b[2J\x9b2J not valid"}
+    twilio.on_create = lambda request: answer_json({20003: 401, 20429: 429}.get(code, 400), said)
+    worker = fleet.worker()
+    fleet.batch([NUMBER])
+    wait_until(lambda: worker.log_events("dial.verdict"), what="the platform's words are in the log")
+    text = worker.log_text()
+    assert "The 'To' number +***********78, or +** ****-*** **78" in text
+    assert str(NUMBER) not in text and "234 5678" not in text
+    assert "\x1b" not in text and "\x9b" not in text
+
+
 def test_an_account_that_may_not_call_stops_the_trunk_and_no_batch(fleet: Fleet, twilio: Twilio) -> None:
     right, twilio.auth_token = twilio.auth_token, "another"  # 401, 20003
     worker = fleet.worker()

@@ -92,6 +92,19 @@ static void test_untrusted_text_cannot_break_out_of_its_field(void **state)
     cJSON_Delete(o);
 }
 
+static void test_no_byte_of_a_line_commands_a_terminal(void **state)
+{
+    (void)state;
+    for (int format = LOG_FORMAT_JSON; format <= LOG_FORMAT_TEXT; format++) {
+        log_configure("carillon-test", LOG_INFO, (enum log_format)format);
+        capture_begin();
+        log_info("x", log_str("s", "a\x1b[2J\xc2\x9b"
+                                   "2J\xc2\x80\xc2\xa0\x7f"));
+        const char *line = capture_end();
+        assert_non_null(strstr(line, "a\\u001b[2J\\u009b2J\\u0080\xc2\xa0\\u007f"));
+    }
+}
+
 static void test_a_long_line_is_cut_and_says_so(void **state)
 {
     static const char *const fillers[] = {"x", "\"", "\x01", "\xC3\xA9", "\xff", "\xF0\x9F\x98\x80"};
@@ -128,6 +141,39 @@ static void test_too_many_fields_are_cut_between_fields(void **state)
     cJSON *o = only_json_line(line);
     assert_true(cJSON_IsTrue(cJSON_GetObjectItem(o, "truncated")));
     cJSON_Delete(o);
+}
+
+static void test_what_others_say_is_written_without_the_numbers_in_it(void **state)
+{
+    static const struct {
+        const char *said;
+        const char *want;
+    } cases[] = {
+        {"The 'To' number +15550001111 is not valid.", "The 'To' number +*********11 is not valid."},
+        {"15550001111", "*********11"},
+        {"+1 (555) 000-1111, 1.555.000.1112", "+* (***) ***-**11, *.***.***.**12"},
+        {"error 21211 of call 0123456", "error 21211 of call *****56"},
+        {"HTTP 503", "HTTP 503"},
+        {"12 34 56", "12 34 56"},
+        {"1   555   000", "1   555   000"},
+        {"+1234567890", "+********90"},
+        {"", ""},
+    };
+    static char text[3000];
+    (void)state;
+    log_configure("carillon-test", LOG_INFO, LOG_FORMAT_JSON);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        capture_begin();
+        log_info("x", log_said("reason", cases[i].said), log_said("none", NULL));
+        cJSON *o = only_json_line(capture_end());
+        assert_string_equal(member(o, "reason"), cases[i].want);
+        assert_true(cJSON_IsNull(cJSON_GetObjectItem(o, "none")));
+        cJSON_Delete(o);
+    }
+    memset(text, '7', sizeof text - 1);
+    capture_begin();
+    log_info("x", log_said("reason", text));
+    assert_null(strstr(capture_end(), "777"));
 }
 
 static void test_text_for_people_quotes_what_is_not_plain(void **state)
@@ -183,8 +229,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_line_is_one_json_object_with_every_field),
         cmocka_unit_test(test_untrusted_text_cannot_break_out_of_its_field),
+        cmocka_unit_test(test_no_byte_of_a_line_commands_a_terminal),
         cmocka_unit_test(test_a_long_line_is_cut_and_says_so),
         cmocka_unit_test(test_too_many_fields_are_cut_between_fields),
+        cmocka_unit_test(test_what_others_say_is_written_without_the_numbers_in_it),
         cmocka_unit_test(test_text_for_people_quotes_what_is_not_plain),
         cmocka_unit_test(test_only_the_levels_asked_for_are_written),
         cmocka_unit_test(test_a_line_that_comes_too_often_is_counted_instead),
