@@ -45,6 +45,7 @@
 #include "producer/webhook_again.h"
 #include "producer/webhook_change.h"
 #include "producer/webhook_deliveries.h"
+#include "producer/webhook_remove.h"
 #include "producer/webhooks.h"
 #include "version.h"
 
@@ -241,6 +242,7 @@ static const struct http_route ROUTES[] = {
     SMALL("PUT", "/api/v1/webhooks/endpoints", webhooks_put),
     SMALL("GET", "/api/v1/webhooks/endpoints/{id}", webhook_show),
     SMALL("PATCH", "/api/v1/webhooks/endpoints/{id}", webhook_change),
+    SMALL("DELETE", "/api/v1/webhooks/endpoints/{id}", webhook_remove),
     SMALL("POST", "/api/v1/webhooks/endpoints/{id}/secret/rotate", webhook_rotate),
     SMALL("POST", "/api/v1/webhooks/endpoints/{id}/test", webhook_test),
     SMALL("POST", "/api/v1/webhooks/endpoints/{id}/recover", webhook_recover),

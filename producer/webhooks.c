@@ -108,8 +108,8 @@ static void on_created(struct exchange *x, const struct redisReply *reply, int e
     struct endpoint_offer *offer = arg;
     int64_t is_new;
     if (err == ERR_TOO_LARGE) {
-        exchange_error(x, 409, "TOO_MANY_ENDPOINTS", "The tenant has as many endpoints (origins) as it may have.",
-                       NULL);
+        exchange_error(x, 409, "TOO_MANY_ENDPOINTS",
+                       "The tenant has as many endpoints (origins) as it may have. Remove one first.", NULL);
         return;
     }
     if (!err)

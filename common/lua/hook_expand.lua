@@ -12,8 +12,8 @@
 --          has ended once more, with a schedule of its own (hook_again). "skip" acknowledges an entry that cannot
 --          become a delivery; the four behind the id are then empty.
 -- Returns  { now ms, ms of the next due endpoint among the shards given or -1, old deliveries dropped to make room,
---           code, ... }, a code per delivery: 1 queued, 0 known before, 2 skipped, -1 no such endpoint, or one that
---           is disabled (kept as dead)
+--           code, ... }, a code per delivery: 1 queued, 0 known before, 2 skipped, -1 no such endpoint (nothing is
+--           kept), or one that is disabled (kept as dead)
 -- Errors   OOM (Redis's own): nothing was done
 -- Again    an event that was expanded before is acknowledged and changes nothing else; one that is sent again, too, while
 --          that is under way.
@@ -118,10 +118,22 @@ local function give_back(event)
   end
 end
 
+-- Its endpoint was removed: nobody can be shown what ended either. What has not ended goes with the rest of the endpoint.
+local function forget(event)
+  local state = redis.call('HGET', hook.key_delivery(event), 'state')
+  if state == 'dead' or state == 'delivered' then
+    redis.call('DEL', hook.key_delivery(event))
+  end
+end
+
 -- `turn` keeps the order of events within one run: scores are a microsecond apart, and a run takes longer than that.
 local function expand(turn, shard, entry, is_again, event, endpoint, type, url, body)
   local key, known = hook.key_delivery(event), {}
-  if not is_again and redis.call('EXISTS', key) == 1 then
+  local status = redis.call('HGET', hook.key_endpoint(endpoint), 'status')
+  if not status then
+    forget(event)
+    return -1
+  elseif not is_again and redis.call('EXISTS', key) == 1 then
     return 0
   elseif is_again then
     local is_open
@@ -140,9 +152,8 @@ local function expand(turn, shard, entry, is_again, event, endpoint, type, url, 
     redis.call('HSET', key, 'source', source)
   end
   redis.call('HINCRBY', hook.key_counts(shard), 'pending', 1)
-  local status = redis.call('HGET', hook.key_endpoint(endpoint), 'status')
   if status ~= 'active' then
-    hook.settle_dead(bounds, shard, endpoint, event, status and 'endpoint_disabled' or 'no_endpoint', now)
+    hook.settle_dead(bounds, shard, endpoint, event, 'endpoint_disabled', now)
     return -1
   end
   redis.call('SET', hook.key_body(event), body)

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- The notifier's tick. It says that this notifier lives, shares the event shards between those that do, renews the
--- leases held, trims what every reader of a shard has acknowledged, and tells what there is to do. An idle notifier
--- runs nothing else.
+-- leases held, trims what every reader of a shard has acknowledged, drops what is left of removed endpoints, and tells what
+-- there is to do. An idle notifier runs nothing else.
 --
 -- A notifier may hold ceil(shards / notifiers) shards: it gives back what is more and takes free ones up to that.
 --
@@ -17,14 +17,15 @@
 --           ms that any endpoint has waited, the failing and slow ones too }
 -- Errors   none
 -- Again    the same: renewing twice is renewing.
--- Bound    O(shards), each a few commands on the ends of its sets; trimming bounded by ARGV[4].
--- @include lib/hook.lua
+-- Bound    O(shards), each a few commands on the ends of its sets; trimming bounded by ARGV[4], dropping by 500 deliveries.
+-- @include lib/hook_removed.lua
 
 local owner = ARGV[1]
 local lease_ms = tonumber(ARGV[2])
 local shard_count = tonumber(ARGV[3])
 local trim_limit = ARGV[4]
 local EXACT_TRIM = 500
+local drops_left = 500
 local key_notifiers = P .. 'hooks:notifiers'
 
 local function alive_count(now)
@@ -131,6 +132,9 @@ local reply, pending, expiry = {}, 0, nil
 for i, shard in ipairs(held) do
   local is_new, unacked, waited = look_at_stream(shard)
   reply[i] = { shard, taken[shard] and 1 or 0, is_new, unacked, waited }
+  if drops_left > 0 then
+    drops_left = drops_left - removed.sweep(shard, drops_left)
+  end
   pending = pending + tonumber(redis.call('HGET', hook.key_counts(shard), 'pending') or 0)
   local head = hook.head_ms(hook.key_inflight(shard))
   if head and (not expiry or head < expiry) then

@@ -129,6 +129,11 @@ static enum cli_exit run_disable(struct session *s)
     return about_endpoint(s, "PATCH", "", "{\"status\":\"disabled\"}");
 }
 
+static enum cli_exit run_remove(struct session *s)
+{
+    return about_endpoint(s, "DELETE", "", NULL);
+}
+
 /* ---- deliveries ---- */
 
 static int check_state(const char *text, const char **ret_why)
@@ -349,6 +354,14 @@ const struct cli_verb *cli_webhooks_verbs(size_t *ret_n)
          .help = "send nothing more to an endpoint",
          .about = "What waits for it, and what comes, is given up; webhooks recover sends it again.",
          .run = run_disable},
+        {.words = "webhooks remove",
+         .subjects = "ENDPOINT",
+         .n_subjects = 1,
+         .help = "forget an endpoint, and drop what waits for it",
+         .about =
+             "Tells how many webhooks had not been delivered. What still comes of a batch that names a URL there is "
+             "dropped too.",
+         .run = run_remove},
     };
     *ret_n = sizeof verbs / sizeof verbs[0];
     return verbs;

@@ -86,6 +86,8 @@ static const struct key_family FAMILIES[] = {
     {false, "hooks:queue:<endpoint>", "zset", "<event>", "ms"},
     {false, "hooks:dead:<endpoint>", "zset", "<event>", "ms"},
     {false, "hooks:log:<endpoint>", "stream", NULL, NULL},
+    {false, "hooks:removed:<shard>", "zset", "<endpoint>/<begin_us>/<kind>", "ms"},
+    {false, "hooks:rest:<endpoint>/<begin_us>/<kind>", "zset", "<event>", "ms"},
     {false, "hooks:delivery:<event>", "hash", NULL, NULL},
     {false, "hooks:body:<event>", "string", NULL, NULL},
     /* the directory */

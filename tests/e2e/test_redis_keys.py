@@ -275,7 +275,8 @@ class FullRun:
 
 
     def webhooks_again(self, batch: str) -> None:
-        """A tenant sends one again, tries its endpoint, and wants the other header; then its queue runs full."""
+        """A tenant sends one again, tries its endpoint, and wants the other header; then its queue runs full, and it removes
+        the endpoint."""
         desk, scripts = Notifying(self.engine.scripts, "thin", batch, "http://127.0.0.1/failed"), self.engine.scripts
         delivery = desk.queue(0)
         desk.finish_all("dead", "timeout", 0)
@@ -286,6 +287,11 @@ class FullRun:
         scripts.run("hook_again", "test", "thin", desk.shard, desk.endpoint, 1000, "evt_test_1", desk.url, "{}")
         scripts.run("hook_endpoint", "change", "thin", desk.endpoint, desk.shard, "active", "seed")
         desk.expand("1-1", "evt_full-1-batch_paused", "batch.paused", "deliver", pending_max=0)
+        self.look()
+        desk.queue(1)
+        desk.finish_all("dead", "timeout", 0)
+        desk.queue(2)
+        scripts.run("hook_remove", "thin", desk.endpoint, desk.shard)
         self.look()
 
 

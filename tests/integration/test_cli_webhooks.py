@@ -58,7 +58,16 @@ def test_a_test_is_asked_for_and_a_secret_comes_alone_on_stdout(api: Api, cli: C
     assert kept["rotated_ms"] and ended.out.strip() not in str(kept) and "previous" in kept
 
 
-@pytest.mark.parametrize("verb", ["show", "deliveries", "redeliver", "recover", "rotate", "enable", "disable"])
+def test_an_endpoint_is_removed_and_what_waited_is_counted(api: Api, acme: str, cli: Cli) -> None:
+    url = "https://removed.example/hooks"
+    batch = api.create(acme, numbers(1), scheduledStartTime="2035-01-01T00:00:00Z", webhooks={"onEvent": url})
+    desk = Notifying(api.engine.scripts, "acme", batch, url)
+    desk.queue(1), desk.queue(2)
+    assert cli("webhooks", "remove", desk.endpoint, "--json").json() == {"success": True, "id": desk.endpoint, "dropped": 2}
+    assert desk.endpoint not in cli("webhooks", "list").out
+
+
+@pytest.mark.parametrize("verb", ["show", "deliveries", "redeliver", "recover", "rotate", "enable", "disable", "remove"])
 def test_what_is_not_there_is_said_to_be_so(cli: Cli, verb: str) -> None:
     ended = cli("webhooks", verb, "nobody")
     assert ended.status == FAILED and ended.out == "" and "no such" in ended.err

@@ -77,7 +77,7 @@ def test_a_row_that_is_not_whole_is_refused() -> None:
     text = PAGE.read_text(encoding="utf-8").replace("| `live` | zset | `<batch>/", "| `live` | zset | `<novel>/")
     with pytest.raises(AssertionError, match="<novel> is no placeholder"):
         KeysPage(text)
-    text = PAGE.read_text(encoding="utf-8").replace("| `hook_endpoint` | for ever |", "| `hook_endpoint` | |")
+    text = PAGE.read_text(encoding="utf-8").replace("| `worker_tick` | a minute after it was seen |", "| `worker_tick` | |")
     with pytest.raises(AssertionError, match="how long does it live"):
         KeysPage(text)
 

@@ -105,3 +105,32 @@ def test_a_tenant_has_at_most_twenty(api: Api) -> None:
     assert (answer.status, answer.code) == (409, "TOO_MANY_ENDPOINTS")
     assert api.snapshot() == before
     assert put(api, key, origin="https://host0.example").status == 200
+
+
+def test_a_removed_endpoint_is_gone_and_makes_room_for_another_origin(api: Api) -> None:
+    key = api.tenant("remover")
+    made = [put(api, key, origin=f"https://host{i}.example").json() for i in range(20)]
+    assert put(api, key, origin="https://one-more.example").code == "TOO_MANY_ENDPOINTS"
+    one = f"{ROUTE}/{made[7]['id']}"
+    answer = api.send("DELETE", one, None, key)
+    assert (answer.status, answer.json()) == (200, {"success": True, "id": made[7]["id"], "dropped": 0}), answer
+    assert (api.get(one, key).code, api.send("DELETE", one, None, key).code) == ("ENDPOINT_NOT_FOUND",) * 2
+    assert "https://host7.example" not in listed(api, key)
+    assert put(api, key, origin="https://one-more.example").status == 201
+
+
+def test_a_batch_that_names_a_removed_origin_makes_its_endpoint_anew_with_another_secret(api: Api, acme: str) -> None:
+    first = put(api, acme, origin="https://removed.example", secret=SECRET).json()["id"]
+    sealed = api.engine.hash(f"hooks:endpoint:{first}")["secret"]
+    assert api.send("DELETE", f"{ROUTE}/{first}", None, acme).status == 200
+    api.create(acme, numbers(1), webhooks={"onCallComplete": "https://removed.example/a"})
+    assert listed(api, acme)["https://removed.example"]["id"] == first
+    assert api.engine.hash(f"hooks:endpoint:{first}")["secret"] != sealed
+
+
+def test_another_tenants_endpoint_cannot_be_removed_nor_a_viewer_remove_one(api: Api, acme: str) -> None:
+    one = f"{ROUTE}/{put(api, acme, origin='https://held.example').json()['id']}"
+    for key, refused in ((api.tenant("stranger"), (404, "ENDPOINT_NOT_FOUND")), (api.key("acme", "viewer"), (403, "FORBIDDEN"))):
+        answer = api.send("DELETE", one, None, key)
+        assert (answer.status, answer.code) == refused
+    assert api.get(one, acme).status == 200

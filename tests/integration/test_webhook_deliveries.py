@@ -160,3 +160,32 @@ def test_an_url_of_another_origin_is_no_test_of_the_endpoint(office: Office) -> 
     assert (refused.status, list(refused.field_errors)) == (400, ["url"])
     assert office.get("/deliveries")["deliveries"] == []
     assert hooks.endpoint_id(TENANT, office.world.receiver.url) == office.endpoint
+
+
+def test_a_removed_endpoint_gets_nothing_more_and_what_waited_for_it_leaves_redis(office: Office) -> None:
+    office.world.receiver.answer = lambda request: Answer(500)
+    office.world.batch("batch_c0_1")
+    notifier(office)
+    events = [office.world.call_event("batch_c0_1", ordinal, seq=ordinal) for ordinal in (1, 2)]
+    for event in events:
+        office.shown(event, "retrying")
+    removed = office.api.send("DELETE", f"{BASE}/endpoints/{office.endpoint}", None, office.key)
+    assert (removed.status, removed.json()["dropped"]) == (200, 2), removed
+    seen = len(office.world.receiver.snapshot())
+    late = office.world.call_event("batch_c0_1", 3, seq=3)
+
+    def left() -> set[str]:
+        return {name for name in office.world.db.keys(office.world.key("hooks:*")) if not any(word in name for word in ("lease", "notifiers", "counts"))}
+
+    wait_until(lambda: not left(), 15, "nothing of it is left")
+    stream = office.world.key(f"events:{hooks.event_shard(TENANT)}")
+
+    def dropped() -> bool:
+        (group,) = office.world.db.xinfo_groups(stream)
+        return group["pending"] == 0 and group["last-delivered-id"] == office.world.db.xrevrange(stream, count=1)[0][0]
+
+    assert office.world.db.xrevrange(stream, count=1)[0][1]["id"] == late
+    wait_until(dropped, 15, "what came for it was dropped")
+    assert left() == set() and len(office.world.receiver.snapshot()) == seen
+    assert office.world.db.hget(office.world.key(f"hooks:counts:{hooks.event_shard(TENANT)}"), "pending") == "0"
+    assert office.api.get(f"{BASE}/deliveries/{late}", office.key).code == "DELIVERY_NOT_FOUND"

@@ -158,16 +158,12 @@ def test_a_skipped_entry_is_acknowledged_and_leaves_nothing(db: redis.Redis, scr
     assert db.keys(scripts.key("hooks:delivery:*")) == []
 
 
-def test_an_event_for_an_endpoint_that_is_gone_is_kept_as_dead(db: redis.Redis, scripts: Scripts, owner: str) -> None:
+def test_an_event_for_an_endpoint_that_is_gone_is_acknowledged_and_leaves_nothing(db: redis.Redis, scripts: Scripts, owner: str) -> None:
     event = hooks.write_event(scripts, "acme", BATCH, "call.completed", 1)
     entry = read(scripts, owner)[2][0][1]
     assert expand(scripts, deliver(entry, event, "ep_gone"))[3:] == [-1]
-    delivery = db.hgetall(scripts.key(f"hooks:delivery:{event}"))
-    assert (delivery["state"], delivery["reason"]) == ("dead", "no_endpoint")
-    assert db.zrange(scripts.key("hooks:dead:ep_gone"), 0, -1) == [event]
-    assert db.exists(scripts.key(f"hooks:body:{event}")) == 0
-    assert db.exists(scripts.key(f"hooks:ring:{SHARD}")) == 0
-    assert db.hget(scripts.key(f"hooks:counts:{SHARD}"), "pending") == "0"
+    assert db.xpending(scripts.key(f"events:{SHARD}"), "notifier")["pending"] == 0
+    assert db.keys(scripts.key("hooks:[bcdr]*")) == []
 
 
 def test_over_the_bound_the_oldest_call_event_goes_and_batch_events_stay(

@@ -51,7 +51,7 @@ def of_changes() -> list[Row]:
         bad("a body of a redelivery", post(f"{BASE}/deliveries/evt_x/redeliver", {"force": True}), "force"),
     ]  # fmt: skip
     for method, path, code in (
-        ("GET", "", "ENDPOINT"), ("PATCH", "", "ENDPOINT"), ("POST", "/secret/rotate", "ENDPOINT"), ("POST", "/test", "ENDPOINT"), ("POST", "/recover", "ENDPOINT"),
+        ("GET", "", "ENDPOINT"), ("PATCH", "", "ENDPOINT"), ("DELETE", "", "ENDPOINT"), ("POST", "/secret/rotate", "ENDPOINT"), ("POST", "/test", "ENDPOINT"), ("POST", "/recover", "ENDPOINT"),
     ):  # fmt: skip
         for name in ("ep_000000000000000000000000", "a.b", "x" * 300, "%20"):
             sent = post(f"{BASE}/endpoints/{name}{path}", {}).replace(b"POST", method.encode(), 1)
@@ -59,6 +59,8 @@ def of_changes() -> list[Row]:
     for name in ("evt_nobody", "a.b", "x" * 300, "%20"):
         rows.append(Row(f"webhooks: delivery {name}", get(f"{BASE}/deliveries/{name}"), 404, "DELIVERY_NOT_FOUND"))
         rows.append(Row(f"webhooks: redelivery of {name}", post(f"{BASE}/deliveries/{name}/redeliver"), 404, "DELIVERY_NOT_FOUND"))
+    rows.append(Row("webhooks: a viewer's removal", post(NOBODY, key="<viewer>").replace(b"POST", b"DELETE", 1), 403, "FORBIDDEN"))
+    rows.append(Row("webhooks: POST of an endpoint", post(NOBODY, {}), 405, "METHOD_NOT_ALLOWED", allow="DELETE, GET, HEAD, PATCH"))
     for path in ("/secret/rotate", "/test", "/recover"):
         rows.append(Row(f"webhooks: a viewer's {path}", post(NOBODY + path, {}, key="<viewer>"), 403, "FORBIDDEN"))
         rows.append(Row(f"webhooks: GET {path}", request("GET", NOBODY + path), 405, "METHOD_NOT_ALLOWED", allow="POST"))

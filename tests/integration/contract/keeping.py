@@ -35,6 +35,8 @@ def keep_endpoints(world: World) -> None:
     told = world.get(f"{path}?userId=acme", key).json()["endpoints"]
     world.client.hset(world.engine.key(f"hooks:endpoint:{told[0]['id']}"), "status", "disabled")
     assert "disabled" in [endpoint["status"] for endpoint in world.get(path, key).json()["endpoints"]]
+    made = world.send("PUT", path, {"origin": "https://removed.example"}, key).json()["id"]
+    assert world.send("DELETE", f"{path}/{made}?userId=acme", None, key).json()["dropped"] == 0
 
 
 def keep_deliveries(world: World) -> None:
