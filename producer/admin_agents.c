@@ -7,13 +7,13 @@
 #include "common/base/encode.h"
 #include "common/base/ident.h"
 #include "common/base/limits.h"
-#include "common/base/parse.h"
 #include "common/json/json.h"
 #include "common/redis/keys.h"
 #include "common/redis/reply.h"
 #include "producer/admin.h"
 #include "producer/agent_list.h"
 #include "producer/body.h"
+#include "producer/list_query.h"
 
 #define ID_FAULT "must have 1 to 128 characters, none of them a control character"
 #define CHANGE_ARGS 2 /* of agent_set.lua, before the agents */
@@ -84,24 +84,14 @@ static void on_agents(struct exchange *x, const struct redisReply *reply, int er
 static bool read_query(struct exchange *x, struct page *page)
 {
     const struct http_request *req = exchange_request(x);
-    const char *limit = http_request_query(req, "limit"), *cursor = http_request_query(req, "cursor");
-    size_t len = 0;
     struct faults faults;
     faults_init(&faults, LIMIT_FAULTS);
     page->tenant = http_request_query(req, "tenant");
-    page->limit = LIMIT_LIST;
     if (!page->tenant || !ident_is_valid(page->tenant, strlen(page->tenant), LIMIT_ID_LEN))
         faults_add(&faults, "tenant", FAULT_REQUIRED, "must be the id of a tenant");
-    if (limit && (parse_u64(limit, strlen(limit), LIMIT_LIST, &page->limit) != 0 || page->limit == 0))
-        faults_add(&faults, "limit", FAULT_RANGE, "must be an integer from 1 to %d", LIMIT_LIST);
-    if (cursor && (decode_hex(cursor, strlen(cursor), page->after, sizeof page->after - 1, &len) != 0 || len == 0))
-        faults_add(&faults, "cursor", FAULT_NOT_ALLOWED, "must be one that an answer gave");
-    page->after[len] = '\0';
-    bool is_good = faults_count(&faults) == 0;
-    if (!is_good)
-        exchange_faults(x, &faults);
-    faults_free(&faults);
-    return is_good;
+    list_limit_read(req, LIMIT_LIST, &page->limit, &faults);
+    (void)list_place_read(req, sizeof page->after - 1, page->after, &faults);
+    return exchange_take_faults(x, &faults);
 }
 
 static void run_list(struct exchange *x)

@@ -8,11 +8,11 @@
 #include "common/base/encode.h"
 #include "common/base/ident.h"
 #include "common/base/limits.h"
-#include "common/base/parse.h"
 #include "common/json/json.h"
 #include "common/redis/keys.h"
 #include "common/redis/reply.h"
 #include "producer/admin.h"
+#include "producer/list_query.h"
 #include "producer/tenant_settings.h"
 #include "producer/trunk_settings.h"
 
@@ -205,23 +205,13 @@ static void on_ids(struct exchange *x, const struct redisReply *reply, int err, 
 /* Answers 400 and gives false where it finds a fault. */
 static bool read_query(struct exchange *x, struct page *page)
 {
-    const char *limit = http_request_query(exchange_request(x), "limit");
-    const char *cursor = http_request_query(exchange_request(x), "cursor");
-    size_t len = 0;
     struct faults faults;
     faults_init(&faults, LIMIT_FAULTS);
-    page->limit = LIMIT_LIST;
-    if (limit && (parse_u64(limit, strlen(limit), LIMIT_LIST, &page->limit) != 0 || page->limit == 0))
-        faults_add(&faults, "limit", FAULT_RANGE, "must be an integer from 1 to %d", LIMIT_LIST);
-    if (cursor && (decode_hex(cursor, strlen(cursor), page->after, LIMIT_ID_LEN, &len) != 0 ||
-                   !ident_is_valid(page->after, len, LIMIT_ID_LEN)))
-        faults_add(&faults, "cursor", FAULT_NOT_ALLOWED, "must be one that an answer gave");
-    page->after[len] = '\0';
-    bool is_good = faults_count(&faults) == 0;
-    if (!is_good)
-        exchange_faults(x, &faults);
-    faults_free(&faults);
-    return is_good;
+    list_limit_read(exchange_request(x), LIMIT_LIST, &page->limit, &faults);
+    size_t len = list_place_read(exchange_request(x), LIMIT_ID_LEN, page->after, &faults);
+    if (len > 0 && !ident_is_valid(page->after, len, LIMIT_ID_LEN))
+        list_cursor_refuse(&faults);
+    return exchange_take_faults(x, &faults);
 }
 
 void admin_run_list(struct exchange *x, const struct admin_view *view)

@@ -180,11 +180,7 @@ static bool check_body(struct exchange *x, struct control *c)
     c->is_in_flight = cJSON_IsTrue(in_flight);
     if (c->verb->counts_calls && in_flight && !cJSON_IsBool(in_flight))
         faults_add(&faults, IN_FLIGHT, FAULT_TYPE, "must be true or false");
-    bool is_good = faults_count(&faults) == 0;
-    if (!is_good)
-        exchange_faults(x, &faults);
-    faults_free(&faults);
-    is_good = is_good && body_check_user(x, object);
+    bool is_good = exchange_take_faults(x, &faults) && body_check_user(x, object);
     cJSON_Delete(object);
     return is_good;
 }

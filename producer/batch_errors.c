@@ -114,11 +114,7 @@ static bool read_query(struct exchange *x, struct errors *e)
     list_query_read_of(exchange_request(x), e->batch.id, &e->query, &faults);
     if (!e->query.has_cursor || e->query.cursor.place > LIMIT_COUNT)
         e->query.cursor.place = e->query.has_cursor ? LIMIT_COUNT : 0;
-    bool is_clean = faults_count(&faults) == 0;
-    if (!is_clean)
-        exchange_faults(x, &faults);
-    faults_free(&faults);
-    return is_clean;
+    return exchange_take_faults(x, &faults);
 }
 
 static void run(struct exchange *x)

@@ -262,11 +262,7 @@ static bool read_query(struct exchange *x, struct list *l, const char *const *kn
     list_query_read(exchange_request(x), &l->query, &faults);
     batch_filter_read(exchange_request(x), &l->filter, &faults);
     l->most = batch_filter_looks_inside(&l->filter) ? LIMIT_LIST : (size_t)l->query.limit;
-    bool is_clean = faults_count(&faults) == 0;
-    if (!is_clean)
-        exchange_faults(x, &faults);
-    faults_free(&faults);
-    return is_clean;
+    return exchange_take_faults(x, &faults);
 }
 
 static struct list *begin(struct exchange *x)

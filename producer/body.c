@@ -146,11 +146,7 @@ bool body_check_user_only(struct exchange *x)
     faults_init(&faults, LIMIT_FAULTS);
     body_check_names(object, known, 1, &faults);
     (void)body_str(object, "userId", LIMIT_SMALL_BODY_BYTES, &faults);
-    bool is_good = faults_count(&faults) == 0;
-    if (!is_good)
-        exchange_faults(x, &faults);
-    faults_free(&faults);
-    is_good = is_good && body_check_user(x, object);
+    bool is_good = exchange_take_faults(x, &faults) && body_check_user(x, object);
     cJSON_Delete(object);
     return is_good;
 }

@@ -156,11 +156,7 @@ static bool read_query(struct exchange *x, struct call_export *e)
     if (!e->is_csv && strcmp(format, "ndjson") != 0)
         faults_add(&faults, "format", FAULT_NOT_ALLOWED, "must be csv or ndjson");
     call_filter_read(exchange_request(x), &e->filter, &faults);
-    bool is_clean = faults_count(&faults) == 0;
-    if (!is_clean)
-        exchange_faults(x, &faults);
-    faults_free(&faults);
-    return is_clean;
+    return exchange_take_faults(x, &faults);
 }
 
 /* Counts it among the producer's exports. */

@@ -124,11 +124,7 @@ static bool read_query(struct exchange *x, struct call_list *l)
     faults_init(&faults, LIMIT_FAULTS);
     list_query_read_of(exchange_request(x), l->batch.id, &l->query, &faults);
     call_filter_read(exchange_request(x), &l->filter, &faults);
-    bool is_clean = faults_count(&faults) == 0;
-    if (!is_clean)
-        exchange_faults(x, &faults);
-    faults_free(&faults);
-    return is_clean;
+    return exchange_take_faults(x, &faults);
 }
 
 static void run(struct exchange *x)

@@ -120,6 +120,8 @@ void exchange_too_many(struct exchange *x, const char *code, const char *message
 /* With words of its own for `error`. */
 void exchange_error_named(struct exchange *x, int status, const char *error, const char *code, const char *message);
 void exchange_faults(struct exchange *x, const struct faults *faults);
+/* The same where anything was found, and gives false; true where nothing was. `faults` is freed. */
+bool exchange_take_faults(struct exchange *x, struct faults *faults);
 void exchange_bad_argument(struct exchange *x, const char *name, const char *message);
 void exchange_not_found(struct exchange *x);
 /* 401. */

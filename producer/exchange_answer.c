@@ -154,6 +154,15 @@ void exchange_faults(struct exchange *x, const struct faults *faults)
         answer_faults(x->req, faults);
 }
 
+bool exchange_take_faults(struct exchange *x, struct faults *faults)
+{
+    bool is_clean = faults_count(faults) == 0;
+    if (!is_clean)
+        exchange_faults(x, faults);
+    faults_free(faults);
+    return is_clean;
+}
+
 void exchange_bad_argument(struct exchange *x, const char *name, const char *message)
 {
     if (may_answer(x, 400))

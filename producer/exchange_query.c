@@ -61,11 +61,7 @@ bool exchange_knows_query(struct exchange *x, const char *const *names, size_t n
         else if (strcmp(name, user_id) != 0 && !is_among(name, names, n))
             faults_add(&faults, name, FAULT_UNKNOWN_FIELD, "is not an argument of this route");
     }
-    bool is_known = faults_count(&faults) == 0;
-    if (!is_known)
-        exchange_faults(x, &faults);
-    faults_free(&faults);
-    return is_known;
+    return exchange_take_faults(x, &faults);
 }
 
 bool exchange_flag(struct exchange *x, const char *name, bool *ret_flag)

@@ -3,20 +3,43 @@
 
 #include <string.h>
 
+#include "common/base/encode.h"
 #include "common/base/limits.h"
 #include "common/base/parse.h"
 #include "common/base/timestamp.h"
 
+void list_cursor_refuse(struct faults *faults)
+{
+    faults_add(faults, "cursor", FAULT_NOT_ALLOWED, "must be one that an answer gave");
+}
+
+void list_limit_read(const struct http_request *req, int most, uint64_t *ret_limit, struct faults *faults)
+{
+    const char *text = http_request_query(req, "limit");
+    *ret_limit = (uint64_t)most;
+    if (text && (parse_u64(text, strlen(text), (uint64_t)most, ret_limit) != 0 || *ret_limit == 0))
+        faults_add(faults, "limit", FAULT_RANGE, "must be an integer from 1 to %d", most);
+}
+
+size_t list_place_read(const struct http_request *req, size_t most, char *ret_place, struct faults *faults)
+{
+    const char *text = http_request_query(req, "cursor");
+    size_t len = 0;
+    if (text && (decode_hex(text, strlen(text), ret_place, most, &len) != 0 || len == 0)) {
+        list_cursor_refuse(faults);
+        len = 0;
+    }
+    ret_place[len] = '\0';
+    return len;
+}
+
 void list_query_read(const struct http_request *req, struct list_query *ret_query, struct faults *faults)
 {
-    const char *limit = http_request_query(req, "limit");
     const char *cursor = http_request_query(req, "cursor");
-    ret_query->limit = LIMIT_LIST;
-    if (limit && (parse_u64(limit, strlen(limit), LIMIT_LIST, &ret_query->limit) != 0 || ret_query->limit == 0))
-        faults_add(faults, "limit", FAULT_RANGE, "must be an integer from 1 to %d", LIMIT_LIST);
+    list_limit_read(req, LIMIT_LIST, &ret_query->limit, faults);
     ret_query->has_cursor = cursor != NULL;
     if (cursor && list_cursor_parse(cursor, &ret_query->cursor) != 0)
-        faults_add(faults, "cursor", FAULT_NOT_ALLOWED, "must be one that an answer gave");
+        list_cursor_refuse(faults);
 }
 
 void list_query_read_of(const struct http_request *req, const char *batch, struct list_query *ret_query,

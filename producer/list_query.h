@@ -7,6 +7,7 @@
 #define CARILLON_PRODUCER_LIST_QUERY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/domain/faults.h"
@@ -25,6 +26,16 @@ void list_query_read(const struct http_request *req, struct list_query *ret_quer
 /* The same where a cursor's id must be that of `batch`, of which the list is. */
 void list_query_read_of(const struct http_request *req, const char *batch, struct list_query *ret_query,
                         struct faults *faults);
+
+/* Reads `limit` alone: 1 to `most`, which is the default. */
+void list_limit_read(const struct http_request *req, int most, uint64_t *ret_limit, struct faults *faults);
+
+/* Reads a `cursor` that says in hexadecimal behind what the list goes on: its length, 1 to `most`. 0, and "", where it
+ * is absent or a fault was added. */
+size_t list_place_read(const struct http_request *req, size_t most, char *ret_place, struct faults *faults);
+
+/* Adds the fault of a `cursor` that no answer can have given. */
+void list_cursor_refuse(struct faults *faults);
 
 /* A stretch of time: from <= instant < to. */
 struct list_span {

@@ -15,6 +15,7 @@
 #include "common/redis/reply.h"
 #include "producer/body.h"
 #include "producer/exchange.h"
+#include "producer/list_query.h"
 
 #define NUMBER_FAULT "must be an international number like +15550001111: a plus sign and 7 to 15 digits"
 /* "n<number>" or "s<cursor of SSCAN>" (suppression_list.lua), which clients see in hexadecimal. */
@@ -134,31 +135,24 @@ static void on_page(struct exchange *x, const struct redisReply *reply, int err,
                json_add_str(body, "nextCursor", len > 0 ? cursor : NULL));
 }
 
-static bool read_place(struct exchange *x, char ret_place[PLACE_LEN + 1])
+static void read_place(const struct http_request *req, char ret_place[PLACE_LEN + 1], struct faults *faults)
 {
-    const char *cursor = http_request_query(exchange_request(x), "cursor");
-    size_t len = 0;
+    size_t len = list_place_read(req, PLACE_LEN, ret_place, faults);
     uint64_t value;
-    if (cursor &&
-        (decode_hex(cursor, strlen(cursor), ret_place, PLACE_LEN, &len) != 0 || len < 2 ||
-         (ret_place[0] != 'n' && ret_place[0] != 's') || parse_u64(ret_place + 1, len - 1, UINT64_MAX, &value) != 0)) {
-        exchange_bad_argument(x, "cursor", "must be one that an answer gave");
-        return false;
-    }
-    ret_place[len] = '\0';
-    return true;
+    if (len > 0 &&
+        ((ret_place[0] != 'n' && ret_place[0] != 's') || parse_u64(ret_place + 1, len - 1, UINT64_MAX, &value) != 0))
+        list_cursor_refuse(faults);
 }
 
 static void ask_page(struct exchange *x)
 {
-    const char *limit = http_request_query(exchange_request(x), "limit");
     char place[PLACE_LEN + 1], space[REDIS_I64_LEN];
-    uint64_t wanted = LIMIT_LIST;
-    if (limit && (parse_u64(limit, strlen(limit), LIMIT_LIST, &wanted) != 0 || wanted == 0)) {
-        exchange_bad_argument(x, "limit", "must be an integer from 1 to 1000");
-        return;
-    }
-    if (!read_place(x, place))
+    uint64_t wanted;
+    struct faults faults;
+    faults_init(&faults, LIMIT_FAULTS);
+    list_limit_read(exchange_request(x), LIMIT_LIST, &wanted, &faults);
+    read_place(exchange_request(x), place, &faults);
+    if (!exchange_take_faults(x, &faults))
         return;
     const struct redis_arg args[] = {redis_arg_str(exchange_identity(x)->tenant), redis_arg_str(place),
                                      redis_arg_i64((int64_t)wanted, space)};
@@ -317,10 +311,7 @@ static bool read_body(struct exchange *x, struct change *change)
     }
     faults_init(&faults, LIMIT_FAULTS);
     judge(change, object, &faults);
-    bool is_good = faults_count(&faults) == 0;
-    if (!is_good)
-        exchange_faults(x, &faults);
-    faults_free(&faults);
+    bool is_good = exchange_take_faults(x, &faults);
     cJSON_Delete(object);
     return is_good;
 }

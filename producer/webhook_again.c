@@ -263,14 +263,9 @@ static void judge_test(struct exchange *x, const char *id, const cJSON *object)
     body_check_names(object, known, 2, &faults);
     (void)body_str(object, "userId", LIMIT_SMALL_BODY_BYTES, &faults);
     const char *url = read_url(x, object, id, &faults);
-    int err = 0;
-    if (faults_count(&faults) > 0)
-        exchange_faults(x, &faults);
-    else
-        err = start_test(x, id, url);
+    int err = exchange_take_faults(x, &faults) ? start_test(x, id, url) : 0;
     if (err)
         exchange_fail(x, err);
-    faults_free(&faults);
 }
 
 /* Another tenant's endpoint is told as none before anything is said of the URL. */

@@ -76,11 +76,8 @@ static void judge_change(struct exchange *x, const char *id, const cJSON *object
     (void)body_str(object, "userId", LIMIT_SMALL_BODY_BYTES, &faults);
     const char *status = read_word(object, "status", "active", "disabled", &faults);
     const char *signature = read_word(object, "signature", "standard", "seed", &faults);
-    if (faults_count(&faults) > 0)
-        exchange_faults(x, &faults);
-    else
+    if (exchange_take_faults(x, &faults))
         change(x, id, status, signature);
-    faults_free(&faults);
 }
 
 static void run_change(struct exchange *x)
@@ -165,11 +162,8 @@ static void judge_rotate(struct exchange *x, const char *id, const cJSON *object
         faults_add(&faults, "graceSeconds", FAULT_RANGE, "must be an integer from 0 to 604800");
     else if (grace)
         grace_s = (int64_t)grace->valuedouble;
-    if (faults_count(&faults) > 0)
-        exchange_faults(x, &faults);
-    else
+    if (exchange_take_faults(x, &faults))
         rotate(x, id, grace_s * SECOND_MS);
-    faults_free(&faults);
 }
 
 static void run_rotate(struct exchange *x)

@@ -6,7 +6,6 @@
 #include "common/base/encode.h"
 #include "common/base/ident.h"
 #include "common/base/limits.h"
-#include "common/base/parse.h"
 #include "common/domain/endpoint.h"
 #include "common/domain/event.h"
 #include "common/json/json.h"
@@ -14,6 +13,7 @@
 #include "common/redis/reply.h"
 #include "producer/delivery_view.h"
 #include "producer/exchange.h"
+#include "producer/list_query.h"
 #include "producer/webhook_path.h"
 
 /* Where a list goes on (hook_deliveries.lua), which clients see in hexadecimal. */
@@ -138,17 +138,11 @@ static const char *read_state(const struct http_request *req, struct faults *fau
 
 static void read_wish(const struct http_request *req, struct list_wish *wish, struct faults *faults)
 {
-    const char *limit = http_request_query(req, "limit"), *cursor = http_request_query(req, "cursor");
-    size_t len = 0;
     wish->endpoint = read_id(req, "endpoint", ENDPOINT_ID_LEN, faults);
     wish->event = read_id(req, "event", EVENT_ID_LEN, faults);
     wish->state = read_state(req, faults);
-    wish->limit = LIMIT_DELIVERIES_LISTED;
-    if (limit && (parse_u64(limit, strlen(limit), LIMIT_DELIVERIES_LISTED, &wish->limit) != 0 || wish->limit == 0))
-        faults_add(faults, "limit", FAULT_RANGE, "must be an integer from 1 to %d", LIMIT_DELIVERIES_LISTED);
-    if (cursor && (decode_hex(cursor, strlen(cursor), wish->place, PLACE_LEN, &len) != 0 || len == 0))
-        faults_add(faults, "cursor", FAULT_NOT_ALLOWED, "must be one that an answer gave");
-    wish->place[len] = '\0';
+    list_limit_read(req, LIMIT_DELIVERIES_LISTED, &wish->limit, faults);
+    (void)list_place_read(req, PLACE_LEN, wish->place, faults);
 }
 
 static void ask_list(struct exchange *x, const struct list_wish *wish)
@@ -180,11 +174,8 @@ static void run_list(struct exchange *x)
         return;
     faults_init(&faults, LIMIT_FAULTS);
     read_wish(exchange_request(x), &wish, &faults);
-    if (faults_count(&faults) > 0)
-        exchange_faults(x, &faults);
-    else
+    if (exchange_take_faults(x, &faults))
         ask_list(x, &wish);
-    faults_free(&faults);
 }
 
 void webhook_deliveries_list(struct http_request *req, void *arg)
