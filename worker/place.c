@@ -26,8 +26,8 @@
 #define POLL_MARGIN_MS 30000 /* after ringing, where the trunk does not say when to ask */
 #define NOT_SENT_AGAIN_MS 1000 /* a platform that cannot be reached: again after this, */
 #define NOT_SENT_HOLD_MS 500 /* and the trunk is silent for this long */
-#define THROTTLED_LEAST_MS 1000 /* what a Retry-After is held to; the least where there is none */
-#define THROTTLED_MOST_MS 60000
+#define THROTTLED_LEAST_MS 1000 /* after a refusal for load, whatever its Retry-After */
+#define PAUSE_MOST_MS 60000 /* what a Retry-After is held to */
 #define DOUBT_CHECK_MS 2000 /* an UNKNOWN is looked up this soon */
 
 struct place {
@@ -153,12 +153,19 @@ static void tell_rejected(struct place *p, struct dial *dial, const struct provi
     provider_result_clear(&result);
 }
 
+/* How long the platform asked to be left alone. */
+static int64_t asked_pause_ms(const struct provider_start *start)
+{
+    if (start->retry_after_ms < 0)
+        return 0;
+    return start->retry_after_ms < PAUSE_MOST_MS ? start->retry_after_ms : PAUSE_MOST_MS;
+}
+
 /* At least a second: a platform that says "now" while it refuses would be asked at the full rate. */
 static int64_t throttled_again_ms(const struct provider_start *start)
 {
-    if (start->retry_after_ms < THROTTLED_LEAST_MS)
-        return THROTTLED_LEAST_MS;
-    return start->retry_after_ms < THROTTLED_MOST_MS ? start->retry_after_ms : THROTTLED_MOST_MS;
+    int64_t pause_ms = asked_pause_ms(start);
+    return pause_ms > THROTTLED_LEAST_MS ? pause_ms : THROTTLED_LEAST_MS;
 }
 
 static void note_verdict(struct place *p, const struct dial *dial, const struct provider_start *start)
@@ -197,7 +204,7 @@ static void tell(struct place *p, struct dial *dial, const struct provider_start
         return;
     case VERDICT_UNKNOWN:
         reap_doubt(p->cell->reap, &(struct settle_dial){dial->batch_id, dial->ordinal, dial->number}, start->reason,
-                   DOUBT_CHECK_MS);
+                   DOUBT_CHECK_MS, asked_pause_ms(start));
         over(p, dial);
         return;
     }

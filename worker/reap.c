@@ -140,9 +140,10 @@ static void on_recheck(const struct redisReply *reply, const struct redisReply *
     worker_check_drained(r->worker);
 }
 
-/* `said`: the platform's id for it, or of a doubt its words. */
+/* `said`: the platform's id for it, or of a doubt its words. `wait_ms`: how far apart two absences count, or of a doubt
+ * how long its trunk is silent. */
 static void recheck(struct reap *r, const struct settle_dial *dial, const char *what, const char *said, int64_t in_ms,
-                    int64_t absent_after_ms, int64_t asked_ms)
+                    int64_t wait_ms, int64_t asked_ms)
 {
     char space[5][REDIS_I64_LEN];
     int64_t at_ms = worker_cell_now_ms(r->cell) + in_ms;
@@ -153,7 +154,7 @@ static void recheck(struct reap *r, const struct settle_dial *dial, const char *
         redis_arg_str(what),
         redis_arg_str(said),
         redis_arg_i64(at_ms, space[2]),
-        redis_arg_i64(absent_after_ms, space[3]),
+        redis_arg_i64(wait_ms, space[3]),
         redis_arg_i64(asked_ms, space[4]),
     };
     reap_expect(r, at_ms);
@@ -161,9 +162,9 @@ static void recheck(struct reap *r, const struct settle_dial *dial, const char *
         log_error("check.untold", log_str("batch", dial->batch_id), log_err(ERR_NOMEM));
 }
 
-void reap_doubt(struct reap *r, const struct settle_dial *dial, const char *reason, int64_t in_ms)
+void reap_doubt(struct reap *r, const struct settle_dial *dial, const char *reason, int64_t in_ms, int64_t hold_ms)
 {
-    recheck(r, dial, "doubt", reason, in_ms, 0, 0);
+    recheck(r, dial, "doubt", reason, in_ms, hold_ms, 0);
 }
 
 void reap_seen(struct reap *r, const struct settle_dial *dial, const char *provider_id, bool is_answered, int64_t in_ms)

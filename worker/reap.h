@@ -28,8 +28,8 @@ void reap_pulse(struct reap *r);
 void reap_expect(struct reap *r, int64_t at_ms);
 
 /* A create request whose outcome is not known: to be looked up `in_ms` from now. reason: the platform's words, or the
- * transport's. */
-void reap_doubt(struct reap *r, const struct settle_dial *dial, const char *reason, int64_t in_ms);
+ * transport's. Its trunk is silent for `hold_ms`. */
+void reap_doubt(struct reap *r, const struct settle_dial *dial, const char *reason, int64_t in_ms, int64_t hold_ms);
 /* The platform says that it has the call, and that it goes on (answered: somebody is on the telephone): records its id;
  * the next look is as after an accept. */
 void reap_seen(struct reap *r, const struct settle_dial *dial, const char *provider_id, bool is_answered,

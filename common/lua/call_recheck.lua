@@ -6,7 +6,8 @@
 -- ARGV     8 for each call, at most 64 calls: batch, ordinal, dial, what ("seen": the platform has it; "answered": the
 --          same, and somebody is on the telephone; "absent": it knows no such call; "unsure": the lookup failed; "doubt": the
 --          create request had no certain answer, which its trunk's breaker counts once), provider id or "" (of a doubt the
---          platform's words), next check ms, absent after ms, asked ms (when the platform was asked: a worker that stood
+--          platform's words), next check ms, absent after ms (of a doubt how long its trunk is silent, the platform's
+--          Retry-After), asked ms (when the platform was asked: a worker that stood
 --          still tells late of what was so then)
 -- Returns  for each: "kept" | "givenback" (absent twice, asked far enough apart, and never accepted: not placed, the attempt is
 --          not charged) | "over" | "gone"; and behind them {"breaker", trunk, "opened" | "reopened" | "closed", why,
@@ -50,6 +51,9 @@ local function recheck(batch, call, what, provider_id, check_ms, absent_after_ms
       placed_note(batch, call, call.p)
     end
     return keep(batch, call, check_ms)
+  end
+  if what == 'doubt' then
+    trunk_hold(batch.trunk, absent_after_ms)
   end
   if what == 'doubt' and not call.v and not call.p then
     call.v = 1

@@ -7,6 +7,9 @@
 
 #define ESCAPE_LEN 6 /* \uXXXX */
 
+/* U+FFFD, behind \u */
+static const char replacement[] = {'f', 'f', 'f', 'd'};
+
 /* The code unit of an escape that begins there; -1 where none does. */
 static int read_escape(const char *text, size_t len)
 {
@@ -41,7 +44,7 @@ static size_t mend_escape(char *text, size_t len, bool *changed)
     if (is_high(unit) && is_low(read_escape(text + ESCAPE_LEN, len - ESCAPE_LEN)))
         return (size_t)2 * ESCAPE_LEN;
     if (is_high(unit) || is_low(unit) || unit == 0) {
-        memcpy(text + 2, "fffd", 4);
+        memcpy(text + 2, replacement, sizeof replacement);
         *changed = true;
     }
     return ESCAPE_LEN;

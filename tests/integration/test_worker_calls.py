@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.engine import contact_record, id_hash, part
 from tests.support.fleet import CALLER_ID, TENANT, Fleet
+from tests.support.http_receiver import Answer, Received
 from tests.support.platform import Platform, answer_json, refuse
 from tests.support.waiting import wait_until
 
@@ -201,6 +202,23 @@ def test_a_throttled_request_costs_no_attempt_and_silences_its_trunk(fleet: Flee
     assert fleet.wait_final(batch) == {"COMPLETED": 3}
     assert fleet.counters(batch)["attempts"] == 3
     assert platform.creates[0].token not in {create.token for create in platform.creates[1:]}, "a dial number came twice"
+
+
+def test_a_platform_that_fails_and_asks_for_a_pause_is_left_alone(fleet: Fleet, platform: Platform) -> None:
+    """Whatever became of the call that met the failure: more of them would meet it too, and pay an attempt for it."""
+    seen: list[float] = []
+
+    def fail(request: Received) -> Answer | None:
+        seen.append(request.at)
+        return refuse(503, {"Retry-After": "3"}) if len(seen) == 1 else None
+
+    platform.on_create = fail
+    fleet.worker()
+    batch = fleet.batch(3, cps=5)
+    creates = platform.wait_creates(3, 15)
+    assert creates[1].at - seen[0] >= 2.9, "the trunk was not silent for its Retry-After"
+    assert creates[0].token not in {create.token for create in creates[1:]}
+    assert "hold_until_ms" in fleet.engine().hash("trunk:main") and fleet.state(batch, creates[0].ordinal)["d"] == "1"
 
 
 def test_a_retry_after_of_zero_does_not_make_a_hammer(fleet: Fleet, platform: Platform) -> None:

@@ -404,10 +404,11 @@ class Engine:
         return self.scripts.run("call_checks", calls, lease_ms)[2:]
 
     def recheck(self, slot: Slot, what: str, provider_id: str = "", check_in_ms: int = 0, absent_after_ms: int = 1000,
-                asked_ago_ms: int = 0) -> str:  # fmt: skip
+                asked_ago_ms: int = 0, hold_ms: int = 0) -> str:  # fmt: skip
         now = self.now_ms()
+        wait_ms = hold_ms if what == "doubt" else absent_after_ms
         reply = self.scripts.run(
-            "call_recheck", *slot.ref, what, provider_id, now + check_in_ms, absent_after_ms, now - asked_ago_ms
+            "call_recheck", *slot.ref, what, provider_id, now + check_in_ms, wait_ms, now - asked_ago_ms
         )
         return reply[0].decode()
 

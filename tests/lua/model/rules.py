@@ -354,6 +354,8 @@ class Rules:
         if call.phase != "live":
             return ("over",)
         call.is_to_stop = call.is_to_stop and what != "answered"
+        if what == "doubt":
+            self._hold(call.batch.trunk, absent_after_ms)
         if what == "doubt" and not call.is_unsure and not call.provider_id:
             call.is_unsure = True
             self._bad(call)
