@@ -419,5 +419,7 @@ def test_every_cell_has_its_patterns_and_a_bad_one_is_refused(tmp_path: pathlib.
         words = user.split(" ")
         assert len([word for word in words if "{eu1}" in word]) == len([word for word in words if "{eu2}" in word]) > 0
     assert "~carillon:{eu2}:batch:batch_eu2_????????????????????" in page
+    (again := make_users(tmp_path)).check_returncode()
+    assert "for the cells eu1 eu2" in again.stderr and (tmp_path / "users.acl").read_text() == page, "an upgrade takes no rights away"
     assert make_users(tmp_path, "c0", "C1").returncode == 2
     assert make_users().returncode == 2

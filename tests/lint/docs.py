@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Fails where a page names a path of the repository or a test that is not there, or links to a page or a heading that is
-not.
+not; and where the log has a line of a level that wakes people which docs/operations.md does not explain.
 
 Looked at: README.md and docs/*.md. Decisions are history: what they name may be gone, their links may not."""
 
@@ -18,6 +18,7 @@ CODE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 PATH = re.compile(r"[A-Za-z0-9_.*/-]+")
+LOG_LINE = re.compile(r'\blog_(?:error|warn)\(\s*"([^"]+)"')
 TEST = re.compile(r"test_\w+")
 
 
@@ -62,6 +63,14 @@ def check_links(page: pathlib.Path, text: str) -> list[str]:
     return faults
 
 
+def check_log_lines(listed: list[str], text: str) -> list[str]:
+    """Somebody who is woken by a line of the log finds in the operations page what it means and what to do."""
+    sources = [path for path in listed if path.endswith(".c") and not path.startswith("tests/")]
+    warned = {event for path in sources for event in LOG_LINE.findall((ROOT / path).read_text("utf-8"))}
+    told = set(CODE.findall(text))
+    return [f"docs/operations.md: says nothing of the log's line {event}" for event in sorted(warned - told)]
+
+
 def main() -> int:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
     tops = {path.split("/")[0] for path in listed if "/" in path}
@@ -72,6 +81,7 @@ def main() -> int:
             faults += check_links(ROOT / path, text)
             if not path.startswith("docs/decisions/"):
                 faults += check_paths(path, text, tops) + check_tests(path, text, tests)
+    faults += check_log_lines(listed, (ROOT / "docs/operations.md").read_text(encoding="utf-8"))
     for fault in faults:
         print(fault)
     return 1 if faults else 0
