@@ -189,6 +189,7 @@ static void poll_shards(struct cell *cell)
     script_args_i64(&n->args, LEASE_TICKS * tick_us(n) / MS_US);
     script_args_i64(&n->args, LIMIT_EVENT_SHARDS);
     script_args_i64(&n->args, LIMIT_HOOK_TRIM);
+    script_args_i64(&n->args, (clock_mono_us() - n->began_us) / MS_US);
     cell->is_polling = script_run(n->redis, LUA_HOOK_POLL, cell->prefix.text, n->args.items, n->args.n,
                                   NOTIFIER_SCRIPT_DEADLINE_MS, on_poll, cell) == 0;
 }

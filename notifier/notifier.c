@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "notifier/cell.h"
 
@@ -63,6 +64,7 @@ int notifier_create(struct daemon *d, struct notifier **ret_notifier)
     n->redis = daemon_redis(d);
     n->keys = daemon_keys(d);
     n->id = daemon_id(d);
+    n->began_us = clock_mono_us();
     stats_init(&n->stats, daemon_metrics(d));
     int err = contact_init(&n->contact);
     if (!err)

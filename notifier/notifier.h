@@ -116,6 +116,7 @@ struct notifier {
     struct redis *redis;
     const struct seal_keys *keys;
     const char *ca_file; /* borrowed; NULL: the system's */
+    int64_t began_us; /* by clock_mono_us() */
     int64_t timeout_ms; /* of an attempt, from the lookup of its name to the last byte of its answer */
     struct egress_policy egress;
     struct http_client *http;

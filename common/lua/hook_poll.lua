@@ -3,15 +3,18 @@
 -- leases held, trims what every reader of a shard has acknowledged, drops what is left of removed endpoints, and tells what
 -- there is to do. An idle notifier runs nothing else.
 --
--- A notifier may hold ceil(shards / notifiers) shards: it gives back what is more and takes free ones up to that.
+-- A notifier may hold ceil(shards / notifiers) shards: it gives back what is more and takes free ones up to that. One that
+-- has not lived for two leases yet is a newcomer: where others are alive it neither counts nor holds any, so that one that
+-- dies again and again leaves no shards behind it that nobody serves until their leases end.
 --
 -- KEYS[1]  the cell's prefix; further keys are derived from it
 -- ARGV[1]  notifier id
 -- ARGV[2]  lease, ms: how long presence and shards stay without another tick
 -- ARGV[3]  number of shards
 -- ARGV[4]  the most entries to trim from one shard
+-- ARGV[5]  ms that this notifier has lived
 -- Returns  { now ms, ms of the next due endpoint or -1, ms of the next claim to expire or -1, deliveries not ended,
---           ms that the endpoint longest servable has waited, notifiers alive,
+--           ms that the endpoint longest servable has waited, notifiers alive without newcomers,
 --           { { shard, 1 if taken just now, 1 if it has entries nobody read, entries read but not acknowledged,
 --           ms that the oldest entry of both kinds has waited, 0 where there is none }, .. },
 --           ms that any endpoint has waited, the failing and slow ones too }
@@ -24,14 +27,22 @@ local owner = ARGV[1]
 local lease_ms = tonumber(ARGV[2])
 local shard_count = tonumber(ARGV[3])
 local trim_limit = ARGV[4]
+local lived_ms = tonumber(ARGV[5])
+local NEWCOMER_LEASES = 2
 local EXACT_TRIM = 500
 local drops_left = 500
 local key_notifiers = P .. 'hooks:notifiers'
 
-local function alive_count(now)
-  redis.call('ZADD', key_notifiers, hook.whole_ms(now + lease_ms), owner)
+-- How many share the shards, and whether this one is among them.
+local function join(now)
   redis.call('ZREMRANGEBYSCORE', key_notifiers, '-inf', hook.whole_ms(now))
-  return redis.call('ZCARD', key_notifiers)
+  local alive = redis.call('ZCARD', key_notifiers)
+  local is_newcomer = alive > 0 and lived_ms < NEWCOMER_LEASES * lease_ms and not redis.call('ZSCORE', key_notifiers, owner)
+  if is_newcomer then
+    return alive, false
+  end
+  redis.call('ZADD', key_notifiers, hook.whole_ms(now + lease_ms), owner)
+  return redis.call('ZCARD', key_notifiers), true
 end
 
 -- The shards held after renewing, giving back and taking; and which of them are new.
@@ -125,8 +136,8 @@ local function look_at_stream(shard)
 end
 
 local now = NOW_US / 1000
-local alive = alive_count(now)
-local held, taken = share_out(math.ceil(shard_count / alive))
+local alive, is_in = join(now)
+local held, taken = share_out(is_in and math.ceil(shard_count / alive) or 0)
 
 local reply, pending, expiry = {}, 0, nil
 for i, shard in ipairs(held) do

@@ -4,7 +4,8 @@ then: no event is lost, and what comes twice comes with the same id and the same
 
     CARILLON_NOTIFIER_KILLS=36 CARILLON_KILL_EVERY_S=5 pytest tests/chaos/test_killed_notifiers.py    three minutes, in real time
 
-By default a few kills, each as soon as its victim has work under way; what a dead one held is then free at once.
+By default a few kills, each as soon as its victim has work under way; what a dead one held is then free at once. And one that
+dies again and again soon after its start beside two that live: these hold all shards.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from tests.support.standard_webhooks import verifies
 from tests.support.waiting import wait_until
 
 KILLS = int(os.environ.get("CARILLON_NOTIFIER_KILLS", "6"))
+LOOPS = 4  # of a notifier that dies as soon as it is up
 EVERY_S = float(os.environ.get("CARILLON_KILL_EVERY_S", "0"))
 TENANTS = [f"tenant{n}" for n in range(20)]
 EVENTS_PER_S = 50
@@ -96,6 +98,16 @@ class Theatre:
             if holder == owner:
                 self.world.db.delete(self.world.key(f"hooks:lease:{shard}"))
 
+    def wait_for_ticks(self, owners: set[str], ticks: int = 2) -> None:
+        """Each of them says so many times more that it lives."""
+        for _ in range(ticks):
+            before = {owner: self.world.db.zscore(self.world.key("hooks:notifiers"), owner) for owner in owners}
+            wait_until(
+                lambda: all(self.world.db.zscore(self.world.key("hooks:notifiers"), owner) > before[owner] for owner in owners),
+                DEADLINE_S,
+                f"{owners} tick",
+            )
+
     def waiting(self, events: list[str]) -> list[str]:
         """Which of them were not taken yet. A retry among them is made due now, unless time is real."""
         left = [event for event in events if event not in self.taken]
@@ -139,3 +151,23 @@ def test_notifiers_killed_over_and_over_lose_no_event_and_repeat_none_otherwise_
         assert all(verifies(secret, request.headers, request.body, request.at) for request in same)
     for shard in range(hooks.SHARDS):
         assert int(world.db.hget(world.key(f"hooks:counts:{shard}"), "pending") or 0) == 0
+
+
+def test_a_notifier_that_dies_again_and_again_keeps_no_shard_from_those_that_live(theatre: Theatre) -> None:
+    world = theatre.world
+    living = [world.notifier(), world.notifier()]
+    world.wait_for_shards(2)
+    owners = {notifier.log_events("hooks.started")[-1]["notifier"] for notifier in living}
+    looping = world.notifier()
+    with Load(world) as load:
+        for _ in range(LOOPS):
+            theatre.wait_for_ticks(owners)
+            assert set(world.holders()) == owners, "those that live serve all shards while it runs"
+            looping.kill()
+            theatre.wait_for_ticks(owners)
+            assert set(world.holders()) == owners, "and when it is dead"
+            looping.start()
+    wait_until(lambda: not theatre.waiting(load.events), DEADLINE_S, "every event was taken", poll_s=0.2)
+    for event in load.events:
+        world.wait_for_state(event, "delivered", DEADLINE_S)
+    world.wait_for_shards(3)

@@ -82,7 +82,7 @@ def test_who_died_is_in_nobodys_way_for_long(cell: Engine) -> None:
 
 def test_workers_and_notifiers_that_do_not_say_what_they_know_are_older(cell: Engine) -> None:
     cell.tick("w_old")
-    cell.scripts.run("hook_poll", "n_old", 5000, 16, 100)
+    cell.scripts.run("hook_poll", "n_old", 5000, 16, 100, 0)
     silent = {"carillon-worker/w_old/0/0/unknown", "carillon-notifier/n_old/0/0/unknown"}
     assert raise_schema(cell, 1, 2) == (1, 1, silent)
     come(cell, "worker", "w_old", 1, 2)

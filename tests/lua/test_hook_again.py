@@ -73,7 +73,7 @@ def test_it_has_all_its_attempts_again_and_goes_on_counting_them(desk: Desk) -> 
     desk.redeliver(delivery)
     desk.expand("1-1", delivery, "call.completed", "again")
     assert desk.delivery(delivery)["from_attempt"] == "1" and desk.db.ttl(desk.scripts.key(f"hooks:delivery:{delivery}")) == -1
-    desk.scripts.run("hook_poll", desk.OWNER, 600_000, hooks.SHARDS, 1000)
+    desk.scripts.run("hook_poll", desk.OWNER, 600_000, hooks.SHARDS, 1000, 0)
     reply = desk.scripts.run("hook_claim", desk.OWNER, 1, 1, 30_000, 32, *hooks.BOUNDS, 1, desk.shard, "")
     assert (reply[5][0][3], reply[5][0][8]) == (2, "1")
     desk.finish(delivery, 2, "delivered")
@@ -229,7 +229,7 @@ def test_where_a_list_goes_on_names_no_claim_of_another_tenant(desk: Desk) -> No
     for n in range(3):
         theirs.queue(n)
         desk.queue(n)
-    desk.scripts.run("hook_poll", desk.OWNER, 600_000, hooks.SHARDS, 1000)
+    desk.scripts.run("hook_poll", desk.OWNER, 600_000, hooks.SHARDS, 1000, 0)
     desk.scripts.run("hook_claim", desk.OWNER, 64, 64, 30_000, 32, *hooks.BOUNDS, 1, desk.shard, "")
     places, rows = [""], []
     while places[-1] or len(places) == 1:

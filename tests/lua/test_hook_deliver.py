@@ -43,7 +43,7 @@ class Hooks:
         self.scripts = scripts
         self.shard = hooks.event_shard("acme")
         self.key = scripts.key
-        scripts.run("hook_poll", OWNER, 600_000, hooks.SHARDS, 1000)
+        scripts.run("hook_poll", OWNER, 600_000, hooks.SHARDS, 1000, 0)
         db.xgroup_create(self.key(f"events:{self.shard}"), "notifier", "0", mkstream=True)
 
     def endpoint(self, name: str, room: int | None = ROOM) -> str:

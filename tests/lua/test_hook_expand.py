@@ -22,7 +22,7 @@ BYTES_MAX = 1 << 20
 @pytest.fixture
 def owner(scripts: Scripts) -> str:
     """A notifier that holds all shards."""
-    scripts.run("hook_poll", "a", 60_000, hooks.SHARDS, 1000)
+    scripts.run("hook_poll", "a", 60_000, hooks.SHARDS, 1000, 0)
     return "a"
 
 

@@ -28,8 +28,8 @@ class Tick:
         self.waited_ms = {int(row[0]): row[4] for row in rows if row[4]}
 
 
-def tick(scripts: Scripts, owner: str, lease_ms: int = LEASE_MS) -> Tick:
-    return Tick(scripts.run("hook_poll", owner, lease_ms, hooks.SHARDS, TRIM))
+def tick(scripts: Scripts, owner: str, lease_ms: int = LEASE_MS, lived_ms: int = 2 * LEASE_MS) -> Tick:
+    return Tick(scripts.run("hook_poll", owner, lease_ms, hooks.SHARDS, TRIM, lived_ms))
 
 
 def test_a_lone_notifier_takes_every_shard_and_keeps_them(db: redis.Redis, scripts: Scripts) -> None:
@@ -59,6 +59,24 @@ def test_a_dead_notifiers_shards_are_taken_over_when_its_lease_ends(db: redis.Re
     assert len(tick(scripts, "heir").shards) == 8
     wait_until(lambda: len(tick(scripts, "heir").shards) == 16, 5, "the heir holds all shards")
     assert tick(scripts, "heir").alive == 1
+
+
+def test_a_newcomer_holds_and_costs_no_shard_before_it_has_lived_for_two_leases(db: redis.Redis, scripts: Scripts) -> None:
+    tick(scripts, "old")
+    assert (tick(scripts, "new", lived_ms=2 * LEASE_MS - 1).shards, tick(scripts, "old").alive) == ([], 1)
+    assert tick(scripts, "old").shards == list(range(16))
+    for _ in range(2):
+        held = [len(tick(scripts, name, lived_ms=2 * LEASE_MS).shards) for name in ("new", "old")]
+    assert held == [8, 8]
+
+
+def test_newcomers_take_up_the_work_at_once_where_nobody_else_is_alive(db: redis.Redis, scripts: Scripts) -> None:
+    tick(scripts, "old")
+    assert tick(scripts, "new", lived_ms=0).shards == []
+    scripts.run("hook_leave", "old", hooks.SHARDS)
+    assert tick(scripts, "new", lived_ms=0).shards == list(range(16))
+    assert tick(scripts, "newer", lived_ms=0).shards == []
+    assert tick(scripts, "new", lived_ms=0).shards == list(range(16)), "who shares once goes on to"
 
 
 def test_a_notifier_that_lost_a_shard_does_not_renew_anothers_lease(db: redis.Redis, scripts: Scripts) -> None:

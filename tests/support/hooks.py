@@ -116,7 +116,7 @@ class Notifying:
 
     def claim(self) -> list[tuple[str, int]]:
         """All of its endpoint that may be claimed: ids, and which attempts they are."""
-        self.scripts.run("hook_poll", self.OWNER, 600_000, SHARDS, 1000)
+        self.scripts.run("hook_poll", self.OWNER, 600_000, SHARDS, 1000, 0)
         reply = self.scripts.run("hook_claim", self.OWNER, 64, 64, 30_000, 32, *BOUNDS, 1, self.shard, "")
         self.scripts.run("hook_leave", self.OWNER, SHARDS)
         return [(self._text(row[2]), int(row[3])) for row in reply[5] if self._text(row[1]) == self.endpoint]
