@@ -331,12 +331,14 @@ static void on_kept(struct exchange *x, const struct redisReply *reply, int err,
     exchange_answer(x, c->status, answer);
 }
 
-/* Of an answer that is longer than what is kept its warnings are left out. */
+/* A tenant could have a long answer kept for each of its requests, beside all of its quotas: so of one that is longer
+ * than most, its warnings are left out. */
 static int print_answer(const cJSON *body, struct buf *text)
 {
     static const char less[] = "[{\"path\":\"\",\"code\":\"MORE\",\"message\":\"The first answer told them.\"}]";
     int err = json_print(body, text);
-    if (!err || !cJSON_HasObjectItem(body, "warnings"))
+    bool is_short = !err && buf_len(text) <= LIMIT_IDEMPOTENCY_WARNED_BYTES;
+    if (is_short || !cJSON_HasObjectItem(body, "warnings"))
         return err;
     buf_clear(text);
     cJSON *shorter = cJSON_Duplicate(body, true);

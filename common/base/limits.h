@@ -33,8 +33,9 @@
 #define LIMIT_KEY_LIFE_MS (INT64_C(10) * 366 * 24 * 3600 * 1000)
 #define LIMIT_KEY_OVERLAP_MS (INT64_C(30) * 24 * 3600 * 1000) /* for which a replaced key holds on */
 #define LIMIT_IDEMPOTENCY_KEY_LEN 255
-#define LIMIT_IDEMPOTENCY_KEYS 250000 /* remembered of one tenant, or of all operators: some 330 MB */
-#define LIMIT_IDEMPOTENCY_ANSWER_BYTES (64u << 10) /* of a kept answer; a longer one loses its warnings */
+#define LIMIT_IDEMPOTENCY_KEYS 250000 /* remembered of one tenant, or of all operators: some 330 MB, at most 820 MB */
+#define LIMIT_IDEMPOTENCY_WARNED_BYTES (2u << 10) /* of a kept answer with warnings; a longer one loses them */
+#define LIMIT_IDEMPOTENCY_ANSWER_BYTES (64u << 10) /* of any other */
 #define LIMIT_LIST 1000 /* rows of one answer */
 #define LIMIT_RETRY_STEPS 60 /* of time, in which a batch's retries are told */
 #define LIMIT_LIST_SCAN 10000 /* rows that a filter looks at for one answer */

@@ -114,6 +114,17 @@ def test_a_long_answer_is_given_again_without_its_warnings(api: Api, acme: str) 
     assert [warning["code"] for warning in again.json()["warnings"]] == ["MORE"]
 
 
+def test_what_is_remembered_of_a_request_is_small_however_much_it_was_answered(api: Api) -> None:
+    key = api.tenant("wordy")
+    contacts = [{"phoneNumber": number, **{f"field_{i:03}" + "x" * 10: 1 for i in range(100)}} for number in numbers(4)]
+    first = ask(api, key, "once", {"agentId": "agent_123", "contacts": contacts})
+    assert first.status == 202 and len(first.json()["warnings"]) == 400 and len(first.body) > 32_768
+    (kept,) = [name for name in api.client.scan_iter(match="carillon:{dir}:idempotency:t/wordy*", count=1000)]
+    assert api.client.memory_usage(kept) < 4096
+    again = ask(api, key, "once", {"agentId": "agent_123", "contacts": contacts})
+    assert is_replayed(again) and again.json()["batchId"] == first.json()["batchId"]
+
+
 def test_so_many_requests_are_remembered_and_no_more(api: Api) -> None:
     key = api.tenant("busy")
     first = ask(api, key, "one")
