@@ -142,6 +142,11 @@ void answer_error_named(struct http_request *req, int status, const char *error,
 
 void answer_faults(struct http_request *req, const struct faults *faults)
 {
+    answer_faults_kept(req, faults, "Nothing was kept. details.fieldErrors names each fault by its path.");
+}
+
+void answer_faults_kept(struct http_request *req, const struct faults *faults, const char *message)
+{
     const char *only = faults_only_code(faults);
     bool is_past_start = only && strcmp(only, FAULT_START_PAST) == 0;
     cJSON *details = cJSON_CreateObject();
@@ -151,7 +156,7 @@ void answer_faults(struct http_request *req, const struct faults *faults)
         return;
     }
     reply_error(req, 400, NULL, is_past_start ? SCHEDULE_PAST_MESSAGE : "Validation failed", CODE_INVALID_REQUEST,
-                "Nothing was kept. details.fieldErrors names each fault by its path.", details);
+                message, details);
 }
 
 void answer_bad_argument(struct http_request *req, const char *name, const char *message)

@@ -50,6 +50,8 @@ void answer_error_named(struct http_request *req, int status, const char *error,
 
 /* 400 with every fault by its path. */
 void answer_faults(struct http_request *req, const struct faults *faults);
+/* The same of a body of which something was kept: `message` says what, and what is to be done. */
+void answer_faults_kept(struct http_request *req, const struct faults *faults, const char *message);
 /* 400 for one fault of a query argument. */
 void answer_bad_argument(struct http_request *req, const char *name, const char *message);
 /* 503: Redis is away, or did not answer. */

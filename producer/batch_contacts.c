@@ -162,8 +162,13 @@ static void give_up(struct exchange *x, struct chunk *c)
 
 static void refuse_rows(struct exchange *x, struct chunk *c, int err)
 {
+    bool is_begun = c->mode == MODE_PIECEWISE && c->send.next > 0;
     give_up(x, c);
-    if (err == ERR_INVALID)
+    if (err == ERR_INVALID && is_begun)
+        exchange_faults_kept(x, ingest_rows_faults(c->rows),
+                             "The rows in front of the fault were kept. details.fieldErrors names each fault by its "
+                             "path: mend it, and send the chunk again, with the same rows under the same number.");
+    else if (err == ERR_INVALID)
         exchange_faults(x, ingest_rows_faults(c->rows));
     else
         exchange_fail(x, err);

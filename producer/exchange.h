@@ -122,6 +122,8 @@ void exchange_error_named(struct exchange *x, int status, const char *error, con
 void exchange_faults(struct exchange *x, const struct faults *faults);
 /* The same where anything was found, and gives false; true where nothing was. `faults` is freed. */
 bool exchange_take_faults(struct exchange *x, struct faults *faults);
+/* Of a body of which something was kept: `message` says what, and what is to be done. */
+void exchange_faults_kept(struct exchange *x, const struct faults *faults, const char *message);
 void exchange_bad_argument(struct exchange *x, const char *name, const char *message);
 void exchange_not_found(struct exchange *x);
 /* 401. */

@@ -163,6 +163,12 @@ bool exchange_take_faults(struct exchange *x, struct faults *faults)
     return is_clean;
 }
 
+void exchange_faults_kept(struct exchange *x, const struct faults *faults, const char *message)
+{
+    if (may_answer(x, 400))
+        answer_faults_kept(x->req, faults, message);
+}
+
 void exchange_bad_argument(struct exchange *x, const char *name, const char *message)
 {
     if (may_answer(x, 400))

@@ -172,6 +172,8 @@ static int begin_json(struct ingest_rows *r)
 
 /* ---- NDJSON ---- */
 
+static const char BYTE_ORDER_MARK[] = "\xEF\xBB\xBF"; /* that some programs write in front of UTF-8 */
+
 static bool is_blank(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -188,6 +190,11 @@ static int end_line(struct ingest_rows *r, const char *text, size_t len)
     r->is_line_too_long = false;
     if (is_too_long)
         return reject_whole(r, r->row, csv_fault_name(CSV_FAULT_ROW_TOO_LONG));
+    if (r->row == 1 && len >= sizeof BYTE_ORDER_MARK - 1 &&
+        memcmp(text, BYTE_ORDER_MARK, sizeof BYTE_ORDER_MARK - 1) == 0) {
+        text += sizeof BYTE_ORDER_MARK - 1;
+        len -= sizeof BYTE_ORDER_MARK - 1;
+    }
     return is_blank(text, len) ? 0 : take_json(r, r->row, text, len);
 }
 

@@ -7,6 +7,8 @@ import json
 import socket
 from typing import Any
 
+import pytest
+
 from tests.support.producer_api import Answer, Api, numbers
 from tests.support.waiting import wait_until
 
@@ -172,6 +174,30 @@ def test_a_body_that_makes_no_sense_leaves_no_chunk_behind(api: Api, lone: str) 
         answer = send(api, lone, batch, body, 2, headers)
         assert (answer.status, answer.code) == (400, "INVALID_REQUEST"), answer
     assert start(api, lone, batch).status == 200
+
+
+@pytest.mark.parametrize("rest", [b'], "bogus": 1}', b"]} and more"])
+def test_a_refusal_says_what_was_kept_of_a_body_that_is_written_as_it_comes(api: Api, lone: str, rest: bytes) -> None:
+    batch = api.draft(lone)
+    listed = json.dumps([{"phoneNumber": phone, "name": "x" * 60} for phone in numbers(60000)]).encode()
+    answer = send(api, lone, batch, b'{"contacts": ' + listed[:-1] + rest, 1, JSON)
+    assert (answer.status, answer.code) == (400, "INVALID_REQUEST"), answer
+    assert api.contacts(batch) > 0
+    assert "Nothing was kept" not in answer.json()["message"] and "under the same number" in answer.json()["message"]
+    assert start(api, lone, batch).json()["details"]["unfinishedChunks"] == [1]
+    answer = send(api, lone, batch, listed, 1, JSON)
+    assert (answer.status, answer.json()["total"]) == (200, 60000), answer
+    assert start(api, lone, batch).status == 200
+
+
+def test_a_byte_order_mark_costs_no_contact(api: Api, lone: str) -> None:
+    batch = api.draft(lone)
+    for chunk, text, headers in ((1, "phoneNumber\n+15550700001\n", CSV), (2, '{"phoneNumber": "+15550700002"}\n', NDJSON)):
+        answer = send(api, lone, batch, text.encode("utf-8-sig"), chunk, headers)
+        assert (answer.status, answer.json()["accepted"], answer.json()["rejected"]) == (200, 1, 0), answer
+    line = b'{"phoneNumber": "+15550700003"}\n'
+    answer = send(api, lone, batch, line + b"\xef\xbb\xbf" + line, 3, NDJSON)
+    assert (answer.json()["accepted"], answer.json()["rejected"]) == (1, 1), answer
 
 
 def test_warnings_that_are_too_long_to_keep_are_counted_and_the_chunk_is_taken(api: Api, acme: str) -> None:
