@@ -14,6 +14,9 @@
 #define DURATION_MAX_MS (7 * INT64_C(86400000))
 /* A lookup's answer lists a handful; a platform that sends more has not filtered. */
 #define LOOKUP_ITEMS_MAX 1000
+/* How far a platform's clock may be from Redis's before one of its calls passes for another's. Less than a dial is kept
+ * for (docs/decisions/0007-whose-call-is-it.md): what was ours before is known and left out. */
+#define CLOCKS_APART_MS 600000
 
 int provider_target_from_name(const char *name, struct provider_target *ret_target)
 {
@@ -286,16 +289,18 @@ static bool has_window(const struct profile_lookup *profile)
     return profile->window_ms[0] != 0 || profile->window_ms[1] != 0;
 }
 
-static bool is_within(const struct profile_lookup *profile, const struct provider_lookup *lookup, int64_t created_ms)
+/* Whether the call may have been made for the dial, by clocks that are so far apart. */
+static bool is_within(const struct profile_lookup *profile, const struct provider_lookup *lookup, int64_t created_ms,
+                      int64_t apart_ms)
 {
     if (!has_window(profile))
         return true;
-    return created_ms - lookup->begin_ms >= profile->window_ms[0] &&
-           created_ms - lookup->begin_ms <= profile->window_ms[1];
+    return created_ms - lookup->begin_ms >= profile->window_ms[0] - apart_ms &&
+           created_ms - lookup->begin_ms <= profile->window_ms[1] + apart_ms;
 }
 
 /* Counts the calls of the list that are ours and finds the one created first; the list's order decides where no time
- * is told. */
+ * is told. ERR_INVALID where there is none, and one that could be ours by another clock. */
 static int find_first(const struct provider_profile *profile, const struct value_source *source, const cJSON *items,
                       size_t *ret_matches, const cJSON **ret_first)
 {
@@ -303,6 +308,7 @@ static int find_first(const struct provider_profile *profile, const struct value
     const cJSON *first = NULL;
     int64_t first_ms = -1;
     size_t matches = 0;
+    bool is_in_doubt = false;
     for (const cJSON *item = items->child; item != NULL; item = item->next) {
         const cJSON *call = part_of(item, rules->ask.call);
         bool is_ours = false;
@@ -316,14 +322,18 @@ static int find_first(const struct provider_profile *profile, const struct value
         int64_t created_ms = time_read_ms(&rules->created, call, TIME_MAX_MS);
         if (created_ms < 0 && has_window(rules))
             return ERR_INVALID; /* it may be ours */
-        if (!is_within(rules, source->lookup, created_ms))
+        if (!is_within(rules, source->lookup, created_ms, 0)) {
+            is_in_doubt = is_in_doubt || is_within(rules, source->lookup, created_ms, CLOCKS_APART_MS);
             continue;
+        }
         matches++;
         if (first == NULL || (created_ms >= 0 && created_ms < first_ms)) {
             first = call;
             first_ms = created_ms;
         }
     }
+    if (first == NULL && is_in_doubt)
+        return ERR_INVALID;
     *ret_matches = matches;
     *ret_first = first;
     return 0;

@@ -18,7 +18,7 @@ from tests.support.http_receiver import Answer, Received
 from tests.support.platform import answer_json
 from tests.support.redis_server import RedisServer
 from tests.support.twilio import sign
-from tests.support.twilio_platform import ACCOUNT, Twilio, post_callback, refuse
+from tests.support.twilio_platform import ACCOUNT, Twilio, post_callback, refuse, rfc2822
 from tests.support.waiting import wait_until
 
 NUMBER = 4915112345678
@@ -350,6 +350,24 @@ def test_a_lost_call_is_found_by_caller_number_and_time(fleet: Fleet, twilio: Tw
     assert twilio.lookups[0] == {"To": f"+{NUMBER}", "From": CALLER_ID, "PageSize": "1000"}
     assert fleet.state(batch)["p"] == create.sid
     assert [line["via"] for line in fleet.attempts(batch) if "via" in line] == ["lookup"]
+
+
+@pytest.mark.parametrize("apart_s", [-20, 90])
+def test_a_lost_call_is_not_rung_again_because_the_platforms_clock_and_ours_differ(
+    fleet: Fleet, twilio: Twilio, apart_s: int
+) -> None:
+    def place_by_another_clock(request: Received) -> Answer:
+        twilio.change(twilio.place(request)["sid"], date_created=rfc2822(request.at + apart_s))
+        return Answer(reset=True)
+
+    twilio.on_create = place_by_another_clock
+    worker = fleet.worker()
+    batch = fleet.batch([NUMBER])
+    create = twilio.wait_creates(1)[0]
+    wait_until(lambda: len(twilio.lookups) >= 4, 20, what="more lookups than would prove an absence")
+    assert twilio.count_creates() == 1 and fleet.state(batch)["phase"] == "live"
+    assert twilio.hang_up(create.sid, worker.url)[0] == 200
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
 
 
 def test_a_lost_call_is_looked_up_by_the_caller_it_was_placed_with(fleet: Fleet, twilio: Twilio) -> None:

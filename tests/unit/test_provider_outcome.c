@@ -465,8 +465,8 @@ static void test_without_a_token_a_lookup_goes_by_number_and_time(void **state)
         size_t matches;
         const char *id;
     } rows[] = {
-        {"{\"calls\":[" CALL("CAlate", "+15551230042", "1764000061") "]}", 0, ""},
-        {"{\"calls\":[" CALL("CAearly", "+15551230042", "1763999997") "]}", 0, ""},
+        {"{\"calls\":[" CALL("CAlate", "+15551230042", "1764000661") "]}", 0, ""},
+        {"{\"calls\":[" CALL("CAearly", "+15551230042", "1763999397") "]}", 0, ""},
         {"{\"calls\":[" CALL("CAother", "+15551230043", "1764000001") "]}", 0, ""},
         {"{\"calls\":[" CALL("CAtaken", "+15551230042", "1764000001") "]}", 0, ""},
         {"{\"calls\":[" CALL("CAtwo", "+15551230042", "\"1764000030\"") "," CALL("CAone", "+15551230042",
@@ -489,7 +489,7 @@ static void test_without_a_token_a_lookup_goes_by_number_and_time(void **state)
                                  &matches, &result),
                      ERR_INVALID);
     assert_int_equal(read_lookup(profile, &lookup,
-                                 "{\"more\":true,\"calls\":[" CALL("CAlate", "+15551230042", "1764000061") "]}",
+                                 "{\"more\":true,\"calls\":[" CALL("CAlate", "+15551230042", "1764000661") "]}",
                                  &matches, &result),
                      ERR_INVALID);
     provider_profile_free(profile);
