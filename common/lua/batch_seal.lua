@@ -24,6 +24,15 @@ end
 if batch.sealed == '1' then
   return { batch.state, fmt(batch.total) }
 end
+-- What is refused counts no longer among what its tenant has, from this step on; the same again is refused again.
+local rival = batch.dial and single.rival(batch)
+if rival then
+  if batch_move(batch, 'fail') then
+    redis.call('ZADD', KEY_PURGE, fmt(NOW_MS), 'draft/' .. id)
+    commit()
+  end
+  return redis.error_reply('ERR_EXISTS ' .. rival)
+end
 if not FILLABLE[batch.state] or (not expected and batch.state ~= 'draft') then
   return redis.error_reply('ERR_STATE ' .. batch.state)
 end
@@ -33,11 +42,6 @@ if #unfinished > 0 then
 end
 if batch.total == 0 or (expected and batch.total ~= expected) then
   return redis.error_reply('ERR_STATE ' .. batch.state .. ', holding ' .. fmt(batch.total))
-end
-local rival = batch.dial and single.rival(batch)
-if rival then
-  redis.call('ZADD', KEY_PURGE, fmt(NOW_MS), 'draft/' .. id)
-  return redis.error_reply('ERR_EXISTS ' .. rival)
 end
 batch.start_ms = batch.start_ms or NOW_MS
 if not batch_move(batch, batch.start_ms > NOW_MS and 'seal_future' or 'seal') then

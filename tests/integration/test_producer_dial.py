@@ -115,6 +115,22 @@ def test_what_was_written_of_a_refused_call_goes_by_itself(api: Api, acme: str) 
     api.post(f"/api/v1/batch/{first[:-2]}/cancel", key=acme)
 
 
+def test_a_refused_call_never_counts_among_what_its_tenant_has(api: Api) -> None:
+    key, to = api.tenant("counted-dial"), fresh(api)
+
+    def used() -> list[int]:
+        quotas = api.get("/api/v1/tenant", key).json()["quotas"]
+        return [quotas[name]["used"] for name in ("batches", "queuedContacts", "bytes")]
+
+    first = placed(api, dial(api, key, to, userId="counted-dial"))
+    before = used()
+    assert before[:2] == [1, 1]
+    for _ in range(3):
+        assert dial(api, key, to, userId="counted-dial").status == 409
+        assert used() == before
+    assert api.get(f"/api/v1/call/check-status?callId={first}", key).status == 200
+
+
 def test_a_key_dials_once(api: Api, acme: str) -> None:
     to = fresh(api)
 

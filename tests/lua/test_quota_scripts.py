@@ -156,3 +156,20 @@ def test_a_count_that_is_not_what_the_batches_use_is_noticed(cell: Engine, field
     cell.client.hincrby(cell.key("load:t/acme"), field, 1)
     (fault,) = audit_cell(cell)
     assert fault.startswith("load_is_what_the_batches_use acme")
+
+
+def test_a_single_call_refused_at_its_seal_counts_no_more_and_is_refused_again(cell: Engine) -> None:
+    first = cell.batch("acme", "main", [15550001111], dial="15550001111", seal=False)
+    cell.scripts.run("batch_seal", first, 1)
+    counted = load(cell)
+    refused = cell.batch("acme", "main", [15550001111], dial="15550001111", seal=False)
+    assert load(cell)[:2] == (counted[0] + 1, counted[1] + 1)
+    for _ in range(2):  # the answer may be lost
+        with pytest.raises(redis.ResponseError, match=f"ERR_EXISTS {first}-0"):
+            cell.scripts.run("batch_seal", refused, 1)
+        assert load(cell) == counted
+    wait_until(lambda: (cell.tick("w1"), cell.client.exists(cell.key(f"batch:{refused}")))[1] == 0, 5.0, "it is removed")
+    assert load(cell) == counted and audit_cell(cell) == []
+    cell.finish(cell.begin_next(first))
+    with pytest.raises(redis.ResponseError, match="ERR_NOT_FOUND"):
+        cell.scripts.run("batch_seal", refused, 1)
