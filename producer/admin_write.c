@@ -106,7 +106,7 @@ static void refuse(struct exchange *x, const struct admin_write *w, int err)
     else if (err == ERR_STATE)
         exchange_error(x, 409, "NO_CREDIT_LIMIT", "The tenant has no limit of credits to add to: credits sets one.",
                        NULL);
-    else if (err == ERR_INVALID && cJSON_HasObjectItem(w->body, "addCredits"))
+    else if (err == ERR_TOO_LARGE)
         exchange_bad_argument(x, "addCredits", "would give the tenant more than can be kept: 1000000000000");
     else
         exchange_fail(x, err);

@@ -10,7 +10,8 @@
 -- ARGV[4..] field, value, ... at most 50 pairs; an empty value removes the field. cps gives interval_us; state is "active" or
 --          "stopped"; available_s, of a tenant, is its credit in seconds ("": no limit), and "+<seconds>" adds to what is left
 -- Returns  "created" | "changed"
--- Errors   ERR_INVALID, ERR_EXISTS, ERR_NOT_FOUND, ERR_STATE (credit is added where there is no limit)
+-- Errors   ERR_INVALID, ERR_EXISTS, ERR_NOT_FOUND, ERR_STATE (credit is added where there is no limit), ERR_TOO_LARGE (the
+--          credit would be more than 10^12 s)
 -- Bound    O(fields + trunks of the cell)
 -- Again    leaves the same, but for credit that is added: that is added again
 -- @include lib/scheduler.lua
@@ -36,7 +37,7 @@ local function credit_after(text)
     fail('ERR_STATE the tenant has no limit')
   end
   seconds = seconds + (tonumber(left_s) or 0)
-  return seconds <= CREDIT_MOST_S and fmt(seconds) or fail('ERR_INVALID credit')
+  return seconds <= CREDIT_MOST_S and fmt(seconds) or fail('ERR_TOO_LARGE credit')
 end
 
 local set, gone, is_funded, closes_breaker = {}, {}, false, false

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "producer/cli/resource.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "common/json/json.h"
 #include "common/redis/reply.h"
 #include "producer/cli/out.h"
+#include "producer/tenant_settings.h"
 
 bool resource_check_id(const char *id)
 {
@@ -147,6 +149,9 @@ enum cli_exit resource_apply(struct session *s, const struct resource_kind *kind
     else if (rc == ERR_STATE)
         out_complain("%s %s has no limit of credits to add to: 'carillon tenant set %s --credits N' sets one",
                      kind->name, id, id);
+    else if (rc == ERR_TOO_LARGE)
+        out_complain("%s %s would have more credit than the most that can be kept, %" PRId64 " seconds", kind->name, id,
+                     TENANT_CREDITS_MOST_S);
     return rc == 0 ? CLI_DONE : CLI_FAILED;
 }
 

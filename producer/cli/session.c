@@ -282,7 +282,7 @@ static void on_reply(const struct redisReply *reply, int err, void *arg)
                                                      : "the connection broke; what became of it is not known");
     else if (reply_is_denied(reply))
         out_complain("Redis: the user %s lacks a permission: %s", asked->user, reply_error(reply));
-    else if (asked->rc != 0 && !means_something(asked->rc))
+    else if (asked->rc != 0 && asked->rc != ERR_TOO_LARGE && !means_something(asked->rc))
         out_complain("Redis: %s", reply_error(reply));
     if (asked->rc != 0 || !asked->fn)
         return;

@@ -57,8 +57,8 @@ const char *session_run_id(const struct session *s);
 typedef int (*session_reply_fn)(const struct redisReply *reply, void *arg);
 
 /* One command, or one script of --cell. `fn` may be NULL. An error reply is returned as its ERR_*, without a call of
- * `fn`. What goes wrong is printed on stderr, but for ERR_EXISTS, ERR_NOT_FOUND and ERR_STATE: these mean something to
- * the caller. */
+ * `fn`. What goes wrong is printed on stderr, but for ERR_EXISTS, ERR_NOT_FOUND and ERR_STATE, and an error reply's
+ * ERR_TOO_LARGE: these mean something to the caller. */
 int session_command(struct session *s, const struct redis_arg *args, size_t n, session_reply_fn fn,
                     void *arg) MUST_CHECK;
 int session_script(struct session *s, enum lua_script script, const struct redis_arg *args, size_t n,

@@ -26,7 +26,7 @@ class Desk(Notifying):
         return int(self.scripts.run("hook_remove", tenant, self.endpoint, self.shard))
 
     def poll(self) -> None:
-        self.scripts.run("hook_poll", self.OWNER, 600_000, hooks.SHARDS, 1000)
+        self.scripts.run("hook_poll", self.OWNER, 600_000, hooks.SHARDS, 1000, 0)
 
     def keys(self) -> list[str]:
         """What names the endpoint or one of its deliveries, or says that something of it is left."""
