@@ -11,7 +11,12 @@
 #include "common/base/utf8.h"
 
 #define NAME_LEN 64
-#define FAMILY "carillon" /* what every process's name begins with */
+#define FAMILY "carillon" /* the tool's group */
+#define BYTE_ORDER_MARK "\xEF\xBB\xBF" /* that some editors write in front of UTF-8 */
+#define BYTE_ORDER_MARK_LEN 3
+
+/* Whose groups a file of a fleet may hold. What stands under any other name nobody would read. */
+static const char *const GROUPS[] = {FAMILY, "carillon-producer", "carillon-worker", "carillon-notifier"};
 
 struct reader {
     const struct conf *conf;
@@ -66,6 +71,14 @@ static bool is_own_group(const struct conf *conf, struct span name)
     return span_is(name, is_tool(conf) ? FAMILY : conf->program);
 }
 
+static bool is_group(struct span name)
+{
+    size_t i = 0;
+    while (i < sizeof GROUPS / sizeof GROUPS[0] && !span_is(name, GROUPS[i]))
+        i++;
+    return i < sizeof GROUPS / sizeof GROUPS[0];
+}
+
 static void read_group(struct reader *r, struct span line)
 {
     struct span none = {"", 0}, name = {line.at + 1, line.len - 1};
@@ -78,7 +91,7 @@ static void read_group(struct reader *r, struct span line)
     name.len--;
     if (is_own_group(r->conf, name))
         r->is_skipping = false;
-    else if (name.len < sizeof FAMILY - 1 || memcmp(name.at, FAMILY, sizeof FAMILY - 1) != 0)
+    else if (!is_group(name))
         conf_fault(r->faults, CONF_FROM_FILE, place(r, none).text, "group '%s' is no process of Carillon's",
                    conf_show(name.at, name.len).text);
 }
@@ -162,8 +175,10 @@ int conf_read_file(const struct conf *conf, struct conf_texts *texts, struct con
         conf_fault(faults, CONF_FROM_FILE, where, "longer than %u bytes", LIMIT_CONF_FILE_BYTES);
     if (err)
         return 0;
+    size_t mark =
+        len >= BYTE_ORDER_MARK_LEN && memcmp(text, BYTE_ORDER_MARK, BYTE_ORDER_MARK_LEN) == 0 ? BYTE_ORDER_MARK_LEN : 0;
     if (utf8_is_valid(text, len) && !memchr(text, '\0', len))
-        err = read_lines(&r, text, len);
+        err = read_lines(&r, text + mark, len - mark);
     else
         conf_fault(faults, CONF_FROM_FILE, where, "not UTF-8 text");
     free(text);

@@ -27,7 +27,8 @@ Every option of a process is a flag, an environment variable and a line of an IN
 `--version` the version.
 
 - In the file, lines before the first group are for every process, those under `[carillon-worker]` for that one only, those
-  under `[carillon]` for the command line tool. Comments begin with `#` or `;` on lines of their own; there are no quotes.
+  under `[carillon]` for the command line tool; a group that is no process's is a fault. Comments begin with `#` or `;` on lines
+  of their own; there are no quotes.
 - An option given twice is a fault unless it is *repeatable*. In the environment and in the file, the values of a repeatable
   option are separated by commas. A variable that is set but empty counts as not set.
 - What is *read again* is taken from the file anew at SIGHUP.

@@ -213,13 +213,43 @@ static void test_a_file_has_comments_spaces_and_groups(void **state)
     struct conf *c = load_good(with_file("", "# one\r\n"
                                              "  ; two\r\n"
                                              "\t redis_url\t=  redis://a b = c # kept  \r\n"
-                                             "[carillon-other]\n"
+                                             "[carillon-worker]\n"
                                              "unknown_here = 1\n"
                                              "[carillon-test]\n"
                                              "pace_ms=17"));
     (void)state;
     assert_string_equal(conf_str(c, "redis-url"), "redis://a b = c # kept");
     assert_int_equal(conf_i64(c, "pace-ms"), 17);
+    conf_free(c);
+}
+
+/* Its settings would be nobody's, and nobody would be told. */
+static void test_a_group_whose_name_is_misspelt_is_refused(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"carillon-workers", "carillon-Worker", "carillon ", "carillon-",
+                                        "carillonworker"};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        char text[128];
+        (void)snprintf(text, sizeof text, "redis_url = x\n[%s]\npace_ms = 17\n", names[i]);
+        struct loaded l = load(with_file("", text));
+        assert_null(l.conf);
+        assert_non_null(strstr(l.err, "carillon-test: test.conf:2: group 'carillon"));
+    }
+    for (size_t i = 0; i < 3; i++) {
+        static const char *const known[] = {"carillon-producer", "carillon-notifier", "carillon"};
+        char text[128];
+        (void)snprintf(text, sizeof text, "redis_url = x\n[%s]\nof_another = 17\n", known[i]);
+        conf_free(load_good(with_file("", text)));
+    }
+}
+
+static void test_a_byte_order_mark_in_front_of_a_file_is_passed_over(void **state)
+{
+    (void)state;
+    struct conf *c = load_good(with_file("", "\xEF\xBB\xBFredis_url = a\r\npace_ms = 3\r\n"));
+    assert_string_equal(conf_str(c, "redis-url"), "a");
+    assert_int_equal(conf_i64(c, "pace-ms"), 3);
     conf_free(c);
 }
 
@@ -384,6 +414,8 @@ int main(void)
         CASE(test_flags_and_arguments_may_be_mixed),
         CASE(test_a_flag_goes_before_the_environment_and_that_before_the_file),
         CASE(test_a_file_has_comments_spaces_and_groups),
+        CASE(test_a_group_whose_name_is_misspelt_is_refused),
+        CASE(test_a_byte_order_mark_in_front_of_a_file_is_passed_over),
         CASE(test_what_a_command_is_to_do_is_said_by_flags_only),
         CASE(test_the_tool_reads_its_group_whatever_the_verb_and_passes_over_what_only_daemons_know),
         CASE(test_every_fault_is_told_at_once_with_its_place),
