@@ -314,13 +314,13 @@ static void take_call(struct dispatch *d, const struct redisReply *call)
     load(d, dial, has_metadata_elsewhere);
 }
 
-static void plan_next(struct dispatch *d, const struct redisReply *reply, int64_t redis_now_us, int64_t mono_us)
+static void plan_next(struct dispatch *d, const struct redisReply *reply)
 {
     int64_t next_ms, more = 0;
     if (reply_i64(reply_at(reply, CLAIM_MORE), &more) == 0 && more == 1)
-        claim_by(d, mono_us);
+        claim_by(d, clock_mono_us());
     else if (reply_i64(reply_at(reply, CLAIM_NEXT), &next_ms) == 0)
-        supply_expect(d->supply, mono_us + (next_ms * 1000 - redis_now_us));
+        supply_expect(d->supply, worker_mono_us(d->worker, next_ms));
 }
 
 static void note_claim(struct dispatch *d, const struct redisReply *reply, size_t n_calls)
@@ -339,21 +339,20 @@ static void note_claim(struct dispatch *d, const struct redisReply *reply, size_
 
 static int take_claim(struct dispatch *d, const struct redisReply *reply)
 {
-    int64_t mono_us = clock_mono_us(), redis_now_us = 0;
+    int64_t redis_now_us = 0;
     int rc = reply_to_err(reply);
     if (rc == 0)
         rc = reply_i64(reply_at(reply, CLAIM_NOW), &redis_now_us);
     if (rc != 0)
         return rc;
     d->request[0] = '\0';
-    d->last_claim_us = mono_us;
-    worker_cell_note_time(d->cell, redis_now_us);
-    redis_clock_note(&d->worker->redis_clock, d->asked_us, mono_us, redis_now_us);
+    d->last_claim_us = clock_mono_us();
+    worker_note_redis_time(d->worker, d->asked_us, redis_now_us);
     size_t n = reply_len(reply);
     note_claim(d, reply, n > CLAIM_CALLS ? n - CLAIM_CALLS : 0);
     for (size_t i = CLAIM_CALLS; i < n; i++)
         take_call(d, reply_at(reply, i));
-    plan_next(d, reply, redis_now_us, mono_us);
+    plan_next(d, reply);
     arm_timetable(d);
     return 0;
 }
@@ -435,7 +434,7 @@ void dispatch_wake(struct dispatch *d)
 
 void dispatch_expect(struct dispatch *d, int64_t at_ms)
 {
-    supply_expect(d->supply, clock_mono_us() + (at_ms - worker_cell_now_ms(d->cell)) * 1000);
+    supply_expect(d->supply, worker_mono_us(d->worker, at_ms));
 }
 
 bool dispatch_pulse(struct dispatch *d)

@@ -104,7 +104,7 @@ static void tell_found(struct doubt *d, struct dial *dial)
     const struct doubt_state *doubt = &dial->doubt;
     bool is_by_number = place_is_by_number(dial->batch);
     int64_t begin_ms = is_by_number ? doubt->tail_from_ms : doubt->tail_ms;
-    int64_t now_us = clock_mono_us(), now_ms = worker_cell_now_ms(d->cell);
+    int64_t now_us = clock_mono_us(), now_ms = worker_redis_now_ms(d->worker);
     struct begun_dial found = {
         .ordinal = dial->ordinal,
         .number = doubt->found,
@@ -131,7 +131,7 @@ static void look(struct doubt *d, struct dial *dial);
 /* All were asked for, or one could not be. */
 static void conclude(struct doubt *d, struct dial *dial, int64_t again_ms)
 {
-    int64_t now_ms = worker_cell_now_ms(d->cell);
+    int64_t now_ms = worker_redis_now_ms(d->worker);
     if (dial->doubt.n_found > 0)
         tell_found(d, dial);
     else if (again_ms == 0 || now_ms >= dial->doubt.tail_ms + place_life_ms(dial->batch))
@@ -254,7 +254,7 @@ void doubt_settle(struct doubt *d, struct dial *dial)
     const struct trunk_settings *trunk = dial->batch->trunk;
     int64_t counts_ms = dial->doubt.tail_ms + trunk->lookup_absent_after_ms;
     metric_add(d->worker->metrics.doubts, 1);
-    if (worker_cell_now_ms(d->cell) < counts_ms)
+    if (worker_redis_now_ms(d->worker) < counts_ms)
         tell_later(d, dial, counts_ms + LIMIT_HORIZON_MS); /* a claim hands out what is due so far ahead */
     else if (!provider_profile_can_lookup(trunk->profile))
         conclude(d, dial, LATER_MOST_MS);

@@ -7,7 +7,6 @@
 #ifndef CARILLON_WORKER_EPOCH_H
 #define CARILLON_WORKER_EPOCH_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "worker/worker.h"
@@ -23,9 +22,5 @@ void epoch_heard(struct worker_cell *cell, int64_t epoch, int64_t closed_until_m
  * began it tell anew (cell_reassert.lua). An answer that was long on its way may look like a jump here: to wait does no
  * harm. */
 void epoch_doubt_deadlines(struct worker_cell *cell);
-
-/* The watch as a pure rule, for its test: takes note, and says whether the clock jumped. When Redis read its clock lies
- * between asking and answer, so a slow answer, or a process that stood still, never looks like a jump. */
-bool clock_watch_note(struct clock_watch *watch, int64_t asked_us, int64_t answered_us, int64_t redis_now_us);
 
 #endif

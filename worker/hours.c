@@ -35,7 +35,7 @@ static int publish(struct worker_cell *cell, const char *batch_id, const char *t
     int64_t known_ms;
     int rc = read_window(text, len, &window);
     if (rc == 0)
-        rc = calling_window_publish(&window, worker_cell_now_ms(cell), expires_ms, hours, &known_ms);
+        rc = calling_window_publish(&window, worker_redis_now_ms(cell->worker), expires_ms, hours, &known_ms);
     if (rc != 0)
         return rc;
     const struct redis_arg args[] = {

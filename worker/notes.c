@@ -22,7 +22,7 @@ static void breaker_changed(const struct worker_cell *cell, const struct redisRe
     const char *what = text_at(note, 2);
     const struct log_field trunk = log_str("trunk", text_at(note, 1)), reason = log_said("reason", text_at(note, 3));
     int64_t until_ms = 0;
-    int64_t in_ms = reply_i64(reply_at(note, 4), &until_ms) == 0 ? until_ms - worker_cell_now_ms(cell) : 0;
+    int64_t in_ms = reply_i64(reply_at(note, 4), &until_ms) == 0 ? until_ms - worker_redis_now_ms(cell->worker) : 0;
     if (strcmp(what, "opened") == 0) {
         metric_add(cell->worker->metrics.breaker_opened, 1);
         log_error("trunk.breaker_opened", trunk, reason, log_i64("tried_in_ms", in_ms));

@@ -85,7 +85,7 @@ static void on_told(const struct redisReply *reply, const struct redisReply *who
         log_error("dial.refused_by_script", log_str("batch", dial->batch_id),
                   log_i64("ordinal", (int64_t)dial->ordinal), log_err(err));
     if (err == 0 && strcmp(word, "stop") == 0)
-        reap_expect(place_of(dial)->cell->reap, worker_cell_now_ms(place_of(dial)->cell));
+        reap_expect(place_of(dial)->cell->reap, worker_redis_now_ms(place_of(dial)->worker));
     over(place_of(dial), dial);
 }
 
@@ -94,7 +94,7 @@ static void tell_accepted(struct place *p, struct dial *dial, const struct provi
     int64_t poll_after_ms = dial->batch->trunk->poll_after_ms;
     if (poll_after_ms == 0)
         poll_after_ms = dial->batch->ring_timeout_s * INT64_C(1000) + POLL_MARGIN_MS;
-    int64_t check_ms = worker_cell_now_ms(p->cell) + start->queue_ms + poll_after_ms;
+    int64_t check_ms = worker_redis_now_ms(p->worker) + start->queue_ms + poll_after_ms;
     struct redis_arg args[6];
     struct dial_args space;
     char check[REDIS_I64_LEN], queue[REDIS_I64_LEN];
@@ -114,7 +114,7 @@ static void tell_aborted(struct place *p, struct dial *dial, const struct provid
                          int64_t hold_ms)
 {
     int64_t jitter_ms = (int64_t)random_below((uint64_t)(again_ms / 4 + 1));
-    int64_t due_ms = worker_cell_now_ms(p->cell) + again_ms + jitter_ms;
+    int64_t due_ms = worker_redis_now_ms(p->worker) + again_ms + jitter_ms;
     struct redis_arg args[7];
     struct dial_args space;
     char due[REDIS_I64_LEN], hold[REDIS_I64_LEN];
@@ -350,7 +350,7 @@ void place_replicated(struct dial *dial, const char *why_not)
 
 static void begun(struct place *p, struct dial *dial, const struct redisReply *reply, const struct redisReply *whole)
 {
-    int64_t begin_us, now_us, attempt, mono_us = clock_mono_us();
+    int64_t begin_us, now_us, attempt;
     if (reply_i64(reply_at(reply, 1), &begin_us) != 0 || reply_i64(reply_at(reply, 2), &attempt) != 0 ||
         reply_i64(reply_at(whole, 0), &now_us) != 0) {
         /* The intent is written, so it must not be forgotten: its check settles it. */
@@ -358,10 +358,9 @@ static void begun(struct place *p, struct dial *dial, const struct redisReply *r
         over(p, dial);
         return;
     }
-    worker_cell_note_time(p->cell, now_us);
     /* Redis reckoned the instant at some time between the asking and the answer. Not to be early, take the latest that
      * it can be; not to be late, however long the answer was on its way, reckon from the asking. */
-    redis_clock_note(&p->worker->redis_clock, dial->asked_us, mono_us, now_us);
+    worker_note_redis_time(p->worker, dial->asked_us, now_us);
     dial->begin_us = redis_clock_mono_us(&p->worker->redis_clock, begin_us);
     dial->send_by_us = dial->asked_us + (begin_us - now_us) + LIMIT_SLOT_LATE_MS * INT64_C(1000);
     dial->attempts = (int32_t)attempt;

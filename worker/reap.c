@@ -36,7 +36,8 @@ struct reap {
     int64_t last_tick_us;
     int64_t check_at_us; /* what check_timer is armed for; INT64_MAX: nothing */
     bool is_ticking;
-    bool is_checking;
+    bool is_checking; /* due checks are being asked for, */
+    int64_t checks_asked_us; /* since then */
     struct check *checks; /* lookups under way */
     size_t n_checks;
 };
@@ -87,7 +88,7 @@ static void check_by(struct reap *r, int64_t at_us)
 
 void reap_expect(struct reap *r, int64_t at_ms)
 {
-    check_by(r, clock_mono_us() + (at_ms - worker_cell_now_ms(r->cell)) * 1000);
+    check_by(r, worker_mono_us(r->worker, at_ms));
 }
 
 static int64_t clamp(int64_t value, int64_t least, int64_t most)
@@ -101,7 +102,7 @@ static int64_t clamp(int64_t value, int64_t least, int64_t most)
  * is done (reassert.h) nothing is known of it. */
 static int64_t since_begin_ms(const struct reap *r, const struct check *check)
 {
-    int64_t now_ms = worker_cell_now_ms(r->cell), by_begin_ms = now_ms - check->call.begin_ms;
+    int64_t now_ms = worker_redis_now_ms(r->worker), by_begin_ms = now_ms - check->call.begin_ms;
     if (clock_mono_us() < r->cell->deadlines_from_us)
         return 0;
     if (!check->batch)
@@ -146,7 +147,7 @@ static void recheck(struct reap *r, const struct settle_dial *dial, const char *
                     int64_t wait_ms, int64_t asked_ms)
 {
     char space[5][REDIS_I64_LEN];
-    int64_t at_ms = worker_cell_now_ms(r->cell) + in_ms;
+    int64_t at_ms = worker_redis_now_ms(r->worker) + in_ms;
     const struct redis_arg args[] = {
         redis_arg_str(dial->batch_id),
         redis_arg_i64((int64_t)dial->ordinal, space[0]),
@@ -187,7 +188,7 @@ static void on_settled(enum settle_end end, void *arg)
 static bool is_out_of_time(const struct check *check, enum provider_found found)
 {
     const struct call_text *call = &check->call;
-    int64_t now_ms = worker_cell_now_ms(check->reap->cell);
+    int64_t now_ms = worker_redis_now_ms(check->reap->worker);
     bool is_proven_absent = found == PROVIDER_ABSENT && call->provider_id[0] == '\0' && call->absent_ms != 0 &&
                             now_ms - call->absent_ms >= check->batch->trunk->lookup_absent_after_ms;
     bool is_in_doubt = clock_mono_us() < check->reap->cell->deadlines_from_us;
@@ -394,7 +395,7 @@ static int ask_to_hang_up(struct check *check)
 static int look(struct check *check)
 {
     const struct trunk_settings *trunk = check->batch->trunk;
-    check->asked_ms = worker_cell_now_ms(check->reap->cell);
+    check->asked_ms = worker_redis_now_ms(check->reap->worker);
     metric_add(check->reap->worker->metrics.lookups, 1);
     if (is_to_be_hung_up(check))
         return ask_to_hang_up(check);
@@ -472,7 +473,7 @@ static void on_checks(const struct redisReply *reply, int err, void *arg)
     if (err == 0)
         err = reply_i64(reply_at(reply, 0), &redis_now_us);
     if (err == 0) {
-        worker_cell_note_time(r->cell, redis_now_us);
+        worker_note_redis_time(r->worker, r->checks_asked_us, redis_now_us);
         if (reply_i64(reply_at(reply, 1), &next_ms) == 0)
             reap_expect(r, next_ms);
         for (size_t i = 2; i < reply_len(reply); i++)
@@ -496,6 +497,7 @@ static void on_check_timer(void *arg)
         return;
     }
     char calls[REDIS_I64_LEN], lease[REDIS_I64_LEN];
+    r->checks_asked_us = clock_mono_us();
     const struct redis_arg args[] = {redis_arg_i64(LIMIT_CHECKS, calls), redis_arg_i64(CHECK_LEASE_MS, lease)};
     if (script_run(r->worker->redis, LUA_CALL_CHECKS, r->cell->prefix, args, 2, SCRIPT_DEADLINE_MS, on_checks, r) == 0)
         r->is_checking = true;
@@ -528,14 +530,14 @@ static void on_tick(const struct redisReply *reply, int err, void *arg)
         log_warn("tick.failed", log_str("cell", r->cell->id), log_err(err));
         return;
     }
-    worker_cell_note_time(r->cell, redis_now_us);
+    worker_note_redis_time(r->worker, r->last_tick_us, redis_now_us);
     epoch_watch(r->worker, r->last_tick_us, clock_mono_us(), redis_now_us);
     note_epoch(r, reply);
     int64_t earliest_us = r->last_tick_us + TICK_LEAST_US;
     if (reply_i64(reply_at(reply, 3), &more) == 0 && more == 1)
         loop_timer_arm_at_us(r->tick_timer, clock_mono_us());
     else if (reply_i64(reply_at(reply, 1), &next_ms) == 0) {
-        int64_t at_us = clock_mono_us() + next_ms * 1000 - redis_now_us;
+        int64_t at_us = worker_mono_us(r->worker, next_ms);
         loop_timer_arm_at_us(r->tick_timer, at_us > earliest_us ? at_us : earliest_us);
     }
     if (reply_i64(reply_at(reply, 2), &check_ms) == 0)

@@ -76,7 +76,7 @@ void reassert_forget(struct reassert *r, const struct settle_dial *dial)
 
 int reassert_tell(struct reassert *r, const struct begun_dial *dial, outbox_fn fn, void *arg)
 {
-    int64_t now_ms = worker_cell_now_ms(r->cell), now_us = clock_mono_us();
+    int64_t now_ms = worker_redis_now_ms(r->cell->worker), now_us = clock_mono_us();
     int64_t begin_ms = now_ms - (now_us - dial->begin_us) / 1000;
     int64_t check_ms = dial->provider_id[0] ? now_ms + CHECK_MS : now_ms + (dial->answer_by_us - now_us) / 1000;
     char space[6][REDIS_I64_LEN], phone[PHONE_LEN], caller[PHONE_LEN] = "";

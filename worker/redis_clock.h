@@ -7,6 +7,7 @@
 #ifndef CARILLON_WORKER_REDIS_CLOCK_H
 #define CARILLON_WORKER_REDIS_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct redis_clock {
@@ -16,8 +17,17 @@ struct redis_clock {
 };
 
 /* Takes note of an answer: asked for at `asked_us`, read at `answered_us` (both monotonic). Where Redis's clock turns
- * out to be farther back than what was known, it was set back, and all of that is forgotten. */
-void redis_clock_note(struct redis_clock *clock, int64_t asked_us, int64_t answered_us, int64_t redis_now_us);
+ * out to be farther back than what was known, it was set back, and all of that is forgotten. True where it may have
+ * been set forward: it is farther ahead than was known by more than LIMIT_CLOCK_STEP_MS, as also behind an answer that
+ * was long on its way when little else was noted. */
+bool redis_clock_note(struct redis_clock *clock, int64_t asked_us, int64_t answered_us, int64_t redis_now_us);
+
+/* Whether anything was noted. */
+bool redis_clock_is_known(const struct redis_clock *clock);
+
+/* What Redis's clock says at `mono_us`, at least: but for what the clocks drift apart within two seconds. Something
+ * must have been noted before. */
+int64_t redis_clock_wall_us(const struct redis_clock *clock, int64_t mono_us);
 
 /* Our monotonic time when Redis's clock has reached `redis_us`: not earlier, but for what the clocks drift apart within
  * two seconds. Something must have been noted before. */

@@ -199,7 +199,7 @@ static void on_given_back(const struct redisReply *reply, const struct redisRepl
 static void write_giveback(struct report *report)
 {
     struct settle *s = report->settle;
-    int64_t due_ms = worker_cell_now_ms(s->cell) + PLATFORM_REFUSED_MS;
+    int64_t due_ms = worker_redis_now_ms(s->cell->worker) + PLATFORM_REFUSED_MS;
     if (report->result.verdict == VERDICT_ACCOUNT)
         log_error("trunk.stopped", log_str("trunk", report->batch->trunk->id),
                   log_said("reason", report->result.reason));
@@ -230,8 +230,8 @@ static void decide(struct report *report, const struct call_text *call)
     }
     /* A dial that was given back and turns out to have been placed costs its attempt after all. */
     int32_t attempts = call->attempts + (call->was_given_back ? 1 : 0);
-    struct settle_decision decision =
-        settle_decide(report->batch, &report->result, call, attempts, worker_cell_now_ms(report->settle->cell));
+    struct settle_decision decision = settle_decide(report->batch, &report->result, call, attempts,
+                                                    worker_redis_now_ms(report->settle->cell->worker));
     write_finish(report, call, &decision);
 }
 

@@ -8,19 +8,26 @@
 #include "worker/reassert.h"
 #include "worker/settle.h"
 
-void worker_cell_note_time(struct worker_cell *cell, int64_t redis_now_us)
+void worker_note_redis_time(struct worker *worker, int64_t asked_us, int64_t redis_now_us)
 {
-    int64_t offset_us = redis_now_us - clock_mono_us();
-    if (cell->clock_offset_us != 0 && offset_us - cell->clock_offset_us > LIMIT_CLOCK_STEP_MS * INT64_C(1000))
-        epoch_doubt_deadlines(cell);
-    cell->clock_offset_us = offset_us;
+    if (!redis_clock_note(&worker->redis_clock, asked_us, clock_mono_us(), redis_now_us))
+        return;
+    for (size_t i = 0; i < worker->n_cells; i++)
+        epoch_doubt_deadlines(&worker->cells[i]);
 }
 
-int64_t worker_cell_now_ms(const struct worker_cell *cell)
+int64_t worker_redis_now_ms(const struct worker *worker)
 {
-    if (cell->clock_offset_us == 0)
+    if (!redis_clock_is_known(&worker->redis_clock))
         return clock_wall_ms();
-    return (clock_mono_us() + cell->clock_offset_us) / 1000;
+    return redis_clock_wall_us(&worker->redis_clock, clock_mono_us()) / 1000;
+}
+
+int64_t worker_mono_us(const struct worker *worker, int64_t redis_ms)
+{
+    if (!redis_clock_is_known(&worker->redis_clock))
+        return clock_mono_us() + (redis_ms - clock_wall_ms()) * 1000;
+    return redis_clock_mono_us(&worker->redis_clock, redis_ms * 1000);
 }
 
 const char *worker_public_url(const struct worker *worker)

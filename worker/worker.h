@@ -14,6 +14,7 @@
 #include "common/base/seal.h"
 #include "common/daemon/daemon.h"
 #include "common/provider/provider.h"
+#include "worker/clock_watch.h"
 #include "worker/provider_http.h"
 #include "worker/redis_clock.h"
 #include "worker/worker_metrics.h"
@@ -36,15 +37,8 @@ struct worker_cell {
     struct reap *reap;
     struct reassert *reassert;
     int64_t epoch; /* as Redis told it last; 0: not yet */
-    int64_t clock_offset_us; /* Redis's wall clock less our monotonic one, as of its last answer */
-    int64_t
-        deadlines_from_us; /* monotonic: before that no call's deadline counts, since Redis's clock jumped (epoch.h) */
-};
-
-/* What Redis's clock was, and by how much at most it was ahead of our monotonic one. */
-struct clock_watch {
-    int64_t redis_us; /* 0: not known yet */
-    int64_t most_ahead_us;
+    /* Monotonic: before that no call's deadline counts, since Redis's clock jumped (epoch.h). */
+    int64_t deadlines_from_us;
 };
 
 struct worker {
@@ -61,17 +55,20 @@ struct worker {
     struct callbacks *callbacks;
     struct loop_timer *pulse; /* the heartbeat of an idle worker */
     size_t pulse_turn;
-    struct clock_watch clock_watch;
-    struct redis_clock redis_clock; /* as the claims and begins of all cells tell it */
+    struct clock_watch clock_watch; /* by the ticks of all cells */
+    struct redis_clock redis_clock; /* as the claims, begins, checks and ticks of all cells tell it */
     bool is_draining;
     int64_t started_us; /* monotonic */
     struct worker_metrics metrics;
 };
 
-/* Takes note of Redis's time in an answer that has just come (its microseconds). */
-void worker_cell_note_time(struct worker_cell *cell, int64_t redis_now_us);
+/* Takes note of Redis's time (its microseconds) in an answer that has just come, asked for at `asked_us` (monotonic).
+ */
+void worker_note_redis_time(struct worker *worker, int64_t asked_us, int64_t redis_now_us);
 /* Redis's wall clock, now, in Unix ms: what instants that go into scripts are reckoned by. */
-int64_t worker_cell_now_ms(const struct worker_cell *cell);
+int64_t worker_redis_now_ms(const struct worker *worker);
+/* Our monotonic time when Redis's clock says `redis_ms`. */
+int64_t worker_mono_us(const struct worker *worker, int64_t redis_ms);
 
 /* Where platforms reach this fleet: --public-url, or this process's own address. Borrowed. */
 const char *worker_public_url(const struct worker *worker);

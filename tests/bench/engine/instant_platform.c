@@ -70,7 +70,7 @@ static void report(const struct provider_http *p, const struct call *call)
     result.verdict = VERDICT_ACCEPTED;
     result.outcome = OUTCOME_COMPLETED;
     memcpy(result.provider_id, call->provider_id, sizeof call->provider_id);
-    result.start_ms = result.end_ms = worker_cell_now_ms(p->cell);
+    result.start_ms = result.end_ms = worker_redis_now_ms(p->cell->worker);
     result.duration_s = 1;
     result.success = 1;
     memcpy(result.reason, "user_hangup", sizeof "user_hangup");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "worker/epoch.h"
+#include "worker/clock_watch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
