@@ -5,6 +5,9 @@
 #
 #   deploy/make-users.sh DIR [CELL...]      the cells that the users may work in (default: those of DIR/users.acl, or c0)
 #
+# Users of your own, such as one for a metrics exporter, stand in DIR/own.acl, a line each as Redis wants it: they are taken over.
+# What is made by ACL SETUSER alone is gone after the next ACL LOAD and after each restart.
+#
 # After a change: redis-cli --user redis-admin --askpass acl load. A DIR that is made here is for its owner alone; give each
 # process's account its own password file.
 set -euo pipefail
@@ -80,4 +83,5 @@ CELLS="${cells[*]}" HASHES="${hashes[*]}" awk '
   { for (i = 1; i <= NF; i++) add($i) }
   END { flush() }
 ' "$page" >"$directory/users.acl.new"
+[ ! -e "$directory/own.acl" ] || cat "$directory/own.acl" >>"$directory/users.acl.new"
 mv "$directory/users.acl.new" "$directory/users.acl"

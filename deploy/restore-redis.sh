@@ -20,6 +20,7 @@ if [ -e "$folder" ]; then
   echo "restore-redis.sh: $folder is there already: move it away first, and keep it" >&2
   exit 1
 fi
+umask 077 # it holds contacts and their numbers
 mkdir -p "$folder.new"
 cp "$backup" "$folder.new/appendonly.aof.1.base.rdb"
 echo 'file appendonly.aof.1.base.rdb seq 1 type b' >"$folder.new/appendonly.aof.manifest"

@@ -14,11 +14,13 @@
 #include "common/base/digest.h"
 #include "common/base/limits.h"
 #include "common/json/json.h"
+#include "producer/cli/scratch_file.h"
 
 #define PATH_MOST 4096
 #define BATCH_MOST (1u << 20)
 #define END_BEFORE "{\"end\":{\"calls\":%" PRIu64 ",\"sha256\":\"" /* the last line, around the hash */
 #define END_AFTER "\"}}\n"
+#define HASH_LEN ((size_t)2 * DIGEST_SHA256_LEN) /* as hexadecimal */
 
 struct archive_file {
     FILE *file;
@@ -93,7 +95,7 @@ int archive_file_create(const char *folder, const char *batch_id, struct archive
     if (!err && folder) {
         err = open_named(f, folder, batch_id);
     } else if (!err) {
-        f->file = tmpfile();
+        f->file = scratch_file_open();
         err = f->file ? 0 : ERR_IO;
     }
     if (err) {
@@ -224,9 +226,9 @@ static int read_end(int fd, char *data, size_t len)
 
 int archive_file_check(const char *path, uint64_t calls)
 {
-    char start[64], end[sizeof start + 2 * DIGEST_SHA256_LEN + sizeof END_AFTER];
+    char start[64], end[sizeof start + HASH_LEN + sizeof END_AFTER];
     size_t start_len = (size_t)snprintf(start, sizeof start, "\n" END_BEFORE, calls);
-    size_t len = start_len + 2 * DIGEST_SHA256_LEN + sizeof END_AFTER - 1;
+    size_t len = start_len + HASH_LEN + sizeof END_AFTER - 1;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return ERR_IO;
@@ -234,8 +236,8 @@ int archive_file_check(const char *path, uint64_t calls)
     close(fd);
     if (err)
         return err;
-    bool is_whole = memcmp(end, start, start_len) == 0 &&
-                    memcmp(end + start_len + 2 * DIGEST_SHA256_LEN, END_AFTER, sizeof END_AFTER - 1) == 0;
+    bool is_whole =
+        memcmp(end, start, start_len) == 0 && memcmp(end + start_len + HASH_LEN, END_AFTER, sizeof END_AFTER - 1) == 0;
     return is_whole ? 0 : ERR_PROTOCOL;
 }
 

@@ -278,7 +278,8 @@ static int write_batch(struct archive *a, const char *id, const cJSON *batch, ui
     if (err == ERR_EXISTS)
         out_complain("%s: another carillon archive is writing it", id);
     if (err == ERR_IO)
-        out_complain("%s: %s cannot be written: %s", id, a->folder ? a->folder : "a file on the way", strerror(errno));
+        out_complain("%s: %s cannot be written: %s", id,
+                     a->folder ? a->folder : "a file on the way (in TMPDIR or /tmp)", strerror(errno));
     archive_file_free(file);
     return err;
 }

@@ -9,6 +9,7 @@
 
 #include "producer/cli/input.h"
 #include "producer/cli/out.h"
+#include "producer/cli/scratch_file.h"
 
 #define PIECE 65536
 
@@ -51,7 +52,7 @@ static int open_file(struct contacts_file *f, const char *path, FILE **ret_from)
     if (!from)
         return ERR_IO;
     bool is_regular = fstat(fileno(from), &info) == 0 && S_ISREG(info.st_mode);
-    f->file = is_regular && from != stdin ? from : tmpfile();
+    f->file = is_regular && from != stdin ? from : scratch_file_open();
     *ret_from = from;
     return f->file ? 0 : ERR_IO;
 }

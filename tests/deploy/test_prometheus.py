@@ -118,7 +118,7 @@ def exporter(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """What Redis says of itself, asked with the permissions that docs/operations.md tells: its address."""
     at = f"127.0.0.1:{free_port()}"
     client = stack.redis.client(decode_responses=True)
-    (rules,) = re.findall(r"ACL SETUSER prometheus on >PASSWORD (.*?)`", OPERATIONS.read_text(encoding="utf-8"))
+    (rules,) = re.findall(r"`user prometheus on #SHA256-OF-ITS-PASSWORD (.*?)`", OPERATIONS.read_text(encoding="utf-8"))
     client.execute_command("ACL", "SETUSER", USER, "on", f">{PASSWORD}", *rules.split())
     child = Child(
         tmp_path_factory.mktemp("exporter") / "log", "prometheus-redis-exporter", f"--redis.addr={stack.redis.url}",

@@ -371,3 +371,20 @@ def test_standard_input_may_be_a_socket(key_file: pathlib.Path, verb: str) -> No
             )  # fmt: skip
         assert ended.returncode == DONE, ended
         assert len(receiver.snapshot()) == 1
+
+
+def test_what_has_no_file_of_its_own_is_kept_where_tmpdir_says(
+    key_file: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has no room in /tmp names another folder."""
+    campaign = tmp_path / "campaign.json"
+    campaign.write_text('{"agentId":"a"}', encoding="ascii")
+    with HttpReceiver(Answer(200, b'{"wouldBeTaken":true}')) as receiver:
+        cli = Cli(url=receiver.url, api_key_file=key_file)
+        words = ("submit", campaign, "--contacts", "-", "--dry-run")
+        monkeypatch.setenv("TMPDIR", str(tmp_path))
+        assert cli(*words, stdin=b"phoneNumber\n+15550001111\n").status == DONE
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["api.key", "campaign.json"]
+        monkeypatch.setenv("TMPDIR", str(tmp_path / "elsewhere"))
+        ended = cli(*words, stdin=b"phoneNumber\n+15550001111\n")
+        assert ended.status == FAILED and "standard input: No such file or directory" in ended.err, ended

@@ -421,5 +421,9 @@ def test_every_cell_has_its_patterns_and_a_bad_one_is_refused(tmp_path: pathlib.
     assert "~carillon:{eu2}:batch:batch_eu2_????????????????????" in page
     (again := make_users(tmp_path)).check_returncode()
     assert "for the cells eu1 eu2" in again.stderr and (tmp_path / "users.acl").read_text() == page, "an upgrade takes no rights away"
+    own = "user prometheus on #" + "0" * 64 + " +ping +info\n"
+    (tmp_path / "own.acl").write_text(own)
+    make_users(tmp_path).check_returncode()
+    assert (tmp_path / "users.acl").read_text() == page + own, "nor a user that an operator added"
     assert make_users(tmp_path, "c0", "C1").returncode == 2
     assert make_users().returncode == 2
