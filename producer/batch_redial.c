@@ -125,7 +125,10 @@ static void on_copied(struct exchange *x, const struct redial_result *made)
                        NULL);
         break;
     case ERR_NOT_FOUND:
-        exchange_error(x, 409, "TRUNK_NOT_FOUND", "The trunk that this batch would use does not exist.", NULL);
+        if (made->is_source_gone)
+            exchange_not_found(x);
+        else
+            exchange_error(x, 409, "TRUNK_NOT_FOUND", "The trunk that this batch would use does not exist.", NULL);
         break;
     default:
         exchange_fail(x, made->err);

@@ -62,6 +62,8 @@ static void on_rows(struct exchange *x, int err, void *arg)
     struct batch_stream *s = arg;
     struct buf out;
     buf_init(&out, LIMIT_HTTP_STREAM_BYTES);
+    if (!err && !call_rows_have_records(s->rows))
+        err = ERR_NOT_FOUND;
     if (!err && !s->is_opened)
         err = open_status(s, &out);
     if (!err)

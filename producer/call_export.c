@@ -38,15 +38,10 @@ static void call_export_free(void *state)
 
 /* ---- writing ---- */
 
-/* The contact of a row; nobody where its record is gone. */
 static int read_contact(struct call_export *e, const struct call_view *call)
 {
     bool is_elsewhere;
     const struct call_bytes *record = call->record, *extra = call->extra, *columns = call_rows_columns(e->rows);
-    if (!record->text) {
-        contact_free(&e->contact);
-        return contact_init(&e->contact);
-    }
     int err = contact_record_unpack(&e->contact, record->text, record->len, &is_elsewhere);
     if (!err && is_elsewhere && extra->text)
         err = contact_record_attach_metadata(&e->contact, extra->text, extra->len);
@@ -103,6 +98,8 @@ static void on_rows(struct exchange *x, int err, void *arg)
     struct call_export *e = arg;
     struct buf out;
     buf_init(&out, LIMIT_HTTP_STREAM_BYTES);
+    if (!err && !call_rows_have_records(e->rows))
+        err = ERR_NOT_FOUND; /* a file that is not whole says so: it breaks off */
     if (!err)
         err = write_rows(e, &out);
     if (!err && buf_len(&out) > 0)

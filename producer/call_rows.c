@@ -488,6 +488,15 @@ size_t call_rows_count(const struct call_rows *rows)
     return rows->n;
 }
 
+bool call_rows_have_records(const struct call_rows *rows)
+{
+    for (size_t i = 0; i < rows->n; i++) {
+        if (!rows->rows[i].name && !rows->rows[i].record.text)
+            return false;
+    }
+    return true;
+}
+
 const struct call_bytes *call_rows_columns(const struct call_rows *rows)
 {
     return &rows->columns;

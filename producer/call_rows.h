@@ -87,6 +87,9 @@ struct call_view {
 /* What the records of rows that were read whole refer to (contact_layout.h). Borrowed from the rows. */
 const struct call_bytes *call_rows_columns(const struct call_rows *rows);
 size_t call_rows_count(const struct call_rows *rows);
+/* False where a contact that the batch counts has no record any more: the batch is being removed, which takes its
+ * contacts bucket by bucket. What is told of such rows would be wrong. */
+bool call_rows_have_records(const struct call_rows *rows);
 /* Row `index`, by ordinal. False where it is not wanted. */
 bool call_rows_view(const struct call_rows *rows, size_t index, const struct call_filter *filter,
                     struct call_view *ret_view);

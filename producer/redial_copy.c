@@ -175,14 +175,13 @@ static void send_part(struct redial_copy *c)
     sent(c, err);
 }
 
-/* Takes a call whose end is wanted. What holds no record any more is passed over. */
+/* Takes a call whose end is wanted. */
 static int take(struct redial_copy *c, const struct call_view *call)
 {
     struct taken *taken = &c->taken[c->n_taken];
     bool is_elsewhere;
     uint64_t hash;
-    if (!call->outcome || !call->record->text ||
-        outcome_from_name(call->outcome, strlen(call->outcome), &taken->outcome) != 0 ||
+    if (!call->outcome || outcome_from_name(call->outcome, strlen(call->outcome), &taken->outcome) != 0 ||
         !c->config.wanted[taken->outcome])
         return 0;
     int err = contact_record_unpack(&c->contact, call->record->text, call->record->len, &is_elsewhere);
@@ -208,6 +207,9 @@ static void on_rows(struct exchange *x, int err, void *arg)
     if (!take_reply(c, err))
         return;
     c->n_taken = 0;
+    c->result.is_source_gone = !call_rows_have_records(c->rows);
+    if (c->result.is_source_gone)
+        err = ERR_NOT_FOUND;
     for (size_t i = 0; !err && i < call_rows_count(c->rows); i++) {
         if (call_rows_view(c->rows, i, &all, &call))
             err = take(c, &call);

@@ -21,9 +21,11 @@
 struct redial_copy;
 
 struct redial_result {
-    /* 0: sealed. ERR_NOT_FOUND: the trunk is gone. ERR_TOO_LARGE: too many endpoints. ERR_STATE: nobody was found who
-     * ended so. Otherwise nothing of it can be seen, unless the seal was sent: ERR_TIMEOUT, not known. */
+    /* 0: sealed. ERR_NOT_FOUND: the trunk is gone, or with `is_source_gone` the source. ERR_TOO_LARGE: too many
+     * endpoints. ERR_STATE: nobody was found who ended so. Otherwise nothing of it can be seen, unless the seal was
+     * sent: ERR_TIMEOUT, not known. */
     int err;
+    bool is_source_gone;
     char batch_id[LIMIT_BATCH_ID_LEN + 1];
     char state[INGEST_STATE_LEN + 1];
     uint64_t total;

@@ -46,6 +46,13 @@ def test_a_record_that_makes_no_sense_breaks_the_connection(api: Api, acme: str)
         api.get(ROUTES[0].format(batch, "all"), acme)
 
 
+def test_the_answer_about_a_batch_that_is_removed_meanwhile_breaks_off(api: Api, acme: str) -> None:
+    batch = api.engine.batch("acme", "main", contacts=300, start_in_ms=3_600_000)
+    api.client.delete(api.engine.key(f"batch:{batch}:contacts:0"))
+    with pytest.raises(http.client.IncompleteRead):
+        api.get(ROUTES[0].format(batch, "all"), acme)
+
+
 def test_head_and_strangers(api: Api, acme: str) -> None:
     batch = api.engine.batch("acme", "main", contacts=3, start_in_ms=3_600_000)
     answer = api.request("HEAD", ROUTES[0].format(batch, "all"), key=acme)

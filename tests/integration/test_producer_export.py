@@ -141,6 +141,16 @@ def test_a_record_that_makes_no_sense_breaks_the_connection(api: Api, acme: str)
         export(api, acme, batch)
 
 
+@pytest.mark.parametrize("query", ["", "?format=ndjson", "?outcome=CANCELLED"])
+def test_the_file_of_a_batch_that_is_removed_meanwhile_breaks_off_instead_of_telling_of_nobody(
+    api: Api, acme: str, query: str
+) -> None:
+    batch = api.engine.batch("acme", "main", contacts=300, start_in_ms=3_600_000)
+    api.client.delete(api.engine.key(f"batch:{batch}:contacts:4"))  # from its last bucket on
+    with pytest.raises(http.client.IncompleteRead):
+        export(api, acme, batch, query)
+
+
 def test_head_tells_without_a_file(api: Api, acme: str, finished: str) -> None:
     answer = api.request("HEAD", f"/api/v1/batch/{finished}/calls/export", key=acme)
     assert (answer.status, answer.body) == (200, b"")

@@ -147,6 +147,16 @@ def test_more_than_one_page_is_copied_whole_and_each_once(api: Api, acme: str) -
     cancel(api, answer, acme)
 
 
+def test_a_batch_that_is_removed_meanwhile_is_not_called_again_in_part(api: Api, acme: str) -> None:
+    batch = api.engine.batch("acme", "main", contacts=300, start_in_ms=3_600_000)
+    assert api.post(f"/api/v1/batch/{batch}/cancel", key=acme).json()["status"] == "cancelled"
+    listed = api.get("/api/v1/batch/list", acme).json()
+    api.client.delete(api.engine.key(f"batch:{batch}:contacts:4"))  # from its last bucket on
+    answer = redial(api, batch, acme, {"outcomes": ["CANCELLED"]})
+    assert (answer.status, answer.code) == (404, "BATCH_NOT_FOUND")
+    assert api.get("/api/v1/batch/list", acme).json() == listed
+
+
 def test_a_key_makes_it_once(api: Api, acme: str, ended: Any) -> None:
     headers = {"Idempotency-Key": "redial-once"}
     first, second = (redial(api, ended[0], acme, {"outcomes": ["BUSY"]}, headers) for _ in range(2))
