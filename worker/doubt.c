@@ -252,7 +252,7 @@ static void look(struct doubt *d, struct dial *dial)
 void doubt_settle(struct doubt *d, struct dial *dial)
 {
     const struct trunk_settings *trunk = dial->batch->trunk;
-    int64_t counts_ms = dial->doubt.tail_ms + trunk->lookup_absent_after_ms;
+    int64_t counts_ms = dial->doubt.tail_ms + place_absent_after_ms(dial->batch);
     metric_add(d->worker->metrics.doubts, 1);
     if (worker_redis_now_ms(d->worker) < counts_ms)
         tell_later(d, dial, counts_ms + LIMIT_HORIZON_MS); /* a claim hands out what is due so far ahead */

@@ -24,6 +24,8 @@
 #define POST_OVER_MS (LIMIT_POST_DEADLINE_MS + 1000) /* after a begin: its create request has surely ended */
 #define LIFE_MARGIN_MS 30000 /* of the hard deadline, after the create request, ringing and talk */
 #define POLL_MARGIN_MS 30000 /* after ringing, where the trunk does not say when to ask */
+#define ABSENT_LEAST_MS 60000 /* between two lookups that find nothing, where the trunk says nothing else, */
+#define ABSENT_MARGIN_MS 30000 /* and so long after ringing */
 #define NOT_SENT_AGAIN_MS 1000 /* a platform that cannot be reached: again after this, */
 #define NOT_SENT_HOLD_MS 500 /* and the trunk is silent for this long */
 #define THROTTLED_LEAST_MS 1000 /* after a refusal for load, whatever its Retry-After */
@@ -437,6 +439,14 @@ uint64_t place_caller(const struct batch_settings *batch, uint64_t ordinal)
 int64_t place_life_ms(const struct batch_settings *batch)
 {
     return POST_OVER_MS + LIFE_MARGIN_MS + ((int64_t)batch->ring_timeout_s + batch->max_call_duration_s) * 1000;
+}
+
+int64_t place_absent_after_ms(const struct batch_settings *batch)
+{
+    int64_t rings_ms = batch->ring_timeout_s * INT64_C(1000) + ABSENT_MARGIN_MS;
+    if (batch->trunk->lookup_absent_after_ms > 0)
+        return batch->trunk->lookup_absent_after_ms;
+    return rings_ms > ABSENT_LEAST_MS ? rings_ms : ABSENT_LEAST_MS;
 }
 
 void place_begin(struct place *p, struct dial *dial)

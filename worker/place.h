@@ -49,6 +49,9 @@ bool place_is_by_number(const struct batch_settings *batch);
 uint64_t place_caller(const struct batch_settings *batch, uint64_t ordinal);
 /* From a begin to its hard deadline: the create request, ringing and talk at their longest, and a margin. */
 int64_t place_life_ms(const struct batch_settings *batch);
+/* How far apart two lookups that find nothing must lie to prove that there is no call: as the trunk says, otherwise a
+ * minute, and longer than a telephone may ring, because a platform may list a call only once it has begun. */
+int64_t place_absent_after_ms(const struct batch_settings *batch);
 
 /* REPLICATING: what Redis's replicas said of its begin (replicas_owner). */
 void place_replicated(struct dial *dial, const char *why_not);

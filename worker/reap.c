@@ -190,7 +190,7 @@ static bool is_out_of_time(const struct check *check, enum provider_found found)
     const struct call_text *call = &check->call;
     int64_t now_ms = worker_redis_now_ms(check->reap->worker);
     bool is_proven_absent = found == PROVIDER_ABSENT && call->provider_id[0] == '\0' && call->absent_ms != 0 &&
-                            now_ms - call->absent_ms >= check->batch->trunk->lookup_absent_after_ms;
+                            now_ms - call->absent_ms >= place_absent_after_ms(check->batch);
     bool is_in_doubt = clock_mono_us() < check->reap->cell->deadlines_from_us;
     return now_ms >= call->deadline_ms && !is_in_doubt && !is_proven_absent;
 }
@@ -223,7 +223,7 @@ static void look_again(struct check *check, enum provider_found found, const str
         recheck(r, &check->dial, result->kind == PROVIDER_ONGOING ? "answered" : "seen", provider_id, again_ms, 0, 0);
         break;
     case PROVIDER_ABSENT:
-        recheck(r, &check->dial, "absent", "", again_ms, check->batch->trunk->lookup_absent_after_ms, check->asked_ms);
+        recheck(r, &check->dial, "absent", "", again_ms, place_absent_after_ms(check->batch), check->asked_ms);
         break;
     case PROVIDER_FAILED:
         recheck(r, &check->dial, "unsure", "", clamp(retry_after_ms, again_ms, DOUBT_MOST_MS), 0, 0);

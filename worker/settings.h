@@ -29,7 +29,8 @@ struct trunk_settings {
     uint64_t caller_ids[LIMIT_CALLER_IDS];
     size_t n_caller_ids;
     int64_t poll_after_ms; /* 0: as long as ringing may take, and a margin */
-    int64_t lookup_absent_after_ms; /* between two lookups that find nothing, for "absent" to count */
+    int64_t
+        lookup_absent_after_ms; /* between two lookups that find nothing, for "absent" to count; 0: as place.h says */
 };
 
 /* A batch as last read, with its trunk. */

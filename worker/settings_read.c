@@ -11,7 +11,6 @@
 #include "common/json/json.h"
 
 #define VARIABLE_PREFIX "var:"
-#define DEFAULT_ABSENT_AFTER_MS 60000
 #define DELAY_MOST_MS LIMIT_SCHEDULE_AHEAD_MS /* a newer fleet may permit more than we do, but not for ever */
 
 enum batch_field {
@@ -262,8 +261,7 @@ int settings_read_trunk(const char *trunk_id, const struct redisReply *reply, co
     if (rc == 0)
         rc = read_number(reply_field(reply, "poll_after_ms"), 0, 86400000, 0, &trunk.poll_after_ms);
     if (rc == 0)
-        rc = read_number(reply_field(reply, "lookup_absent_after_ms"), 0, 86400000, DEFAULT_ABSENT_AFTER_MS,
-                         &trunk.lookup_absent_after_ms);
+        rc = read_number(reply_field(reply, "lookup_absent_after_ms"), 0, 86400000, 0, &trunk.lookup_absent_after_ms);
     if (rc != 0) {
         settings_trunk_clear(&trunk);
         return rc;

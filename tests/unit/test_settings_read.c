@@ -325,7 +325,7 @@ static void test_what_a_trunk_does_not_say_has_its_default(void **state)
     assert_null(trunk.provider.base_url);
     assert_int_equal(trunk.n_caller_ids, 0);
     assert_int_equal(trunk.poll_after_ms, 0);
-    assert_int_equal(trunk.lookup_absent_after_ms, 60000);
+    assert_int_equal(trunk.lookup_absent_after_ms, 0);
     settings_trunk_clear(&trunk);
 }
 
