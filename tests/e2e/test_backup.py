@@ -14,6 +14,7 @@ import pytest
 from tests.support.history import Report, Rules, judge
 from tests.support.ledger import read_ledger
 from tests.support.processes import ROOT
+from tests.support.redis_server import RedisServer
 from tests.support.stack import Stack, brief_calls, phone_numbers
 from tests.support.waiting import wait_until
 
@@ -97,11 +98,32 @@ def test_a_backup_of_which_nobody_says_so_rings_people_twice(tmp_path: pathlib.P
         assert not report.keeps_promises(AGAIN) and report.called_again > 0, report.line("backup", "?")
 
 
-@pytest.mark.parametrize("fault", ["no backup", "data that is there"])
+def test_a_backup_that_came_through_a_pipe_is_put_back_as_well(tmp_path: pathlib.Path) -> None:
+    """As from a container: redis-cli leaves the end of the transfer behind it there, which no Redis reads."""
+    with RedisServer(appendonly=True) as server:
+        server.client().set("it", "is here")
+        piped = subprocess.run(
+            ["redis-cli", "-s", str(server.socket), "--rdb", "-"], check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ).stdout
+        backup = tmp_path / "backup.rdb"
+        backup.write_bytes(piped)
+        server.kill()
+        shutil.rmtree(server.directory / "appendonlydir")
+        restore = [str(ROOT / "deploy/restore-redis.sh"), str(backup), str(server.directory)]
+        subprocess.run(restore, check=True)
+        folder = server.directory / "appendonlydir"
+        assert folder.stat().st_mode & 0o077 == 0 and all(path.stat().st_mode & 0o077 == 0 for path in folder.iterdir())
+        server.start()
+        assert server.client().get("it") == "is here"
+
+
+@pytest.mark.parametrize("fault", ["no backup", "data that is there", "half a backup"])
 def test_a_restore_that_would_go_wrong_is_refused(fault: str, tmp_path: pathlib.Path) -> None:
     backup = tmp_path / "backup.rdb"
-    backup.write_bytes(b"not one" if fault == "no backup" else b"REDIS0010")
-    (tmp_path / "appendonlydir").mkdir() if fault != "no backup" else None
+    whole = b"REDIS0010\xff12345678"
+    backup.write_bytes({"no backup": b"not one\xff12345678", "half a backup": whole[:-5]}.get(fault, whole))
+    if fault == "data that is there":
+        (tmp_path / "appendonlydir").mkdir()
     ended = subprocess.run([str(ROOT / "deploy/restore-redis.sh"), str(backup), str(tmp_path)], capture_output=True, check=False)
     assert ended.returncode == 1 and ended.stderr
     assert not list(tmp_path.glob("appendonlydir/*"))
