@@ -32,6 +32,7 @@ if not batch or batch.tenant ~= tenant then
   return redis.error_reply('ERR_NOT_FOUND batch')
 end
 local key = key_chunks(id)
+local CHUNK_BYTES = 64 -- what Redis holds of a chunk beside its digest and its answer
 
 local function parts_written()
   return tonumber(redis.call('HGET', key, chunk .. '.n') or 0)
@@ -84,6 +85,7 @@ if parts_written() < parts then
   return redis.error_reply('ERR_NOT_FOUND parts')
 end
 redis.call('HSET', key, chunk, digest .. ' ' .. answer)
+load.keep(batch, #digest + #answer + CHUNK_BYTES)
 leave()
 end_lease()
 return { 'done', answer }

@@ -16,11 +16,12 @@
 -- Returns  {chunk or "" (it has none yet), "piecewise" (its parts may be written as they come) | "whole" (only when all of it
 --           is there, with "write") | "done", state, total, digest and answer of what is done}
 -- Errors   ERR_INVALID, ERR_NOT_FOUND (no such batch of this tenant), ERR_STATE <state> (it takes no more; or too many
---          append), ERR_TOO_LARGE (64 chunks are open)
+--          append), ERR_TOO_LARGE (64 chunks are open), ERR_QUOTA <quota> <limit> (its tenant's batches hold too much)
 -- Bound    O(log n); 30 commands
 -- Again    the same, but that "" may give another chunk
 -- @include lib/batch.lua
 -- @include lib/chunk.lua
+-- @include lib/quota.lua
 -- @include lib/seen.lua
 local id = check_id(ARGV[1], 48, 'batch')
 local tenant = check_id(ARGV[2], 64, 'tenant')
@@ -52,6 +53,10 @@ end
 local is_draft = batch.state == 'draft'
 if not is_draft and not takes_more(batch) then
   return redis.error_reply('ERR_STATE ' .. batch.state)
+end
+local refusal = quota_refusal(tenant, redis.call('HGET', key_batch(id), 'quotas'), 0, 0, 0)
+if refusal then
+  return refusal
 end
 
 local function take_lease()

@@ -221,3 +221,36 @@ def test_a_chunk_over_a_quota_can_be_sent_again_once_there_is_room(api: Api) -> 
     taken = api.post(f"/api/v1/batch/{batch}/contacts?chunk=1", contacts, key)
     assert taken.status == 200, taken
     assert api.engine.hash("load:t/piecewise")["contacts"] == "10"
+
+
+@pytest.mark.parametrize("row", ["x", "+15550100001", ""])  # no number; one that the batch has; no row at all
+def test_chunks_of_which_nothing_is_taken_come_to_an_end(api: Api, row: str) -> None:
+    key = api.tenant(f"hollow{len(row)}", max_bytes=2000)
+    batch = api.request("POST", "/api/v1/batch?draft=true", b'{"agentId": "a"}', key, {"Content-Type": "application/json"}).json()["batchId"]
+
+    def send(chunk: int, *rows: str) -> Answer:
+        body = "\n".join(["phoneNumber", *rows]).encode()
+        return api.request("POST", f"/api/v1/batch/{batch}/contacts?chunk={chunk}", body, key, {"Content-Type": "text/csv"})
+
+    assert send(1, "+15550100001").status == 200
+    answers: list[Answer] = []
+    for chunk in range(2, 200):
+        answers.append(send(chunk, *[row] * bool(row)))
+        if answers[-1].status != 200:
+            break
+    assert (answers[-1].status, answers[-1].code) == (429, "QUOTA_EXCEEDED"), answers[-1]
+    assert answers[-1].json()["details"] == {"quota": "bytes", "limit": 2000} and len(answers) > 10
+    assert api.client.memory_usage(api.engine.key(f"batch:{batch}:chunks"), samples=0) < 20_000
+
+
+def test_a_tenant_that_makes_and_cancels_batches_fills_no_redis(api: Api) -> None:
+    key = api.tenant("churn", max_bytes=1000)
+    statuses = []
+    for _ in range(100):
+        answer = api.post("/api/v1/batch", batch_body(numbers(4)), key)
+        statuses.append(answer.status)
+        if answer.status != 202:
+            break
+        assert api.post(f"/api/v1/batch/{answer.json()['batchId']}/cancel", None, key).status == 200
+    assert (answer.status, answer.code) == (429, "QUOTA_EXCEEDED") and len(statuses) > 2
+    assert answer.json()["details"] == {"quota": "bytes", "limit": 1000}

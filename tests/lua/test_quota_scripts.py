@@ -149,7 +149,44 @@ def test_the_default_holds_where_a_tenant_has_no_quota_of_its_own(cell: Engine) 
     assert load(cell)[:2] == (3, 6)
 
 
-@pytest.mark.parametrize("field", ["batches", "contacts", "bytes"])
+def kept(engine: Engine) -> int:
+    return int(engine.hash("load:t/acme").get("kept", 0))
+
+
+def test_an_ended_batch_counts_until_it_is_removed(cell: Engine) -> None:
+    batch = cell.batch("acme", "main", 8)
+    size, ledger = load(cell)[2], kept(cell)
+    assert 0 < ledger < size, "a part is told of"
+    cell.control(batch, "acme", "cancel")
+    assert (load(cell), kept(cell)) == ((0, 0, 0), size + ledger) and audit_cell(cell) == []
+    cell.client.zadd(cell.key("purge"), {f"seen/{batch}": cell.now_ms(), f"batch/{batch}": cell.now_ms()})
+    cell.client.hset(cell.key(f"batch:{batch}"), "completed_ms", 1)
+    wait_until(lambda: cell.tick("w1") and not cell.client.exists(cell.key(f"batch:{batch}")), 5.0, "it is removed")
+    assert kept(cell) == 0 and audit_cell(cell) == []
+
+
+def test_a_batch_that_ended_before_this_was_counted_is_taken_off_for_nothing(cell: Engine) -> None:
+    batch = cell.batch("acme", "main", 8)
+    cell.control(batch, "acme", "cancel")
+    cell.client.hdel(cell.key(f"batch:{batch}"), "kept")
+    cell.client.hdel(cell.key("load:t/acme"), "kept")
+    cell.client.zadd(cell.key("purge"), {f"seen/{batch}": cell.now_ms(), f"batch/{batch}": cell.now_ms()})
+    cell.client.hset(cell.key(f"batch:{batch}"), "completed_ms", 1)
+    wait_until(lambda: cell.tick("w1") and not cell.client.exists(cell.key(f"batch:{batch}")), 5.0, "it is removed")
+    assert kept(cell) == 0 and audit_cell(cell) == []
+
+
+def test_batches_made_and_cancelled_again_and_again_come_to_an_end(cell: Engine) -> None:
+    cell.tenant("acme", how="set", max_bytes=1000)
+    with pytest.raises(redis.ResponseError, match="ERR_QUOTA max_bytes 1000"):
+        for _ in range(100):
+            cell.control(cell.batch("acme", "main", 4), "acme", "cancel")
+    assert 4000 < kept(cell) < 6000 and audit_cell(cell) == []
+    cell.tenant("acme", how="set", max_bytes="")
+    cell.batch("acme", "main", 4)
+
+
+@pytest.mark.parametrize("field", ["batches", "contacts", "bytes", "kept"])
 def test_a_count_that_is_not_what_the_batches_use_is_noticed(cell: Engine, field: str) -> None:
     cell.batch("acme", "main", 2)
     assert audit_cell(cell) == []

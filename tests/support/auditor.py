@@ -88,6 +88,8 @@ def load_faults(engine: Engine, batches: Iterable[str]) -> list[str]:
     uses: dict[str, Counter[str]] = {}
     for batch in batches:
         values = engine.hash(f"batch:{batch}")
+        if "tenant" in values:
+            uses.setdefault(values["tenant"], Counter()).update(kept=int(values.get("kept", 0)))
         if values.get("state", "failed") in ENDED:
             continue
         total, final = (sum(int(values.get(name, 0)) for name in names) for names in (("total",), ("succeeded", "failed")))
@@ -98,7 +100,7 @@ def load_faults(engine: Engine, batches: Iterable[str]) -> list[str]:
     return [
         f"load_is_what_the_batches_use {tenant} uses {dict(uses.get(tenant, {}))}, counted {counted.get(tenant, {})}"
         for tenant in {*uses, *counted}
-        for name in ("batches", "contacts", "bytes")
+        for name in ("batches", "contacts", "bytes", "kept")
         if uses.get(tenant, Counter())[name] != int(counted.get(tenant, {}).get(name, 0))
     ]
 

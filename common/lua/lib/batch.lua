@@ -8,11 +8,12 @@ local BATCH_NUMBERS = {
   'tat_us', 'due', 'claimed', 'live', 'ended', 'succeeded', 'failed', 'cancelled', 'attempts', 'dials', 'seq', 'ring_s',
   'talk_s', 'max_attempts', 'summary_wait_ms', 'expires_ms', 'expired_ms', 'expired', 'hours_until_ms',
   'tail_epoch', 'tail_cursor', 'tail_due', 'pauses', 'talked_s', 'revision', 'rejected', 'duplicates', 'bytes', 'refused',
+  'kept',
 }
 -- What a field is that Redis does not hold; others are nil.
 local BATCH_DEFAULTS = { revision = 1 }
 for _, counter in ipairs({ 'total', 'cursor', 'due', 'claimed', 'live', 'ended', 'succeeded', 'failed', 'cancelled',
-  'expired', 'attempts', 'dials', 'seq', 'pauses', 'rejected', 'duplicates', 'bytes' }) do
+  'expired', 'attempts', 'dials', 'seq', 'pauses', 'rejected', 'duplicates', 'bytes', 'kept' }) do
   BATCH_DEFAULTS[counter] = 0
 end
 local BATCH_FIELDS, IS_BATCH_NUMBER = {}, {}
@@ -127,7 +128,8 @@ do
 end
 
 local ENDED_STATES = { completed = true, cancelled = true, failed = true }
-local load = { FIELDS = { 'batches', 'contacts', 'bytes' }, more = {} } -- more: by tenant, what is to be added to them
+-- more: by tenant, what is to be added to the fields; kept: the same of what is counted until the batch is removed
+local load = { FIELDS = { 'batches', 'contacts', 'bytes' }, more = {}, kept = {} }
 
 -- What a batch uses of its tenant's quotas until it ends: itself, its contacts without an end, and their share of the bytes
 -- of all of them. It follows from the batch's own fields, so that what was added is what is taken off.
@@ -158,7 +160,20 @@ function load.count(batch, uses)
   end
 end
 
+-- Counts bytes that a batch holds beside contacts without an end, from now on until it is removed: what tells of its chunks and
+-- of the rows that it did not take, and once it has ended its contacts.
+function load.keep(batch, bytes)
+  if bytes ~= 0 then
+    batch.kept = batch.kept + bytes
+    load.kept[batch.tenant] = (load.kept[batch.tenant] or 0) + bytes
+  end
+end
+
 function load.flush()
+  for tenant, bytes in pairs(load.kept) do
+    redis.call('HINCRBY', key_load(tenant), 'kept', fmt(bytes))
+  end
+  load.kept = {}
   for tenant, more in pairs(load.more) do
     for i, field in ipairs(load.FIELDS) do
       if more[i] ~= 0 then
@@ -172,6 +187,7 @@ end
 -- The batch is gone: nothing of it is written back.
 function load.forget(batch)
   load.count(batch, { 0, 0, 0 })
+  load.keep(batch, -batch.kept)
   batches[batch.id] = false
 end
 
@@ -180,6 +196,9 @@ local function batches_flush()
     if batch then
       if not load.is_as_before(batch) then
         load.count(batch, load.of(batch))
+      end
+      if batch.state ~= batch.was.state and ENDED_STATES[batch.state] and not ENDED_STATES[batch.was.state] then
+        load.keep(batch, batch.bytes)
       end
       for outcome, n in pairs(batch.outcomes) do
         redis.call('HINCRBY', batch.prefix, 'outcome:' .. outcome, n)

@@ -4,6 +4,7 @@
 -- A part of what a batch is filled with, whichever script takes it: batch_ingest where Redis looks for duplicates, batch_take
 -- where the producer knows all that the batch has.
 local PART_MOST, COLUMNS_BYTES = 500, 4096
+local RECORD_BYTES = 128 -- what Redis holds of a part beside its record
 
 -- "<chunk>.<n>", both from 0; a plain number is a chunk of one part.
 local function part_is_name(part)
@@ -79,7 +80,7 @@ end
 -- The contacts are written. `left_out`: the index of each that was not, and why; `lines`: those and what was rejected.
 local function part_finish(batch, part, digest, left_out, rejected, lines)
   local chunks_key = key_batch(batch.id) .. ':chunks'
-  rows_add(batch, lines)
+  local kept_bytes = rows_add(batch, lines)
   batch.rejected = batch.rejected + rejected
   batch.duplicates = batch.duplicates + #left_out / 2
   if batch.sealed == '1' then
@@ -87,7 +88,9 @@ local function part_finish(batch, part, digest, left_out, rejected, lines)
     touch_lane(batch)
     wake_workers()
   end
-  redis.call('HSET', chunks_key, part, digest .. ' ' .. fmt(batch.total) .. ' ' .. table.concat(left_out, ' '))
+  local record = digest .. ' ' .. fmt(batch.total) .. ' ' .. table.concat(left_out, ' ')
+  redis.call('HSET', chunks_key, part, record)
+  load.keep(batch, kept_bytes + #record + RECORD_BYTES)
   redis.call('HINCRBY', chunks_key, part:match('^%d+') .. '.n', 1)
   commit()
   local reply = { fmt(batch.total), 0 }

@@ -4,16 +4,20 @@
 local QUOTAS = { 'max_batches', 'max_queued_contacts', 'max_bytes' }
 -- What Redis holds of a contact beside its record: its place in a bucket, and among the numbers seen.
 local CONTACT_BYTES = 48
+-- How many times max_bytes the batches may hold, until they are removed, beside contacts that have not ended.
+local KEPT_TIMES = 4
 
 -- What is to be answered where the tenant would use more than it may, or nil: its own quotas, or else `defaults`, "<batches>
 -- <contacts> <bytes>" as the producer gave them to the batch at its creation; 0: no limit.
 local function quota_refusal(tenant, defaults, batches_more, contacts_more, bytes_more)
   local own = redis.call('HMGET', key_tenant(tenant), unpack(QUOTAS))
-  local used = redis.call('HMGET', key_load(tenant), unpack(load.FIELDS))
+  local used = redis.call('HMGET', key_load(tenant), 'batches', 'contacts', 'bytes', 'kept')
   local given = { (defaults or ''):match('^(%d+) (%d+) (%d+)$') }
   for i, more in ipairs({ batches_more, contacts_more, bytes_more }) do
     local most = tonumber(own[i] or given[i] or 0)
-    if most > 0 and more > 0 and tonumber(used[i] or 0) + more > most then
+    local is_full = more > 0 and tonumber(used[i] or 0) + more > most
+    local is_kept_full = QUOTAS[i] == 'max_bytes' and tonumber(used[4] or 0) > KEPT_TIMES * most
+    if most > 0 and (is_full or is_kept_full) then
       return redis.error_reply('ERR_QUOTA ' .. QUOTAS[i] .. ' ' .. fmt(most))
     end
   end

@@ -17,13 +17,19 @@ local function rows_duplicate(chunk, row, field, value)
   return chunk .. ' ' .. row .. ' DUPLICATE ' .. field .. ' ' .. value
 end
 
+-- Returns how many bytes of them were added.
 local function rows_add(batch, lines)
+  local bytes = 0
   if #lines == 0 then
-    return
+    return bytes
   end
   local key = key_batch(batch.id) .. ':rows'
   local left = ROWS_MOST - redis.call('LLEN', key)
   for from = 1, math.min(#lines, left), 500 do
     redis.call('RPUSH', key, unpack(lines, from, math.min(from + 499, #lines, left)))
   end
+  for i = 1, math.min(#lines, left) do
+    bytes = bytes + #lines[i]
+  end
+  return bytes
 end
