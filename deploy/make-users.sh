@@ -8,8 +8,8 @@
 # Users of your own, such as one for a metrics exporter, stand in DIR/own.acl, a line each as Redis wants it: they are taken over.
 # What is made by ACL SETUSER alone is gone after the next ACL LOAD and after each restart.
 #
-# After a change: redis-cli --user redis-admin --askpass acl load. A DIR that is made here is for its owner alone; give each
-# process's account its own password file.
+# After a change: redis-cli --user redis-admin --askpass acl load. A DIR that is made here is for its owner alone, and so
+# is each password; give each process's account its own.
 set -euo pipefail
 
 if [ $# -lt 1 ]; then
@@ -41,7 +41,7 @@ hashes=()
 for user in "${users[@]}"; do
   file=$directory/$user.password
   if ! [ -e "$file" ]; then
-    head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\n' >"$file.new"
+    (umask 077 && head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\n' >"$file.new")
     mv "$file.new" "$file"
     echo "make-users.sh: made $file" >&2
   fi

@@ -171,7 +171,10 @@ void exchange_authorize(struct exchange *x)
         exchange_refuse_key(x);
         return;
     case KEY_UNKNOWN:
-        ask_key(x);
+        if (key_cache_may_ask(x->api->key_cache, x->key, clock_mono_us()))
+            ask_key(x);
+        else
+            exchange_fail(x, ERR_UNAVAILABLE); /* keys are being guessed */
         return;
     }
 }

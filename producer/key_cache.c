@@ -4,9 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/limits.h"
+
 /* Hashes are spread evenly, so each key has a few places of its own: a power of two of such sets. */
 #define SETS 256u
 #define WAYS 4u
+#define GUESSES_US INT64_C(1000000)
 
 struct place {
     uint8_t sha256[DIGEST_SHA256_LEN];
@@ -17,6 +20,8 @@ struct key_cache {
     struct place opens[SETS][WAYS];
     struct identity identities[SETS][WAYS];
     struct place refused[SETS];
+    int64_t guesses_us; /* since when they are counted */
+    unsigned guesses;
 };
 
 int key_cache_create(struct key_cache **ret_cache)
@@ -64,6 +69,27 @@ enum key_known key_cache_find(const struct key_cache *c, const uint8_t sha256[DI
     return now_us < refused->until_us && is_of(refused, sha256) ? KEY_OPENS_NOTHING : KEY_UNKNOWN;
 }
 
+bool key_cache_may_ask(const struct key_cache *c, const uint8_t sha256[DIGEST_SHA256_LEN], int64_t now_us)
+{
+    if (c->guesses < LIMIT_KEY_GUESSES || now_us - c->guesses_us >= GUESSES_US)
+        return true;
+    const struct place *set = c->opens[set_of(sha256)];
+    for (size_t way = 0; way < WAYS; way++) {
+        if (is_of(&set[way], sha256))
+            return true;
+    }
+    return false;
+}
+
+static void count_guess(struct key_cache *c, int64_t asked_us)
+{
+    if (asked_us - c->guesses_us >= GUESSES_US) {
+        c->guesses_us = asked_us;
+        c->guesses = 0;
+    }
+    c->guesses++;
+}
+
 /* Its own place where it has one, else the one whose time is over first. */
 static size_t way_for(const struct place set[WAYS], const uint8_t sha256[DIGEST_SHA256_LEN])
 {
@@ -94,4 +120,5 @@ void key_cache_put_refused(struct key_cache *c, const uint8_t sha256[DIGEST_SHA2
     if (is_of(&c->opens[set][way], sha256))
         c->opens[set][way].until_us = 0; /* it opened something until now */
     fill(&c->refused[set], sha256, asked_us + KEY_CACHE_LIFE_US);
+    count_guess(c, asked_us);
 }

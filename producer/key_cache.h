@@ -31,6 +31,10 @@ enum key_known key_cache_find(const struct key_cache *c, const uint8_t sha256[DI
  * -1 for ever. */
 void key_cache_put(struct key_cache *c, const uint8_t sha256[DIGEST_SHA256_LEN], int64_t asked_us, int64_t left_us,
                    const struct identity *identity);
+/* Whether Redis may be asked about a key that is KEY_UNKNOWN. Where LIMIT_KEY_GUESSES were asked about in the last
+ * second that opened nothing, only about one that opened something here when it was asked about last: so who tries keys
+ * at random keeps Redis no busier than that, and no tenant out that was here before. */
+bool key_cache_may_ask(const struct key_cache *c, const uint8_t sha256[DIGEST_SHA256_LEN], int64_t now_us);
 /* Keeps that it opens nothing. */
 void key_cache_put_refused(struct key_cache *c, const uint8_t sha256[DIGEST_SHA256_LEN], int64_t asked_us);
 

@@ -28,6 +28,7 @@
 #define LIMIT_LISTENER_BYTES (64u << 10) /* one that is so far behind is told the newest status only */
 #define LIMIT_EXPORT_COLUMNS 64 /* of metadata, in a CSV file */
 #define LIMIT_API_KEY_LEN 256
+#define LIMIT_KEY_GUESSES 500 /* keys that open nothing, of which a producer asks Redis in a second */
 #define LIMIT_KEYS_PER_OWNER 1000 /* API keys of one tenant, and of the operators */
 #define LIMIT_KEY_LABEL_BYTES 64
 #define LIMIT_KEY_LIFE_MS (INT64_C(10) * 366 * 24 * 3600 * 1000)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import collections
 import hashlib
 from typing import Any, Iterator
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.support.processes import Process
 from tests.support.producer_api import Api
+from tests.support.raw_http import exchange
 from tests.support.redis_server import RedisServer
 from tests.support.scripts import Scripts
 from tests.support.waiting import wait_until
@@ -97,6 +99,25 @@ def test_a_replaced_key_works_beside_the_new_one_until_its_overlap_is_over(api: 
     keys.end(old)
     wait_until(lambda: api.get(LIST, old).status == 401, 10.0, "the old key is over", poll_s=0.02)
     assert api.get(LIST, new).status == 200
+
+
+def test_keys_tried_at_random_keep_redis_no_busier_than_a_bound_and_nobody_out_who_was_here(api: Api, keys: Keys) -> None:
+    key, _ = keys.create()
+    assert api.get(LIST, key).status == 200
+    before, began_ms = counted(api, "evalsha"), api.engine.now_ms()
+    answered: collections.Counter[int] = collections.Counter()
+    for block in range(40):
+        guesses = b"".join(b"GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer crl_%032d\r\n\r\n" % (LIST.encode(), 100 * block + i)
+                           for i in range(99))
+        last = b"GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer crl_x%d\r\n\r\n" % (LIST.encode(), block)
+        answered.update(answer.status for answer in exchange(api.process.port, guesses + last))
+        if block % 5 == 0:
+            assert api.get(LIST, key).status == 200
+    seconds = (api.engine.now_ms() - began_ms) / 1000
+    assert sum(answered.values()) == 4000 and set(answered) <= {401, 503} and answered[401] >= 500
+    assert answered[401] <= 500 * (seconds + 2)
+    assert counted(api, "evalsha") - before <= answered[401] + 8 * 5 + 4 * seconds + 20
+    wait_until(lambda: api.get(LIST, "crl_another").status == 401, 10.0, "it is asked about again", poll_s=0.1)
 
 
 def test_the_use_of_a_key_is_noted_at_most_once_a_minute(api: Api, keys: Keys) -> None:

@@ -5,6 +5,7 @@ process whose user lacks something says what, and whose. That the users may do a
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import subprocess
 from typing import Any, Iterator
@@ -409,6 +410,19 @@ def test_passwords_are_made_once_and_never_shown(tmp_path: pathlib.Path) -> None
     assert (directory / "users.acl").read_text() != page
     given.write_text("two\nlines\n")
     assert make_users(directory).returncode == 1
+
+
+def test_a_password_is_its_owners_alone_also_in_a_folder_that_others_may_enter(tmp_path: pathlib.Path) -> None:
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    folder.chmod(0o755)
+    mask = os.umask(0o022)
+    try:
+        assert make_users(folder).returncode == 0
+    finally:
+        os.umask(mask)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.glob("*.password")}
+    assert len(modes) > 4 and set(modes.values()) == {0o600}, modes
 
 
 def test_every_cell_has_its_patterns_and_a_bad_one_is_refused(tmp_path: pathlib.Path) -> None:

@@ -122,6 +122,29 @@ static void test_keys_that_open_nothing_are_known_for_a_moment_and_drive_no_othe
     key_cache_free(cache);
 }
 
+static void test_keys_that_open_nothing_are_asked_about_so_often_a_second_and_others_always(void **state)
+{
+    (void)state;
+    struct identity acme = {.role = ROLE_TENANT, .tenant = "acme", .cell = "c0"};
+    uint8_t good[DIGEST_SHA256_LEN] = {7}, bad[DIGEST_SHA256_LEN] = {7, 1};
+    struct key_cache *cache = make_cache();
+    key_cache_put(cache, good, 0, -1, &acme);
+    for (unsigned i = 0; i < LIMIT_KEY_GUESSES; i++) {
+        bad[2] = (uint8_t)i;
+        bad[3] = (uint8_t)(i >> 8);
+        assert_true(key_cache_may_ask(cache, bad, 5000000 + i));
+        key_cache_put_refused(cache, bad, 5000000 + i);
+    }
+    assert_false(key_cache_may_ask(cache, bad, 5999999));
+    assert_true(key_cache_may_ask(cache, good, 5999999)); /* it is not known any more, but opened something */
+    assert_true(key_cache_may_ask(cache, bad, 6000000));
+    key_cache_put_refused(cache, good, 5999999); /* revoked */
+    assert_false(key_cache_may_ask(cache, good, 5999999));
+    key_cache_put_refused(cache, bad, 6000000);
+    assert_true(key_cache_may_ask(cache, good, 6000000));
+    key_cache_free(cache);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,6 +154,7 @@ int main(void)
         cmocka_unit_test(test_a_key_that_ends_by_itself_is_not_remembered_beyond_its_end),
         cmocka_unit_test(test_keys_that_share_places_are_never_mistaken_and_the_oldest_leaves),
         cmocka_unit_test(test_keys_that_open_nothing_are_known_for_a_moment_and_drive_no_other_out),
+        cmocka_unit_test(test_keys_that_open_nothing_are_asked_about_so_often_a_second_and_others_always),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
