@@ -19,6 +19,7 @@
 #include "worker/replicas.h"
 #include "worker/settings.h"
 #include "worker/settle.h"
+#include "worker/tick.h"
 #include "worker/worker.h"
 
 #define PULSE_US 1000000 /* an idle worker sends one command a second */
@@ -59,7 +60,7 @@ static void on_pulse(void *arg)
     struct worker_cell *cell = &w->cells[w->pulse_turn / 2 % w->n_cells];
     bool is_tick_turn = w->pulse_turn % 2 == 0;
     if (is_tick_turn || w->is_draining || (!is_presence_turn(w) && !dispatch_pulse(cell->dispatch)))
-        reap_pulse(cell->reap);
+        tick_pulse(cell->tick);
     w->pulse_turn++;
     loop_timer_arm_us(w->pulse, PULSE_US);
 }
@@ -75,6 +76,8 @@ static int make_cell(struct worker *w, struct worker_cell *cell, const char *id)
         rc = settle_create(cell, &cell->settle);
     if (rc == 0)
         rc = reap_create(cell, &cell->reap);
+    if (rc == 0)
+        rc = tick_create(cell, &cell->tick);
     if (rc == 0)
         rc = reassert_create(cell, &cell->reassert);
     if (rc == 0)
@@ -140,6 +143,7 @@ static void worker_stop(void *state)
     http_client_free(w->http);
     for (size_t i = 0; i < w->n_cells; i++) {
         dispatch_free(w->cells[i].dispatch);
+        tick_free(w->cells[i].tick);
         reap_free(w->cells[i].reap);
         reassert_free(w->cells[i].reassert);
         settle_free(w->cells[i].settle);
@@ -157,7 +161,8 @@ static void on_redis_ready(void *state)
     for (size_t i = 0; i < w->n_cells; i++) {
         settle_flush(w->cells[i].settle);
         reassert_flush(w->cells[i].reassert);
-        reap_on_ready(w->cells[i].reap);
+        reap_flush(w->cells[i].reap);
+        tick_on_ready(w->cells[i].tick);
         dispatch_on_ready(w->cells[i].dispatch);
     }
     loop_timer_arm_us(w->pulse, PULSE_US);

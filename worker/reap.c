@@ -11,8 +11,6 @@
 #include "common/metrics/metrics.h"
 #include "common/redis/script.h"
 #include "worker/dispatch.h"
-#include "worker/epoch.h"
-#include "worker/hours.h"
 #include "worker/notes.h"
 #include "worker/outbox.h"
 #include "worker/place.h"
@@ -20,7 +18,7 @@
 #include "worker/settings.h"
 
 #define SCRIPT_DEADLINE_MS 3000
-#define TICK_LEAST_US 1000000 /* between two ticks of one cell */
+#define AGAIN_US 1000000 /* until due checks are asked for again that cannot be had now */
 #define CHECK_LEASE_MS 15000 /* longer than one lookup may take */
 #define CHECK_LEAST_MS 1000 /* between two looks at one call */
 #define HANG_UP_AGAIN_MS 5000 /* between two requests to hang a call up */
@@ -31,11 +29,8 @@ struct reap {
     struct worker *worker;
     struct outbox_spec recheck_spec;
     struct outbox *rechecks;
-    struct loop_timer *tick_timer;
     struct loop_timer *check_timer;
-    int64_t last_tick_us;
     int64_t check_at_us; /* what check_timer is armed for; INT64_MAX: nothing */
-    bool is_ticking;
     bool is_checking; /* due checks are being asked for, */
     int64_t checks_asked_us; /* since then */
     struct check *checks; /* lookups under way */
@@ -480,7 +475,7 @@ static void on_checks(const struct redisReply *reply, int err, void *arg)
             take_check(r, reply_at(reply, i));
     } else {
         log_warn("checks.failed", log_str("cell", r->cell->id), log_err(err));
-        check_by(r, clock_mono_us() + TICK_LEAST_US);
+        check_by(r, clock_mono_us() + AGAIN_US);
     }
     r->is_checking = false;
     worker_check_drained(r->worker);
@@ -493,7 +488,7 @@ static void on_check_timer(void *arg)
     if (r->is_checking || r->worker->is_draining || !redis_is_ready(r->worker->redis))
         return;
     if (r->n_checks + LIMIT_CHECKS > LIMIT_LOOKUPS) {
-        check_by(r, clock_mono_us() + TICK_LEAST_US);
+        check_by(r, clock_mono_us() + AGAIN_US);
         return;
     }
     char calls[REDIS_I64_LEN], lease[REDIS_I64_LEN];
@@ -502,85 +497,12 @@ static void on_check_timer(void *arg)
     if (script_run(r->worker->redis, LUA_CALL_CHECKS, r->cell->prefix, args, 2, SCRIPT_DEADLINE_MS, on_checks, r) == 0)
         r->is_checking = true;
     else
-        check_by(r, clock_mono_us() + TICK_LEAST_US);
+        check_by(r, clock_mono_us() + AGAIN_US);
 }
 
-/* ---- the tick ---- */
-
-static void note_epoch(struct reap *r, const struct redisReply *reply)
-{
-    int64_t epoch, closed_until_ms = 0;
-    if (reply_i64(reply_at(reply, 10), &epoch) != 0)
-        return;
-    if (reply_i64(reply_at(reply, 11), &closed_until_ms) != 0)
-        closed_until_ms = 0;
-    epoch_heard(r->cell, epoch, closed_until_ms);
-}
-
-static void on_tick(const struct redisReply *reply, int err, void *arg)
-{
-    struct reap *r = arg;
-    r->is_ticking = false;
-    int64_t redis_now_us, next_ms, check_ms, more = 0, reclaimed = 0, lost = 0, expired = 0;
-    if (err == 0)
-        err = reply_to_err(reply);
-    if (err == 0)
-        err = reply_i64(reply_at(reply, 0), &redis_now_us);
-    if (err != 0) {
-        log_warn("tick.failed", log_str("cell", r->cell->id), log_err(err));
-        return;
-    }
-    worker_note_redis_time(r->worker, r->last_tick_us, redis_now_us);
-    epoch_watch(r->worker, r->last_tick_us, clock_mono_us(), redis_now_us);
-    note_epoch(r, reply);
-    int64_t earliest_us = r->last_tick_us + TICK_LEAST_US;
-    if (reply_i64(reply_at(reply, 3), &more) == 0 && more == 1)
-        loop_timer_arm_at_us(r->tick_timer, clock_mono_us());
-    else if (reply_i64(reply_at(reply, 1), &next_ms) == 0) {
-        int64_t at_us = worker_mono_us(r->worker, next_ms);
-        loop_timer_arm_at_us(r->tick_timer, at_us > earliest_us ? at_us : earliest_us);
-    }
-    if (reply_i64(reply_at(reply, 2), &check_ms) == 0)
-        reap_expect(r, check_ms);
-    if (reply_i64(reply_at(reply, 4), &reclaimed) == 0 && reclaimed > 0) {
-        metric_add(r->worker->metrics.reclaimed, (double)reclaimed);
-        log_info("claims.reclaimed", log_str("cell", r->cell->id), log_i64("calls", reclaimed));
-        dispatch_wake(r->cell->dispatch);
-    }
-    if (reply_i64(reply_at(reply, 7), &lost) == 0 && lost > 0)
-        metric_add(r->worker->metrics.lost_wakes, (double)lost);
-    if (reply_i64(reply_at(reply, 8), &expired) == 0 && expired > 0)
-        log_info("batches.expired", log_str("cell", r->cell->id), log_i64("batches", expired));
-    hours_publish(r->cell, reply_at(reply, 9));
-}
-
-static void tick(struct reap *r)
-{
-    if (r->is_ticking || !redis_is_ready(r->worker->redis))
-        return;
-    char items[REDIS_I64_LEN];
-    const struct redis_arg args[] = {redis_arg_str(r->worker->id), redis_arg_i64(LIMIT_TICK_ITEMS, items)};
-    if (script_run(r->worker->redis, LUA_WORKER_TICK, r->cell->prefix, args, 2, SCRIPT_DEADLINE_MS, on_tick, r) != 0)
-        return;
-    r->is_ticking = true;
-    r->last_tick_us = clock_mono_us();
-}
-
-static void on_tick_timer(void *arg)
-{
-    tick(arg);
-}
-
-void reap_pulse(struct reap *r)
-{
-    if (clock_mono_us() - r->last_tick_us >= TICK_LEAST_US)
-        tick(r);
-}
-
-void reap_on_ready(struct reap *r)
+void reap_flush(struct reap *r)
 {
     outbox_flush(r->rechecks);
-    tick(r);
 }
 
 size_t reap_checks(const struct reap *r)
@@ -608,8 +530,6 @@ int reap_create(struct worker_cell *cell, struct reap **ret_reap)
                                            .note_arg = cell};
     int rc = outbox_create(r->worker->loop, r->worker->redis, cell->prefix, &r->recheck_spec, &r->rechecks);
     if (rc == 0)
-        rc = loop_timer_create(r->worker->loop, on_tick_timer, r, &r->tick_timer);
-    if (rc == 0)
         rc = loop_timer_create(r->worker->loop, on_check_timer, r, &r->check_timer);
     if (rc != 0) {
         reap_free(r);
@@ -624,7 +544,6 @@ void reap_free(struct reap *r)
     if (!r)
         return;
     outbox_free(r->rechecks);
-    loop_timer_free(r->tick_timer);
     loop_timer_free(r->check_timer);
     while (r->checks) {
         struct check *check = r->checks;

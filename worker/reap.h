@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What time alone brings about in a cell: the worker's heartbeat and its share of the common chores (worker_tick), and
- * the checks of calls that stay silent: each due one is leased and looked up at its platform, by its id or by our
- * token, and settled, seen, found absent, or, at its deadline, ended as UNKNOWN.
+ * The checks of a cell's calls that stay silent: each due one is leased and looked up at its platform, by its id or by
+ * our token, and settled, seen, found absent, or, at its deadline, ended as UNKNOWN.
  */
 #ifndef CARILLON_WORKER_REAP_H
 #define CARILLON_WORKER_REAP_H
@@ -20,10 +19,8 @@ int reap_create(struct worker_cell *cell, struct reap **ret_reap) MUST_CHECK;
 /* After the connection was freed. Accepts NULL. */
 void reap_free(struct reap *r);
 
-/* Redis is ready again. */
-void reap_on_ready(struct reap *r);
-/* The worker's heartbeat: one worker_tick. */
-void reap_pulse(struct reap *r);
+/* Redis is ready again: what waits is sent. */
+void reap_flush(struct reap *r);
 /* A check falls due at `at_ms` (Redis's clock). */
 void reap_expect(struct reap *r, int64_t at_ms);
 

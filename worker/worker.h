@@ -26,6 +26,7 @@ struct reassert;
 struct replicas;
 struct settings;
 struct settle;
+struct tick;
 
 struct worker_cell {
     struct worker *worker;
@@ -35,6 +36,7 @@ struct worker_cell {
     struct settle *settle;
     struct dispatch *dispatch;
     struct reap *reap;
+    struct tick *tick;
     struct reassert *reassert;
     int64_t epoch; /* as Redis told it last; 0: not yet */
     /* Monotonic: before that no call's deadline counts, since Redis's clock jumped (epoch.h). */

@@ -220,7 +220,8 @@ def test_a_begun_dial_is_not_sent_without_redis(durable: Fleet, platform: Platfo
     fleet.redis.start()
     fleet.reopen()
     create = platform.wait_creates(1)[0]
-    assert create.dial == 2 and fleet.counters(batch)["attempts"] == 1
+    # 3 where Redis took so long to come back that the retry was due before a lookup of the tail counts.
+    assert create.dial in (2, 3) and fleet.counters(batch)["attempts"] == 1
     platform.hang_up(create.call_id, worker.url)
     assert fleet.wait_final(batch) == {"COMPLETED": 1}
 
