@@ -114,7 +114,7 @@ def test_a_backup_that_came_through_a_pipe_is_put_back_as_well(tmp_path: pathlib
         folder = server.directory / "appendonlydir"
         assert folder.stat().st_mode & 0o077 == 0 and all(path.stat().st_mode & 0o077 == 0 for path in folder.iterdir())
         server.start()
-        assert server.client().get("it") == "is here"
+        assert server.client().get("it") == b"is here"
 
 
 @pytest.mark.parametrize("fault", ["no backup", "data that is there", "half a backup"])
