@@ -57,6 +57,7 @@
 #define LIMIT_ROW_VALUE_BYTES 200 /* of a rejected value that is kept */
 #define LIMIT_CONTACT_JSON_BYTES (16u << 10) /* one element of contacts[] */
 #define LIMIT_METADATA_BYTES 4096u
+#define LIMIT_METADATA_DEPTH 20 /* platforms give it back inside of objects of their own, which must be readable */
 #define LIMIT_CONTACT_ID_LEN 128
 #define LIMIT_AGENT_ID_LEN 128
 #define LIMIT_AGENTS 10000 /* that are listed for a tenant */

@@ -142,10 +142,33 @@ int contact_draft_text(struct contact_draft *d, enum contact_text field, const c
     return d->is_bad ? 0 : contact_draft_keep(d, field, text, len);
 }
 
+/* How many containers are around the innermost of a sound JSON text. */
+static size_t nesting_of(const char *json, size_t len)
+{
+    size_t depth = 0, most = 0;
+    bool is_string = false;
+    for (size_t i = 0; i < len; i++) {
+        char c = json[i];
+        if (c == '"')
+            is_string = !is_string;
+        else if (is_string)
+            i += c == '\\';
+        else if (c == '{' || c == '[')
+            most = ++depth > most ? depth : most;
+        else if (c == '}' || c == ']')
+            depth--;
+    }
+    return most;
+}
+
 int contact_draft_metadata(struct contact_draft *d, const char *json, size_t len)
 {
     if (len > LIMIT_METADATA_BYTES) {
         contact_draft_fault(d, "metadata", FAULT_METADATA_SIZE, "must not be larger than 4096 bytes");
+        return 0;
+    }
+    if (nesting_of(json, len) > LIMIT_METADATA_DEPTH) {
+        contact_draft_fault(d, "metadata", FAULT_SYNTAX, "must not be nested more than 20 deep");
         return 0;
     }
     return d->is_bad ? 0 : contact_draft_keep_metadata(d, json, len);

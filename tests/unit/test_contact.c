@@ -224,6 +224,36 @@ static void test_metadata_has_a_bound_in_bytes(void **state)
     assert_empty();
 }
 
+static int read_nested(const char *format, size_t depth)
+{
+    char value[512], json[1024];
+    size_t len = 0;
+    for (size_t i = 0; i < depth; i++)
+        value[len++] = '[';
+    for (size_t i = 0; i < depth; i++)
+        value[len++] = ']';
+    value[len] = '\0';
+    const char *place = strstr(format, "%s");
+    (void)snprintf(json, sizeof json, "%.*s%s%s", (int)(place - format), format, value, place + 2);
+    return read_json(json);
+}
+
+static void test_metadata_has_a_bound_in_depth(void **state)
+{
+    static const char *const forms[] = {
+        "{\"phoneNumber\":\"+15550001111\",\"metadata\":{\"a\":\"[\\\"[{\",\"b\":%s,\"c\":[[\"]\"]]}}",
+        "{\"phoneNumber\":\"+15550001111\",\"b\":%s}",
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(forms); i++) {
+        assert_int_equal(read_nested(forms[i], LIMIT_METADATA_DEPTH - 1), 0);
+        assert_int_equal(read_nested(forms[i], LIMIT_METADATA_DEPTH), ERR_INVALID);
+        assert_string_equal(faults_only_code(&faults), FAULT_SYNTAX);
+        assert_string_equal(faults.items[0].path, "metadata");
+        faults_free(&faults);
+    }
+}
+
 static void test_an_email_has_a_name_an_at_and_a_domain(void **state)
 {
     static const char *const good[] = {"a@b.c", "first.last+tag@sub.example.com", "j\303\274rgen@b\303\274cher.example",
@@ -305,6 +335,7 @@ int main(void)
         CASE(test_a_number_never_shows_in_a_fault),
         CASE(test_lengths_are_counted_in_characters),
         CASE(test_metadata_has_a_bound_in_bytes),
+        CASE(test_metadata_has_a_bound_in_depth),
         CASE(test_an_email_has_a_name_an_at_and_a_domain),
         CASE(test_a_contact_is_written_as_it_would_be_read),
         CASE(test_wherever_memory_runs_out_there_is_no_half_contact),

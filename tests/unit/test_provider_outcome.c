@@ -369,6 +369,41 @@ static int read_lookup(const struct provider_profile *profile, const struct prov
     return provider_read_lookup(profile, lookup, body, strlen(body), ret_matches, ret_result);
 }
 
+/* Without it a call that took place would be one of which nothing is ever known, and would be placed again. */
+static void test_an_answer_with_the_deepest_metadata_of_a_contact_is_read(void **state)
+{
+    (void)state;
+    char deep[8 * LIMIT_METADATA_DEPTH] = "", body[2048];
+    for (size_t i = 0; i < LIMIT_METADATA_DEPTH; i++)
+        (void)strcat(deep, "{\"a\":");
+    (void)strcat(deep, "1");
+    for (size_t i = 0; i < LIMIT_METADATA_DEPTH; i++)
+        (void)strcat(deep, "}");
+    static const char *const forms[] = {"%s", "{\"event\":\"call_ended\",\"call\":%s}", "{\"items\":[%s]}"};
+    struct provider_lookup lookup = {.token = FIXTURE_TOKEN};
+    struct provider_profile *profile = fixture_retell();
+    struct provider_result result;
+    size_t matches = 0;
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        char call[1024];
+        (void)snprintf(call, sizeof call,
+                       "{\"call_id\":\"a\",\"call_status\":\"ended\",\"disconnection_reason\":\"user_hangup\","
+                       "\"metadata\":{\"carillon_token\":\"" FIXTURE_TOKEN "\",\"contact_metadata\":%s}}",
+                       deep);
+        const char *place = strstr(forms[i], "%s");
+        (void)snprintf(body, sizeof body, "%.*s%s%s", (int)(place - forms[i]), forms[i], call, place + 2);
+        if (i == 0)
+            assert_int_equal(provider_read_poll(profile, body, strlen(body), &result), 0);
+        else if (i == 1)
+            assert_int_equal(read_callback(profile, body, NULL, &result), 0);
+        else
+            assert_int_equal(read_lookup(profile, &lookup, body, &matches, &result), 0);
+        assert_int_equal(result.outcome, OUTCOME_COMPLETED);
+        provider_result_clear(&result);
+    }
+    provider_profile_free(profile);
+}
+
 static void test_a_lookup_finds_none_one_or_many(void **state)
 {
     (void)state;
@@ -572,6 +607,7 @@ int main(void)
         cmocka_unit_test(test_a_recording_url_never_breaks_a_line),
         cmocka_unit_test(test_a_long_summary_is_cut_on_a_whole_character),
         cmocka_unit_test(test_a_polled_call_tells_its_state),
+        cmocka_unit_test(test_an_answer_with_the_deepest_metadata_of_a_contact_is_read),
         cmocka_unit_test(test_a_lookup_finds_none_one_or_many),
         cmocka_unit_test(test_a_found_call_is_read_whole),
         cmocka_unit_test(test_a_list_that_was_not_asked_for_proves_nothing),
