@@ -14,9 +14,9 @@
 #include "common/base/log.h"
 #include "version.h"
 
-#define CLOSE_DEADLINE_US 5000000 /* for requests under way once nothing else is */
+#define CLOSE_LEAST_US 5000000 /* for requests under way once nothing else is, and for leaving the cells */
 #define ID_RANDOM 12 /* characters */
-#define CLOSE_LOOK_US 10000 /* how often we look whether they are gone, in those seconds only */
+#define CLOSE_LOOK_US 10000 /* how often we look whether they are gone, in that time only */
 
 /* ---- phases ---- */
 
@@ -94,13 +94,14 @@ static void on_close_look(void *arg)
 {
     struct daemon *d = arg;
     size_t open = http_server_open_requests(d->http);
-    if (open + d->n_leaving > 0 && clock_mono_us() < d->close_deadline_us) {
+    int64_t now_us = clock_mono_us();
+    if ((open > 0 && now_us < d->requests_deadline_us) || (d->n_leaving > 0 && now_us < d->leave_deadline_us)) {
         loop_timer_arm_us(d->close_timer, CLOSE_LOOK_US);
         return;
     }
     if (open > 0)
         log_warn("process.requests_cut", log_i64("open_requests", (int64_t)open));
-    daemon_end(d, DAEMON_EXIT_DONE);
+    daemon_end(d, open > 0 ? DAEMON_EXIT_FAILED : DAEMON_EXIT_DONE);
 }
 
 void daemon_drained(struct daemon *d)
@@ -111,7 +112,9 @@ void daemon_drained(struct daemon *d)
     loop_timer_disarm(d->drain_timer);
     http_server_quiesce(d->http);
     daemon_leave_cells(d);
-    d->close_deadline_us = clock_mono_us() + CLOSE_DEADLINE_US;
+    d->leave_deadline_us = clock_mono_us() + CLOSE_LEAST_US;
+    if (d->requests_deadline_us < d->leave_deadline_us)
+        d->requests_deadline_us = d->leave_deadline_us;
     on_close_look(d);
 }
 
@@ -119,7 +122,9 @@ static void start_drain(struct daemon *d)
 {
     set_phase(d, DAEMON_DRAINING);
     log_info("process.draining", log_i64("open_requests", (int64_t)http_server_open_requests(d->http)));
-    loop_timer_arm_us(d->drain_timer, conf_i64(d->conf, "drain-timeout-ms") * 1000);
+    int64_t timeout_us = conf_i64(d->conf, "drain-timeout-ms") * 1000;
+    d->requests_deadline_us = clock_mono_us() + timeout_us;
+    loop_timer_arm_us(d->drain_timer, timeout_us);
     if (d->spec->drain)
         d->spec->drain(d->state);
     else

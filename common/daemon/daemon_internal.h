@@ -65,7 +65,8 @@ struct daemon {
     struct loop_timer *cells_timer; /* when a cell is tried again, or told again that the process is there */
     struct loop_timer *drain_timer;
     struct loop_timer *close_timer;
-    int64_t close_deadline_us;
+    int64_t requests_deadline_us; /* once it drains: when what is still open is cut */
+    int64_t leave_deadline_us; /* once it closes: when cells that do not answer are left behind */
 };
 
 /* ---- daemon.c ---- */

@@ -13,7 +13,9 @@ from collections.abc import Iterator
 import pytest
 import redis
 
+from tests.support.notifier_world import metric
 from tests.support.producer_api import Answer, Api, batch_body, numbers
+from tests.support.raw_http import RawConnection
 from tests.support.redis_proxy import RedisProxy
 from tests.support.redis_server import RedisServer
 from tests.support.redis_users import Users
@@ -226,3 +228,39 @@ def test_a_drain_lets_a_creation_come_to_its_end(lone: Api) -> None:
     answer = creation.result()
     assert answer.status == 202, answer
     assert lone.contacts(answer.json()["batchId"]) == 60_000
+
+
+def begun_upload(api: Api, key: str) -> tuple[RawConnection, bytes]:
+    """A creation of which half has been sent, and what is left of it."""
+    body = json.dumps(batch_body(numbers(100))).encode()
+    head = (f"POST /api/v1/batch HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n").encode()  # fmt: skip
+    connection = RawConnection(api.process.port)
+    connection.send(head + body[: len(body) // 2])
+    wait_until(lambda: metric(api.process, "carillon_http_open_requests") == 2, what="it is being read, beside the question")
+    return connection, body[len(body) // 2 :]
+
+
+def test_a_drain_waits_for_an_upload_by_a_slow_line_as_long_as_its_timeout(lone: Api) -> None:
+    key = lone.tenant("acme")
+    connection, rest = begun_upload(lone, key)
+    with connection:
+        lone.process.signal(signal.SIGTERM)
+        time.sleep(6)  # longer than what has nothing to wait for takes to leave
+        connection.send(rest)
+        (answer,) = connection.rest()
+        assert answer.status == 202
+        assert lone.process.wait() == 0
+    assert lone.contacts(answer.json()["batchId"]) == 100
+
+
+def test_what_a_drain_does_not_see_the_end_of_is_cut_and_told(server: RedisServer) -> None:
+    with Api(server, "--drain-timeout-ms", "0") as api:
+        api.trunk("main")
+        connection, _ = begun_upload(api, api.tenant("acme"))
+        with connection:
+            api.process.signal(signal.SIGTERM)
+            assert api.process.wait() == 1
+            assert connection.rest() == []
+        assert api.process.log_events("process.requests_cut")[-1]["open_requests"] == 1
+        assert api.engine.client.keys(api.engine.key("batch:*")) == []
