@@ -12,6 +12,7 @@
 #include "common/redis/reply.h"
 #include "producer/admin.h"
 #include "producer/agent_list.h"
+#include "producer/answer.h"
 #include "producer/body.h"
 #include "producer/list_query.h"
 
@@ -154,7 +155,7 @@ static void on_changed(struct exchange *x, const struct redisReply *reply, int e
         err = reply_i64(reply_at(reply, 1), &total);
     log_change(x, change, err);
     if (err == ERR_NOT_FOUND)
-        admin_answer_missing(x, "TENANT_NOT_FOUND");
+        admin_answer_missing(x, CODE_TENANT_NOT_FOUND);
     else if (err == ERR_STATE)
         exchange_error(x, 409, "TOO_MANY_AGENTS", "The tenant would have more agents than can be listed.", NULL);
     else if (err)

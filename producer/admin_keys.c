@@ -11,6 +11,7 @@
 #include "common/json/json.h"
 #include "common/redis/reply.h"
 #include "producer/admin.h"
+#include "producer/answer.h"
 #include "producer/body.h"
 #include "producer/idempotency.h"
 #include "producer/key_record.h"
@@ -135,7 +136,7 @@ static void on_made(struct exchange *x, const struct redisReply *reply, int err,
     if (err)
         note_failed(x, m, err);
     if (err == ERR_NOT_FOUND)
-        admin_answer_missing(x, m->replaced ? CODE_KEY_NOT_FOUND : "TENANT_NOT_FOUND");
+        admin_answer_missing(x, m->replaced ? CODE_KEY_NOT_FOUND : CODE_TENANT_NOT_FOUND);
     else if (err == ERR_STATE && m->replaced)
         exchange_error(x, 409, "KEY_STATE", "It is over, was replaced already, or its owner has 1000 keys.", NULL);
     else if (err == ERR_STATE)

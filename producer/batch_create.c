@@ -201,7 +201,7 @@ static void answer_failure(struct exchange *x, const struct ingest_result *resul
                        "The batch's webhook URLs would give the tenant more endpoints (origins) than it may have.",
                        NULL);
     else if (result->err == ERR_NOT_FOUND)
-        exchange_error(x, 409, "TRUNK_NOT_FOUND", "The trunk that this batch would use does not exist.", NULL);
+        exchange_error(x, 409, CODE_TRUNK_NOT_FOUND, "The trunk that this batch would use does not exist.", NULL);
     else
         exchange_fail(x, result->err);
 }

@@ -128,7 +128,7 @@ static void on_copied(struct exchange *x, const struct redial_result *made)
         if (made->is_source_gone)
             exchange_not_found(x);
         else
-            exchange_error(x, 409, "TRUNK_NOT_FOUND", "The trunk that this batch would use does not exist.", NULL);
+            exchange_error(x, 409, CODE_TRUNK_NOT_FOUND, "The trunk that this batch would use does not exist.", NULL);
         break;
     default:
         exchange_fail(x, made->err);

@@ -16,6 +16,7 @@
 #include "common/json/json.h"
 #include "common/json/span.h"
 #include "common/redis/reply.h"
+#include "producer/answer.h"
 #include "producer/batch_begun.h"
 #include "producer/body.h"
 #include "producer/call_lookup.h"
@@ -101,7 +102,7 @@ static void answer_failure(struct exchange *x, const struct ingest_result *resul
                        CALL_BACK " would give the tenant more endpoints (origins) than it may have.", NULL);
         break;
     case ERR_NOT_FOUND:
-        exchange_error(x, 409, "TRUNK_NOT_FOUND", "The trunk that this call would use does not exist.", NULL);
+        exchange_error(x, 409, CODE_TRUNK_NOT_FOUND, "The trunk that this call would use does not exist.", NULL);
         break;
     case ERR_TIMEOUT:
         details = cJSON_CreateObject();

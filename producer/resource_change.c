@@ -8,13 +8,14 @@
 
 #include "common/base/buf.h"
 #include "common/json/json.h"
+#include "producer/answer.h"
 
 #define FIELDS_MOST ((RESOURCE_ARGS_MOST - 3) / 2) /* of resource_set.lua */
 #define JSON_MOST 65536
 
-const struct resource_kind resource_tenant = {"tenant",        "t",        "TENANT_NOT_FOUND",
+const struct resource_kind resource_tenant = {"tenant",        "t",        CODE_TENANT_NOT_FOUND,
                                               "TENANT_EXISTS", key_tenant, key_tenant_index};
-const struct resource_kind resource_trunk = {"trunk",        "k",       "TRUNK_NOT_FOUND",
+const struct resource_kind resource_trunk = {"trunk",        "k",       CODE_TRUNK_NOT_FOUND,
                                              "TRUNK_EXISTS", key_trunk, key_trunk_index};
 
 struct resource_change {

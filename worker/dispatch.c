@@ -18,8 +18,6 @@
 #include "worker/replicas.h"
 #include "worker/supply.h"
 
-#define SCRIPT_DEADLINE_MS 3000
-#define READ_DEADLINE_MS 2000
 #define BEGIN_LEAD_US 4000 /* a begin goes out this much ahead of its slot at least: the way to Redis and back; */
 #define BEGIN_GATHER_US 2000 /* those whose slots lie in one such stretch of Redis's time go together */
 #define NEWER_MOST 2 /* readings of a batch's settings for one dial's columns: one may have been under way already */
@@ -222,7 +220,7 @@ static void read_metadata(struct dispatch *d, struct dial *dial)
     struct key key = key_batch_extra(d->cell->id, dial->batch_id, dial->ordinal / LIMIT_BUCKET);
     const struct redis_arg args[] = {redis_arg_str("HGET"), key_arg(&key),
                                      redis_arg_i64((int64_t)dial->ordinal, ordinal)};
-    int rc = redis_command(d->worker->redis, args, 3, READ_DEADLINE_MS, on_metadata, dial);
+    int rc = redis_command(d->worker->redis, args, 3, WORKER_READ_DEADLINE_MS, on_metadata, dial);
     if (rc != 0)
         reading_over(dial, rc);
 }
@@ -393,7 +391,7 @@ static int ask(struct dispatch *d, size_t most)
     };
     d->asked_us = clock_mono_us();
     return script_run(d->worker->redis, LUA_CALL_CLAIM, d->cell->prefix, args, sizeof args / sizeof args[0],
-                      SCRIPT_DEADLINE_MS, on_claim, d);
+                      WORKER_SCRIPT_DEADLINE_MS, on_claim, d);
 }
 
 static void claim_now(struct dispatch *d)

@@ -19,7 +19,6 @@
 #define FIELDS 5
 #define LATER_MS 5000 /* until a platform that could not be asked is asked again */
 #define LATER_MOST_MS 60000
-#define READ_DEADLINE_MS 2000
 
 struct doubt {
     struct worker_cell *cell;
@@ -238,7 +237,8 @@ static int ask_known(struct doubt *d, struct dial *dial)
         redis_arg_i64((int64_t)dial->ordinal, ordinal),
         redis_arg_i64((int64_t)dial->contact.phone, phone),
     };
-    return script_run(d->worker->redis, LUA_CALL_PLACED, d->cell->prefix, args, 3, READ_DEADLINE_MS, on_known, dial);
+    return script_run(d->worker->redis, LUA_CALL_PLACED, d->cell->prefix, args, 3, WORKER_READ_DEADLINE_MS, on_known,
+                      dial);
 }
 
 static void look(struct doubt *d, struct dial *dial)

@@ -7,8 +7,6 @@
 #include "common/redis/script.h"
 #include "worker/reassert.h"
 
-#define SCRIPT_DEADLINE_MS 3000
-
 static void on_closed(const struct redisReply *reply, int err, void *arg)
 {
     struct worker_cell *cell = arg;
@@ -30,8 +28,8 @@ static void close_cell(struct worker_cell *cell, int64_t seen_us)
 {
     char seen[REDIS_I64_LEN], closed[REDIS_I64_LEN];
     const struct redis_arg args[] = {redis_arg_i64(seen_us / 1000, seen), redis_arg_i64(LIMIT_CELL_CLOSED_MS, closed)};
-    int rc =
-        script_run(cell->worker->redis, LUA_CELL_CLOSE, cell->prefix, args, 2, SCRIPT_DEADLINE_MS, on_closed, cell);
+    int rc = script_run(cell->worker->redis, LUA_CELL_CLOSE, cell->prefix, args, 2, WORKER_SCRIPT_DEADLINE_MS,
+                        on_closed, cell);
     if (rc != 0)
         log_error("cell.not_closed", log_str("cell", cell->id), log_err(rc));
 }

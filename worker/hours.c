@@ -6,8 +6,6 @@
 #include "common/json/json.h"
 #include "common/redis/script.h"
 
-#define SCRIPT_DEADLINE_MS 3000
-
 static void on_published(const struct redisReply *reply, int err, void *arg)
 {
     const struct worker_cell *cell = arg;
@@ -45,7 +43,7 @@ static int publish(struct worker_cell *cell, const char *batch_id, const char *t
         redis_arg_i64(known_ms, known),
     };
     return script_run(cell->worker->redis, LUA_BATCH_HOURS, cell->prefix, args, sizeof args / sizeof args[0],
-                      SCRIPT_DEADLINE_MS, on_published, cell);
+                      WORKER_SCRIPT_DEADLINE_MS, on_published, cell);
 }
 
 static void take(struct worker_cell *cell, const struct redisReply *row)

@@ -9,7 +9,6 @@
 #include "common/redis/keys.h"
 #include "common/redis/reply.h"
 
-#define READ_DEADLINE_MS 2000
 #define MEMBER_LEN (LIMIT_BATCH_ID_LEN + 48)
 
 struct entry {
@@ -92,5 +91,5 @@ int placed_read(struct worker_cell *cell, const struct placed_question *question
 {
     struct key key = key_placed(cell->id, question->number);
     const struct redis_arg args[] = {redis_arg_str("HGETALL"), key_arg(&key)};
-    return redis_command(cell->worker->redis, args, 2, READ_DEADLINE_MS, on_reply, (void *)question);
+    return redis_command(cell->worker->redis, args, 2, WORKER_READ_DEADLINE_MS, on_reply, (void *)question);
 }

@@ -17,7 +17,6 @@
 #include "worker/placed.h"
 #include "worker/settings.h"
 
-#define SCRIPT_DEADLINE_MS 3000
 #define AGAIN_US 1000000 /* until due checks are asked for again that cannot be had now */
 #define CHECK_LEASE_MS 15000 /* longer than one lookup may take */
 #define CHECK_LEAST_MS 1000 /* between two looks at one call */
@@ -494,7 +493,8 @@ static void on_check_timer(void *arg)
     char calls[REDIS_I64_LEN], lease[REDIS_I64_LEN];
     r->checks_asked_us = clock_mono_us();
     const struct redis_arg args[] = {redis_arg_i64(LIMIT_CHECKS, calls), redis_arg_i64(CHECK_LEASE_MS, lease)};
-    if (script_run(r->worker->redis, LUA_CALL_CHECKS, r->cell->prefix, args, 2, SCRIPT_DEADLINE_MS, on_checks, r) == 0)
+    if (script_run(r->worker->redis, LUA_CALL_CHECKS, r->cell->prefix, args, 2, WORKER_SCRIPT_DEADLINE_MS, on_checks,
+                   r) == 0)
         r->is_checking = true;
     else
         check_by(r, clock_mono_us() + AGAIN_US);

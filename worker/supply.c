@@ -7,9 +7,7 @@
 #include "common/base/digest.h"
 #include "common/base/limits.h"
 #include "common/redis/keys.h"
-#include "worker/redis_clock.h"
 
-#define LOOK_DEADLINE_MS 2000
 #define AMPLE_US (LIMIT_HORIZON_MS * INT64_C(500)) /* so far ahead others have seen to it */
 #define SPREAD_US (LIMIT_HORIZON_MS * UINT64_C(250)) /* within so long all workers look */
 
@@ -41,7 +39,7 @@ static void on_head(const struct redisReply *reply, int err, void *arg)
         return;
     if (err == 0)
         err = reply_i64(reply_at(reply, 1), &head_ms);
-    int64_t head_us = err == 0 ? redis_clock_mono_us(&s->cell->worker->redis_clock, head_ms * 1000) : 0;
+    int64_t head_us = err == 0 ? worker_mono_us(s->cell->worker, head_ms) : 0;
     if (err == 0 && head_us - clock_mono_us() > AMPLE_US)
         supply_expect(s, head_us);
     else
@@ -55,7 +53,7 @@ static void on_timer(void *arg)
     struct key key = key_trunks(s->cell->id);
     const struct redis_arg args[] = {redis_arg_str("ZRANGE"), key_arg(&key), redis_arg_str("0"), redis_arg_str("0"),
                                      redis_arg_str("WITHSCORES")};
-    if (redis_command(s->cell->worker->redis, args, 5, LOOK_DEADLINE_MS, on_head, s) != 0)
+    if (redis_command(s->cell->worker->redis, args, 5, WORKER_READ_DEADLINE_MS, on_head, s) != 0)
         s->on_low(s->arg);
 }
 

@@ -12,7 +12,6 @@
 #include "worker/hours.h"
 #include "worker/reap.h"
 
-#define SCRIPT_DEADLINE_MS 3000
 #define LEAST_US 1000000 /* between two ticks of one cell */
 
 /* The places in the answer of worker_tick.lua. */
@@ -103,7 +102,8 @@ static void ask(struct tick *t)
         return;
     char items[REDIS_I64_LEN];
     const struct redis_arg args[] = {redis_arg_str(t->worker->id), redis_arg_i64(LIMIT_TICK_ITEMS, items)};
-    if (script_run(t->worker->redis, LUA_WORKER_TICK, t->cell->prefix, args, 2, SCRIPT_DEADLINE_MS, on_tick, t) != 0)
+    if (script_run(t->worker->redis, LUA_WORKER_TICK, t->cell->prefix, args, 2, WORKER_SCRIPT_DEADLINE_MS, on_tick,
+                   t) != 0)
         return;
     t->is_under_way = true;
     t->last_us = clock_mono_us();

@@ -28,6 +28,10 @@ struct settings;
 struct settle;
 struct tick;
 
+/* How long Redis may take, beyond what a caller says otherwise. */
+#define WORKER_SCRIPT_DEADLINE_MS 3000
+#define WORKER_READ_DEADLINE_MS 2000
+
 struct worker_cell {
     struct worker *worker;
     const char *id;

@@ -17,6 +17,8 @@
 
 struct api_client;
 
+#define API_TIMEOUT_MS 30000 /* of a question that takes no longer than others */
+
 /* Judges --url, and reads the key. Says on stderr what is wrong. Borrows `s`. */
 enum cli_exit api_client_open(struct session *s, struct api_client **ret_client) MUST_CHECK;
 /* Wipes the key. Accepts NULL. */

@@ -11,8 +11,6 @@
 #include "producer/cli/out.h"
 #include "producer/cli/verbs.h"
 
-#define CONTROL_TIMEOUT_MS 30000
-
 static const struct conf_option cancel_options[] = {
     {.name = "in-flight",
      .kind = CONF_BOOL,
@@ -35,7 +33,7 @@ static enum cli_exit send_control(struct session *s, struct api_client *api, con
     struct api_answer answer;
     enum cli_exit status = CLI_FAILED;
     snprintf(path, sizeof path, "/api/v1/batch/%s/%s", id, c->verb);
-    if (api_client_ask(api, "POST", path, c->body, c->body ? strlen(c->body) : 0, CONTROL_TIMEOUT_MS, &answer) != 0) {
+    if (api_client_ask(api, "POST", path, c->body, c->body ? strlen(c->body) : 0, API_TIMEOUT_MS, &answer) != 0) {
         api_client_complain(api);
         return CLI_FAILED;
     }

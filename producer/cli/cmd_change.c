@@ -13,7 +13,6 @@
 #include "producer/cli/out.h"
 #include "producer/cli/verbs.h"
 
-#define TIMEOUT_MS 30000
 #define REDIAL_TIMEOUT_MS 600000 /* a copy of a million contacts takes a while */
 #define BODY_MAX ((size_t)64 << 10)
 
@@ -148,7 +147,7 @@ static enum cli_exit send_set(struct session *s, struct api_client *api, const c
         body = NULL;
     }
     snprintf(path, sizeof path, "/api/v1/batch/%s", id);
-    return ask(s, api, "PATCH", path, body, TIMEOUT_MS, tell_batch);
+    return ask(s, api, "PATCH", path, body, API_TIMEOUT_MS, tell_batch);
 }
 
 static enum cli_exit run_set(struct session *s)
@@ -223,7 +222,7 @@ static enum cli_exit run_dial(struct session *s)
         cJSON_Delete(body);
         body = NULL;
     }
-    status = ask(s, api, "POST", "/api/v1/call/dial", body, TIMEOUT_MS, tell_call);
+    status = ask(s, api, "POST", "/api/v1/call/dial", body, API_TIMEOUT_MS, tell_call);
     api_client_close(api);
     return status;
 }

@@ -17,7 +17,6 @@
 #include "producer/cli/out.h"
 #include "producer/cli/verbs.h"
 
-#define TIMEOUT_MS 30000
 #define PATH "/api/v1/suppressions"
 #define FAULTS_TOLD 50
 
@@ -90,7 +89,7 @@ static bool read_numbers(const char *path, struct numbers *ret_numbers)
 static int ask(struct session *s, struct api_client *api, const char *method, const char *path, const struct buf *body,
                struct api_answer *ret_answer)
 {
-    if (api_client_ask(api, method, path, body ? buf_str(body) : NULL, body ? buf_len(body) : 0, TIMEOUT_MS,
+    if (api_client_ask(api, method, path, body ? buf_str(body) : NULL, body ? buf_len(body) : 0, API_TIMEOUT_MS,
                        ret_answer) != 0) {
         api_client_complain(api);
         return ERR_UNAVAILABLE;

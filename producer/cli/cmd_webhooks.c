@@ -15,7 +15,6 @@
 #include "producer/cli/table.h"
 #include "producer/cli/verbs.h"
 
-#define TIMEOUT_MS 30000
 #define BASE "/api/v1/webhooks"
 #define PATH_LEN 1024
 #define STEPS_MOST 1000 /* of a recovery: far more than an endpoint's dead ones */
@@ -26,7 +25,7 @@
 static cJSON *ask(struct session *s, struct api_client *api, const char *method, const char *path, const char *body)
 {
     struct api_answer answer;
-    if (api_client_ask(api, method, path, body, body ? strlen(body) : 0, TIMEOUT_MS, &answer) != 0) {
+    if (api_client_ask(api, method, path, body, body ? strlen(body) : 0, API_TIMEOUT_MS, &answer) != 0) {
         api_client_complain(api);
         return NULL;
     }

@@ -13,7 +13,6 @@
 #include "producer/cli/out.h"
 #include "producer/cli/verbs.h"
 
-#define WHY_TIMEOUT_MS 30000
 #define LINE_MOST 1024
 
 static const char *text_of(const cJSON *object, const char *name)
@@ -70,7 +69,7 @@ static enum cli_exit ask_why(struct session *s, struct api_client *api, const ch
     struct api_answer answer;
     enum cli_exit status = CLI_FAILED;
     snprintf(path, sizeof path, "/api/v1/batch/%s/why", id);
-    if (api_client_ask(api, "GET", path, NULL, 0, WHY_TIMEOUT_MS, &answer) != 0) {
+    if (api_client_ask(api, "GET", path, NULL, 0, API_TIMEOUT_MS, &answer) != 0) {
         api_client_complain(api);
         return CLI_FAILED;
     }

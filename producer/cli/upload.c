@@ -12,12 +12,12 @@
 #include "common/base/clock.h"
 #include "common/base/ident.h"
 #include "common/json/json.h"
+#include "producer/cli/api_client.h"
 #include "producer/cli/csv_chunks.h"
 #include "producer/cli/import_csv.h"
 #include "producer/cli/out.h"
 #include "producer/cli/upload_bar.h"
 
-#define ASK_TIMEOUT_MS 30000
 #define CHUNK_TIMEOUT_MS 150000 /* beyond what the producer allows itself for a body */
 #define ERRORS_TOLD 50
 #define WIDTH_UNKNOWN 80
@@ -138,7 +138,7 @@ static enum cli_exit look(struct upload *u)
     struct api_answer answer;
     char path[PATH_MOST];
     path_of(u, "", path, sizeof path);
-    const struct api_request request = {.method = "GET", .path = path, .timeout_ms = ASK_TIMEOUT_MS};
+    const struct api_request request = {.method = "GET", .path = path, .timeout_ms = API_TIMEOUT_MS};
     enum cli_exit status = ask(u, &request, &answer);
     if (status != CLI_DONE)
         return status;
@@ -158,7 +158,7 @@ static enum cli_exit make_draft(struct upload *u)
         .idempotency_key = u->config->idempotency_key,
         .body = u->config->body,
         .len = u->config->len,
-        .timeout_ms = ASK_TIMEOUT_MS,
+        .timeout_ms = API_TIMEOUT_MS,
     };
     struct api_answer answer;
     char cell[LIMIT_CELL_ID_LEN + 1];
@@ -262,7 +262,7 @@ static enum cli_exit start(struct upload *u)
     char path[PATH_MOST];
     struct api_answer answer;
     path_of(u, "/start", path, sizeof path);
-    const struct api_request request = {.method = "POST", .path = path, .timeout_ms = ASK_TIMEOUT_MS};
+    const struct api_request request = {.method = "POST", .path = path, .timeout_ms = API_TIMEOUT_MS};
     if (patience_ask(u->config->patience, &request, &answer) != 0)
         return tell_unanswered(u);
     enum cli_exit status = CLI_DONE;
@@ -299,7 +299,7 @@ static void tell_rows(struct upload *u)
     char path[PATH_MOST], rest[32];
     snprintf(rest, sizeof rest, "/errors?limit=%d", ERRORS_TOLD);
     path_of(u, rest, path, sizeof path);
-    const struct api_request request = {.method = "GET", .path = path, .timeout_ms = ASK_TIMEOUT_MS};
+    const struct api_request request = {.method = "GET", .path = path, .timeout_ms = API_TIMEOUT_MS};
     if (ask(u, &request, &answer) != CLI_DONE)
         return;
     const cJSON *row;

@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 import sys
 
-MOST_LINES = 100
+MOST_LINES = 80
 
 
 def main() -> int:
