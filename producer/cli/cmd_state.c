@@ -65,7 +65,7 @@ static enum cli_exit change_resource(struct session *s, const char *word, const 
     if (resource_change_create(&change) != 0)
         return CLI_FAILED;
     resource_put_stopped(change, is_stop, clock_wall_ms());
-    enum cli_exit status = session_open_cell(s, true);
+    enum cli_exit status = session_open_cell(s, false);
     if (status == CLI_DONE)
         status = resource_apply(s, kind, id, "set", change);
     if (status == CLI_DONE)

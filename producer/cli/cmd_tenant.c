@@ -211,7 +211,7 @@ static int write_places(struct session *s, const char *tenant, const cJSON *body
 static enum cli_exit write_tenant(struct session *s, const char *id, bool is_new, const struct resource_change *change,
                                   const cJSON *body)
 {
-    enum cli_exit status = session_open_cell(s, true);
+    enum cli_exit status = session_open_cell(s, is_new);
     if (status != CLI_DONE)
         return status;
     if (!trunks_exist(s) || (is_new && claim(s, id) != 0))
@@ -259,7 +259,7 @@ static enum cli_exit run_credit(struct session *s)
     const char *id = conf_rest(session_conf(s), 0);
     if (!resource_check_id(id))
         return CLI_USAGE;
-    enum cli_exit status = session_open_cell(s, true);
+    enum cli_exit status = session_open_cell(s, false);
     if (status != CLI_DONE || resource_change_create(&change) != 0)
         return status != CLI_DONE ? status : CLI_FAILED;
     tenant_settings_add_credits(change, conf_i64(session_conf(s), "add"));

@@ -201,7 +201,7 @@ static enum cli_exit write_trunk(struct session *s, const char *id, bool is_new,
                                  const struct resource_change *change)
 {
     bool is_stopped = false;
-    enum cli_exit status = session_open_cell(s, true);
+    enum cli_exit status = session_open_cell(s, is_new);
     if (status == CLI_DONE && !is_new)
         status = judge_set(s, id, body, &is_stopped);
     if (status == CLI_DONE)

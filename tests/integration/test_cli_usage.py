@@ -290,6 +290,15 @@ def test_a_cell_that_is_not_there_is_told_and_not_called_stopped_or_sound(cli: C
     assert redis_server.client().dbsize() == 0
 
 
+@pytest.mark.parametrize(
+    "verb", ["stop trunk x", "start tenant x", "tenant set x --cps 4", "tenant credit x --add 5", "trunk set x --cps 4"]
+)
+def test_what_changes_nothing_makes_no_cell(cli: Cli, redis_server: RedisServer, verb: str) -> None:
+    ended = cli(*verb.split(), "--cell", "c7")
+    assert ended.status == FAILED and " x in cell c7" in ended.err, ended
+    assert redis_server.client().dbsize() == 0
+
+
 # ---- the producer ----
 
 
