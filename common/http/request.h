@@ -35,6 +35,8 @@ struct http_server {
     http_refuse_fn refuse;
     void *refuse_arg;
     struct connection *connections;
+    unsigned n_connections;
+    unsigned n_leaving; /* of these */
     size_t open_requests;
     char url[80];
 };
@@ -50,6 +52,8 @@ struct connection {
     int64_t started_us; /* wall clock at the first line of the request under way */
     struct head_target target; /* of the same */
     bool is_cut; /* its deadline has come because the client closed its side */
+    bool is_leaving; /* it is being closed so that others find room */
+    int64_t waits_since_us; /* without a request under way */
     struct loop_fd *peer; /* looks whether the client is still there, while an answer in pieces sleeps; NULL before */
     struct http_request *request; /* the one under way; NULL between requests */
 };

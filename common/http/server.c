@@ -19,6 +19,8 @@
 #include "common/base/parse.h"
 #include "common/http/request.h"
 
+/* So many of all connections, or none of a few, are kept free by closing those that ask for nothing. */
+#define SPARE_SHARE 32u
 /* Holds the headers twice (as read, and as a list) and what is read of the body or written of the answer at a time. */
 #define CONNECTION_MEMORY ((size_t)(3 * LIMIT_HTTP_HEADER_BYTES))
 #define LISTEN_BACKLOG 511
@@ -144,6 +146,38 @@ static void on_deadline(void *arg)
     run_soon(c->server);
 }
 
+/* Whether only its client keeps it open: it asks for nothing, or was refused and goes on to send. */
+static bool is_idle(const struct connection *c)
+{
+    return !c->is_leaving && (c->request == NULL || c->request->state == REQUEST_DRAINING);
+}
+
+/* Anybody can open connections: where they use up all but a few, the one that has asked for nothing for longest goes,
+ * so that who asks for something is let in. */
+static void make_room(struct http_server *s)
+{
+    unsigned spare = s->bounds.connections / SPARE_SHARE;
+    struct connection *longest = NULL;
+    if (spare == 0 || s->n_connections - s->n_leaving <= s->bounds.connections - spare)
+        return;
+    for (struct connection *c = s->connections; c != NULL; c = c->next) {
+        if (is_idle(c) && (longest == NULL || c->waits_since_us < longest->waits_since_us))
+            longest = c;
+    }
+    if (longest == NULL)
+        return;
+    longest->is_leaving = true;
+    s->n_leaving++;
+    loop_timer_arm_us(longest->deadline, 0);
+}
+
+/* It asked for something before it was closed. */
+static void stay(struct connection *c)
+{
+    c->server->n_leaving -= c->is_leaving;
+    c->is_leaving = false;
+}
+
 static void connection_open(struct http_server *s, struct MHD_Connection *mhd, void **socket_context)
 {
     int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
@@ -161,7 +195,10 @@ static void connection_open(struct http_server *s, struct MHD_Connection *mhd, v
         c->next->prev = c;
     s->connections = c;
     *socket_context = c;
+    c->waits_since_us = clock_mono_us();
+    s->n_connections++;
     loop_timer_arm_us(c->deadline, s->bounds.head_ms * 1000);
+    make_room(s);
 }
 
 static void connection_close(struct connection *c)
@@ -173,6 +210,8 @@ static void connection_close(struct connection *c)
         s->connections = c->next;
     if (c->next != NULL)
         c->next->prev = c->prev;
+    s->n_connections--;
+    s->n_leaving -= c->is_leaving;
     loop_timer_free(c->deadline);
     free(c);
     /* At its bound of connections libmicrohttpd looks at the listening socket again only when run once more. */
@@ -228,6 +267,7 @@ static enum MHD_Result send_answer(struct connection *c)
 
 static enum MHD_Result on_head(struct connection *c, const char *url, const char *method, const char *version)
 {
+    stay(c);
     if (request_begin(c, url, method, version, &c->request) < 0)
         return MHD_NO;
     struct http_request *req = c->request;
@@ -278,7 +318,8 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **request_c
     request_end(req);
     c->request = NULL;
     const struct http_bounds *bounds = &c->server->bounds;
-    loop_timer_arm_us(c->deadline, (bounds->idle_ms + bounds->head_ms) * 1000);
+    c->waits_since_us = clock_mono_us();
+    loop_timer_arm_us(c->deadline, c->is_leaving ? 0 : (bounds->idle_ms + bounds->head_ms) * 1000);
 }
 
 /* ---- the loop ---- */

@@ -47,8 +47,9 @@ struct http_route {
     void (*on_gone)(struct http_request *req, void *arg);
 };
 
-/* The bounds of a server; 0 stands for the value in limits.h. At the bound of connections new ones wait in the kernel's
- * queue until one ends. */
+/* The bounds of a server; 0 stands for the value in limits.h. Where all but a thirty-second of the connections are
+ * used up, each new one closes the one that has asked for nothing for longest; at the bound new ones wait in the
+ * kernel's queue until one ends. */
 struct http_bounds {
     unsigned connections; /* LIMIT_HTTP_CONNECTIONS */
     int64_t idle_ms; /* LIMIT_HTTP_IDLE_S: in whole seconds, rounded up; nothing is sent or taken */

@@ -5,7 +5,9 @@ waits for such a client."""
 from __future__ import annotations
 
 import json
+import resource
 import select
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -53,6 +55,14 @@ def slow_api(redis_server: RedisServer) -> Iterator[Api]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def api(redis_server: RedisServer) -> Iterator[Api]:
+    """With the deadlines that it has by itself."""
+    with Api(redis_server) as running:
+        running.trunk("main")
+        yield running
+
+
 def drip(connection: RawConnection, text: bytes) -> None:
     """Sends `text` byte by byte until the server says something."""
     for at in range(len(text)):
@@ -88,6 +98,42 @@ def test_nobody_waits_for_slow_clients(slow_api: Api) -> None:
     finally:
         for connection in slow:
             connection.socket.close()
+
+
+def is_open(connection: RawConnection) -> bool:
+    connection.socket.setblocking(False)
+    try:
+        connection.socket.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        pass
+    return False
+
+
+@pytest.mark.parametrize("what", ["nothing", "a header", "a body that is refused already"])
+def test_strangers_that_hold_every_connection_keep_nobody_out(api: Api, what: str) -> None:
+    """More of them than there are connections, long before any deadline: those that waited longest are closed, and no others."""
+    key = api.tenant("acme")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(limits[0], min(4096, limits[1])), limits[1]))
+    strangers: list[RawConnection] = []
+    whole = create(GOOD).replace(b"<acme>", key.encode())
+    try:
+        with RawConnection(api.process.port) as upload:
+            upload.send(whole[:-1])
+            for _ in range(1200):
+                strangers.append(RawConnection(api.process.port))
+                strangers[-1].send(SLOW[what][0].replace(b"<acme>", key.encode()))
+            for _ in range(20):
+                assert api.get("/api/v1/batch/list", key).status == 200
+            assert 800 < sum(map(is_open, strangers)) < 1024
+            upload.send(whole[-1:])
+            assert [answer.status for answer in upload.rest()] == [202]
+    finally:
+        for connection in strangers:
+            connection.socket.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_a_worker_cuts_slow_clients_too(fleet: Fleet) -> None:
