@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/domain/token.h"
 #include "common/metrics/metrics.h"
+#include "worker/provider_http.h"
 #include "worker/reap.h"
 #include "worker/settings.h"
 #include "worker/settle.h"
@@ -23,6 +24,8 @@ struct callbacks {
     size_t n_profiles;
     struct http_route routes[2];
     size_t held; /* bytes of bodies, beyond LIMIT_CALLBACK_BYTES_FREE of each */
+    struct inbound *asking; /* those about whose calls their platforms are being asked */
+    size_t n_asking;
     struct log_pace refusals; /* anybody can send nonsense here */
 };
 
@@ -35,7 +38,9 @@ struct inbound {
     struct worker_cell *cell;
     struct token_parts token;
     struct provider_result result;
-    unsigned holds; /* the request, and the reading or settling under way */
+    unsigned holds; /* the request, and the reading, asking or settling under way */
+    const struct batch_settings *batch; /* a reference, while the platform is asked */
+    struct inbound *next, *previous; /* in callbacks.asking */
 };
 
 static size_t held_for(size_t len)
@@ -123,6 +128,80 @@ static void take(struct inbound *in, const struct batch_settings *batch)
     }
 }
 
+/* ---- what nobody signed is asked for ---- */
+
+static void start_asking(struct inbound *in, const struct batch_settings *batch)
+{
+    struct callbacks *c = in->callbacks;
+    in->batch = settings_ref(batch);
+    in->next = c->asking;
+    if (c->asking)
+        c->asking->previous = in;
+    c->asking = in;
+    c->n_asking++;
+    in->holds++;
+}
+
+static void stop_asking(struct inbound *in)
+{
+    struct callbacks *c = in->callbacks;
+    if (in->next)
+        in->next->previous = in->previous;
+    if (in->previous)
+        in->previous->next = in->next;
+    else
+        c->asking = in->next;
+    c->n_asking--;
+    settings_unref(in->batch);
+    in->batch = NULL;
+    inbound_release(in);
+}
+
+/* Whoever knows a token could name another call's id: the call itself must say that it is that dial's. What is sent
+ * once all is known is known by the platform too, though it may have nothing to add. */
+static void on_asked(const struct provider_answer *reply, void *arg)
+{
+    struct inbound *in = arg;
+    bool is_all = in->result.kind == PROVIDER_ANALYZED;
+    if (reply->found == PROVIDER_FAILED) {
+        answer(in, 503, "unavailable");
+    } else if (reply->found == PROVIDER_ABSENT || strcmp(reply->result.token, in->result.token) != 0) {
+        refuse(in, 401, "call", ERR_AUTH);
+    } else {
+        provider_result_clear(&in->result);
+        if (provider_result_copy(&reply->result, &in->result) != 0)
+            answer(in, 503, "unavailable");
+        else {
+            if (is_all && in->result.kind == PROVIDER_ENDED)
+                in->result.kind = PROVIDER_ANALYZED;
+            take(in, in->batch);
+        }
+    }
+    stop_asking(in);
+}
+
+static void ask(struct inbound *in, const struct batch_settings *batch)
+{
+    struct callbacks *c = in->callbacks;
+    const struct trunk_settings *trunk = batch->trunk;
+    if (in->result.kind == PROVIDER_NONE || in->result.provider_id[0] == '\0') {
+        answer(in, 200, "ignored");
+        return;
+    }
+    if (c->n_asking >= LIMIT_CALLBACK_ASKS) {
+        refuse(in, 503, "busy", ERR_UNAVAILABLE);
+        return;
+    }
+    int rc = provider_http_poll(c->worker->provider, trunk->profile, &trunk->provider, in->result.provider_id, on_asked,
+                                in, NULL);
+    if (rc != 0) {
+        log_warn("callback.unasked", log_str("batch", in->token.batch), log_err(rc));
+        answer(in, 503, "unavailable");
+        return;
+    }
+    start_asking(in, batch);
+}
+
 /* ---- whether it is to be believed ---- */
 
 static const char *header_of(const char *name, void *arg)
@@ -169,6 +248,9 @@ static void on_batch(const struct batch_settings *batch, int err, void *arg)
         answer(in, 503, "unavailable");
     } else if (strcmp(provider_profile_name(batch->trunk->profile), provider_profile_name(in->profile)) != 0) {
         refuse(in, 401, "profile", ERR_AUTH); /* what one platform says was read as another's */
+    } else if (!provider_profile_signs_callbacks(batch->trunk->profile)) {
+        drop_body(in);
+        ask(in, batch);
     } else {
         struct provider_callback callback = describe(in, url, sizeof url);
         err = provider_verify_callback(batch->trunk->profile, &batch->trunk->provider, &callback, clock_wall_ms());
@@ -329,6 +411,12 @@ void callbacks_free(struct callbacks *c)
 {
     if (!c)
         return;
+    struct inbound *next;
+    for (struct inbound *in = c->asking; in; in = next) {
+        next = in->next;
+        settings_unref(in->batch);
+        inbound_release(in);
+    }
     for (size_t i = 0; i < c->n_profiles; i++)
         provider_profile_free(c->profiles[i]);
     free(c);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What platforms tell us: POST /callbacks/<profile>[/<token>]. A callback is believed about the dial whose token it
- * carries, once the token's MAC and the platform's own signature hold; it is answered 200 when Redis has it, so that a
- * platform which retries loses nothing.
+ * carries, once the token's MAC and the platform's own signature hold; where the platform signs nothing, it only says
+ * that there is something to ask for, and what the platform answers is believed. It is answered 200 when Redis has it,
+ * so that a platform which retries loses nothing.
  */
 #ifndef CARILLON_WORKER_CALLBACK_H
 #define CARILLON_WORKER_CALLBACK_H

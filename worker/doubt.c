@@ -193,6 +193,8 @@ static int start_lookup(struct doubt *d, struct dial *dial, const char *const *k
         .to = to,
         .from = from,
         .begin_ms = dial->doubt.tail_from_ms,
+        .until_ms = place_is_by_number(dial->batch) ? 0 : dial->doubt.tail_ms,
+        .clock_ahead_ms = worker_redis_now_ms(d->worker) - clock_wall_ms(),
         .exclude_ids = known,
         .n_exclude_ids = n_known,
     };

@@ -135,6 +135,7 @@ static struct provider_reply reply_of(const struct http_result *http)
         .body_len = http->body_len,
         .body_cut = http->body_cut,
         .retry_after_ms = http->retry_after_ms,
+        .date_ahead_ms = http->date_ahead_ms,
         .total_us = http->total_us,
         .detail = http->detail,
     };

@@ -152,6 +152,8 @@
 #define LIMIT_CALLBACK_BODY_BYTES (4u << 20)
 #define LIMIT_CALLBACK_BYTES_FREE (64u << 10) /* of each body, kept in any case, */
 #define LIMIT_CALLBACK_BYTES_HELD (32u << 20) /* and what a worker keeps beyond that, of all that arrive */
+#define LIMIT_CALLBACK_ASKS                                                                                            \
+    256 /* calls that a worker asks for at a time, because callbacks about them are not signed */
 
 /* ---- pacing (milliseconds; data-model.md) ---- */
 #define LIMIT_HORIZON_MS 200 /* how far ahead a claim hands out slots */
@@ -185,6 +187,7 @@
 #define LIMIT_PROFILES 16 /* that a worker carries with it */
 #define LIMIT_TRUNK_VARIABLES 32
 #define LIMIT_PROFILE_RULES 32 /* rules in one list of a profile */
+#define LIMIT_LOOKUP_ITEMS 1000 /* calls in the answer to a lookup */
 #define LIMIT_PROVIDER_REQUEST_BYTES (64u << 10) /* the body of a request to a platform */
 #define LIMIT_PROVIDER_START_BYTES (256u << 10) /* of the answer to a create request */
 #define LIMIT_PROVIDER_ASK_MS 10000 /* a poll, lookup or cancel, connect included */

@@ -13,7 +13,7 @@
 #include "common/base/parse.h"
 
 #define RETRY_AFTER_MAX_S INT64_C(86400)
-#define RETRY_AFTER_TEXT_MAX 64
+#define DATE_TEXT_MAX 64
 #define METHOD_MAX 16
 /* Many servers close what was idle for a minute; a connection that lives for ever misses that its name moved. */
 #define IDLE_MOST_S 50L
@@ -69,27 +69,48 @@ static int64_t clamp_retry_after_ms(int64_t seconds)
     return (seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S) * 1000;
 }
 
+/* Without the white space around it. */
+static void trim(const char **text, size_t *len)
+{
+    while (*len > 0 && (**text == ' ' || **text == '\t')) {
+        (*text)++;
+        (*len)--;
+    }
+    while (*len > 0 && strchr(" \t\r\n", (*text)[*len - 1]) != NULL)
+        (*len)--;
+}
+
+/* An HTTP date (RFC 9110 section 5.6.7) in Unix seconds; -1 where it is none. */
+static int64_t parse_date_s(const char *text, size_t len)
+{
+    char copy[DATE_TEXT_MAX + 1];
+    if (len == 0 || len > DATE_TEXT_MAX)
+        return -1;
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    bool begins_with_weekday = (copy[0] | 0x20) >= 'a' && (copy[0] | 0x20) <= 'z';
+    return begins_with_weekday ? (int64_t)curl_getdate(copy, NULL) : -1;
+}
+
 /* RFC 9110 section 10.2.3: seconds, or an HTTP date. */
 static int64_t parse_retry_after_ms(const char *text, size_t len)
 {
-    char copy[RETRY_AFTER_TEXT_MAX + 1];
     uint64_t seconds;
-    while (len > 0 && (*text == ' ' || *text == '\t')) {
-        text++;
-        len--;
-    }
-    while (len > 0 && strchr(" \t\r\n", text[len - 1]) != NULL)
-        len--;
-    if (len == 0 || len > RETRY_AFTER_TEXT_MAX)
+    trim(&text, &len);
+    if (len == 0 || len > DATE_TEXT_MAX)
         return -1;
     int err = parse_u64(text, len, RETRY_AFTER_MAX_S, &seconds);
     if (err == 0 || err == ERR_RANGE)
         return clamp_retry_after_ms(err == 0 ? (int64_t)seconds : RETRY_AFTER_MAX_S);
-    memcpy(copy, text, len);
-    copy[len] = '\0';
-    bool begins_with_weekday = (copy[0] | 0x20) >= 'a' && (copy[0] | 0x20) <= 'z';
-    time_t date = begins_with_weekday ? curl_getdate(copy, NULL) : -1;
-    return date < 0 ? -1 : clamp_retry_after_ms((int64_t)date - clock_wall_ms() / 1000);
+    int64_t date_s = parse_date_s(text, len);
+    return date_s < 0 ? -1 : clamp_retry_after_ms(date_s - clock_wall_ms() / 1000);
+}
+
+static int64_t parse_date_ahead_ms(const char *text, size_t len)
+{
+    trim(&text, &len);
+    int64_t date_s = parse_date_s(text, len);
+    return date_s < 0 ? HTTP_NO_DATE : date_s * 1000 - clock_wall_ms();
 }
 
 /* The value behind `name`, which ends with its colon; NULL where the line is another header. */
@@ -119,12 +140,16 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
     }
     if (len > 5 && memcmp(data, "HTTP/", 5) == 0) {
         t->retry_after_ms = -1; /* what came before belonged to an interim answer */
+        t->date_ahead_ms = HTTP_NO_DATE;
         t->is_replay = false;
     }
+    const char *date = value_of(data, len, "Date:");
     const char *retry_after = value_of(data, len, "Retry-After:");
     const char *replayed = value_of(data, len, "Idempotency-Replayed:");
     if (retry_after)
         t->retry_after_ms = parse_retry_after_ms(retry_after, len - (size_t)(retry_after - data));
+    if (date)
+        t->date_ahead_ms = parse_date_ahead_ms(date, len - (size_t)(date - data));
     if (replayed)
         t->is_replay = is_true(replayed, len - (size_t)(replayed - data));
     return len;
@@ -334,6 +359,7 @@ int transfer_create(const struct http_outgoing *out, CURLSH *share, size_t *held
     t->address_fn = out->address_fn;
     t->address_arg = out->address_arg;
     t->retry_after_ms = -1;
+    t->date_ahead_ms = HTTP_NO_DATE;
     t->is_shared = (out->flags & HTTP_SHARED) != 0 && strncasecmp(out->url, "https:", 6) == 0;
     t->leave_by_us = out->leave_by_us;
     t->deadline_us = clock_mono_us() + out->timeout_ms * 1000;
@@ -481,6 +507,7 @@ struct http_result transfer_conclude(const struct http_transfer *t, CURLcode cod
         .body_len = buf_len(&t->body),
         .body_cut = t->is_body_cut,
         .retry_after_ms = t->retry_after_ms,
+        .date_ahead_ms = t->date_ahead_ms,
         .is_replay = t->is_replay,
         .connect_us = connects > 0 ? instant_us(t, CURLINFO_CONNECT_TIME_T) : 0,
         .tls_us = connects > 0 ? instant_us(t, CURLINFO_APPCONNECT_TIME_T) : 0,

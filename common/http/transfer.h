@@ -37,6 +37,7 @@ struct http_transfer {
     size_t *held; /* bytes of bodies, beyond LIMIT_HTTP_CLIENT_BYTES_FREE of each, of all of the client's; borrowed */
     bool is_body_cut;
     int64_t retry_after_ms;
+    int64_t date_ahead_ms;
     bool is_replay;
     char error[CURL_ERROR_SIZE];
     http_done_fn fn;

@@ -76,6 +76,9 @@ bool provider_profile_can_cancel(const struct provider_profile *profile);
 bool provider_profile_can_hang_up(const struct provider_profile *profile);
 /* True where a summary follows the end of a call, in a callback or poll of its own (PROVIDER_ANALYZED). */
 bool provider_profile_can_summarise(const struct provider_profile *profile);
+/* Whether what a callback says can be believed. Where not, it says that there is something to ask for: the call of the
+ * id that it names counts, by provider_render_poll(), where that carries the callback's token. */
+bool provider_profile_signs_callbacks(const struct provider_profile *profile);
 /* How long the platform drops a second create with the same token, in ms; 0: it does not. Only inside that window
  * may a dial be sent again. */
 int64_t provider_profile_dedup_window_ms(const struct provider_profile *profile);
@@ -131,6 +134,8 @@ struct provider_lookup {
     const char *to;
     const char *from;
     int64_t begin_ms; /* when the dial was begun */
+    int64_t until_ms; /* where that is not known better: when it was at the latest; 0: at begin_ms */
+    int64_t clock_ahead_ms; /* how far the clock that told so is ahead of this process's */
     const char *const *exclude_ids; /* provider ids known to belong to other dials */
     size_t n_exclude_ids;
 };
@@ -183,6 +188,7 @@ struct provider_reply {
     size_t body_len;
     bool body_cut; /* the body was longer than it may be */
     int64_t retry_after_ms; /* the answer's Retry-After; -1 without one */
+    int64_t date_ahead_ms; /* how far the answer's Date is ahead of this process's clock; INT64_MIN without one */
     int64_t total_us; /* the whole exchange */
     const char *detail; /* the transport's words where no complete answer came; may be NULL */
 };
@@ -267,7 +273,9 @@ struct provider_answer {
     struct provider_result result; /* kind PROVIDER_NONE unless FOUND by poll or lookup */
 };
 
-/* Judges such an exchange. Total, as provider_judge_start(). The caller clears `ret_answer->result`. */
+/* Judges such an exchange. Total, as provider_judge_start(). The caller clears `ret_answer->result`. A platform that is
+ * asked for the calls of one time has none only where its clock and the one that the dial was begun by agree: a lookup
+ * that finds nothing has otherwise FAILED. */
 void provider_judge_poll(const struct provider_profile *profile, const struct provider_reply *reply,
                          struct provider_answer *ret_answer);
 void provider_judge_lookup(const struct provider_profile *profile, const struct provider_lookup *lookup,
@@ -292,7 +300,8 @@ struct provider_callback {
 int provider_read_callback(const struct provider_profile *profile, const struct provider_callback *callback,
                            struct provider_result *ret_result) MUST_CHECK;
 
-/* ERR_AUTH unless the callback was signed with the trunk's key and is fresh at `now_ms` (Unix). ERR_NOMEM. */
+/* ERR_AUTH unless the callback was signed with the trunk's key and is fresh at `now_ms` (Unix), as no callback of a
+ * profile without a signature is. ERR_NOMEM. */
 int provider_verify_callback(const struct provider_profile *profile, const struct provider_trunk *trunk,
                              const struct provider_callback *callback, int64_t now_ms) MUST_CHECK;
 

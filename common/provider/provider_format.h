@@ -114,6 +114,7 @@ struct profile_lookup {
     bool is_exact; /* the platform filters by `match`: a call that does not match proves nothing */
     struct time_field created;
     int64_t window_ms[2]; /* created - begin lies within; 0, 0: any */
+    int64_t page; /* how many items are a full list, behind which there may be more; 0: `more` alone tells */
 };
 
 struct profile_callback {
@@ -121,7 +122,7 @@ struct profile_callback {
     const cJSON *call; /* where */
     struct word_map event; /* nowhere: the call's state tells */
     bool is_token_in_path;
-    const char *signature_kind;
+    const char *signature_kind; /* NULL: not signed */
     const char *signature_header;
     const cJSON *signature_suffixes; /* array of texts: what the URL may have had behind it when it was signed */
 };

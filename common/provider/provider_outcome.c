@@ -12,8 +12,6 @@
 #define TIME_MAX_MS INT64_C(253402300799999)
 /* Longer than any call that a platform permits. */
 #define DURATION_MAX_MS (7 * INT64_C(86400000))
-/* A lookup's answer lists a handful; a platform that sends more has not filtered. */
-#define LOOKUP_ITEMS_MAX 1000
 /* How far a platform's clock may be from Redis's before one of its calls passes for another's. Less than a dial is kept
  * for (docs/decisions/0007-whose-call-is-it.md): what was ours before is known and left out. */
 #define CLOCKS_APART_MS 600000
@@ -295,8 +293,9 @@ static bool is_within(const struct profile_lookup *profile, const struct provide
 {
     if (!has_window(profile))
         return true;
+    int64_t until_ms = lookup->until_ms > lookup->begin_ms ? lookup->until_ms : lookup->begin_ms;
     return created_ms - lookup->begin_ms >= profile->window_ms[0] - apart_ms &&
-           created_ms - lookup->begin_ms <= profile->window_ms[1] + apart_ms;
+           created_ms - until_ms <= profile->window_ms[1] + apart_ms;
 }
 
 /* Counts the calls of the list that are ours and finds the one created first; the list's order decides where no time
@@ -339,10 +338,12 @@ static int find_first(const struct provider_profile *profile, const struct value
     return 0;
 }
 
-/* What tells of a further page: true, or a text, such as its address. */
-static bool goes_on(const cJSON *more)
+/* What tells of a further page: true, or a text, such as its address; or that this one is full. */
+static bool goes_on(const struct profile_lookup *rules, const cJSON *tree, const cJSON *items)
 {
-    return cJSON_IsTrue(more) || (cJSON_IsString(more) && more->valuestring[0] != '\0');
+    const cJSON *more = pointer_get(tree, rules->more);
+    bool is_full = rules->page > 0 && cJSON_GetArraySize(items) >= rules->page;
+    return is_full || cJSON_IsTrue(more) || (cJSON_IsString(more) && more->valuestring[0] != '\0');
 }
 
 int provider_read_lookup(const struct provider_profile *profile, const struct provider_lookup *lookup, const char *body,
@@ -359,12 +360,12 @@ int provider_read_lookup(const struct provider_profile *profile, const struct pr
     if (rc == 0)
         rc = value_source_prepare(&source);
     const cJSON *items = rc == 0 ? pointer_get(tree, profile->lookup.items) : NULL;
-    if (rc == 0 && (!cJSON_IsArray(items) || cJSON_GetArraySize(items) > LOOKUP_ITEMS_MAX))
+    if (rc == 0 && (!cJSON_IsArray(items) || cJSON_GetArraySize(items) > LIMIT_LOOKUP_ITEMS))
         rc = ERR_INVALID;
     if (rc == 0)
         rc = find_first(profile, &source, items, &matches, &first);
     /* Nothing among what was listed, and not everything was: that proves no absence. */
-    if (rc == 0 && first == NULL && goes_on(pointer_get(tree, profile->lookup.more)))
+    if (rc == 0 && first == NULL && goes_on(&profile->lookup, tree, items))
         rc = ERR_INVALID;
     if (rc == 0 && first != NULL)
         rc = read_call(&profile->call, first, state_kind(&profile->call, first), &result);

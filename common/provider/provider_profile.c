@@ -280,6 +280,11 @@ bool provider_profile_can_summarise(const struct provider_profile *profile)
     return profile->call.summary != NULL;
 }
 
+bool provider_profile_signs_callbacks(const struct provider_profile *profile)
+{
+    return profile->has_callback && profile->callback.signature_kind != NULL;
+}
+
 int64_t provider_profile_dedup_window_ms(const struct provider_profile *profile)
 {
     return profile->start.dedup_window_ms;

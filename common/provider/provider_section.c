@@ -268,13 +268,14 @@ static bool asks_for_token(const cJSON *match)
 
 void section_lookup(struct lint *l, const cJSON *object, struct provider_profile *profile)
 {
-    static const char *const names[] = {"request", "call",  "absent",  "items",     "more",
-                                        "match",   "exact", "created", "window_ms", NULL};
+    static const char *const names[] = {"request", "call",    "absent",    "items", "more", "match",
+                                        "exact",   "created", "window_ms", "page",  NULL};
     struct profile_lookup *lookup = &profile->lookup;
     lint_members(l, object, names);
     read_ask(l, object, REQUEST_LOOKUP, profile->variables, &lookup->ask);
     lookup->items = lint_pointers(l, object, "items", LINT_REQUIRED);
     lookup->more = lint_pointers(l, object, "more", LINT_OPTIONAL);
+    lookup->page = lint_int(l, object, "page", 1, LIMIT_LOOKUP_ITEMS, 0);
     lookup->match = lint_object(l, object, "match", LINT_REQUIRED);
     if (lookup->match != NULL)
         check_match(l, lookup->match);
@@ -305,7 +306,7 @@ static bool are_texts(const cJSON *array)
 static void read_signature(struct lint *l, const cJSON *object, struct profile_callback *callback)
 {
     static const char *const names[] = {"kind", "header", "suffixes", NULL};
-    const cJSON *signature = lint_object(l, object, "signature", LINT_REQUIRED);
+    const cJSON *signature = lint_object(l, object, "signature", LINT_OPTIONAL);
     if (signature == NULL)
         return;
     size_t mark = lint_enter(l, "signature");
@@ -335,4 +336,8 @@ void section_callback(struct lint *l, const cJSON *object, struct provider_profi
     if (!callback->is_token_in_path && profile->call.token == NULL)
         lint_fault_in(l, "token", FAULT_REQUIRED, "is to be read from the call, but call.token is missing");
     read_signature(l, object, callback);
+    bool can_ask = profile->poll.request.method != NULL && profile->call.token != NULL && !callback->is_token_in_path;
+    if (!cJSON_HasObjectItem(object, "signature") && !can_ask)
+        lint_fault_in(l, "signature", FAULT_REQUIRED,
+                      "is needed, unless the call itself can be asked for: by poll, with its token at call.token");
 }

@@ -200,7 +200,7 @@ int provider_verify_callback(const struct provider_profile *profile, const struc
                              const struct provider_callback *callback, int64_t now_ms)
 {
     const struct profile_callback *rules = &profile->callback;
-    if (!profile->has_callback || trunk->credential == NULL || trunk->credential_len == 0)
+    if (!provider_profile_signs_callbacks(profile) || trunk->credential == NULL || trunk->credential_len == 0)
         return ERR_AUTH;
     const char *signature = callback->header_fn(rules->signature_header, callback->header_arg);
     if (signature == NULL)

@@ -6,7 +6,6 @@
 
 #include <cjson/cJSON.h>
 
-#include "common/base/timestamp.h"
 #include "common/provider/provider_format.h"
 
 enum value_id {
@@ -30,6 +29,8 @@ enum value_id {
     VALUE_PROVIDER_ID,
     VALUE_BEGIN_MS,
     VALUE_BEGIN_DATE,
+    VALUE_WINDOW_FROM,
+    VALUE_WINDOW_UNTIL,
 };
 
 /* Whose a value is, which says where it may stand. */
@@ -68,6 +69,8 @@ static const struct placeholder placeholders[] = {
     {"provider_id", VALUE_PROVIDER_ID, CLASS_OURS, REQUEST_POLL | REQUEST_CANCEL},
     {"begin_ms", VALUE_BEGIN_MS, CLASS_NUMBER, REQUEST_LOOKUP},
     {"begin_date", VALUE_BEGIN_DATE, CLASS_OURS, REQUEST_LOOKUP},
+    {"window_from", VALUE_WINDOW_FROM, CLASS_OURS, REQUEST_LOOKUP},
+    {"window_until", VALUE_WINDOW_UNTIL, CLASS_OURS, REQUEST_LOOKUP},
 };
 
 static const char variable_prefix[] = "trunk.";
@@ -194,6 +197,8 @@ static struct value dial_value(const struct value_source *source, enum value_id 
     case VALUE_PROVIDER_ID:
     case VALUE_BEGIN_MS:
     case VALUE_BEGIN_DATE:
+    case VALUE_WINDOW_FROM:
+    case VALUE_WINDOW_UNTIL:
         break;
     }
     return (struct value){.kind = VALUE_ABSENT};
@@ -211,6 +216,10 @@ static struct value lookup_value(const struct value_source *source, enum value_i
         return number_value(source->lookup->begin_ms);
     if (id == VALUE_BEGIN_DATE)
         return text_value(source->begin_date);
+    if (id == VALUE_WINDOW_FROM)
+        return text_value(source->window_from);
+    if (id == VALUE_WINDOW_UNTIL)
+        return text_value(source->window_until);
     return (struct value){.kind = VALUE_ABSENT};
 }
 
@@ -243,15 +252,23 @@ static int prepare_callback_url(struct value_source *source)
     return n < 0 || (size_t)n >= sizeof source->callback_url ? ERR_TOO_LARGE : 0;
 }
 
+static void prepare_times(struct value_source *source)
+{
+    char timestamp[TIMESTAMP_LEN + 1];
+    const int64_t *window_ms = source->profile->lookup.window_ms;
+    int64_t begin_ms = source->lookup->begin_ms, until_ms = source->lookup->until_ms;
+    timestamp_format(begin_ms, timestamp);
+    snprintf(source->begin_date, sizeof source->begin_date, "%.10s", timestamp);
+    timestamp_format(begin_ms + window_ms[0], source->window_from);
+    timestamp_format((until_ms > begin_ms ? until_ms : begin_ms) + window_ms[1], source->window_until);
+}
+
 int value_source_prepare(struct value_source *source)
 {
     source->callback_url[0] = '\0';
     source->begin_date[0] = '\0';
-    if (source->lookup != NULL) {
-        char timestamp[TIMESTAMP_LEN + 1];
-        timestamp_format(source->lookup->begin_ms, timestamp);
-        snprintf(source->begin_date, sizeof source->begin_date, "%.10s", timestamp);
-    }
+    if (source->lookup != NULL)
+        prepare_times(source);
     if (source->dial == NULL)
         return 0;
     source->ring_timeout_s = source->dial->ring_timeout_s;

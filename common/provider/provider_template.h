@@ -12,6 +12,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/err.h"
+#include "common/base/timestamp.h"
 #include "common/provider/provider.h"
 
 struct cJSON;
@@ -54,6 +55,8 @@ struct value_source {
     int max_call_duration_s;
     char callback_url[LIMIT_URL_LEN + 1];
     char begin_date[sizeof "9999-12-31"];
+    char window_from[TIMESTAMP_LEN + 1];
+    char window_until[TIMESTAMP_LEN + 1];
 };
 
 /* Fills in what depends on the rest. ERR_TOO_LARGE where the callback URL does not fit. */

@@ -4,6 +4,10 @@
 
 #include "common/provider/provider_format.h"
 
+/* Closer than this two clocks agree: a Date is told in whole seconds, and a call is made within LIMIT_POST_DEADLINE_MS
+ * of its dial's begin. A profile's window_ms is wider on both sides. */
+#define CLOCKS_AGREE_MS 10000
+
 /* No platform keeps a call for longer. */
 #define QUEUE_MAX_MS INT64_C(86400000)
 
@@ -148,6 +152,19 @@ void provider_judge_poll(const struct provider_profile *profile, const struct pr
     end_answer(ret_answer, rc, true);
 }
 
+/* Calls of one time are all that such a platform lists: one that it made by another clock is not among them. */
+static bool proves_absence(const struct profile_lookup *rules, const struct provider_lookup *lookup,
+                           const struct provider_reply *reply)
+{
+    bool is_by_time = rules->is_by_token && rules->window_ms[0] < rules->window_ms[1];
+    if (!is_by_time)
+        return true;
+    if (reply->date_ahead_ms == INT64_MIN)
+        return false;
+    int64_t apart_ms = reply->date_ahead_ms - lookup->clock_ahead_ms;
+    return apart_ms >= -CLOCKS_AGREE_MS && apart_ms <= CLOCKS_AGREE_MS;
+}
+
 void provider_judge_lookup(const struct provider_profile *profile, const struct provider_lookup *lookup,
                            const struct provider_reply *reply, struct provider_answer *ret_answer)
 {
@@ -157,6 +174,10 @@ void provider_judge_lookup(const struct provider_profile *profile, const struct 
                              : provider_read_lookup(profile, lookup, reply->body, reply->body_len, &ret_answer->matches,
                                                     &ret_answer->result);
     end_answer(ret_answer, rc, ret_answer->matches > 0);
+    if (ret_answer->found == PROVIDER_ABSENT && !proves_absence(&profile->lookup, lookup, reply)) {
+        ret_answer->found = PROVIDER_FAILED;
+        snprintf(ret_answer->reason, sizeof ret_answer->reason, "its clock and ours are apart, or it tells no time");
+    }
 }
 
 void provider_judge_cancel(const struct provider_profile *profile, const struct provider_reply *reply,

@@ -250,8 +250,10 @@ static cJSON *describe_callback(const struct examination *x)
     cJSON *described = cJSON_CreateObject();
     json_add_str(described, "path", path);
     json_add_str(described, "body", cJSON_GetObjectItemCaseSensitive(callback, "body")->valuestring);
-    json_add_str(described, "signature", cJSON_GetObjectItemCaseSensitive(signature, "kind")->valuestring);
-    json_add_str(described, "header", cJSON_GetObjectItemCaseSensitive(signature, "header")->valuestring);
+    if (signature) {
+        json_add_str(described, "signature", cJSON_GetObjectItemCaseSensitive(signature, "kind")->valuestring);
+        json_add_str(described, "header", cJSON_GetObjectItemCaseSensitive(signature, "header")->valuestring);
+    }
     return described;
 }
 
@@ -259,12 +261,16 @@ static void tell_callback(const struct examination *x, const cJSON *described)
 {
     const cJSON *event =
         cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(x->tree, "callback"), "event");
+    const cJSON *signature = cJSON_GetObjectItemCaseSensitive(described, "signature");
     out_line("%s", "");
-    out_line("What it sends by itself: POST %s, a body of %s, signed in %s (%s)",
+    out_line("What it sends by itself: POST %s, a body of %s,",
              cJSON_GetObjectItemCaseSensitive(described, "path")->valuestring,
-             cJSON_GetObjectItemCaseSensitive(described, "body")->valuestring,
-             cJSON_GetObjectItemCaseSensitive(described, "header")->valuestring,
-             cJSON_GetObjectItemCaseSensitive(described, "signature")->valuestring);
+             cJSON_GetObjectItemCaseSensitive(described, "body")->valuestring);
+    if (signature)
+        out_line("signed in %s (%s)", cJSON_GetObjectItemCaseSensitive(described, "header")->valuestring,
+                 signature->valuestring);
+    else
+        out_line("%s", "not signed: the call that it names is polled, and that answer counts");
     if (event)
         tell_words(event, "");
     else

@@ -137,6 +137,7 @@ static void finish(struct http_transfer *t, const struct answer *answer)
         .body = answer->body ? answer->body : "",
         .body_len = answer->body_len,
         .retry_after_ms = answer->retry_after_ms,
+        .date_ahead_ms = HTTP_NO_DATE,
         .total_us = world_now_us() - t->sent_us,
         .http_version = 11,
         .detail = answer->fail != HTTP_FAIL_NONE ? "simulated" : NULL,

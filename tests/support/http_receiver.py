@@ -157,7 +157,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if answer.reset:
             self._reset()
             return
-        self.send_response(answer.status)
+        if "Date" in answer.headers:
+            self.send_response_only(answer.status)
+        else:
+            self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
         if "Content-Length" in answer.headers:  # another one than its body has: the answer breaks off

@@ -77,6 +77,13 @@ static inline struct provider_profile *fixture_retell(void)
     return profile;
 }
 
+static inline struct provider_profile *fixture_vapi(void)
+{
+    struct provider_profile *profile = NULL;
+    assert_int_equal(provider_profile_builtin("vapi", &profile), 0);
+    return profile;
+}
+
 static inline struct provider_profile *fixture_form(void)
 {
     struct provider_profile *profile = NULL;

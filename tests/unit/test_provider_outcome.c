@@ -480,6 +480,78 @@ static void test_a_list_that_was_not_asked_for_proves_nothing(void **state)
     provider_profile_free(profile);
 }
 
+#define VAPI(id, token, created)                                                                                       \
+    "{\"id\":\"" id "\",\"createdAt\":\"" created                                                                      \
+    "\",\"assistantOverrides\":{\"metadata\":{\"carillon_token\":\"" token "\"}}}"
+
+/* A list that is an array and nothing more says that it is cut only by its length. */
+static void test_a_full_list_proves_that_a_call_is_there_but_not_that_none_is(void **state)
+{
+    (void)state;
+    struct provider_lookup lookup = {.token = FIXTURE_TOKEN, .begin_ms = 1764000000000};
+    struct provider_profile *profile = fixture_vapi();
+    for (size_t others = 998; others <= 1000; others++) {
+        for (int is_there = 0; is_there <= 1; is_there++) {
+            struct buf list;
+            struct provider_result result;
+            size_t matches = 99;
+            buf_init(&list, 1u << 20);
+            assert_int_equal(buf_append_char(&list, '['), 0);
+            if (is_there)
+                assert_int_equal(buf_printf(&list, "%s,", VAPI("ours", FIXTURE_TOKEN, "2025-11-24T16:00:01.000Z")), 0);
+            for (size_t i = is_there; i < others; i++)
+                assert_int_equal(buf_printf(&list, "%s,", VAPI("x", "another", "2025-11-24T16:00:02.000Z")), 0);
+            assert_int_equal(buf_printf(&list, "{\"id\":\"last\"}]"), 0);
+            int rc = read_lookup(profile, &lookup, buf_str(&list), &matches, &result);
+            buf_free(&list);
+            bool is_read = others + 1 < 1000 || (is_there && others + 1 == 1000);
+            assert_int_equal(rc, is_read ? 0 : ERR_INVALID);
+            if (rc != 0)
+                continue;
+            assert_int_equal(matches, is_there);
+            assert_string_equal(result.provider_id, is_there ? "ours" : "");
+            provider_result_clear(&result);
+        }
+    }
+    provider_profile_free(profile);
+}
+
+/* A list of the calls of one time is of that time by the platform's clock. */
+static void test_a_platform_asked_for_one_time_has_no_call_only_by_the_same_clock(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t date_ahead_ms, clock_ahead_ms;
+        bool is_proof;
+    } rows[] = {
+        {0, 0, true},        {9000, 0, true},          {-9000, 0, true},     {11000, 0, false},     {-11000, 0, false},
+        {0, 3600000, false}, {3600000, 3600000, true}, {-3600000, 0, false}, {INT64_MIN, 0, false},
+    };
+    struct provider_profile *vapi = fixture_vapi(), *retell = fixture_retell();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct provider_lookup lookup = {
+            .token = FIXTURE_TOKEN, .begin_ms = 1764000000000, .clock_ahead_ms = rows[i].clock_ahead_ms};
+        struct provider_reply reply = {
+            .status = 200, .was_sent = true, .body = "[]", .body_len = 2, .date_ahead_ms = rows[i].date_ahead_ms};
+        struct provider_answer answer;
+        provider_judge_lookup(vapi, &lookup, &reply, &answer);
+        assert_int_equal(answer.found, rows[i].is_proof ? PROVIDER_ABSENT : PROVIDER_FAILED);
+        provider_result_clear(&answer.result);
+        reply.body = "[" VAPI("ours", FIXTURE_TOKEN, "2025-11-24T16:00:01.000Z") "]";
+        reply.body_len = strlen(reply.body);
+        provider_judge_lookup(vapi, &lookup, &reply, &answer);
+        assert_int_equal(answer.found, PROVIDER_FOUND); /* whatever the clocks */
+        provider_result_clear(&answer.result);
+        reply.body = "{\"items\":[]}";
+        reply.body_len = strlen(reply.body);
+        provider_judge_lookup(retell, &lookup, &reply, &answer);
+        assert_int_equal(answer.found, PROVIDER_ABSENT); /* it is asked by the token alone */
+        provider_result_clear(&answer.result);
+    }
+    provider_profile_free(vapi);
+    provider_profile_free(retell);
+}
+
 #define CALL(id, to, created)                                                                                          \
     "{\"CallSid\":\"" id "\",\"To\":\"" to "\",\"From\":\"+15550001111\",\"created\":" created "}"
 
@@ -611,6 +683,8 @@ int main(void)
         cmocka_unit_test(test_a_lookup_finds_none_one_or_many),
         cmocka_unit_test(test_a_found_call_is_read_whole),
         cmocka_unit_test(test_a_list_that_was_not_asked_for_proves_nothing),
+        cmocka_unit_test(test_a_full_list_proves_that_a_call_is_there_but_not_that_none_is),
+        cmocka_unit_test(test_a_platform_asked_for_one_time_has_no_call_only_by_the_same_clock),
         cmocka_unit_test(test_without_a_token_a_lookup_goes_by_number_and_time),
         cmocka_unit_test(test_a_form_callback_takes_its_token_from_the_path),
         cmocka_unit_test(test_forms_without_sense_are_refused),

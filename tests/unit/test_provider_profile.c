@@ -244,6 +244,7 @@ static void test_faults_of_meanings(void **state)
         {"\"kind\": \"retell\"", "\"kind\": \"md5\"", "callback.signature.kind", FAULT_RANGE},
         {"{\"kind\": \"retell\", \"header\": \"x-retell-signature\"}", "{\"kind\": \"retell\"}",
          "callback.signature.header", FAULT_REQUIRED},
+        {"\"exact\": true", "\"page\": 1001", "lookup.page", FAULT_RANGE},
         {"\"body\": \"json\"", "\"body\": \"xml\"", "callback.body", FAULT_RANGE},
         {"\"token\": \"/metadata/carillon_token\",", "", "callback.token", FAULT_REQUIRED},
         {"\"call_started\": \"ongoing\"", "\"call_started\": \"begun\"", "callback.event.map.call_started",
@@ -288,6 +289,9 @@ static void test_faults_of_variables(void **state)
          "start.request.form.Url", FAULT_TYPE},
         {"\"reason\": \"/CallStatus\"", "\"reason\": []", "call.reason", FAULT_TYPE},
         {"\"reason\": \"/CallStatus\"", "\"reason\": [\"/CallStatus\", \"x\"]", "call.reason", FAULT_TYPE},
+        {"\"token\": \"path\","
+         "   \"signature\": {\"kind\": \"retell\", \"header\": \"x-formtel-signature\"}",
+         "\"token\": \"call\"", "callback.signature", FAULT_REQUIRED},
         {"\"header\": \"x-formtel-signature\"", "\"header\": \"x-formtel-signature\", \"suffixes\": [7]",
          "callback.signature.suffixes", FAULT_TYPE},
     };

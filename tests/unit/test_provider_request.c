@@ -183,6 +183,31 @@ static void test_retell_polls_lookups_and_cancels(void **state)
     provider_profile_free(profile);
 }
 
+static void test_vapi_is_asked_for_the_calls_of_one_time(void **state)
+{
+    (void)state;
+    static const struct provider_variable number = {"phone_number_id", "0c1f9a52"};
+    struct provider_profile *profile = fixture_vapi();
+    struct provider_trunk trunk = fixture_trunk();
+    struct provider_lookup lookup = {.token = FIXTURE_TOKEN, .to = "+15551230042", .begin_ms = 1764000000250};
+    struct provider_request request;
+    trunk.base_url = NULL;
+    trunk.variables = &number;
+    trunk.n_variables = 1;
+    assert_int_equal(provider_render_lookup(profile, &trunk, &lookup, &request), 0);
+    assert_string_equal(request.method, "GET");
+    assert_string_equal(request.url, "https://api.vapi.ai/call?phoneNumberId=0c1f9a52"
+                                     "&createdAtGe=2025-11-24T15%3A59%3A45.250Z"
+                                     "&createdAtLe=2025-11-24T16%3A01%3A00.250Z&limit=1000");
+    provider_request_clear(&request);
+    lookup.until_ms = lookup.begin_ms + 3000;
+    assert_int_equal(provider_render_lookup(profile, &trunk, &lookup, &request), 0);
+    assert_non_null(strstr(request.url, "&createdAtGe=2025-11-24T15%3A59%3A45.250Z"
+                                        "&createdAtLe=2025-11-24T16%3A01%3A03.250Z&"));
+    provider_request_clear(&request);
+    provider_profile_free(profile);
+}
+
 /* ---- hostile values ---- */
 
 static const char *const hostile_texts[] = {
@@ -643,6 +668,7 @@ int main(void)
         cmocka_unit_test(test_numbers_of_metadata_keep_their_digits_as_strings_too),
         cmocka_unit_test(test_durations_are_moved_into_the_platforms_range),
         cmocka_unit_test(test_retell_polls_lookups_and_cancels),
+        cmocka_unit_test(test_vapi_is_asked_for_the_calls_of_one_time),
         cmocka_unit_test(test_no_text_leaves_its_json_string),
         cmocka_unit_test(test_no_metadata_leaves_its_object),
         cmocka_unit_test(test_metadata_that_is_not_one_object_is_refused),
