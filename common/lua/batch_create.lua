@@ -6,7 +6,8 @@
 -- ARGV[2]  tenant
 -- ARGV[3]  trunk
 -- ARGV[4]  life until sealed, ms
--- ARGV[5..] field, value, ...: the batch's settings (docs/redis-keys.md), at most 100
+-- ARGV[5..] field, value, ...: the batch's settings (docs/redis-keys.md), at most 100, none of them a field that is written
+--          here
 -- Returns  "created" | "exists" (made already, by this same request sent again: where it is not sealed, it lives as long
 --          from now)
 -- Errors   ERR_INVALID, ERR_NOT_FOUND trunk|tenant, ERR_EXISTS (another tenant's), ERR_QUOTA <quota> <limit>
@@ -34,20 +35,29 @@ elseif known[1] then
   end
   return 'exists'
 end
-local quotas
-for i = 5, #ARGV, 2 do
-  quotas = ARGV[i] == 'quotas' and ARGV[i + 1] or quotas
+-- What the scripts of every call read and write comes first: Redis looks through a compact hash from its beginning.
+local fields = { 'state', 'ingesting', 'tenant', tenant, 'trunk', trunk, 'sealed', '0', 'total', 0, 'cursor', 0, 'due', 0,
+  'claimed', 0, 'live', 0, 'ended', 0, 'succeeded', 0, 'failed', 0, 'attempts', 0, 'dials', 0, 'seq', 0 }
+local is_own, quotas = { created_ms = true }, nil
+for i = 1, #fields, 2 do
+  is_own[fields[i]] = true
 end
+for i = 5, #ARGV, 2 do
+  local name, value = ARGV[i], ARGV[i + 1]
+  if is_own[name] then
+    return redis.error_reply('ERR_INVALID field ' .. name)
+  end
+  quotas = name == 'quotas' and value or quotas
+  fields[#fields + 1] = name
+  fields[#fields + 1] = value
+end
+fields[#fields + 1] = 'created_ms'
+fields[#fields + 1] = fmt(NOW_MS)
 local refusal = quota_refusal(tenant, quotas, 1, 0, 0)
 if refusal then
   return refusal
 end
 redis.call('ZADD', KEY_PURGE, fmt(NOW_MS + life_ms), 'draft/' .. id)
--- What the scripts of every call read and write comes first: Redis looks through a compact hash from its beginning.
-redis.call('HSET', key_batch(id), 'state', 'ingesting', 'tenant', tenant, 'trunk', trunk, 'sealed', '0', 'total', 0, 'cursor', 0,
-  'due', 0, 'claimed', 0, 'live', 0, 'ended', 0, 'succeeded', 0, 'failed', 0, 'attempts', 0, 'dials', 0, 'seq', 0)
-redis.call('HSET', key_batch(id), unpack(ARGV, 5))
-redis.call('HSET', key_batch(id), 'state', 'ingesting', 'tenant', tenant, 'trunk', trunk, 'sealed', '0', 'total', 0, 'cursor', 0,
-  'created_ms', fmt(NOW_MS))
+redis.call('HSET', key_batch(id), unpack(fields))
 redis.call('HINCRBY', key_load(tenant), 'batches', 1)
 return 'created'

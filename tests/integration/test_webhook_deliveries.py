@@ -175,7 +175,8 @@ def test_a_removed_endpoint_gets_nothing_more_and_what_waited_for_it_leaves_redi
     late = office.world.call_event("batch_c0_1", 3, seq=3)
 
     def left() -> set[str]:
-        return {name for name in office.world.db.keys(office.world.key("hooks:*")) if not any(word in name for word in ("lease", "notifiers", "counts"))}
+        names = office.world.db.keys(office.world.key("hooks:*"))
+        return {name for name in names if not any(word in name for word in ("lease", "notifiers", "counts"))}
 
     wait_until(lambda: not left(), 15, "nothing of it is left")
     stream = office.world.key(f"events:{hooks.event_shard(TENANT)}")

@@ -42,6 +42,21 @@ def test_creating_twice_is_once_and_another_tenants_id_is_refused(empty: Engine)
         empty.scripts.run("batch_create", "batch_c0_x", "other", "main", 60_000, "cps", 10)
 
 
+@pytest.mark.parametrize("field", ["state", "tenant", "trunk", "sealed", "total", "cursor", "due", "live", "dials", "seq", "created_ms"])
+def test_a_setting_cannot_be_what_the_engine_keeps_of_a_batch(empty: Engine, field: str) -> None:
+    with pytest.raises(redis.ResponseError, match=f"ERR_INVALID field {field}"):
+        empty.scripts.run("batch_create", "batch_c0_x", "acme", "main", 60_000, "cps", 10, field, 7)
+    assert not empty.client.keys("*batch*") and not empty.client.exists(empty.key("purge"), empty.key("load:t/acme"))
+
+
+def test_what_every_call_reads_comes_first_in_a_new_batch(empty: Engine) -> None:
+    assert empty.scripts.run("batch_create", "batch_c0_x", "acme", "main", 60_000, "cps", 10, "priority", 5) == b"created"
+    first = "state tenant trunk sealed total cursor due claimed live ended succeeded failed attempts dials seq"
+    fields = [name.decode() for name in empty.client.hkeys(empty.key("batch:batch_c0_x"))]
+    assert fields == [*first.split(), "cps", "priority", "created_ms"]
+    assert empty.client.object("encoding", empty.key("batch:batch_c0_x")) == b"listpack"
+
+
 def test_a_chunk_again_changes_nothing_and_answers_the_same(empty: Engine) -> None:
     batch = empty.batch("acme", "main", 0, seal=False)
     contacts = [(15551230001, "a"), (15551230002, "b"), (15551230001, "c")]
