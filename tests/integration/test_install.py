@@ -104,3 +104,13 @@ def test_what_was_installed_twice_goes_at_once_and_what_is_ones_own_stays(tmp_pa
     make("install", tmp_path)
     make("uninstall", tmp_path)
     assert {name: (tmp_path / name).read_text(encoding="utf-8") for name in files(tmp_path)} == own
+
+
+@pytest.mark.parametrize("path", ["secrets/secrets.key", "deploy/secrets/users.acl", "platform.key", "carillon-2027-11-01T0300.rdb"])
+def test_secrets_and_backups_that_the_pages_put_into_a_clone_are_not_committed(path: str) -> None:
+    assert subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("line", ["/secrets/", "/deploy/*", "/platform.key", "/*.rdb"])
+def test_nor_are_they_sent_to_whoever_builds_the_image(line: str) -> None:
+    assert line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
