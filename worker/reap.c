@@ -196,6 +196,16 @@ static bool is_to_be_stopped(const struct check *check)
            provider_profile_can_cancel(check->batch->trunk->profile);
 }
 
+/* At its deadline the call still waits at its platform, which lets calls wait: nobody was rung. To leave it there and
+ * go on would ring somebody twice. */
+static bool waits_too_long(const struct check *check, enum provider_found found, const struct provider_result *result)
+{
+    const struct provider_profile *profile = check->batch->trunk->profile;
+    return found == PROVIDER_FOUND && result->kind == PROVIDER_RINGING && result->provider_id[0] != '\0' &&
+           !check->call.must_stop && provider_profile_can_queue(profile) && provider_profile_can_cancel(profile) &&
+           is_out_of_time(check, found);
+}
+
 /* A call on the line of a batch that was cancelled with all of its calls. */
 static bool is_to_be_hung_up(const struct check *check)
 {
@@ -226,12 +236,23 @@ static void look_again(struct check *check, enum provider_found found, const str
     check_end(check);
 }
 
+/* It is stopped by its next check, which is due now: whoever hears first that it was, gives it back. */
+static void stop_late(struct check *check, const struct provider_result *result)
+{
+    log_info("call.late", log_str("batch", check->batch_id), log_i64("ordinal", (int64_t)check->dial.ordinal),
+             log_i64("dial", check->dial.number));
+    recheck(check->reap, &check->dial, "late", result->provider_id, 0, 0, 0);
+    check_end(check);
+}
+
 static void conclude(struct check *check, enum provider_found found, const struct provider_result *result,
                      int64_t retry_after_ms)
 {
     struct settle *settle = check->reap->cell->settle;
     if (found == PROVIDER_FOUND && (result->kind == PROVIDER_ENDED || result->kind == PROVIDER_ANALYZED))
         settle_report(settle, &check->dial, result, SETTLE_BY_LOOKUP, on_settled, check);
+    else if (waits_too_long(check, found, result))
+        stop_late(check, result);
     else if (is_out_of_time(check, found))
         settle_unknown(settle, &check->dial, on_settled, check);
     else

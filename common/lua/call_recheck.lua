@@ -4,7 +4,8 @@
 --
 -- KEYS[1]  cell prefix
 -- ARGV     8 for each call, at most 64 calls: batch, ordinal, dial, what ("seen": the platform has it; "answered": the
---          same, and somebody is on the telephone; "absent": it knows no such call; "unsure": the lookup failed; "doubt": the
+--          same, and somebody is on the telephone; "late": the
+--          platform lets it wait until behind its deadline, and it is to be stopped; "absent": it knows no such call; "unsure": the lookup failed; "doubt": the
 --          create request had no certain answer, which its trunk's breaker counts once), provider id or "" (of a doubt the
 --          platform's words), next check ms, absent after ms (of a doubt how long its trunk is silent, the platform's
 --          Retry-After), asked ms (when the platform was asked: a worker that stood
@@ -39,9 +40,11 @@ local function keep(batch, call, check_ms)
 end
 
 local function recheck(batch, call, what, provider_id, check_ms, absent_after_ms, asked_ms)
-  if what == 'seen' or what == 'answered' then
+  if what == 'seen' or what == 'answered' or what == 'late' then
     if what == 'answered' then
       call.y = nil -- too late to stop it: nobody is cut off
+    elseif what == 'late' then
+      call.y = 1
     end
     if not call.p and not call.v then
       breaker.good(batch, call)

@@ -72,6 +72,8 @@ bool provider_profile_can_lookup(const struct provider_profile *profile);
 int64_t provider_profile_lookup_span_ms(const struct provider_profile *profile);
 /* Whether a call that rings or waits can be kept from being answered: one that somebody has answered goes on. */
 bool provider_profile_can_cancel(const struct provider_profile *profile);
+/* Whether the platform lets calls wait before they ring, and says for how long. */
+bool provider_profile_can_queue(const struct provider_profile *profile);
 /* Whether a call can be ended whatever it is doing. */
 bool provider_profile_can_hang_up(const struct provider_profile *profile);
 /* True where a summary follows the end of a call, in a callback or poll of its own (PROVIDER_ANALYZED). */

@@ -270,6 +270,11 @@ bool provider_profile_can_cancel(const struct provider_profile *profile)
     return profile->cancel.request.method != NULL;
 }
 
+bool provider_profile_can_queue(const struct provider_profile *profile)
+{
+    return profile->start.queue.at != NULL;
+}
+
 bool provider_profile_can_hang_up(const struct provider_profile *profile)
 {
     return profile->hang_up.request.method != NULL;

@@ -370,6 +370,35 @@ def test_a_lost_call_is_not_rung_again_because_the_platforms_clock_and_ours_diff
     assert fleet.wait_final(batch) == {"COMPLETED": 1}
 
 
+def test_a_lost_call_that_still_waits_at_its_deadline_is_stopped_before_another_is_placed(
+    fleet: Fleet, twilio: Twilio
+) -> None:
+    """How long it would wait was told by the answer that was lost."""
+    twilio.on_create = lambda request: twilio.place_and_reset(request) if twilio.count_creates() == 1 else None
+    worker = fleet.worker()
+    batch = fleet.batch([NUMBER], no_answer_delay_ms=1000)
+    lost = twilio.wait_creates(1)[0]
+    fleet.wait_state(batch, p=lost.sid, phase="live")
+    fleet.make_deadline_due(batch)
+    again = twilio.wait_creates(2, 15)[1]
+    assert twilio.cancels == [lost.sid] and twilio.calls[lost.sid]["status"] == "canceled"
+    assert again.dial == 2 and fleet.counters(batch)["attempts"] == 1, "a call that never rang was charged"
+    assert twilio.hang_up(again.sid, worker.url)[0] == 200
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
+def test_a_lost_call_that_is_answered_behind_its_deadline_is_not_cut_off(fleet: Fleet, twilio: Twilio) -> None:
+    twilio.on_create = twilio.place_and_reset
+    fleet.worker()
+    batch = fleet.batch([NUMBER], on_unknown="hold")
+    lost = twilio.wait_creates(1)[0]
+    fleet.wait_state(batch, p=lost.sid, phase="live")
+    twilio.change(lost.sid, status="in-progress")
+    fleet.make_deadline_due(batch)
+    assert fleet.wait_final(batch) == {"UNKNOWN": 1}
+    assert twilio.cancels == [] and twilio.calls[lost.sid]["status"] == "in-progress"
+
+
 def test_a_lost_call_is_looked_up_by_the_caller_it_was_placed_with(fleet: Fleet, twilio: Twilio) -> None:
     """Another caller id since then would find nothing, and nothing twice is a second call."""
     twilio.on_create = twilio.place_and_reset
