@@ -11,16 +11,13 @@ carrier (tests/carrier) does by rates and seeds, a test does here call by call.
 
 from __future__ import annotations
 
-import collections
 import dataclasses
-import http.client
 import json
-import threading
 import urllib.parse
-from types import TracebackType
-from typing import Any, Callable
+from typing import Any
 
-from tests.support.http_receiver import Answer, HttpReceiver, Received
+from tests.support.hand_platform import HandPlatform, answer_json, post
+from tests.support.http_receiver import Answer, Received
 from tests.support.retell import sign
 
 CREATE = "/v2/create-phone-call"
@@ -28,10 +25,6 @@ GET = "/v2/get-call/"
 LIST = "/v3/list-calls"
 JSON = {"Content-Type": "application/json"}
 TALK_MS = 2000
-
-
-def answer_json(status: int, body: Any, headers: dict[str, str] | None = None, **more: Any) -> Answer:
-    return Answer(status, json.dumps(body).encode(), {**JSON, **(headers or {})}, **more)
 
 
 def refuse(status: int, headers: dict[str, str] | None = None, message: str = "no", **more: Any) -> Answer:
@@ -58,43 +51,21 @@ class Create:
         return int(self.token.split(".")[1])
 
 
-class Platform:
+class Platform(HandPlatform[Create]):
     """Listens from its making until close()."""
 
     def __init__(self, api_key: str = "key_of_the_platform") -> None:
         self.api_key = api_key
-        self.calls: dict[str, dict[str, Any]] = {}
-        self.creates: list[Create] = []
         self.lookups: list[str] = []  # tokens asked for
-        self.polls: list[str] = []  # call ids asked for
         self.polled_at: dict[str, float] = {}  # wall time at which each was asked for first
-        # What a create request gets; None: 201, and the call is placed. See also place().
-        self.on_create: Callable[[Received], Answer | None] = lambda request: None
-        self.on_ask: Callable[[Received], Answer | None] = lambda request: None
-        self._lock = threading.RLock()
-        self._receiver = HttpReceiver(self._answer)
-
-    @property
-    def url(self) -> str:
-        return self._receiver.url
-
-    def close(self) -> None:
-        self._receiver.close()
-
-    def __enter__(self) -> Platform:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        super().__init__()
 
     # ---- what comes in ----
 
     def _answer(self, request: Received) -> Answer:
         if request.headers.get("authorization") != f"Bearer {self.api_key}":
             return refuse(401)
-        if request.path == CREATE:
+        if self._is_create(request):
             return self._create(request)
         own = self.on_ask(request)
         if request.path.startswith(GET):
@@ -102,6 +73,9 @@ class Platform:
         if request.path == LIST:
             return own or self._list(request.json())
         return refuse(404)
+
+    def _is_create(self, request: Received) -> bool:
+        return request.path == CREATE
 
     def _create(self, request: Received) -> Answer:
         with self._lock:
@@ -119,7 +93,6 @@ class Platform:
         return own
 
     def place(self, request: Received) -> dict[str, Any]:
-        """Takes the call of a create request, whatever the request is answered."""
         body = request.json()
         with self._lock:
             call = {
@@ -133,11 +106,6 @@ class Platform:
             }
             self.calls[call["call_id"]] = call
             return dict(call)
-
-    def place_and_reset(self, request: Received) -> Answer:
-        """For on_create: the call is placed, and the connection reset instead of an answer."""
-        self.place(request)
-        return Answer(reset=True)
 
     def _get(self, call_id: str, at: float) -> Answer:
         with self._lock:
@@ -154,27 +122,6 @@ class Platform:
             return answer_json(200, {"items": items, "has_more": False})
 
     # ---- what the test does ----
-
-    def wait_creates(self, count: int, deadline_s: float = 10.0) -> list[Create]:
-        """Waits for `count` create requests and gives all that have been decided."""
-        self._receiver.wait_for(count, deadline_s, lambda request: request.path == CREATE)
-        while len(self.creates) < count:  # received, about to be decided by another thread
-            threading.Event().wait(0.001)
-        with self._lock:
-            return list(self.creates)
-
-    def count_creates(self) -> int:
-        """Create requests that came, decided or not."""
-        return sum(request.path == CREATE for request in self._receiver.snapshot())
-
-    def assert_each_dial_was_sent_once(self) -> None:
-        tokens = collections.Counter(create.token for create in self.creates)
-        assert set(tokens.values()) == {1}, tokens
-
-    def change(self, call_id: str, **members: Any) -> dict[str, Any]:
-        with self._lock:
-            self.calls[call_id].update(members)
-            return dict(self.calls[call_id])
 
     def end(self, call_id: str, reason: str = "user_hangup", **members: Any) -> dict[str, Any]:
         """The call is over, as get-call and list-calls show it from now on."""
@@ -217,12 +164,4 @@ class Platform:
 
 
 def post_callback(url: str, body: bytes, signature: str | None, path: str = "/callbacks/retell") -> tuple[int, Any]:
-    connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=20)
-    try:
-        headers = {**JSON, **({"x-retell-signature": signature} if signature is not None else {})}
-        connection.request("POST", path, body, headers)
-        answer = connection.getresponse()
-        text = answer.read()
-        return answer.status, json.loads(text) if text.startswith(b"{") else text
-    finally:
-        connection.close()
+    return post(url, path, body, {**JSON, **({"x-retell-signature": signature} if signature is not None else {})})

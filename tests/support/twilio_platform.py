@@ -11,19 +11,14 @@ shows calls, and sends signed status callbacks when the test says so.
 from __future__ import annotations
 
 import base64
-import collections
 import dataclasses
 import datetime
 import email.utils
-import http.client
-import json
-import threading
 import urllib.parse
-from types import TracebackType
-from typing import Any, Callable
+from typing import Any
 
-from tests.support.http_receiver import Answer, HttpReceiver, Received
-from tests.support.platform import answer_json
+from tests.support.hand_platform import HandPlatform, answer_json, post
+from tests.support.http_receiver import Answer, Received
 from tests.support.twilio import sign
 
 ACCOUNT = "AC00000000000000000000000000000042"
@@ -69,39 +64,17 @@ class Create:
         return int(self.token.split(".")[2])
 
 
-class Twilio:
+class Twilio(HandPlatform[Create]):
     """Listens from its making until close()."""
 
     def __init__(self, auth_token: str = "key_of_the_platform") -> None:
         self.auth_token = auth_token
-        self.calls: dict[str, dict[str, Any]] = {}
-        self.creates: list[Create] = []
         self.lookups: list[dict[str, str]] = []  # queries of lists
-        self.polls: list[str] = []  # sids asked for
         self.cancels: list[str] = []  # sids to be stopped
         self.hang_ups: list[str] = []  # sids to be ended, whatever they are doing
         self.queue_time_ms = 0
-        # What a create request gets; None: 201, and the call is placed. See also place().
-        self.on_create: Callable[[Received], Answer | None] = lambda request: None
-        self.on_ask: Callable[[Received], Answer | None] = lambda request: None
         self._forms: dict[str, dict[str, list[str]]] = {}  # by sid: the create request's
-        self._lock = threading.RLock()
-        self._receiver = HttpReceiver(self._answer)
-
-    @property
-    def url(self) -> str:
-        return self._receiver.url
-
-    def close(self) -> None:
-        self._receiver.close()
-
-    def __enter__(self) -> Twilio:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        super().__init__()
 
     # ---- what comes in ----
 
@@ -110,7 +83,7 @@ class Twilio:
         if request.headers.get("authorization") != f"Basic {expected}":
             return refuse(401, 20003)
         path = urllib.parse.urlsplit(request.path)
-        if path.path == CALLS + ".json" and request.method == "POST":
+        if self._is_create(request):
             return self._create(request)
         if path.path == CALLS + ".json":
             return self.on_ask(request) or self._list(dict(urllib.parse.parse_qsl(path.query)))
@@ -119,6 +92,9 @@ class Twilio:
             own = self.on_ask(request)
             return own or (self._get(sid) if request.method == "GET" else self._update(sid, request))
         return refuse(404, 20404)
+
+    def _is_create(self, request: Received) -> bool:
+        return request.method == "POST" and request.path == CALLS + ".json"
 
     def _create(self, request: Received) -> Answer:
         if request.headers.get("content-type") != FORM:
@@ -135,7 +111,6 @@ class Twilio:
         return own
 
     def place(self, request: Received) -> dict[str, Any]:
-        """Takes the call of a create request, whatever the request is answered: the Call resource."""
         form = urllib.parse.parse_qs(request.body.decode(), keep_blank_values=True)
         with self._lock:
             sid = f"CA{len(self.calls) + 1:032x}"
@@ -155,11 +130,6 @@ class Twilio:
                 "queue_time": str(self.queue_time_ms),
             }
             return dict(self.calls[sid])
-
-    def place_and_reset(self, request: Received) -> Answer:
-        """For on_create: the call is placed, and the connection reset instead of an answer."""
-        self.place(request)
-        return Answer(reset=True)
 
     def _get(self, sid: str) -> Answer:
         with self._lock:
@@ -193,28 +163,6 @@ class Twilio:
             return answer_json(200, {"calls": calls, "page": 0, "page_size": 1000, "next_page_uri": None})
 
     # ---- what the test does ----
-
-    def wait_creates(self, count: int, deadline_s: float = 10.0) -> list[Create]:
-        """Waits for `count` create requests and gives all that have been decided."""
-        self._receiver.wait_for(
-            count, deadline_s, lambda request: request.method == "POST" and request.path == CALLS + ".json"
-        )
-        while len(self.creates) < count:  # received, about to be decided by another thread
-            threading.Event().wait(0.001)
-        with self._lock:
-            return list(self.creates)
-
-    def count_creates(self) -> int:
-        return sum(r.method == "POST" and r.path == CALLS + ".json" for r in self._receiver.snapshot())
-
-    def assert_each_dial_was_sent_once(self) -> None:
-        tokens = collections.Counter(create.token for create in self.creates)
-        assert set(tokens.values()) == {1}, tokens
-
-    def change(self, sid: str, **members: Any) -> dict[str, Any]:
-        with self._lock:
-            self.calls[sid].update(members)
-            return dict(self.calls[sid])
 
     def end(self, sid: str, status: str = "completed", **members: Any) -> dict[str, Any]:
         """The call is over, as the API shows it from now on."""
@@ -262,12 +210,5 @@ class Twilio:
 
 
 def post_callback(worker_url: str, path: str, fields: dict[str, str], signature: str | None) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection(urllib.parse.urlsplit(worker_url).netloc, timeout=20)
-    try:
-        headers = {"Content-Type": FORM, **({"X-Twilio-Signature": signature} if signature is not None else {})}
-        connection.request("POST", path, urllib.parse.urlencode(fields), headers)
-        answer = connection.getresponse()
-        text = answer.read()
-        return answer.status, json.loads(text) if text.startswith(b"{") else text
-    finally:
-        connection.close()
+    headers = {"Content-Type": FORM, **({"X-Twilio-Signature": signature} if signature is not None else {})}
+    return post(worker_url, path, urllib.parse.urlencode(fields), headers)
