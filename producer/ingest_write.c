@@ -9,6 +9,7 @@
 #include "common/base/encode.h"
 #include "common/base/ident.h"
 #include "common/redis/reply.h"
+#include "producer/batch_abandon.h"
 #include "producer/endpoint_offer.h"
 #include "producer/ingest_send.h"
 #include "producer/ingest_steps.h"
@@ -36,6 +37,8 @@ static void fail(int err, const struct redisReply *reply, void *arg)
 {
     (void)reply;
     struct ingest_write *w = arg;
+    if (err == ERR_TOO_LARGE && w->step == STEP_ENDPOINTS)
+        batch_abandon(w->config.x, w->result.batch_id);
     finish(w, err == ERR_UNAVAILABLE && w->is_seal_sent ? ERR_TIMEOUT : err);
 }
 

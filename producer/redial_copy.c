@@ -11,6 +11,7 @@
 #include "common/base/ident.h"
 #include "common/domain/contact_record.h"
 #include "common/redis/reply.h"
+#include "producer/batch_abandon.h"
 #include "producer/endpoint_offer.h"
 #include "producer/ingest_pack.h"
 
@@ -38,8 +39,11 @@ struct redial_copy {
     bool is_seal_sent;
 };
 
+/* What is refused takes nothing of its tenant's quotas; what failed by itself may be gone on with. */
 static void finish(struct redial_copy *c, int err)
 {
+    if (!c->is_seal_sent && (err == ERR_TOO_LARGE || err == ERR_STATE || c->result.is_source_gone))
+        batch_abandon(c->config.x, c->result.batch_id);
     c->result.err = err;
     c->config.on_done(c->config.x, &c->result);
 }

@@ -27,10 +27,7 @@ end
 -- What is refused counts no longer among what its tenant has, from this step on; the same again is refused again.
 local rival = batch.dial and single.rival(batch)
 if rival then
-  if batch_move(batch, 'fail') then
-    redis.call('ZADD', KEY_PURGE, fmt(NOW_MS), 'draft/' .. id)
-    commit()
-  end
+  batch_give_up(batch)
   return redis.error_reply('ERR_EXISTS ' .. rival)
 end
 if not FILLABLE[batch.state] or (not expected and batch.state ~= 'draft') then

@@ -198,6 +198,8 @@ def test_a_tenant_has_a_bounded_number_of_endpoints(api: Api) -> None:
     answer = api.post("/api/v1/batch", batch_body(numbers(1), webhooks={"onCallComplete": "https://more.example/"}), key)
     assert (answer.status, answer.code) == (409, "TOO_MANY_ENDPOINTS")
     assert api.get("/api/v1/batch/list", key).json() == listed
+    used = api.get("/api/v1/tenant", key).json()["quotas"]
+    assert (used["batches"]["used"], used["queuedContacts"]["used"]) == (20, 20), "what is refused counts no more"
 
 
 def test_a_hundred_thousand_contacts_in_one_body(api: Api, acme: str) -> None:

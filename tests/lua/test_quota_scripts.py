@@ -195,6 +195,21 @@ def test_a_count_that_is_not_what_the_batches_use_is_noticed(cell: Engine, field
     assert fault.startswith("load_is_what_the_batches_use acme")
 
 
+def test_a_creation_that_is_given_up_counts_no_more_and_a_batch_that_is_seen_cannot_be(cell: Engine) -> None:
+    seen = cell.batch("acme", "main", 2)
+    draft = cell.batch("acme", "main", 1, seal=False)
+    cell.client.hset(cell.key(f"batch:{draft}"), "state", "draft")
+    counted = load(cell)
+    made = cell.batch("acme", "main", 5, seal=False)
+    for batch, tenant in ((seen, "acme"), (draft, "acme"), (made, "beta"), ("batch_c0_none", "acme")):
+        assert cell.scripts.run("batch_abandon", batch, tenant) == b"kept"
+    assert load(cell)[:2] == (counted[0] + 1, counted[1] + 5)
+    assert [cell.scripts.run("batch_abandon", made, "acme") for _ in range(2)] == [b"abandoned", b"kept"]
+    assert load(cell) == counted
+    wait_until(lambda: cell.tick("w1") and not cell.client.exists(cell.key(f"batch:{made}")), 5.0, "it is removed")
+    assert load(cell) == counted and audit_cell(cell) == []
+
+
 def test_a_single_call_refused_at_its_seal_counts_no_more_and_is_refused_again(cell: Engine) -> None:
     first = cell.batch("acme", "main", [15550001111], dial="15550001111", seal=False)
     cell.scripts.run("batch_seal", first, 1)

@@ -232,6 +232,14 @@ local function batch_move(batch, event)
   return true
 end
 
+-- A creation that is refused: it counts no more, nobody sees it, and its records go in steps of worker_tick.
+local function batch_give_up(batch)
+  if batch.sealed ~= '1' and batch_move(batch, 'fail') then
+    redis.call('ZADD', KEY_PURGE, fmt(NOW_MS), 'draft/' .. batch.id)
+    commit()
+  end
+end
+
 local SCHEDULABLE = { scheduled = true, pending = true, processing = true }
 -- Nothing new begins in these; what is on its way comes to its end.
 local CUT_STATES = { cancelling = true, cancelled = true, failed = true }

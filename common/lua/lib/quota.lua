@@ -37,9 +37,7 @@ local function quota_refuse_part(batch, n, first, last)
   end
   local refusal = quota_refusal(batch.tenant, redis.call('HGET', key_batch(batch.id), 'quotas'), 0, n, contacts_bytes(n, bytes))
   if refusal and batch.state == 'ingesting' then
-    batch_move(batch, 'fail')
-    redis.call('ZADD', KEY_PURGE, fmt(NOW_MS), 'draft/' .. batch.id)
-    commit()
+    batch_give_up(batch)
   end
   return refusal
 end
