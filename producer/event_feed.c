@@ -15,6 +15,7 @@
 
 #define LOOKS_AT_ONCE 4
 #define RETRY_MS 2000
+#define DISMISSED_MS 2000 /* who takes nothing then must not hold up the end of the process */
 #define COMMENT_BYTES 256
 
 /* One look, or glance. */
@@ -78,6 +79,7 @@ void listener_dismiss(struct listener *l, const char *comment, unsigned retry_ms
         write_to(l, &text);
     buf_free(&text);
     exchange_finish(l->x);
+    http_request_hurry(exchange_request(l->x), DISMISSED_MS);
 }
 
 /* To all who have nothing else to take. */

@@ -81,6 +81,7 @@ struct http_stream {
     bool is_asked; /* on_room was called and nothing has come of it yet */
     bool is_finished;
     bool is_cut; /* not whole */
+    int64_t within_ms; /* 0: the client has as long as the server gives */
 };
 
 struct http_request {

@@ -128,6 +128,9 @@ int http_request_write(struct http_request *req, const void *data, size_t len) M
 size_t http_request_waiting(const struct http_request *req);
 /* Ends the body. Where it is not whole the connection breaks, so that the client sees that. */
 void http_request_finish(struct http_request *req, bool is_whole);
+/* From now on the client has `within_ms` each time to take something, instead of what the server gives; then it is cut.
+ * For answers in pieces whose end is written. */
+void http_request_hurry(struct http_request *req, int64_t within_ms);
 bool http_request_is_answered(const struct http_request *req);
 /* Ends the connection with a TCP reset in place of an answer, on_gone follows: for programs that play a failing peer.
  */

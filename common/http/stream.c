@@ -15,6 +15,12 @@ static size_t left(const struct http_stream *stream)
     return buf_len(&stream->waiting) - stream->taken;
 }
 
+static void hurry(const struct http_request *req)
+{
+    if (req->stream.within_ms > 0)
+        loop_timer_arm_us(req->connection->deadline, req->stream.within_ms * 1000);
+}
+
 /* libmicrohttpd's content reader. */
 static ssize_t on_wanted(void *arg, uint64_t at, char *ret, size_t cap)
 {
@@ -45,6 +51,7 @@ static ssize_t on_wanted(void *arg, uint64_t at, char *ret, size_t cap)
         stream->is_asked = false;
     }
     connection_expect_taken(req->connection, true);
+    hurry(req);
     return (ssize_t)len;
 }
 
@@ -114,4 +121,12 @@ void http_request_finish(struct http_request *req, bool is_whole)
     req->stream.is_finished = true;
     req->stream.is_cut = !is_whole;
     go_on(req);
+}
+
+void http_request_hurry(struct http_request *req, int64_t within_ms)
+{
+    if (req->state != REQUEST_SENDING)
+        return;
+    req->stream.within_ms = within_ms;
+    hurry(req);
 }

@@ -316,6 +316,22 @@ def test_a_server_that_drains_says_when_to_come_again() -> None:
             assert len({stream.retries[-1] for stream in streams}) > 10
 
 
+def test_a_listener_that_takes_nothing_does_not_hold_up_the_end_of_the_server() -> None:
+    with RedisServer() as server, Api(server) as api:
+        api.trunk("main")
+        key = api.tenant("acme")
+        batch = api.create(key, numbers(1), tags=[f"{i:064}" for i in range(32)])
+        with Listeners(api.process.port) as listeners:
+            deaf = listen(listeners, batch, key, receive_bytes=4096)
+            listeners.deafen(deaf)
+            while metric(api, "carillon_events_skipped_total") == 0:
+                for verb in ("pause", "resume") * 20:
+                    control(api, key, batch, verb)
+            os.kill(api.process.pid, signal.SIGTERM)
+            assert api.process.wait() == 0, "1 tells of requests that were cut at the end of the drain"
+            listeners.undeafen(deaf)
+
+
 def test_streams_outlive_redis() -> None:
     with RedisServer(appendonly=True) as server, Api(server) as api:
         api.trunk("main")
