@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the platforms under a test's hand have in common, whichever API they speak (platform.py: Retell's; twilio_platform.py):
-create requests are decided by the test or placed, calls are kept, and callbacks sent when the test says so."""
+"""What the platforms under a test's hand have in common, whichever API they speak (platform.py: Retell's;
+twilio_platform.py, vapi_platform.py): create requests are decided by the test or placed, calls are kept, and callbacks sent
+when the test says so."""
 
 from __future__ import annotations
 

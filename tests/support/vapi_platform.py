@@ -10,19 +10,17 @@ calls, and sends end-of-call reports, which nobody signs, when the test says so.
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import datetime
 import http.client
 import json
-import threading
 import urllib.parse
 import uuid
-from types import TracebackType
-from typing import Any, Callable
+from typing import Any
 
-from tests.support.http_receiver import Answer, HttpReceiver, Received
-from tests.support.platform import JSON, answer_json
+from tests.support.hand_platform import HandPlatform, answer_json, post
+from tests.support.http_receiver import Answer, Received
+from tests.support.platform import JSON
 
 NUMBER_ID = "0c1f9a52-6a5e-4d5c-9d4f-2f0f3f0c7a11"
 CALLS = "/call"
@@ -60,36 +58,14 @@ class Create:
         return int(self.token.split(".")[2])
 
 
-class Vapi:
+class Vapi(HandPlatform[Create]):
     """Listens from its making until close()."""
 
     def __init__(self, api_key: str = "key_of_the_platform") -> None:
         self.api_key = api_key
-        self.calls: dict[str, dict[str, Any]] = {}
-        self.creates: list[Create] = []
         self.lookups: list[dict[str, str]] = []  # queries of lists
-        self.polls: list[str] = []  # ids asked for
         self.others: list[dict[str, Any]] = []  # calls of somebody else, in every list
-        # What a create request gets; None: 201, and the call is placed. See also place().
-        self.on_create: Callable[[Received], Answer | None] = lambda request: None
-        self.on_ask: Callable[[Received], Answer | None] = lambda request: None
-        self._lock = threading.RLock()
-        self._receiver = HttpReceiver(self._answer)
-
-    @property
-    def url(self) -> str:
-        return self._receiver.url
-
-    def close(self) -> None:
-        self._receiver.close()
-
-    def __enter__(self) -> Vapi:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        super().__init__()
 
     # ---- what comes in ----
 
@@ -97,13 +73,16 @@ class Vapi:
         if request.headers.get("authorization") != f"Bearer {self.api_key}":
             return refuse(401, "Invalid Key.")
         path = urllib.parse.urlsplit(request.path)
-        if path.path == CALLS and request.method == "POST":
+        if self._is_create(request):
             return self._create(request)
         if path.path == CALLS and request.method == "GET":
             return self.on_ask(request) or self._list(dict(urllib.parse.parse_qsl(path.query)))
         if path.path.startswith(CALLS + "/") and request.method == "GET":
             return self.on_ask(request) or self._get(path.path[len(CALLS) + 1 :])
         return refuse(404, f"Cannot {request.method} {path.path}")
+
+    def _is_create(self, request: Received) -> bool:
+        return request.method == "POST" and request.path == CALLS
 
     def _create(self, request: Received) -> Answer:
         body = request.json()
@@ -121,7 +100,6 @@ class Vapi:
         return own
 
     def place(self, request: Received) -> dict[str, Any]:
-        """Takes the call of a create request, whatever the request is answered: the Call object."""
         with self._lock:
             call = {
                 **request.json(),
@@ -136,11 +114,6 @@ class Vapi:
             }
             self.calls[call["id"]] = call
             return {**call, "subscriptionLimits": {"concurrencyBlocked": False, "concurrencyLimit": 10}}
-
-    def place_and_reset(self, request: Received) -> Answer:
-        """For on_create: the call is placed, and the connection reset instead of an answer."""
-        self.place(request)
-        return Answer(reset=True)
 
     def _get(self, call_id: str) -> Answer:
         with self._lock:
@@ -161,26 +134,6 @@ class Vapi:
             return answer_json(200, calls[: int(query.get("limit", "100"))])
 
     # ---- what the test does ----
-
-    def wait_creates(self, count: int, deadline_s: float = 10.0) -> list[Create]:
-        """Waits for `count` create requests and gives all that have been decided."""
-        self._receiver.wait_for(count, deadline_s, lambda request: request.method == "POST" and request.path == CALLS)
-        while len(self.creates) < count:  # received, about to be decided by another thread
-            threading.Event().wait(0.001)
-        with self._lock:
-            return list(self.creates)
-
-    def count_creates(self) -> int:
-        return sum(r.method == "POST" and r.path == CALLS for r in self._receiver.snapshot())
-
-    def assert_each_dial_was_sent_once(self) -> None:
-        tokens = collections.Counter(create.token for create in self.creates)
-        assert set(tokens.values()) == {1}, tokens
-
-    def change(self, call_id: str, **members: Any) -> dict[str, Any]:
-        with self._lock:
-            self.calls[call_id].update(members)
-            return dict(self.calls[call_id])
 
     def end(self, call_id: str, reason: str = "customer-ended-call", **members: Any) -> dict[str, Any]:
         """The call is over, as the API shows it from now on."""
@@ -210,11 +163,4 @@ class Vapi:
 
 
 def post_message(worker_url: str, message: dict[str, Any]) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection(urllib.parse.urlsplit(worker_url).netloc, timeout=20)
-    try:
-        connection.request("POST", "/callbacks/vapi", json.dumps({"message": message}), JSON)
-        answer = connection.getresponse()
-        text = answer.read()
-        return answer.status, json.loads(text) if text.startswith(b"{") else text
-    finally:
-        connection.close()
+    return post(worker_url, "/callbacks/vapi", json.dumps({"message": message}), JSON)
