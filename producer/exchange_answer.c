@@ -197,10 +197,11 @@ static void refuse_load(struct exchange *x)
     (void)json_add_str(details, "quota", x->exceeded.name);
     (void)json_add_i64(details, "limit", x->exceeded.limit);
     metric_add(x->api->over_quota, 1);
-    exchange_too_many(
-        x, CODE_QUOTA_EXCEEDED,
-        "The tenant would have more than its quota allows. Nothing was kept. It has room again as its batches end.",
-        details, QUOTA_LOAD_RETRY_S);
+    exchange_too_many(x, CODE_QUOTA_EXCEEDED,
+                      "The tenant would have more than its quota allows. Nothing was kept. It has room again as its "
+                      "batches end, or as "
+                      "ended ones are removed.",
+                      details, QUOTA_LOAD_RETRY_S);
 }
 
 void exchange_fail(struct exchange *x, int err)

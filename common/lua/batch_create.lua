@@ -38,7 +38,8 @@ end
 -- What the scripts of every call read and write comes first: Redis looks through a compact hash from its beginning.
 local fields = { 'state', 'ingesting', 'tenant', tenant, 'trunk', trunk, 'sealed', '0', 'total', 0, 'cursor', 0, 'due', 0,
   'claimed', 0, 'live', 0, 'ended', 0, 'succeeded', 0, 'failed', 0, 'attempts', 0, 'dials', 0, 'seq', 0 }
-local is_own, quotas = { created_ms = true }, nil
+local is_own, quotas = { created_ms = true, kept = true }, nil
+local bytes = 1024 -- what Redis holds of a batch beside its settings: counters, and its places in indexes
 for i = 1, #fields, 2 do
   is_own[fields[i]] = true
 end
@@ -50,9 +51,12 @@ for i = 5, #ARGV, 2 do
   quotas = name == 'quotas' and value or quotas
   fields[#fields + 1] = name
   fields[#fields + 1] = value
+  bytes = bytes + #name + #value
 end
 fields[#fields + 1] = 'created_ms'
 fields[#fields + 1] = fmt(NOW_MS)
+fields[#fields + 1] = 'kept'
+fields[#fields + 1] = fmt(bytes)
 local refusal = quota_refusal(tenant, quotas, 1, 0, 0)
 if refusal then
   return refusal
@@ -60,4 +64,5 @@ end
 redis.call('ZADD', KEY_PURGE, fmt(NOW_MS + life_ms), 'draft/' .. id)
 redis.call('HSET', key_batch(id), unpack(fields))
 redis.call('HINCRBY', key_load(tenant), 'batches', 1)
+redis.call('HINCRBY', key_load(tenant), 'kept', fmt(bytes))
 return 'created'

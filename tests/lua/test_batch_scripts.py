@@ -53,7 +53,7 @@ def test_what_every_call_reads_comes_first_in_a_new_batch(empty: Engine) -> None
     assert empty.scripts.run("batch_create", "batch_c0_x", "acme", "main", 60_000, "cps", 10, "priority", 5) == b"created"
     first = "state tenant trunk sealed total cursor due claimed live ended succeeded failed attempts dials seq"
     fields = [name.decode() for name in empty.client.hkeys(empty.key("batch:batch_c0_x"))]
-    assert fields == [*first.split(), "cps", "priority", "created_ms"]
+    assert fields == [*first.split(), "cps", "priority", "created_ms", "kept"]
     assert empty.client.object("encoding", empty.key("batch:batch_c0_x")) == b"listpack"
 
 
