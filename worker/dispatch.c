@@ -2,18 +2,21 @@
 #include "worker/dispatch.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/digest.h"
 #include "common/base/heap.h"
 #include "common/base/ident.h"
 #include "common/base/log.h"
+#include "common/base/parse.h"
 #include "common/domain/contact_record.h"
 #include "common/metrics/metrics.h"
 #include "common/redis/keys.h"
 #include "common/redis/script.h"
 #include "worker/dial.h"
 #include "worker/doubt.h"
+#include "worker/notes.h"
 #include "worker/place.h"
 #include "worker/replicas.h"
 #include "worker/supply.h"
@@ -21,6 +24,7 @@
 #define BEGIN_LEAD_US 4000 /* a begin goes out this much ahead of its slot at least: the way to Redis and back; */
 #define BEGIN_GATHER_US 2000 /* those whose slots lie in one such stretch of Redis's time go together */
 #define NEWER_MOST 2 /* readings of a batch's settings for one dial's columns: one may have been under way already */
+#define NOTE_WORDS 3 /* of a note among the calls of a claim (notes.h), fewer than a call has */
 #define REFUSED_PAUSE_US 500000 /* after a claim that Redis refused */
 
 /* The places in the answer of call_claim.lua. */
@@ -253,13 +257,31 @@ static void claim_by(struct dispatch *d, int64_t at_us)
     loop_timer_arm_at_us(d->claim_timer, at_us);
 }
 
+/* "<ms> <ms> ...", oldest first. */
+static void take_earlier_tails(struct doubt_state *doubt, const struct redisReply *text)
+{
+    const char *at = NULL;
+    size_t len;
+    if (reply_str(text, &at, &len) != 0)
+        return;
+    while (*at != '\0' && doubt->n_earlier < LIMIT_DOUBT_EARLIER) {
+        size_t digits = strcspn(at, " ");
+        if (parse_i64(at, digits, 0, INT64_MAX, &doubt->earlier_ms[doubt->n_earlier]) != 0)
+            return;
+        doubt->n_earlier++;
+        at += digits + (at[digits] == ' ' ? 1 : 0);
+    }
+}
+
 /* Whether the call is in doubt, and since when: "" where it is not. */
 static void take_doubt(struct dial *dial, const struct redisReply *call)
 {
     int64_t first = 0;
     if (reply_i64(reply_at(call, 6), &first) == 0 && reply_i64(reply_at(call, 7), &dial->doubt.tail_ms) == 0 &&
-        reply_i64(reply_at(call, 8), &dial->doubt.tail_from_ms) == 0)
+        reply_i64(reply_at(call, 8), &dial->doubt.tail_from_ms) == 0) {
         dial->doubt.first = (uint32_t)first;
+        take_earlier_tails(&dial->doubt, reply_at(call, 9));
+    }
 }
 
 /* When the begin of a slot goes out, by Redis's clock. All workers' at the same instants, so that those that share a
@@ -335,6 +357,22 @@ static void note_claim(struct dispatch *d, const struct redisReply *reply, size_
         d->lag_us = lag_ms * 1000;
 }
 
+/* And what was set aside. How many calls there were. */
+static size_t take_calls(struct dispatch *d, const struct redisReply *reply)
+{
+    size_t n_calls = 0;
+    for (size_t i = CLAIM_CALLS; i < reply_len(reply); i++) {
+        const struct redisReply *row = reply_at(reply, i);
+        if (reply_len(row) == NOTE_WORDS) {
+            notes_take(row, d->cell);
+            continue;
+        }
+        take_call(d, row);
+        n_calls++;
+    }
+    return n_calls;
+}
+
 static int take_claim(struct dispatch *d, const struct redisReply *reply)
 {
     int64_t redis_now_us = 0;
@@ -346,10 +384,7 @@ static int take_claim(struct dispatch *d, const struct redisReply *reply)
     d->request[0] = '\0';
     d->last_claim_us = clock_mono_us();
     worker_note_redis_time(d->worker, d->asked_us, redis_now_us);
-    size_t n = reply_len(reply);
-    note_claim(d, reply, n > CLAIM_CALLS ? n - CLAIM_CALLS : 0);
-    for (size_t i = CLAIM_CALLS; i < n; i++)
-        take_call(d, reply_at(reply, i));
+    note_claim(d, reply, take_calls(d, reply));
     plan_next(d, reply);
     arm_timetable(d);
     return 0;

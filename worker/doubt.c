@@ -94,6 +94,19 @@ static void on_restored(const struct redisReply *reply, const struct redisReply 
     end(dial, false);
 }
 
+static uint32_t asked_number(const struct dial *dial)
+{
+    return place_is_by_number(dial->batch) ? dial->doubt.first : dial->doubt.first + dial->doubt.asked;
+}
+
+/* From when on the tail was written that is asked about: the earliest first. */
+static int64_t asked_from_ms(const struct dial *dial)
+{
+    const struct doubt_state *doubt = &dial->doubt;
+    return place_is_by_number(dial->batch) && doubt->asked < doubt->n_earlier ? doubt->earlier_ms[doubt->asked]
+                                                                              : doubt->tail_from_ms;
+}
+
 /* When it began is not known better than "in the tail": its retry is reckoned from the end of that, to be too late
  * rather than too soon. A call that was found by its number alone may be another dial's: its own check tells, which
  * knows the others (docs/decisions/0007-whose-call-is-it.md), and finds calls by when they were made: reckoned from the
@@ -102,7 +115,7 @@ static void tell_found(struct doubt *d, struct dial *dial)
 {
     const struct doubt_state *doubt = &dial->doubt;
     bool is_by_number = place_is_by_number(dial->batch);
-    int64_t begin_ms = is_by_number ? doubt->tail_from_ms : doubt->tail_ms;
+    int64_t begin_ms = is_by_number ? asked_from_ms(dial) : doubt->tail_ms;
     int64_t now_us = clock_mono_us(), now_ms = worker_redis_now_ms(d->worker);
     struct begun_dial found = {
         .ordinal = dial->ordinal,
@@ -146,12 +159,13 @@ static int64_t again_ms(const struct provider_answer *answer)
     return answer->retry_after_ms < LATER_MOST_MS ? answer->retry_after_ms : LATER_MOST_MS;
 }
 
-/* How many numbers are asked for. A dial that was begun and never sent uses one up; the next comes a second later. */
+/* How many numbers are asked for, or tails asked about. A dial that was begun and never sent uses one up; the next
+ * comes a second later. */
 static uint32_t most_dials(const struct dial *dial)
 {
     const struct doubt_state *doubt = &dial->doubt;
     if (place_is_by_number(dial->batch))
-        return 1; /* without a token one look sees all calls to the number */
+        return (uint32_t)doubt->n_earlier + 1; /* without a token one look sees all calls to the number in that time */
     return doubt->tail_ms - doubt->tail_from_ms > LIMIT_DOUBT_TAIL_MS ? LIMIT_DOUBT_DIALS_LONG : LIMIT_DOUBT_DIALS;
 }
 
@@ -168,8 +182,12 @@ static void on_answer(const struct provider_answer *answer, void *arg)
     }
     if (answer->found == PROVIDER_FOUND) {
         doubt->n_found++;
-        doubt->found = doubt->first + doubt->asked;
+        doubt->found = asked_number(dial);
         memcpy(doubt->provider_id, answer->result.provider_id, sizeof doubt->provider_id);
+        if (place_is_by_number(dial->batch)) { /* a later one, if there is one, is found before its retry */
+            conclude(d, dial, 0);
+            return;
+        }
     }
     if (++doubt->asked < most_dials(dial))
         look(d, dial);
@@ -182,8 +200,7 @@ static int start_lookup(struct doubt *d, struct dial *dial, const char *const *k
 {
     const struct trunk_settings *trunk = dial->batch->trunk;
     char token[LIMIT_TOKEN_LEN + 1], to[PHONE_TEXT_LEN + 1], from[PHONE_TEXT_LEN + 1];
-    int rc = token_make(seal_token_key(d->worker->keys), dial->batch_id, dial->ordinal,
-                        dial->doubt.first + dial->doubt.asked, token);
+    int rc = token_make(seal_token_key(d->worker->keys), dial->batch_id, dial->ordinal, asked_number(dial), token);
     if (rc != 0)
         return rc;
     phone_format(dial->contact.phone, to);
@@ -192,7 +209,7 @@ static int start_lookup(struct doubt *d, struct dial *dial, const char *const *k
         .token = token,
         .to = to,
         .from = from,
-        .begin_ms = dial->doubt.tail_from_ms,
+        .begin_ms = asked_from_ms(dial),
         .until_ms = place_is_by_number(dial->batch) ? 0 : dial->doubt.tail_ms,
         .clock_ahead_ms = worker_redis_now_ms(d->worker) - clock_wall_ms(),
         .exclude_ids = known,

@@ -42,6 +42,14 @@ static void batch_poisoned(const struct worker_cell *cell, const struct redisRep
     log_warn("batch.poisoned", log_str("batch", text_at(note, 1)), log_said("reason", text_at(note, 2)));
 }
 
+/* {"torn", what, why} */
+static void set_aside(const struct worker_cell *cell, const struct redisReply *note)
+{
+    metric_add(cell->worker->metrics.torn, 1);
+    log_error("redis.torn", log_str("cell", cell->id), log_str("what", text_at(note, 1)),
+              log_str("reason", text_at(note, 2)));
+}
+
 void notes_take(const struct redisReply *note, void *arg)
 {
     const struct worker_cell *cell = arg;
@@ -49,4 +57,6 @@ void notes_take(const struct redisReply *note, void *arg)
         breaker_changed(cell, note);
     else if (strcmp(text_at(note, 0), "poison") == 0)
         batch_poisoned(cell, note);
+    else if (strcmp(text_at(note, 0), "torn") == 0)
+        set_aside(cell, note);
 }

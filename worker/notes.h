@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What a script brought about beyond the calls it was asked for: a trunk's breaker that opened or closed, a batch that
- * paused itself. The worker whose call it was logs and counts it, so that the fleet tells it once.
+ * paused itself, something that was set aside since nothing can be made of what Redis holds of it. The worker whose
+ * call it was logs and counts it, so that the fleet tells it once.
  */
 #ifndef CARILLON_WORKER_NOTES_H
 #define CARILLON_WORKER_NOTES_H

@@ -10,6 +10,7 @@
 #include "worker/dispatch.h"
 #include "worker/epoch.h"
 #include "worker/hours.h"
+#include "worker/notes.h"
 #include "worker/reap.h"
 
 #define LEAST_US 1000000 /* between two ticks of one cell */
@@ -27,7 +28,8 @@ enum {
     TICK_EXPIRED,
     TICK_HOURS,
     TICK_EPOCH,
-    TICK_CLOSED_UNTIL
+    TICK_CLOSED_UNTIL,
+    TICK_NOTES
 };
 
 struct tick {
@@ -94,6 +96,8 @@ static void on_tick(const struct redisReply *reply, int err, void *arg)
     plan_next(t, reply);
     note_done(t, reply);
     hours_publish(t->cell, reply_at(reply, TICK_HOURS));
+    for (size_t i = TICK_NOTES; i < reply_len(reply); i++)
+        notes_take(reply_at(reply, i), t->cell);
 }
 
 static void ask(struct tick *t)

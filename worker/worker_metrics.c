@@ -83,8 +83,11 @@ static void make_repairs(struct worker_metrics *to, struct metrics *m)
                          "Calls looked up before they were begun, since Redis may have forgotten a dial");
     to->unreadable =
         counter(m, "carillon_calls_unreadable_total", "Contacts given up since nothing could be made of them");
-    to->poisoned = counter(m, "carillon_batches_poisoned_total",
-                           "Batches paused since their calls were refused one after the other");
+    to->poisoned =
+        counter(m, "carillon_batches_poisoned_total",
+                "Batches paused since their calls were refused one after the other, or nothing could be made of "
+                "what Redis holds of them");
+    to->torn = counter(m, "carillon_torn_total", "Times that something was set aside for what Redis holds of it");
     static const char breakers[] = "carillon_trunk_breakers_total";
     static const char breakers_help[] =
         "Trunks that stopped because their platform fails, were tried in vain, or resumed";

@@ -49,6 +49,7 @@ struct worker_metrics {
     struct metric *doubts; /* calls looked up before they were begun */
     struct metric *unreadable; /* contacts given up since nothing could be made of them */
     struct metric *poisoned; /* batches that paused themselves */
+    struct metric *torn; /* what was set aside for what Redis holds of it */
     struct metric *breaker_opened, *breaker_reopened, *breaker_closed;
     struct metric *late_seconds; /* begin behind its slot */
     struct metric *phases[DIAL_OVER]; /* calls in this worker's hands, by what they wait for */

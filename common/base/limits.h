@@ -169,6 +169,7 @@
 #define LIMIT_RECENT_DIALS 4096 /* begun by one worker in one cell that it can re-assert after they left its hands */
 #define LIMIT_DOUBT_DIALS 3 /* numbers of one call that a lost tail may have used: each is looked up */
 #define LIMIT_DOUBT_DIALS_LONG 16 /* the same of a tail longer than LIMIT_DOUBT_TAIL_MS */
+#define LIMIT_DOUBT_EARLIER 8 /* tails lost before the last: EARLIER_MOST of common/lua/lib/epoch.lua */
 #define LIMIT_DOUBT_TAIL_MS 10000 /* Redis was away for longer, or was put back from a backup */
 #define LIMIT_DOUBT_LEASE_MS                                                                                           \
     (LIMIT_DOUBT_DIALS_LONG * LIMIT_PROVIDER_ASK_MS + 5000) /* of a claim in doubt, after its slot */

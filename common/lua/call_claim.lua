@@ -13,13 +13,14 @@
 -- Returns  {now us, next ms or "" (when a claim is worth while again), is more work due inside the horizon (0|1),
 --           limit, lag ms,
 --           {batch, ordinal, dial, slot us, attempts charged, contact record, first dial in doubt or "", tail's end ms,
---           tail's start ms (lib/epoch.lua)}, ...}. A closed cell hands out nothing before it opens, and says when that is; one
+--           tail's start ms (lib/epoch.lua), of a call in doubt the starts of earlier tails, ms}, ...}. A closed cell hands out nothing before it opens, and says when that is; one
 --           that an operator stopped hands out nothing
 --           limit: what kept the claim from bringing more: "calls" and "steps" (its own bounds), "trunk_full", "tenant_full",
 --           "batch_full", "trunk_rate", "tenant_rate", "batch_rate", "window", "number" (it is on another call), "tenant_stopped",
 --           "trunk_held" (its platform fails, or asked for a pause),
 --           "due" (nothing is due before the horizon), "nothing" (no trunk has work that may begin), "stopped" and "closed" (the
---           cell); "" where the request came again. lag: how long what was due first has waited for a claim
+--           cell), "torn" (see below); "" where the request came again. lag: how long what was due first has waited for a claim.
+--           Behind the calls {"poison", batch, why} and {"torn", what, why} of what was set aside
 -- Errors   ERR_INVALID
 -- Bound    O(steps * log n); at most 64 calls; 100 commands, and 80 for each call
 --
@@ -30,7 +31,12 @@
 -- promoted, so no window of candidates can hide anyone. Slots are given in order of time on all trunks together: a tenant's
 -- pace counts those of its flows so, and one given far ahead on one trunk would keep it from all before it on the others.
 -- The gaps that f leaves where it moves past idle time are for those who come later (lib/gaps.lua).
+--
+-- Where something cannot be made use of for what Redis holds of it, nothing of this claim is done, and what it was at is set
+-- aside: a batch pauses itself, a flow or a trunk is looked at again ASIDE_MS later. The next claim goes on with the others.
 -- @include lib/gaps.lua
+-- @include lib/poison.lua
+-- @include lib/torn.lua
 batch_wants({ 'state', 'tenant', 'trunk', 'sealed', 'priority', 'interval_us', 'max_concurrent', 'start_ms', 'total',
   'cursor', 'tat_us', 'due', 'claimed', 'live', 'dials', 'hours', 'expires_ms', 'expired_ms' })
 local worker = check_id(ARGV[1], 64, 'worker')
@@ -43,16 +49,18 @@ local doubt_lease_ms = check_number(ARGV[7], 'lease of a doubt')
 local limit_us = NOW_US + horizon_us
 local closed_ms = epoch_load().closed_until_ms
 local REPLAY_MS = 60000
+local ASIDE_MS = 2000
 local BATCH_STEPS = 10 -- a batch's first slot costs its hash, its lane, its flow
 
 local reply = { fmt(NOW_US), '', 0, '', 0 }
 local steps, calls = 0, 0
 local limit, lane_limit = 'nothing', nil -- what was met last, and of the lanes that wait
 local issued = { request }
+local hand = {} -- the trunk, the tenant and the batch that the claim is at, by their ids
 
 local function answer_call(batch_id, call, slot_us, attempts, record)
   reply[#reply + 1] = { batch_id, call.name, fmt(call.d), fmt(slot_us), fmt(attempts), record,
-    call.f and fmt(call.f) or '', fmt(epoch_load().tail_ms), fmt(epoch_load().tail_from_ms) }
+    call.f and fmt(call.f) or '', fmt(epoch_load().tail_ms), fmt(epoch_load().tail_from_ms), call.f and epoch_earlier() }
 end
 
 local function answer_again(batch_id, ordinal, slot_us, attempts)
@@ -76,7 +84,7 @@ if stored and stored:match('^%S+') == request then
   for member, slot, attempts in stored:gmatch('(%S+/%S+) (%d+) (%d+)') do
     if zset.score(KEY_CLAIMED, member) then
       local batch_id, ordinal = member:match('^([^/]+)/(%d+)/')
-      answer_again(batch_id, tonumber(ordinal), tonumber(slot), tonumber(attempts))
+      pcall(answer_again, batch_id, tonumber(ordinal), tonumber(slot), tonumber(attempts)) -- or its lease gives it back
     end
   end
   reply[2], reply[3] = next_ms()
@@ -93,13 +101,14 @@ local function promote_flows(trunk, f_ms)
   local tenant_id, at_ms = zset.head(waiting)
   local first = steps
   while tenant_id and at_ms <= f_ms and (steps < max_steps or steps == first) do
+    hand.tenant = tenant_id
     local tenant = resource_load('t', tenant_id)
     if tenant then
       gaps.wake(tenant, at_ms * 1000)
       local flow = trunk.id .. '/' .. tenant_id
       flows_ahead[flow] = at_ms > NOW_MS and { at_ms = at_ms, trunk_id = trunk.id, tenant = tenant } or nil
     end
-    local vt = tonumber(map.get(vts, tenant_id) or 0)
+    local vt = tonumber(map.get(vts, tenant_id) or 0) or 0
     zset.put(key_flows_turn(trunk.id), tenant_id, math.max(vt, trunk.vfloor))
     zset.drop(waiting, tenant_id)
     map.drop(vts, tenant_id)
@@ -113,7 +122,8 @@ local function promote_lanes(trunk, tenant, f_us)
   local lane, at_ms = zset.head(waiting)
   local first = steps
   while lane and at_ms * 1000 <= f_us and (steps < max_steps or steps == first) do
-    local batch = batch_load(lane:match('^([^/]+)/'))
+    hand.batch = lane:match('^([^/]+)/')
+    local batch = hand.batch and batch_load(hand.batch)
     if batch then
       gaps.wake_batch(batch, at_ms * 1000, f_us)
       zset.put(ready, lane, lane_score(batch))
@@ -121,6 +131,7 @@ local function promote_lanes(trunk, tenant, f_us)
     end
     zset.drop(waiting, lane)
     steps = steps + 1
+    hand.batch = nil
     lane, at_ms = zset.head(waiting)
   end
 end
@@ -190,6 +201,8 @@ local function lane_pass(trunk, tenant, batch, lane, f_us)
   end
 end
 
+local state_known = {} -- by key
+
 -- The next call of the lane by `f_ms`: a due retry, else the next fresh contact. Takes it off where it lay.
 local function lane_next_call(batch, f_ms)
   local ordinal, due_ms = lane_retry(batch)
@@ -201,6 +214,9 @@ local function lane_next_call(batch, f_ms)
   end
   if batch.cursor < batch.total and batch.start_ms <= f_ms then
     local call = call_new(batch, batch.cursor)
+    if not state_known[call.state_key] then
+      state_known[call.state_key] = redis.call('HLEN', call.state_key) -- fails where it is none, before it is written to
+    end
     tail_doubt_fresh(batch, call)
     batch.cursor = batch.cursor + 1
     return call
@@ -277,6 +293,7 @@ end
 
 -- One visit of the flow whose turn it is. True where a slot was taken at f_us.
 local function visit_flow(trunk, tenant_id, f_us)
+  hand.tenant, hand.batch = tenant_id, nil
   local tenant = resource_load('t', tenant_id)
   local turn, waiting = key_flows_turn(trunk.id), key_flows_waiting(trunk.id)
   if not tenant then
@@ -300,7 +317,8 @@ local function visit_flow(trunk, tenant_id, f_us)
   promote_lanes(trunk, tenant, f_us)
   local lane = zset.head(key_lanes_ready(trunk.id, tenant_id))
   if lane then
-    local batch = batch_load(lane:match('^([^/]+)/'))
+    hand.batch = lane:match('^([^/]+)/')
+    local batch = hand.batch and batch_load(hand.batch)
     if batch then
       return visit_lane(trunk, tenant, batch, lane, f_us)
     end
@@ -319,6 +337,7 @@ end
 -- Serves one trunk until its frontier is past the next one's, or past the horizon, a bound is met, or it is full.
 local frontiers_us = {}
 local function serve_trunk(trunk_id)
+  hand.trunk, hand.tenant, hand.batch = trunk_id, nil, nil
   local trunk = resource_load('k', trunk_id)
   if not trunk or trunk.state ~= 'active' or trunk.held then
     zset.drop(KEY_TRUNKS, trunk_id)
@@ -335,13 +354,13 @@ local function serve_trunk(trunk_id)
   end
   while f_us <= until_us and steps < max_steps and calls < max_calls do
     steps = steps + 1
+    hand.tenant, hand.batch = nil, nil
     promote_flows(trunk, math.floor(f_us / 1000))
     local tenant_id, vt = zset.head(key_flows_turn(trunk_id))
     if tenant_id then
       trunk.vfloor = math.max(trunk.vfloor, vt)
       if room('k', trunk) <= 0 then
         trunk.held = 'full'
-        redis.call('HSET', trunk.key, 'held', 'full')
         zset.put(KEY_PARKED, 'k/' .. trunk_id, NOW_MS)
         limit = 'trunk_full'
         return
@@ -365,25 +384,101 @@ local function serve_trunk(trunk_id)
   zset.put(KEY_TRUNKS, trunk_id, math.ceil(f_us / 1000))
 end
 
-while not epoch_load().is_stopped and closed_ms * 1000 <= limit_us and steps < max_steps and calls < max_calls do
-  local trunk_id, due_ms = zset.head(KEY_TRUNKS)
-  if not trunk_id or due_ms * 1000 > limit_us then
-    limit = trunk_id and steps == 0 and 'due' or limit
-    break
+local function serve_all()
+  while not epoch_load().is_stopped and closed_ms * 1000 <= limit_us and steps < max_steps and calls < max_calls do
+    hand.trunk = nil
+    local trunk_id, due_ms = zset.head(KEY_TRUNKS)
+    if not trunk_id or due_ms * 1000 > limit_us then
+      limit = trunk_id and steps == 0 and 'due' or limit
+      break
+    end
+    if steps == 0 then
+      reply[5] = math.max(0, NOW_MS - due_ms)
+    end
+    steps = steps + 1
+    serve_trunk(trunk_id)
   end
-  if steps == 0 then
-    reply[5] = math.max(0, NOW_MS - due_ms)
-  end
-  steps = steps + 1
-  serve_trunk(trunk_id)
+  hand.trunk, hand.tenant, hand.batch = nil, nil, nil
+  put_back()
 end
-reply[4] = calls >= max_calls and 'calls' or steps >= max_steps and 'steps' or epoch_load().is_stopped and 'stopped'
-  or closed_ms * 1000 > limit_us and 'closed' or limit
 
-put_back()
-commit()
+-- ---- what cannot be made use of ----
+
+function torn.is_resource(kind, id, types)
+  for key, of_type in pairs(types) do
+    if torn.is_key(key, of_type) then
+      return true
+    end
+  end
+  local resource = resource_load(kind, id)
+  return resource ~= nil and (not resource.interval_us or type(resource.max_concurrent) == 'string')
+end
+
+function torn.is_trunk(id)
+  return torn.is_resource('k', id, { [key_trunk(id)] = 'hash', [key_flows_waiting(id)] = 'zset', [key_flows_turn(id)] = 'zset',
+    [key_flows_vt(id)] = 'hash', [key_flying('k', id)] = 'zset' })
+end
+
+function torn.is_flow(trunk_id, id)
+  return torn.is_resource('t', id, { [key_tenant(id)] = 'hash', [key_lanes_waiting(trunk_id, id)] = 'zset',
+    [key_lanes_ready(trunk_id, id)] = 'zset', [key_parked_flows(id)] = 'zset', [key_dialing(id)] = 'hash',
+    [key_held(id)] = 'zset', [key_flying('t', id)] = 'zset' })
+end
+
+function torn.pause_batch(id, why)
+  local batch = batch_load(id)
+  if batch then
+    poison.pause(batch, poison.TORN, why)
+    commit()
+  end
+end
+
+function torn.drop_lane(trunk_id, tenant_id, batch_id)
+  zset.drop(key_lanes_waiting(trunk_id, tenant_id), batch_id .. '/' .. LANE)
+  zset.drop(key_lanes_ready(trunk_id, tenant_id), batch_id .. '/' .. LANE)
+  flow_check_empty(trunk_id, tenant_id)
+end
+
+-- The innermost of what the claim was at, unless what holds it cannot be made use of either. What is the whole cell's is nobody's
+-- whom to set aside would help.
+function torn.set_aside(why)
+  local trunk_id, tenant_id, batch_id = hand.trunk, hand.tenant, hand.batch
+  if not trunk_id or torn.is_hopeless(why) then
+    fail(why)
+  end
+  if not tenant_id or torn.is_trunk(trunk_id) then
+    zset.put(KEY_TRUNKS, trunk_id, NOW_MS + ASIDE_MS)
+    notes.add('torn', 'trunk ' .. trunk_id, why)
+  elseif not batch_id or torn.is_flow(trunk_id, tenant_id) then
+    flow_leave_turn(trunk_id, tenant_id)
+    zset.put(key_flows_waiting(trunk_id), tenant_id, NOW_MS + ASIDE_MS)
+    notes.add('torn', 'flow ' .. trunk_id .. '/' .. tenant_id, why)
+  else
+    if not pcall(torn.pause_batch, batch_id, why) then
+      zset.discard()
+    end
+    if #notes.rows == 0 then
+      notes.add('torn', 'batch ' .. batch_id, why)
+    end
+    torn.drop_lane(trunk_id, tenant_id, batch_id)
+  end
+  commit()
+end
+
+local is_served, why_not = pcall(serve_all)
+if is_served then
+  reply[4] = calls >= max_calls and 'calls' or steps >= max_steps and 'steps' or epoch_load().is_stopped and 'stopped'
+    or closed_ms * 1000 > limit_us and 'closed' or limit
+  commit(torn.passed_over)
+  torn.tell()
+else
+  zset.discard()
+  reply = { reply[1], '', 0, 'torn', reply[5] }
+  calls = 0
+  torn.set_aside(torn.text(why_not))
+end
 if calls > 0 then
   redis.call('SET', replay_key, table.concat(issued, ' '), 'PX', REPLAY_MS)
 end
 reply[2], reply[3] = next_ms()
-return reply
+return notes.tell(reply)

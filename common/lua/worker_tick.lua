@@ -11,12 +11,14 @@
 -- Returns  {now us, next ms or "" (when a tick has work again), next check ms or "" (call_checks), 0|1 (1: the bound was
 --           met, come again), reclaimed, summaries given up, calls ended by a cancel or an expiry, lost wakes, batches
 --           expired, {batch, window, expiry ms or ""} of each that wants its next hours (batch_hours.lua), epoch, closed
---           until ms or ""}
+--           until ms or "", {"torn", what, why} of each that nothing could be made of for what Redis holds of it: it is left out,
+--           and looked at again in ASIDE_MS}
 -- Errors   ERR_INVALID
 -- Bound    O(items * log n); 50 commands, and 40 for each item; and 1,000 for calls that a cancel hangs up and that began at
 --          one instant
 -- @include lib/pace.lua
 -- @include lib/credit.lua
+-- @include lib/torn.lua
 local worker = check_id(ARGV[1], 64, 'worker')
 local budget = math.min(check_number(ARGV[2], 'items'), 200)
 local PRESENCE_MS = 60000
@@ -26,6 +28,7 @@ local ENDING_BATCHES = 16
 local HOURS_BATCHES = 8
 local HOURS_LEASE_MS = 10000
 local SET_BACK_MS = 1000
+local ASIDE_MS = 60000
 
 -- Lua has room for 200 locals in a script, those of its libraries included: what a tick does takes none of it.
 local jobs = {}
@@ -34,6 +37,51 @@ local counts = { reclaimed = 0, summaries = 0, cut = 0, lost = 0, expired = 0 }
 
 function jobs.spend()
   budget = budget - 1
+end
+
+-- The job comes to a member of `key`; false where it is left out. `is_by_time`: its score is when it is due.
+jobs.aside, jobs.written = {}, {} -- written: the counts of what was done for good
+function jobs.come_to(key, member, is_by_time)
+  jobs.key, jobs.member, jobs.is_by_time = key, member, is_by_time
+  return not jobs.aside[key .. ' ' .. member]
+end
+
+-- What was done is written: behind a member for which something was written at once.
+function jobs.write()
+  local key = jobs.key
+  jobs.key = nil -- what fails meanwhile is not this member's doing
+  commit(torn.passed_over)
+  jobs.key = key
+  for name, count in pairs(counts) do jobs.written[name] = count end
+end
+
+-- Nothing could be made of the member that the job came to, and nothing is kept of what the job did since it wrote.
+function jobs.set_aside(why)
+  local key, member = jobs.key, jobs.member
+  if not key or jobs.aside[key .. ' ' .. member] or torn.is_hopeless(why) then
+    fail(why)
+  end
+  zset.discard()
+  for name in pairs(counts) do counts[name] = jobs.written[name] or 0 end
+  jobs.spend()
+  jobs.aside[key .. ' ' .. member] = true
+  notes.add('torn', key:sub(#P + 1) .. ' ' .. member, why)
+  if jobs.is_by_time then
+    redis.call('ZADD', key, 'XX', fmt(NOW_MS + ASIDE_MS), member)
+  end
+end
+
+-- Does the job; anew without a member of which nothing could be made.
+function jobs.run(job)
+  local is_done, why
+  repeat
+    jobs.key = nil
+    is_done, why = pcall(job)
+    if not is_done then
+      jobs.set_aside(torn.text(why))
+    end
+  until is_done or budget <= 0
+  jobs.write() -- the next reads what this one did
 end
 
 function jobs.due_members(key)
@@ -56,6 +104,7 @@ end
 function jobs.reclaim()
   for _, member in ipairs(jobs.due_members(KEY_CLAIMED)) do
     jobs.spend()
+    jobs.come_to(KEY_CLAIMED, member, true)
     local batch_id, ordinal, dial, owner = member:match('^([^/]+)/(%d+)/(%d+)/(.+)$')
     local batch = batch_id and batch_load(batch_id)
     local call = batch and call_read(batch, tonumber(ordinal))
@@ -71,6 +120,7 @@ end
 function jobs.give_up_summaries()
   for _, member in ipairs(jobs.due_members(KEY_ENDED)) do
     jobs.spend()
+    jobs.come_to(KEY_ENDED, member, true)
     local batch_id, ordinal, dial = member:match('^([^/]+)/(%d+)/(%d+)$')
     local batch = batch_id and batch_load(batch_id)
     local call = batch and call_read(batch, tonumber(ordinal))
@@ -86,6 +136,7 @@ end
 function jobs.expire_batches()
   for _, batch_id in ipairs(jobs.due_members(KEY_EXPIRIES)) do
     jobs.spend()
+    jobs.come_to(KEY_EXPIRIES, batch_id, true)
     local batch = batch_load(batch_id)
     if batch and batch_awaits_time(batch) and (batch_expiry_ms(batch) or math.huge) <= NOW_MS then
       batch_move(batch, 'start')
@@ -100,6 +151,7 @@ function jobs.expire_batches()
     else
       redis.call('ZREM', KEY_EXPIRIES, batch_id)
     end
+    jobs.write()
   end
 end
 
@@ -129,9 +181,10 @@ end
 
 function jobs.end_cut_batches()
   for _, batch_id in ipairs(redis.call('ZRANGE', KEY_ENDING, 0, ENDING_BATCHES - 1)) do
-    if budget > 0 then
+    if budget > 0 and jobs.come_to(KEY_ENDING, batch_id, true) then
       jobs.spend()
       jobs.end_cut(batch_id)
+      jobs.write()
     end
   end
 end
@@ -169,32 +222,33 @@ end
 function jobs.stop_live_of_batches()
   local stopping = redis.call('ZRANGE', KEY_STOPPING, 0, ENDING_BATCHES - 1, 'WITHSCORES')
   for i = 1, #stopping, 2 do
-    if budget > 0 then
+    if budget > 0 and jobs.come_to(KEY_STOPPING, stopping[i]) then
       jobs.stop_live(stopping[i], stopping[i + 1])
     end
   end
 end
 
 -- Batches whose published hours run out are handed to this worker, which reckons the next ones; for a while to no other.
+jobs.hours = {}
 function jobs.hours_wanted()
-  local wanted = {}
   local due = redis.call('ZRANGE', KEY_HOURS, '-inf', fmt(NOW_MS), 'BYSCORE', 'LIMIT', 0, HOURS_BATCHES)
   for _, batch_id in ipairs(due) do
+    jobs.come_to(KEY_HOURS, batch_id, true)
     local batch = batch_load(batch_id)
     local window = batch and batch_awaits_time(batch) and redis.call('HGET', key_batch(batch_id), 'window')
     if window then
       redis.call('ZADD', KEY_HOURS, fmt(NOW_MS + HOURS_LEASE_MS), batch_id)
-      wanted[#wanted + 1] = { batch_id, window, batch.expires_ms and fmt(batch.expires_ms) or '' }
+      jobs.hours[#jobs.hours + 1] = { batch_id, window, batch.expires_ms and fmt(batch.expires_ms) or '' }
     else
       redis.call('ZREM', KEY_HOURS, batch_id)
     end
   end
-  return wanted
 end
 
 function jobs.end_appending()
   for _, batch_id in ipairs(jobs.due_members(KEY_APPENDING)) do
     jobs.spend()
+    jobs.come_to(KEY_APPENDING, batch_id, true)
     local batch = batch_load(batch_id)
     if batch then
       appending_list(batch)
@@ -202,13 +256,15 @@ function jobs.end_appending()
     else
       redis.call('ZREM', KEY_APPENDING, batch_id)
     end
+    jobs.write()
   end
 end
 
 function jobs.resume_funded()
   for _, tenant_id in ipairs(jobs.due_members(KEY_FUNDED)) do
     if budget > 0 then
-      budget = budget - 1 - credit.resume(tenant_id, budget)
+      jobs.come_to(KEY_FUNDED, tenant_id, true)
+      budget = budget - 1 - credit.resume(tenant_id, budget, jobs.write)
     end
   end
 end
@@ -252,6 +308,7 @@ function jobs.reconcile()
     math.max(0, budget))
   for _, member in ipairs(parked) do
     jobs.spend()
+    jobs.come_to(KEY_PARKED, member, true)
     local kind, id = member:match('^([ktbh])/(.+)$')
     if kind then
       if zset.score(KEY_PARKED, member) then
@@ -295,7 +352,7 @@ function jobs.bring_back_batches()
   for i = 1, #page, 2 do
     jobs.spend()
     score, done = page[i + 1], page[i + 1] == score and done + 1 or 1
-    local batch = batch_load(page[i])
+    local batch = jobs.come_to(KEY_EXPIRIES, page[i]) and batch_load(page[i])
     if batch then
       jobs.bring_back(batch)
     end
@@ -379,6 +436,7 @@ end
 
 function jobs.purge()
   for _, member in ipairs(jobs.due_members(KEY_PURGE)) do
+    jobs.come_to(KEY_PURGE, member, true)
     local kind, batch_id = member:match('^(%a+)/(.+)$')
     local is_done = true
     if kind == 'seen' then
@@ -391,6 +449,7 @@ function jobs.purge()
     if is_done then
       redis.call('ZREM', KEY_PURGE, member)
     end
+    jobs.write()
     if budget <= 0 then
       return
     end
@@ -413,13 +472,13 @@ jobs.present()
 for _, job in ipairs({ 'reclaim', 'give_up_summaries', 'expire_batches', 'end_cut_batches', 'stop_live_of_batches',
   'end_appending', 'resume_funded', 'bring_back_batches', 'reconcile', 'purge' }) do
   if budget > 0 then
-    jobs[job]()
-    commit() -- the next reads what this one did
+    jobs.run(jobs[job])
   end
 end
-local hours = jobs.hours_wanted()
+jobs.run(jobs.hours_wanted)
+torn.tell()
 local next_ms = jobs.earliest(KEY_CLAIMED, KEY_ENDED, KEY_ENDING, KEY_STOPPING, KEY_APPENDING, KEY_FUNDED, KEY_PURGE,
   KEY_EXPIRIES, KEY_HOURS)
-return { fmt(NOW_US), next_ms, jobs.earliest(KEY_LIVE), budget <= 0 and 1 or 0, counts.reclaimed,
-  counts.summaries, counts.cut, counts.lost, counts.expired, hours,
-  fmt(epoch_load().number), epoch_load().closed_until_ms > 0 and fmt(epoch_load().closed_until_ms) or '' }
+return notes.tell({ fmt(NOW_US), next_ms, jobs.earliest(KEY_LIVE), budget <= 0 and 1 or 0, counts.reclaimed,
+  counts.summaries, counts.cut, counts.lost, counts.expired, jobs.hours,
+  fmt(epoch_load().number), epoch_load().closed_until_ms > 0 and fmt(epoch_load().closed_until_ms) or '' })

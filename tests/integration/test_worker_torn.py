@@ -5,9 +5,10 @@ holds up nobody else (docs/decisions/0020-poison.md)."""
 from __future__ import annotations
 
 from tests.support.engine import contact_record, part
-from tests.support.fleet import Fleet
+from tests.support.fleet import TRUNK, Fleet
 from tests.support.platform import Platform
 from tests.support.processes import Process
+from tests.support.waiting import wait_until
 
 TORN = 1  # of three contacts
 
@@ -79,3 +80,25 @@ def test_calls_whose_begin_fails_each_time_end_and_those_of_other_batches_that_g
     assert fleet.wait_final(other) == {"COMPLETED": 5}
     assert {len(fleet.attempts(batch, ordinal)) for ordinal in range(2)} == {1}
     assert worker.log_events("dial.refused_by_script")[0]["reason"].startswith("WRONGTYPE")
+
+
+def test_a_torn_batch_and_a_torn_flow_are_told_of_and_the_others_are_called(fleet: Fleet, platform: Platform) -> None:
+    engine = fleet.engine()
+    engine.tenant("globex", cps=1000)
+    torn, sound, waiting = fleet.batch(2), fleet.batch(2), fleet.batch(1, tenant="globex")
+    engine.client.hset(engine.key(f"batch:{torn}"), "cursor", "torn")
+    engine.client.set(engine.key("dialing:t/globex"), "torn")
+    worker = fleet.worker()
+    for create in platform.wait_creates(2):
+        assert create.token.startswith(sound)
+        assert platform.hang_up(create.call_id, worker.url)[0] == 200
+    assert fleet.wait_final(sound) == {"COMPLETED": 2}
+    (poisoned,) = wait_until(lambda: worker.log_events("batch.poisoned"), what="the batch pauses itself")
+    assert poisoned["batch"] == torn and "attempt to" in poisoned["reason"]
+    set_aside = wait_until(lambda: worker.log_events("redis.torn"), what="the flow is told of")[0]
+    assert set_aside["what"] == f"flow {TRUNK}/globex" and "WRONGTYPE" in set_aside["reason"]
+    assert fleet.metric(worker, "carillon_batches_poisoned_total") == 1
+    assert fleet.metric(worker, "carillon_torn_total") >= 1
+    engine.client.hset(engine.key(f"batch:{torn}"), "cursor", 0)
+    engine.client.delete(engine.key("dialing:t/globex"))
+    assert platform.wait_creates(3)[2].token.startswith(waiting), "its flow goes on by itself"

@@ -565,6 +565,31 @@ def test_a_call_that_a_dead_worker_placed_and_redis_forgot_is_found_by_its_numbe
         fleet.close()
 
 
+def test_a_call_that_was_forgotten_before_a_second_loss_is_found_where_the_first_was(twilio: Twilio, tmp_path: pathlib.Path) -> None:
+    with RedisServer(appendonly=True, args=("--appendfsync", "always")) as server:
+        fleet = Fleet(server, tmp_path)
+        set_trunk(fleet, twilio)
+        fleet.engine().open(fleet.client.info("server")["run_id"])
+        batch = fleet.batch()
+        mark = server.mark_tail()
+        doomed = fleet.worker()
+        create = twilio.wait_creates(1)[0]
+        doomed.kill()
+        server.kill_and_lose_tail(mark)
+        server.start()
+        engine = fleet.engine()
+        engine.open(fleet.client.info("server")["run_id"])
+        # The second loss, ten minutes later, as what is known of the first tells.
+        first_ms = int(engine.hash("cell")["tail_from_ms"])
+        later_ms = first_ms + 600_000
+        fleet.client.hset(engine.key("cell"), mapping={"tail_from_ms": later_ms, "tail_earlier": first_ms})
+        fleet.worker()
+        fleet.reopen()
+        fleet.wait_state(batch, deadline_s=20, phase="live", d="1", p=create.sid)
+        assert len(twilio.creates) == 1
+        fleet.close()
+
+
 def test_a_call_that_redis_remembers_is_not_found_again_as_its_own_retry(twilio: Twilio, tmp_path: pathlib.Path) -> None:
     """The list by number has the earlier dial's call too, each time that the retry is asked for."""
     with RedisServer(appendonly=True) as server:

@@ -170,16 +170,35 @@ def test_a_call_is_not_held_by_a_claim_that_fails_for_another(engine: Engine) ->
     contacts = engine.key(f"batch:{torn}:contacts:0")
     whole = engine.client.dump(contacts)
     engine.client.set(contacts, "of another type")
-    for _ in range(2):
-        with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
-            wait_until(engine.claim, what="both batches are come to")
+    wait_until(lambda: engine.claim().limit == "torn", what="both batches are come to")
     assert engine.client.zcard(engine.key("held:t/acme")) == 0
     engine.client.restore(contacts, 0, whole, replace=True)
+    assert engine.control(torn, "acme", "resume")[0] == "pending"
     assert engine.begin_next(torn)
     assert engine.client.zcard(engine.key("held:t/acme")) == 1
     assert engine.finish(freeing) == "final"
     assert engine.finish(engine.begin_next(two)) == "final"
     assert engine.counters(two)["due"] == 0 and engine.hash(f"batch:{two}")["state"] == "completed"
+
+
+def test_a_call_that_is_settled_while_it_waits_behind_thousands_for_its_number_is_not_called_again(engine: Engine) -> None:
+    engine.trunk("main", cps=1000)
+    engine.tenant("acme", cps=1000)
+    two = engine.batch("acme", "main", [15551230001], cps=1000)
+    slot = engine.begin_next(two)
+    assert engine.finish(slot, how="retry", outcome="UNKNOWN", next_in_ms=0) == "due"
+    one = engine.batch("acme", "main", [15551230001], cps=1000, priority=9)
+    engine.client.hset(engine.key("dialing:t/acme"), "15551230001", f"{one}/0/1")  # until it is begun
+    held = engine.key("held:t/acme")
+    wait_until(lambda: engine.claim() and engine.client.zcard(held) == 2, what="both wait for the number")
+    engine.client.zadd(held, {f"15551230001/0000000000000/gone/{n}": 0 for n in range(2500)})  # of whoever waits longer
+    assert engine.finish(slot) == "settled"
+    assert {member.decode().split("/")[2] for member in engine.client.zrange(held, 0, -1)} == {one, "gone"}
+    engine.client.hdel(engine.key("dialing:t/acme"), "15551230001")
+    engine.client.zadd(engine.key("parked"), {"h/acme": 0})
+    freed = wait_until(lambda: engine.tick() and engine.claim().slots, what="the other is called")
+    assert [slot.batch for slot in freed] == [one]
+    assert engine.client.zcard(engine.key(f"batch:{two}:retry:0")) == 0
 
 
 def test_a_paused_batch_does_not_keep_a_number_from_others(engine: Engine) -> None:

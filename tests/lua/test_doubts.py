@@ -300,3 +300,55 @@ def test_a_reply_that_was_lost_tells_the_doubt_again(cell: Engine) -> None:
 def test_another_word_is_refused(cell: Engine, doubted: Slot, what: str) -> None:
     with pytest.raises(Exception, match="ERR_INVALID"):
         cell.doubt(doubted, what)
+
+
+# ---- losses close to each other: where to look for the calls of each ----
+
+
+def earlier_tails(cell: Engine) -> list[list[int]]:
+    """What the claimed calls in doubt are told of tails before the last."""
+    rows = cell.scripts.run("call_claim", "w1", f"e{cell.now_ms()}", 64, 400, 200_000, 2000, DOUBT_LEASE_MS)[5:]
+    return [[int(word) for word in row[9].split()] for row in rows if row[6]]
+
+
+def from_ms(cell: Engine) -> int:
+    return int(cell.hash("cell")["tail_from_ms"])
+
+
+def test_a_second_lost_tail_does_not_forget_where_calls_of_the_first_are_to_be_looked_for(cell: Engine) -> None:
+    batch = cell.batch("acme", "main", 3, cps=CPS)
+    lose_tail(cell)
+    first = from_ms(cell)
+    wait_until(lambda: cell.now_ms() > first + 1 and cell.tick() is not None, 5.0, "somebody is heard of")
+    lose_tail(cell, "run-3")
+    second = from_ms(cell)
+    assert second > first
+    assert wait_until(lambda: earlier_tails(cell), 10.0, "a claim in doubt")[0] == [first]
+    cell.client.zadd(cell.key("workers"), {"w1": cell.now_ms()})
+    lose_tail(cell, "run-4")
+    assert cell.hash("cell")["tail_earlier"] == f"{first} {second}"
+    assert cell.hash(f"batch:{batch}")["tail_epoch"]
+
+
+def test_of_one_lost_tail_and_of_a_clock_that_jumped_no_earlier_one_is_told(cell: Engine) -> None:
+    cell.batch("acme", "main", 3, cps=CPS)
+    lose_tail(cell)
+    cell.close(0)
+    cell.client.hset(cell.key("cell"), "closed_until", cell.now_ms())
+    assert wait_until(lambda: earlier_tails(cell), 10.0, "a claim in doubt")[0] == []
+
+
+def test_of_many_lost_tails_the_last_eight_before_are_told_and_none_that_is_too_old(cell: Engine) -> None:
+    now = cell.now_ms()
+    cell.client.hset(cell.key("cell"), mapping={"tail_epoch": 1, "tail_from_ms": now - 1000,
+                     "tail_earlier": " ".join(str(now - 780_000 + at * 60_000) for at in range(11))})  # fmt: skip
+    lose_tail(cell)
+    kept = [int(word) for word in cell.hash("cell")["tail_earlier"].split()]
+    assert kept == [now - 780_000 + at * 60_000 for at in range(4, 11)] + [now - 1000]
+
+
+def test_an_earlier_tail_is_not_told_of_when_nobody_could_say_whose_its_calls_are(cell: Engine) -> None:
+    cell.batch("acme", "main", 3, cps=CPS)
+    lose_tail(cell)
+    cell.client.hset(cell.key("cell"), "tail_earlier", f"{cell.now_ms() - 790_000}")
+    assert wait_until(lambda: earlier_tails(cell), 10.0, "a claim in doubt")[0] == []

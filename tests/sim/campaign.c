@@ -181,7 +181,6 @@ static void draw_weather(struct campaign *c)
         };
     if (!is_calm && !c->keeps_tokens) {
         c->faults.lose_tail = draw_rate(c, 70, 5);
-        c->faults.tails_apart_us = 300 * SECOND_US; /* one of two is looked for (docs/failure-model.md) */
         c->faults.die_with_tail = 40;
     }
     c->n_workers = (size_t)PICK(c, 1, 2, 2, 3, 4);

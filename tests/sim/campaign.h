@@ -63,7 +63,6 @@ struct sim_tail {
 /* How often what strikes the fleet, in percent of the seconds that it is awake. */
 struct sim_faults {
     double kill, stall, cut, slow, away, flush, restart, lose_tail, drain, step_clock;
-    int64_t tails_apart_us; /* at least */
     double die_with_tail; /* that a worker does, when Redis loses its tail; in percent of them */
 };
 

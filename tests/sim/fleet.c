@@ -184,8 +184,6 @@ static void lose_tail(struct fleet *f)
         return;
     if (c->faults.die_with_tail > 0 && world_now_us() < f->awake_since_us + SIGN_OF_LIFE_US)
         return;
-    if (c->n_tails > 0 && world_now_us() < c->tails[c->n_tails - 1].until_us + c->faults.tails_apart_us)
-        return;
     int64_t at_us = world_now_us() + dice_range(&f->dice, 50000, SECOND_US);
     c->tails[c->n_tails++] = (struct sim_tail){world_now_us(), at_us};
     server_save(f->server);

@@ -271,6 +271,7 @@ class Engine:
         slots = [
             Slot(row[0].decode(), int(row[1]), int(row[2]), int(row[3]), int(row[4]), row[5], int(row[6] or 0))
             for row in reply[5:]
+            if len(row) > 3  # what was set aside is told in three words
         ]
         next_ms = int(reply[1]) if reply[1] else None
         return Claim(int(reply[0]), next_ms, reply[2] == 1, slots, reply[3].decode(), int(reply[4]))

@@ -171,13 +171,13 @@ end
 
 function load.flush()
   for tenant, bytes in pairs(load.kept) do
-    redis.call('HINCRBY', key_load(tenant), 'kept', fmt(bytes))
+    map.write('HINCRBY', key_load(tenant), 'kept', fmt(bytes))
   end
   load.kept = {}
   for tenant, more in pairs(load.more) do
     for i, field in ipairs(load.FIELDS) do
       if more[i] ~= 0 then
-        redis.call('HINCRBY', key_load(tenant), field, fmt(more[i]))
+        map.write('HINCRBY', key_load(tenant), field, fmt(more[i]))
       end
     end
   end
@@ -201,7 +201,7 @@ local function batches_flush()
         load.keep(batch, batch.bytes)
       end
       for outcome, n in pairs(batch.outcomes) do
-        redis.call('HINCRBY', batch.prefix, 'outcome:' .. outcome, n)
+        map.write('HINCRBY', batch.prefix, 'outcome:' .. outcome, n)
       end
       batch.outcomes = {}
       local set, gone = {}, {}
@@ -217,7 +217,9 @@ local function batches_flush()
   load.flush()
 end
 
-on_commit(batches_flush)
+on_commit(batches_flush, function()
+  batches, load.more, load.kept = {}, {}, {}
+end)
 
 -- The only writer of a batch's state. False where the table does not permit the event.
 local function batch_move(batch, event)

@@ -222,6 +222,7 @@ end
 
 -- Puts a call back among the due ones: the cursor cannot go back, so it re-enters through the retries.
 local function retry_add(batch, call, at_ms)
+  zset.score(key_retry(batch.id), call.name) -- fails where it is none, before anything is written
   zset.put(key_retry(batch.id), call.name, at_ms)
   if batch_is_cut(batch) then
     redis.call('ZADD', KEY_ENDING, 'NX', NOW_MS, batch.id)
@@ -233,17 +234,19 @@ end
 -- held:t/<tenant> keeps those that wait as "<number>/<since ms>/<batch>/<ordinal>", all with score 0, so that a number's
 -- are found by prefix and in order (docs/decisions/0004-held-by-number.md).
 local HELD_WAKE = 1000
-local waiters = { come = {}, left = {} } -- by key, those that wait from now on, and those that wait no more
+local waiters = { come = {}, left = {}, known = {} } -- by key, those that wait from now on, and those that wait no more
 
--- Those that wait for the number.
-function waiters.of(key, number)
+-- Those that wait for the number, HELD_WAKE at most; and the last that was looked at, where there are more behind it.
+function waiters.of(key, number, behind)
   local members, left = {}, waiters.left[key] or {}
-  for _, member in ipairs(redis.call('ZRANGEBYLEX', key, '[' .. number .. '/', '(' .. number .. '0', 'LIMIT', 0, HELD_WAKE)) do
+  local page = redis.call('ZRANGEBYLEX', key, behind and '(' .. behind or '[' .. number .. '/', '(' .. number .. '0', 'LIMIT', 0,
+    HELD_WAKE)
+  for _, member in ipairs(page) do
     if not left[member] then
       members[#members + 1] = member
     end
   end
-  return members
+  return members, page[HELD_WAKE]
 end
 
 -- Both are done by commit(), a leaving behind what puts the call where it waits now: a script that fails before has lost
@@ -265,12 +268,18 @@ on_commit(function()
     end
   end
   waiters.come, waiters.left = {}, {}
+end, function()
+  waiters.come, waiters.left = {}, {}
 end)
 
 -- `since_ms`: the instant that the call was to be claimed for, up to a horizon ahead. It is not due before it, even where
 -- the number becomes free earlier.
 local function number_hold(batch, call, number, since_ms)
-  waiters.note(waiters.come, key_held(batch.tenant),
+  local key = key_held(batch.tenant)
+  if not waiters.known[key] then
+    waiters.known[key] = redis.call('ZCARD', key) -- fails where it is none, before the call has left where it lay
+  end
+  waiters.note(waiters.come, key,
     number .. '/' .. string.format('%013.0f', since_ms) .. '/' .. batch.id .. '/' .. fmt(call.ordinal))
   if not zset.score(KEY_PARKED, 'h/' .. batch.tenant) then
     zset.put(KEY_PARKED, 'h/' .. batch.tenant, NOW_MS)
@@ -296,7 +305,7 @@ local function number_wake(tenant_id, number)
   local members = waiters.of(key, number)
   for _, member in ipairs(members) do
     local since_ms, batch_id, ordinal = member:match('^%d+/(%d+)/([^/]+)/(%d+)$')
-    local batch = batch_load(batch_id)
+    local batch = batch_id and batch_load(batch_id)
     if batch then
       held_doubt(batch, tonumber(ordinal), tonumber(since_ms))
       retry_add(batch, { name = ordinal }, math.max(NOW_MS, tonumber(since_ms)))
@@ -318,11 +327,16 @@ local function due_forget(batch, call)
   local record = map.get(key_bucket(batch.id, 'contacts', call.ordinal), fmt(call.ordinal))
   local number = contact_phone(record) or ''
   local key, tail = key_held(batch.tenant), '/' .. batch.id .. '/' .. fmt(call.ordinal)
-  for _, member in ipairs(waiters.of(key, number)) do
-    if member:sub(-#tail) == tail then
-      waiters.note(waiters.left, key, member)
+  local members, last
+  repeat -- left behind, it would be put among the retries of a call that is over
+    members, last = waiters.of(key, number, last)
+    for _, member in ipairs(members) do
+      if member:sub(-#tail) == tail then
+        waiters.note(waiters.left, key, member)
+        last = nil
+      end
     end
-  end
+  until not last
 end
 
 local function number_free(batch, call)

@@ -81,8 +81,8 @@ function credit.pause(batch)
 end
 
 -- Credit came: batches that wait for it go on, the longest waiting first, at most `most`. How many. The tenant stays listed
--- as long as there are more and its credit suffices.
-function credit.resume(tenant_id, most)
+-- as long as there are more and its credit suffices. `written`: called behind each, to commit() what was done.
+function credit.resume(tenant_id, most, written)
   local tenant, key = resource_load('t', tenant_id), key_unfunded(tenant_id)
   local waiting = {}
   if tenant and (tenant.available_s or credit.LEAST_S) >= credit.LEAST_S then
@@ -94,6 +94,7 @@ function credit.resume(tenant_id, most)
       batch_resume(batch)
     end
     redis.call('ZREM', key, batch_id)
+    written()
   end
   if #waiting < most then
     redis.call('ZREM', KEY_FUNDED, tenant_id)

@@ -20,12 +20,13 @@ local epoch_known
 
 -- number: of this epoch. is_stopped: by an operator (cell_stop). closed_until_ms: 0 where the cell is open. tail: the epoch whose closing lost a tail, which was
 -- written between tail_from_ms, the last time that Redis remembers, and tail_ms, soon after the closing; 0 where none was ever lost.
+-- tail_earlier: the tail_from_ms of tails that were lost shortly before, of which calls may still be in doubt.
 -- restored: the epoch in which Redis was put back from a backup (cell_restored) and lacks all that was written between
 -- restored_from_ms and restored_ms: a tail of any length, for the batches of before; 0 where it never was.
 local function epoch_load()
   if not epoch_known then
     local values = redis.call('HMGET', KEY_CELL, 'epoch', 'closed_ms', 'closed_until', 'tail_epoch', 'tail_ms',
-      'tail_from_ms', 'stopped_ms', 'restored_epoch', 'restored_from_ms', 'restored_ms')
+      'tail_from_ms', 'stopped_ms', 'restored_epoch', 'restored_from_ms', 'restored_ms', 'tail_earlier')
     local closed_ms = tonumber(values[2]) or 0
     epoch_known = {
       number = tonumber(values[1]) or 1, closed_ms = closed_ms, is_stopped = values[7] ~= false,
@@ -34,7 +35,7 @@ local function epoch_load()
       tail = tonumber(values[4]) or 0, tail_ms = tonumber(values[5]) or 0,
       tail_from_ms = tonumber(values[6]) or 0,
       restored = tonumber(values[8]) or 0, restored_from_ms = tonumber(values[9]) or 0,
-      restored_ms = tonumber(values[10]) or 0,
+      restored_ms = tonumber(values[10]) or 0, tail_earlier = values[11] or '',
     }
     if epoch_known.closed_until_ms <= NOW_MS then
       epoch_known.closed_until_ms = 0
@@ -48,14 +49,28 @@ local function epoch_seen_ms()
   return tonumber(redis.call('ZRANGE', KEY_WORKERS, 0, 0, 'REV', 'WITHSCORES')[2] or nil)
 end
 
+-- Where calls of tails that were lost before may be looked for too, oldest first. What is older tells nobody's call any more
+-- (PLACED_SURE_MS of lib/call.lua), and was in doubt for longer than it could be on the line.
+local EARLIER_MS, EARLIER_MOST = 780000, 8
+local function epoch_earlier(more_ms)
+  local kept = {}
+  for text in (epoch_load().tail_earlier .. ' ' .. (more_ms and fmt(more_ms) or '')):gmatch('%d+') do
+    if tonumber(text) > NOW_MS - EARLIER_MS and kept[#kept] ~= text then
+      kept[#kept + 1] = text
+    end
+  end
+  return table.concat(kept, ' ', math.max(1, #kept - EARLIER_MOST + 1))
+end
+
 -- Closes the cell for `for_ms`. `by`: "run_id", "backup" (the tail may be lost) or "clock".
 local function epoch_close(by, for_ms)
   local number = epoch_load().number + 1
   redis.call('HSET', KEY_CELL, 'epoch', fmt(number), 'closed_ms', fmt(NOW_MS), 'closed_until', fmt(NOW_MS + for_ms),
     'closed_by', by)
   if by ~= 'clock' then
+    local earlier = epoch_earlier(epoch_load().tail > 0 and epoch_load().tail_from_ms or nil)
     redis.call('HSET', KEY_CELL, 'tail_epoch', fmt(number), 'tail_ms', fmt(NOW_MS + TAIL_GOES_ON_MS),
-      'tail_from_ms', fmt(math.min(NOW_MS, epoch_seen_ms() or NOW_MS)))
+      'tail_from_ms', fmt(math.min(NOW_MS, epoch_seen_ms() or NOW_MS)), 'tail_earlier', earlier)
   end
   epoch_known = nil
 end

@@ -48,13 +48,13 @@ local function resource_load(kind, id)
   end
   resource = {
     kind = kind, id = id, key = key, state = values[1], cps = tonumber(values[2]), interval_us = tonumber(values[3]),
-    max_concurrent = tonumber(values[4]), tat_us = tonumber(values[5]), weight = tonumber(values[6]) or 1,
+    max_concurrent = tonumber(values[4]) or values[4] or nil, tat_us = tonumber(values[5]), weight = tonumber(values[6]) or 1,
     vfloor = tonumber(values[7]) or 0, held = values[8] or nil, hold_until_ms = wait_until_of(values[9], HOLD_MOST_MS) or 0,
     available_s = tonumber(values[10]), reserved_s = tonumber(values[11]) or 0,
     breaker_until_ms = wait_until_of(values[12], breaker.AHEAD_MS), gaps_text = values[13] or nil,
   }
   resource.free_us = resource.tat_us
-  resource.was_tat_us, resource.was_vfloor = resource.tat_us, resource.vfloor
+  resource.was_tat_us, resource.was_vfloor, resource.was_held = resource.tat_us, resource.vfloor, resource.held
   resource.was_available_s, resource.was_reserved_s = resource.available_s, resource.reserved_s
   resources[name] = resource
   return resource
@@ -84,6 +84,14 @@ local function resources_flush() -- by commit()
         end
         resource.was_tat_us = resource.tat_us
       end
+      if resource.held ~= resource.was_held then
+        if resource.held then
+          redis.call('HSET', resource.key, 'held', resource.held)
+        else
+          redis.call('HDEL', resource.key, 'held')
+        end
+        resource.was_held = resource.held
+      end
       if resource.vfloor ~= resource.was_vfloor then
         put('vfloor')
         resource.was_vfloor = resource.vfloor
@@ -102,7 +110,9 @@ local function resources_flush() -- by commit()
   end
 end
 
-on_commit(resources_flush)
+on_commit(resources_flush, function()
+  resources = {}
+end)
 
 -- How many more calls the resource's concurrency admits now; huge where it has no limit. Members whose score has passed
 -- hold nothing any more, so a leak heals itself. Counted once a script, then kept by those who add.
@@ -240,7 +250,6 @@ local function wake_trunk(trunk_id)
     return false
   end
   trunk.held = nil
-  redis.call('HDEL', trunk.key, 'held')
   zset.drop(KEY_PARKED, 'k/' .. trunk_id)
   touch_trunk(trunk_id, NOW_MS)
   wake_workers()

@@ -1,13 +1,13 @@
 -- @include cell.lua
 -- Sorted sets and hashes as a script sees them: read when first asked for, changed in memory, and written by commit(), one
--- command for each key, and all that is added before anything is taken away. A script that ends without it has changed
--- none of them. What is used through here is not read or written past it before a commit().
+-- command for each key, and all that is added before anything is taken away. A script that ends without it, or that calls
+-- zset.discard(), has changed none of them. What is used through here is not read or written past it before a commit().
 local zset, map = {}, {}
 local commit, on_commit
 do
   local PIECE = 500 -- of what one command takes
   local PAGE, PAGE_MOST = 4, 64
-  local sets, hashes, flushes = {}, {}, {}
+  local sets, hashes, flushes, forgets, torn = {}, {}, {}, {}, nil
 
   local function is_before(score, member, other_score, other)
     return score < other_score or (score == other_score and member < other)
@@ -216,9 +216,23 @@ do
     fields.changed[field], fields.has_drops = false, true
   end
 
+  -- One command of a commit. What cannot be written for what its key holds is passed over where the script has asked to be
+  -- told (`torn`), unless the key is the whole cell's.
+  function map.write(command, key, ...)
+    local reply = redis.pcall(command, key, ...)
+    local why = type(reply) == 'table' and reply.err
+    if not why then
+      return
+    end
+    if not torn or key:match('}:%a+$') or not (why:match('WRONGTYPE') or why:match('not an integer')) then
+      error(reply)
+    end
+    torn[#torn + 1] = { key, why }
+  end
+
   local function send(command, key, args)
     for first = 1, #args, PIECE do
-      redis.call(command, key, unpack(args, first, math.min(first + PIECE - 1, #args)))
+      map.write(command, key, unpack(args, first, math.min(first + PIECE - 1, #args)))
     end
   end
 
@@ -234,7 +248,7 @@ do
         end
       end
       if n == 2 then
-        redis.call(command, key, args[1], args[2])
+        map.write(command, key, args[1], args[2])
       else
         send(command, key, args)
       end
@@ -255,13 +269,23 @@ do
     end
   end
 
-  -- `flush` writes what a library keeps in memory by itself.
-  function on_commit(flush)
-    flushes[#flushes + 1] = flush
+  -- `flush` writes what a library keeps in memory by itself, `forget` (or nothing) throws it away.
+  function on_commit(flush, forget)
+    flushes[#flushes + 1], forgets[#forgets + 1] = flush, forget
   end
 
-  -- In an order in which a right that the user lacks leaves sums as they were: asked for again, all is done once.
-  function commit()
+  -- Nothing of what was changed since the last commit() is written.
+  function zset.discard()
+    sets, hashes = {}, {}
+    for _, forget in ipairs(forgets) do
+      forget()
+    end
+  end
+
+  -- In an order in which a right that the user lacks leaves sums as they were: asked for again, all is done once. `passed_over`:
+  -- takes {key, why} of each command that failed for what its key holds; without it the first ends the script.
+  function commit(passed_over)
+    torn = passed_over
     add_all('ZADD', sets, true)
     for _, flush in ipairs(flushes) do
       flush()
