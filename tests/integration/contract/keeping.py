@@ -216,8 +216,8 @@ def look_at_quotas(world: World) -> None:
     for quota, field in (("batches", "max_batches"), ("queuedContacts", "max_queued_contacts"), ("bytes", "max_bytes")):
         narrow = world.tenant(f"narrow-{quota}")
         over = world.batch_with("BUSY", f"narrow-{quota}")
-        world.engine.tenant(f"narrow-{quota}", "set", **{field: 1})
         draft = world.post("/api/v1/batch?draft=true", {"agentId": "agent_123"}, narrow).json()["batchId"]
+        world.engine.tenant(f"narrow-{quota}", "set", **{field: 1})
         refused = [world.post("/api/v1/batch", batch_body(world.fresh_numbers(2)), narrow)]
         if quota == "batches":
             refused.append(world.post(f"/api/v1/batch/{over}/redial", key=narrow))
