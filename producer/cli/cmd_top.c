@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
 #include "common/base/ident.h"
 #include "producer/cli/full_screen.h"
 #include "producer/cli/out.h"
+#include "producer/cli/terminal.h"
 #include "producer/cli/top_look.h"
 #include "producer/cli/top_page.h"
 #include "producer/cli/verbs.h"
@@ -137,13 +137,6 @@ static enum cli_exit run_on_screen(struct topping *t)
 
 /* ---- once ---- */
 
-static size_t plain_columns(void)
-{
-    struct winsize size;
-    bool is_known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-    return is_known ? size.ws_col : TOP_COLUMNS_PLAIN;
-}
-
 static enum cli_exit show_once(struct topping *t)
 {
     if (look(t) != 0) {
@@ -154,7 +147,10 @@ static enum cli_exit show_once(struct topping *t)
         out_complain("%s", t->problem);
     if (session_is_json(t->session))
         return out_json(t->shown);
-    const struct top_view view = {.shown = t->shown, .columns = plain_columns(), .sort = t->sort, .problem = ""};
+    const struct top_view view = {.shown = t->shown,
+                                  .columns = terminal_columns(STDOUT_FILENO, TOP_COLUMNS_PLAIN),
+                                  .sort = t->sort,
+                                  .problem = ""};
     top_page_write(&view, t->page);
     for (size_t i = 0; i < t->page->n; i++)
         out_line("%s", t->page->lines[i].text);

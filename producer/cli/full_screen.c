@@ -6,9 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
+
+#include "producer/cli/terminal.h"
 
 #define COLUMNS_UNKNOWN 80
 #define ROWS_UNKNOWN 24
@@ -37,9 +38,7 @@ struct full_screen {
 
 bool full_screen_is_possible(void)
 {
-    const char *terminal = getenv("TERM");
-    return isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 && terminal && terminal[0] &&
-           strcmp(terminal, "dumb") != 0;
+    return isatty(STDIN_FILENO) == 1 && terminal_can_redraw(STDOUT_FILENO);
 }
 
 /* ---- taking and giving back ---- */
@@ -182,11 +181,9 @@ void full_screen_close(struct full_screen *screen)
 
 void full_screen_size(const struct full_screen *screen, size_t *ret_columns, size_t *ret_rows)
 {
-    struct winsize size;
     (void)screen;
-    bool is_known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0;
-    *ret_columns = is_known ? size.ws_col : COLUMNS_UNKNOWN;
-    *ret_rows = is_known ? size.ws_row : ROWS_UNKNOWN;
+    *ret_columns = terminal_columns(STDOUT_FILENO, COLUMNS_UNKNOWN);
+    *ret_rows = terminal_rows(STDOUT_FILENO, ROWS_UNKNOWN);
 }
 
 void full_screen_begin(struct full_screen *screen)

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
@@ -16,6 +15,7 @@
 #include "producer/cli/csv_chunks.h"
 #include "producer/cli/import_csv.h"
 #include "producer/cli/out.h"
+#include "producer/cli/terminal.h"
 #include "producer/cli/upload_bar.h"
 
 #define CHUNK_TIMEOUT_MS 150000 /* beyond what the producer allows itself for a body */
@@ -42,14 +42,6 @@ struct upload {
 
 /* ---- the bar, on stderr: stdout is for the answer ---- */
 
-static size_t terminal_width(void)
-{
-    struct winsize size;
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
-        return WIDTH_UNKNOWN;
-    return size.ws_col;
-}
-
 static void erase(void *arg)
 {
     struct upload *u = arg;
@@ -67,7 +59,7 @@ static void draw(struct upload *u, bool is_last)
     u->progress.elapsed_us = now_us - u->began_us;
     buf_init(&text, UPLOAD_BAR_MOST);
     /* The last column stays free: some terminals go on to the next line there. */
-    if (upload_bar_render(&u->progress, terminal_width() - 1, &text) == 0) {
+    if (upload_bar_render(&u->progress, terminal_columns(STDERR_FILENO, WIDTH_UNKNOWN) - 1, &text) == 0) {
         erase(u);
         fprintf(stderr, "%s%s", buf_str(&text), is_last ? "\n" : "");
         u->is_drawn = !is_last;
@@ -402,12 +394,11 @@ static int open_chunks(struct upload *u)
 
 enum cli_exit upload_run(const struct upload_config *config, char ret_batch[LIMIT_BATCH_ID_LEN + 1])
 {
-    const char *terminal = getenv("TERM");
     struct upload u = {
         .config = config,
         .progress = {.total_bytes = config->contacts->bytes},
         .began_us = clock_mono_us(),
-        .is_terminal = isatty(STDERR_FILENO) == 1 && terminal && strcmp(terminal, "dumb") != 0,
+        .is_terminal = terminal_can_redraw(STDERR_FILENO),
     };
     config->patience->before_telling = erase;
     config->patience->arg = &u;

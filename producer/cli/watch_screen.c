@@ -2,33 +2,23 @@
 #include "producer/cli/watch_screen.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "producer/cli/out.h"
+#include "producer/cli/terminal.h"
 
 #define PLAIN_EVERY 10 /* statuses between two plain lines: there are two a second at most */
 #define WIDTH_UNKNOWN 80
 
 void watch_screen_init(struct watch_screen *screen, bool is_json)
 {
-    const char *terminal = getenv("TERM");
     *screen = (struct watch_screen){
         .is_json = is_json,
-        .is_terminal = isatty(STDOUT_FILENO) == 1 && terminal && strcmp(terminal, "dumb") != 0,
+        .is_terminal = terminal_can_redraw(STDOUT_FILENO),
     };
     if (screen->is_terminal)
         setvbuf(stdout, NULL, _IOFBF, BUFSIZ); /* so that nobody sees the lines half drawn */
-}
-
-static size_t terminal_width(void)
-{
-    struct winsize size;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
-        return WIDTH_UNKNOWN;
-    return size.ws_col;
 }
 
 static size_t rows_beyond_first(size_t len, size_t width)
@@ -39,7 +29,7 @@ static size_t rows_beyond_first(size_t len, size_t width)
 /* From where the live lines stand everything goes. A terminal that became narrower shows them on more rows. */
 static void erase(struct watch_screen *screen)
 {
-    size_t width = terminal_width();
+    size_t width = terminal_columns(STDOUT_FILENO, WIDTH_UNKNOWN);
     if (screen->is_drawn)
         printf("\r\033[%zuA\033[J",
                1 + rows_beyond_first(screen->drawn[0], width) + rows_beyond_first(screen->drawn[1], width));
@@ -56,7 +46,7 @@ void watch_screen_erase(struct watch_screen *screen)
 static void draw(struct watch_screen *screen, const struct progress *p)
 {
     struct buf bar, outcomes;
-    size_t width = terminal_width() - 1;
+    size_t width = terminal_columns(STDOUT_FILENO, WIDTH_UNKNOWN) - 1;
     buf_init(&bar, PROGRESS_TEXT_MOST);
     buf_init(&outcomes, PROGRESS_TEXT_MOST);
     if (progress_render_bar(p, width, &bar) == 0 && progress_render_outcomes(p, width, &outcomes) == 0) {
