@@ -94,6 +94,7 @@ class Theatre:
         for key, members in self.claims(owner).items():
             for member in members:
                 self.world.db.zadd(key, {member: 1}, xx=True)
+        self.world.db.zrem(self.world.key("hooks:notifiers"), owner)
         for shard, holder in enumerate(self.world.holders()):
             if holder == owner:
                 self.world.db.delete(self.world.key(f"hooks:lease:{shard}"))
