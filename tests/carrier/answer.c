@@ -10,7 +10,8 @@
 
 /* An answer that is held back; attached to its request. */
 struct answer {
-    const struct answer_style *style;
+    struct answer_style *style;
+    struct answer *next, *previous; /* in style->hanging */
     struct http_request *req;
     struct call *call; /* held; NULL where none was placed */
     struct loop_timer *timer; /* NULL: it waits for answer_release() */
@@ -47,9 +48,27 @@ static void on_timer(void *arg)
         answer->style->give_call(answer->req, answer->call, answer->style->arg);
 }
 
+static void list_hanging(struct answer_style *style, struct answer *answer)
+{
+    answer->next = style->hanging;
+    if (style->hanging)
+        style->hanging->previous = answer;
+    style->hanging = answer;
+}
+
+static void unlist_hanging(struct answer *answer)
+{
+    if (answer->next)
+        answer->next->previous = answer->previous;
+    if (answer->previous)
+        answer->previous->next = answer->next;
+    else
+        answer->style->hanging = answer->next;
+}
+
 /* Holds the answer back for `delay_ms`, or until answer_release() where that is negative. Where that cannot be, the
  * connection is reset: a client must expect that of any answer. */
-static void answer_hold(const struct answer_style *style, struct http_request *req, struct call *call, int64_t delay_ms,
+static void answer_hold(struct answer_style *style, struct http_request *req, struct call *call, int64_t delay_ms,
                         bool hangs)
 {
     struct answer *answer = calloc(1, sizeof *answer);
@@ -73,14 +92,16 @@ static void answer_hold(const struct answer_style *style, struct http_request *r
         calls_hold(call);
     if (call && delay_ms < 0)
         call->waiting = answer;
+    if (hangs)
+        list_hanging(style, answer);
     http_request_attach(req, answer);
 }
 
-void answer_give(const struct answer_style *style, struct http_request *req, const struct carrier_answer *content,
+void answer_give(struct answer_style *style, struct http_request *req, const struct carrier_answer *content,
                  bool tells_end)
 {
     unsigned faults = content->faults;
-    if (fault_is_in(faults, FAULT_RESET))
+    if (fault_is_in(faults, FAULT_RESET) || (fault_is_in(faults, FAULT_HANG) && style->is_ending))
         http_request_reset(req);
     else if (fault_is_in(faults, FAULT_HANG))
         answer_hold(style, req, content->call, HANG_MS, true);
@@ -103,6 +124,16 @@ void answer_release(struct call *call)
         answer->style->give_call(answer->req, call, answer->style->arg);
 }
 
+void answer_end_hanging(struct answer_style *style)
+{
+    struct answer *next;
+    style->is_ending = true;
+    for (struct answer *answer = style->hanging; answer; answer = next) {
+        next = answer->next;
+        http_request_reset(answer->req);
+    }
+}
+
 void answer_gone(struct http_request *req, void *arg)
 {
     (void)arg;
@@ -110,6 +141,8 @@ void answer_gone(struct http_request *req, void *arg)
     if (!answer)
         return;
     loop_timer_free(answer->timer);
+    if (answer->hangs)
+        unlist_hanging(answer);
     if (answer->call) {
         if (answer->call->waiting == answer)
             answer->call->waiting = NULL;

@@ -171,6 +171,14 @@ static void on_refuse(struct http_request *req, int status, const char *detail, 
         retell_refuse(p->retell, req, status, detail);
 }
 
+static void drain(void *state)
+{
+    struct process *p = state;
+    retell_drain(p->retell);
+    twilio_drain(p->twilio);
+    daemon_drained(p->daemon);
+}
+
 static void stop(void *state)
 {
     struct process *p = state;
@@ -216,6 +224,7 @@ int main(int argc, char **argv)
         .n_options = sizeof OPTIONS / sizeof OPTIONS[0],
         .default_listen = "127.0.0.1:9000",
         .start = start,
+        .drain = drain,
         .stop = stop,
     };
     return daemon_main(&SPEC, argc, argv);

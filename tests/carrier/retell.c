@@ -427,6 +427,11 @@ int retell_create(struct loop *loop, struct http_server *server, const struct re
     return 0;
 }
 
+void retell_drain(struct retell *r)
+{
+    answer_end_hanging(&r->answers);
+}
+
 void retell_free(struct retell *r)
 {
     if (!r)

@@ -35,6 +35,8 @@ int retell_create(struct loop *loop, struct http_server *server, const struct re
                   struct retell **ret_retell) MUST_CHECK;
 /* Answers in Retell's words what no route takes, and limits met: for http_server_on_refuse(). */
 void retell_refuse(struct retell *r, struct http_request *req, int status, const char *detail);
+/* The process is about to end: nothing hangs any more. */
+void retell_drain(struct retell *r);
 /* Accepts NULL. */
 void retell_free(struct retell *r);
 

@@ -407,6 +407,11 @@ int twilio_create(struct loop *loop, struct http_server *server, const struct tw
     return 0;
 }
 
+void twilio_drain(struct twilio *t)
+{
+    answer_end_hanging(&t->answers);
+}
+
 void twilio_free(struct twilio *t)
 {
     if (!t)

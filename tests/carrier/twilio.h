@@ -46,6 +46,8 @@ int twilio_create(struct loop *loop, struct http_server *server, const struct tw
 bool twilio_owns_path(const char *path);
 /* Answers in Twilio's words what no route takes, and limits met: for http_server_on_refuse(). */
 void twilio_refuse(struct twilio *t, struct http_request *req, int status, const char *detail);
+/* The process is about to end: nothing hangs any more. */
+void twilio_drain(struct twilio *t);
 /* Accepts NULL. */
 void twilio_free(struct twilio *t);
 

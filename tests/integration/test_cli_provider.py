@@ -56,7 +56,7 @@ def test_twilios_requests_are_shown_as_they_would_be_sent(cli: Cli) -> None:
     for line in (
         "  --variable answer_url=https://...  what Twilio fetches",
         "(by number and time: the platform keeps no token)",
-        "    INVALID_NUMBER  13223, 13224, 21211, 21214, 21217",
+        "    INVALID_NUMBER  13223, 13224, 13226, 21211, 21214, 21217",
         "    CANCELLED       canceled",
         "POST /callbacks/twilio/{token}",
     ):

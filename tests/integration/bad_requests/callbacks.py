@@ -192,11 +192,7 @@ def of_bodies() -> list[CallbackRow]:
         "a NUL behind it": lambda f: true_body(f) + b"\0",
         "a byte order mark": lambda f: b"\xef\xbb\xbf" + true_body(f),
         "UTF-16": lambda f: true_body(f).decode().encode("utf-16"),
-        "bad UTF-8": lambda f: b'{"event":"call_ended","call":{"call_id":"\xff"}}',
-        "an overlong letter": lambda f: b'{"event":"call_ended","call":{"call_id":"\xc0\xaf"}}',
         "a raw NUL": lambda f: b'{"event":"call_ended","call":{"call_id":"a\0b"}}',
-        "an escaped NUL": lambda f: b'{"event":"call_ended","call":{"call_id":"a\\u0000b"}}',
-        "half a surrogate pair": lambda f: b'{"event":"call_ended","call":{"call_id":"\\ud800"}}',
         "the event twice": lambda f: b'{"event":"call_ended","event":"call_analyzed","call":{}}',
         "the call twice": lambda f: b'{"event":"call_ended","call":{},"call":{}}',
         "a number out of range": lambda f: b'{"event":"call_ended","call":{"duration_ms":1e400}}',
@@ -213,6 +209,10 @@ def of_bodies() -> list[CallbackRow]:
         "a call that is null": lambda f: event(None),
     }
     ignored: dict[str, Callable[[Facts], bytes]] = {
+        "bad UTF-8": lambda f: b'{"event":"call_ended","call":{"call_id":"\xff"}}',
+        "an overlong letter": lambda f: b'{"event":"call_ended","call":{"call_id":"\xc0\xaf"}}',
+        "an escaped NUL": lambda f: b'{"event":"call_ended","call":{"call_id":"a\\u0000b"}}',
+        "half a surrogate pair": lambda f: b'{"event":"call_ended","call":{"call_id":"\\ud800"}}',
         "null": lambda f: b"null",
         "a list": lambda f: b"[]",
         "an empty object": lambda f: b"{}",

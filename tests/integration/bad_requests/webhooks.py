@@ -60,7 +60,7 @@ def of_changes() -> list[Row]:
         rows.append(Row(f"webhooks: delivery {name}", get(f"{BASE}/deliveries/{name}"), 404, "DELIVERY_NOT_FOUND"))
         rows.append(Row(f"webhooks: redelivery of {name}", post(f"{BASE}/deliveries/{name}/redeliver"), 404, "DELIVERY_NOT_FOUND"))
     rows.append(Row("webhooks: a viewer's removal", post(NOBODY, key="<viewer>").replace(b"POST", b"DELETE", 1), 403, "FORBIDDEN"))
-    rows.append(Row("webhooks: POST of an endpoint", post(NOBODY, {}), 405, "METHOD_NOT_ALLOWED", allow="DELETE, GET, HEAD, PATCH"))
+    rows.append(Row("webhooks: POST of an endpoint", post(NOBODY, {}), 405, "METHOD_NOT_ALLOWED", allow="GET, HEAD, PATCH, DELETE"))
     for path in ("/secret/rotate", "/test", "/recover"):
         rows.append(Row(f"webhooks: a viewer's {path}", post(NOBODY + path, {}, key="<viewer>"), 403, "FORBIDDEN"))
         rows.append(Row(f"webhooks: GET {path}", request("GET", NOBODY + path), 405, "METHOD_NOT_ALLOWED", allow="POST"))
