@@ -197,8 +197,17 @@ class FullRun:
         client.zadd(engine.key("parked"), {"k/idle": engine.now_ms() - 10_000})
         engine.tick("w_test")
         assert engine.hash(f"batch:{expired}")["state"] == "completed"
-        # A batch at its own limit, and a number that is on a call.
+        # A tenant at its own limit; a batch at its own, and a number that is on a call.
         engine.trunk("wide", cps=100)
+        engine.tenant("snug", max_concurrent=1)
+        engine.batch("snug", "wide", 2, cps=30, **fields)
+
+        def is_parked() -> bool:
+            engine.claim("w_test")
+            self.look()
+            return bool(client.exists(engine.key("parked:t/snug")))
+
+        wait_until(is_parked, 10.0, "a flow is parked")
         engine.tenant("tidy")
         same = engine.numbers(1)[0]
         for most in (1, 5):
