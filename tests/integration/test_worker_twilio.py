@@ -4,6 +4,7 @@ lost where the platform keeps no token of ours."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
 import threading
@@ -543,9 +544,11 @@ def test_without_the_record_of_its_neighbours_a_lookup_proves_nothing(fleet: Fle
 # ---- a Redis that lost its last second ----
 
 
-def test_a_call_that_a_dead_worker_placed_and_redis_forgot_is_found_by_its_number(twilio: Twilio, tmp_path: pathlib.Path) -> None:
+@contextlib.contextmanager
+def forgotten_call(twilio: Twilio, directory: pathlib.Path) -> Iterator[tuple[Fleet, str, Any]]:
+    """The fleet, a batch, and the call that a worker placed for it before it died and Redis forgot all of it."""
     with RedisServer(appendonly=True, args=("--appendfsync", "always")) as server:
-        fleet = Fleet(server, tmp_path)
+        fleet = Fleet(server, directory)
         set_trunk(fleet, twilio)
         fleet.engine().open(fleet.client.info("server")["run_id"])
         batch = fleet.batch()
@@ -555,28 +558,23 @@ def test_a_call_that_a_dead_worker_placed_and_redis_forgot_is_found_by_its_numbe
         doomed.kill()
         server.kill_and_lose_tail(mark)
         server.start()
+        yield fleet, batch, create
+        assert len(twilio.creates) == 1
+        fleet.close()
+
+
+def test_a_call_that_a_dead_worker_placed_and_redis_forgot_is_found_by_its_number(twilio: Twilio, tmp_path: pathlib.Path) -> None:
+    with forgotten_call(twilio, tmp_path) as (fleet, batch, create):
         fleet.worker()
         fleet.reopen()
         fleet.wait_state(batch, deadline_s=20, phase="live", d="1", p=create.sid)
         twilio.end(create.sid)
         fleet.make_check_due(batch)
         assert fleet.wait_final(batch) == {"COMPLETED": 1}
-        assert len(twilio.creates) == 1
-        fleet.close()
 
 
 def test_a_call_that_was_forgotten_before_a_second_loss_is_found_where_the_first_was(twilio: Twilio, tmp_path: pathlib.Path) -> None:
-    with RedisServer(appendonly=True, args=("--appendfsync", "always")) as server:
-        fleet = Fleet(server, tmp_path)
-        set_trunk(fleet, twilio)
-        fleet.engine().open(fleet.client.info("server")["run_id"])
-        batch = fleet.batch()
-        mark = server.mark_tail()
-        doomed = fleet.worker()
-        create = twilio.wait_creates(1)[0]
-        doomed.kill()
-        server.kill_and_lose_tail(mark)
-        server.start()
+    with forgotten_call(twilio, tmp_path) as (fleet, batch, create):
         engine = fleet.engine()
         engine.open(fleet.client.info("server")["run_id"])
         # The second loss, ten minutes later, as what is known of the first tells.
@@ -586,32 +584,3 @@ def test_a_call_that_was_forgotten_before_a_second_loss_is_found_where_the_first
         fleet.worker()
         fleet.reopen()
         fleet.wait_state(batch, deadline_s=20, phase="live", d="1", p=create.sid)
-        assert len(twilio.creates) == 1
-        fleet.close()
-
-
-def test_a_call_that_redis_remembers_is_not_found_again_as_its_own_retry(twilio: Twilio, tmp_path: pathlib.Path) -> None:
-    """The list by number has the earlier dial's call too, each time that the retry is asked for."""
-    with RedisServer(appendonly=True) as server:
-        fleet = Fleet(server, tmp_path)
-        set_trunk(fleet, twilio)
-        fleet.engine().open(fleet.client.info("server")["run_id"])
-        worker = fleet.worker()
-        batch = fleet.batch([NUMBER], busy_delay_ms=600_000)
-        first = twilio.wait_creates(1)[0]
-        fleet.wait_state(batch, p=first.sid)
-        assert twilio.hang_up(first.sid, worker.url, "busy")[0] == 200
-        server.kill_written()
-        server.start()
-        engine = fleet.engine()
-        wait_until(lambda: engine.hash("cell").get("epoch") == "2", what="the cell is closed")
-        # Due in the tail: whether it was begun in it nobody knows.
-        fleet.client.zadd(engine.key(f"batch:{batch}:retry:0"), {"0": int(engine.hash("cell")["closed_ms"])})
-        engine.change(batch, TENANT, priority=5)  # the lane looks anew at what it has
-        fleet.reopen()
-        second = twilio.wait_creates(2)[1]
-        assert second.dial == 2 and len(twilio.lookups) == 1
-        twilio.hang_up(second.sid, worker.url)
-        assert fleet.wait_final(batch) == {"COMPLETED": 1}
-        assert [line["p"] for line in fleet.attempts(batch) if line.get("p")] == [first.sid, second.sid]
-        fleet.close()
