@@ -112,13 +112,15 @@ class Theatre:
     def waiting(self, events: list[str]) -> list[str]:
         """Which of them were not taken yet. A retry among them is made due now, unless time is real."""
         left = [event for event in events if event not in self.taken]
+        seconds, micros = self.world.db.time()
+        due_ms = seconds * 1000 + micros // 1000  # not long ago: what has waited thirty hours is given up
         for tenant in TENANTS if not EVERY_S else ():
             endpoint, shard = hooks.endpoint_id(tenant, self.world.receiver.url), hooks.event_shard(tenant)
             for event in self.world.db.zrange(self.world.key(f"hooks:queue:{endpoint}"), 0, -1):
-                self.world.db.zadd(self.world.key(f"hooks:queue:{endpoint}"), {event: 1}, xx=True)
+                self.world.db.zadd(self.world.key(f"hooks:queue:{endpoint}"), {event: due_ms}, xx=True)
                 self.world.db.hdel(self.world.key(f"hooks:endpoint:{endpoint}"), "open_until_ms", "paused_until_ms")
                 for ring in ("ring", "slow"):
-                    self.world.db.zadd(self.world.key(f"hooks:{ring}:{shard}"), {endpoint: 1}, xx=True)
+                    self.world.db.zadd(self.world.key(f"hooks:{ring}:{shard}"), {endpoint: due_ms}, xx=True)
         return left
 
 
