@@ -584,3 +584,30 @@ def test_a_call_that_was_forgotten_before_a_second_loss_is_found_where_the_first
         fleet.worker()
         fleet.reopen()
         fleet.wait_state(batch, deadline_s=20, phase="live", d="1", p=create.sid)
+
+
+def test_a_call_that_redis_remembers_is_not_found_again_as_its_own_retry(twilio: Twilio, tmp_path: pathlib.Path) -> None:
+    """The list by number has the earlier dial's call too, each time that the retry is asked for."""
+    with RedisServer(appendonly=True) as server:
+        fleet = Fleet(server, tmp_path)
+        set_trunk(fleet, twilio)
+        fleet.engine().open(fleet.client.info("server")["run_id"])
+        worker = fleet.worker()
+        batch = fleet.batch([NUMBER], busy_delay_ms=600_000)
+        first = twilio.wait_creates(1)[0]
+        fleet.wait_state(batch, p=first.sid)
+        assert twilio.hang_up(first.sid, worker.url, "busy")[0] == 200
+        server.kill_written()
+        server.start()
+        engine = fleet.engine()
+        wait_until(lambda: engine.hash("cell").get("epoch") == "2", what="the cell is closed")
+        # Due in the tail: whether it was begun in it nobody knows.
+        fleet.client.zadd(engine.key(f"batch:{batch}:retry:0"), {"0": int(engine.hash("cell")["closed_ms"])})
+        engine.change(batch, TENANT, priority=5)  # the lane looks anew at what it has
+        fleet.reopen()
+        second = twilio.wait_creates(2)[1]
+        assert second.dial == 2 and len(twilio.lookups) == 1
+        twilio.hang_up(second.sid, worker.url)
+        assert fleet.wait_final(batch) == {"COMPLETED": 1}
+        assert [line["p"] for line in fleet.attempts(batch) if line.get("p")] == [first.sid, second.sid]
+        fleet.close()
