@@ -42,6 +42,7 @@ struct doubt_state {
     int64_t tail_ms; /* until then (Redis's clock) */
     int64_t earlier_ms[LIMIT_DOUBT_EARLIER]; /* from when on what it lost before was written, oldest first */
     size_t n_earlier;
+    int64_t again_ms; /* a look proved nothing: when the next may; 0: each did */
     char provider_id[LIMIT_PROVIDER_ID_LEN + 1]; /* of `found` */
 };
 

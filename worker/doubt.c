@@ -177,8 +177,12 @@ static void on_answer(const struct provider_answer *answer, void *arg)
     if (answer->found == PROVIDER_FAILED) {
         log_warn("doubt.failed", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal),
                  log_i64("status", answer->http_status), log_said("reason", answer->reason));
-        conclude(d, dial, again_ms(answer));
-        return;
+        doubt->again_ms = again_ms(answer);
+        if (!place_is_by_number(dial->batch)) {
+            conclude(d, dial, doubt->again_ms);
+            return;
+        }
+        /* A call that was made in one tail proves nothing about the others: whose it is, its own tail tells. */
     }
     if (answer->found == PROVIDER_FOUND) {
         doubt->n_found++;
@@ -192,7 +196,7 @@ static void on_answer(const struct provider_answer *answer, void *arg)
     if (++doubt->asked < most_dials(dial))
         look(d, dial);
     else
-        conclude(d, dial, 0);
+        conclude(d, dial, doubt->again_ms);
 }
 
 /* `known`: the platform's calls to the number that are some dial's already; empty where it is asked by token. */

@@ -586,6 +586,19 @@ def test_a_call_that_was_forgotten_before_a_second_loss_is_found_where_the_first
         fleet.wait_state(batch, deadline_s=20, phase="live", d="1", p=create.sid)
 
 
+def test_a_call_of_the_last_loss_is_found_though_it_proves_nothing_of_an_earlier_one(twilio: Twilio, tmp_path: pathlib.Path) -> None:
+    """Made five minutes behind the earlier loss, it could be of that by another clock: that alone says nothing of it."""
+    with forgotten_call(twilio, tmp_path) as (fleet, batch, create):
+        engine = fleet.engine()
+        engine.open(fleet.client.info("server")["run_id"])
+        earlier_ms = int(engine.hash("cell")["tail_from_ms"]) - 300_000
+        fleet.client.hset(engine.key("cell"), "tail_earlier", earlier_ms)
+        worker = fleet.worker()
+        fleet.reopen()
+        fleet.wait_state(batch, deadline_s=20, phase="live", d="1", p=create.sid)
+        assert worker.log_events("doubt.failed"), "asked about the earlier one first"
+
+
 def test_a_call_that_redis_remembers_is_not_found_again_as_its_own_retry(twilio: Twilio, tmp_path: pathlib.Path) -> None:
     """The list by number has the earlier dial's call too, each time that the retry is asked for."""
     with RedisServer(appendonly=True) as server:
