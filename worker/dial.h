@@ -34,8 +34,7 @@ enum dial_state {
 /* What the platform was asked of a call in doubt. */
 struct doubt_state {
     uint32_t first; /* of the dial numbers that may have been used; 0: the call is in no doubt */
-    uint32_t
-        asked; /* how many of them have been looked up; without a token, about how many tails the platform was asked */
+    uint32_t asked; /* how many of them were looked up; without a token, how many tails were asked about */
     uint32_t found; /* the last that the platform has, */
     unsigned n_found;
     int64_t tail_from_ms; /* what Redis lost was written from then */

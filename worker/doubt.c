@@ -215,7 +215,7 @@ static int start_lookup(struct doubt *d, struct dial *dial, const char *const *k
         .from = from,
         .begin_ms = asked_from_ms(dial),
         .until_ms = place_is_by_number(dial->batch) ? 0 : dial->doubt.tail_ms,
-        .clock_ahead_ms = worker_redis_now_ms(d->worker) - clock_wall_ms(),
+        .clock_ahead_ms = worker_redis_ahead_ms(d->worker),
         .exclude_ids = known,
         .n_exclude_ids = n_known,
     };

@@ -356,7 +356,7 @@ static int look_up(struct check *check, const struct placed *placed)
         .to = to,
         .from = from,
         .begin_ms = check->call.begin_ms,
-        .clock_ahead_ms = worker_redis_now_ms(w) - clock_wall_ms(),
+        .clock_ahead_ms = worker_redis_ahead_ms(w),
         .exclude_ids = placed ? placed->ids : NULL,
         .n_exclude_ids = placed ? placed->n_ids : 0,
     };

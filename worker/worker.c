@@ -23,6 +23,11 @@ int64_t worker_redis_now_ms(const struct worker *worker)
     return redis_clock_wall_us(&worker->redis_clock, clock_mono_us()) / 1000;
 }
 
+int64_t worker_redis_ahead_ms(const struct worker *worker)
+{
+    return worker_redis_now_ms(worker) - clock_wall_ms();
+}
+
 int64_t worker_mono_us(const struct worker *worker, int64_t redis_ms)
 {
     if (!redis_clock_is_known(&worker->redis_clock))

@@ -73,6 +73,8 @@ struct worker {
 void worker_note_redis_time(struct worker *worker, int64_t asked_us, int64_t redis_now_us);
 /* Redis's wall clock, now, in Unix ms: what instants that go into scripts are reckoned by. */
 int64_t worker_redis_now_ms(const struct worker *worker);
+/* How far that is ahead of this process's wall clock, in ms. */
+int64_t worker_redis_ahead_ms(const struct worker *worker);
 /* Our monotonic time when Redis's clock says `redis_ms`. */
 int64_t worker_mono_us(const struct worker *worker, int64_t redis_ms);
 

@@ -152,8 +152,7 @@
 #define LIMIT_CALLBACK_BODY_BYTES (4u << 20)
 #define LIMIT_CALLBACK_BYTES_FREE (64u << 10) /* of each body, kept in any case, */
 #define LIMIT_CALLBACK_BYTES_HELD (32u << 20) /* and what a worker keeps beyond that, of all that arrive */
-#define LIMIT_CALLBACK_ASKS                                                                                            \
-    256 /* calls that a worker asks for at a time, because callbacks about them are not signed */
+#define LIMIT_CALLBACK_ASKS 256 /* calls that a worker asks for at a time, for callbacks that nobody signed */
 
 /* ---- pacing (milliseconds; data-model.md) ---- */
 #define LIMIT_HORIZON_MS 200 /* how far ahead a claim hands out slots */
