@@ -79,16 +79,18 @@ end
 
 -- ---- the same request again: answer what is still claimed by it ----
 local replay_key = P .. 'claim:' .. worker
-local stored = redis.call('GET', replay_key)
-if stored and stored:match('^%S+') == request then
-  for member, slot, attempts in stored:gmatch('(%S+/%S+) (%d+) (%d+)') do
-    if zset.score(KEY_CLAIMED, member) then
-      local batch_id, ordinal = member:match('^([^/]+)/(%d+)/')
-      pcall(answer_again, batch_id, tonumber(ordinal), tonumber(slot), tonumber(attempts)) -- or its lease gives it back
+do
+  local stored = redis.call('GET', replay_key)
+  if stored and stored:match('^%S+') == request then
+    for member, slot, attempts in stored:gmatch('(%S+/%S+) (%d+) (%d+)') do
+      if zset.score(KEY_CLAIMED, member) then
+        local batch_id, ordinal = member:match('^([^/]+)/(%d+)/')
+        pcall(answer_again, batch_id, tonumber(ordinal), tonumber(slot), tonumber(attempts)) -- or its lease gives it back
+      end
     end
+    reply[2], reply[3] = next_ms()
+    return reply
   end
-  reply[2], reply[3] = next_ms()
-  return reply
 end
 
 -- ---- promotions ----
@@ -157,8 +159,14 @@ end
 
 -- ---- giving a slot ----
 
+-- The number of the call's next dial: one that none of its dials ever had, since a number makes one token.
+local function take_number(batch, call)
+  call.d, call.i = math.max(call.d, call.i or 0) + 1, nil
+  batch.dials = batch.dials + 1
+end
+
 local function take_slot(trunk, tenant, batch, call, number, record, slot_us)
-  call.d = call.d + 1
+  take_number(batch, call)
   call.w, call.q, call.t, call.n, call.z, call.p = worker, fmt(slot_us), number, nil, nil, nil
   call.c = epoch_load().tail > 0 and epoch_load().tail or nil
   local member = call_member(batch, call)
@@ -167,7 +175,6 @@ local function take_slot(trunk, tenant, batch, call, number, record, slot_us)
   map.put(key_dialing(batch.tenant), number, member)
   flying_set(batch, member, lease)
   call_move(batch, call, 'claim')
-  batch.dials = batch.dials + 1
   call_write(call)
   steps = steps + (batch.is_served and 0 or BATCH_STEPS)
   batch.is_served = true
@@ -255,7 +262,7 @@ local function visit_lane(trunk, tenant, batch, lane, f_us)
   local record = map.get(batch.prefix .. ':contacts:' .. call.bucket, call.name)
   local number = contact_phone(record)
   if not number then
-    call.d, batch.dials = call.d + 1, batch.dials + 1
+    take_number(batch, call)
     call_end_unread(batch, call, 'contact_unreadable')
     lane_pass(trunk, tenant, batch, lane, f_us)
     return false

@@ -88,7 +88,8 @@ local function restore(batch, call, dial)
     cursor_pass(batch, call.ordinal)
   end
   batch.attempts = batch.attempts + dial.attempt - call.a
-  batch.dials = batch.dials + math.max(0, dial.number - call.d)
+  local highest = math.max(call.d, call.i or 0)
+  batch.dials = batch.dials + math.max(0, dial.number - highest)
   if call.phase == 'live' then
     credit.refund(batch, call) -- of an older dial: what it came to is lost with the tail, most likely no talk
   end
@@ -99,6 +100,7 @@ local function restore(batch, call, dial)
     call[field] = nil
   end
   call.m = dial.caller ~= '' and dial.caller or nil
+  call.i = call.m and highest > dial.number and highest or nil -- with a token it is known which numbers had calls
   call.c = nil -- another worker may have ended it in the tail, and begun the next: its retry is in doubt
   if call.m and not call.p and not placed_is_sure(call.b) then
     call.c = epoch_load().tail -- whose call was found nobody can tell: its retry would find it again

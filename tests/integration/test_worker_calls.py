@@ -214,11 +214,11 @@ def test_a_platform_that_fails_and_asks_for_a_pause_is_left_alone(fleet: Fleet, 
 
     platform.on_create = fail
     fleet.worker()
-    batch = fleet.batch(3, cps=5)
+    fleet.batch(3, cps=5)
     creates = platform.wait_creates(3, 15)
     assert creates[1].at - seen[0] >= 2.9, "the trunk was not silent for its Retry-After"
     assert creates[0].token not in {create.token for create in creates[1:]}
-    assert "hold_until_ms" in fleet.engine().hash("trunk:main") and fleet.state(batch, creates[0].ordinal)["d"] == "1"
+    assert "hold_until_ms" in fleet.engine().hash("trunk:main")
 
 
 def test_a_retry_after_of_zero_does_not_make_a_hammer(fleet: Fleet, platform: Platform) -> None:

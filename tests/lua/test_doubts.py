@@ -289,6 +289,51 @@ def test_a_call_that_the_platform_has_is_that_dial(cell: Engine, doubted: Slot, 
     assert audit_cell(cell) == []
 
 
+def claim_in_doubt(cell: Engine, times: int) -> Slot:
+    """Claimed so often, and put off each time but the last: as many numbers are used up."""
+    for _ in range(times - 1):
+        assert cell.doubt(claim_some(cell, 1)[0], "later") == "released"
+    return claim_some(cell, 1)[0]
+
+
+def test_a_call_found_by_its_number_alone_gives_no_number_to_a_second_dial(cell: Engine) -> None:
+    """Which of them it was placed under nobody knows: any may have been on the line, under the token that it makes."""
+    cell.batch("acme", "main", 1, cps=CPS)
+    lose_tail(cell)
+    slot = claim_in_doubt(cell, 4)
+    assert cell.reassert([slot], dial=1, caller="15550009999") == ["restored"]
+    state = cell.state(slot.batch, 0)
+    assert (state["d"], state["l"], state["i"]) == ("1", "1", "4")
+    assert cell.finish(Slot(slot.batch, 0, 1, 0, 0, slot.record), how="retry", outcome="BUSY", next_in_ms=0) == "due"
+    following = claim_some(cell, 1)[0]
+    assert (following.dial, following.doubt) == (5, 2)
+    assert "i" not in cell.state(slot.batch, 0), "the number itself says so again"
+    assert int(cell.hash(f"batch:{slot.batch}")["dials"]) == 5
+    assert audit_cell(cell) == []
+
+
+def test_the_highest_number_outlives_a_second_call_that_is_found(cell: Engine) -> None:
+    cell.batch("acme", "main", 1, cps=CPS)
+    lose_tail(cell)
+    slot = claim_in_doubt(cell, 4)
+    for found, highest in ((1, "4"), (2, "4"), (6, None)):
+        assert cell.reassert([slot], dial=found, caller="15550009999") == ["restored"]
+        assert cell.state(slot.batch, 0).get("i") == highest
+    assert int(cell.hash(f"batch:{slot.batch}")["dials"]) == 6
+    assert audit_cell(cell) == []
+
+
+def test_a_call_found_by_its_token_is_followed_by_the_number_that_is_asked_for_next(cell: Engine) -> None:
+    """Those between were asked for and had no call. Another loss asks for the numbers behind this one: there the next must be."""
+    cell.batch("acme", "main", 1, cps=CPS)
+    lose_tail(cell)
+    slot = claim_in_doubt(cell, 4)
+    assert cell.reassert([slot], dial=1) == ["restored"]
+    assert cell.finish(Slot(slot.batch, 0, 1, 0, 0, slot.record), how="retry", outcome="BUSY", next_in_ms=0) == "due"
+    following = claim_some(cell, 1)[0]
+    assert (following.dial, following.doubt) == (2, 2)
+
+
 def test_a_reply_that_was_lost_tells_the_doubt_again(cell: Engine) -> None:
     cell.batch("acme", "main", 1, cps=CPS)
     lose_tail(cell)

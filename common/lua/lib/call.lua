@@ -14,8 +14,9 @@
 --   o how often a worker could make nothing of it (call_strike)
 --   f first dial in doubt  c tail epoch of the last claim (lib/epoch.lua)
 --   r credit of the last dial begun (s): reserved while live, charged after it (lib/credit.lua)
+--   i highest number that a dial of it had, where a call that was found goes under a lower one (cell_reassert)
 local CALL_FIELDS = { 'phase', 'a', 'd', 'l', 'w', 'q', 't', 'b', 'h', 'p', 'z', 's', 'e', 'u', 'x', 'n', 'g', 'm', 'k',
-  'y', 'v', 'o', 'f', 'c', 'r' }
+  'y', 'v', 'o', 'f', 'c', 'r', 'i' }
 for _, field in ipairs(CALL_FIELDS) do CALL_FIELDS[field] = true end
 
 -- Arguments of a script that is asked about up to 64 calls, `fields` for each, from ARGV[first] on: batch, ordinal and dial,
@@ -63,6 +64,7 @@ local function call_parse(call, text)
     end
   end
   call.a, call.d, call.l, call.f = tonumber(call.a) or 0, tonumber(call.d) or 0, tonumber(call.l), tonumber(call.f)
+  call.i = tonumber(call.i)
 end
 
 -- One of which nothing is written yet. `name`: its field in each hash of its bucket.
@@ -134,6 +136,7 @@ local function call_text(c)
     .. (c.g and ' g=' .. c.g or '') .. (c.m and ' m=' .. c.m or '') .. (c.k and ' k=' .. c.k or '')
     .. (c.y and ' y=' .. c.y or '') .. (c.v and ' v=' .. c.v or '') .. (c.o and ' o=' .. c.o or '')
     .. (c.f and ' f=' .. c.f or '') .. (c.c and ' c=' .. c.c or '') .. (c.r and ' r=' .. c.r or '')
+    .. (c.i and ' i=' .. fmt(c.i) or '')
     .. (c.unknown or '')
 end
 
@@ -428,7 +431,7 @@ end
 -- "attempt" where its last attempt has its outcome only now, "contact" where that was told before, nil where there was none.
 local function call_finalize(batch, call, told)
   call.w, call.q, call.h, call.n, call.z = nil, nil, nil, nil, nil
-  call.m, call.k, call.y, call.v, call.f = nil, nil, nil, nil, nil
+  call.m, call.k, call.y, call.v, call.f, call.i = nil, nil, nil, nil, nil, nil
   call_move(batch, call, 'finish')
   call_write(call)
   if told == 'attempt' then
