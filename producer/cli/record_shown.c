@@ -19,7 +19,7 @@ static const struct shown_word STATE[] = {
     {"n", "nextAt", SHOWN_MS},           {"g", "isGivenBack", SHOWN_NUMBER},   {"m", "callerId", SHOWN_PHONE},
     {"k", "queueMs", SHOWN_NUMBER},      {"y", "isToBeStopped", SHOWN_NUMBER}, {"f", "firstInDoubt", SHOWN_NUMBER},
     {"c", "tailEpoch", SHOWN_NUMBER},    {"r", "creditSeconds", SHOWN_NUMBER}, {"v", "isUnsure", SHOWN_NUMBER},
-    {"o", "strikes", SHOWN_NUMBER},
+    {"o", "strikes", SHOWN_NUMBER},      {"i", "highestDial", SHOWN_NUMBER},
 };
 
 static const struct shown_word ATTEMPT[] = {

@@ -78,13 +78,18 @@ ROUTES = (("POST", "tenants"), ("PATCH", "tenants/acme"), ("POST", "trunks"), ("
           ("POST", "keys"), ("POST", "keys/key_0000000000000000/rotate"), ("POST", "stop"), ("POST", "start"))  # fmt: skip
 
 
+def snapshot(api: Api) -> dict[bytes, Any]:
+    """But for when the key was used, which is written beside the answer, and for what is not of `api`: the producer of
+    `cells` may open its second one at any time."""
+    return {name: value for name, value in api.snapshot().items() if name != b"carillon:{dir}:used" and b"{c1}" not in name}
+
+
 @given(route=strategies.sampled_from(ROUTES), body=strategies.dictionaries(strategies.sampled_from(MEMBERS), VALUES, max_size=6) | VALUES)
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_body_gets_an_answer_and_a_refused_one_changes_nothing(api: Api, acme: str, anybody: str, route: tuple[str, str], body: Any) -> None:
-    used = b"carillon:{dir}:used"  # when the key was: written beside the answer
-    before = {name: value for name, value in api.snapshot().items() if name != used}
+    before = snapshot(api)
     answer = api.send(route[0], f"{ADMIN}/{route[1]}", body, anybody)
     assert answer.status in (200, 201, 400, 404, 409), answer
     if answer.status >= 400:
-        assert {name: value for name, value in api.snapshot().items() if name != used} == before, answer
+        assert snapshot(api) == before, answer
     assert api.get("/healthz").status == 200

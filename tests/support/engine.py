@@ -276,9 +276,10 @@ class Engine:
         next_ms = int(reply[1]) if reply[1] else None
         return Claim(int(reply[0]), next_ms, reply[2] == 1, slots, reply[3].decode(), int(reply[4]))
 
-    def begin(self, slots: Iterable[Slot], worker: str = "w1", life_ms: int = LIFE_MS, caller: str = "") -> list[tuple[str, ...]]:
+    def begin(self, slots: Iterable[Slot], worker: str = "w1", life_ms: int = LIFE_MS, caller: str = "",
+              late_ms: int = LATE_MS) -> list[tuple[str, ...]]:  # fmt: skip
         args = [item for slot in slots for item in (*slot.ref, life_ms, caller)]
-        reply = self.scripts.run("call_begin", worker, LATE_MS, POST_MS, *args)
+        reply = self.scripts.run("call_begin", worker, late_ms, POST_MS, *args)
         return [tuple(item.decode() for item in row) for row in reply[1:]]
 
     def claim_one(self, worker: str = "w1", deadline_s: float = 10.0) -> Slot:
