@@ -6,21 +6,74 @@
 #include <string.h>
 
 #include "common/base/buf.h"
+#include "common/base/ident.h"
 #include "common/base/limits.h"
 #include "common/json/json.h"
 #include "producer/cli/api_client.h"
 #include "producer/cli/batch_verb.h"
 #include "producer/cli/out.h"
+#include "producer/cli/patience.h"
 #include "producer/cli/verbs.h"
 
 #define REDIAL_TIMEOUT_MS 600000 /* a copy of a million contacts takes a while */
 #define BODY_MAX ((size_t)64 << 10)
+#define PATIENCE_MS 60000 /* for how long a producer that went away is waited for */
+#define KEY_RANDOM 24
+#define KEY_SIZE 256 /* what the interface allows, and the end of it */
 
 /* ---- what the verbs have in common ---- */
 
+/* A question with a body: where it goes, and what tells of a good answer. */
+struct asking {
+    const char *method, *path;
+    int64_t timeout_ms;
+    bool makes_something; /* which must not be there twice, whatever becomes of the answer */
+    void (*tell)(const struct api_answer *answer);
+};
+
+/* What makes something is known by its key, so that it may be sent again where the answer was lost. */
+static int send_to_make(struct session *s, struct api_client *api, const struct api_request *request,
+                        struct api_answer *ret_answer)
+{
+    struct patience patience;
+    struct api_request with_key = *request;
+    char own[KEY_SIZE];
+    with_key.idempotency_key = conf_str(session_conf(s), "idempotency-key");
+    if (!with_key.idempotency_key) {
+        int rc = ident_make_random("cli_", KEY_RANDOM, own, sizeof own);
+        if (rc != 0)
+            return rc;
+        with_key.idempotency_key = own;
+    }
+    patience_init(&patience, s, api, PATIENCE_MS);
+    return patience_ask(&patience, &with_key, ret_answer);
+}
+
+static enum cli_exit tell_unanswered(struct session *s, struct api_client *api, const struct asking *asking)
+{
+    if (session_signal(s) != 0 && asking->makes_something)
+        out_complain("interrupted before the answer: it may have been made");
+    else
+        api_client_complain(api);
+    return CLI_FAILED;
+}
+
+static enum cli_exit tell_answer(struct session *s, const struct api_answer *answer, const struct asking *asking)
+{
+    if (!api_answer_is(answer, 200) && !api_answer_is(answer, 202)) {
+        api_answer_refusal(answer, session_is_json(s), NULL, NULL);
+        return CLI_FAILED;
+    }
+    if (answer->is_replay)
+        out_note("made before with the same --idempotency-key: nothing is made again");
+    if (session_is_json(s))
+        return out_json(answer->body);
+    asking->tell(answer);
+    return CLI_DONE;
+}
+
 /* Sends the body (taken) and prints what `tell` makes of a good answer. */
-static enum cli_exit ask(struct session *s, struct api_client *api, const char *method, const char *path, cJSON *body,
-                         int64_t timeout_ms, void (*tell)(const struct api_answer *answer))
+static enum cli_exit ask(struct session *s, struct api_client *api, const struct asking *asking, cJSON *body)
 {
     struct buf text;
     struct api_answer answer;
@@ -30,24 +83,24 @@ static enum cli_exit ask(struct session *s, struct api_client *api, const char *
     cJSON_Delete(body);
     if (rc != 0) {
         out_complain("out of memory");
-        buf_free(&text);
-        return CLI_FAILED;
+        goto cleanup;
     }
-    rc = api_client_ask(api, method, path, buf_str(&text), buf_len(&text), timeout_ms, &answer);
-    buf_free(&text);
+    const struct api_request request = {
+        .method = asking->method,
+        .path = asking->path,
+        .body = buf_str(&text),
+        .len = buf_len(&text),
+        .timeout_ms = asking->timeout_ms,
+    };
+    rc = asking->makes_something ? send_to_make(s, api, &request, &answer) : api_client_send(api, &request, &answer);
     if (rc != 0) {
-        api_client_complain(api);
-        return CLI_FAILED;
+        status = tell_unanswered(s, api, asking);
+        goto cleanup;
     }
-    if (!api_answer_is(&answer, 200) && !api_answer_is(&answer, 202)) {
-        api_answer_refusal(&answer, session_is_json(s), NULL, NULL);
-    } else if (session_is_json(s)) {
-        status = out_json(answer.body);
-    } else {
-        tell(&answer);
-        status = CLI_DONE;
-    }
+    status = tell_answer(s, &answer, asking);
     api_answer_clear(&answer);
+cleanup:
+    buf_free(&text);
     return status;
 }
 
@@ -95,6 +148,17 @@ static int check_number_or_none(const char *text, const char **ret_why)
     int rc = strcmp(text, "none") == 0 ? 0 : check_number(text, ret_why);
     *ret_why = "is neither a number nor none";
     return rc;
+}
+
+static int check_key(const char *text, const char **ret_why)
+{
+    size_t len = strlen(text);
+    *ret_why = "is not 1 to 255 printable characters of ASCII";
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] <= ' ' || text[i] > '~')
+            return ERR_INVALID;
+    }
+    return len > 0 && len < KEY_SIZE ? 0 : ERR_INVALID;
 }
 
 /* ---- set ---- */
@@ -147,7 +211,8 @@ static enum cli_exit send_set(struct session *s, struct api_client *api, const c
         body = NULL;
     }
     snprintf(path, sizeof path, "/api/v1/batch/%s", id);
-    return ask(s, api, "PATCH", path, body, API_TIMEOUT_MS, tell_batch);
+    const struct asking asking = {"PATCH", path, API_TIMEOUT_MS, false, tell_batch};
+    return ask(s, api, &asking, body);
 }
 
 static enum cli_exit run_set(struct session *s)
@@ -162,6 +227,11 @@ static const struct conf_option redial_options[] = {
      .kind = CONF_STR,
      .flags = CONF_FLAG_ONLY | CONF_REPEATABLE,
      .help = "those that ended so, such as NO_ANSWER (default: all that nobody spoke to)"},
+    {.name = "idempotency-key",
+     .kind = CONF_STR,
+     .flags = CONF_FLAG_ONLY,
+     .help = "a name for this time: the same command with it again makes nothing twice (default: one of its own)",
+     .check = check_key},
 };
 
 static void tell_redial(const struct api_answer *answer)
@@ -182,7 +252,8 @@ static enum cli_exit send_redial(struct session *s, struct api_client *api, cons
         body = NULL;
     }
     snprintf(path, sizeof path, "/api/v1/batch/%s/redial", id);
-    return ask(s, api, "POST", path, body, REDIAL_TIMEOUT_MS, tell_redial);
+    const struct asking asking = {"POST", path, REDIAL_TIMEOUT_MS, true, tell_redial};
+    return ask(s, api, &asking, body);
 }
 
 static enum cli_exit run_redial(struct session *s)
@@ -196,6 +267,11 @@ static const struct conf_option dial_options[] = {
     {.name = "agent", .kind = CONF_STR, .flags = CONF_FLAG_ONLY, .help = "the agent that speaks"},
     {.name = "contact-id", .kind = CONF_STR, .flags = CONF_FLAG_ONLY, .help = "the tenant's own id of the contact"},
     {.name = "callback", .kind = CONF_STR, .flags = CONF_FLAG_ONLY, .help = "the URL that its call.completed goes to"},
+    {.name = "idempotency-key",
+     .kind = CONF_STR,
+     .flags = CONF_FLAG_ONLY,
+     .help = "a name for this time: the same command with it again makes nothing twice (default: one of its own)",
+     .check = check_key},
 };
 
 static void tell_call(const struct api_answer *answer)
@@ -222,7 +298,8 @@ static enum cli_exit run_dial(struct session *s)
         cJSON_Delete(body);
         body = NULL;
     }
-    status = ask(s, api, "POST", "/api/v1/call/dial", body, API_TIMEOUT_MS, tell_call);
+    const struct asking asking = {"POST", "/api/v1/call/dial", API_TIMEOUT_MS, true, tell_call};
+    status = ask(s, api, &asking, body);
     api_client_close(api);
     return status;
 }

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.cli import FAILED, USAGE, Cli
+from tests.support.lines import Switchboard
 from tests.support.producer_api import Api
 from tests.support.redis_server import RedisServer
 
@@ -18,9 +19,9 @@ class Desk:
         self.api = api
         api.trunk("main")
         self.key = api.tenant("acme")
-        key_file = directory / "api.key"
-        key_file.write_text(self.key + "\n")
-        self.cli = Cli(url=api.process.url, api_key_file=key_file)
+        self.key_file = directory / "api.key"
+        self.key_file.write_text(self.key + "\n")
+        self.cli = Cli(url=api.process.url, api_key_file=self.key_file)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,54 @@ def test_dial_places_one_call(desk: Desk) -> None:
     assert again.status == FAILED and "CALL_IN_PROGRESS" in again.err and call in again.err
     assert desk.cli("dial", to).status == USAGE
     desk.cli.done("cancel", call[:-2])
+
+
+# ---- what is made, is made once ----
+
+
+def making(desk: Desk, verb: str) -> tuple[list[str], str]:
+    """A command that makes something of one contact, and that contact's number."""
+    (number,) = desk.api.fresh_numbers(1)
+    if verb == "dial":
+        return ["dial", number, "--agent", "agent_1"], number
+    source = desk.api.create(desk.key, [number], maxCallsPerSecond=30)
+    desk.api.engine.finish(desk.api.engine.begin_next(source), outcome="BUSY")
+    return ["redial", source], number
+
+
+def batches(desk: Desk) -> set[bytes]:
+    return {name for name in desk.api.client.scan_iter(match="carillon:{c0}:batch:*", count=1000) if name.count(b":") == 3}
+
+
+@pytest.mark.parametrize("where", ["request", "before_answer"])
+@pytest.mark.parametrize("verb", ["dial", "redial"])
+def test_what_is_made_is_made_once_where_the_line_breaks(desk: Desk, verb: str, where: str) -> None:
+    command, _ = making(desk, verb)
+    before = batches(desk)
+    with Switchboard() as board:
+        line = board.line("api", lambda: [("127.0.0.1", desk.api.process.port)])
+        line.cut_after(1, times=2, where=where)
+        ended = Cli(url=line.url, api_key_file=desk.key_file).done(*command)
+        assert line.cuts == 2
+    assert "trying again" in ended.err and "answers again" in ended.err
+    assert len(batches(desk) - before) == 1
+    desk.cli.done("cancel", ended.out.split()[0].removesuffix("-0"))
+
+
+@pytest.mark.parametrize("verb", ["dial", "redial"])
+def test_the_same_command_with_the_same_key_makes_nothing_twice(desk: Desk, verb: str) -> None:
+    command, number = making(desk, verb)
+    named = [*command, "--idempotency-key", f"monday-{number}"]
+    first = desk.cli.done(*named)
+    assert first.err == ""
+    again = desk.cli.done(*named)
+    assert again.out == first.out and "made before" in again.err
+    desk.cli.done("cancel", first.out.split()[0].removesuffix("-0"))
+
+
+@pytest.mark.parametrize("key", ["", "two words", "k" * 256, "\u00e9"])
+def test_a_key_that_no_producer_takes_is_refused_before_it_is_asked(desk: Desk, key: str) -> None:
+    assert desk.cli("dial", "+15550009999", "--agent", "agent_1", "--idempotency-key", key).status == USAGE
 
 
 def test_a_cancel_in_flight_is_asked_for(desk: Desk) -> None:
