@@ -36,6 +36,17 @@ def test_a_failing_receiver_is_seen_with_what_it_answered_and_its_deliveries_are
     wait_until(lambda: stack.delivered("batch.completed", batch), 60.0, "all of it")
 
 
+def test_an_endpoint_that_nobody_wants_any_more_is_removed(browser: Browser, stack: Stack, tenant_key: str) -> None:
+    made = stack.api("PUT", "/api/v1/webhooks/endpoints", {"url": "http://127.0.0.1:9/nobody"})
+    browser.sign_in(stack.api_url, tenant_key)
+    browser.go(f"/webhooks/{made['id']}")
+    browser.press("Remove")
+    browser.confirm("Remove")
+    browser.wait_for_text("http://127.0.0.1:9 is removed.", "#said")
+    ids = [endpoint["id"] for endpoint in stack.api("GET", "/api/v1/webhooks/endpoints")["endpoints"]]
+    assert ids and made["id"] not in ids
+
+
 def test_a_page_lives_through_an_absence_of_the_producer(browser: Browser, stack: Stack, tenant_key: str) -> None:
     batch = stack.submit([f"+{15557800000 + i}" for i in range(600)], maxCallsPerSecond=10)
     browser.sign_in(stack.api_url, tenant_key)

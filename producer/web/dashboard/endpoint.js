@@ -10,7 +10,7 @@ import {Form, numberInput} from './form.js';
 import {count, many} from './format.js';
 import {tell} from './notice.js';
 import {card, faultBox, pageHead} from './parts.js';
-import {href} from './router.js';
+import {href, navigate} from './router.js';
 import {showSecret} from './secret.js';
 import {repeat} from './timing.js';
 
@@ -48,12 +48,14 @@ export async function view({params, signal, canWrite, setTitle}) {
 function endpointActions(path, endpoint, renew) {
   const button = (name, run, style = '') =>
     el(`button${style}`, {type: 'button', on: {click: async () => (await run()) && renew()}}, name);
-  if (endpoint.status === 'disabled') return [button('Enable', () => turn(path, 'active'), '.primary')];
+  const removing = button('Remove', () => remove(path, endpoint), '.danger');
+  if (endpoint.status === 'disabled') return [button('Enable', () => turn(path, 'active'), '.primary'), removing];
   return [
     button('Recover', () => recover(path)),
     button('Send a test', () => test(path, endpoint)),
     button('New secret', () => rotate(path, endpoint)),
     button('Disable', () => turn(path, 'disabled'), '.danger'),
+    removing,
   ];
 }
 
@@ -124,4 +126,23 @@ async function rotate(path, endpoint) {
   });
   if (isDone) await showSecret(endpoint.origin, made.secret);
   return isDone;
+}
+
+/** Resolves to false: there is nothing left to renew. */
+async function remove(path, endpoint) {
+  const isDone = await confirmed('Remove this endpoint?', {
+    body: el(
+      'p',
+      'What waits for it, or comes of campaigns that name it, is dropped, and its secret signs nothing any more. ' +
+        'Where it is named again, it is made anew.',
+    ),
+    verb: 'Remove',
+    isDanger: true,
+    run: async () => {
+      const {dropped} = await write('DELETE', path);
+      tell(`${endpoint.origin} is removed${dropped ? `: ${many(dropped, 'webhook was', 'webhooks were')} dropped` : ''}.`);
+    },
+  });
+  if (isDone) navigate(href('/webhooks'));
+  return false;
 }
