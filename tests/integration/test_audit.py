@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.engine import Engine, Slot
+from tests.support.engine import BUSY_MS, Engine, Slot
 from tests.support.processes import run
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import wait_until
@@ -44,7 +44,7 @@ class Cell:
             engine.begin([slot for slot in slots if slot.batch != self.batch], "w1")
         mine = [slot for slot in slots if slot.batch == self.batch]
         self.live, self.ended, self.final, self.retried = mine[:4]
-        begun = engine.begin(mine[:4], "w1", late_ms=10_000)  # however busy the machine: nothing here is about lateness
+        begun = engine.begin(mine[:4], "w1", late_ms=BUSY_MS)
         assert [answer[0] for answer in begun] == ["begun"] * 4
         engine.finish(self.ended, how="ended")
         engine.finish(self.final)
