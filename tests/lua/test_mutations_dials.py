@@ -7,7 +7,7 @@ import dataclasses
 
 import redis
 
-from tests.support.engine import contact_record
+from tests.support.engine import Slot, contact_record
 from tests.support.mutations import NUMBER, Cell, Mutation, guards_hold, mutations_are_caught, server  # noqa: F401: the fixture
 
 
@@ -206,6 +206,30 @@ def unknown_said_again_takes_no_claim_back(cell: Cell) -> None:
     assert cell.phase(newer) == "claimed"
 
 
+def claim_ahead_of_its_retry(cell: Cell) -> tuple[Slot, int]:
+    """A retry that is claimed for a slot ahead of us, and when it is due (ms)."""
+    cell.fill(1)
+    cell.finish(cell.begin_one(), how="retry", outcome="BUSY", next_in_ms=1000)
+    due_ms = cell.now_ms() + 1000
+    cell.wait(850)
+    return cell.claim().slots[0], due_ms
+
+
+def a_retry_claimed_ahead_and_given_back_is_due_when_it_was(cell: Cell) -> None:
+    slot, due_ms = claim_ahead_of_its_retry(cell)
+    assert cell.release([slot]) == ["released"]
+    assert int(cell.state(slot.batch, 0)["n"]) >= due_ms
+    assert cell.claim().slots[0].slot_us >= due_ms * 1000
+    cell.audit()
+
+
+def a_slot_of_a_clock_that_was_set_back_since_delays_nobody(cell: Cell) -> None:
+    slot, _ = claim_ahead_of_its_retry(cell)
+    cell.wait(-3_600_000)
+    assert cell.release([slot]) == ["released"]
+    assert int(cell.state(slot.batch, 0)["n"]) == cell.now_ms()
+
+
 MUTATIONS = (
     Mutation("no fence on finish", "call_finish", "if result.dial < call.l then", "if false then", an_old_dials_result_changes_nothing),
     Mutation("no fence ahead on finish", "call_finish", "if not call or not call.l or result.dial > call.l then",
@@ -237,6 +261,10 @@ MUTATIONS = (
              a_number_is_dialed_once_at_a_time),
     Mutation("request id ignored", "call_claim", "if stored and stored:match('^%S+') == request then", "if false then",
              a_lost_reply_to_a_claim_costs_nothing),
+    Mutation("a claim given back is due at once", "call_release", "  at_ms = due_from_slot(at_ms, call.q)\n", "",
+             a_retry_claimed_ahead_and_given_back_is_due_when_it_was),
+    Mutation("a slot of any clock is waited for", "call_release", "slot_ms <= NOW_MS + TAIL_AHEAD_MS and math.max(at_ms, slot_ms) or at_ms",
+             "math.max(at_ms, slot_ms)", a_slot_of_a_clock_that_was_set_back_since_delays_nobody),
     Mutation("UNKNOWN taken for a truth", "call_finish", " and result.outcome ~= 'UNKNOWN'\n", "\n", unknown_said_again_takes_no_claim_back),
     Mutation("a draft starts half filled", "batch_seal", "if #unfinished > 0 then", "if false then",
              a_draft_is_not_started_in_the_middle_of_a_chunk),

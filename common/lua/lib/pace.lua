@@ -57,10 +57,18 @@ local function claim_refund_turn(batch)
   end
 end
 
+-- A retry that was claimed for a slot ahead of us was perhaps not due before it: given back, with its places of the rates, it
+-- is not due before it either. A slot farther ahead than claims reach is of a clock that was set back since.
+local function due_from_slot(at_ms, slot_us)
+  local slot_ms = math.floor(tonumber(slot_us) / 1000)
+  return slot_ms <= NOW_MS + TAIL_AHEAD_MS and math.max(at_ms, slot_ms) or at_ms
+end
+
 -- claimed -> due. Nothing was begun, so nothing is charged; but its turn is used up where it could not begin by its tenant's
 -- own doing (`is_own`). Given back, every turn would be that tenant's as long as it has such calls.
 local function call_release(batch, call, at_ms, is_own)
   local member, owner = call_member(batch, call), call.w
+  at_ms = due_from_slot(at_ms, call.q)
   call.n, call.w, call.q = at_ms, nil, nil
   call_move(batch, call, 'release')
   call_let_go(batch, call)

@@ -7,6 +7,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from tests.support.engine import HORIZON_US
+
 SECOND_US = 1_000_000
 SCHEDULABLE = ("scheduled", "pending", "processing")
 APPENDABLE = (*SCHEDULABLE, "paused")
@@ -313,7 +315,10 @@ class Picture:
             batch.events.append(f"evt_{batch.name}-batch_completed")
 
     def put_back(self, call: Call, at_ms: int) -> None:
-        """On its way no more, due again."""
+        """On its way no more, due again: not before the slot that it was claimed for, which may lie ahead."""
+        slot_ms = call.slot_us // 1000
+        if call.phase == "claimed" and slot_ms <= self.now_ms + HORIZON_US // 1000:
+            at_ms = max(at_ms, slot_ms)
         call.phase, call.due_ms, call.worker = "due", at_ms, ""
 
     # ---- what a batch's counters must say ----
