@@ -18,8 +18,8 @@
 #define REDIAL_TIMEOUT_MS 600000 /* a copy of a million contacts takes a while */
 #define BODY_MAX ((size_t)64 << 10)
 #define PATIENCE_MS 60000 /* for how long a producer that went away is waited for */
+#define KEY_PREFIX "cli_" /* of a key of our own */
 #define KEY_RANDOM 24
-#define KEY_SIZE 256 /* what the interface allows, and the end of it */
 
 /* ---- what the verbs have in common ---- */
 
@@ -37,10 +37,10 @@ static int send_to_make(struct session *s, struct api_client *api, const struct 
 {
     struct patience patience;
     struct api_request with_key = *request;
-    char own[KEY_SIZE];
+    char own[sizeof KEY_PREFIX + KEY_RANDOM];
     with_key.idempotency_key = conf_str(session_conf(s), "idempotency-key");
     if (!with_key.idempotency_key) {
-        int rc = ident_make_random("cli_", KEY_RANDOM, own, sizeof own);
+        int rc = ident_make_random(KEY_PREFIX, KEY_RANDOM, own, sizeof own);
         if (rc != 0)
             return rc;
         with_key.idempotency_key = own;
@@ -153,12 +153,12 @@ static int check_number_or_none(const char *text, const char **ret_why)
 static int check_key(const char *text, const char **ret_why)
 {
     size_t len = strlen(text);
-    *ret_why = "is not 1 to 255 printable characters of ASCII";
+    *ret_why = "is not 1 to 255 printable characters of ASCII without spaces";
     for (size_t i = 0; i < len; i++) {
         if (text[i] <= ' ' || text[i] > '~')
             return ERR_INVALID;
     }
-    return len > 0 && len < KEY_SIZE ? 0 : ERR_INVALID;
+    return len > 0 && len <= LIMIT_IDEMPOTENCY_KEY_LEN ? 0 : ERR_INVALID;
 }
 
 /* ---- set ---- */

@@ -290,7 +290,9 @@ def test_a_call_that_the_platform_has_is_that_dial(cell: Engine, doubted: Slot, 
 
 
 def claim_in_doubt(cell: Engine, times: int) -> Slot:
-    """Claimed so often, and put off each time but the last: as many numbers are used up."""
+    """Claimed so often after a lost tail, and put off each time but the last: as many numbers are used up."""
+    cell.batch("acme", "main", 1, cps=CPS)
+    lose_tail(cell)
     for _ in range(times - 1):
         assert cell.doubt(claim_some(cell, 1)[0], "later") == "released"
     return claim_some(cell, 1)[0]
@@ -298,8 +300,6 @@ def claim_in_doubt(cell: Engine, times: int) -> Slot:
 
 def test_a_call_found_by_its_number_alone_gives_no_number_to_a_second_dial(cell: Engine) -> None:
     """Which of them it was placed under nobody knows: any may have been on the line, under the token that it makes."""
-    cell.batch("acme", "main", 1, cps=CPS)
-    lose_tail(cell)
     slot = claim_in_doubt(cell, 4)
     assert cell.reassert([slot], dial=1, caller="15550009999") == ["restored"]
     state = cell.state(slot.batch, 0)
@@ -313,8 +313,6 @@ def test_a_call_found_by_its_number_alone_gives_no_number_to_a_second_dial(cell:
 
 
 def test_the_highest_number_outlives_a_second_call_that_is_found(cell: Engine) -> None:
-    cell.batch("acme", "main", 1, cps=CPS)
-    lose_tail(cell)
     slot = claim_in_doubt(cell, 4)
     for found, highest in ((1, "4"), (2, "4"), (6, None)):
         assert cell.reassert([slot], dial=found, caller="15550009999") == ["restored"]
@@ -325,8 +323,6 @@ def test_the_highest_number_outlives_a_second_call_that_is_found(cell: Engine) -
 
 def test_a_call_found_by_its_token_is_followed_by_the_number_that_is_asked_for_next(cell: Engine) -> None:
     """Those between were asked for and had no call. Another loss asks for the numbers behind this one: there the next must be."""
-    cell.batch("acme", "main", 1, cps=CPS)
-    lose_tail(cell)
     slot = claim_in_doubt(cell, 4)
     assert cell.reassert([slot], dial=1) == ["restored"]
     assert cell.finish(Slot(slot.batch, 0, 1, 0, 0, slot.record), how="retry", outcome="BUSY", next_in_ms=0) == "due"
