@@ -27,9 +27,6 @@ local CHANGEABLE = {
   on_call_complete = 1, on_call_attempt = 1, on_batch_complete = 1, on_batch_failed = 1, on_event = 1, tags = 1,
 }
 local NEEDED = { priority = 1, cps = 1, interval_us = 1, max_attempts = 1, timezone = 1 }
-local LOADED, IS_NUMBER = {}, {}
-for _, field in ipairs(BATCH_FIELDS) do LOADED[field] = true end
-for _, field in ipairs(BATCH_NUMBERS) do IS_NUMBER[field] = true end
 
 if (#ARGV - 6) % FIELDS ~= 0 or #ARGV > 6 + FIELDS * MOST then
   return redis.error_reply('ERR_INVALID fields')
@@ -39,7 +36,7 @@ for at = 7, #ARGV, FIELDS do
   if not CHANGEABLE[field] or not (how == 'set' or (how == 'drop' and not NEEDED[field])) then
     return redis.error_reply('ERR_INVALID field')
   end
-  if how == 'set' and IS_NUMBER[field] and check_number(ARGV[at + 2], field) <= 0 and field ~= 'summary_wait_ms' then
+  if how == 'set' and IS_BATCH_NUMBER[field] and check_number(ARGV[at + 2], field) <= 0 and field ~= 'summary_wait_ms' then
     return redis.error_reply('ERR_INVALID ' .. field)
   end
 end
@@ -95,8 +92,12 @@ end
 local function take_fields()
   for at = 7, #ARGV, FIELDS do
     local field, value = ARGV[at + 1], ARGV[at] == 'set' and ARGV[at + 2] or nil
-    if LOADED[field] then
-      batch[field] = value and IS_NUMBER[field] and tonumber(value) or value
+    if IS_BATCH_NUMBER[field] ~= nil then
+      if value then
+        batch[field] = IS_BATCH_NUMBER[field] and tonumber(value) or value
+      else
+        batch_forget(batch, field)
+      end
     elseif value then
       redis.call('HSET', key_batch(id), field, value)
     else

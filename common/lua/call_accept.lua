@@ -48,7 +48,7 @@ for i = 1, #ARGV, FIELDS do
     if not call.p and not call.v then
       breaker.good(batch, call)
     end
-    batch.refused = nil
+    batch_forget(batch, 'refused')
     call.p, call.z = ARGV[i + 3], nil
     take_queue(batch, call, tonumber(ARGV[i + 5]))
     placed_note(batch, call, call.p)

@@ -123,7 +123,7 @@ local function finish_live(batch, call, result)
   if result.outcome == 'REJECTED' and result.source == 'answer' then
     poison.refused(batch, result.reason)
   elseif result.outcome ~= 'UNKNOWN' then
-    batch.refused = nil
+    batch_forget(batch, 'refused')
   end
   zset.drop(KEY_LIVE, member)
   return how == 'retry' and 'due' or how

@@ -262,7 +262,7 @@ MUTATIONS = (
              a_probe_in_vain_makes_the_wait_longer),
     Mutation("a probe that came to nothing awaited", "call_abort", "  breaker.pass_on(batch, member)\n", "", a_dial_given_back_passes_the_probe_on),
     Mutation("burnt to the end", "call_finish", "    poison.refused(batch, result.reason)\n", "", a_batch_that_is_refused_pauses_itself),
-    Mutation("refusals counted over good calls", "call_accept", "    batch.refused = nil\n", "",
+    Mutation("refusals counted over good calls", "call_accept", "    batch_forget(batch, 'refused')\n", "",
              refusals_in_a_row_alone_pause_a_batch),
     Mutation("struck for ever", "call_strike", "if call.o < STRIKES then", "if true then", what_nobody_can_work_ends),
     Mutation("all fall with one", "call_begin", "pcall(begin_one,", "(function(f, ...) return true, f(...) end)(begin_one,",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 
@@ -15,7 +16,8 @@ from tests.support.scripts import LUA, source
 def lua_tables(db: redis.Redis) -> dict[str, list[list[str]]]:
     text = (LUA / "lib" / "states.lua").read_text(encoding="utf-8")
     answer = "\nreturn cjson.encode({call = CALL_TRANSITIONS, batch = BATCH_TRANSITIONS, succeeded = SUCCEEDED})"
-    return dict(json.loads(db.eval(text + answer, 0)))
+    tables = dict(json.loads(db.eval(text + answer, 0)))
+    return tables | {machine: [row.split() for row in tables[machine].splitlines()] for machine in ("call", "batch")}
 
 
 def test_scripts_and_c_permit_the_same_transitions(db: redis.Redis) -> None:
@@ -24,6 +26,17 @@ def test_scripts_and_c_permit_the_same_transitions(db: redis.Redis) -> None:
         rows = [tuple(row) for row in lua[machine]]
         assert len(rows) == len(set(rows))
         assert set(rows) == {tuple(row) for row in c[machine]["transitions"]}
+
+
+def test_a_script_finds_each_transition_and_no_other(db: redis.Redis) -> None:
+    ask = (LUA / "lib" / "states.lua").read_text(encoding="utf-8")
+    ask += "\nreturn transition_to(ARGV[1] == 'call' and CALL_TRANSITIONS or BATCH_TRANSITIONS, ARGV[2], ARGV[3]) or ''"
+    for machine, rows in lua_tables(db).items():
+        if machine != "succeeded":
+            leads_to = {(state, event): to for state, event, to in rows}
+            states, events = {*(row[0] for row in rows), *(row[2] for row in rows)}, {row[1] for row in rows}
+            for state, event in itertools.product(states, events):
+                assert db.eval(ask, 0, machine, state, event) == leads_to.get((state, event), "")
 
 
 def test_an_event_has_one_place_to_lead_to(db: redis.Redis) -> None:

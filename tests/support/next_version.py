@@ -29,8 +29,8 @@ CHANGES = (
     ("common/lua/lib/call.lua", r"(\n +\.\. \(c\.unknown or ''\))", r" .. (c.next and ' next=' .. c.next or '')\1"),
     ("common/lua/lib/call.lua", r"(local function call_write\(call\)\n)", r"\1  call.next = (tonumber(call.next) or 0) + 1\n"),
     ("common/lua/lib/call.lua", r"\.\. line \.\. '\\n'", r".. line .. ' next=1\\n'"),
-    ("common/lua/lib/batch.lua", r"(local BATCH_TEXTS = \{ 'state', )", r"\1'next', "),
-    ("common/lua/lib/batch.lua", r"(\n *)(local set, gone = \{\}, \{\}\n)", r"\1batch.next = 'yes'\1\2"),
+    ("common/lua/lib/batch.lua", r"(local IS_BATCH_NUMBER = \{\n)", r"\1  next = false,\n"),
+    ("common/lua/lib/batch.lua", r"(\n *)(local set, gone = batch_changes)", r"\1batch.next = 'yes'\1\2"),
     ("common/lua/lib/batch.lua", r"'seq', fmt\(batch\.seq\), ", r"'seq', fmt(batch.seq), 'next', 'yes', "),
     # Field 99, a varint.
     ("common/domain/contact_record.c", r"( +)(if \(sink\.rc < 0\)\n)", r'\1if (sink.rc == 0)\n\1    sink.rc = buf_append(record, "\\x98\\x06\\x01", 3);\n\1\2'),

@@ -1,129 +1,132 @@
 -- @include store.lua
 -- @include states.lua
 -- Batches as a script sees them: loaded once, changed in memory, written back by commit().
-local BATCH_TEXTS = { 'state', 'tenant', 'trunk', 'on_call_complete', 'on_call_attempt', 'on_batch_complete',
-  'on_batch_failed', 'on_event', 'sealed', 'hours', 'stops_live', 'dial' }
-local BATCH_NUMBERS = {
-  'priority', 'cps', 'interval_us', 'max_concurrent', 'start_ms', 'started_ms', 'completed_ms', 'total', 'cursor',
-  'tat_us', 'due', 'claimed', 'live', 'ended', 'succeeded', 'failed', 'cancelled', 'attempts', 'dials', 'seq', 'ring_s',
-  'talk_s', 'max_attempts', 'summary_wait_ms', 'expires_ms', 'expired_ms', 'expired', 'hours_until_ms',
-  'tail_epoch', 'tail_cursor', 'tail_due', 'pauses', 'talked_s', 'revision', 'rejected', 'duplicates', 'bytes', 'refused',
-  'kept',
+-- The fields, and whether each is a number. (One table with all its keys is quickly made, and a script makes it each time.)
+local IS_BATCH_NUMBER = {
+  state = false, tenant = false, trunk = false, on_call_complete = false, on_call_attempt = false,
+  on_batch_complete = false, on_batch_failed = false, on_event = false, sealed = false, hours = false,
+  stops_live = false, dial = false,
+  priority = true, cps = true, interval_us = true, max_concurrent = true, start_ms = true, started_ms = true,
+  completed_ms = true, total = true, cursor = true, tat_us = true, due = true, claimed = true, live = true,
+  ended = true, succeeded = true, failed = true, cancelled = true, attempts = true, dials = true, seq = true,
+  ring_s = true, talk_s = true, max_attempts = true, summary_wait_ms = true, expires_ms = true, expired_ms = true,
+  expired = true, hours_until_ms = true, tail_epoch = true, tail_cursor = true, tail_due = true, pauses = true,
+  talked_s = true, revision = true, rejected = true, duplicates = true, bytes = true, refused = true, kept = true,
 }
 -- What a field is that Redis does not hold; others are nil.
-local BATCH_DEFAULTS = { revision = 1 }
-for _, counter in ipairs({ 'total', 'cursor', 'due', 'claimed', 'live', 'ended', 'succeeded', 'failed', 'cancelled',
-  'expired', 'attempts', 'dials', 'seq', 'pauses', 'rejected', 'duplicates', 'bytes', 'kept' }) do
-  BATCH_DEFAULTS[counter] = 0
-end
-local BATCH_FIELDS, IS_BATCH_NUMBER = {}, {}
-for _, field in ipairs(BATCH_TEXTS) do
-  BATCH_FIELDS[#BATCH_FIELDS + 1], IS_BATCH_NUMBER[field] = field, false
-end
-for _, field in ipairs(BATCH_NUMBERS) do
-  BATCH_FIELDS[#BATCH_FIELDS + 1], IS_BATCH_NUMBER[field] = field, true
-end
+local BATCH_DEFAULTS = {
+  revision = 1, total = 0, cursor = 0, due = 0, claimed = 0, live = 0, ended = 0, succeeded = 0, failed = 0,
+  cancelled = 0, expired = 0, attempts = 0, dials = 0, seq = 0, pauses = 0, rejected = 0, duplicates = 0, bytes = 0,
+  kept = 0,
+}
 
 local batches = {}
 
-local batch_load, batch_wants, batch_changes
+local batch_load, batch_wants, batch_forget, batch_changes
 do
-  local wanted, is_wanted = nil, {}
+  local wanted, is_wanted, is_number, default = nil, {}, {}, {}
 
   -- A script that meets many batches asks for the few fields that it mostly needs, and for all the others of a batch when it
   -- comes to one of them. The first is one that every batch has.
   function batch_wants(fields)
     wanted = fields
-    for _, field in ipairs(fields) do is_wanted[field] = true end
+    for i = 1, #fields do
+      local field = fields[i]
+      is_wanted[field], is_number[i], default[i] = true, IS_BATCH_NUMBER[field], BATCH_DEFAULTS[field]
+    end
   end
 
-  -- Redis looks for each field of an HMGET from the beginning of the compact hash: the whole of it takes half as long. What
-  -- the script knows already stays as it has it.
-  local function take_all(batch)
-    rawset(batch, 'is_whole', true)
-    local values, was = redis.call('HGETALL', batch.prefix), batch.was
+  -- Redis looks for each field of an HMGET from the beginning of the compact hash: the whole of it takes half as long.
+  local function take_all(was, key)
+    local values = redis.call('HGETALL', key)
     for i = 1, #values, 2 do
       local field, value = values[i], values[i + 1]
-      local is_number = IS_BATCH_NUMBER[field]
-      if is_number ~= nil and not is_wanted[field] then
-        value = is_number and tonumber(value) or value
+      local is_a_number = IS_BATCH_NUMBER[field]
+      if is_a_number ~= nil and not is_wanted[field] then
+        was[field] = is_a_number and tonumber(value) or value
+      end
+    end
+    for field, value in pairs(BATCH_DEFAULTS) do
+      if rawget(was, field) == nil then
         was[field] = value
-        if rawget(batch, field) == nil then
-          rawset(batch, field, value)
-        end
-      end
-    end
-    for field, default in pairs(BATCH_DEFAULTS) do
-      if was[field] == nil then
-        was[field] = default
-        if rawget(batch, field) == nil then
-          rawset(batch, field, default)
-        end
       end
     end
   end
 
-  local function take_wanted(batch)
-    local values, was = redis.call('HMGET', batch.prefix, unpack(wanted)), batch.was
-    for i = 1, #wanted do
-      local field = wanted[i]
+  local function take_wanted(was, key)
+    local values, fields = redis.call('HMGET', key, unpack(wanted)), wanted
+    for i = 1, #fields do
       local value = values[i]
-      if value then
-        value = IS_BATCH_NUMBER[field] and tonumber(value) or value
-      else
-        value = BATCH_DEFAULTS[field]
+      if not value then
+        value = default[i]
+      elseif is_number[i] then
+        value = tonumber(value) or value
       end
-      batch[field], was[field] = value, value
+      was[fields[i]] = value
     end
   end
 
-  local META = {}
+  local REST = {}
 
-  function META.__index(batch, field)
-    if IS_BATCH_NUMBER[field] == nil or is_wanted[field] or rawget(batch, 'is_whole') then
+  function REST.__index(was, field)
+    if IS_BATCH_NUMBER[field] == nil or is_wanted[field] then
       return nil
     end
-    take_all(batch)
-    return rawget(batch, field)
+    setmetatable(was, nil)
+    take_all(was, was.key)
+    return was[field]
   end
 
-  -- nil where there is no such batch. Fields that Redis does not hold are nil, counters 0.
+  -- nil where there is no such batch. Fields that Redis does not hold are nil, counters 0. `was` is what Redis holds; what
+  -- the script gives a field stands before it, until it is written.
   function batch_load(id)
     local batch = batches[id]
     if batch ~= nil then
       return batch or nil
     end
-    batch = { id = id, prefix = key_batch(id), was = {}, outcomes = {} }
+    local key = key_batch(id)
+    local was = { key = key }
     if wanted then
-      take_wanted(batch)
-      setmetatable(batch, META)
+      take_wanted(was, key)
     else
-      take_all(batch)
+      take_all(was, key)
     end
-    if not rawget(batch, 'state') then
-      batches[id] = false
-      return nil
+    batch = was.state and setmetatable({ id = id, prefix = key, was = was, outcomes = {} }, { __index = was }) or false
+    if batch and wanted then
+      setmetatable(was, REST)
     end
     batches[id] = batch
-    return batch
+    return batch or nil
   end
 
-  -- Adds what differs from Redis: field and value to `set`, fields to `gone`.
-  function batch_changes(batch, set, gone)
-    local was = batch.was
-    for field, value in pairs(batch) do
-      if value ~= was[field] and IS_BATCH_NUMBER[field] ~= nil then
-        set[#set + 1] = field
-        set[#set + 1] = IS_BATCH_NUMBER[field] and fmt(value) or value
+  -- Redis is to hold that field no more.
+  function batch_forget(batch, field)
+    if batch[field] ~= nil then
+      batch[field], batch.was[field] = nil, nil
+      batch.gone = batch.gone or {}
+      batch.gone[field] = true
+    end
+  end
+
+  -- What differs from Redis: fields and values; and the fields that Redis is to hold no more, nil where there are none.
+  function batch_changes(batch)
+    local was, set, n, gone = batch.was, {}, 0, nil
+    for field, value in next, batch do
+      local is_a_number = IS_BATCH_NUMBER[field]
+      if is_a_number ~= nil and value ~= rawget(was, field) then
+        set[n + 1], set[n + 2] = field, is_a_number and fmt(value) or value
+        n = n + 2
         was[field] = value
       end
     end
-    for field in pairs(was) do
+    for field in pairs(batch.gone or {}) do
       if batch[field] == nil then
+        gone = gone or {}
         gone[#gone + 1] = field
-        was[field] = nil
       end
     end
+    batch.gone = nil
+    return set, gone
   end
 end
 
@@ -144,8 +147,10 @@ end
 -- Whether it uses what it used when it was loaded. `bytes` changes with `total` only.
 function load.is_as_before(batch)
   local was = batch.was
-  return batch.state == was.state and rawget(batch, 'total') == was.total and rawget(batch, 'succeeded') == was.succeeded
-    and rawget(batch, 'failed') == was.failed
+  local state, total, succeeded, failed = rawget(batch, 'state'), rawget(batch, 'total'), rawget(batch, 'succeeded'),
+    rawget(batch, 'failed')
+  return not (state and state ~= was.state or total and total ~= was.total or succeeded and succeeded ~= was.succeeded
+    or failed and failed ~= was.failed)
 end
 
 -- Counts what the batch uses now, and not what it used when it was loaded.
@@ -191,27 +196,31 @@ function load.forget(batch)
   batches[batch.id] = false
 end
 
+local function batch_flush(batch)
+  if not load.is_as_before(batch) then
+    load.count(batch, load.of(batch))
+  end
+  local state, was_state = batch.state, batch.was.state
+  if state ~= was_state and ENDED_STATES[state] and not ENDED_STATES[was_state] then
+    load.keep(batch, batch.bytes)
+  end
+  for outcome, n in next, batch.outcomes do
+    map.write('HINCRBY', batch.prefix, 'outcome:' .. outcome, fmt(n))
+    batch.outcomes[outcome] = nil
+  end
+  local set, gone = batch_changes(batch)
+  if set[1] then
+    redis.call('HSET', batch.prefix, unpack(set))
+  end
+  if gone then
+    redis.call('HDEL', batch.prefix, unpack(gone))
+  end
+end
+
 local function batches_flush()
-  for _, batch in pairs(batches) do
+  for _, batch in next, batches do
     if batch then
-      if not load.is_as_before(batch) then
-        load.count(batch, load.of(batch))
-      end
-      if batch.state ~= batch.was.state and ENDED_STATES[batch.state] and not ENDED_STATES[batch.was.state] then
-        load.keep(batch, batch.bytes)
-      end
-      for outcome, n in pairs(batch.outcomes) do
-        map.write('HINCRBY', batch.prefix, 'outcome:' .. outcome, n)
-      end
-      batch.outcomes = {}
-      local set, gone = {}, {}
-      batch_changes(batch, set, gone)
-      if #set > 0 then
-        redis.call('HSET', batch.prefix, unpack(set))
-      end
-      if #gone > 0 then
-        redis.call('HDEL', batch.prefix, unpack(gone))
-      end
+      batch_flush(batch)
     end
   end
   load.flush()

@@ -36,7 +36,7 @@ local function batch_resume(batch)
   if not batch_move(batch, event) then
     return false
   end
-  batch.refused = nil
+  batch_forget(batch, 'refused')
   redis.call('HDEL', key_batch(batch.id), 'reason', 'paused_ms', 'refusal')
   touch_lane(batch)
   batch_check_end(batch)

@@ -16,11 +16,8 @@ do
   -- changed: what differs from Redis, score or false; known: what Redis said; page: the next of what Redis holds, from its
   -- rank `read` less the page on; is_read: all of it is known; queue: what was put, since somebody asks for the least.
   local function set_of(key)
-    local set = sets[key]
-    if not set then
-      set = { changed = {}, known = {}, page = {}, at = 1, read = 0, size = PAGE }
-      sets[key] = set
-    end
+    local set = sets[key] or { changed = {}, known = {}, page = {}, at = 1, read = 0, size = PAGE }
+    sets[key] = set
     return set
   end
 
@@ -61,7 +58,7 @@ do
   end
 
   function zset.put(key, member, score)
-    local set = set_of(key)
+    local set = sets[key] or set_of(key)
     set.changed[member] = score
     if set.queue then
       enqueue(set.queue, member, score)
@@ -69,13 +66,13 @@ do
   end
 
   function zset.drop(key, member)
-    local set = set_of(key)
+    local set = sets[key] or set_of(key)
     set.changed[member], set.has_drops = false, true
   end
 
   -- nil where it is not in there.
   function zset.score(key, member)
-    local set = set_of(key)
+    local set = sets[key] or set_of(key)
     local score = set.changed[member]
     if score == nil then
       score = set.known[member]
@@ -174,17 +171,14 @@ do
   end
 
   local function hash_of(key)
-    local fields = hashes[key]
-    if not fields then
-      fields = { changed = {}, known = {} }
-      hashes[key] = fields
-    end
+    local fields = hashes[key] or { changed = {}, known = {} }
+    hashes[key] = fields
     return fields
   end
 
   -- nil where it is not in there.
   function map.get(key, field)
-    local fields = hash_of(key)
+    local fields = hashes[key] or hash_of(key)
     local value = fields.changed[field]
     if value == nil then
       value = fields.known[field]
@@ -208,7 +202,8 @@ do
   end
 
   function map.put(key, field, value)
-    hash_of(key).changed[field] = value
+    local fields = hashes[key] or hash_of(key)
+    fields.changed[field] = value
   end
 
   function map.drop(key, field)
@@ -230,41 +225,54 @@ do
     torn[#torn + 1] = { key, why }
   end
 
-  local function send(command, key, args)
-    for first = 1, #args, PIECE do
-      map.write(command, key, unpack(args, first, math.min(first + PIECE - 1, #args)))
+  local function send(write, command, key, args, n)
+    if n > 0 and n <= PIECE then
+      write(command, key, unpack(args))
+      return
+    end
+    for first = 1, n, PIECE do
+      write(command, key, unpack(args, first, math.min(first + PIECE - 1, n)))
     end
   end
 
-  -- What was put: the value before its name where the command wants it so. Most keys have one change. Scores are whole.
-  local function add_all(command, all, is_value_first)
-    for key, one in next, all do
-      local args, n, known = {}, 0, one.known
-      for name, value in next, one.changed do
-        if value and known[name] ~= value then
-          value = is_value_first and fmt(value) or value
-          args[n + 1], args[n + 2] = is_value_first and value or name, is_value_first and name or value
+  -- What was put. Scores are whole.
+  local function add_scores(write)
+    for key, set in next, sets do
+      local known, args, n = set.known, {}, 0
+      for member, score in next, set.changed do
+        if score and known[member] ~= score then
+          args[n + 1], args[n + 2] = fmt(score), member
           n = n + 2
         end
       end
-      if n == 2 then
-        map.write(command, key, args[1], args[2])
-      else
-        send(command, key, args)
-      end
+      send(write, 'ZADD', key, args, n)
     end
   end
 
-  local function remove_all(command, all)
+  local function add_values(write)
+    for key, hash in next, hashes do
+      local known, args, n = hash.known, {}, 0
+      for field, value in next, hash.changed do
+        if value and known[field] ~= value then
+          args[n + 1], args[n + 2] = field, value
+          n = n + 2
+        end
+      end
+      send(write, 'HSET', key, args, n)
+    end
+  end
+
+  local function remove_all(write, command, all)
     for key, one in next, all do
       if one.has_drops then
-        local args = {}
+        local args, n = {}, 0
         for name, value in next, one.changed do
           if value == false and (one.known[name] or (one.known[name] == nil and not one.is_read)) then
-            args[#args + 1] = name
+            n = n + 1
+            args[n] = name
           end
         end
-        send(command, key, args)
+        send(write, command, key, args, n)
       end
     end
   end
@@ -286,13 +294,14 @@ do
   -- takes {key, why} of each command that failed for what its key holds; without it the first ends the script.
   function commit(passed_over)
     torn = passed_over
-    add_all('ZADD', sets, true)
+    local write = torn and map.write or redis.call
+    add_scores(write)
     for _, flush in ipairs(flushes) do
       flush()
     end
-    add_all('HSET', hashes, false)
-    remove_all('ZREM', sets)
-    remove_all('HDEL', hashes)
+    add_values(write)
+    remove_all(write, 'ZREM', sets)
+    remove_all(write, 'HDEL', hashes)
     sets, hashes = {}, {}
   end
 end
