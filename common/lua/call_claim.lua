@@ -30,10 +30,12 @@
 -- on by the trunk's interval or, when nobody is eligible, to the next waiting time. Only what is due by the frontier is ever
 -- promoted, so no window of candidates can hide anyone. Slots are given in order of time on all trunks together: a tenant's
 -- pace counts those of its flows so, and one given far ahead on one trunk would keep it from all before it on the others.
--- The gaps that f leaves where it moves past idle time are for those who come later (lib/gaps.lua).
+-- The gaps that f leaves where it moves past idle time are for those who come later (lib/gaps.lua). On a trunk so fast that each
+-- of its flows has many turns a second, a turn is several slots in a row for one lane: calls of one batch share most of what
+-- they cost, here and in all that follows.
 --
 -- Where something cannot be made use of for what Redis holds of it, nothing of this claim is done, and what it was at is set
--- aside: a batch pauses itself, a flow or a trunk is looked at again ASIDE_MS later. The next claim goes on with the others.
+-- aside: a batch pauses itself, a flow or a trunk is looked at again torn.ASIDE_MS later. The next claim goes on with the others.
 -- @include lib/gaps.lua
 -- @include lib/poison.lua
 -- @include lib/torn.lua
@@ -49,7 +51,6 @@ local doubt_lease_ms = check_number(ARGV[7], 'lease of a doubt')
 local limit_us = NOW_US + horizon_us
 local closed_ms = epoch_load().closed_until_ms
 local REPLAY_MS = 60000
-local ASIDE_MS = 2000
 local BATCH_STEPS = 10 -- a batch's first slot costs its hash, its lane, its flow
 
 local reply = { fmt(NOW_US), '', 0, '', 0 }
@@ -155,6 +156,42 @@ local function put_back()
       ahead.tenant.is_idle = nil
     end
   end
+end
+
+-- ---- turns: a flow has PER_S of them a second before each is more than one slot, of MOST ----
+local turns = { PER_S = 16, MOST = 8 }
+
+-- How many slots a turn on the trunk is. What waits for its pace or its work counts too: it may come any time.
+function turns.slots(trunk)
+  if not trunk.turn_slots then
+    local flows = redis.call('ZCARD', key_flows_turn(trunk.id)) + redis.call('ZCARD', key_flows_waiting(trunk.id))
+    local slots = math.floor(1000000 / (trunk.interval_us * turns.PER_S * math.max(flows, 1)))
+    trunk.turn_slots = math.max(1, math.min(slots, turns.MOST))
+  end
+  return trunk.turn_slots
+end
+
+-- The lane has had its slot. True where its turn goes on: the trunk's next is its as well, unless something keeps it.
+function turns.goes_on(trunk, tenant, batch, lane)
+  trunk.turn_left = (trunk.turn_left or turns.slots(trunk)) - 1
+  if trunk.turn_left > 0 and batch.tat_us <= trunk.tat_us then
+    trunk.turn_of, lanes_ahead[lane] = tenant.id, nil
+    return true
+  end
+  return false
+end
+
+-- The flow whose turn goes on, or begins; nil where none is eligible by `f_ms`.
+function turns.next(trunk, f_ms)
+  local tenant_id = trunk.turn_of
+  trunk.turn_of = nil
+  if not tenant_id then
+    promote_flows(trunk, f_ms)
+    local vt
+    tenant_id, vt = zset.head(key_flows_turn(trunk.id))
+    trunk.turn_left, trunk.vfloor = nil, math.max(trunk.vfloor, vt or 0)
+  end
+  return tenant_id
 end
 
 -- ---- giving a slot ----
@@ -280,7 +317,9 @@ local function visit_lane(trunk, tenant, batch, lane, f_us)
   end
   take_slot(trunk, tenant, batch, call, number, record, f_us)
   limit = 'trunk_rate' -- unless something else is met before the horizon
-  lane_pass(trunk, tenant, batch, lane, f_us)
+  if not turns.goes_on(trunk, tenant, batch, lane) then
+    lane_pass(trunk, tenant, batch, lane, f_us)
+  end
   return true
 end
 
@@ -362,10 +401,8 @@ local function serve_trunk(trunk_id)
   while f_us <= until_us and steps < max_steps and calls < max_calls do
     steps = steps + 1
     hand.tenant, hand.batch = nil, nil
-    promote_flows(trunk, math.floor(f_us / 1000))
-    local tenant_id, vt = zset.head(key_flows_turn(trunk_id))
+    local tenant_id = turns.next(trunk, math.floor(f_us / 1000))
     if tenant_id then
-      trunk.vfloor = math.max(trunk.vfloor, vt)
       if room('k', trunk) <= 0 then
         trunk.held = 'full'
         zset.put(KEY_PARKED, 'k/' .. trunk_id, NOW_MS)
@@ -410,6 +447,7 @@ local function serve_all()
 end
 
 -- ---- what cannot be made use of ----
+torn.ASIDE_MS = 2000
 
 function torn.is_resource(kind, id, types)
   for key, of_type in pairs(types) do
@@ -454,11 +492,11 @@ function torn.set_aside(why)
     fail(why)
   end
   if not tenant_id or torn.is_trunk(trunk_id) then
-    zset.put(KEY_TRUNKS, trunk_id, NOW_MS + ASIDE_MS)
+    zset.put(KEY_TRUNKS, trunk_id, NOW_MS + torn.ASIDE_MS)
     notes.add('torn', 'trunk ' .. trunk_id, why)
   elseif not batch_id or torn.is_flow(trunk_id, tenant_id) then
     flow_leave_turn(trunk_id, tenant_id)
-    zset.put(key_flows_waiting(trunk_id), tenant_id, NOW_MS + ASIDE_MS)
+    zset.put(key_flows_waiting(trunk_id), tenant_id, NOW_MS + torn.ASIDE_MS)
     notes.add('torn', 'flow ' .. trunk_id .. '/' .. tenant_id, why)
   else
     if not pcall(torn.pause_batch, batch_id, why) then

@@ -6,6 +6,7 @@ time, is at least 0.98 in every window of two seconds and over all."""
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -45,6 +46,19 @@ def test_weights_one_three_and_ten_share_so(server: RedisServer) -> None:
     starts = even(fair_scenarios.weights, server).starts(0.0, SECONDS)
     assert abs(starts["weight3"] - 3 * starts["weight1"]) <= 3, starts
     assert abs(starts["weight10"] - 10 * starts["weight1"]) <= 10, starts
+
+
+def test_on_a_fast_trunk_where_a_turn_is_several_calls_the_shares_are_the_same(server: RedisServer) -> None:
+    contest = even(fair_scenarios.fast_trunk, server)
+    begins = [contest.owner(begin) for begin in contest.fleet.begins]
+    runs = [len(list(run)) for _, run in itertools.groupby(begins)]
+    assert all(run % 8 == 0 for run in runs[:8]), ("turns of the first claims, which hand out a whole horizon", runs[:8])
+
+
+def test_a_turn_is_one_call_where_flows_have_no_more_than_sixteen_a_second(server: RedisServer) -> None:
+    contest = fair_scenarios.batches_of_all_sizes(functools.partial(Contest, server), 2.0)
+    begins = [contest.owner(begin) for begin in contest.fleet.begins]
+    assert all(one != following for one, following in itertools.pairwise(begins)), begins
 
 
 def test_a_newcomer_has_its_share_within_a_horizon_and_no_more(server: RedisServer) -> None:
@@ -144,6 +158,7 @@ BROKEN = (
     ("weights count nothing", "call_claim", "math.floor(VT_UNIT / tenant.weight)", "VT_UNIT", fair_scenarios.weights_one_to_two),
     ("idleness is saved up", "call_claim", "math.max(vt, trunk.vfloor)", "vt", fair_scenarios.idler),
     ("coming back is free", "call_claim", "math.max(vt, trunk.vfloor)", "trunk.vfloor", fair_scenarios.single_calls),
+    ("turns of many slots on a slow trunk", "call_claim", "PER_S = 16, MOST = 8", "PER_S = 1, MOST = 64", fair_scenarios.weights),
     ("turns are given back", "call_begin", "  if not is_own then\n", "  if true then\n", fair_scenarios.used_up_credit),
 )
 

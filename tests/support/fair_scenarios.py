@@ -48,6 +48,21 @@ def weights_one_to_two(make: Make, seconds: float) -> Contest:
     return weights(make, seconds, (1, 2))
 
 
+def fast_trunk(make: Make, seconds: float) -> Contest:
+    """One so fast that a turn is several calls: two tenants with the same weight, one with twice as much, and one that comes in
+    the middle."""
+    contest = make()
+    contest.trunk(cps=400)
+    for tenant, weight in (("one", 1), ("other", 1), ("heavy", 2)):
+        contest.tenant(tenant, weight=weight, batches=2, contacts=int(200 * seconds), cps=1000)
+    contest.run(seconds / 2)
+    contest.tenant("newcomer", batches=1, contacts=int(200 * seconds), cps=1000)
+    contest.run(seconds / 2)
+    contest.judge(["one", "other", "heavy"], 0.0, seconds / 2)
+    contest.judge(["one", "other", "heavy", "newcomer"], seconds / 2 + HORIZON_S, seconds)
+    return contest
+
+
 def newcomer(make: Make, seconds: float) -> Contest:
     """Three tenants, and a fourth that comes in the middle."""
     contest = make()
@@ -313,7 +328,7 @@ def beside_a_full_trunk(make: Make, seconds: float, waiting: int = 1000) -> tupl
 SCENARIOS: dict[str, Scenario] = {
     scenario.__name__: scenario
     for scenario in (
-        batches_of_all_sizes, weights_one_to_two, weights, newcomer, a_thousand_batches, single_calls, idler, changed_weights,
+        batches_of_all_sizes, weights_one_to_two, weights, fast_trunk, newcomer, a_thousand_batches, single_calls, idler, changed_weights,
         capped_tenants, full_tenants, full_batches, full_trunk, several_trunks, priorities, retries, stalls, suppressed_numbers, used_up_credit,
     )  # fmt: skip
 }
