@@ -136,7 +136,7 @@ MUTATIONS = (
              the_end_of_a_batch_is_told_of),
     Mutation("summaries waited for without end", "worker_tick", "      call_finalize(batch, call, 'attempt')\n", "",
              a_call_without_a_summary_is_told_of_all_the_same),
-    Mutation("an attempt not told", "call_finish", "  attempt_tell(batch, call)\n  retry_add", "  retry_add", each_attempt_is_told_of_once),
+    Mutation("an attempt not told", "call_finish", "    attempt_tell(batch, call)\n    retry_add", "    retry_add", each_attempt_is_told_of_once),
     Mutation("the last attempt not told", "call_finish", "if told == 'attempt' then", "if false then", each_attempt_is_told_of_once),
     Mutation("an attempt told again", "call_finish", "was_told and 'contact' or 'attempt'", "'attempt'", each_attempt_is_told_of_once),
     Mutation("started at each begin", "call_begin", "  if batch_move(batch, 'begin') then\n", "  if batch_move(batch, 'begin') or true then\n",

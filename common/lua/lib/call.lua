@@ -144,22 +144,25 @@ local function call_write(call)
   map.put(call.state_key, call.name, call_text(call))
 end
 
--- The only writer of a call's phase; keeps the batch's counters in step.
-local PHASE_COUNTER = { due = 'due', claimed = 'claimed', live = 'live', ended = 'ended' }
+local function call_count_final(batch, outcome)
+  local counter = SUCCEEDED[outcome] and 'succeeded' or 'failed'
+  batch[counter] = batch[counter] + 1
+  batch.outcomes[outcome] = (batch.outcomes[outcome] or 0) + 1
+end
+
+-- The only writer of a call's phase but for the straight ways of scripts; keeps the batch's counters, which are called like the
+-- phases, in step.
 local function call_move(batch, call, event)
   local to = transition_to(CALL_TRANSITIONS, call.phase, event)
   if not to then
     fail('ERR_STATE call ' .. batch.id .. '-' .. fmt(call.ordinal) .. ' is ' .. call.phase .. ', not for ' .. event)
   end
-  local from_counter, to_counter = PHASE_COUNTER[call.phase], PHASE_COUNTER[to]
-  if to_counter then
-    batch[to_counter] = batch[to_counter] + 1
+  if to == 'final' then
+    call_count_final(batch, call.x)
   else
-    local counter = SUCCEEDED[call.x or ''] and 'succeeded' or 'failed'
-    batch[counter] = batch[counter] + 1
-    batch.outcomes[call.x] = (batch.outcomes[call.x] or 0) + 1
+    batch[to] = batch[to] + 1
   end
-  batch[from_counter] = batch[from_counter] - 1
+  batch[call.phase] = batch[call.phase] - 1
   if to == 'due' then
     tail_doubt_due(call)
   end
@@ -206,12 +209,8 @@ local function flying_set(batch, member, until_ms)
   zset.put(keys[3], member, until_ms)
 end
 
--- Gives back trunk, tenant and batch concurrency, and wakes whoever waited for it.
-local function flying_drop(batch, member)
-  local keys = flying_keys(batch)
-  zset.drop(keys[1], member)
-  zset.drop(keys[2], member)
-  zset.drop(keys[3], member)
+-- Trunk, tenant and batch have room again: it is counted anew, and whoever waited for it wakes.
+local function flying_wake(batch)
   batch.room = nil
   for name in pairs(resources) do
     if resources[name] then
@@ -221,6 +220,14 @@ local function flying_drop(batch, member)
   wake_trunk(batch.trunk)
   wake_tenant(batch.tenant)
   wake_batch(batch)
+end
+
+local function flying_drop(batch, member)
+  local keys = flying_keys(batch)
+  zset.drop(keys[1], member)
+  zset.drop(keys[2], member)
+  zset.drop(keys[3], member)
+  flying_wake(batch)
 end
 
 -- Puts a call back among the due ones: the cursor cannot go back, so it re-enters through the retries.
@@ -236,20 +243,20 @@ end
 -- ---- one call at a time per tenant and number ----
 -- held:t/<tenant> keeps those that wait as "<number>/<since ms>/<batch>/<ordinal>", all with score 0, so that a number's
 -- are found by prefix and in order (docs/decisions/0004-held-by-number.md).
-local HELD_WAKE = 1000
-local waiters = { come = {}, left = {}, known = {} } -- by key, those that wait from now on, and those that wait no more
+-- By key, those that wait from now on, and those that wait no more.
+local waiters = { MOST = 1000, come = {}, left = {}, known = {} }
 
--- Those that wait for the number, HELD_WAKE at most; and the last that was looked at, where there are more behind it.
+-- Those that wait for the number, MOST at most; and the last that was looked at, where there are more behind it.
 function waiters.of(key, number, behind)
   local members, left = {}, waiters.left[key] or {}
   local page = redis.call('ZRANGEBYLEX', key, behind and '(' .. behind or '[' .. number .. '/', '(' .. number .. '0', 'LIMIT', 0,
-    HELD_WAKE)
+    waiters.MOST)
   for _, member in ipairs(page) do
     if not left[member] then
       members[#members + 1] = member
     end
   end
-  return members, page[HELD_WAKE]
+  return members, page[waiters.MOST]
 end
 
 -- Both are done by commit(), a leaving behind what puts the call where it waits now: a script that fails before has lost

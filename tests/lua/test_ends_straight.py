@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""call_finish and call_accept take the ordinary call a straight way and any other a long one. Both write the same.
+
+The states are the same in every run. CARILLON_MODEL_EXAMPLES=N tries the first N.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import Any
+
+import pytest
+import redis
+
+from tests.support.changes import Change
+from tests.support.engine import Engine, Slot, phone_of
+from tests.support.redis_clock import RedisClock
+from tests.support.scripts import Scripts
+from tests.support.ways import Ways
+
+EXAMPLES = int(os.environ.get("CARILLON_MODEL_EXAMPLES", "0")) or 250
+FIRST_NUMBER = 15551230001
+HOOK = "http://127.0.0.1/hook"
+HOOKS: tuple[dict[str, str | None], ...] = (
+    {}, {"on_event": HOOK}, {"on_call_attempt": HOOK}, {"on_call_complete": None, "on_batch_complete": None},
+)  # fmt: skip
+# What may stand behind the text of a call beside what an accepted one has.
+MARKS = (" z=1763283600000", " g=1", " k=500", " y=1", " v=1", " o=1", " f=1", " c=2", " r=60", " i=4", " new=1", " s=5", " u=3")
+OUTCOMES = ("COMPLETED", "BUSY", "NO_ANSWER", "VOICEMAIL", "FAILED", "UNKNOWN", "INVALID_NUMBER", "BLOCKED", "REJECTED")
+FINISHES_LONG = Change("call_finish", "call and call[1] and finish_ordinary(call, bucket, at)", "false")
+
+
+class Chance(random.Random):
+    """Of a cell in which little is unusual, or much."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self._unusual = self.choice((0.0, 0.03, 0.2))
+
+    def rarely(self) -> bool:
+        return self.random() < self._unusual
+
+    def mostly(self, usual: Any, *others: Any) -> Any:
+        return self.choice(others) if self.rarely() else usual
+
+    def half(self) -> bool:
+        return self.random() < 0.5
+
+
+def lay_out(engine: Engine, chance: Chance) -> list[str]:
+    """A cell in which something may be full, waited for, without credit."""
+    engine.trunk("main", **chance.mostly({}, {"max_concurrent": 3}))
+    for tenant in ("acme", "zeta"):
+        engine.tenant(tenant, **chance.mostly({}, {"max_concurrent": 3}, {"available_s": 500}))
+    batches = []
+    for _ in range(chance.randint(1, 4)):
+        numbers = [FIRST_NUMBER + n for n in chance.sample(range(40), chance.randint(1, 8))]
+        fields = {**chance.choice(HOOKS), **chance.mostly({}, {"max_concurrent": 2}, {"expires_ms": engine.now_ms() + 3000})}
+        batches.append(engine.batch(chance.choice(("acme", "zeta")), "main", numbers, cps=1000,
+                                    max_attempts=chance.randint(1, 3), **fields))  # fmt: skip
+    return batches
+
+
+def ring(engine: Engine, clock: RedisClock, chance: Chance) -> list[Slot]:
+    """Calls that are on their way, some for the second time; and some that are not any more."""
+    rung: dict[tuple[str, int], Slot] = {}
+    rounds = chance.randint(1, 3)
+    for last in [False] * (rounds - 1) + [True]:
+        clock.step(100_000)
+        slots = engine.claim().slots
+        caller = chance.mostly("", "4930123456")
+        answers = engine.begin(slots, caller=caller) if slots else []
+        begun = [slot for slot, answer in zip(slots, answers) if answer[0] == "begun"]
+        rung.update(((slot.batch, slot.ordinal + (1000 if chance.rarely() else 0)), slot) for slot in begun)
+        for slot in begun:
+            if chance.rarely() if last else chance.half():
+                engine.finish(slot, *chance.choice((("retry", "BUSY", 0), ("ended", "COMPLETED"), ("retry", "UNKNOWN", 50))))
+    return list(rung.values())
+
+
+def mark(engine: Engine, slot: Slot, chance: Chance) -> None:
+    key = engine.key(f"batch:{slot.batch}:state:{slot.ordinal // 64}")
+    text = engine.client.hget(key, str(slot.ordinal))
+    engine.client.hset(key, str(slot.ordinal), text.decode() + chance.choice(MARKS))
+
+
+def take_some(engine: Engine, slots: list[Slot], chance: Chance) -> None:
+    for slot in slots:
+        if not chance.rarely():
+            engine.accept(slot, chance.mostly("p1", "p2"), queue_ms=chance.mostly(0, 400))
+        if chance.rarely():
+            mark(engine, slot, chance)
+
+
+def disturb(engine: Engine, batches: list[str], slots: list[Slot], chance: Chance) -> None:
+    """What others did meanwhile."""
+    batch = chance.choice(batches)
+    fields = engine.hash(f"batch:{batch}")
+    if chance.rarely() and fields["state"] in ("pending", "processing"):
+        engine.control(batch, fields["tenant"], chance.choice(("pause", "cancel")))
+    for batch in batches:
+        if chance.half():
+            engine.client.hset(engine.key(f"batch:{batch}"), chance.choice(("refused", "max_concurrent")), chance.choice((1, 19)))
+    if chance.random() < 0.2:
+        engine.client.hset(engine.key("trunk:main"), "held", "full")
+    if chance.random() < 0.2:
+        engine.client.zadd(engine.key("parked"), {chance.choice((f"b/{batch}", "t/acme", "h/zeta")): 1})
+    for slot in slots:
+        if chance.rarely():
+            tenant = engine.hash(f"batch:{slot.batch}")["tenant"]
+            engine.client.hset(engine.key(f"dialing:t/{tenant}"), str(phone_of(slot.record)), "batch_other/0/1")
+
+
+def result(engine: Engine, slot: Slot, chance: Chance) -> list[Any]:
+    how = chance.choice(("ended", "retry", *["final"] * 6))
+    args = engine.finish_args(
+        slot, how, chance.choice((*OUTCOMES, *OUTCOMES[:3] * 6)),
+        chance.randint(-50, 5000) if how == "retry" else chance.mostly(None, 70),
+        attempts=slot.attempts + chance.mostly(1, 0), duration=chance.mostly("17", "", "0.5", "none"),
+        provider_id=chance.mostly("p1", "", "p3", "with blank"), success=chance.choice(("", "1")),
+        reason=chance.choice(("user_hangup", "", "no such\nagent")), recording=chance.choice(("", "http://127.0.0.1/r")),
+        summary=chance.choice(("It went well.", "")), source=chance.choice(("callback", "answer")),
+    )  # fmt: skip
+    args[2] += chance.mostly(0, 1, -1)
+    args[7] = chance.mostly("", 1763283600123)
+    args[8] = chance.mostly(args[8], "")
+    return args
+
+
+def both_ways_of_ends(engine: Engine, clock: RedisClock, ways: Ways) -> set[bytes]:
+    """All that was answered."""
+    answers: set[bytes] = set()
+
+    for seed in range(EXAMPLES):
+        chance = Chance(seed)
+        engine.client.flushall()
+        batches = lay_out(engine, chance)
+        slots = ring(engine, clock, chance)
+        take_some(engine, slots, chance)
+        disturb(engine, batches, slots, chance)
+        asked = slots + [slot for slot in slots if chance.rarely()]
+        if asked:
+            reply = ways.check(*(word for slot in asked for word in result(engine, slot, chance)))
+            answers.update(answer for answer in reply if isinstance(answer, bytes))
+    return answers
+
+
+def test_an_ordinary_end_writes_by_the_straight_way_what_it_writes_by_the_long_one(decreed_engine: Engine, clock: RedisClock) -> None:
+    answers = both_ways_of_ends(decreed_engine, clock, Ways(decreed_engine.client, "call_finish", FINISHES_LONG))
+    assert answers == {b"final", b"ended", b"due", b"settled", b"recorded", b"stale", b"changed", b"gone"}
+
+
+# What is missed where the straight way of an end leaves it out.
+GUARDS = (
+    ("another dial's", "l ~= dial or ", ""),
+    ("decided on an older state", "a ~= attempts or ", ""),
+    ("not for good", "how ~= 'final' or ", ""),
+    ("an outcome of the batch", " or not ORDINARY[outcome]", ""),
+    ("no end said", " or ended == ''", ""),
+    ("marked", "not rest:match('^ x=[%u_]+$')", "false"),
+    ("its texts left", "  if l ~= '1' then\n    drop_older_texts(bucket.texts, name)\n  end\n", ""),
+    ("any provider id", "provider_id ~= id and is_provider_id(provider_id)", "provider_id ~= id"),
+    ("another's number freed", "if map.get(plan.dialing, number) == member then", "if true then"),
+    ("who waits for the number not woken", "    if is_awaited then\n      number_wake(batch.tenant, number)\n    end\n", ""),
+    ("who waits for room not woken", "  if is_awaited then\n    flying_wake(batch)\n  end\n", ""),
+    ("who waits for the trunk not seen", "is_awaited or (resource and resource.held == 'full')", "is_awaited"),
+    ("who waits not seen", "    is_awaited = is_awaited or zset.score(KEY_PARKED, parked[i]) ~= nil\n", ""),
+    ("who came to wait not seen", "is_awaited, finish_long = true, finish_long or", "finish_long = finish_long or"),
+    ("the batch not ended", "  if batch.live == 0 then\n    batch_check_end(batch)\n  end\n", ""),
+    ("refusals counted over good calls", "  batch_forget(batch, 'refused')\n  call_count", "  call_count"),
+    ("finished twice", "bucket.is_met[name] = true", ""),
+    ("still looked up", "  zset.drop(KEY_LIVE, member)\n  return 'final'\n", "  return 'final'\n"),
+)
+
+
+@pytest.mark.parametrize("old, new", [guard[1:] for guard in GUARDS], ids=[guard[0] for guard in GUARDS])
+def test_a_straight_way_that_leaves_something_out_is_caught(decreed_engine: Engine, clock: RedisClock, old: str, new: str) -> None:
+    ways = Ways(decreed_engine.client, "call_finish", FINISHES_LONG, straight=Change("call_finish", old, new))
+    with pytest.raises(AssertionError):
+        both_ways_of_ends(decreed_engine, clock, ways)
+
+
+def test_an_ordinary_end_goes_the_straight_way(decreed_engine: Engine) -> None:
+    engine = decreed_engine
+    engine.scripts = Scripts(engine.client, changed={"call_finish": Change("call_finish", "finish_long(at)", "fail('long')").script()})
+    engine.trunk("main")
+    engine.tenant("acme")
+    engine.batch("acme", "main", 2, cps=1000)
+    accepted, other = engine.claim().slots
+    engine.begin([accepted, other])
+    engine.accept(accepted)
+    assert engine.finish(accepted) == "final"
+    with pytest.raises(redis.ResponseError, match="long"):
+        engine.finish(other)
