@@ -17,6 +17,7 @@
 -- Bound    O(items * log n); 50 commands, and 40 for each item; and 1,000 for calls that a cancel hangs up and that began at
 --          one instant
 -- @include lib/pace.lua
+-- @include lib/begins.lua
 -- @include lib/credit.lua
 -- @include lib/torn.lua
 local worker = check_id(ARGV[1], 64, 'worker')

@@ -23,4 +23,15 @@ class Change:
 
     def script(self) -> str:
         """The changed script as processes load it."""
-        return str(embed().source(LUA / f"{self.where}.lua", change=self.apply))
+        return changed_script(self.where, self)
+
+
+def changed_script(name: str, *changes: Change) -> str:
+    """The script with all of the changes, as processes load it."""
+
+    def change(text: str) -> str:
+        for one in changes:
+            text = one.apply(text)
+        return text
+
+    return str(embed().source(LUA / f"{name}.lua", change=change))

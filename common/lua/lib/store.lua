@@ -211,6 +211,10 @@ do
     fields.changed[field], fields.has_drops = false, true
   end
 
+  -- For scripts that work on many of one key: what to write is put into `changed` (false: to be dropped, where `has_drops` is
+  -- set too). Not of a set that zset.head() is asked about.
+  zset.of, map.of = set_of, hash_of
+
   -- One command of a commit. What cannot be written for what its key holds is passed over where the script has asked to be
   -- told (`torn`), unless the key is the whole cell's.
   function map.write(command, key, ...)

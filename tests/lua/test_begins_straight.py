@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""call_begin takes the ordinary call a straight way and any other a long one. Both write the same.
+
+The states are the same in every run. CARILLON_MODEL_EXAMPLES=N tries N others.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import Any
+
+import pytest
+
+from tests.support.changes import Change
+from tests.support.engine import Engine, Slot, phone_of
+from tests.support.redis_clock import RedisClock
+from tests.support.scripts import Scripts
+from tests.support.ways import Ways
+
+EXAMPLES = int(os.environ.get("CARILLON_MODEL_EXAMPLES", "0"))
+FIRST_SEED = random.randrange(2**32) if EXAMPLES else 0
+SEEDS = range(FIRST_SEED, FIRST_SEED + (EXAMPLES or 250))
+BEGINS_LONG = Change("call_begin", "call.place and begin_straight or begin_one", "begin_one")
+FIRST_NUMBER = 15551230001
+TENANTS, TRUNKS = ("acme", "zeta"), ("main", "side")
+# What may stand behind the text of a claimed call beside what it usually has.
+MARKS = (" c=2", " f=1", " o=1", " r=60", " new=1", " y=1", " i=4", " x=BUSY")
+
+
+class Chance(random.Random):
+    """Of a cell in which little is unusual, or much."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self._unusual = self.choice((0.0, 0.05, 0.2, 0.4))
+
+    def rarely(self) -> bool:
+        return self.random() < self._unusual
+
+    def mostly(self, usual: Any, *others: Any) -> Any:
+        return self.choice(others) if self.rarely() else usual
+
+
+def lay_out(engine: Engine, chance: Chance) -> list[str]:
+    """A cell with calls to begin."""
+    for trunk in TRUNKS:
+        engine.trunk(trunk, cps=chance.mostly(1000, 2, 5))
+    for tenant in TENANTS:
+        engine.tenant(tenant, cps=chance.mostly(1000, 2, 5), **chance.mostly({}, {"available_s": chance.randint(0, 400)}))
+    now_ms, batches = engine.now_ms(), []
+    for _ in range(chance.randint(1, 4)):
+        numbers = [FIRST_NUMBER + n for n in chance.sample(range(100), chance.randint(1, 80))]
+        fields = {
+            **chance.choice(({}, {"on_event": "http://127.0.0.1/all"})),
+            **chance.mostly({}, {"expires_ms": now_ms + chance.randint(100, 900)}),
+            **chance.mostly({}, {"hours": f"{now_ms - 9000}-{now_ms + chance.randint(100, 900)}", "hours_until_ms": now_ms + 9000}),
+        }
+        batches.append(engine.batch(chance.choice(TENANTS), chance.choice(TRUNKS), numbers, cps=chance.mostly(1000, 3, 30), **fields))
+    return batches
+
+
+def claim(engine: Engine, clock: RedisClock, chance: Chance) -> list[Slot]:
+    """Calls that are claimed, a few of them no more, or by another, or for the second time."""
+    slots: list[Slot] = []
+    for _ in range(chance.randint(1, 2)):
+        clock.step(100_000)
+        slots += engine.claim(chance.mostly("w1", "w2"), calls=chance.randint(1, 40)).slots
+    early = [slot for slot in slots if chance.rarely()][:64]
+    for slot, answer in zip(early, engine.begin(early) if early else []):
+        if answer[0] == "begun" and chance.rarely():
+            engine.finish(slot, *chance.choice((("retry", "BUSY", 0), ("ended", "COMPLETED"), ("final", "COMPLETED"))))
+    if chance.rarely() and slots:
+        engine.release([chance.choice(slots)])
+    return chance.sample(slots, min(len(slots), 50)) if chance.rarely() else slots[:50]
+
+
+def disturb_calls(engine: Engine, slots: list[Slot], chance: Chance) -> None:
+    client = engine.client
+    for slot in (slot for slot in slots if chance.rarely()):
+        bucket, tenant = slot.ordinal // 64, engine.hash(f"batch:{slot.batch}")["tenant"]
+        number = str(phone_of(slot.record))
+        what = chance.choice(("text", "text", "lines", "number", "list", "everybody", "claim"))
+        if what == "text":
+            key = engine.key(f"batch:{slot.batch}:state:{bucket}")
+            client.hset(key, str(slot.ordinal), (client.hget(key, str(slot.ordinal)) or b"").decode() + chance.choice(MARKS))
+        elif what == "lines":
+            client.hset(engine.key(f"batch:{slot.batch}:attempts:{bucket}"), str(slot.ordinal), "d=1 o=FAILED\n")
+        elif what == "number":
+            client.hset(engine.key(f"dialing:t/{tenant}"), number, "batch_other/0/1")
+        elif what == "claim":
+            client.zrem(engine.key("claimed"), f"{slot.member}/w1")
+        else:
+            client.sadd(engine.key("suppressed" if what == "everybody" else f"suppressed:t/{tenant}"), number)
+
+
+def disturb_logs(engine: Engine, batches: list[str], chance: Chance) -> None:
+    """What was begun lately, and what a clock that was set back left."""
+    now_us = engine.now_ms() * 1000
+    for log in (*(f"k/{trunk}" for trunk in TRUNKS), *(f"t/{tenant}" for tenant in TENANTS), *(f"b/{batch}" for batch in batches)):
+        if chance.rarely():
+            begun = sorted(now_us + chance.randint(-1_200_000, chance.choice((0, 60_000, 1_500_000))) for _ in range(chance.randint(1, 8)))
+            engine.client.rpush(engine.key(f"begins:{log}"), *begun)
+
+
+def disturb_rest(engine: Engine, batches: list[str], clock: RedisClock, chance: Chance) -> None:
+    batch, now_ms = chance.choice(batches), engine.now_ms()
+    fields = engine.hash(f"batch:{batch}")
+    if chance.rarely() and fields["state"] in ("pending", "processing"):
+        engine.control(batch, fields["tenant"], chance.choice(("pause", "cancel")))
+    if chance.rarely():
+        engine.trunk("main", "set", state="stopped")
+    if chance.rarely():
+        engine.tenant("acme", "set", state="stopped")
+    if chance.rarely():
+        engine.client.hset(engine.key("trunk:main"), chance.choice(("hold_until_ms", "breaker_until_ms")), now_ms + chance.randint(-50, 500))
+    if chance.rarely():
+        engine.client.hset(engine.key("cell"), mapping=chance.choice((
+            {"stopped_ms": now_ms}, {"closed_ms": now_ms, "closed_until": now_ms + 300, "closed_by": "clock"})))  # fmt: skip
+    if chance.rarely():
+        engine.client.hset(engine.key(f"batch:{batch}"), chance.choice(("live", "expires_ms", "attempts")), "torn")
+    if chance.rarely():
+        torn = engine.key(chance.choice((f"begins:b/{batch}", f"batch:{batch}:attempts:0", "begins:t/acme", f"batch:{batch}:state:0")))
+        engine.client.delete(torn)
+        engine.client.set(torn, "of another type")
+    clock.step(chance.mostly(chance.randint(0, 240_000), 2_500_000))
+
+
+def asked(slots: list[Slot], chance: Chance) -> list[Any]:
+    """The arguments of the calls, one of them asked for twice at times."""
+    again = [slot for slot in slots if chance.rarely()]
+    return [
+        word
+        for slot in [*slots, *again][:64]
+        for word in (slot.batch, slot.ordinal, slot.dial + chance.mostly(0, 1), chance.mostly(150_000, 60_000, 20), chance.mostly("", "4930123456"))
+    ]
+
+
+WANTED = {b"begun", b"suppressed", b"gone", b"refused"} | {b"released " + reason for reason in (
+    b"closed", b"stopped", b"doubt", b"lease", b"late", b"number", b"trunk", b"hold", b"breaker", b"tenant", b"window", b"expired",
+    b"rate", b"credits", b"batch_paused", b"batch_cancelling")}  # fmt: skip
+
+
+def test_an_ordinary_call_begins_by_the_straight_way_as_by_the_long_one(decreed_engine: Engine, clock: RedisClock) -> None:
+    engine, answers = decreed_engine, set()
+    ways = Ways(engine.client, "call_begin", BEGINS_LONG)
+
+    for seed in SEEDS:
+        chance = Chance(seed)
+        engine.client.flushall()
+        batches = lay_out(engine, chance)
+        slots = claim(engine, clock, chance)
+        disturb_calls(engine, slots, chance)
+        disturb_logs(engine, batches, chance)
+        disturb_rest(engine, batches, clock, chance)
+        if slots:
+            reply = ways.check("w1", 250, 30_000, *asked(slots, chance))
+            answers.update(b" ".join(row[: 2 if row[0] == b"released" else 1]) for row in reply[1:] if isinstance(row, list))
+    assert not WANTED - answers
+
+
+@pytest.mark.parametrize("what", ["plain", "expires", "window", "told"])
+def test_a_first_dial_goes_the_straight_way(cell: Engine, clock: RedisClock, what: str) -> None:
+    now_ms = cell.now_ms()
+    text = Change("call_begin", "return { 'begun', text, '1' }", "return { 'straight', text, '1' }").script()
+    fields: dict[str, Any] = {"expires": {"expires_ms": now_ms + 60_000}, "told": {"on_event": "http://127.0.0.1/all"},
+                              "window": {"hours": f"{now_ms - 1000}-{now_ms + 60_000}", "hours_until_ms": now_ms + 60_000}}.get(what, {})
+    batch = cell.batch("acme", "main", 3, **fields)
+    cell.client.hset(cell.key("cell"), "tail_epoch", 1)  # long ago
+    engine = Engine(cell.client, scripts=Scripts(cell.client, changed={"call_begin": text}))
+    for _ in range(3):
+        clock.step(150_000)
+        assert [answer[0] for answer in engine.begin(engine.claim(calls=1).slots)] == ["straight"]
+    assert cell.counters(batch)["live"] == 3
