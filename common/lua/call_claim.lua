@@ -35,23 +35,27 @@
 -- they cost, here and in all that follows.
 --
 -- Where something cannot be made use of for what Redis holds of it, nothing of this claim is done, and what it was at is set
--- aside: a batch pauses itself, a flow or a trunk is looked at again torn.ASIDE_MS later. The next claim goes on with the others.
+-- aside: a batch pauses itself, a flow or a trunk is looked at again ASIDE_MS later. The next claim goes on with the others.
+-- @include lib/agenda.lua
 -- @include lib/gaps.lua
--- @include lib/poison.lua
--- @include lib/torn.lua
+-- @include lib/aside.lua
+-- @scope
 batch_wants({ 'state', 'tenant', 'trunk', 'sealed', 'priority', 'interval_us', 'max_concurrent', 'start_ms', 'total',
   'cursor', 'tat_us', 'due', 'claimed', 'live', 'dials', 'hours', 'expires_ms', 'expired_ms' })
+local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
 local worker = check_id(ARGV[1], 64, 'worker')
 local request = check_id(ARGV[2], 64, 'request')
-local max_calls = math.min(check_number(ARGV[3], 'calls'), 64)
-local max_steps = math.min(check_number(ARGV[4], 'steps'), 400)
+local max_calls = min(check_number(ARGV[3], 'calls'), 64)
+local max_steps = min(check_number(ARGV[4], 'steps'), 400)
 local horizon_us = check_number(ARGV[5], 'horizon')
 local lease_ms = check_number(ARGV[6], 'lease')
 local doubt_lease_ms = check_number(ARGV[7], 'lease of a doubt')
 local limit_us = NOW_US + horizon_us
-local closed_ms = epoch_load().closed_until_ms
+local epoch = epoch_load()
+local closed_ms = epoch.closed_until_ms
 local REPLAY_MS = 60000
 local BATCH_STEPS = 10 -- a batch's first slot costs its hash, its lane, its flow
+local LOOK_AHEAD = 8 -- contacts that a batch's second slot reads
 
 local reply = { fmt(NOW_US), '', 0, '', 0 }
 local steps, calls = 0, 0
@@ -59,102 +63,151 @@ local limit, lane_limit = 'nothing', nil -- what was met last, and of the lanes 
 local issued = { request }
 local hand = {} -- the trunk, the tenant and the batch that the claim is at, by their ids
 
-local function answer_call(batch_id, call, slot_us, attempts, record)
-  reply[#reply + 1] = { batch_id, call.name, fmt(call.d), fmt(slot_us), fmt(attempts), record,
-    call.f and fmt(call.f) or '', fmt(epoch_load().tail_ms), fmt(epoch_load().tail_from_ms), call.f and epoch_earlier() }
-end
-
-local function answer_again(batch_id, ordinal, slot_us, attempts)
-  local record = map.get(key_bucket(batch_id, 'contacts', ordinal), fmt(ordinal))
-  answer_call(batch_id, call_read({ prefix = key_batch(batch_id) }, ordinal), slot_us, attempts, record or '')
+local function answer_row(batch_id, call, slot, record)
+  return { batch_id, call.name, fmt(call.d), slot, fmt(call.a), record, call.f and fmt(call.f) or '', fmt(epoch.tail_ms),
+    fmt(epoch.tail_from_ms), call.f and epoch_earlier() }
 end
 
 local function next_ms()
   local trunk_id, due_ms = zset.head(KEY_TRUNKS)
-  if not trunk_id or epoch_load().is_stopped then
+  if not trunk_id or epoch.is_stopped then
     return '', 0
   end
-  local at_ms = math.max(due_ms, closed_ms)
+  local at_ms = max(due_ms, closed_ms)
   return fmt(at_ms), at_ms * 1000 <= limit_us and 1 or 0
 end
 
 -- ---- the same request again: answer what is still claimed by it ----
 local replay_key = P .. 'claim:' .. worker
-do
-  local stored = redis.call('GET', replay_key)
-  if stored and stored:match('^%S+') == request then
-    for member, slot, attempts in stored:gmatch('(%S+/%S+) (%d+) (%d+)') do
-      if zset.score(KEY_CLAIMED, member) then
+local stored = redis.call('GET', replay_key)
+if stored and stored:match('^%S+') == request then
+  for member, slot, attempts in stored:gmatch('(%S+/%S+) (%d+) (%d+)') do
+    if zset.score(KEY_CLAIMED, member) then
+      pcall(function() -- or its lease gives it back
         local batch_id, ordinal = member:match('^([^/]+)/(%d+)/')
-        pcall(answer_again, batch_id, tonumber(ordinal), tonumber(slot), tonumber(attempts)) -- or its lease gives it back
-      end
+        local record = map.get(key_bucket(batch_id, 'contacts', ordinal), ordinal)
+        local call = call_read({ prefix = key_batch(batch_id) }, tonumber(ordinal))
+        call.a = tonumber(attempts)
+        reply[#reply + 1] = answer_row(batch_id, call, slot, record or '')
+      end)
     end
-    reply[2], reply[3] = next_ms()
-    return reply
   end
+  reply[2], reply[3] = next_ms()
+  return reply
+end
+
+-- ---- what the claim is at: trunks and tenants with what it needs of them, flows, lanes ----
+local trunks, claimed = agenda.of(KEY_TRUNKS), agenda.of(KEY_CLAIMED)
+local tenants, tenants_woken_us, lanes = {}, {}, {}
+local flows_ahead, lanes_ahead = {}, {} -- when what was promoted for an instant that lies ahead, and not served since, is due
+
+local function trunk_open(trunk)
+  local id = trunk.id
+  trunk.waiting, trunk.turn, trunk.flying = agenda.of(key_flows_waiting(id)), agenda.of(key_flows_turn(id)),
+    agenda.of(key_flying('k', id))
+  trunk.vts, trunk.flows = key_flows_vt(id), {}
+end
+
+local function tenant_load(id)
+  local tenant = resource_load('t', id)
+  tenants[id] = tenant or false
+  if tenant then
+    if tenants_woken_us[id] then
+      gaps.wake(tenant, tenants_woken_us[id])
+    end
+    gaps.clip(tenant, horizon_us)
+    tenant.flying, tenant.dialing = agenda.of(key_flying('t', id)), key_dialing(id)
+    tenant.charge_vt = floor(VT_UNIT / tenant.weight)
+  end
+  return tenant
+end
+
+-- vt: its virtual time while it has its turn; left_vt: the one with which it left, false where it came back, nil where this claim
+-- has changed nothing.
+local function flow_of(trunk, tenant_id)
+  local flow = trunk.flows[tenant_id]
+  if not flow then
+    flow = { id = tenant_id }
+    trunk.flows[tenant_id] = flow
+  end
+  return flow
+end
+
+-- nil where there is no such tenant.
+local function flow_open(trunk, flow)
+  local tenant = tenants[flow.id]
+  if tenant == nil then
+    tenant = tenant_load(flow.id)
+  end
+  if tenant then
+    flow.tenant, flow.waiting, flow.ready = tenant, agenda.of(key_lanes_waiting(trunk.id, flow.id)),
+      agenda.of(key_lanes_ready(trunk.id, flow.id))
+  end
+  return tenant or nil
+end
+
+-- A lane whose next call is most likely a fresh contact that may begin at once, as most are: visit_ordinary() needs to look at
+-- little. As many are due as are fresh where no retry waits.
+local function lane_is_ordinary(batch)
+  return (batch.state == 'processing' or batch.state == 'pending') and batch.start_ms <= NOW_MS and epoch.tail == 0
+    and batch.due == batch.total - batch.cursor and not (batch.hours or batch.expires_ms or batch.expired_ms)
+end
+
+-- false where there is no such batch.
+local function lane_load(id)
+  local lane = lanes[id]
+  if lane == nil then
+    hand.batch = id:match('^([^/]+)/')
+    local batch = hand.batch and batch_load(hand.batch)
+    lane = batch and { id = id, batch = batch, score = lane_score(batch), is_ordinary = lane_is_ordinary(batch),
+      flying = agenda.of(key_flying('b', batch.id)), looked_to = 0, numbers = {}, records = {} }
+    lanes[id] = lane or false
+  else
+    hand.batch = lane and lane.batch.id
+  end
+  return lane
 end
 
 -- ---- promotions ----
 
--- Promoted for an instant that lies ahead, and not served since.
-local flows_ahead, lanes_ahead = {}, {}
-
 local function promote_flows(trunk, f_ms)
-  local waiting, vts = key_flows_waiting(trunk.id), key_flows_vt(trunk.id)
-  local tenant_id, at_ms = zset.head(waiting)
+  local waiting, turn = trunk.waiting, trunk.turn
+  local tenant_id, at_ms = agenda.head(waiting)
   local first = steps
   while tenant_id and at_ms <= f_ms and (steps < max_steps or steps == first) do
     hand.tenant = tenant_id
-    local tenant = resource_load('t', tenant_id)
+    local tenant, flow = tenants[tenant_id], flow_of(trunk, tenant_id)
     if tenant then
       gaps.wake(tenant, at_ms * 1000)
-      local flow = trunk.id .. '/' .. tenant_id
-      flows_ahead[flow] = at_ms > NOW_MS and { at_ms = at_ms, trunk_id = trunk.id, tenant = tenant } or nil
+    else
+      tenants_woken_us[tenant_id] = at_ms * 1000
     end
-    local vt = tonumber(map.get(vts, tenant_id) or 0) or 0
-    zset.put(key_flows_turn(trunk.id), tenant_id, math.max(vt, trunk.vfloor))
-    zset.drop(waiting, tenant_id)
-    map.drop(vts, tenant_id)
+    flows_ahead[flow] = at_ms > NOW_MS and at_ms or nil
+    local vt = flow.left_vt or tonumber(map.get(trunk.vts, tenant_id) or 0) or 0
+    flow.trunk, flow.left_vt = trunk, false
+    agenda.put(turn, tenant_id, max(vt, trunk.vfloor))
+    agenda.shift(waiting, tenant_id)
     steps = steps + 1
-    tenant_id, at_ms = zset.head(waiting)
+    tenant_id, at_ms = agenda.head(waiting)
   end
 end
 
-local function promote_lanes(trunk, tenant, f_us)
-  local waiting, ready = key_lanes_waiting(trunk.id, tenant.id), key_lanes_ready(trunk.id, tenant.id)
-  local lane, at_ms = zset.head(waiting)
+local function promote_lanes(flow, f_us)
+  local waiting, ready = flow.waiting, flow.ready
+  local id, at_ms = agenda.head(waiting)
   local first = steps
-  while lane and at_ms * 1000 <= f_us and (steps < max_steps or steps == first) do
-    hand.batch = lane:match('^([^/]+)/')
-    local batch = hand.batch and batch_load(hand.batch)
-    if batch then
-      gaps.wake_batch(batch, at_ms * 1000, f_us)
-      zset.put(ready, lane, lane_score(batch))
-      lanes_ahead[lane] = at_ms > NOW_MS and { at_ms = at_ms, waiting = waiting, ready = ready, batch = batch } or nil
+  while id and at_ms * 1000 <= f_us and (steps < max_steps or steps == first) do
+    local lane = lane_load(id)
+    if lane then
+      gaps.wake_lane(lane, at_ms * 1000, f_us)
+      agenda.put(ready, id, lane.score)
+      lane.ready, lane.waiting = ready, waiting
+      lanes_ahead[lane] = at_ms > NOW_MS and at_ms or nil
     end
-    zset.drop(waiting, lane)
+    agenda.shift(waiting, id)
     steps = steps + 1
     hand.batch = nil
-    lane, at_ms = zset.head(waiting)
-  end
-end
-
--- Whoever claims next begins with the first free instant from then on, which may lie before those for which something was
--- promoted here: it waits for its own again.
-local function put_back()
-  for lane, ahead in pairs(lanes_ahead) do
-    if zset.score(ahead.ready, lane) then
-      zset.put(ahead.waiting, lane, ahead.at_ms)
-      zset.drop(ahead.ready, lane)
-      ahead.batch.is_idle = nil
-    end
-  end
-  for _, ahead in pairs(flows_ahead) do
-    if zset.score(key_flows_turn(ahead.trunk_id), ahead.tenant.id) then
-      zset.put(key_flows_waiting(ahead.trunk_id), ahead.tenant.id, ahead.at_ms)
-      flow_leave_turn(ahead.trunk_id, ahead.tenant.id)
-      ahead.tenant.is_idle = nil
-    end
+    id, at_ms = agenda.head(waiting)
   end
 end
 
@@ -164,88 +217,201 @@ local turns = { PER_S = 16, MOST = 8 }
 -- How many slots a turn on the trunk is. What waits for its pace or its work counts too: it may come any time.
 function turns.slots(trunk)
   if not trunk.turn_slots then
-    local flows = redis.call('ZCARD', key_flows_turn(trunk.id)) + redis.call('ZCARD', key_flows_waiting(trunk.id))
-    local slots = math.floor(1000000 / (trunk.interval_us * turns.PER_S * math.max(flows, 1)))
-    trunk.turn_slots = math.max(1, math.min(slots, turns.MOST))
+    local flows = redis.call('ZCARD', trunk.turn.key) + redis.call('ZCARD', trunk.waiting.key)
+    trunk.turn_slots = max(1, min(floor(1000000 / (trunk.interval_us * turns.PER_S * max(flows, 1))), turns.MOST))
   end
   return trunk.turn_slots
 end
 
 -- The lane has had its slot. True where its turn goes on: the trunk's next is its as well, unless something keeps it.
-function turns.goes_on(trunk, tenant, batch, lane)
+function turns.goes_on(trunk, flow, lane)
   trunk.turn_left = (trunk.turn_left or turns.slots(trunk)) - 1
-  if trunk.turn_left > 0 and batch.tat_us <= trunk.tat_us then
-    trunk.turn_of, lanes_ahead[lane] = tenant.id, nil
+  if trunk.turn_left > 0 and lane.batch.tat_us <= trunk.tat_us then
+    trunk.turn_of, lanes_ahead[lane] = flow, nil
     return true
   end
   return false
 end
 
+-- The flow that was served last stays in front until its turn is over.
+function turns.settle(trunk)
+  local flow = trunk.served
+  if flow then
+    trunk.served = nil
+    if not flow.left_vt then
+      agenda.defer(trunk.turn, flow.id, flow.vt)
+    end
+  end
+end
+
 -- The flow whose turn goes on, or begins; nil where none is eligible by `f_ms`.
 function turns.next(trunk, f_ms)
-  local tenant_id = trunk.turn_of
-  trunk.turn_of = nil
-  if not tenant_id then
-    promote_flows(trunk, f_ms)
-    local vt
-    tenant_id, vt = zset.head(key_flows_turn(trunk.id))
-    trunk.turn_left, trunk.vfloor = nil, math.max(trunk.vfloor, vt or 0)
+  local flow = trunk.turn_of
+  if flow then
+    trunk.turn_of = nil
+    return flow
   end
-  return tenant_id
+  turns.settle(trunk)
+  promote_flows(trunk, f_ms)
+  local tenant_id, vt = agenda.head(trunk.turn)
+  if not tenant_id then
+    return nil
+  end
+  flow = flow_of(trunk, tenant_id)
+  flow.vt, trunk.turn_left, trunk.vfloor = vt, nil, max(trunk.vfloor, vt)
+  return flow
 end
 
 -- ---- giving a slot ----
 
--- The number of the call's next dial: one that none of its dials ever had, since a number makes one token.
-local function take_number(batch, call)
-  call.d, call.i = math.max(call.d, call.i or 0) + 1, nil
-  batch.dials = batch.dials + 1
+-- The flow that has its turn leaves it, and keeps its virtual time for when it comes back.
+local function flow_leave(trunk, flow)
+  agenda.shift(trunk.turn, flow.id)
+  flow.left_vt = flow.vt
 end
 
-local function take_slot(trunk, tenant, batch, call, number, record, slot_us)
-  take_number(batch, call)
-  call.w, call.q, call.t, call.n, call.z, call.p = worker, fmt(slot_us), number, nil, nil, nil
-  call.c = epoch_load().tail > 0 and epoch_load().tail or nil
-  local member = call_member(batch, call)
-  local lease = math.floor(slot_us / 1000) + (call.f and doubt_lease_ms or lease_ms)
-  zset.put(KEY_CLAIMED, member .. '/' .. worker, lease)
-  map.put(key_dialing(batch.tenant), number, member)
-  flying_set(batch, member, lease)
-  call_move(batch, call, 'claim')
-  call_write(call)
-  steps = steps + (batch.is_served and 0 or BATCH_STEPS)
-  batch.is_served = true
-  batch.is_in_gap = gaps.take(trunk, slot_us)
-  gaps.take(tenant, slot_us)
-  gaps.charge(batch, slot_us)
-  flows_ahead[trunk.id .. '/' .. tenant.id] = nil
-  trunk.room, tenant.room, batch.room = room('k', trunk) - 1, room('t', tenant) - 1, room('b', batch) - 1
-  tenant.served_on, tenant.is_wanted = trunk.id, false
-  local turn = key_flows_turn(trunk.id)
-  zset.put(turn, tenant.id, zset.score(turn, tenant.id) + math.floor(VT_UNIT / tenant.weight))
-  if trunk.breaker_until_ms then
-    breaker.begin_probe(trunk, member, lease)
+local function flow_leave_if_empty(trunk, flow)
+  if not agenda.head(flow.waiting) and not agenda.head(flow.ready) then
+    flow_leave(trunk, flow)
+    agenda.drop(trunk.waiting, flow.id)
+    zset.drop(key_parked_flows(flow.id), trunk.id)
   end
-  answer_call(batch.id, call, slot_us, call.a, record)
-  issued[#issued + 1] = member .. '/' .. worker .. ' ' .. fmt(slot_us) .. ' ' .. fmt(call.a)
-  calls = calls + 1
 end
 
 -- The lane is done with for this instant: back among the waiting by its pace, its work and its window, or out where none
 -- is left.
-local function lane_pass(trunk, tenant, batch, lane, f_us)
-  local at = lane_opening_ms(batch, math.floor(f_us / 1000))
+local function lane_pass(trunk, flow, lane, f_us)
+  local at = lane_opening_ms(lane.batch, floor(f_us / 1000))
+  agenda.shift(flow.ready, lane.id)
   if at then
-    zset.put(key_lanes_waiting(trunk.id, tenant.id), lane, at)
-    lane_limit = at == math.ceil((batch.tat_us or 0) / 1000) and 'batch_rate' or 'due'
-  end
-  zset.drop(key_lanes_ready(trunk.id, tenant.id), lane)
-  if not at then
-    flow_check_empty(trunk.id, tenant.id)
+    agenda.put(flow.waiting, lane.id, at)
+    lane_limit = at == ceil((lane.batch.tat_us or 0) / 1000) and 'batch_rate' or 'due'
+  else
+    flow_leave_if_empty(trunk, flow)
   end
 end
 
+-- The call in `row`, which is answered, holds its number and its places until then, and uses up its turn.
+local function give_slot(trunk, flow, lane, row, number, until_ms, slot_us)
+  local tenant, batch = flow.tenant, lane.batch
+  local member = row[1] .. '/' .. row[2] .. '/' .. row[3]
+  local holder = member .. '/' .. worker
+  claimed.scores[holder] = until_ms
+  map.put(tenant.dialing, number, member)
+  trunk.flying.scores[member], tenant.flying.scores[member], lane.flying.scores[member] = until_ms, until_ms, until_ms
+  if not lane.is_served then
+    lane.is_served = true
+    steps = steps + BATCH_STEPS
+  end
+  lane.is_in_gap = gaps.take(trunk, slot_us)
+  gaps.take(tenant, slot_us)
+  batch.tat_us = pace_next(not lane.is_idle and batch.tat_us or nil, slot_us, batch.interval_us)
+  lane.is_idle = nil
+  flows_ahead[flow] = nil
+  trunk.room, tenant.room, batch.room = trunk.room - 1, tenant.room - 1, batch.room - 1
+  tenant.served_on, tenant.is_wanted = trunk.id, false
+  flow.vt, trunk.served = flow.vt + tenant.charge_vt, flow
+  calls = calls + 1
+  reply[5 + calls], issued[1 + calls] = row, holder .. ' ' .. row[4] .. ' ' .. row[5]
+  limit = 'trunk_rate' -- unless something else is met before the horizon
+  return member
+end
+
 local state_known = {} -- by key
+local function state_check(key)
+  if not state_known[key] then
+    state_known[key] = redis.call('HLEN', key) -- fails where it is none, before it is written to
+  end
+end
+
+-- ---- a fresh contact of an ordinary lane ----
+
+-- Reads the lane's next contacts and whether their numbers are on a call: one where it has not had a slot, as most of many batches
+-- get no second one, then several at once.
+local function look_ahead(flow, lane, ordinal)
+  local batch, dialing = lane.batch, flow.tenant.dialing
+  local bucket = floor(ordinal / BUCKET)
+  local last = lane.is_served and min(ordinal + min(LOOK_AHEAD, max_calls - calls), batch.total, (bucket + 1) * BUCKET) - 1 or ordinal
+  if lane.bucket ~= bucket then
+    lane.bucket, lane.state_key = bucket, batch.prefix .. ':state:' .. fmt(bucket)
+    state_check(lane.state_key)
+  end
+  local names, numbers = {}, {}
+  for at = ordinal, last do
+    names[#names + 1] = fmt(at)
+  end
+  local records = redis.call('HMGET', batch.prefix .. ':contacts:' .. fmt(bucket), unpack(names))
+  for i = 1, #records do
+    local number = contact_phone(records[i])
+    lane.records[ordinal + i - 1], lane.numbers[ordinal + i - 1] = records[i], number
+    numbers[#numbers + 1] = number
+  end
+  if #numbers > 1 then
+    map.look_up(dialing, numbers)
+  end
+  lane.looked_to = last + 1
+end
+
+local CLAIMED_BY = 'phase=claimed a=0 d=1 w=' .. worker .. ' q='
+local TAIL, TAIL_FROM = fmt(epoch.tail_ms), fmt(epoch.tail_from_ms)
+
+-- True where its next contact has taken the slot; else nothing is changed, and visit_lane() does what is to be done.
+local function visit_ordinary(trunk, flow, lane, f_us, f_ms)
+  local batch, ordinal = lane.batch, lane.batch.cursor
+  if not lane.is_ordinary or ordinal >= batch.total or trunk.breaker_until_ms or room('b', batch) <= 0 then
+    return false
+  end
+  pace_clip(batch, horizon_us)
+  if batch.tat_us and batch.tat_us > f_us then
+    return false
+  end
+  if ordinal >= lane.looked_to then
+    look_ahead(flow, lane, ordinal)
+  end
+  local number = lane.numbers[ordinal]
+  if not number or map.get(flow.tenant.dialing, number) then
+    return false
+  end
+  local name, slot = fmt(ordinal), fmt(f_us)
+  batch.cursor, batch.dials = ordinal + 1, batch.dials + 1
+  batch.due, batch.claimed = batch.due - 1, batch.claimed + 1
+  map.put(lane.state_key, name, CLAIMED_BY .. slot .. ' t=' .. number)
+  give_slot(trunk, flow, lane, { batch.id, name, '1', slot, '0', lane.records[ordinal], '', TAIL, TAIL_FROM }, number,
+    f_ms + lease_ms, f_us)
+  if turns.goes_on(trunk, flow, lane) then
+    return true
+  end
+  if ordinal + 1 < batch.total then
+    agenda.shift(flow.ready, lane.id)
+    agenda.put(flow.waiting, lane.id, ceil(batch.tat_us / 1000))
+    lane_limit = 'batch_rate'
+  else
+    lane_pass(trunk, flow, lane, f_us)
+  end
+  return true
+end
+
+-- ---- any call of any lane ----
+
+-- The number of the call's next dial: one that none of its dials ever had, since a number makes one token.
+local function take_number(batch, call)
+  call.d, call.i = max(call.d, call.i or 0) + 1, nil
+  batch.dials = batch.dials + 1
+end
+
+local function take_slot(trunk, flow, lane, call, number, record, slot_us)
+  local batch = lane.batch
+  take_number(batch, call)
+  call.w, call.q, call.t, call.n, call.z, call.p = worker, fmt(slot_us), number, nil, nil, nil
+  call.c = epoch.tail > 0 and epoch.tail or nil
+  call_move(batch, call, 'claim')
+  call_write(call)
+  local lease = floor(slot_us / 1000) + (call.f and doubt_lease_ms or lease_ms)
+  local member = give_slot(trunk, flow, lane, answer_row(batch.id, call, call.q, record), number, lease, slot_us)
+  if trunk.breaker_until_ms then
+    breaker.begin_probe(trunk, member, lease)
+  end
+end
 
 -- The next call of the lane by `f_ms`: a due retry, else the next fresh contact. Takes it off where it lay.
 local function lane_next_call(batch, f_ms)
@@ -258,9 +424,7 @@ local function lane_next_call(batch, f_ms)
   end
   if batch.cursor < batch.total and batch.start_ms <= f_ms then
     local call = call_new(batch, batch.cursor)
-    if not state_known[call.state_key] then
-      state_known[call.state_key] = redis.call('HLEN', call.state_key) -- fails where it is none, before it is written to
-    end
+    state_check(call.state_key)
     tail_doubt_fresh(batch, call)
     batch.cursor = batch.cursor + 1
     return call
@@ -270,30 +434,31 @@ end
 
 -- One visit of a ready lane: it parks, waits for its pace or its window, holds a busy number, or takes the slot. True where
 -- the slot was taken.
-local function visit_lane(trunk, tenant, batch, lane, f_us)
+local function visit_lane(trunk, flow, lane, f_us)
+  local batch = lane.batch
   if batch.state == 'scheduled' then
     batch_move(batch, 'start')
   end
-  if window_objection(batch, math.floor(f_us / 1000)) then
-    lane_pass(trunk, tenant, batch, lane, f_us)
+  if window_objection(batch, floor(f_us / 1000)) then
+    lane_pass(trunk, flow, lane, f_us)
     limit, lane_limit = 'window', 'window'
     return false
   end
   if room('b', batch) <= 0 then
     limit = 'batch_full'
-    lane_park(batch, lane)
-    zset.drop(key_lanes_ready(trunk.id, tenant.id), lane)
-    flow_check_empty(trunk.id, tenant.id)
+    lane_park(batch, lane.id)
+    agenda.shift(flow.ready, lane.id)
+    flow_leave_if_empty(trunk, flow)
     return false
   end
   pace_clip(batch, horizon_us)
   if batch.tat_us and batch.tat_us > f_us then
-    lane_pass(trunk, tenant, batch, lane, f_us)
+    lane_pass(trunk, flow, lane, f_us)
     return false
   end
-  local call = lane_next_call(batch, math.floor(f_us / 1000))
+  local call = lane_next_call(batch, floor(f_us / 1000))
   if not call then
-    lane_pass(trunk, tenant, batch, lane, f_us)
+    lane_pass(trunk, flow, lane, f_us)
     return false
   end
   local record = map.get(batch.prefix .. ':contacts:' .. call.bucket, call.name)
@@ -301,82 +466,82 @@ local function visit_lane(trunk, tenant, batch, lane, f_us)
   if not number then
     take_number(batch, call)
     call_end_unread(batch, call, 'contact_unreadable')
-    lane_pass(trunk, tenant, batch, lane, f_us)
+    lane_pass(trunk, flow, lane, f_us)
     return false
   end
-  if map.get(key_dialing(tenant.id), number) then
+  if map.get(flow.tenant.dialing, number) then
     if call.f then
       call_write(call) -- what is known of it, since it leaves the place that told so
     end
-    limit = 'number'
-    number_hold(batch, call, number, math.floor(f_us / 1000))
+    limit, lane.is_ordinary = 'number', false
+    number_hold(batch, call, number, floor(f_us / 1000))
     if not lane_due_ms(batch) then
-      lane_pass(trunk, tenant, batch, lane, f_us)
+      lane_pass(trunk, flow, lane, f_us)
     end
     return false
   end
-  take_slot(trunk, tenant, batch, call, number, record, f_us)
-  limit = 'trunk_rate' -- unless something else is met before the horizon
-  if not turns.goes_on(trunk, tenant, batch, lane) then
-    lane_pass(trunk, tenant, batch, lane, f_us)
+  take_slot(trunk, flow, lane, call, number, record, f_us)
+  if not turns.goes_on(trunk, flow, lane) then
+    lane_pass(trunk, flow, lane, f_us)
   end
   return true
 end
 
+-- ---- the loop ----
+
 -- A flow waits for a place in its tenant's own rate. Whichever of the tenant's flows had the last one lets it by: where both
 -- wait for the same instant, one trunk would have them all, and the tenant's batches on the other would never begin.
-local function await_tenant(trunk, tenant, at_ms)
+local function await_tenant(trunk, flow, at_ms)
+  local tenant = flow.tenant
   local had = tenant.served_on
-  zset.put(key_flows_waiting(trunk.id), tenant.id, had == trunk.id and tenant.is_wanted and at_ms + 1 or at_ms)
-  flow_leave_turn(trunk.id, tenant.id)
+  agenda.put(trunk.waiting, flow.id, had == trunk.id and tenant.is_wanted and at_ms + 1 or at_ms)
+  flow_leave(trunk, flow)
   if had and had ~= trunk.id then
     tenant.is_wanted = true
-    if zset.score(key_flows_waiting(had), tenant.id) == at_ms then
-      zset.put(key_flows_waiting(had), tenant.id, at_ms + 1)
+    local waiting = resource_load('k', had).waiting
+    if agenda.score(waiting, flow.id) == at_ms then
+      agenda.put(waiting, flow.id, at_ms + 1)
     end
   end
 end
 
 -- One visit of the flow whose turn it is. True where a slot was taken at f_us.
-local function visit_flow(trunk, tenant_id, f_us)
-  hand.tenant, hand.batch = tenant_id, nil
-  local tenant = resource_load('t', tenant_id)
-  local turn, waiting = key_flows_turn(trunk.id), key_flows_waiting(trunk.id)
+local function visit_flow(trunk, flow, f_us, f_ms)
+  hand.tenant, hand.batch = flow.id, nil
+  local tenant = flow.tenant or flow_open(trunk, flow)
   if not tenant then
-    zset.drop(turn, tenant_id)
+    agenda.shift(trunk.turn, flow.id)
     return false
   end
-  gaps.clip(tenant, horizon_us)
   if tenant.state ~= 'active' or room('t', tenant) <= 0 then
-    zset.put(key_parked_flows(tenant_id), trunk.id, NOW_MS)
-    zset.put(KEY_PARKED, 't/' .. tenant_id, NOW_MS)
-    flow_leave_turn(trunk.id, tenant_id)
+    zset.put(key_parked_flows(flow.id), trunk.id, NOW_MS)
+    zset.put(KEY_PARKED, 't/' .. flow.id, NOW_MS)
+    flow_leave(trunk, flow)
     limit = tenant.state == 'active' and 'tenant_full' or 'tenant_stopped'
     return false
   end
   local free_us = gaps.earliest(tenant, f_us)
   if free_us > f_us then
-    await_tenant(trunk, tenant, math.ceil(free_us / 1000))
+    await_tenant(trunk, flow, ceil(free_us / 1000))
     limit = 'tenant_rate'
     return false
   end
-  promote_lanes(trunk, tenant, f_us)
-  local lane = zset.head(key_lanes_ready(trunk.id, tenant_id))
-  if lane then
-    hand.batch = lane:match('^([^/]+)/')
-    local batch = hand.batch and batch_load(hand.batch)
-    if batch then
-      return visit_lane(trunk, tenant, batch, lane, f_us)
+  promote_lanes(flow, f_us)
+  local lane_id = agenda.head(flow.ready)
+  if lane_id then
+    local lane = lane_load(lane_id)
+    if lane then
+      return visit_ordinary(trunk, flow, lane, f_us, f_ms) or visit_lane(trunk, flow, lane, f_us)
     end
-    zset.drop(key_lanes_ready(trunk.id, tenant_id), lane)
+    agenda.shift(flow.ready, lane_id)
     return false
   end
-  local following, following_ms = zset.head(key_lanes_waiting(trunk.id, tenant_id))
+  local following, following_ms = agenda.head(flow.waiting)
   if following then
     limit = lane_limit or 'due'
-    zset.put(waiting, tenant_id, math.ceil(gaps.earliest(tenant, following_ms * 1000) / 1000))
+    agenda.put(trunk.waiting, flow.id, ceil(gaps.earliest(tenant, following_ms * 1000) / 1000))
   end
-  flow_leave_turn(trunk.id, tenant_id)
+  flow_leave(trunk, flow)
   return false
 end
 
@@ -385,129 +550,109 @@ local frontiers_us = {}
 local function serve_trunk(trunk_id)
   hand.trunk, hand.tenant, hand.batch = trunk_id, nil, nil
   local trunk = resource_load('k', trunk_id)
+  agenda.shift(trunks, trunk_id)
   if not trunk or trunk.state ~= 'active' or trunk.held then
-    zset.drop(KEY_TRUNKS, trunk_id)
     return
   end
+  if not trunk.flows then
+    trunk_open(trunk)
+  end
   gaps.clip(trunk, horizon_us)
-  zset.drop(KEY_TRUNKS, trunk_id)
-  local _, following_ms = zset.head(KEY_TRUNKS)
-  local until_us = math.min(limit_us, (following_ms or math.huge) * 1000)
-  local f_us = frontiers_us[trunk_id] or gaps.earliest(trunk, math.max(NOW_US, closed_ms * 1000,
+  local _, following_ms = agenda.head(trunks)
+  local until_us = min(limit_us, (following_ms or math.huge) * 1000)
+  local f_us = frontiers_us[trunk_id] or gaps.earliest(trunk, max(NOW_US, closed_ms * 1000,
     trunk.hold_until_ms * 1000, (trunk.breaker_until_ms or 0) * 1000))
-  if math.max(trunk.hold_until_ms, trunk.breaker_until_ms or 0) * 1000 > limit_us then
+  if max(trunk.hold_until_ms, trunk.breaker_until_ms or 0) * 1000 > limit_us then
     limit = 'trunk_held'
   end
   while f_us <= until_us and steps < max_steps and calls < max_calls do
+    local f_ms = floor(f_us / 1000)
     steps = steps + 1
     hand.tenant, hand.batch = nil, nil
-    local tenant_id = turns.next(trunk, math.floor(f_us / 1000))
-    if tenant_id then
+    local flow = turns.next(trunk, f_ms)
+    if flow then
       if room('k', trunk) <= 0 then
         trunk.held = 'full'
         zset.put(KEY_PARKED, 'k/' .. trunk_id, NOW_MS)
         limit = 'trunk_full'
         return
       end
-      if visit_flow(trunk, tenant_id, f_us) then
-        f_us = gaps.earliest(trunk, math.max(f_us, (trunk.breaker_until_ms or 0) * 1000))
+      if visit_flow(trunk, flow, f_us, f_ms) then
+        f_us = gaps.earliest(trunk, max(f_us, (trunk.breaker_until_ms or 0) * 1000))
       end
     else
-      local following, at_ms = zset.head(key_flows_waiting(trunk_id))
+      local following, at_ms = agenda.head(trunk.waiting)
       if limit == 'trunk_rate' or limit == 'nothing' then
         limit = following and 'due' or 'nothing'
       end
       if not following then
         return
       end
-      f_us = gaps.earliest(trunk, math.max(f_us, at_ms * 1000))
+      f_us = gaps.earliest(trunk, max(f_us, at_ms * 1000))
       gaps.wake(trunk, f_us)
     end
   end
   frontiers_us[trunk_id] = f_us
-  zset.put(KEY_TRUNKS, trunk_id, math.ceil(f_us / 1000))
+  agenda.put(trunks, trunk_id, ceil(f_us / 1000))
+end
+
+-- Whoever claims next begins with the first free instant from then on, which may lie before those for which something was
+-- promoted here: it waits for its own again. Nobody asks for a head any more.
+local function put_back()
+  for lane, at_ms in next, lanes_ahead do
+    if lane.ready.scores[lane.id] then
+      lane.ready.scores[lane.id], lane.waiting.scores[lane.id] = false, at_ms
+    end
+  end
+  for flow, at_ms in next, flows_ahead do
+    local turn, waiting = flow.trunk.turn.scores, flow.trunk.waiting.scores
+    if turn[flow.id] then
+      flow.left_vt, turn[flow.id], waiting[flow.id] = turn[flow.id], false, at_ms
+    end
+  end
+end
+
+-- The virtual times of flows that are not in their turn.
+local function keep_vts(trunk)
+  for tenant_id, flow in next, trunk.flows do
+    if flow.left_vt then
+      map.put(trunk.vts, tenant_id, fmt(flow.left_vt))
+    elseif flow.left_vt == false then
+      map.drop(trunk.vts, tenant_id)
+    end
+  end
+end
+
+local function settle()
+  for _, trunk in next, resources do
+    if trunk and trunk.flows then
+      turns.settle(trunk)
+    end
+  end
+  put_back()
+  for _, trunk in next, resources do
+    if trunk and trunk.flows then
+      keep_vts(trunk)
+    end
+  end
 end
 
 local function serve_all()
-  while not epoch_load().is_stopped and closed_ms * 1000 <= limit_us and steps < max_steps and calls < max_calls do
+  while not epoch.is_stopped and closed_ms * 1000 <= limit_us and steps < max_steps and calls < max_calls do
     hand.trunk = nil
-    local trunk_id, due_ms = zset.head(KEY_TRUNKS)
+    local trunk_id, due_ms = agenda.head(trunks)
     if not trunk_id or due_ms * 1000 > limit_us then
       limit = trunk_id and steps == 0 and 'due' or limit
       break
     end
     if steps == 0 then
-      reply[5] = math.max(0, NOW_MS - due_ms)
+      reply[5] = max(0, NOW_MS - due_ms)
     end
     steps = steps + 1
     serve_trunk(trunk_id)
   end
   hand.trunk, hand.tenant, hand.batch = nil, nil, nil
-  put_back()
-end
-
--- ---- what cannot be made use of ----
-torn.ASIDE_MS = 2000
-
-function torn.is_resource(kind, id, types)
-  for key, of_type in pairs(types) do
-    if torn.is_key(key, of_type) then
-      return true
-    end
-  end
-  local resource = resource_load(kind, id)
-  return resource ~= nil and (not resource.interval_us or type(resource.max_concurrent) == 'string')
-end
-
-function torn.is_trunk(id)
-  return torn.is_resource('k', id, { [key_trunk(id)] = 'hash', [key_flows_waiting(id)] = 'zset', [key_flows_turn(id)] = 'zset',
-    [key_flows_vt(id)] = 'hash', [key_flying('k', id)] = 'zset' })
-end
-
-function torn.is_flow(trunk_id, id)
-  return torn.is_resource('t', id, { [key_tenant(id)] = 'hash', [key_lanes_waiting(trunk_id, id)] = 'zset',
-    [key_lanes_ready(trunk_id, id)] = 'zset', [key_parked_flows(id)] = 'zset', [key_dialing(id)] = 'hash',
-    [key_held(id)] = 'zset', [key_flying('t', id)] = 'zset' })
-end
-
-function torn.pause_batch(id, why)
-  local batch = batch_load(id)
-  if batch then
-    poison.pause(batch, poison.TORN, why)
-    commit()
-  end
-end
-
-function torn.drop_lane(trunk_id, tenant_id, batch_id)
-  zset.drop(key_lanes_waiting(trunk_id, tenant_id), batch_id .. '/' .. LANE)
-  zset.drop(key_lanes_ready(trunk_id, tenant_id), batch_id .. '/' .. LANE)
-  flow_check_empty(trunk_id, tenant_id)
-end
-
--- The innermost of what the claim was at, unless what holds it cannot be made use of either. What is the whole cell's is nobody's
--- whom to set aside would help.
-function torn.set_aside(why)
-  local trunk_id, tenant_id, batch_id = hand.trunk, hand.tenant, hand.batch
-  if not trunk_id or torn.is_hopeless(why) then
-    fail(why)
-  end
-  if not tenant_id or torn.is_trunk(trunk_id) then
-    zset.put(KEY_TRUNKS, trunk_id, NOW_MS + torn.ASIDE_MS)
-    notes.add('torn', 'trunk ' .. trunk_id, why)
-  elseif not batch_id or torn.is_flow(trunk_id, tenant_id) then
-    flow_leave_turn(trunk_id, tenant_id)
-    zset.put(key_flows_waiting(trunk_id), tenant_id, NOW_MS + torn.ASIDE_MS)
-    notes.add('torn', 'flow ' .. trunk_id .. '/' .. tenant_id, why)
-  else
-    if not pcall(torn.pause_batch, batch_id, why) then
-      zset.discard()
-    end
-    if #notes.rows == 0 then
-      notes.add('torn', 'batch ' .. batch_id, why)
-    end
-    torn.drop_lane(trunk_id, tenant_id, batch_id)
-  end
-  commit()
+  settle()
 end
 
 local is_served, why_not = pcall(serve_all)
@@ -520,7 +665,7 @@ else
   zset.discard()
   reply = { reply[1], '', 0, 'torn', reply[5] }
   calls = 0
-  torn.set_aside(torn.text(why_not))
+  set_aside(hand, torn.text(why_not))
 end
 if calls > 0 then
   redis.call('SET', replay_key, table.concat(issued, ' '), 'PX', REPLAY_MS)

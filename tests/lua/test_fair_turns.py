@@ -154,10 +154,10 @@ def test_a_full_trunk_with_a_thousand_waiting_batches_costs_another_trunk_next_t
 
 # Would they notice? (what is broken, script, its text, what stands there instead, who notices)
 BROKEN = (
-    ("a start costs nothing", "call_claim", " + math.floor(VT_UNIT / tenant.weight)", "", fair_scenarios.batches_of_all_sizes),
-    ("weights count nothing", "call_claim", "math.floor(VT_UNIT / tenant.weight)", "VT_UNIT", fair_scenarios.weights_one_to_two),
-    ("idleness is saved up", "call_claim", "math.max(vt, trunk.vfloor)", "vt", fair_scenarios.idler),
-    ("coming back is free", "call_claim", "math.max(vt, trunk.vfloor)", "trunk.vfloor", fair_scenarios.single_calls),
+    ("a start costs nothing", "call_claim", "flow.vt + tenant.charge_vt", "flow.vt", fair_scenarios.batches_of_all_sizes),
+    ("weights count nothing", "call_claim", "floor(VT_UNIT / tenant.weight)", "VT_UNIT", fair_scenarios.weights_one_to_two),
+    ("idleness is saved up", "call_claim", "max(vt, trunk.vfloor)", "vt", fair_scenarios.idler),
+    ("coming back is free", "call_claim", "max(vt, trunk.vfloor)", "trunk.vfloor", fair_scenarios.single_calls),
     ("turns of many slots on a slow trunk", "call_claim", "PER_S = 16, MOST = 8", "PER_S = 1, MOST = 64", fair_scenarios.weights),
     ("turns are given back", "call_begin", "  if not is_own then\n", "  if true then\n", fair_scenarios.used_up_credit),
 )

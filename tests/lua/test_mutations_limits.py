@@ -21,6 +21,12 @@ def concurrency_is_taken_by_the_claim(cell: Cell) -> None:
     assert [answer[0] for answer in begun] == ["begun"]
 
 
+def a_full_batch_is_handed_no_more(cell: Cell) -> None:
+    cell.fill(5, max_concurrent=2)
+    cell.wait(50)
+    assert len(cell.claim().slots) == 2
+
+
 def no_sliding_second_holds_more_begins_than_the_limit(cell: Cell) -> None:
     """First every slot is begun as late as it may be, then at its instant: they bunch where one follows the other."""
     cell.tenant("acme", how="set", cps=1000)
@@ -212,7 +218,8 @@ def slots_in_gaps_lie_apart(cell: Cell) -> None:
 
 MUTATIONS = (
     Mutation("concurrency counted late", "call_claim",
-             "  flying_set(batch, member, lease)\n", "", concurrency_is_taken_by_the_claim),
+             "trunk.flying.scores[member], tenant.flying.scores[member], lane.flying.scores[member] = until_ms, until_ms, until_ms\n",
+             "\n", concurrency_is_taken_by_the_claim),
     Mutation("no log of begins", "call_begin", "text)\n  for i = 1, 3 do", "text)\n  for i = 2, 3 do",
              no_sliding_second_holds_more_begins_than_the_limit),
     Mutation("the log of begins is not renewed", "call_begin",
@@ -235,7 +242,9 @@ MUTATIONS = (
              nothing_is_begun_after_the_window_closed),
     Mutation("window not checked at begin", "call_begin", "local reason = window_objection(batch, at_ms)\n", "local reason = nil\n",
              nothing_is_begun_after_the_window_closed),
-    Mutation("window not checked at claim", "call_claim", "if window_objection(batch, math.floor(f_us / 1000)) then", "if false then",
+    Mutation("window not checked at claim", "call_claim", "if window_objection(batch, floor(f_us / 1000)) then", "if false then",
+             nothing_is_claimed_for_after_the_window_closed),
+    Mutation("window not checked on the straight way", "call_claim", "not (batch.hours or batch.expires_ms or batch.expired_ms)", "true",
              nothing_is_claimed_for_after_the_window_closed),
     Mutation("retried after a cancel", "call_finish", "call.a >= (batch.max_attempts or 3) or batch_is_cut(batch)",
              "call.a >= (batch.max_attempts or 3)", nothing_is_retried_after_a_cancel),
@@ -243,8 +252,11 @@ MUTATIONS = (
              no_contact_is_tried_more_often_than_allowed),
     Mutation("retried too soon", "call_finish", "    retry_add(batch, call, at_ms)\n  end\n  local function finish_live",
              "    retry_add(batch, call, NOW_MS)\n  end\n  local function finish_live", a_retry_does_not_come_too_soon),
-    Mutation("retries not looked for", "call_claim", "batch.due == batch.total - batch.cursor", "true",
+    Mutation("retries not looked for", "call_claim", "if batch.due == batch.total - batch.cursor", "if true",
              a_due_retry_comes_before_fresh_contacts),
+    Mutation("retries not looked for on the straight way", "call_claim", "and batch.due == batch.total - batch.cursor", "and true",
+             a_due_retry_comes_before_fresh_contacts),
+    Mutation("a full batch goes on straight", "call_claim", " or room('b', batch) <= 0 then", " then", a_full_batch_is_handed_no_more),
     Mutation("pace not refunded", "call_release", "  pace_refund(resource_load('t', batch.tenant))\n", "", a_released_call_costs_no_pace),
     Mutation("turn not refunded", "call_release", "batch.tenant, vt - charge)", "batch.tenant, vt)", a_released_call_costs_no_turn),
     Mutation("trunk not woken", "call_finish", "  wake_trunk(batch.trunk)\n", "", room_on_a_trunk_wakes_who_waits),

@@ -254,6 +254,8 @@ MUTATIONS = (
              an_open_breaker_lets_nothing_begin),
     Mutation("tried with several calls", "call_claim", "    breaker.begin_probe(trunk, member, lease)\n", "",
              one_call_is_handed_out_to_try_a_trunk),
+    Mutation("tried with several calls on the straight way", "call_claim", " or trunk.breaker_until_ms or", " or",
+             one_call_is_handed_out_to_try_a_trunk),
     Mutation("more calls while it is tried", "call_begin", "    breaker.begin_probe(trunk, member, begin_ms + post_ms)\n", "",
              nothing_else_begins_while_a_trunk_is_tried),
     Mutation("a doubt counted twice", "call_recheck", "what == 'doubt' and not call.v and not call.p", "what == 'doubt'",

@@ -75,13 +75,11 @@ function gaps.wake(resource, at_us)
   resource.is_idle = resource.tat_us and not pace_wake(resource.tat_us, at_us, resource.interval_us)
 end
 
--- A batch whose last call found a gap, and whose next finds none and has to start behind the others: that is no lateness to
+-- A lane whose last call found a gap, and whose next finds none and has to start behind the others: that is no lateness to
 -- make up for. Two of its calls at once would keep the log of its begins full for long.
-function gaps.wake_batch(batch, at_us, f_us)
-  gaps.wake(batch, at_us)
-  if batch.is_in_gap and f_us - at_us > gaps.LATE_US then
-    batch.is_idle = true
-  end
+function gaps.wake_lane(lane, at_us, f_us)
+  local tat_us, interval_us = lane.batch.tat_us, lane.batch.interval_us
+  lane.is_idle = tat_us and at_us - tat_us > interval_us or lane.is_in_gap and f_us - at_us > gaps.LATE_US
 end
 
 function gaps.charge(resource, slot_us)
