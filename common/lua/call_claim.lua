@@ -223,10 +223,12 @@ function turns.slots(trunk)
   return trunk.turn_slots
 end
 
--- The lane has had its slot. True where its turn goes on: the trunk's next is its as well, unless something keeps it.
+-- The lane has had its slot. True where its turn goes on: there is more to dial, and the trunk's next is its as well, unless
+-- something keeps it.
 function turns.goes_on(trunk, flow, lane)
   trunk.turn_left = (trunk.turn_left or turns.slots(trunk)) - 1
-  if trunk.turn_left > 0 and lane.batch.tat_us <= trunk.tat_us then
+  local batch = lane.batch
+  if trunk.turn_left > 0 and batch.tat_us <= trunk.tat_us and (batch.cursor < batch.total or lane_due_ms(batch)) then
     trunk.turn_of, lanes_ahead[lane] = flow, nil
     return true
   end
@@ -331,7 +333,8 @@ end
 local function look_ahead(flow, lane, ordinal)
   local batch, dialing = lane.batch, flow.tenant.dialing
   local bucket = floor(ordinal / BUCKET)
-  local last = lane.is_served and min(ordinal + min(LOOK_AHEAD, max_calls - calls), batch.total, (bucket + 1) * BUCKET) - 1 or ordinal
+  local most = lane.is_served and min(LOOK_AHEAD, max_calls - calls) or 1
+  local last = min(ordinal + most, batch.total, (bucket + 1) * BUCKET) - 1
   if lane.bucket ~= bucket then
     lane.bucket, lane.state_key = bucket, batch.prefix .. ':state:' .. fmt(bucket)
     state_check(lane.state_key)
