@@ -13,6 +13,7 @@
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n), and the calls held for a number that becomes free; but for these 40 commands, and 36 for each call
 -- Again    answers "recorded" and changes nothing
+-- @include lib/asked.lua
 -- @include lib/pace.lua
 -- @include lib/credit.lua
 -- @include lib/breaker.lua
@@ -27,46 +28,29 @@ if #ARGV % FIELDS ~= 0 or #ARGV > FIELDS * 64 then
   return redis.error_reply('ERR_INVALID calls')
 end
 
--- Checks it all, before anything is written.
-local function check_results()
-  for at = 1, #ARGV, FIELDS do
-    local ordinal, dial, attempts, how, outcome, next_ms = unpack(ARGV, at + 1, at + 6)
-    if ARGV[at] ~= ARGV[at - FIELDS] then
-      check_id(ARGV[at], 48, 'batch')
-    end
-    local numbers = ordinal .. ' ' .. dial .. ' ' .. attempts
-    if #numbers > 17 or not numbers:match('^%d+ %d+ %d+$') then
-      check_number(ordinal, 'ordinal')
-      check_number(dial, 'dial')
-      check_number(attempts, 'attempts')
-    end
-    if not HOWS[how] or not OUTCOMES[outcome] or (how == 'retry' and not tonumber(next_ms)) then
-      fail('ERR_INVALID result')
-    end
-  end
-end
-
 local TEXTS = { 'summary', 'recording', 'reason', 'success' }
 
 -- The first result of a dial takes the place of what an earlier one left: a call that nobody answered has no summary.
-local function drop_older_texts(key, name)
+local function drop_older_texts(texts, name)
   for _, text in ipairs(TEXTS) do
-    map.drop(key, name .. ':' .. text)
+    texts.changed[name .. ':' .. text] = false
   end
+  texts.has_drops = true
 end
 
-local function keep_texts(key, name, summary, recording, reason, success)
+local function keep_texts(texts, name, summary, recording, reason, success)
+  local changed = texts.changed
   if summary ~= '' then
-    map.put(key, name .. ':summary', summary)
+    changed[name .. ':summary'] = summary
   end
   if recording ~= '' then
-    map.put(key, name .. ':recording', recording)
+    changed[name .. ':recording'] = recording
   end
   if reason ~= '' then
-    map.put(key, name .. ':reason', reason)
+    changed[name .. ':reason'] = reason
   end
   if success ~= '' then
-    map.put(key, name .. ':success', success)
+    changed[name .. ':success'] = success
   end
 end
 
@@ -245,11 +229,11 @@ local function long_way()
       return 'changed'
     end
     if is_open or call.phase == 'final' then
-      local key = batch.prefix .. ':texts:' .. call.bucket
+      local texts = map.of(batch.prefix .. ':texts:' .. call.bucket)
       if call.l > 1 and (call.phase == 'live' or call.g) then
-        drop_older_texts(key, call.name)
+        drop_older_texts(texts, call.name)
       end
-      keep_texts(key, call.name, result.summary, result.recording, result.reason, result.success)
+      keep_texts(texts, call.name, result.summary, result.recording, result.reason, result.success)
     end
     if call.phase == 'live' then
       return finish_live(batch, call, result)
@@ -269,123 +253,157 @@ local function long_way()
 end
 
 -- ---- an ordinary call goes straight from one text to the other ----
--- Its platform took it, so that its breaker has counted it, and its text holds no more than that leaves there, and how the dial
--- before ended: no credit, no number that it is called from, no doubt. It ends for good, with an outcome of its number and not
--- of its batch.
+-- Its platform took it, so that its breaker has counted it, and its text is of the usual form: no credit, no number that it is
+-- called from, no doubt. It ends, or is tried again, for what its number did and not for what its batch asks.
 local TAKEN = '^phase=live( a=(%d+) d=(%d+) l=(%d+)) w=%S+ q=%d+ t=(%d+)( b=%d+) h=%d+ p=(%S+)(.*)$'
 local ORDINARY = { COMPLETED = true, BUSY = true, NO_ANSWER = true, VOICEMAIL = true, FAILED = true }
+local PHASES = { final = 'final', retry = 'due' }
 
--- By a batch's id what these calls share, and in order their buckets.
-local plans, buckets = {}, {}
--- Somebody may wait for what the calls give back, or may have counted it.
-local is_awaited = false
+-- Nobody waits for what the calls hold, and none of them went the long way, which may bring that about, or have counted it.
+local is_calm = true
 
-local function plan_of(id)
-  local batch = batch_load(id)
-  plans[id] = batch and { batch = batch, lead = id .. '/', dialing = key_dialing(batch.tenant), buckets = {},
-    tells_attempt = event_is_wanted(batch, 'call.attempt') }
-  return plans[id]
+-- Where calls are listed, for them to be taken off.
+local function list_of(key)
+  local set = zset.of(key)
+  set.has_drops = true
+  return set.changed
 end
+local live = list_of(KEY_LIVE)
 
--- `first`: its first ordinal. names, texts: of the calls that are asked about.
-local function bucket_of(plan, first)
-  local lead, number = plan.batch.prefix, fmt(first / BUCKET)
-  local bucket = { plan = plan, bucket = number, states = lead .. ':state:' .. number, texts = lead .. ':texts:' .. number,
-    names = {}, is_met = {} }
-  plan.buckets[first] = bucket
-  buckets[#buckets + 1] = bucket
-  return bucket
-end
-
--- The bucket of each call, false where there is no such batch.
-local function sort_calls()
-  local of_calls, n = {}, 0
+-- Checks what is asked. The bucket of each call, false where there is no such batch.
+local function read_asked()
+  local of_calls, of_batches, n = {}, asked.batches, 0
   for at = 1, #ARGV, FIELDS do
-    local plan = plans[ARGV[at]]
-    if plan == nil then
-      plan = plan_of(ARGV[at])
+    local id, name, dial, attempts, how, outcome, next_ms = unpack(ARGV, at, at + 6)
+    local numbers = name .. ' ' .. dial .. ' ' .. attempts
+    if #numbers > 17 or not numbers:match('^%d+ %d+ %d+$') then
+      check_number(name, 'ordinal')
+      check_number(dial, 'dial')
+      check_number(attempts, 'attempts')
+    end
+    if not HOWS[how] or not OUTCOMES[outcome] or (how == 'retry' and not tonumber(next_ms)) then
+      fail('ERR_INVALID result')
+    end
+    local of_batch, bucket = of_batches[id], false
+    if of_batch == nil then
+      of_batch = asked.batch(id)
+    end
+    if of_batch then
+      local first = name - name % BUCKET
+      bucket = of_batch[first] or asked.bucket(of_batch, first)
+      bucket.names[#bucket.names + 1] = name
     end
     n = n + 1
-    local name = ARGV[at + 1]
-    if plan then
-      local first = name - name % BUCKET
-      local bucket = plan.buckets[first] or bucket_of(plan, first)
-      bucket.names[#bucket.names + 1] = name
-      of_calls[n] = bucket
-    else
-      of_calls[n] = false
-    end
+    of_calls[n] = bucket
   end
   return of_calls
 end
 
-local function look_up_calls()
-  for _, bucket in ipairs(buckets) do
-    if #bucket.names > 1 then
-      map.look_up(bucket.states, bucket.names)
-      map.look_up(bucket.plan.batch.prefix .. ':attempts:' .. bucket.bucket, bucket.names)
-    end
-  end
-end
-
-local function look_up_waiting()
-  local parked, met = {}, {}
-  for id, plan in pairs(plans) do
-    if plan then
-      local tenant, trunk = plan.batch.tenant, plan.batch.trunk
+-- What the calls of a batch share, and whether somebody waits for what they hold.
+local function prepare()
+  local parked, tenants, trunks = {}, {}, {}
+  for id, of_batch in next, asked.batches do
+    if of_batch then
+      local batch = of_batch.batch
+      local tenant, trunk = tenants[batch.tenant], trunks[batch.trunk]
+      if not tenant then
+        local dialing = key_dialing(batch.tenant)
+        tenant = { key = dialing, dialing = map.of(dialing), numbers = {},
+          flying = list_of(key_flying('t', batch.tenant)) }
+        tenants[batch.tenant] = tenant
+        parked[#parked + 1] = 't/' .. batch.tenant
+        parked[#parked + 1] = 'h/' .. batch.tenant
+      end
+      if not trunk then
+        local resource = resource_load('k', batch.trunk)
+        is_calm = is_calm and not (resource and resource.held == 'full')
+        trunk = list_of(key_flying('k', batch.trunk))
+        trunks[batch.trunk] = trunk
+      end
       parked[#parked + 1] = 'b/' .. id
-      if not met[plan.dialing] then
-        met[plan.dialing] = true
-        parked[#parked + 1] = 't/' .. tenant
-        parked[#parked + 1] = 'h/' .. tenant
-      end
-      if not met[trunk] then
-        met[trunk] = true
-        local resource = resource_load('k', trunk)
-        is_awaited = is_awaited or (resource and resource.held == 'full')
-      end
+      of_batch.tenant, of_batch.on_trunk, of_batch.flying = tenant, trunk, list_of(key_flying('b', id))
+      of_batch.tells_attempt = event_is_wanted(batch, 'call.attempt')
+      is_calm = is_calm and not batch.refused
     end
   end
   zset.look_up(KEY_PARKED, parked)
   for i = 1, #parked do
-    is_awaited = is_awaited or zset.score(KEY_PARKED, parked[i]) ~= nil
+    is_calm = is_calm and not zset.score(KEY_PARKED, parked[i])
   end
+  return tenants
 end
 
--- What the texts of the calls say, where they are ordinary; and who dials their numbers.
-local function read_texts(of_calls)
-  local calls, dialing = {}, {}
-  for i, bucket in ipairs(of_calls) do
-    local name = ARGV[(i - 1) * FIELDS + 2]
-    local text = bucket and not bucket.is_met[name] and map.get(bucket.states, name)
-    calls[i] = text and { text:match(TAKEN) }
-    if text then
+-- What the texts of the calls say, where they are of the usual form; and by which dials their numbers are held.
+local function read_texts(of_calls, tenants)
+  local calls, at = {}, 2
+  for i = 1, #of_calls do
+    local bucket, name = of_calls[i], ARGV[at]
+    local text = bucket and not bucket.is_met[name] and bucket.state.known[name]
+    local call = text and { text:match(TAKEN) } or false
+    if call then
       bucket.is_met[name] = true
-      local number = calls[i][5] or text:match(' t=(%d+)')
-      if number then
-        want(dialing, bucket.plan.dialing, number)
-      end
+      local numbers = bucket.of_batch.tenant.numbers
+      numbers[#numbers + 1] = call[5] or text:match(' t=(%d+)')
     end
+    calls[i], at = call, at + FIELDS
   end
-  look_up_wanted(dialing)
+  for _, tenant in next, tenants do
+    map.look_up(tenant.key, tenant.numbers)
+  end
   return calls
 end
 
+local retried = {} -- batches that have retries more
+
+-- Puts them where these say: once for all, but before a call goes the long way.
+local function touch_retried()
+  for batch in next, retried do
+    batch.room, retried[batch] = nil, nil
+    touch_lane(batch)
+  end
+end
+
+-- How many attempts a call of the batch may have for another to follow.
+local function attempts_of(of_batch, name)
+  local batch = of_batch.batch
+  if not of_batch.attempts then
+    of_batch.attempts, of_batch.retries = not batch_is_cut(batch) and (batch.max_attempts or 3) or 0, key_retry(batch.id)
+    zset.score(of_batch.retries, name) -- fails where it is none, before anything is written
+  end
+  return of_batch.attempts
+end
+
+-- And none of its dials is in doubt.
+local function may_retry(of_batch, name, a, next_ms, tail)
+  local lost = epoch_load().tail
+  return tail == (lost > 0 and ' c=' .. fmt(lost) or '') and #next_ms < 15 and next_ms:match('^%d+$')
+    and tonumber(a) < attempts_of(of_batch, name)
+end
+
 -- Its number is another's to dial, its places are others' to take.
-local function let_go(plan, member, number)
-  local batch = plan.batch
-  if map.get(plan.dialing, number) == member then
-    map.drop(plan.dialing, number)
-    if is_awaited then
+local function let_go(of_batch, member, number)
+  local tenant, batch = of_batch.tenant, of_batch.batch
+  local dialing = tenant.dialing
+  if dialing.known[number] == member then
+    dialing.changed[number], dialing.has_drops = false, true
+    if not is_calm then
       number_wake(batch.tenant, number)
     end
   end
-  local keys = flying_keys(batch)
-  zset.drop(keys[1], member)
-  zset.drop(keys[2], member)
-  zset.drop(keys[3], member)
-  if is_awaited then
+  of_batch.on_trunk[member], tenant.flying[member], of_batch.flying[member] = false, false, false
+  if not is_calm then
     flying_wake(batch)
+    batch_forget(batch, 'refused')
+  end
+end
+
+local LINES_LONG = 640 -- of few lines, each of which has twenty characters at least
+local function log_line(bucket, name, line)
+  local text = (bucket.attempts.known[name] or '') .. line .. '\n'
+  if #text < LINES_LONG then
+    bucket.attempts.changed[name] = text
+  else
+    attempt_log(bucket.of_batch.batch, { name = name, bucket = bucket.number }, line)
   end
 end
 
@@ -394,55 +412,61 @@ local function finish_ordinary(call, bucket, at)
   local _, name, dial, attempts, how, outcome, next_ms, answered, ended, duration, provider_id, success, reason, recording,
     summary, source = unpack(ARGV, at, at + FIELDS - 1)
   local begun, a, d, l, number, begin_ms, id, rest = unpack(call)
-  if l ~= dial or a ~= attempts or how ~= 'final' or not ORDINARY[outcome] or ended == '' or next_ms ~= ''
-    or (rest ~= '' and not rest:match('^ x=[%u_]+$')) then
+  local phase, tail, of_batch = PHASES[how], begun and asked.tail(rest), bucket.of_batch
+  if l ~= dial or a ~= attempts or not tail or not phase or not ORDINARY[outcome] or ended == ''
+    or (how == 'final' and next_ms ~= '') or (how == 'retry' and not may_retry(of_batch, name, a, next_ms, tail)) then
     return false
   end
-  local plan = bucket.plan
-  local batch, member, seconds = plan.batch, plan.lead .. name .. '/' .. d, tonumber(duration)
+  local batch, member, seconds = of_batch.batch, of_batch.lead .. name .. '/' .. d, tonumber(duration)
+  local texts = bucket.texts or asked.hash(bucket, 'texts')
   if l ~= '1' then
-    drop_older_texts(bucket.texts, name)
+    drop_older_texts(texts, name)
   end
-  keep_texts(bucket.texts, name, summary, recording, reason, success)
+  keep_texts(texts, name, summary, recording, reason, success)
   if provider_id ~= id and is_provider_id(provider_id) then
     id = provider_id
   end
   if seconds then
     batch.talked_s = (batch.talked_s or 0) + seconds
   end
-  attempt_log(batch, { name = name, bucket = bucket.bucket }, 'd=' .. l .. ' o=' .. outcome .. ' e=' .. ended .. ' via='
-    .. source .. ' then=final n=0 p=' .. id .. ' r=' .. line_word(reason))
-  let_go(plan, member, number)
-  local text = 'phase=final' .. begun .. begin_ms .. ' p=' .. id .. (answered ~= '' and ' s=' .. answered or '') .. ' e='
-    .. ended .. (seconds and ' u=' .. duration or '') .. ' x=' .. outcome
-  map.put(bucket.states, name, text)
+  log_line(bucket, name, 'd=' .. l .. ' o=' .. outcome .. ' e=' .. ended .. ' via=' .. source .. ' then=' .. how .. ' n='
+    .. (next_ms == '' and '0' or next_ms) .. ' p=' .. id .. ' r=' .. line_word(reason))
+  let_go(of_batch, member, number)
+  local text = 'phase=' .. phase .. begun .. begin_ms .. ' p=' .. id .. (answered ~= '' and ' s=' .. answered or '') .. ' e='
+    .. ended .. (seconds and ' u=' .. duration or '') .. ' x=' .. outcome .. (next_ms ~= '' and ' n=' .. next_ms or '') .. tail
+  bucket.state.changed[name], live[member] = text, false
   batch.live = batch.live - 1
-  batch_forget(batch, 'refused')
-  call_count_final(batch, outcome)
   local subject = name .. '-' .. a .. '-'
-  if plan.tells_attempt then
+  if of_batch.tells_attempt then
     event_write(batch, 'call.attempt', subject, { 'call', name, 'attempt', a, 'state', text })
   end
+  if how == 'retry' then
+    batch.due, retried[batch] = batch.due + 1, true
+    zset.put(of_batch.retries, name, tonumber(next_ms))
+    return 'due'
+  end
+  call_count_final(batch, outcome)
   event_write(batch, 'call.completed', subject, { 'call', name, 'attempt', a })
   if batch.live == 0 then
     batch_check_end(batch)
   end
-  zset.drop(KEY_LIVE, member)
   return 'final'
 end
 
-check_results()
-local of_calls = sort_calls()
-look_up_calls()
-look_up_waiting()
-local calls, reply, finish_long = read_texts(of_calls), {}, nil
-for i, bucket in ipairs(of_calls) do
+local of_calls = read_asked()
+asked.look_up('state')
+asked.look_up('attempts')
+local calls, reply, finish_long = read_texts(of_calls, prepare()), {}, nil
+for i = 1, #of_calls do
   local call, at = calls[i], (i - 1) * FIELDS + 1
-  reply[i] = call and call[1] and finish_ordinary(call, bucket, at)
-  if not reply[i] then
-    is_awaited, finish_long = true, finish_long or long_way()
-    reply[i] = finish_long(at)
+  local answer = call and finish_ordinary(call, of_calls[i], at)
+  if not answer then
+    touch_retried()
+    is_calm, finish_long = false, finish_long or long_way()
+    answer = finish_long(at)
   end
+  reply[i] = answer
 end
+touch_retried()
 commit()
 return notes.tell(reply)

@@ -28,7 +28,7 @@ HOOKS: tuple[dict[str, str | None], ...] = (
 # What may stand behind the text of a call beside what an accepted one has.
 MARKS = (" z=1763283600000", " g=1", " k=500", " y=1", " v=1", " o=1", " f=1", " c=2", " r=60", " i=4", " new=1", " s=5", " u=3")
 OUTCOMES = ("COMPLETED", "BUSY", "NO_ANSWER", "VOICEMAIL", "FAILED", "UNKNOWN", "INVALID_NUMBER", "BLOCKED", "REJECTED")
-FINISHES_LONG = Change("call_finish", "call and call[1] and finish_ordinary(call, bucket, at)", "false")
+FINISHES_LONG = Change("call_finish", "call and finish_ordinary(call, of_calls[i], at)", "false")
 
 
 class Chance(random.Random):
@@ -37,6 +37,7 @@ class Chance(random.Random):
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
         self._unusual = self.choice((0.0, 0.03, 0.2))
+        self.hows = self.choice((("final",), ("retry",), ("ended", "retry", "final", "final")))
 
     def rarely(self) -> bool:
         return self.random() < self._unusual
@@ -50,13 +51,17 @@ class Chance(random.Random):
 
 def lay_out(engine: Engine, chance: Chance) -> list[str]:
     """A cell in which something may be full, waited for, without credit."""
+    if chance.rarely():
+        engine.client.hset(engine.key("cell"), mapping={"epoch": 3, "tail_epoch": 2, "tail_ms": 1})
     engine.trunk("main", **chance.mostly({}, {"max_concurrent": 3}))
     for tenant in ("acme", "zeta"):
         engine.tenant(tenant, **chance.mostly({}, {"max_concurrent": 3}, {"available_s": 500}))
-    batches = []
+    batches, now_ms = [], engine.now_ms()
+    hours = f"{now_ms - 1000}-{now_ms + 2000} {now_ms + 80_000_000}-{now_ms + 90_000_000}"
     for _ in range(chance.randint(1, 4)):
         numbers = [FIRST_NUMBER + n for n in chance.sample(range(40), chance.randint(1, 8))]
-        fields = {**chance.choice(HOOKS), **chance.mostly({}, {"max_concurrent": 2}, {"expires_ms": engine.now_ms() + 3000})}
+        fields = {**chance.choice(HOOKS), **chance.mostly({}, {"max_concurrent": 2}, {"expires_ms": engine.now_ms() + 3000},
+                                                        {"hours": hours, "hours_until_ms": now_ms + 90_000_000})}
         batches.append(engine.batch(chance.choice(("acme", "zeta")), "main", numbers, cps=1000,
                                     max_attempts=chance.randint(1, 3), **fields))  # fmt: skip
     return batches
@@ -101,9 +106,11 @@ def disturb(engine: Engine, batches: list[str], slots: list[Slot], chance: Chanc
         engine.control(batch, fields["tenant"], chance.choice(("pause", "cancel")))
     for batch in batches:
         if chance.half():
-            engine.client.hset(engine.key(f"batch:{batch}"), chance.choice(("refused", "max_concurrent")), chance.choice((1, 19)))
+            engine.client.hset(engine.key(f"batch:{batch}"), *chance.choice((("refused", 3), ("refused", 19), ("max_concurrent", 1))))
     if chance.random() < 0.2:
         engine.client.hset(engine.key("trunk:main"), "held", "full")
+    if chance.rarely():
+        engine.client.hset(engine.key("cell"), "tail_epoch", 3)
     if chance.random() < 0.2:
         engine.client.zadd(engine.key("parked"), {chance.choice((f"b/{batch}", "t/acme", "h/zeta")): 1})
     for slot in slots:
@@ -113,7 +120,7 @@ def disturb(engine: Engine, batches: list[str], slots: list[Slot], chance: Chanc
 
 
 def result(engine: Engine, slot: Slot, chance: Chance) -> list[Any]:
-    how = chance.choice(("ended", "retry", *["final"] * 6))
+    how = chance.choice(chance.hows)
     args = engine.finish_args(
         slot, how, chance.choice((*OUTCOMES, *OUTCOMES[:3] * 6)),
         chance.randint(-50, 5000) if how == "retry" else chance.mostly(None, 70),
@@ -155,22 +162,29 @@ def test_an_ordinary_end_writes_by_the_straight_way_what_it_writes_by_the_long_o
 GUARDS = (
     ("another dial's", "l ~= dial or ", ""),
     ("decided on an older state", "a ~= attempts or ", ""),
-    ("not for good", "how ~= 'final' or ", ""),
+    ("not for good", "not phase or ", ""),
     ("an outcome of the batch", " or not ORDINARY[outcome]", ""),
     ("no end said", " or ended == ''", ""),
-    ("marked", "not rest:match('^ x=[%u_]+$')", "false"),
-    ("its texts left", "  if l ~= '1' then\n    drop_older_texts(bucket.texts, name)\n  end\n", ""),
+    ("more in its text", "left:match('^$') or left:match('^ c=%d+$')", "left"),
+    ("its claim's epoch lost", "next_ms or '') .. tail\n", "next_ms or '')\n"),
+    ("another time beside an end", "(how == 'final' and next_ms ~= '')", "false"),
+    ("its texts left", "    drop_older_texts(texts, name)\n  end\n  keep_texts(texts, name", "  end\n  keep_texts(texts, name"),
     ("any provider id", "provider_id ~= id and is_provider_id(provider_id)", "provider_id ~= id"),
-    ("another's number freed", "if map.get(plan.dialing, number) == member then", "if true then"),
-    ("who waits for the number not woken", "    if is_awaited then\n      number_wake(batch.tenant, number)\n    end\n", ""),
-    ("who waits for room not woken", "  if is_awaited then\n    flying_wake(batch)\n  end\n", ""),
-    ("who waits for the trunk not seen", "is_awaited or (resource and resource.held == 'full')", "is_awaited"),
-    ("who waits not seen", "    is_awaited = is_awaited or zset.score(KEY_PARKED, parked[i]) ~= nil\n", ""),
-    ("who came to wait not seen", "is_awaited, finish_long = true, finish_long or", "finish_long = finish_long or"),
+    ("another's number freed", "if dialing.known[number] == member then", "if true then"),
+    ("who waits for the number not woken", "    if not is_calm then\n      number_wake(batch.tenant, number)\n    end\n", ""),
+    ("who waits for room not woken", "  if not is_calm then\n    flying_wake(batch)\n", "  if not is_calm then\n"),
+    ("who waits for the trunk not seen", "is_calm and not (resource and resource.held == 'full')", "is_calm"),
+    ("who waits not seen", "is_calm and not zset.score(KEY_PARKED, parked[i])", "is_calm"),
+    ("who came to wait not seen", "is_calm, finish_long = false, finish_long or", "finish_long = finish_long or"),
     ("the batch not ended", "  if batch.live == 0 then\n    batch_check_end(batch)\n  end\n", ""),
-    ("refusals counted over good calls", "  batch_forget(batch, 'refused')\n  call_count", "  call_count"),
+    ("refusals counted over good calls", "    batch_forget(batch, 'refused')\n  end\nend\n", "  end\nend\n"),
+    ("refusals not seen", "is_calm and not batch.refused", "is_calm"),
     ("finished twice", "bucket.is_met[name] = true", ""),
-    ("still looked up", "  zset.drop(KEY_LIVE, member)\n  return 'final'\n", "  return 'final'\n"),
+    ("still looked up", "bucket.state.changed[name], live[member] = text, false", "bucket.state.changed[name] = text"),
+    ("a retry in a batch that is cut", "not batch_is_cut(batch) and (batch", "(batch"),
+    ("a retry of too many attempts", "tonumber(a) < attempts_of(of_batch, name)", "attempts_of(of_batch, name)"),
+    ("a retry in doubt", "return tail == (lost > 0 and ' c=' .. fmt(lost) or '') and", "return"),
+    ("a retry not put where it is due", "nil, nil\n    touch_lane(batch)\n", "nil, nil\n"),
 )
 
 

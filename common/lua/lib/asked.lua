@@ -1,0 +1,51 @@
+-- @include call.lua
+-- The calls that a script is asked about, by batch and bucket: what is the same for many of them is found once, and each hash
+-- is asked for all of them at once.
+local asked = { batches = {}, buckets = {} }
+
+-- By the batch's id; false where there is none.
+function asked.batch(id)
+  local batch = batch_load(check_id(id, 48, 'batch'))
+  local of_batch = batch and { batch = batch, lead = id .. '/' } or false
+  asked.batches[id] = of_batch
+  return of_batch
+end
+
+-- By `first`, its first ordinal. `names`: its calls that are asked about; is_met: those of them that were looked at.
+function asked.bucket(of_batch, first)
+  local bucket = { of_batch = of_batch, number = fmt(first / BUCKET), names = {}, is_met = {} }
+  of_batch[first] = bucket
+  asked.buckets[#asked.buckets + 1] = bucket
+  return bucket
+end
+
+-- The bucket's hash `what`, as map.of() gives it; and its key.
+function asked.hash(bucket, what)
+  local key = bucket.of_batch.batch.prefix .. ':' .. what .. ':' .. bucket.number
+  bucket[what] = map.of(key)
+  return bucket[what], key
+end
+
+-- Asks for what the hash `what` of each bucket holds of its calls: it is known then.
+function asked.look_up(what)
+  for _, bucket in ipairs(asked.buckets) do
+    local _, key = asked.hash(bucket, what)
+    map.look_up(key, bucket.names)
+  end
+end
+
+-- What a text of the usual form may hold behind all else: how the dial before ended, which the next end takes the place of, and
+-- the tail epoch of the claim, which stays. The latter, or "" without; nil where there is more.
+local tails = {}
+function asked.tail(rest)
+  if rest == '' then
+    return rest
+  end
+  local tail = tails[rest]
+  if not tail then
+    local left = rest:gsub('^ x=[%u_]+', '')
+    tail = left:match('^$') or left:match('^ c=%d+$')
+    tails[rest] = tail
+  end
+  return tail
+end
