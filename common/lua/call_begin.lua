@@ -40,35 +40,38 @@ local calls
 do
   -- Of up to 15 digits, which a number holds exactly.
   local DIGITS = '(%d' .. ('%d?'):rep(14) .. ')'
-  local ASKED = '^(([%w_-]+)/' .. DIGITS .. '/' .. DIGITS .. ')/' .. DIGITS .. '/(%d*)/'
+  local FIRST_DIAL = '^(([%w_-]+)/' .. DIGITS .. '/1)/' .. DIGITS .. '//'
+  local ANY_DIAL = '^(([%w_-]+)/' .. DIGITS .. '/' .. DIGITS .. ')/' .. DIGITS .. '/' .. ('%d?'):rep(15) .. '/'
 
   -- The calls in ARGV, where all are of the form that they nearly always have: they are taken apart at once then.
   local function at_once()
-    local text, at, asked, n = table.concat(ARGV, '/', FIRST) .. '/', 1, {}, 0
-    local find, length = string.find, #text
-    while at <= length do
-      local _, last, member, id, name, dial, life_ms, caller = find(text, ASKED, at)
-      if not last or #id > 48 or #caller > 15 then
+    local text, at, asked, find = table.concat(ARGV, '/', FIRST) .. '/', 1, {}, string.find
+    for i = 1, math.min(64, (#ARGV - FIRST + 1) / FIELDS) do
+      local _, last, member, id, name, life_ms = find(text, FIRST_DIAL, at)
+      local is_first = last
+      if not last then
+        _, last, member, id, name, _, life_ms = find(text, ANY_DIAL, at)
+      end
+      if not last then
         return nil
       end
-      n = n + 1
-      asked[n] = { member = member, batch = id, name = name, dial = dial, life_ms = life_ms, caller = caller }
+      asked[i] = { member = member, batch = id, name = name, life_ms = life_ms, is_first = is_first }
       at = last + 1
     end
-    return n * FIELDS == #ARGV - FIRST + 1 and n <= 64 and asked or nil
+    return at > #text and asked or nil
   end
 
   local function one_by_one()
     check_call_args(FIRST, FIELDS)
     local asked = {}
     for i = FIRST, #ARGV, FIELDS do
-      local id, name, dial, caller = ARGV[i], fmt(tonumber(ARGV[i + 1])), fmt(tonumber(ARGV[i + 2])), ARGV[i + 4]
-      check_number(ARGV[i + 3], 'life')
+      local id, name, dial, life_ms, caller = unpack(ARGV, i, i + FIELDS - 1)
+      check_number(life_ms, 'life')
       if not caller:match('^%d*$') or #caller > 15 then
         fail('ERR_INVALID caller')
       end
-      asked[#asked + 1] = { member = id .. '/' .. name .. '/' .. dial, batch = id, name = name, dial = dial,
-        life_ms = ARGV[i + 3], caller = caller }
+      name, dial = fmt(tonumber(name)), fmt(tonumber(dial))
+      asked[#asked + 1] = { member = id .. '/' .. name .. '/' .. dial, batch = id, name = name, life_ms = life_ms }
     end
     return asked
   end
@@ -79,16 +82,15 @@ end
 -- ---- what is the same for many calls is found once ----
 
 local CLAIM_END = '/' .. worker -- of a claim, behind the name of the dial
-local live, claims = zset.of(KEY_LIVE).changed, zset.of(KEY_CLAIMED)
-claims.has_drops = true
-
-local lists = { everybody = {} } -- whom nobody may call, of the numbers that the calls are on the way to
-local leases -- of calls
+local claims, leases = {} -- of the calls
+-- Whom nobody may call, of the numbers that they are on the way to. has_any: such a list, or one of a tenant, is there.
+local lists = { everybody = {}, has_any = false }
+local grounds = {} -- by a batch's id, what its calls have in common
 do
   local NONE = {}
   -- By id. Of a tenant's: numbers: that its calls are on the way to, `n` of them; on_list: which of them are on its own list;
   -- dialing: by which dial.
-  local grounds, tenants, trunks = {}, {}, {}
+  local tenants, trunks = {}, {}
 
   local function tenant_of(id)
     local tenant = tenants[id]
@@ -120,14 +122,15 @@ do
     return trunk
   end
 
-  -- Until when the batch's window is open without a break from now on; 0 where it is not.
-  local function shut_ms(batch)
-    local at_ms = batch.expired_ms and 0 or math.min(batch.expires_ms or math.huge)
+  -- The last instant at which a call that may begin now may begin too: while the batch's window is open without a break, and
+  -- none is late. 0 where none may begin now.
+  local function last_begin_us(batch)
+    local shut_ms = batch.expired_ms and 0 or math.min(batch.expires_ms or math.huge)
     if batch.hours then
       local stretch = batch_stretch(batch, NOW_MS)
-      at_ms = stretch and stretch.open <= NOW_MS and math.min(at_ms, stretch.close) or 0
+      shut_ms = stretch and stretch.open <= NOW_MS and math.min(shut_ms, stretch.close) or 0
     end
-    return at_ms
+    return math.min(NOW_US + late_us, shut_ms * 1000 - 1)
   end
 
   -- What an ordinary call of the batch needs; nothing where none may begin, or where more than usual is to be thought of.
@@ -142,17 +145,18 @@ do
     local trunk = trunk_of(batch.trunk)
     local is_counted = batch.claimed + batch.live + batch.attempts > 0 -- fails where one is no number
     if tenant.log and trunk.log and is_counted then
-      ground.shut_ms = shut_ms(batch)
-      ground.of_trunk, ground.of_tenant, ground.of_batch = trunk.flying, tenant.flying, zset.of(key_flying('b', batch.id)).changed
+      ground.last_us = last_begin_us(batch)
+      ground.on_trunk, ground.of_tenant, ground.of_batch = trunk.flying, tenant.flying, zset.of(key_flying('b', batch.id)).changed
       ground.logs = { trunk.log, tenant.log, begins.of('b', batch.id, batch.cps) }
     end
   end
 
   -- What fails here fails again for each call of the batch, in begin_one().
   local function ground_new(id)
-    local is_found, batch = pcall(batch_load, id)
-    local ground = is_found and batch and { batch = batch, tenant = tenant_of(batch.tenant) } or false
+    local is_found, batch = pcall(batch_load, check_id(id, 48, 'batch'))
+    local ground = is_found and batch and { batch = batch, tenant = tenant_of(batch.tenant), n_begun = 0 } or false
     if ground then
+      ground.dialing = ground.tenant.dialing
       pcall(ground_prepare, ground)
     end
     grounds[id] = ground
@@ -170,7 +174,7 @@ do
   end
 
   local function group_all()
-    local groups, of_claims = {}, {}
+    local groups, size, claim_end = {}, BUCKET, CLAIM_END
     for i = 1, #calls do
       local call = calls[i]
       local ground = grounds[call.batch]
@@ -179,25 +183,29 @@ do
       end
       if ground then
         local name = call.name
-        local bucket = (name - name % BUCKET) / BUCKET
+        local bucket = (name - name % size) / size
         local group = ground[bucket]
         if not group then
           group = group_new(ground, bucket)
           groups[#groups + 1] = group
         end
         local n = group.n + 1
-        group.n, group.names[n], group[n], call.group = n, name, call, group
+        group.n = n
+        group.names[n] = name
+        group[n] = call
+        call.ground = ground
       end
-      of_claims[i] = call.member .. CLAIM_END
+      claims[i] = call.member .. claim_end
     end
-    return groups, of_claims
+    return groups
   end
 
   local ORDINARY = '^phase=claimed a=0 d=1 w=(%S+) (q=(%d+) t=(%d+))(.*)$'
 
   -- Where it fails, begin_one() asks again for one call of the group, and fails too.
   local function group_read(group)
-    local ground, names, states, attempts = group.ground, group.names, group.states.known, group.attempts.known
+    local ground, names, states, attempts = group.ground, group.names, group.states, group.attempts
+    local known_states, known_lines = states.known, attempts.known
     local texts = redis.pcall('HMGET', group.state_key, unpack(names))
     local lines = redis.pcall('HMGET', group.attempts_key, unpack(names))
     if texts.err then
@@ -207,18 +215,25 @@ do
     local numbers, of_tenant = tenant.numbers, tenant.n
     for n = 1, group.n do
       local call, name, text = group[n], names[n], texts[n]
-      states[name], attempts[name] = text, lines[n]
+      known_states[name] = text
+      known_lines[name] = lines[n]
       if text then
         local owner, place, slot, number, rest = match(text, ORDINARY)
         if not owner then
           number = match(text, ' t=(%d+)')
-        elseif may_begin and owner == worker and call.dial == '1' and call.caller == '' and not lines[n]
+        elseif may_begin and owner == worker and call.is_first and not lines[n]
           and (rest == '' or match(rest, '^ c=%d+$')) then
-          call.place, call.slot, call.slot_us, call.rest = place, slot, tonumber(slot), rest
+          call.place = place
+          call.slot = slot
+          call.slot_us = slot + 0
+          call.rest = rest
+          call.number = number
+          call.states = states.changed
+          call.lines = attempts.changed
         end
         if number then
           of_tenant = of_tenant + 1
-          numbers[of_tenant], call.number = number, number
+          numbers[of_tenant] = number
         end
       end
     end
@@ -228,6 +243,7 @@ do
   -- Which of the numbers are in the set.
   local function listed(key, numbers)
     local found = {}
+    lists.has_any = true
     for i, is_member in ipairs(redis.call('SMISMEMBER', key, unpack(numbers))) do
       found[numbers[i]] = is_member == 1
     end
@@ -267,12 +283,16 @@ do
     end
   end
 
-  local groups, of_claims = group_all()
+  local groups = group_all()
   for i = 1, #groups do
     group_read(groups[i])
   end
   numbers_read()
-  leases = of_claims[1] and redis.call('ZMSCORE', KEY_CLAIMED, unpack(of_claims))
+  leases = claims[1] and redis.call('ZMSCORE', KEY_CLAIMED, unpack(claims))
+end
+
+local function is_listed(tenant, number)
+  return lists.everybody[number] or tenant.on_list[number]
 end
 
 -- ---- a call that is not begun ----
@@ -377,13 +397,6 @@ end
 
 -- ---- a call that is begun ----
 
-local function count_begun(batch)
-  batch.attempts = batch.attempts + 1
-  if batch.state == 'pending' then
-    batch_note_begun(batch)
-  end
-end
-
 local function begin(batch, call, member, begin_us, life_ms, caller)
   local begin_ms = math.floor(begin_us / 1000)
   local hard_ms = begin_ms + life_ms
@@ -399,7 +412,8 @@ local function begin(batch, call, member, begin_us, life_ms, caller)
   attempt_log(batch, call, table.concat({ 'd=' .. fmt(call.d), 'a=' .. fmt(call.a), 'q=' .. call.q, 'b=' .. fmt(begin_us),
     'w=' .. worker }, ' '))
   zset.drop(KEY_CLAIMED, member .. CLAIM_END)
-  count_begun(batch)
+  batch.attempts = batch.attempts + 1
+  batch_note_begun(batch)
   local trunk = resource_load('k', batch.trunk)
   if trunk.breaker_until_ms then
     breaker.begin_probe(trunk, member, begin_ms + post_ms)
@@ -410,15 +424,18 @@ local function answer_begun(begin_us, call)
   return { 'begun', fmt(begin_us), fmt(call.a), call.r and fmt(call.r) }
 end
 
--- Any call.
-local function begin_one(asked, lease)
+-- Any call, the `i`th that is asked about.
+local function begin_one(i)
+  local asked, lease = calls[i], tonumber(leases[i] or nil)
   local batch = batch_load(asked.batch)
   if not batch then
     return { 'gone', 'batch' }
   end
   local call = call_read(batch, tonumber(asked.name))
   local member = call_member(batch, call)
-  local dial, slot_us = tonumber(asked.dial), tonumber(call.q)
+  local dial, life_ms, caller = unpack(ARGV, FIRST + FIELDS * i - 3, FIRST + FIELDS * i - 1)
+  local slot_us = tonumber(call.q)
+  dial = tonumber(dial)
   if call.d == dial and call.phase == 'final' and call.x == 'SUPPRESSED' then
     return { 'suppressed' }
   end
@@ -431,11 +448,11 @@ local function begin_one(asked, lease)
   if call.phase ~= 'claimed' then
     return { 'gone', call.phase }
   end
-  local reason = objection(batch, call, member, tonumber(lease or nil))
+  local reason = objection(batch, call, member, lease)
   if reason then
     return refuse(batch, call, reason)
   end
-  if lists.everybody[call.t] or asked.group.ground.tenant.on_list[call.t] then
+  if is_listed(asked.ground.tenant, call.t) then
     return suppress(batch, call, member)
   end
   if credit.is_short(batch) then
@@ -449,7 +466,7 @@ local function begin_one(asked, lease)
     await_rate(batch, slot_us)
     return answer
   end
-  begin(batch, call, member, begin_us, tonumber(asked.life_ms), asked.caller)
+  begin(batch, call, member, begin_us, tonumber(life_ms), caller)
   return answer_begun(begin_us, call)
 end
 
@@ -458,59 +475,75 @@ end
 -- and there is nothing to reserve, to look for and to put back beside it. Its batch, its tenant and its trunk have been found
 -- good for that once for all of their calls. Whatever stands against it, begin_one() says.
 
-local STATE_BEGUN, LINE_BEGUN = 'phase=live a=1 d=1 l=1 w=' .. worker .. ' ', 'd=1 a=1 q='
-
--- Calls that begin at one instant, and may live as long, have that in common.
-local instant = {}
-local function instant_of(begin_us, life_ms)
-  if instant.begin_us ~= begin_us or instant.life_ms ~= life_ms then
-    local begin_ms = math.floor(begin_us / 1000)
-    local hard_ms, text = begin_ms + life_ms, fmt(begin_us)
-    instant = { begin_us = begin_us, life_ms = life_ms, begin_ms = begin_ms, hard_ms = hard_ms, text = text,
-      check_ms = math.min(begin_ms + post_ms, hard_ms), state = ' b=' .. fmt(begin_ms) .. ' h=' .. fmt(hard_ms),
-      line = ' b=' .. text .. ' w=' .. worker .. '\n' }
-  end
-  return instant
-end
-
-local function begin_straight(call, lease)
-  local group, name, number, member = call.group, call.name, call.number, call.member
-  local ground, states = group.ground, group.states.changed
-  local tenant, batch, slot_us = ground.tenant, ground.batch, call.slot_us
-  if states[name] or not lease or lease - NOW_MS <= 0 or tenant.dialing[number] ~= member or NOW_US - slot_us > late_us
-    or tenant.on_list[number] or lists.everybody[number] then
-    return begin_one(call, lease)
-  end
-  local logs = ground.logs
-  local begin_us = begins.earliest(logs, slot_us > NOW_US and slot_us or NOW_US)
-  local at = instant_of(begin_us, call.life_ms)
-  if begin_us - NOW_US > late_us or at.begin_ms >= ground.shut_ms then
-    return begin_one(call, lease)
-  end
-  local hard_ms, text = at.hard_ms, at.text
-  batch.claimed, batch.live = batch.claimed - 1, batch.live + 1
-  count_begun(batch)
-  begins.add(logs, begin_us, text)
-  live[member] = at.check_ms
-  ground.of_trunk[member], ground.of_tenant[member], ground.of_batch[member] = hard_ms, hard_ms, hard_ms
-  states[name] = STATE_BEGUN .. call.place .. at.state .. call.rest
-  group.attempts.changed[name] = LINE_BEGUN .. call.slot .. at.line
-  claims.changed[member .. CLAIM_END] = false
-  return { 'begun', text, '1' }
+-- What calls have in common that begin at one instant, and may live as long.
+local function instant_new(begin_us, life_ms)
+  local begin_ms, text = math.floor(begin_us / 1000), fmt(begin_us)
+  local hard_ms = begin_ms + life_ms
+  return { text = text, hard_ms = hard_ms, check_ms = math.min(begin_ms + post_ms, hard_ms),
+    state = ' b=' .. fmt(begin_ms) .. ' h=' .. fmt(hard_ms), line = ' b=' .. text .. ' w=' .. worker .. '\n',
+    answer = { 'begun', text, '1' } }
 end
 
 local reply = { fmt(NOW_US) }
-for i = 1, #calls do
-  local call = calls[i]
-  local is_done, answer = pcall(call.place and begin_straight or begin_one, call, leases[i])
+local met = 0 -- which of the calls is at work
+
+local function begin_from(first)
+  local now_us, now_ms, earliest_us, earliest, add = NOW_US, NOW_MS, NOW_US - late_us, begins.earliest, begins.add
+  local live, claimed, of_claims, of_leases = zset.of(KEY_LIVE).changed, zset.of(KEY_CLAIMED), claims, leases
+  local state_begun, line_begun = 'phase=live a=1 d=1 l=1 w=' .. worker .. ' ', 'd=1 a=1 q='
+  local has_lists, at, at_us, life_ms = lists.has_any, nil, nil, nil
+  claimed.has_drops, claimed = true, claimed.changed
+  for i = first, #calls do
+    met = i
+    local call, lease = calls[i], of_leases[i]
+    local slot_us, ground, number, member, name = call.slot_us, call.ground, call.number, call.member, call.name
+    local begin_us
+    if slot_us and lease and lease - now_ms > 0 and slot_us >= earliest_us and ground.dialing[number] == member
+      and not call.states[name] and not (has_lists and is_listed(ground.tenant, number)) then
+      begin_us = earliest(ground.logs, slot_us > now_us and slot_us or now_us)
+    end
+    if not begin_us or begin_us > ground.last_us then
+      reply[i + 1] = begin_one(i)
+    else
+      if begin_us ~= at_us or call.life_ms ~= life_ms then
+        at_us, life_ms = begin_us, call.life_ms
+        at = instant_new(at_us, life_ms)
+      end
+      local hard_ms = at.hard_ms
+      add(ground.logs, begin_us, at.text)
+      live[member] = at.check_ms
+      ground.on_trunk[member] = hard_ms
+      ground.of_tenant[member] = hard_ms
+      ground.of_batch[member] = hard_ms
+      call.states[name] = state_begun .. call.place .. at.state .. call.rest
+      call.lines[name] = line_begun .. call.slot .. at.line
+      claimed[of_claims[i]] = false
+      local n_begun = ground.n_begun + 1
+      ground.n_begun = n_begun
+      reply[i + 1] = at.answer
+      if n_begun == 1 then
+        batch_note_begun(ground.batch)
+      end
+    end
+  end
+end
+
+-- What fails is one call's; it goes on behind it.
+repeat
+  local is_done, why = pcall(begin_from, met + 1)
   if not is_done then
-    local why = type(answer) == 'table' and answer.err or tostring(answer)
+    why = type(why) == 'table' and why.err or tostring(why)
     if why:match("user executing the script can't ") then
       fail(why)
     end
-    answer = { 'refused', why }
+    reply[met + 1] = { 'refused', why }
   end
-  reply[i + 1] = answer
+until is_done
+for _, ground in next, grounds do
+  if ground and ground.n_begun > 0 then
+    local batch, n = ground.batch, ground.n_begun
+    batch.claimed, batch.live, batch.attempts = batch.claimed - n, batch.live + n, batch.attempts + n
+  end
 end
 commit()
 return reply

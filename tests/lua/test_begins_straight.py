@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.changes import Change
 from tests.support.engine import Engine, Slot, phone_of
+from tests.support.mutations import LONG_WAYS
 from tests.support.redis_clock import RedisClock
 from tests.support.scripts import Scripts
 from tests.support.ways import Ways
@@ -21,7 +22,6 @@ from tests.support.ways import Ways
 EXAMPLES = int(os.environ.get("CARILLON_MODEL_EXAMPLES", "0"))
 FIRST_SEED = random.randrange(2**32) if EXAMPLES else 0
 SEEDS = range(FIRST_SEED, FIRST_SEED + (EXAMPLES or 250))
-BEGINS_LONG = Change("call_begin", "call.place and begin_straight or begin_one", "begin_one")
 FIRST_NUMBER = 15551230001
 TENANTS, TRUNKS = ("acme", "zeta"), ("main", "side")
 # What may stand behind the text of a claimed call beside what it usually has.
@@ -143,7 +143,7 @@ WANTED = {b"begun", b"suppressed", b"gone", b"refused"} | {b"released " + reason
 
 def test_an_ordinary_call_begins_by_the_straight_way_as_by_the_long_one(decreed_engine: Engine, clock: RedisClock) -> None:
     engine, answers = decreed_engine, set()
-    ways = Ways(engine.client, "call_begin", BEGINS_LONG)
+    ways = Ways(engine.client, "call_begin", LONG_WAYS["call_begin"])
 
     for seed in SEEDS:
         chance = Chance(seed)
@@ -162,7 +162,7 @@ def test_an_ordinary_call_begins_by_the_straight_way_as_by_the_long_one(decreed_
 @pytest.mark.parametrize("what", ["plain", "expires", "window", "told"])
 def test_a_first_dial_goes_the_straight_way(cell: Engine, clock: RedisClock, what: str) -> None:
     now_ms = cell.now_ms()
-    text = Change("call_begin", "return { 'begun', text, '1' }", "return { 'straight', text, '1' }").script()
+    text = Change("call_begin", "answer = { 'begun', text, '1' }", "answer = { 'straight', text, '1' }").script()
     fields: dict[str, Any] = {"expires": {"expires_ms": now_ms + 60_000}, "told": {"on_event": "http://127.0.0.1/all"},
                               "window": {"hours": f"{now_ms - 1000}-{now_ms + 60_000}", "hours_until_ms": now_ms + 60_000}}.get(what, {})
     batch = cell.batch("acme", "main", 3, **fields)

@@ -139,7 +139,7 @@ MUTATIONS = (
     Mutation("an attempt not told", "call_finish", "    attempt_tell(batch, call)\n    retry_add", "    retry_add", each_attempt_is_told_of_once),
     Mutation("the last attempt not told", "call_finish", "if told == 'attempt' then", "if false then", each_attempt_is_told_of_once),
     Mutation("an attempt told again", "call_finish", "was_told and 'contact' or 'attempt'", "'attempt'", each_attempt_is_told_of_once),
-    Mutation("started at each begin", "call_begin", "  if batch.state == 'pending' then\n    batch_note_begun(batch)", "  do\n    batch.state = 'pending'\n    batch_note_begun(batch)",
+    Mutation("started at each begin", "call_begin", "  if batch_move(batch, 'begin') then\n", "  if batch_move(batch, 'begin') or true then\n",
              a_batch_is_started_and_paused_as_often_as_it_was),
     Mutation("the start not told", "call_begin", "    event_write(batch, 'batch.started', '', {})\n", "", a_batch_is_started_and_paused_as_often_as_it_was),
     Mutation("one id for two pauses", "batch_control", "  batch.pauses = batch.pauses + 1\n", "", a_batch_is_started_and_paused_as_often_as_it_was),

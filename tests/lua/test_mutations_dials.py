@@ -238,14 +238,14 @@ MUTATIONS = (
              a_decision_on_an_older_state_is_not_taken),
     Mutation("no intent: not listed", "call_begin", "  zset.put(KEY_LIVE, member, math.min(begin_ms + post_ms, hard_ms))\n",
              "", a_begun_call_is_looked_up_when_its_worker_dies, is_long=True),
-    Mutation("no intent of an ordinary call: not listed", "call_begin", "  live[member] = at.check_ms\n", "",
+    Mutation("no intent of an ordinary call: not listed", "call_begin", "      live[member] = at.check_ms\n", "",
              a_begun_call_is_looked_up_when_its_worker_dies),
-    Mutation("no intent: still claimed", "call_begin", "  zset.drop(KEY_CLAIMED, member .. CLAIM_END)\n  count_begun",
-             "  call.phase = 'claimed'\n  call_write(call)\n  count_begun", a_begun_call_is_never_handed_out_again, is_long=True),
+    Mutation("no intent: still claimed", "call_begin", "  zset.drop(KEY_CLAIMED, member .. CLAIM_END)\n  batch.attempts",
+             "  call.phase = 'claimed'\n  call_write(call)\n  batch.attempts", a_begun_call_is_never_handed_out_again, is_long=True),
     Mutation("no intent of an ordinary call: still claimed", "call_begin",
-             "  states[name] = STATE_BEGUN .. call.place .. at.state .. call.rest\n"
-             "  group.attempts.changed[name] = LINE_BEGUN .. call.slot .. at.line\n"
-             "  claims.changed[member .. CLAIM_END] = false\n", "", a_begun_call_is_never_handed_out_again),
+             "      call.states[name] = state_begun .. call.place .. at.state .. call.rest\n"
+             "      call.lines[name] = line_begun .. call.slot .. at.line\n"
+             "      claimed[of_claims[i]] = false\n", "", a_begun_call_is_never_handed_out_again),
     Mutation("no intent: not charged", "call_begin", "call.a, call.b, call.h = call.a + 1, fmt(begin_ms), fmt(hard_ms)",
              "call.a, call.b, call.h = call.a, fmt(begin_ms), fmt(hard_ms)", a_begin_is_charged, is_long=True),
     Mutation("no intent of an ordinary call: not charged", "call_begin", "'phase=live a=1 d=1", "'phase=live a=0 d=1", a_begin_is_charged),
@@ -256,10 +256,10 @@ MUTATIONS = (
     Mutation("anybody aborts", "call_abort", " and (call.w == worker or worker == '-')", "", only_its_worker_takes_a_dial_back),
     Mutation("lease not checked at begin", "call_begin", "if not lease or lease <= NOW_MS then", "if not lease then",
              a_claim_whose_lease_passed_is_not_begun),
-    Mutation("lease not checked at an ordinary begin", "call_begin", " or lease - NOW_MS <= 0", "", a_claim_whose_lease_passed_is_not_begun),
+    Mutation("lease not checked at an ordinary begin", "call_begin", " and lease - now_ms > 0", "", a_claim_whose_lease_passed_is_not_begun),
     Mutation("lateness not checked at begin", "call_begin", "if NOW_US - tonumber(call.q) > late_us then", "if false then",
              a_call_too_late_for_its_slot_is_not_begun),
-    Mutation("lateness not checked at an ordinary begin", "call_begin", " or NOW_US - slot_us > late_us", "",
+    Mutation("lateness not checked at an ordinary begin", "call_begin", " and slot_us >= earliest_us", "",
              a_call_too_late_for_its_slot_is_not_begun),
     Mutation("absent once", "call_recheck", "if call.z and asked_ms - tonumber(call.z) >= absent_after_ms then", "if call.z then",
              absent_once_proves_nothing),

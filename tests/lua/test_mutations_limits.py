@@ -238,7 +238,7 @@ MUTATIONS = (
     Mutation("begun on a stopped trunk", "call_begin", "if not trunk or trunk.state ~= 'active' then", "if false then",
              a_stopped_trunk_begins_nothing),
     Mutation("an ordinary call begun on a stopped trunk", "call_begin", "found.state == 'active' and ", "", a_stopped_trunk_begins_nothing),
-    Mutation("window not checked at an ordinary begin", "call_begin", " or at.begin_ms >= ground.shut_ms", "",
+    Mutation("window not checked at an ordinary begin", "call_begin", "shut_ms * 1000 - 1", "math.huge",
              nothing_is_begun_after_the_window_closed),
     Mutation("window not checked at begin", "call_begin", "local reason = window_objection(batch, at_ms)\n", "local reason = nil\n",
              nothing_is_begun_after_the_window_closed),

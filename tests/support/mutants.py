@@ -41,8 +41,8 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
     "begin-intent": (
         Change("call_begin", "  zset.put(KEY_LIVE, member, math.min(begin_ms + post_ms, hard_ms))\n", ""),
         Change("call_begin", "  call_move(batch, call, 'begin')\n", ""),
-        Change("call_begin", "  zset.drop(KEY_CLAIMED, member .. CLAIM_END)\n  count_begun", "  count_begun"),
-        Change("call_begin", "call.place and begin_straight or begin_one", "begin_one"),
+        Change("call_begin", "  zset.drop(KEY_CLAIMED, member .. CLAIM_END)\n  batch.attempts", "  batch.attempts"),
+        Change("call_begin", "    if slot_us and lease and", "    if false and lease and"),
         Change(
             "call_accept",
             "  if not call or call.d ~= tonumber(ARGV[i + 2]) or",

@@ -3,18 +3,18 @@
 -- `cps` calls, or more, were begun. A script reads from it what it needs, and appends all that it begins at once, with commit().
 local begins = { SECOND_US = 1000000, RENEW_US = 2000000, TTL_MS = 4000, AHEAD = 64, logs = {} }
 
--- When one more begin keeps the rate at the earliest, by what was begun `cps` begins before it.
-function begins.free_us(log)
+-- When one more begin keeps the rate at the earliest: not before the last one, and a second behind what was begun `cps` before.
+function begins.free_us(log, last_us)
   local rank = log.n + log.n_added - log.cps
   if rank < 0 then
-    return log.last
+    return last_us
   end
   local nth = rank < log.n and log.old[rank - log.from + 1] or log.added[rank - log.n + 1]
-  return math.max(log.last, tonumber(nth) + begins.SECOND_US + 1)
+  return math.max(last_us, tonumber(nth) + begins.SECOND_US + 1)
 end
 
--- The log of a trunk ('k'), a tenant ('t') or a batch ('b'). last: the latest begin, 0 where there was none; n: how many of those
--- in Redis may count; old: what it has at the ranks from `from` on; added: by this script.
+-- The log of a trunk ('k'), a tenant ('t') or a batch ('b'). n: how many of the begins in Redis may count; old: those at the ranks
+-- from `from` on; was_last: the latest of them; added: by this script; room: how many of these need wait for none of before.
 function begins.of(kind, id, cps)
   local key = key_begins(kind, id)
   local log = begins.logs[key]
@@ -25,7 +25,7 @@ function begins.of(kind, id, cps)
   if last and last > NOW_US + begins.SECOND_US then
     last, is_wrong = nil, true -- the clock stepped back: what the log holds lies in a future that will not come so soon
   end
-  log = { cps = cps, last = last or 0, was_last = last, is_wrong = is_wrong, n = 0, from = 0, added = {}, n_added = 0 }
+  log = { cps = cps, was_last = last, is_wrong = is_wrong, n = 0, from = 0, added = {}, n_added = 0 }
   if last and last + begins.SECOND_US >= NOW_US then -- what is older does not count any more
     log.n = redis.call('LLEN', key)
     log.from = math.max(0, log.n - cps)
@@ -33,20 +33,21 @@ function begins.of(kind, id, cps)
       log.old = redis.call('LRANGE', key, log.from, log.from + begins.AHEAD - 1)
     end
   end
-  log.free_us, log.room = begins.free_us(log), cps - log.n
+  log.free_us, log.room = begins.free_us(log, last or 0), cps - log.n
   begins.logs[key] = log
   return log
 end
 
--- The earliest instant, not before `at_us`, at which one more begin keeps all of the rates.
+-- The earliest instant, not before `at_us`, at which one more begin keeps the rates of all three logs.
 function begins.earliest(logs, at_us)
-  for i = 1, 3 do
-    local free_us = logs[i].free_us
-    if free_us > at_us then
-      at_us = free_us
-    end
+  local trunk_us, tenant_us, batch_us = logs[1].free_us, logs[2].free_us, logs[3].free_us
+  if trunk_us > at_us then
+    at_us = trunk_us
   end
-  return at_us
+  if tenant_us > at_us then
+    at_us = tenant_us
+  end
+  return batch_us > at_us and batch_us or at_us
 end
 
 -- `text` is the instant as it is written.
@@ -54,10 +55,11 @@ function begins.add(logs, at_us, text)
   for i = 1, 3 do
     local log = logs[i]
     local n = log.n_added + 1
-    log.n_added, log.last, log.free_us = n, at_us, at_us
+    log.n_added = n
+    log.free_us = at_us
     log.added[n] = text
     if n >= log.room then
-      log.free_us = begins.free_us(log)
+      log.free_us = begins.free_us(log, at_us)
     end
   end
 end
@@ -68,7 +70,7 @@ on_commit(function()
       if log.is_wrong then
         redis.call('DEL', key)
       end
-      local n, last, was_last = redis.call('RPUSH', key, unpack(log.added)), log.last, log.was_last
+      local n, last, was_last = redis.call('RPUSH', key, unpack(log.added)), tonumber(log.added[log.n_added]), log.was_last
       if n > 2 * log.cps + begins.AHEAD then
         redis.call('LTRIM', key, -log.cps, -1)
       end

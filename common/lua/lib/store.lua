@@ -241,28 +241,31 @@ do
 
   -- What was put. Scores are whole.
   local function add_scores(write)
+    local texts = digits
     for key, set in next, sets do
-      local known, args, n = set.known, {}, 0
+      local known, args, n = set.known, {}, 1
       for member, score in next, set.changed do
         if score and known[member] ~= score then
-          args[n + 1], args[n + 2] = fmt(score), member
+          args[n] = texts[score] or fmt(score)
+          args[n + 1] = member
           n = n + 2
         end
       end
-      send(write, 'ZADD', key, args, n)
+      send(write, 'ZADD', key, args, n - 1)
     end
   end
 
   local function add_values(write)
     for key, hash in next, hashes do
-      local known, args, n = hash.known, {}, 0
+      local known, args, n = hash.known, {}, 1
       for field, value in next, hash.changed do
         if value and known[field] ~= value then
-          args[n + 1], args[n + 2] = field, value
+          args[n] = field
+          args[n + 1] = value
           n = n + 2
         end
       end
-      send(write, 'HSET', key, args, n)
+      send(write, 'HSET', key, args, n - 1)
     end
   end
 
