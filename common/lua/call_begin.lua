@@ -40,22 +40,21 @@ local calls
 do
   -- Of up to 15 digits, which a number holds exactly.
   local DIGITS = '(%d' .. ('%d?'):rep(14) .. ')'
-  local FIRST_DIAL = '^(([%w_-]+)/' .. DIGITS .. '/1)/' .. DIGITS .. '//'
-  local ANY_DIAL = '^(([%w_-]+)/' .. DIGITS .. '/' .. DIGITS .. ')/' .. DIGITS .. '/' .. ('%d?'):rep(15) .. '/'
+  local DIAL = '^(([%w_-]+)/' .. DIGITS .. '/' .. DIGITS .. ')/' .. DIGITS .. '/'
+  local USUAL, ANY = DIAL .. '/', DIAL .. ('%d?'):rep(15) .. '/'
 
   -- The calls in ARGV, where all are of the form that they nearly always have: they are taken apart at once then.
   local function at_once()
     local text, at, asked, find = table.concat(ARGV, '/', FIRST) .. '/', 1, {}, string.find
     for i = 1, math.min(64, (#ARGV - FIRST + 1) / FIELDS) do
-      local _, last, member, id, name, life_ms = find(text, FIRST_DIAL, at)
-      local is_first = last
+      local _, last, member, id, name, dial, life_ms = find(text, USUAL, at)
       if not last then
-        _, last, member, id, name, _, life_ms = find(text, ANY_DIAL, at)
+        _, last, member, id, name, _, life_ms = find(text, ANY, at)
       end
       if not last then
         return nil
       end
-      asked[i] = { member = member, batch = id, name = name, life_ms = life_ms, is_first = is_first }
+      asked[i] = { member = member, batch = id, name = name, dial = dial, life_ms = life_ms }
       at = last + 1
     end
     return at > #text and asked or nil
@@ -200,44 +199,63 @@ do
     return groups
   end
 
-  local ORDINARY = '^phase=claimed a=0 d=1 w=(%S+) (q=(%d+) t=(%d+))(.*)$'
+  local FIRST_DIAL = '^phase=claimed a=0 d=1 w=(%S+) (q=(%d+) t=(%d+))(.*)$'
+  local LATER_DIAL = '^phase=claimed a=(%d+) d=(%d+)[ l=%d]* w=(%S+) (q=(%d+) t=(%d+))(.*)$'
+  local LINES_LONG = 640 -- of few lines, each of which has twenty characters at least
+  local state_begun, line_begun = 'phase=live a=1 d=1 l=1 w=' .. worker .. ' ', 'd=1 a=1 q='
+
+  -- What is left of the text when the next dial begins, where nobody has to look: the last outcome, and the claim's tail epoch.
+  local function rest_begun(rest)
+    return rest:gsub(' [bhseugkyvm]=%S+', ''):match('^ ?x?=?[%u_]* ?c?=?%d*$')
+  end
+
+  -- The number of a call that its first dial does not begin. It is ordinary all the same where it was given back or is tried again.
+  local function read_later(call, text, lines, may_begin)
+    local a, d, owner, place, slot, number, rest = text:match(LATER_DIAL)
+    rest = rest and rest_begun(rest)
+    if may_begin and rest and owner == worker and d == call.dial and #lines < LINES_LONG then
+      a = fmt(a + 1)
+      call.slot_us, call.number, call.rest, call.again = slot + 0, number, rest, a
+      call.state = 'phase=live a=' .. a .. ' d=' .. d .. ' l=' .. d .. ' w=' .. worker .. ' ' .. place
+      call.line = lines .. 'd=' .. d .. ' a=' .. a .. ' q=' .. slot
+    end
+    return number or text:match(' t=(%d+)')
+  end
 
   -- Where it fails, begin_one() asks again for one call of the group, and fails too.
   local function group_read(group)
     local ground, names, states, attempts = group.ground, group.names, group.states, group.attempts
-    local known_states, known_lines = states.known, attempts.known
     local texts = redis.pcall('HMGET', group.state_key, unpack(names))
     local lines = redis.pcall('HMGET', group.attempts_key, unpack(names))
     if texts.err then
       return
     end
-    local tenant, may_begin, match = ground.tenant, ground.logs and not lines.err, string.match
-    local numbers, of_tenant = tenant.numbers, tenant.n
+    local may_begin, match, known_states, known_lines = ground.logs and not lines.err, string.match, states.known, attempts.known
+    local numbers, of_tenant = ground.tenant.numbers, ground.tenant.n
     for n = 1, group.n do
-      local call, name, text = group[n], names[n], texts[n]
+      local call, name, text, line = group[n], names[n], texts[n], lines[n]
       known_states[name] = text
-      known_lines[name] = lines[n]
+      known_lines[name] = line
       if text then
-        local owner, place, slot, number, rest = match(text, ORDINARY)
-        if not owner then
-          number = match(text, ' t=(%d+)')
-        elseif may_begin and owner == worker and call.is_first and not lines[n]
-          and (rest == '' or match(rest, '^ c=%d+$')) then
-          call.place = place
-          call.slot = slot
+        local owner, place, slot, number, rest = match(text, FIRST_DIAL)
+        if may_begin and owner == worker and call.dial == '1' and not line and (rest == '' or match(rest, '^ c=%d+$')) then
           call.slot_us = slot + 0
-          call.rest = rest
           call.number = number
-          call.states = states.changed
-          call.lines = attempts.changed
+          call.rest = rest
+          call.state = state_begun .. place
+          call.line = line_begun .. slot
+        else
+          number = read_later(call, text, line or '', may_begin)
         end
         if number then
           of_tenant = of_tenant + 1
           numbers[of_tenant] = number
         end
+        call.states = states.changed
+        call.lines = attempts.changed
       end
     end
-    tenant.n = of_tenant
+    ground.tenant.n = of_tenant
   end
 
   -- Which of the numbers are in the set.
@@ -471,7 +489,7 @@ local function begin_one(i)
 end
 
 -- ---- the straight way, of ordinary calls ----
--- A call is ordinary that begins its first dial, as nearly all do: what is written of it follows from its text by a pattern,
+-- A call is ordinary, as nearly all are, whose text is of the usual form: what is written of it follows from that by a pattern,
 -- and there is nothing to reserve, to look for and to put back beside it. Its batch, its tenant and its trunk have been found
 -- good for that once for all of their calls. Whatever stands against it, begin_one() says.
 
@@ -490,7 +508,6 @@ local met = 0 -- which of the calls is at work
 local function begin_from(first)
   local now_us, now_ms, earliest_us, earliest, add = NOW_US, NOW_MS, NOW_US - late_us, begins.earliest, begins.add
   local live, claimed, of_claims, of_leases = zset.of(KEY_LIVE).changed, zset.of(KEY_CLAIMED), claims, leases
-  local state_begun, line_begun = 'phase=live a=1 d=1 l=1 w=' .. worker .. ' ', 'd=1 a=1 q='
   local has_lists, at, at_us, life_ms = lists.has_any, nil, nil, nil
   claimed.has_drops, claimed = true, claimed.changed
   for i = first, #calls do
@@ -515,12 +532,12 @@ local function begin_from(first)
       ground.on_trunk[member] = hard_ms
       ground.of_tenant[member] = hard_ms
       ground.of_batch[member] = hard_ms
-      call.states[name] = state_begun .. call.place .. at.state .. call.rest
-      call.lines[name] = line_begun .. call.slot .. at.line
+      call.states[name] = call.state .. at.state .. call.rest
+      call.lines[name] = call.line .. at.line
       claimed[of_claims[i]] = false
       local n_begun = ground.n_begun + 1
       ground.n_begun = n_begun
-      reply[i + 1] = at.answer
+      reply[i + 1] = call.again and { 'begun', at.text, call.again } or at.answer
       if n_begun == 1 then
         batch_note_begun(ground.batch)
       end

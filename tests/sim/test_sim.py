@@ -49,7 +49,7 @@ def test_the_same_seed_gives_the_same_trace() -> None:
 # first few do not come to that.
 CHANGES = {
     "the log of begins is not asked": (
-        Change("call_begin", "    if free_us > at_us then\n      at_us = free_us\n", "    if false then\n"),
+        Change("call_begin", "earliest(logs, at_us)\n", "earliest(logs, at_us)\n  if true then return at_us end\n"),
         "over_limit",
         1,
     ),
