@@ -55,7 +55,10 @@ local epoch = epoch_load()
 local closed_ms = epoch.closed_until_ms
 local REPLAY_MS = 60000
 local BATCH_STEPS = 10 -- a batch's first slot costs its hash, its lane, its flow
-local LOOK_AHEAD = 8 -- contacts that a batch's second slot reads
+
+on_commit(function()
+  additions.flush('HSET') -- behind what the batches count
+end)
 
 local reply = { fmt(NOW_US), '', 0, '', 0 }
 local steps, calls = 0, 0
@@ -97,15 +100,14 @@ if stored and stored:match('^%S+') == request then
 end
 
 -- ---- what the claim is at: trunks and tenants with what it needs of them, flows, lanes ----
-local trunks, claimed = agenda.of(KEY_TRUNKS), agenda.of(KEY_CLAIMED)
+local trunks, claimed = agenda.of(KEY_TRUNKS), additions.to('ZADD', KEY_CLAIMED)
 local tenants, tenants_woken_us, lanes = {}, {}, {}
 local flows_ahead, lanes_ahead = {}, {} -- when what was promoted for an instant that lies ahead, and not served since, is due
 
 local function trunk_open(trunk)
   local id = trunk.id
-  trunk.waiting, trunk.turn, trunk.flying = agenda.of(key_flows_waiting(id)), agenda.of(key_flows_turn(id)),
-    agenda.of(key_flying('k', id))
-  trunk.vts, trunk.flows = key_flows_vt(id), {}
+  trunk.waiting, trunk.turn = agenda.of(key_flows_waiting(id)), agenda.of(key_flows_turn(id))
+  trunk.vts, trunk.flows, trunk.flying = key_flows_vt(id), {}, additions.to('ZADD', key_flying('k', id))
 end
 
 local function tenant_load(id)
@@ -116,8 +118,9 @@ local function tenant_load(id)
       gaps.wake(tenant, tenants_woken_us[id])
     end
     gaps.clip(tenant, horizon_us)
-    tenant.flying, tenant.dialing = agenda.of(key_flying('t', id)), key_dialing(id)
-    tenant.charge_vt = floor(VT_UNIT / tenant.weight)
+    tenant.charge_vt, tenant.flying = floor(VT_UNIT / tenant.weight), additions.to('ZADD', key_flying('t', id))
+    tenant.dialing, tenant.is_dialed = key_dialing(id), {}
+    tenant.dialed = additions.to('HSET', tenant.dialing)
   end
   return tenant
 end
@@ -160,7 +163,7 @@ local function lane_load(id)
     hand.batch = id:match('^([^/]+)/')
     local batch = hand.batch and batch_load(hand.batch)
     lane = batch and { id = id, batch = batch, score = lane_score(batch), is_ordinary = lane_is_ordinary(batch),
-      flying = agenda.of(key_flying('b', batch.id)), looked_to = 0, numbers = {}, records = {} }
+      flying = additions.to('ZADD', key_flying('b', batch.id)), prefix = batch.id .. '/', looked_to = 0 }
     lanes[id] = lane or false
   else
     hand.batch = lane and lane.batch.id
@@ -223,10 +226,16 @@ function turns.slots(trunk)
   return trunk.turn_slots
 end
 
--- The lane has had its slot. True where its turn goes on: there is more to dial, and the trunk's next is its as well, unless
--- something keeps it.
-function turns.goes_on(trunk, flow, lane)
-  trunk.turn_left = (trunk.turn_left or turns.slots(trunk)) - 1
+-- How many more slots the turn is.
+function turns.left(trunk)
+  trunk.turn_left = trunk.turn_left or turns.slots(trunk)
+  return trunk.turn_left
+end
+
+-- The lane has had `n` slots of its turn. True where that goes on: there is more to dial, and the trunk's next is its as well,
+-- unless something keeps it.
+function turns.goes_on(trunk, flow, lane, n)
+  trunk.turn_left = turns.left(trunk) - n
   local batch = lane.batch
   if trunk.turn_left > 0 and batch.tat_us <= trunk.tat_us and (batch.cursor < batch.total or lane_due_ms(batch)) then
     trunk.turn_of, lanes_ahead[lane] = flow, nil
@@ -293,30 +302,48 @@ local function lane_pass(trunk, flow, lane, f_us)
   end
 end
 
--- The call in `row`, which is answered, holds its number and its places until then, and uses up its turn.
-local function give_slot(trunk, flow, lane, row, number, until_ms, slot_us)
-  local tenant, batch = flow.tenant, lane.batch
-  local member = row[1] .. '/' .. row[2] .. '/' .. row[3]
-  local holder = member .. '/' .. worker
-  claimed.scores[holder] = until_ms
-  map.put(tenant.dialing, number, member)
-  trunk.flying.scores[member], tenant.flying.scores[member], lane.flying.scores[member] = until_ms, until_ms, until_ms
-  if not lane.is_served then
-    lane.is_served = true
-    steps = steps + BATCH_STEPS
-  end
+-- The call in `row`, which is answered, holds its number and its places until then.
+local function give_slot(trunk, flow, lane, row, member, number, until_ms, slot_us)
+  local tenant, batch, holder, lease = flow.tenant, lane.batch, member .. '/' .. worker, fmt(until_ms)
+  local of_trunk, of_tenant, of_batch, dialed = trunk.flying, tenant.flying, lane.flying, tenant.dialed
+  local n = #claimed
+  claimed[n + 1], claimed[n + 2] = lease, holder
+  n = #of_trunk
+  of_trunk[n + 1], of_trunk[n + 2] = lease, member
+  n = #of_tenant
+  of_tenant[n + 1], of_tenant[n + 2] = lease, member
+  n = #of_batch
+  of_batch[n + 1], of_batch[n + 2] = lease, member
+  n = #dialed
+  dialed[n + 1], dialed[n + 2], tenant.is_dialed[number] = number, member, true
   lane.is_in_gap = gaps.take(trunk, slot_us)
   gaps.take(tenant, slot_us)
   batch.tat_us = pace_next(not lane.is_idle and batch.tat_us or nil, slot_us, batch.interval_us)
   lane.is_idle = nil
-  flows_ahead[flow] = nil
-  trunk.room, tenant.room, batch.room = trunk.room - 1, tenant.room - 1, batch.room - 1
-  tenant.served_on, tenant.is_wanted = trunk.id, false
-  flow.vt, trunk.served = flow.vt + tenant.charge_vt, flow
   calls = calls + 1
-  reply[5 + calls], issued[1 + calls] = row, holder .. ' ' .. row[4] .. ' ' .. row[5]
+  n = #issued
+  reply[5 + calls], issued[n + 1], issued[n + 2], issued[n + 3] = row, holder, row[4], row[5]
+end
+
+-- What the lane's next slots use of everybody's room and of the flow's time. A batch's first costs more steps.
+local function use_slots(trunk, flow, lane, n)
+  local tenant, batch = flow.tenant, lane.batch
+  trunk.room, tenant.room, batch.room = trunk.room - n, tenant.room - n, batch.room - n
+  tenant.served_on, tenant.is_wanted = trunk.id, false
+  flow.vt, trunk.served = flow.vt + n * tenant.charge_vt, flow
+  flows_ahead[flow] = nil
   limit = 'trunk_rate' -- unless something else is met before the horizon
-  return member
+end
+
+local function meet_batch(lane)
+  if not lane.is_served then
+    lane.is_served = true
+    steps = steps + BATCH_STEPS
+  end
+end
+
+local function number_is_busy(tenant, number)
+  return tenant.is_dialed[number] or map.get(tenant.dialing, number)
 end
 
 local state_known = {} -- by key
@@ -328,70 +355,90 @@ end
 
 -- ---- a fresh contact of an ordinary lane ----
 
--- Reads the lane's next contacts and whether their numbers are on a call: one where it has not had a slot, as most of many batches
--- get no second one, then several at once.
-local function look_ahead(flow, lane, ordinal)
-  local batch, dialing = lane.batch, flow.tenant.dialing
+-- Reads the lane's next contacts and whether their numbers are on a call: as many as its turn may be, or at its second slot as many
+-- as it may have before the horizon. Of many slow batches most get one.
+local function look_ahead(trunk, flow, lane, ordinal, f_us)
+  local batch, dialing, most = lane.batch, flow.tenant.dialing, 1
+  if batch.interval_us <= trunk.interval_us then
+    most = turns.left(trunk)
+  elseif lane.is_served then
+    most = min(turns.MOST, floor((limit_us - f_us) / batch.interval_us) + 1)
+  end
   local bucket = floor(ordinal / BUCKET)
-  local most = lane.is_served and min(LOOK_AHEAD, max_calls - calls) or 1
-  local last = min(ordinal + most, batch.total, (bucket + 1) * BUCKET) - 1
   if lane.bucket ~= bucket then
-    lane.bucket, lane.state_key = bucket, batch.prefix .. ':state:' .. fmt(bucket)
+    local name = fmt(bucket)
+    lane.bucket, lane.contacts, lane.state_key = bucket, batch.prefix .. ':contacts:' .. name, batch.prefix .. ':state:' .. name
     state_check(lane.state_key)
+    lane.states = additions.to('HSET', lane.state_key)
   end
-  local names, numbers = {}, {}
-  for at = ordinal, last do
-    names[#names + 1] = fmt(at)
+  local names, numbers, n = {}, {}, 0
+  lane.looked_from, lane.looked_to = ordinal - 1, min(ordinal + min(most, max_calls - calls), batch.total, (bucket + 1) * BUCKET)
+  for at = ordinal, lane.looked_to - 1 do
+    n = n + 1
+    names[n] = fmt(at)
   end
-  local records = redis.call('HMGET', batch.prefix .. ':contacts:' .. fmt(bucket), unpack(names))
-  for i = 1, #records do
-    local number = contact_phone(records[i])
-    lane.records[ordinal + i - 1], lane.numbers[ordinal + i - 1] = records[i], number
-    numbers[#numbers + 1] = number
+  local records = redis.call('HMGET', lane.contacts, unpack(names))
+  for i = 1, n do
+    numbers[i] = contact_phone(records[i]) or ''
   end
-  if #numbers > 1 then
-    map.look_up(dialing, numbers)
+  lane.names, lane.records, lane.numbers, lane.busy = names, records, numbers, redis.call('HMGET', dialing, unpack(numbers))
+end
+
+-- Which of what was looked at is the lane's next contact, where that may take the slot at once.
+local function fresh_contact(trunk, flow, lane, ordinal, f_us)
+  local batch = lane.batch
+  if ordinal >= batch.total or (batch.tat_us and batch.tat_us > f_us) then
+    return nil
   end
-  lane.looked_to = last + 1
+  if ordinal >= lane.looked_to then
+    look_ahead(trunk, flow, lane, ordinal, f_us)
+  end
+  local at = ordinal - lane.looked_from
+  local number = lane.numbers[at]
+  return number ~= '' and not lane.busy[at] and not flow.tenant.is_dialed[number] and at or nil
 end
 
 local CLAIMED_BY = 'phase=claimed a=0 d=1 w=' .. worker .. ' q='
 local TAIL, TAIL_FROM = fmt(epoch.tail_ms), fmt(epoch.tail_from_ms)
 
--- True where its next contact has taken the slot; else nothing is changed, and visit_lane() does what is to be done.
-local function visit_ordinary(trunk, flow, lane, f_us, f_ms)
-  local batch, ordinal = lane.batch, lane.batch.cursor
-  if not lane.is_ordinary or ordinal >= batch.total or trunk.breaker_until_ms or room('b', batch) <= 0 then
-    return false
+-- Slots one after the other from `f_us` on for the next contacts of an ordinary lane, until its turn is over, or something is met
+-- that the loop is to see. nil where there is none: visit_lane() does what is to be done. Else the last of them.
+local function visit_ordinary(trunk, flow, lane, f_us, until_us)
+  local batch, tenant, first = lane.batch, flow.tenant, lane.batch.cursor
+  if not lane.is_ordinary or trunk.breaker_until_ms or room('b', batch) <= 0 then
+    return nil
   end
   pace_clip(batch, horizon_us)
-  if batch.tat_us and batch.tat_us > f_us then
-    return false
+  local ordinal, at = first, fresh_contact(trunk, flow, lane, first, f_us)
+  local slot_us
+  if not at then
+    return nil
   end
-  if ordinal >= lane.looked_to then
-    look_ahead(flow, lane, ordinal)
+  meet_batch(lane)
+  local _, due_ms = agenda.head(flow.waiting)
+  local before_us = due_ms and due_ms * 1000 or math.huge
+  local end_at = first + min(turns.left(trunk), trunk.room, tenant.room, batch.room, max_calls - calls, max_steps - steps + 1)
+  repeat
+    local name, slot, number, states = lane.names[at], fmt(f_us), lane.numbers[at], lane.states
+    local n = #states
+    states[n + 1], states[n + 2] = name, CLAIMED_BY .. slot .. ' t=' .. number
+    give_slot(trunk, flow, lane, { batch.id, name, '1', slot, '0', lane.records[at], '', TAIL, TAIL_FROM },
+      lane.prefix .. name .. '/1', number, floor(f_us / 1000) + lease_ms, f_us)
+    at, slot_us, ordinal = nil, f_us, ordinal + 1
+    f_us = gaps.earliest(trunk, slot_us)
+    if ordinal < end_at and f_us <= until_us and f_us < before_us
+      and (f_us >= tenant.tat_us or gaps.earliest(tenant, f_us) == f_us) then
+      at = fresh_contact(trunk, flow, lane, ordinal, f_us)
+    end
+  until not at
+  local taken = ordinal - first
+  steps = steps + taken - 1
+  batch.cursor, batch.dials, batch.due, batch.claimed = ordinal, batch.dials + taken, batch.due - taken, batch.claimed + taken
+  use_slots(trunk, flow, lane, taken)
+  if not turns.goes_on(trunk, flow, lane, taken) then
+    lane_pass(trunk, flow, lane, slot_us)
   end
-  local number = lane.numbers[ordinal]
-  if not number or map.get(flow.tenant.dialing, number) then
-    return false
-  end
-  local name, slot = fmt(ordinal), fmt(f_us)
-  batch.cursor, batch.dials = ordinal + 1, batch.dials + 1
-  batch.due, batch.claimed = batch.due - 1, batch.claimed + 1
-  map.put(lane.state_key, name, CLAIMED_BY .. slot .. ' t=' .. number)
-  give_slot(trunk, flow, lane, { batch.id, name, '1', slot, '0', lane.records[ordinal], '', TAIL, TAIL_FROM }, number,
-    f_ms + lease_ms, f_us)
-  if turns.goes_on(trunk, flow, lane) then
-    return true
-  end
-  if ordinal + 1 < batch.total then
-    agenda.shift(flow.ready, lane.id)
-    agenda.put(flow.waiting, lane.id, ceil(batch.tat_us / 1000))
-    lane_limit = 'batch_rate'
-  else
-    lane_pass(trunk, flow, lane, f_us)
-  end
-  return true
+  return slot_us
 end
 
 -- ---- any call of any lane ----
@@ -409,8 +456,10 @@ local function take_slot(trunk, flow, lane, call, number, record, slot_us)
   call.c = epoch.tail > 0 and epoch.tail or nil
   call_move(batch, call, 'claim')
   call_write(call)
-  local lease = floor(slot_us / 1000) + (call.f and doubt_lease_ms or lease_ms)
-  local member = give_slot(trunk, flow, lane, answer_row(batch.id, call, call.q, record), number, lease, slot_us)
+  local member, lease = call_member(batch, call), floor(slot_us / 1000) + (call.f and doubt_lease_ms or lease_ms)
+  meet_batch(lane)
+  give_slot(trunk, flow, lane, answer_row(batch.id, call, call.q, record), member, number, lease, slot_us)
+  use_slots(trunk, flow, lane, 1)
   if trunk.breaker_until_ms then
     breaker.begin_probe(trunk, member, lease)
   end
@@ -435,8 +484,8 @@ local function lane_next_call(batch, f_ms)
   return nil
 end
 
--- One visit of a ready lane: it parks, waits for its pace or its window, holds a busy number, or takes the slot. True where
--- the slot was taken.
+-- One visit of a ready lane: it parks, waits for its pace or its window, holds a busy number, or takes the slot. nil where
+-- it did not.
 local function visit_lane(trunk, flow, lane, f_us)
   local batch = lane.batch
   if batch.state == 'scheduled' then
@@ -445,24 +494,24 @@ local function visit_lane(trunk, flow, lane, f_us)
   if window_objection(batch, floor(f_us / 1000)) then
     lane_pass(trunk, flow, lane, f_us)
     limit, lane_limit = 'window', 'window'
-    return false
+    return nil
   end
   if room('b', batch) <= 0 then
     limit = 'batch_full'
     lane_park(batch, lane.id)
     agenda.shift(flow.ready, lane.id)
     flow_leave_if_empty(trunk, flow)
-    return false
+    return nil
   end
   pace_clip(batch, horizon_us)
   if batch.tat_us and batch.tat_us > f_us then
     lane_pass(trunk, flow, lane, f_us)
-    return false
+    return nil
   end
   local call = lane_next_call(batch, floor(f_us / 1000))
   if not call then
     lane_pass(trunk, flow, lane, f_us)
-    return false
+    return nil
   end
   local record = map.get(batch.prefix .. ':contacts:' .. call.bucket, call.name)
   local number = contact_phone(record)
@@ -470,9 +519,9 @@ local function visit_lane(trunk, flow, lane, f_us)
     take_number(batch, call)
     call_end_unread(batch, call, 'contact_unreadable')
     lane_pass(trunk, flow, lane, f_us)
-    return false
+    return nil
   end
-  if map.get(flow.tenant.dialing, number) then
+  if number_is_busy(flow.tenant, number) then
     if call.f then
       call_write(call) -- what is known of it, since it leaves the place that told so
     end
@@ -481,13 +530,13 @@ local function visit_lane(trunk, flow, lane, f_us)
     if not lane_due_ms(batch) then
       lane_pass(trunk, flow, lane, f_us)
     end
-    return false
+    return nil
   end
   take_slot(trunk, flow, lane, call, number, record, f_us)
-  if not turns.goes_on(trunk, flow, lane) then
+  if not turns.goes_on(trunk, flow, lane, 1) then
     lane_pass(trunk, flow, lane, f_us)
   end
-  return true
+  return f_us
 end
 
 -- ---- the loop ----
@@ -508,36 +557,36 @@ local function await_tenant(trunk, flow, at_ms)
   end
 end
 
--- One visit of the flow whose turn it is. True where a slot was taken at f_us.
-local function visit_flow(trunk, flow, f_us, f_ms)
+-- One visit of the flow whose turn it is. The last slot that was taken; nil where none was.
+local function visit_flow(trunk, flow, f_us, until_us)
   hand.tenant, hand.batch = flow.id, nil
   local tenant = flow.tenant or flow_open(trunk, flow)
   if not tenant then
     agenda.shift(trunk.turn, flow.id)
-    return false
+    return nil
   end
   if tenant.state ~= 'active' or room('t', tenant) <= 0 then
     zset.put(key_parked_flows(flow.id), trunk.id, NOW_MS)
     zset.put(KEY_PARKED, 't/' .. flow.id, NOW_MS)
     flow_leave(trunk, flow)
     limit = tenant.state == 'active' and 'tenant_full' or 'tenant_stopped'
-    return false
+    return nil
   end
   local free_us = gaps.earliest(tenant, f_us)
   if free_us > f_us then
     await_tenant(trunk, flow, ceil(free_us / 1000))
     limit = 'tenant_rate'
-    return false
+    return nil
   end
   promote_lanes(flow, f_us)
   local lane_id = agenda.head(flow.ready)
   if lane_id then
     local lane = lane_load(lane_id)
     if lane then
-      return visit_ordinary(trunk, flow, lane, f_us, f_ms) or visit_lane(trunk, flow, lane, f_us)
+      return visit_ordinary(trunk, flow, lane, f_us, until_us) or visit_lane(trunk, flow, lane, f_us)
     end
     agenda.shift(flow.ready, lane_id)
-    return false
+    return nil
   end
   local following, following_ms = agenda.head(flow.waiting)
   if following then
@@ -545,7 +594,7 @@ local function visit_flow(trunk, flow, f_us, f_ms)
     agenda.put(trunk.waiting, flow.id, ceil(gaps.earliest(tenant, following_ms * 1000) / 1000))
   end
   flow_leave(trunk, flow)
-  return false
+  return nil
 end
 
 -- Serves one trunk until its frontier is past the next one's, or past the horizon, a bound is met, or it is full.
@@ -569,10 +618,9 @@ local function serve_trunk(trunk_id)
     limit = 'trunk_held'
   end
   while f_us <= until_us and steps < max_steps and calls < max_calls do
-    local f_ms = floor(f_us / 1000)
     steps = steps + 1
     hand.tenant, hand.batch = nil, nil
-    local flow = turns.next(trunk, f_ms)
+    local flow = turns.next(trunk, floor(f_us / 1000))
     if flow then
       if room('k', trunk) <= 0 then
         trunk.held = 'full'
@@ -580,8 +628,9 @@ local function serve_trunk(trunk_id)
         limit = 'trunk_full'
         return
       end
-      if visit_flow(trunk, flow, f_us, f_ms) then
-        f_us = gaps.earliest(trunk, max(f_us, (trunk.breaker_until_ms or 0) * 1000))
+      local slot_us = visit_flow(trunk, flow, f_us, until_us)
+      if slot_us then
+        f_us = gaps.earliest(trunk, max(slot_us, (trunk.breaker_until_ms or 0) * 1000))
       end
     else
       local following, at_ms = agenda.head(trunk.waiting)

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from tests.support.changes import Change
-from tests.support.engine import Engine, Slot
+from tests.support.engine import Engine, Slot, phone_of
 from tests.support.redis_clock import RedisClock
 from tests.support.redis_server import RedisServer
 from tests.support.scripts import Scripts
@@ -69,7 +69,8 @@ class World:
         if self.chance.random() < 0.15:
             shuts_ms = now_ms + pick((50, 2_000, 100_000))
             fields |= {"hours": f"{now_ms}-{shuts_ms} {shuts_ms + 500}-{shuts_ms + 900_000}", "hours_until_ms": shuts_ms + 900_000}
-        numbers = [15550000001 + self.chance.randrange(pick((30, 10_000))) for _ in range(pick((1, 5, 70, 140)))]
+        first = pick((15550000001, 15550000001, 441500000001, 4915100000001, 999000001))
+        numbers = [first + self.chance.randrange(pick((30, 10_000))) for _ in range(pick((1, 5, 70, 140)))]
         self.engine.batch(pick(self.tenants), pick(self.trunks), list(dict.fromkeys(numbers)),
                           start_in_ms=pick((None, None, None, 120, 2_000)), **fields)  # fmt: skip
 
@@ -83,6 +84,7 @@ class World:
     def claim(self) -> None:
         pick = self.chance.choice
         found = self.engine.claim(pick(("w1", "w2")), calls=pick((64, 64, 20, 1)), steps=pick((400, 130, 130, 25, 3))).slots
+        assert all(self.engine.state(*slot.ref[:2])["t"] == str(phone_of(slot.record)) for slot in found)
         self.answered += len(found)
         self.claimed += found
 
@@ -94,8 +96,10 @@ class World:
 
     def finish(self) -> None:
         for slot in self.take(self.begun):
-            how = self.chance.choice(("final", "final", "retry"))
-            self.engine.finish(slot, how, "COMPLETED" if how == "final" else "BUSY", self.chance.choice((0, 40, 900)) if how == "retry" else None)
+            if self.chance.random() < 0.6:
+                self.engine.finish(slot)
+            else:
+                self.engine.finish(slot, "retry", "BUSY", self.chance.choice((0, 40, 900)))
 
     def release(self) -> None:
         self.engine.release(self.take(self.claimed))

@@ -154,7 +154,7 @@ def test_a_full_trunk_with_a_thousand_waiting_batches_costs_another_trunk_next_t
 
 # Would they notice? (what is broken, script, its text, what stands there instead, who notices)
 BROKEN = (
-    ("a start costs nothing", "call_claim", "flow.vt + tenant.charge_vt", "flow.vt", fair_scenarios.batches_of_all_sizes),
+    ("a start costs nothing", "call_claim", "flow.vt + n * tenant.charge_vt", "flow.vt", fair_scenarios.batches_of_all_sizes),
     ("weights count nothing", "call_claim", "floor(VT_UNIT / tenant.weight)", "VT_UNIT", fair_scenarios.weights_one_to_two),
     ("idleness is saved up", "call_claim", "max(vt, trunk.vfloor)", "vt", fair_scenarios.idler),
     ("coming back is free", "call_claim", "max(vt, trunk.vfloor)", "trunk.vfloor", fair_scenarios.single_calls),

@@ -191,6 +191,14 @@ def a_number_is_dialed_once_at_a_time(cell: Cell) -> None:
     assert cell.claim("w2").slots == []
 
 
+def a_number_that_was_claimed_before_waits(cell: Cell) -> None:
+    cell.fill([NUMBER])
+    assert len(cell.claim().slots) == 1
+    cell.fill([NUMBER])
+    cell.wait(1000)
+    assert cell.claim("w2").slots == []
+
+
 def a_lost_reply_to_a_claim_costs_nothing(cell: Cell) -> None:
     cell.fill(20)
     first = cell.claim(request="lost").slots
@@ -266,9 +274,11 @@ MUTATIONS = (
              absent_is_what_was_asked_far_enough_apart),
     Mutation("absence believed of an accepted dial", "call_recheck", "if what ~= 'absent' or call.p then", "if what ~= 'absent' then",
              an_accepted_dial_is_never_given_back),
-    Mutation("no number fence", "call_claim", "if map.get(flow.tenant.dialing, number) then", "if false then",
+    Mutation("no number fence", "call_claim", "if number_is_busy(flow.tenant, number) then", "if false then",
              a_number_is_dialed_once_at_a_time),
-    Mutation("no number fence on the straight way", "call_claim", "not number or map.get(flow.tenant.dialing, number)", "not number",
+    Mutation("no number fence on the straight way", "call_claim", " and not lane.busy[at]", "",
+             a_number_that_was_claimed_before_waits),
+    Mutation("no number fence within a claim", "call_claim", " and not flow.tenant.is_dialed[number]", "",
              a_number_is_dialed_once_at_a_time),
     Mutation("request id ignored", "call_claim", "if stored and stored:match('^%S+') == request then", "if false then",
              a_lost_reply_to_a_claim_costs_nothing),

@@ -218,8 +218,7 @@ def slots_in_gaps_lie_apart(cell: Cell) -> None:
 
 MUTATIONS = (
     Mutation("concurrency counted late", "call_claim",
-             "trunk.flying.scores[member], tenant.flying.scores[member], lane.flying.scores[member] = until_ms, until_ms, until_ms\n",
-             "\n", concurrency_is_taken_by_the_claim),
+             "of_trunk[n + 1], of_trunk[n + 2] = lease, member\n", "\n", concurrency_is_taken_by_the_claim),
     Mutation("no log of begins", "call_begin", "text)\n  for i = 1, 3 do", "text)\n  for i = 2, 3 do",
              no_sliding_second_holds_more_begins_than_the_limit),
     Mutation("the log of begins is not renewed", "call_begin",

@@ -4,6 +4,32 @@
 -- through here is not used through zset before the commit().
 local agenda = { PAGE_MOST = 64, NONE = {}, all = {} }
 
+-- ---- what is only added, and nobody asks for ----
+local additions = { ZADD = {}, HSET = {} }
+
+-- What the command is to write to the key: score and member, or field and value, one after the other.
+function additions.to(command, key)
+  local list = { key = key }
+  local lists = additions[command]
+  lists[#lists + 1] = list
+  return list
+end
+
+function additions.flush(command)
+  for _, list in ipairs(additions[command]) do
+    if list[1] then
+      map.write(command, list.key, unpack(list))
+    end
+  end
+  additions[command] = {}
+end
+
+function additions.forget()
+  additions.ZADD, additions.HSET = {}, {}
+end
+
+-- ---- what is gone through ----
+
 -- scores: what was changed, score or false; members: what was put, ascending, from `first` to `last`; was: what Redis said of
 -- what was taken off; coming: the next of what Redis holds, false where it has no more, nil where nobody looked; page: what was
 -- read of it, from `at` on; read: how many ranks of it; is_read: all of them.
@@ -156,6 +182,8 @@ on_commit(function()
     end
   end
   agenda.all = {}
+  additions.flush('ZADD')
 end, function()
   agenda.all = {}
+  additions.forget()
 end)

@@ -1,7 +1,20 @@
 -- Reads the two leading fields of a contact record (proto/carillon/v1/contact.proto): phone = 1 as a varint, id = 2.
 local function contact_phone(record)
-  if not record or record:byte(1) ~= 0x08 then
+  local tag, a, b, c, d, e, f
+  if record then
+    tag, a, b, c, d, e, f = record:byte(1, 7)
+  end
+  if tag ~= 0x08 then
     return nil
+  end
+  -- The numbers of most countries have six of these bytes, or five, each 128 too large but the last.
+  if f and a >= 128 and b >= 128 and c >= 128 and d >= 128 then
+    local value = a + b * 128 + c * 16384 + d * 2097152 + e * 268435456
+    if e < 128 then
+      return fmt(value - 270549120), 7
+    elseif f < 128 then
+      return fmt(value - 34630287488 + f * 34359738368), 8
+    end
   end
   local value, scale, at = 0, 1, 2
   for _ = 1, 8 do

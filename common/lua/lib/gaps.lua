@@ -31,22 +31,22 @@ end
 
 -- The earliest instant, not before `at`, that the resource's slots leave free.
 function gaps.earliest(resource, at_us)
-  if not resource.tat_us or at_us >= resource.tat_us then
+  local tat_us = resource.tat_us
+  if not tat_us or at_us >= tat_us then
     return at_us
   end
-  for _, gap in ipairs(gaps.of(resource)) do
+  local list = resource.gaps or gaps.of(resource)
+  for i = 1, #list do
+    local gap = list[i]
     if at_us <= gap[2] then
       return math.max(at_us, gap[1])
     end
   end
-  return resource.tat_us
+  return tat_us
 end
 
--- A slot in a gap: what is left of it stays. False where it lies in none.
+-- A slot before the TAT: what is left of its gap stays. False where it lies in none.
 function gaps.fill(resource, slot_us)
-  if not resource.tat_us or slot_us >= resource.tat_us then
-    return false
-  end
   local left, is_filled = {}, false
   for _, gap in ipairs(gaps.of(resource)) do
     if slot_us < gap[1] or slot_us > gap[2] then
@@ -61,11 +61,11 @@ function gaps.fill(resource, slot_us)
   return is_filled
 end
 
--- A slot behind all others: what lies between them is a gap.
-function gaps.leave(resource, slot_us)
+-- Nobody has a slot between these two: a gap.
+function gaps.leave(resource, free_us, slot_us)
   local list = gaps.of(resource)
   local n = #list
-  gaps.add(list, math.max(resource.free_us or NOW_US, NOW_US), slot_us - resource.interval_us)
+  gaps.add(list, free_us, slot_us - resource.interval_us)
   resource.has_new_gaps = resource.has_new_gaps or #list > n
 end
 
@@ -82,18 +82,18 @@ function gaps.wake_lane(lane, at_us, f_us)
   lane.is_idle = tat_us and at_us - tat_us > interval_us or lane.is_in_gap and f_us - at_us > gaps.LATE_US
 end
 
-function gaps.charge(resource, slot_us)
-  resource.tat_us = pace_next(not resource.is_idle and resource.tat_us or nil, slot_us, resource.interval_us)
-  resource.free_us, resource.is_idle = resource.tat_us, nil
-end
-
 -- Charges the slot to the rate. Whether it lies in a gap.
 function gaps.take(resource, slot_us)
-  if gaps.fill(resource, slot_us) then
+  local tat_us, interval_us = resource.tat_us, resource.interval_us
+  if tat_us and slot_us < tat_us and gaps.fill(resource, slot_us) then
     return true
   end
-  gaps.leave(resource, slot_us)
-  gaps.charge(resource, slot_us)
+  local free_us = resource.free_us or NOW_US
+  if slot_us - interval_us - free_us >= gaps.LEAST_US then
+    gaps.leave(resource, free_us, slot_us)
+  end
+  tat_us = pace_next(not resource.is_idle and tat_us or nil, slot_us, interval_us)
+  resource.tat_us, resource.free_us, resource.is_idle = tat_us, tat_us, nil
   return false
 end
 

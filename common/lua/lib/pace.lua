@@ -8,7 +8,8 @@ local function pace_next(tat_us, slot_us, interval_us)
   if not tat_us then
     return slot_us + interval_us
   end
-  return math.max(tat_us, slot_us - interval_us) + interval_us
+  local last_us = slot_us - interval_us
+  return (tat_us > last_us and tat_us or last_us) + interval_us
 end
 
 -- The TAT of something that could have gone at `at` but had nothing to do: idleness earns no credit. Within an interval
