@@ -12,16 +12,42 @@
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n); 30 commands, and 10 for each call
 -- Again    answers the same
+-- @include lib/asked.lua
 -- @include lib/breaker.lua
 batch_wants({ 'state', 'tenant', 'trunk', 'stops_live', 'refused' })
 local FIELDS = 6
-check_call_args(1, FIELDS)
-for i = 1, #ARGV, FIELDS do
-  check_number(ARGV[i + 4], 'next check')
-  check_number(ARGV[i + 5], 'queue')
-  if #ARGV[i + 3] > 128 or not ARGV[i + 3]:match('^[\33-\126]+$') then
-    return redis.error_reply('ERR_INVALID provider id')
+if #ARGV % FIELDS ~= 0 or #ARGV > FIELDS * 64 then
+  return redis.error_reply('ERR_INVALID calls')
+end
+
+-- Checks what is asked. The bucket of each call, false where there is no such batch.
+local function read_asked()
+  local of_calls, of_batches, n = {}, asked.batches, 0
+  for at = 1, #ARGV, FIELDS do
+    local id, name, dial, provider_id, check_ms, queue_ms = unpack(ARGV, at, at + FIELDS - 1)
+    local numbers = name .. ' ' .. dial .. ' ' .. queue_ms
+    if #numbers > 17 or not numbers:match('^%d+ %d+ %d+$') then
+      check_number(name, 'ordinal')
+      check_number(dial, 'dial')
+      check_number(queue_ms, 'queue')
+    end
+    check_number(check_ms, 'next check')
+    if #provider_id > 128 or not provider_id:match('^[\33-\126]+$') then
+      fail('ERR_INVALID provider id')
+    end
+    local of_batch, bucket = of_batches[id], false
+    if of_batch == nil then
+      of_batch = asked.batch(id)
+    end
+    if of_batch then
+      local first = name - name % BUCKET
+      bucket = of_batch[first] or asked.bucket(of_batch, first)
+      bucket.names[#bucket.names + 1] = name
+    end
+    n = n + 1
+    of_calls[n] = bucket
   end
+  return of_calls
 end
 
 -- Once for each dial: call.k says that it was done.
@@ -35,29 +61,65 @@ local function take_queue(batch, call, queue_ms)
   call.y = window_objection(batch, NOW_MS + queue_ms) and 1 or nil
 end
 
-calls_look_up(1, FIELDS, { 'state' })
-local reply = {}
-for i = 1, #ARGV, FIELDS do
-  local batch = batch_load(ARGV[i])
-  local call = batch and call_read(batch, tonumber(ARGV[i + 1]))
-  if not call or call.d ~= tonumber(ARGV[i + 2]) or call.phase == 'claimed' then
-    reply[#reply + 1] = 'gone'
+-- The long way, which every call may go.
+local function accept_long(batch, at)
+  local call = call_read(batch, tonumber(ARGV[at + 1]))
+  if call.d ~= tonumber(ARGV[at + 2]) or call.phase == 'claimed' then
+    return 'gone'
   elseif call.phase ~= 'live' then
-    reply[#reply + 1] = 'over'
-  else
-    if not call.p and not call.v then
-      breaker.good(batch, call)
-    end
-    batch_forget(batch, 'refused')
-    call.p, call.z = ARGV[i + 3], nil
-    take_queue(batch, call, tonumber(ARGV[i + 5]))
-    placed_note(batch, call, call.p)
-    call_write(call)
-    local is_to_stop = call.y or batch.stops_live
-    local check = is_to_stop and NOW_MS or math.min(tonumber(ARGV[i + 4]), tonumber(call.h))
-    zset.put(KEY_LIVE, call_member(batch, call), check)
-    reply[#reply + 1] = is_to_stop and 'stop' or 'accepted'
+    return 'over'
   end
+  if not call.p and not call.v then
+    breaker.good(batch, call)
+  end
+  batch_forget(batch, 'refused')
+  call.p, call.z = ARGV[at + 3], nil
+  take_queue(batch, call, tonumber(ARGV[at + 5]))
+  placed_note(batch, call, call.p)
+  call_write(call)
+  local is_to_stop = call.y or batch.stops_live
+  local check = is_to_stop and NOW_MS or math.min(tonumber(ARGV[at + 4]), tonumber(call.h))
+  zset.put(KEY_LIVE, call_member(batch, call), check)
+  return is_to_stop and 'stop' or 'accepted'
+end
+
+-- ---- an ordinary call: it was begun, its text is of the usual form, and it does not wait at its platform ----
+local BEGUN = '^(phase=live a=%d+ d=(%d+) l=%d+ w=%S+ q=%d+ t=%d+ b=%d+ h=(%d+))(.*)$'
+local live = zset.of(KEY_LIVE).changed
+
+-- The answer is nothing to the trunk's breaker, and the batch hangs nobody up.
+local function is_quiet(of_batch)
+  local batch, b = of_batch.batch, breaker.load(of_batch.batch.trunk)
+  of_batch.is_quiet = not (b.until_ms or b.last_ms or batch.stops_live)
+  if of_batch.is_quiet then
+    batch_forget(batch, 'refused')
+  end
+  return of_batch.is_quiet
+end
+
+-- False where the call is none, and nothing is done.
+local function accept_ordinary(bucket, at)
+  local _, name, dial, provider_id, check_ms, queue_ms = unpack(ARGV, at, at + FIELDS - 1)
+  local state, of_batch = bucket.state, bucket.of_batch
+  local text = not bucket.is_met[name] and state.known[name]
+  if not text then
+    return false
+  end
+  bucket.is_met[name] = true
+  local begun, d, hard_ms, rest = text:match(BEGUN)
+  if d ~= dial or queue_ms ~= '0' or not asked.tail(rest) or not (of_batch.is_quiet or is_quiet(of_batch)) then
+    return false
+  end
+  state.changed[name] = begun .. ' p=' .. provider_id .. rest
+  live[of_batch.lead .. name .. '/' .. d] = math.min(check_ms, hard_ms)
+  return 'accepted'
+end
+
+local of_calls, reply = read_asked(), {}
+asked.look_up('state')
+for i = 1, #of_calls do
+  local bucket, at = of_calls[i], (i - 1) * FIELDS + 1
+  reply[i] = bucket and (accept_ordinary(bucket, at) or accept_long(bucket.of_batch.batch, at)) or 'gone'
 end
 commit()
 return notes.tell(reply)

@@ -96,11 +96,16 @@ def a_batch_that_is_refused_pauses_itself(cell: Cell) -> None:
     assert cell.hash(f"batch:{refuse(cell, 20)}").get("reason") == "poison"
 
 
-def refusals_in_a_row_alone_pause_a_batch(cell: Cell) -> None:
+def refusals_in_a_row_alone_pause_a_batch(cell: Cell, queue_ms: int = 0) -> None:
     batch = refuse(cell, 19)
-    cell.accept(cell.begin_one())
+    cell.accept(cell.begin_one(), queue_ms=queue_ms)
+    cell.wait(queue_ms)
     cell.finish(cell.begin_one(), outcome="REJECTED", source="answer", provider_id="")
     assert cell.hash(f"batch:{batch}")["state"] == "processing"
+
+
+def refusals_in_a_row_alone_pause_a_batch_whose_calls_wait_at_their_platform(cell: Cell) -> None:
+    refusals_in_a_row_alone_pause_a_batch(cell, queue_ms=300)
 
 
 def what_nobody_can_work_ends(cell: Cell) -> None:
@@ -266,8 +271,10 @@ MUTATIONS = (
              a_probe_in_vain_makes_the_wait_longer),
     Mutation("a probe that came to nothing awaited", "call_abort", "  breaker.pass_on(batch, member)\n", "", a_dial_given_back_passes_the_probe_on),
     Mutation("burnt to the end", "call_finish", "    poison.refused(batch, result.reason)\n", "", a_batch_that_is_refused_pauses_itself),
-    Mutation("refusals counted over good calls", "call_accept", "    batch_forget(batch, 'refused')\n", "",
-             refusals_in_a_row_alone_pause_a_batch),
+    Mutation("refusals counted over good calls", "call_accept",
+             "  if of_batch.is_quiet then\n    batch_forget(batch, 'refused')\n  end\n", "", refusals_in_a_row_alone_pause_a_batch),
+    Mutation("refusals counted over good calls that wait", "call_accept", "  batch_forget(batch, 'refused')\n  call.p", "  call.p",
+             refusals_in_a_row_alone_pause_a_batch_whose_calls_wait_at_their_platform),
     Mutation("struck for ever", "call_strike", "if call.o < STRIKES then", "if true then", what_nobody_can_work_ends),
     Mutation("all fall with one", "call_begin", "pcall(begin_from,", "(function(f, ...) return true, f(...) end)(begin_from,",
              a_begin_that_fails_leaves_those_beside_it_alone),

@@ -32,7 +32,7 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
         Change("call_begin", "if not lease or lease <= NOW_MS then", "if false then"),
         Change("call_release", " and call.d == tonumber(ARGV[i + 2]) and call.w == worker then", " then"),
         Change("call_abort", " and call.d == tonumber(ARGV[i + 2]) and (call.w == worker or worker == '-') then", " then"),
-        Change("call_accept", "if not call or call.d ~= tonumber(ARGV[i + 2]) or", "if not call or"),
+        Change("call_accept", "if call.d ~= tonumber(ARGV[at + 2]) or", "if"),
         Change("call_recheck", "if not call or call.l ~= tonumber(ARGV[at + 2]) then", "if not call then"),
         Change("call_finish", "if not call or not call.l or result.dial > call.l then", "if not call or not call.l then"),
         Change("call_finish", "if result.dial < call.l then", "if false then"),
@@ -45,13 +45,13 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
         Change("call_begin", "    if slot_us and lease and", "    if false and lease and"),
         Change(
             "call_accept",
-            "  if not call or call.d ~= tonumber(ARGV[i + 2]) or",
-            "  if call and call.phase == 'claimed' and call.d == tonumber(ARGV[i + 2]) then\n"
+            "  if call.d ~= tonumber(ARGV[at + 2]) or",
+            "  if call.phase == 'claimed' and call.d == tonumber(ARGV[at + 2]) then\n"
             "    redis.call('ZREM', KEY_CLAIMED, call_member(batch, call) .. '/' .. call.w)\n"
             "    call_move(batch, call, 'begin')\n"
             "    batches_flush()\n"
             "  end\n"
-            "  if not call or call.d ~= tonumber(ARGV[i + 2]) or",
+            "  if call.d ~= tonumber(ARGV[at + 2]) or",
         ),
     ),
     # A create request carries an id that nobody would ask for.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -28,6 +29,8 @@ HOOKS: tuple[dict[str, str | None], ...] = (
 # What may stand behind the text of a call beside what an accepted one has.
 MARKS = (" z=1763283600000", " g=1", " k=500", " y=1", " v=1", " o=1", " f=1", " c=2", " r=60", " i=4", " new=1", " s=5", " u=3")
 OUTCOMES = ("COMPLETED", "BUSY", "NO_ANSWER", "VOICEMAIL", "FAILED", "UNKNOWN", "INVALID_NUMBER", "BLOCKED", "REJECTED")
+ACCEPTS_LONG = Change("call_accept", "(accept_ordinary(bucket, at) or accept_long(bucket.of_batch.batch, at))",
+                      "accept_long(bucket.of_batch.batch, at)")  # fmt: skip
 FINISHES_LONG = Change("call_finish", "call and finish_ordinary(call, of_calls[i], at)", "false")
 
 
@@ -135,31 +138,56 @@ def result(engine: Engine, slot: Slot, chance: Chance) -> list[Any]:
     return args
 
 
-def both_ways_of_ends(engine: Engine, clock: RedisClock, ways: Ways) -> set[bytes]:
+def acceptance(engine: Engine, slot: Slot, chance: Chance) -> list[Any]:
+    args: list[Any] = [*slot.ref, chance.mostly("p1", "p2"), engine.now_ms() + chance.choice((10, 60_000, 900_000)), chance.mostly(0, 400)]
+    args[2] += chance.mostly(0, 1, -1)
+    return args
+
+
+def trip(engine: Engine, batches: list[str], slots: list[Slot], chance: Chance) -> None:
+    """A breaker that counts, or tries one of the calls; a batch that hangs up."""
+    now_ms, trunk = engine.now_ms(), engine.key("trunk:main")
+    if chance.rarely():
+        engine.client.hset(trunk, "verdicts", f"{now_ms - chance.choice((10, 70_000))} 3 2")
+    if chance.rarely():
+        engine.client.hset(trunk, mapping={"breaker": "probing", "breaker_until_ms": now_ms + 5000, "breaker_probe": slots[0].member})
+    if chance.rarely():
+        engine.client.hset(engine.key(f"batch:{chance.choice(batches)}"), "stops_live", 1)
+
+
+def both_ways(engine: Engine, clock: RedisClock, ways: Ways, ask: Callable[[Engine, Slot, Chance], list[Any]]) -> set[bytes]:
     """All that was answered."""
     answers: set[bytes] = set()
-
     for seed in range(EXAMPLES):
         chance = Chance(seed)
         engine.client.flushall()
         batches = lay_out(engine, chance)
         slots = ring(engine, clock, chance)
-        take_some(engine, slots, chance)
+        if ask == result:
+            take_some(engine, slots, chance)
+        elif slots:
+            take_some(engine, [slot for slot in slots if chance.rarely()], chance)
+            trip(engine, batches, slots, chance)
         disturb(engine, batches, slots, chance)
         asked = slots + [slot for slot in slots if chance.rarely()]
         if asked:
-            reply = ways.check(*(word for slot in asked for word in result(engine, slot, chance)))
+            reply = ways.check(*(word for slot in asked for word in ask(engine, slot, chance)))
             answers.update(answer for answer in reply if isinstance(answer, bytes))
     return answers
 
 
+def test_an_acceptance_writes_by_the_straight_way_what_it_writes_by_the_long_one(decreed_engine: Engine, clock: RedisClock) -> None:
+    answers = both_ways(decreed_engine, clock, Ways(decreed_engine.client, "call_accept", ACCEPTS_LONG), acceptance)
+    assert answers == {b"accepted", b"stop", b"over", b"gone"}
+
+
 def test_an_ordinary_end_writes_by_the_straight_way_what_it_writes_by_the_long_one(decreed_engine: Engine, clock: RedisClock) -> None:
-    answers = both_ways_of_ends(decreed_engine, clock, Ways(decreed_engine.client, "call_finish", FINISHES_LONG))
+    answers = both_ways(decreed_engine, clock, Ways(decreed_engine.client, "call_finish", FINISHES_LONG), result)
     assert answers == {b"final", b"ended", b"due", b"settled", b"recorded", b"stale", b"changed", b"gone"}
 
 
 # What is missed where the straight way of an end leaves it out.
-GUARDS = (
+END_GUARDS = (
     ("another dial's", "l ~= dial or ", ""),
     ("decided on an older state", "a ~= attempts or ", ""),
     ("not for good", "not phase or ", ""),
@@ -188,11 +216,47 @@ GUARDS = (
 )
 
 
-@pytest.mark.parametrize("old, new", [guard[1:] for guard in GUARDS], ids=[guard[0] for guard in GUARDS])
-def test_a_straight_way_that_leaves_something_out_is_caught(decreed_engine: Engine, clock: RedisClock, old: str, new: str) -> None:
+@pytest.mark.parametrize("old, new", [guard[1:] for guard in END_GUARDS], ids=[guard[0] for guard in END_GUARDS])
+def test_a_straight_end_that_leaves_something_out_is_caught(decreed_engine: Engine, clock: RedisClock, old: str, new: str) -> None:
     ways = Ways(decreed_engine.client, "call_finish", FINISHES_LONG, straight=Change("call_finish", old, new))
     with pytest.raises(AssertionError):
-        both_ways_of_ends(decreed_engine, clock, ways)
+        both_ways(decreed_engine, clock, ways, result)
+
+
+ACCEPT_GUARDS = (
+    ("another dial's", "d ~= dial or ", ""),
+    ("one that waits there", "queue_ms ~= '0' or ", ""),
+    ("more in its text", "not asked.tail(rest) or ", ""),
+    ("a breaker that is not closed", "b.until_ms or ", ""),
+    ("a breaker that counts", "b.until_ms or b.last_ms or batch", "b.until_ms or batch"),
+    ("a batch that hangs up", " or batch.stops_live)\n", ")\n"),
+    ("refusals counted over good calls", "  if of_batch.is_quiet then\n    batch_forget(batch, 'refused')\n  end\n", ""),
+    ("accepted again as if for the first time", "not bucket.is_met[name] and ", ""),
+    ("looked up too late", "math.min(check_ms, hard_ms)", "tonumber(check_ms)"),
+)
+
+
+@pytest.mark.parametrize("old, new", [guard[1:] for guard in ACCEPT_GUARDS], ids=[guard[0] for guard in ACCEPT_GUARDS])
+def test_a_straight_acceptance_that_leaves_something_out_is_caught(
+    decreed_engine: Engine, clock: RedisClock, old: str, new: str
+) -> None:
+    ways = Ways(decreed_engine.client, "call_accept", ACCEPTS_LONG, straight=Change("call_accept", old, new))
+    with pytest.raises(AssertionError):
+        both_ways(decreed_engine, clock, ways, acceptance)
+
+
+def test_an_ordinary_call_is_accepted_the_straight_way(decreed_engine: Engine) -> None:
+    engine = decreed_engine
+    changed = Change("call_accept", "local call = call_read(batch, tonumber(ARGV[at + 1]))", "fail('long')").script()
+    engine.scripts = Scripts(engine.client, changed={"call_accept": changed})
+    engine.trunk("main")
+    engine.tenant("acme")
+    engine.batch("acme", "main", 2, cps=1000)
+    usual, waiting = engine.claim().slots
+    engine.begin([usual, waiting])
+    assert engine.accept(usual) == "accepted"
+    with pytest.raises(redis.ResponseError, match="long"):
+        engine.accept(waiting, queue_ms=1)
 
 
 def test_an_ordinary_end_goes_the_straight_way(decreed_engine: Engine) -> None:
