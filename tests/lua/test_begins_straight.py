@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -159,10 +160,8 @@ WANTED = {b"begun", b"suppressed", b"gone", b"refused"} | {b"released " + reason
     b"rate", b"credits", b"batch_paused", b"batch_cancelling")}  # fmt: skip
 
 
-def test_an_ordinary_call_begins_by_the_straight_way_as_by_the_long_one(decreed_engine: Engine, clock: RedisClock) -> None:
-    engine, answers = decreed_engine, set()
-    ways = Ways(engine.client, "call_begin", LONG_WAYS["call_begin"])
-
+def each_state(engine: Engine, clock: RedisClock, ways: Ways) -> Iterator[list[Any]]:
+    """What the script answers in each, having been compared."""
     for seed in SEEDS:
         chance = Chance(seed)
         engine.client.flushall()
@@ -172,9 +171,49 @@ def test_an_ordinary_call_begins_by_the_straight_way_as_by_the_long_one(decreed_
         disturb_logs(engine, batches, chance)
         disturb_rest(engine, batches, clock, chance)
         if slots:
-            reply = ways.check("w1", 250, 30_000, *asked(slots, chance))
-            answers.update(b" ".join(row[: 2 if row[0] == b"released" else 1]) for row in reply[1:] if isinstance(row, list))
+            yield ways.check("w1", chance.choice((250, 60_000)), 30_000, *asked(slots, chance))[1:]
+
+
+def test_an_ordinary_call_begins_by_the_straight_way_as_by_the_long_one(decreed_engine: Engine, clock: RedisClock) -> None:
+    answers: set[bytes] = set()
+    for rows in each_state(decreed_engine, clock, Ways(decreed_engine.client, "call_begin", LONG_WAYS["call_begin"])):
+        answers.update(b" ".join(row[: 2 if row[0] == b"released" else 1]) for row in rows)
     assert EXAMPLES or WANTED - answers == set()
+
+
+# What the straight way asks first, and how it would be without.
+ASKED = {
+    "who has the claim": (" and lease and lease - now_ms > 0", ""),
+    "when the lease ends": ("lease - now_ms > 0", "true"),
+    "which dial it is": (" and d == call.dial", ""),
+    "how late it is": (" and slot_us >= earliest_us", ""),
+    "whose number it is": (" and ground.dialing[number] == member", ""),
+    "whom nobody may call": (" and not (has_lists and is_listed(ground.tenant, number))", ""),
+    "whether it began a moment ago": ("      and not call.states[name] and not", "      and not"),
+    "the log of begins": ("begin_us = earliest(ground.logs, slot_us > now_us and slot_us or now_us)", "begin_us = now_us"),
+    "when the window closes": ("shut_ms * 1000 - 1", "math.huge"),
+    "how late it will be": ("math.min(NOW_US + late_us, ", "math.min(math.huge, "),
+    "whether the cell is closed": ("epoch.closed_until_ms > 0 or ", ""),
+    "whether the cell is stopped": (" or epoch.is_stopped or (", " or ("),
+    "the state of the batch": (" or (batch.state ~= 'processing' and batch.state ~= 'pending')", ""),
+    "the state of the tenant": ("values[1] == 'active' and not values[3]", "not values[3]"),
+    "the tenant's credit": ("values[1] == 'active' and not values[3]", "values[1] == 'active'"),
+    "the state of the trunk": ("found.state == 'active' and ", ""),
+    "the trunk's hold": (" and found.hold_until_ms <= NOW_MS", ""),
+    "the trunk's breaker": (" and not found.breaker_until_ms", ""),
+    "who it is called from": ("USUAL, ANY = DIAL .. '/', ", "USUAL, ANY = DIAL .. '%d*/', "),
+    "what else its text says": ("(rest == '' or match(rest, '^ c=%d+$'))", "true"),
+    "what else is left of its text": ("rest and rest_begun(rest)", "rest and rest_begun(rest) or ''"),
+    "how many lines there are": (" and #lines < LINES_LONG", ""),
+}
+
+
+@pytest.mark.parametrize("what", ASKED)
+def test_a_straight_way_that_asks_less_begins_otherwise(decreed_engine: Engine, clock: RedisClock, what: str) -> None:
+    ways = Ways(decreed_engine.client, "call_begin", LONG_WAYS["call_begin"], Change("call_begin", *ASKED[what]))
+    with pytest.raises(AssertionError):
+        for _ in each_state(decreed_engine, clock, ways):
+            pass
 
 
 @pytest.mark.parametrize("what", ["plain", "expires", "window", "told", "tail"])

@@ -91,7 +91,8 @@ do
     else
       take_all(was, key)
     end
-    batch = was.state and setmetatable({ id = id, prefix = key, was = was, outcomes = {} }, { __index = was }) or false
+    batch = was.state and setmetatable({ id = id, prefix = key, was = was, outcomes = {}, gone = false }, { __index = was })
+      or false
     if batch and wanted then
       setmetatable(was, REST)
     end
@@ -119,13 +120,15 @@ do
         was[field] = value
       end
     end
-    for field in pairs(batch.gone or {}) do
-      if batch[field] == nil then
-        gone = gone or {}
-        gone[#gone + 1] = field
+    if batch.gone then
+      for field in pairs(batch.gone) do
+        if batch[field] == nil then
+          gone = gone or {}
+          gone[#gone + 1] = field
+        end
       end
+      batch.gone = false
     end
-    batch.gone = nil
     return set, gone
   end
 end
@@ -149,8 +152,8 @@ function load.is_as_before(batch)
   local was = batch.was
   local state, total, succeeded, failed = rawget(batch, 'state'), rawget(batch, 'total'), rawget(batch, 'succeeded'),
     rawget(batch, 'failed')
-  return not (state and state ~= was.state or total and total ~= was.total or succeeded and succeeded ~= was.succeeded
-    or failed and failed ~= was.failed)
+  return not (state and ENDED_STATES[state] ~= ENDED_STATES[was.state] or total and total ~= was.total
+    or succeeded and succeeded ~= was.succeeded or failed and failed ~= was.failed)
 end
 
 -- Counts what the batch uses now, and not what it used when it was loaded.
@@ -305,7 +308,9 @@ end
 local function batch_note_begun(batch)
   if batch_move(batch, 'begin') then
     batch.started_ms = NOW_MS
-    event_write(batch, 'batch.started', '', {})
+    if redis.call('HGET', batch.prefix, 'on_event') then -- it alone is wanted of all where nobody is told
+      event_write(batch, 'batch.started', '', {})
+    end
   end
 end
 

@@ -25,15 +25,15 @@ function begins.of(kind, id, cps)
   if last and last > NOW_US + begins.SECOND_US then
     last, is_wrong = nil, true -- the clock stepped back: what the log holds lies in a future that will not come so soon
   end
-  log = { cps = cps, was_last = last, is_wrong = is_wrong, n = 0, from = 0, added = {}, n_added = 0 }
+  log = { cps = cps, was_last = last, is_wrong = is_wrong, n = 0, added = {}, n_added = 0, room = cps + 0, free_us = last or 0 }
   if last and last + begins.SECOND_US >= NOW_US then -- what is older does not count any more
-    log.n = redis.call('LLEN', key)
-    log.from = math.max(0, log.n - cps)
-    if log.n + begins.AHEAD > cps then
+    local n = redis.call('LLEN', key)
+    log.n, log.from, log.room = n, math.max(0, n - cps), cps - n
+    if n + begins.AHEAD > cps then
       log.old = redis.call('LRANGE', key, log.from, log.from + begins.AHEAD - 1)
+      log.free_us = begins.free_us(log, last)
     end
   end
-  log.free_us, log.room = begins.free_us(log, last or 0), cps - log.n
   begins.logs[key] = log
   return log
 end

@@ -272,9 +272,10 @@ do
   local function remove_all(write, command, all)
     for key, one in next, all do
       if one.has_drops then
-        local args, n = {}, 0
+        local args, n, known, is_read = {}, 0, one.known, one.is_read
         for name, value in next, one.changed do
-          if value == false and (one.known[name] or (one.known[name] == nil and not one.is_read)) then
+          local was = known[name]
+          if value == false and (was or was == nil and not is_read) then
             n = n + 1
             args[n] = name
           end
