@@ -24,6 +24,7 @@
 -- Bound    O(calls * log n); 50 commands, and 40 for each call
 -- Again    the same dial by the same worker answers the same begin, rounded up to a millisecond, or "suppressed"
 -- @include lib/gaps.lua
+-- @include lib/release.lua
 -- @include lib/begins.lua
 -- @include lib/credit.lua
 batch_wants({ 'state', 'tenant', 'trunk', 'cps', 'claimed', 'live', 'attempts', 'hours', 'expires_ms', 'expired_ms' })

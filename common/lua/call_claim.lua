@@ -38,8 +38,25 @@
 -- aside: a batch pauses itself, a flow or a trunk is looked at again ASIDE_MS later. The next claim goes on with the others.
 -- @include lib/agenda.lua
 -- @include lib/gaps.lua
+-- @include lib/contact.lua
+-- @include lib/epoch.lua
 -- @include lib/aside.lua
--- @scope
+
+-- What is to be known of calls that are not ordinary, made for the first of them.
+local function make_calls()
+-- @include lib/call.lua
+return { new = call_new, read = call_read, move = call_move, write = call_write, member = call_member, hold = number_hold,
+  end_unread = call_end_unread }
+end
+
+local calls_made
+local function of_call(what)
+  calls_made = calls_made or make_calls()
+  return calls_made[what]
+end
+
+-- A function for the sake of room for its locals; what is in it stands at the left margin, for embed.py.
+local function claim()
 batch_wants({ 'state', 'tenant', 'trunk', 'sealed', 'priority', 'interval_us', 'max_concurrent', 'start_ms', 'total',
   'cursor', 'tat_us', 'due', 'claimed', 'live', 'dials', 'hours', 'expires_ms', 'expired_ms' })
 local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
@@ -89,7 +106,7 @@ if stored and stored:match('^%S+') == request then
       pcall(function() -- or its lease gives it back
         local batch_id, ordinal = member:match('^([^/]+)/(%d+)/')
         local record = map.get(key_bucket(batch_id, 'contacts', ordinal), ordinal)
-        local call = call_read({ prefix = key_batch(batch_id) }, tonumber(ordinal))
+        local call = of_call('read')({ prefix = key_batch(batch_id) }, tonumber(ordinal))
         call.a = tonumber(attempts)
         reply[#reply + 1] = answer_row(batch_id, call, slot, record or '')
       end)
@@ -244,6 +261,13 @@ function turns.goes_on(trunk, flow, lane, n)
   return false
 end
 
+-- How many slots the turn may be, one of which the lane has just had, and before which instant no other lane is due.
+function turns.bounds(trunk, flow, lane)
+  local _, due_ms = agenda.head(flow.waiting)
+  return min(turns.left(trunk), trunk.room, flow.tenant.room, lane.batch.room, max_calls - calls + 1, max_steps - steps + 1),
+    (due_ms or math.huge) * 1000
+end
+
 -- The flow that was served last stays in front until its turn is over.
 function turns.settle(trunk)
   local flow = trunk.served
@@ -292,19 +316,22 @@ end
 -- The lane is done with for this instant: back among the waiting by its pace, its work and its window, or out where none
 -- is left.
 local function lane_pass(trunk, flow, lane, f_us)
-  local at = lane_opening_ms(lane.batch, floor(f_us / 1000))
+  local batch = lane.batch
+  local paced_ms = ceil((batch.tat_us or 0) / 1000)
+  local at = lane.is_ordinary and batch.cursor < batch.total and max(batch.start_ms, paced_ms)
+    or lane_opening_ms(batch, floor(f_us / 1000))
   agenda.shift(flow.ready, lane.id)
   if at then
     agenda.put(flow.waiting, lane.id, at)
-    lane_limit = at == ceil((lane.batch.tat_us or 0) / 1000) and 'batch_rate' or 'due'
+    lane_limit = at == paced_ms and 'batch_rate' or 'due'
   else
     flow_leave_if_empty(trunk, flow)
   end
 end
 
--- The call in `row`, which is answered, holds its number and its places until then.
-local function give_slot(trunk, flow, lane, row, member, number, until_ms, slot_us)
-  local tenant, batch, holder, lease = flow.tenant, lane.batch, member .. '/' .. worker, fmt(until_ms)
+-- The call in `row`, which is answered, holds its number and its places until `lease`.
+local function give_slot(trunk, flow, lane, row, member, number, lease, slot_us)
+  local tenant, batch, holder = flow.tenant, lane.batch, member .. '/' .. worker
   local of_trunk, of_tenant, of_batch, dialed = trunk.flying, tenant.flying, lane.flying, tenant.dialed
   local n = #claimed
   claimed[n + 1], claimed[n + 2] = lease, holder
@@ -355,14 +382,15 @@ end
 
 -- ---- a fresh contact of an ordinary lane ----
 
--- Reads the lane's next contacts and whether their numbers are on a call: as many as its turn may be, or at its second slot as many
--- as it may have before the horizon. Of many slow batches most get one.
+-- Reads the lane's next contacts, and whether their numbers are on a call: as many as its turn may be, or from its second slot on as
+-- many as it may have before the horizon. Of many slow batches most get one.
 local function look_ahead(trunk, flow, lane, ordinal, f_us)
   local batch, dialing, most = lane.batch, flow.tenant.dialing, 1
   if batch.interval_us <= trunk.interval_us then
     most = turns.left(trunk)
-  elseif lane.is_served then
-    most = min(turns.MOST, floor((limit_us - f_us) / batch.interval_us) + 1)
+  end
+  if most == 1 and lane.is_served then
+    most = min(turns.MOST, floor((limit_us - f_us) / max(batch.interval_us, trunk.interval_us)) + 1)
   end
   local bucket = floor(ordinal / BUCKET)
   if lane.bucket ~= bucket then
@@ -371,9 +399,17 @@ local function look_ahead(trunk, flow, lane, ordinal, f_us)
     state_check(lane.state_key)
     lane.states = additions.to('HSET', lane.state_key)
   end
+  local last = most > 1 and min(ordinal + min(most, max_calls - calls), batch.total, (bucket + 1) * BUCKET) - 1 or ordinal
+  lane.looked_from, lane.looked_to = ordinal - 1, last + 1
+  if last == ordinal then
+    local name = fmt(ordinal)
+    local record = redis.call('HGET', lane.contacts, name)
+    local number = contact_phone(record) or ''
+    lane.names, lane.records, lane.numbers, lane.busy = { name }, { record }, { number }, { redis.call('HGET', dialing, number) }
+    return
+  end
   local names, numbers, n = {}, {}, 0
-  lane.looked_from, lane.looked_to = ordinal - 1, min(ordinal + min(most, max_calls - calls), batch.total, (bucket + 1) * BUCKET)
-  for at = ordinal, lane.looked_to - 1 do
+  for at = ordinal, last do
     n = n + 1
     names[n] = fmt(at)
   end
@@ -415,20 +451,27 @@ local function visit_ordinary(trunk, flow, lane, f_us, until_us)
     return nil
   end
   meet_batch(lane)
-  local _, due_ms = agenda.head(flow.waiting)
-  local before_us = due_ms and due_ms * 1000 or math.huge
-  local end_at = first + min(turns.left(trunk), trunk.room, tenant.room, batch.room, max_calls - calls, max_steps - steps + 1)
+  local lease, lease_to_us = nil, 0 -- the same for all of a millisecond
+  local most, before_us
   repeat
+    if f_us >= lease_to_us then
+      local f_ms = floor(f_us / 1000)
+      lease, lease_to_us = fmt(f_ms + lease_ms), (f_ms + 1) * 1000
+    end
     local name, slot, number, states = lane.names[at], fmt(f_us), lane.numbers[at], lane.states
     local n = #states
     states[n + 1], states[n + 2] = name, CLAIMED_BY .. slot .. ' t=' .. number
     give_slot(trunk, flow, lane, { batch.id, name, '1', slot, '0', lane.records[at], '', TAIL, TAIL_FROM },
-      lane.prefix .. name .. '/1', number, floor(f_us / 1000) + lease_ms, f_us)
+      lane.prefix .. name .. '/1', number, lease, f_us)
     at, slot_us, ordinal = nil, f_us, ordinal + 1
     f_us = gaps.earliest(trunk, slot_us)
-    if ordinal < end_at and f_us <= until_us and f_us < before_us
-      and (f_us >= tenant.tat_us or gaps.earliest(tenant, f_us) == f_us) then
-      at = fresh_contact(trunk, flow, lane, ordinal, f_us)
+    if f_us >= batch.tat_us and f_us <= until_us then
+      if not most then
+        most, before_us = turns.bounds(trunk, flow, lane)
+      end
+      if ordinal - first < most and f_us < before_us and (f_us >= tenant.tat_us or gaps.earliest(tenant, f_us) == f_us) then
+        at = fresh_contact(trunk, flow, lane, ordinal, f_us)
+      end
     end
   until not at
   local taken = ordinal - first
@@ -454,11 +497,11 @@ local function take_slot(trunk, flow, lane, call, number, record, slot_us)
   take_number(batch, call)
   call.w, call.q, call.t, call.n, call.z, call.p = worker, fmt(slot_us), number, nil, nil, nil
   call.c = epoch.tail > 0 and epoch.tail or nil
-  call_move(batch, call, 'claim')
-  call_write(call)
-  local member, lease = call_member(batch, call), floor(slot_us / 1000) + (call.f and doubt_lease_ms or lease_ms)
+  of_call('move')(batch, call, 'claim')
+  of_call('write')(call)
+  local member, lease = of_call('member')(batch, call), floor(slot_us / 1000) + (call.f and doubt_lease_ms or lease_ms)
   meet_batch(lane)
-  give_slot(trunk, flow, lane, answer_row(batch.id, call, call.q, record), member, number, lease, slot_us)
+  give_slot(trunk, flow, lane, answer_row(batch.id, call, call.q, record), member, number, fmt(lease), slot_us)
   use_slots(trunk, flow, lane, 1)
   if trunk.breaker_until_ms then
     breaker.begin_probe(trunk, member, lease)
@@ -470,12 +513,12 @@ local function lane_next_call(batch, f_ms)
   local ordinal, due_ms = lane_retry(batch)
   if ordinal and due_ms <= f_ms then
     zset.drop(key_retry(batch.id), ordinal)
-    local call = call_read(batch, tonumber(ordinal))
+    local call = of_call('read')(batch, tonumber(ordinal))
     tail_doubt_retry(batch, call, due_ms)
     return call
   end
   if batch.cursor < batch.total and batch.start_ms <= f_ms then
-    local call = call_new(batch, batch.cursor)
+    local call = of_call('new')(batch, batch.cursor)
     state_check(call.state_key)
     tail_doubt_fresh(batch, call)
     batch.cursor = batch.cursor + 1
@@ -517,16 +560,16 @@ local function visit_lane(trunk, flow, lane, f_us)
   local number = contact_phone(record)
   if not number then
     take_number(batch, call)
-    call_end_unread(batch, call, 'contact_unreadable')
+    of_call('end_unread')(batch, call, 'contact_unreadable')
     lane_pass(trunk, flow, lane, f_us)
     return nil
   end
   if number_is_busy(flow.tenant, number) then
     if call.f then
-      call_write(call) -- what is known of it, since it leaves the place that told so
+      of_call('write')(call) -- what is known of it, since it leaves the place that told so
     end
     limit, lane.is_ordinary = 'number', false
-    number_hold(batch, call, number, floor(f_us / 1000))
+    of_call('hold')(batch, call, number, floor(f_us / 1000))
     if not lane_due_ms(batch) then
       lane_pass(trunk, flow, lane, f_us)
     end
@@ -707,20 +750,25 @@ local function serve_all()
   settle()
 end
 
+local passed_over = {} -- by commit(), for what the key holds
 local is_served, why_not = pcall(serve_all)
 if is_served then
   reply[4] = calls >= max_calls and 'calls' or steps >= max_steps and 'steps' or epoch_load().is_stopped and 'stopped'
     or closed_ms * 1000 > limit_us and 'closed' or limit
-  commit(torn.passed_over)
-  torn.tell()
+  commit(passed_over)
+  if passed_over[1] then
+    aside().tell(passed_over)
+  end
 else
   zset.discard()
   reply = { reply[1], '', 0, 'torn', reply[5] }
   calls = 0
-  set_aside(hand, torn.text(why_not))
+  aside().set(hand, why_not)
 end
 if calls > 0 then
   redis.call('SET', replay_key, table.concat(issued, ' '), 'PX', REPLAY_MS)
 end
 reply[2], reply[3] = next_ms()
 return notes.tell(reply)
+end
+return claim()

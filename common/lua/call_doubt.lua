@@ -11,7 +11,7 @@
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n)
 -- Again    "absent" answers the same, "later" answers "gone"
--- @include lib/pace.lua
+-- @include lib/release.lua
 local FIELDS = 5
 local worker = check_id(ARGV[1], 64, 'worker')
 check_call_args(2, FIELDS)

@@ -14,7 +14,7 @@
 -- Bound    O(calls * log n), and the calls held for a number that becomes free; but for these 40 commands, and 36 for each call
 -- Again    answers "recorded" and changes nothing
 -- @include lib/asked.lua
--- @include lib/pace.lua
+-- @include lib/release.lua
 -- @include lib/credit.lua
 -- @include lib/breaker.lua
 -- @include lib/poison.lua

@@ -9,7 +9,7 @@
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n); 40 commands, and 30 for each call
 -- Again    answers "gone"
--- @include lib/pace.lua
+-- @include lib/release.lua
 local worker = check_id(ARGV[1], 64, 'worker')
 check_call_args(2, 3)
 local reply, is_released = {}, false

@@ -11,7 +11,7 @@
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n)
 -- Again    answers "gone"
--- @include lib/pace.lua
+-- @include lib/release.lua
 -- @include lib/poison.lua
 local FIELDS = 4
 local STRIKES = 3

@@ -13,7 +13,7 @@
 -- Errors   ERR_INVALID
 -- Bound    O(dials * log n), and the contacts that the cursors are moved over: at most 4,096 in all
 -- Again    answers "known", and moves at most the deadline of a live call, never to an earlier instant
--- @include lib/pace.lua
+-- @include lib/call.lua
 -- @include lib/credit.lua
 local FIELDS = 10
 local SKIPS = 4096

@@ -3,8 +3,8 @@
 file named, once per script, as a table of {name, source}. Comments, and what a script does not use of its libraries, are
 kept out of what is sent to Redis: it makes every function anew each time that it runs, and Lua has room for 200 locals.
 
-What stands behind a line `-- @scope` is a function of its own, which has room for 200 more, and for 60 of those before it. Its
-functions are made faster too: what they take from before it is not looked for among all that the others take."""
+A function whose body stands at the left margin may include libraries: a script makes what few of its runs need only when it comes
+to it, and has room for as many locals again there (and for 60 of those before it)."""
 
 import argparse
 import pathlib
@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable
 
 INCLUDE = re.compile(r"^-- @include (\S+)\s*$")
-SCOPE = "-- @scope"
 
 
 def expand(path: pathlib.Path, seen: set[pathlib.Path]) -> list[str]:
@@ -61,18 +60,13 @@ def shaken(lines: list[str]) -> list[str]:
         kept = used
 
 
-def scoped(lines: list[str]) -> list[str]:
-    scopes = lines.count(SCOPE)
-    return ["return (function()" if line == SCOPE else line for line in lines] + ["end)()"] * scopes
-
-
 def source(path: pathlib.Path, more: str = "", change: Callable[[str], str] = str) -> str:
     """The text that Redis gets; `more` stands behind it. `change` makes another of it, before what it does not use goes."""
     lines = expand(path, set()) + more.splitlines()
     shebang = [line for line in lines if line.startswith("#!")]
-    body = [line for line in lines if line == SCOPE or line.strip() and not line.lstrip().startswith("--") and not line.startswith("#!")]
+    body = [line for line in lines if line.strip() and not line.lstrip().startswith("--") and not line.startswith("#!")]
     changed = [line for line in change("\n".join(body) + "\n").splitlines() if line]
-    return "\n".join(shebang[:1] + scoped(shaken(changed))) + "\n"
+    return "\n".join(shebang[:1] + shaken(changed)) + "\n"
 
 
 def c_string(text: str) -> str:

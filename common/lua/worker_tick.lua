@@ -16,7 +16,7 @@
 -- Errors   ERR_INVALID
 -- Bound    O(items * log n); 50 commands, and 40 for each item; and 1,000 for calls that a cancel hangs up and that began at
 --          one instant
--- @include lib/pace.lua
+-- @include lib/release.lua
 -- @include lib/begins.lua
 -- @include lib/credit.lua
 -- @include lib/torn.lua

@@ -121,6 +121,7 @@ function agenda.place(a, member, score)
   return first
 end
 
+-- Of one that is not in there, or that score() or head() told of.
 function agenda.put(a, member, score)
   local scores, last = a.scores, a.last
   if scores[member] then
@@ -157,6 +158,8 @@ function agenda.score(a, member)
   local score = a.scores[member]
   if score == nil then
     score = zset.score(a.key, member)
+    a.was = a.was or {}
+    a.was[member] = score
   end
   return score or nil
 end

@@ -1,12 +1,16 @@
+-- @include scheduler.lua
+-- @include note.lua
+-- Sets aside what a claim could not make use of: the innermost of what it was at, unless what holds that cannot be made use of
+-- either.
+local function aside()
 -- @include poison.lua
 -- @include torn.lua
--- Sets aside what a claim could not make use of: the innermost of what it was at, unless what holds that cannot be made use of
--- either. Made only when it is needed: every claim pays for each function that its script has.
 local ASIDE_MS = 2000
 
 -- `hand`: the ids of the trunk, the tenant and the batch that it was at. What is the whole cell's is nobody's whom to set aside
 -- would help.
-local function set_aside(hand, why)
+local function set_aside(hand, failure)
+  local why = torn.text(failure)
   local trunk_id, tenant_id, batch_id = hand.trunk, hand.tenant, hand.batch
 
   local function is_torn(kind, id, types)
@@ -64,4 +68,13 @@ local function set_aside(hand, why)
     drop_lane()
   end
   commit()
+end
+
+-- Tells of the keys that a commit() passed over.
+local function tell(passed_over)
+  torn.passed_over = passed_over
+  torn.tell()
+end
+
+return { set = set_aside, tell = tell }
 end

@@ -1,3 +1,4 @@
+-- @include scheduler.lua
 -- @include pace.lua
 -- What nobody could use of a trunk's and of a tenant's rate. A claim hands out slots up to a horizon ahead, and where
 -- nobody is eligible it passes over the time until somebody is. Whoever comes then, a batch of high priority for one,
@@ -88,12 +89,14 @@ function gaps.take(resource, slot_us)
   if tat_us and slot_us < tat_us and gaps.fill(resource, slot_us) then
     return true
   end
-  local free_us = resource.free_us or NOW_US
+  local free_us = tat_us or NOW_US
   if slot_us - interval_us - free_us >= gaps.LEAST_US then
     gaps.leave(resource, free_us, slot_us)
   end
-  tat_us = pace_next(not resource.is_idle and tat_us or nil, slot_us, interval_us)
-  resource.tat_us, resource.free_us, resource.is_idle = tat_us, tat_us, nil
+  if resource.is_idle then
+    tat_us, resource.is_idle = nil, nil
+  end
+  resource.tat_us = pace_next(tat_us, slot_us, interval_us)
   return false
 end
 

@@ -1,4 +1,4 @@
--- @include pace.lua
+-- @include call.lua
 -- @include credit.lua
 -- @include breaker.lua
 -- live -> due for a dial that was certainly not placed: the attempt is not charged, the next try gets a new dial number.

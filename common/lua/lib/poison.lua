@@ -1,4 +1,3 @@
--- @include call.lua
 -- @include pause.lua
 -- @include note.lua
 -- A batch whose calls are refused one after the other for what the batch itself asks, such as an agent that its platform does

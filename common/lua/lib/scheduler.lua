@@ -53,7 +53,6 @@ local function resource_load(kind, id)
     available_s = tonumber(values[10]), reserved_s = tonumber(values[11]) or 0,
     breaker_until_ms = wait_until_of(values[12], breaker.AHEAD_MS), gaps_text = values[13] or nil,
   }
-  resource.free_us = resource.tat_us
   resource.was_tat_us, resource.was_vfloor, resource.was_held = resource.tat_us, resource.vfloor, resource.held
   resource.was_available_s, resource.was_reserved_s = resource.available_s, resource.reserved_s
   resources[name] = resource
