@@ -177,10 +177,7 @@ do
     local groups, size, claim_end = {}, BUCKET, CLAIM_END
     for i = 1, #calls do
       local call = calls[i]
-      local ground = grounds[call.batch]
-      if ground == nil then
-        ground = ground_new(call.batch)
-      end
+      local ground = grounds[call.batch] or ground_new(call.batch)
       if ground then
         local name = call.name
         local bucket = (name - name % size) / size
@@ -496,10 +493,11 @@ end
 
 -- What calls have in common that begin at one instant, and may live as long.
 local function instant_new(begin_us, life_ms)
-  local begin_ms, text = math.floor(begin_us / 1000), fmt(begin_us)
+  local text = fmt(begin_us)
+  local begin_ms = text:sub(1, -4)
   local hard_ms = begin_ms + life_ms
   return { text = text, hard_ms = hard_ms, check_ms = math.min(begin_ms + post_ms, hard_ms),
-    state = ' b=' .. fmt(begin_ms) .. ' h=' .. fmt(hard_ms), line = ' b=' .. text .. ' w=' .. worker .. '\n',
+    state = ' b=' .. begin_ms .. ' h=' .. fmt(hard_ms), line = ' b=' .. text .. ' w=' .. worker .. '\n',
     answer = { 'begun', text, '1' } }
 end
 
