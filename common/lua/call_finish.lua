@@ -254,10 +254,12 @@ end
 
 -- ---- an ordinary call goes straight from one text to the other ----
 -- Its platform took it, so that its breaker has counted it, and its text is of the usual form: no credit, no number that it is
--- called from, no doubt. It ends, or is tried again, for what its number did and not for what its batch asks.
+-- called from, no doubt. It ends, or is tried again, for what its number did and not for what its batch asks. Or it was hung up
+-- and ends for good.
 local TAKEN = '^phase=live( a=(%d+) d=(%d+) l=(%d+)) w=%S+ q=%d+ t=(%d+)( b=%d+) h=%d+ p=(%S+)(.*)$'
+local HUNG_UP = '^phase=ended( a=(%d+) d=(%d+) l=(%d+))( b=%d+) p=(%S+)( ?s?=?%d*) e=%d+( ?u?=?[%d.]*)( x=.*)$'
 local ORDINARY = { COMPLETED = true, BUSY = true, NO_ANSWER = true, VOICEMAIL = true, FAILED = true }
-local PHASES = { final = 'final', retry = 'due' }
+local PHASES = { final = 'final', retry = 'due', ended = 'ended' }
 
 -- Nobody waits for what the calls hold, and none of them went the long way, which may bring that about, or have counted it.
 local is_calm = true
@@ -323,6 +325,7 @@ local function prepare()
       parked[#parked + 1] = 'b/' .. id
       of_batch.tenant, of_batch.on_trunk, of_batch.flying = tenant, trunk, list_of(key_flying('b', id))
       of_batch.tells_attempt = event_is_wanted(batch, 'call.attempt')
+      of_batch.tells_end = event_is_wanted(batch, 'call.completed')
       is_calm = is_calm and not batch.refused
     end
   end
@@ -344,6 +347,10 @@ local function read_texts(of_calls, tenants)
       bucket.is_met[name] = true
       local numbers = bucket.of_batch.tenant.numbers
       numbers[#numbers + 1] = call[5] or text:match(' t=(%d+)')
+    end
+    if call and not call[1] then
+      local begun, a, d, l, begin_ms, id, answered, duration, rest = text:match(HUNG_UP)
+      call = { begun, a, d, l, nil, begin_ms, id, rest, answered, duration }
     end
     calls[i], at = call, at + FIELDS
   end
@@ -376,7 +383,7 @@ end
 -- And none of its dials is in doubt.
 local function may_retry(of_batch, name, a, next_ms, tail)
   local lost = epoch_load().tail
-  return tail == (lost > 0 and ' c=' .. fmt(lost) or '') and #next_ms < 15 and next_ms:match('^%d+$')
+  return tail == (lost > 0 and ' c=' .. fmt(lost) or '') and #next_ms < 15 and next_ms:match('^[1-9]%d*$')
     and tonumber(a) < attempts_of(of_batch, name)
 end
 
@@ -398,28 +405,48 @@ local function let_go(of_batch, member, number)
 end
 
 local LINES_LONG = 640 -- of few lines, each of which has twenty characters at least
-local function log_line(bucket, name, line)
-  local text = (bucket.attempts.known[name] or '') .. line .. '\n'
+local function keep_line(bucket, name, before, text)
   if #text < LINES_LONG then
     bucket.attempts.changed[name] = text
   else
-    attempt_log(bucket.of_batch.batch, { name = name, bucket = bucket.number }, line)
+    attempt_log(bucket.of_batch.batch, { name = name, bucket = bucket.number }, text:sub(#before + 1, -2))
   end
+end
+
+local function tell_attempt(batch, name, a, text)
+  event_write(batch, 'call.attempt', name .. '-' .. a .. '-', { 'call', name, 'attempt', a, 'state', text }, true)
+end
+
+-- It was hung up, or is tried again.
+local function go_on(of_batch, member, name, a, next_ms, text)
+  local batch = of_batch.batch
+  if next_ms == '' then
+    batch.ended = batch.ended + 1
+    zset.put(KEY_ENDED, member, NOW_MS + (batch.summary_wait_ms or 120000))
+    return 'ended'
+  end
+  batch.due, retried[batch] = batch.due + 1, true
+  zset.put(of_batch.retries, name, tonumber(next_ms))
+  if of_batch.tells_attempt then
+    tell_attempt(batch, name, a, text)
+  end
+  return 'due'
 end
 
 -- False where the call is none, and nothing is done.
 local function finish_ordinary(call, bucket, at)
   local _, name, dial, attempts, how, outcome, next_ms, answered, ended, duration, provider_id, success, reason, recording,
     summary, source = unpack(ARGV, at, at + FIELDS - 1)
-  local begun, a, d, l, number, begin_ms, id, rest = unpack(call)
+  local begun, a, d, l, number, begin_ms, id, rest, was_answered, was_duration = unpack(call, 1, 10)
   local phase, tail, of_batch = PHASES[how], begun and asked.tail(rest), bucket.of_batch
-  if l ~= dial or a ~= attempts or not tail or not phase or not ORDINARY[outcome] or ended == ''
-    or (how == 'final' and next_ms ~= '') or (how == 'retry' and not may_retry(of_batch, name, a, next_ms, tail)) then
+  if l ~= dial or a ~= attempts or not tail or ended == '' or (how ~= 'retry' and next_ms ~= '')
+    or (number and not ORDINARY[outcome]) or (not number and how ~= 'final')
+    or (how == 'retry' and not may_retry(of_batch, name, a, next_ms, tail)) then
     return false
   end
   local batch, member, seconds = of_batch.batch, of_batch.lead .. name .. '/' .. d, tonumber(duration)
-  local texts = bucket.texts or asked.hash(bucket, 'texts')
-  if l ~= '1' then
+  local texts, lines = bucket.texts or asked.hash(bucket, 'texts'), bucket.attempts.known[name] or ''
+  if number and l ~= '1' then
     drop_older_texts(texts, name)
   end
   keep_texts(texts, name, summary, recording, reason, success)
@@ -427,26 +454,32 @@ local function finish_ordinary(call, bucket, at)
     id = provider_id
   end
   if seconds then
-    batch.talked_s = (batch.talked_s or 0) + seconds
+    batch.talked_s = (batch.talked_s or 0) + seconds - (was_duration and tonumber(was_duration:sub(4)) or 0)
   end
-  log_line(bucket, name, 'd=' .. l .. ' o=' .. outcome .. ' e=' .. ended .. ' via=' .. source .. ' then=' .. how .. ' n='
-    .. (next_ms == '' and '0' or next_ms) .. ' p=' .. id .. ' r=' .. line_word(reason))
-  let_go(of_batch, member, number)
-  local text = 'phase=' .. phase .. begun .. begin_ms .. ' p=' .. id .. (answered ~= '' and ' s=' .. answered or '') .. ' e='
-    .. ended .. (seconds and ' u=' .. duration or '') .. ' x=' .. outcome .. (next_ms ~= '' and ' n=' .. next_ms or '') .. tail
-  bucket.state.changed[name], live[member] = text, false
-  batch.live = batch.live - 1
-  local subject = name .. '-' .. a .. '-'
-  if of_batch.tells_attempt then
-    event_write(batch, 'call.attempt', subject, { 'call', name, 'attempt', a, 'state', text })
+  keep_line(bucket, name, lines, lines .. 'd=' .. l .. ' o=' .. outcome .. ' e=' .. ended .. ' via=' .. source .. ' then='
+    .. how .. ' n=' .. (next_ms == '' and '0' or next_ms) .. ' p=' .. id .. ' r=' .. line_word(reason) .. '\n')
+  if number then
+    let_go(of_batch, member, number)
+    batch.live, live[member] = batch.live - 1, false
+  else
+    batch.ended = batch.ended - 1
+    zset.drop(KEY_ENDED, member)
   end
-  if how == 'retry' then
-    batch.due, retried[batch] = batch.due + 1, true
-    zset.put(of_batch.retries, name, tonumber(next_ms))
-    return 'due'
+  local text = 'phase=' .. phase .. begun .. begin_ms .. ' p=' .. id
+    .. (answered ~= '' and ' s=' .. answered or was_answered or '') .. ' e=' .. ended
+    .. (seconds and ' u=' .. duration or was_duration or '') .. ' x=' .. outcome
+    .. (next_ms ~= '' and ' n=' .. next_ms or '') .. tail
+  bucket.state.changed[name] = text
+  if how ~= 'final' then
+    return go_on(of_batch, member, name, a, next_ms, text)
   end
   call_count_final(batch, outcome)
-  event_write(batch, 'call.completed', subject, { 'call', name, 'attempt', a })
+  if of_batch.tells_attempt then
+    tell_attempt(batch, name, a, text)
+  end
+  if of_batch.tells_end then
+    event_write(batch, 'call.completed', name .. '-' .. a .. '-', { 'call', name, 'attempt', a }, true)
+  end
   if batch.live == 0 then
     batch_check_end(batch)
   end

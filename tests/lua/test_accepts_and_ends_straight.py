@@ -83,7 +83,9 @@ def ring(engine: Engine, clock: RedisClock, chance: Chance) -> list[Slot]:
         rung.update(((slot.batch, slot.ordinal + (1000 if chance.rarely() else 0)), slot) for slot in begun)
         for slot in begun:
             if chance.rarely() if last else chance.half():
-                engine.finish(slot, *chance.choice((("retry", "BUSY", 0), ("ended", "COMPLETED"), ("retry", "UNKNOWN", 50))))
+                args = engine.finish_args(slot, *chance.choice((("retry", "BUSY", 0), ("ended", "COMPLETED"), ("retry", "UNKNOWN", 50))))
+                args[7] = chance.choice(("", 1763283600100))
+                engine.finish_many([args])
     return list(rung.values())
 
 
@@ -105,12 +107,13 @@ def disturb(engine: Engine, batches: list[str], slots: list[Slot], chance: Chanc
     """What others did meanwhile."""
     batch = chance.choice(batches)
     fields = engine.hash(f"batch:{batch}")
-    if chance.rarely() and fields["state"] in ("pending", "processing"):
+    if chance.random() < 0.2 and fields["state"] in ("pending", "processing"):
         engine.control(batch, fields["tenant"], chance.choice(("pause", "cancel")))
     for batch in batches:
         if chance.half():
-            engine.client.hset(engine.key(f"batch:{batch}"), *chance.choice((("refused", 3), ("refused", 19), ("max_concurrent", 1))))
-    if chance.random() < 0.2:
+            field = chance.choice((("refused", 3), ("refused", 19), ("max_concurrent", 1), ("max_concurrent", 1)))
+            engine.client.hset(engine.key(f"batch:{batch}"), *field)
+    if chance.random() < 0.3:
         engine.client.hset(engine.key("trunk:main"), "held", "full")
     if chance.rarely():
         engine.client.hset(engine.key("cell"), "tail_epoch", 3)
@@ -125,9 +128,9 @@ def disturb(engine: Engine, batches: list[str], slots: list[Slot], chance: Chanc
 def result(engine: Engine, slot: Slot, chance: Chance) -> list[Any]:
     how = chance.choice(chance.hows)
     args = engine.finish_args(
-        slot, how, chance.choice((*OUTCOMES, *OUTCOMES[:3] * 6)),
+        slot, how, chance.choice((*OUTCOMES, "REJECTED", "REJECTED", *OUTCOMES[:3] * 6)),
         chance.randint(-50, 5000) if how == "retry" else chance.mostly(None, 70),
-        attempts=slot.attempts + chance.mostly(1, 0), duration=chance.mostly("17", "", "0.5", "none"),
+        attempts=slot.attempts + chance.mostly(1, 0), duration=chance.choice(("17", "17", "", "0.5", "none")),
         provider_id=chance.mostly("p1", "", "p3", "with blank"), success=chance.choice(("", "1")),
         reason=chance.choice(("user_hangup", "", "no such\nagent")), recording=chance.choice(("", "http://127.0.0.1/r")),
         summary=chance.choice(("It went well.", "")), source=chance.choice(("callback", "answer")),
@@ -190,12 +193,21 @@ def test_an_ordinary_end_writes_by_the_straight_way_what_it_writes_by_the_long_o
 END_GUARDS = (
     ("another dial's", "l ~= dial or ", ""),
     ("decided on an older state", "a ~= attempts or ", ""),
-    ("not for good", "not phase or ", ""),
-    ("an outcome of the batch", " or not ORDINARY[outcome]", ""),
+    ("hung up and tried again", " or (not number and how ~= 'final')", ""),
+    ("its older length counted again", " - (was_duration and tonumber(was_duration:sub(4)) or 0)", ""),
+    ("its older length lost", " or was_duration or '')", " or '')"),
+    ("its answer lost", " or was_answered or '')", " or '')"),
+    ("what came before it is hung up lost", "if number and l ~= '1' then", "if l ~= '1' then"),
+    ("its end not awaited", "    zset.put(KEY_ENDED, member, NOW_MS + (batch.summary_wait_ms or 120000))\n    return 'ended'",
+     "    return 'ended'"),
+    ("an outcome of the batch", " or (number and not ORDINARY[outcome])", ""),
     ("no end said", " or ended == ''", ""),
     ("more in its text", "left:match('^$') or left:match('^ c=%d+$')", "left"),
     ("its claim's epoch lost", "next_ms or '') .. tail\n", "next_ms or '')\n"),
-    ("another time beside an end", "(how == 'final' and next_ms ~= '')", "false"),
+    ("an attempt told that nobody wants", "  if of_batch.tells_attempt then\n    tell_attempt(batch, name, a, text)\n  end\n  if of_batch",
+     "  tell_attempt(batch, name, a, text)\n  if of_batch"),
+    ("an end told that nobody wants", "  if of_batch.tells_end then\n", "  if true then\n"),
+    ("another time beside an end", " or (how ~= 'retry' and next_ms ~= '')", ""),
     ("its texts left", "    drop_older_texts(texts, name)\n  end\n  keep_texts(texts, name", "  end\n  keep_texts(texts, name"),
     ("any provider id", "provider_id ~= id and is_provider_id(provider_id)", "provider_id ~= id"),
     ("another's number freed", "if dialing.known[number] == member then", "if true then"),
@@ -208,7 +220,8 @@ END_GUARDS = (
     ("refusals counted over good calls", "    batch_forget(batch, 'refused')\n  end\nend\n", "  end\nend\n"),
     ("refusals not seen", "is_calm and not batch.refused", "is_calm"),
     ("finished twice", "bucket.is_met[name] = true", ""),
-    ("still looked up", "bucket.state.changed[name], live[member] = text, false", "bucket.state.changed[name] = text"),
+    ("its end still awaited", "    zset.drop(KEY_ENDED, member)\n  end\n  local text", "  end\n  local text"),
+    ("still looked up", "batch.live, live[member] = batch.live - 1, false", "batch.live = batch.live - 1"),
     ("a retry in a batch that is cut", "not batch_is_cut(batch) and (batch", "(batch"),
     ("a retry of too many attempts", "tonumber(a) < attempts_of(of_batch, name)", "attempts_of(of_batch, name)"),
     ("a retry in doubt", "return tail == (lost > 0 and ' c=' .. fmt(lost) or '') and", "return"),

@@ -29,8 +29,12 @@ end
 -- Asks for what the hash `what` of each bucket holds of its calls: it is known then.
 function asked.look_up(what)
   for _, bucket in ipairs(asked.buckets) do
-    local _, key = asked.hash(bucket, what)
-    map.look_up(key, bucket.names)
+    local hash, key = asked.hash(bucket, what)
+    local known, names = hash.known, bucket.names
+    local values = redis.call('HMGET', key, unpack(names))
+    for i = 1, #names do
+      known[names[i]] = values[i]
+    end
   end
 end
 

@@ -287,10 +287,10 @@ do
 
   -- Writes an event beside the state it tells of (promise 5: they are one fact), where somebody wants it: `subject` is what
   -- it is about within the batch ("" for the batch itself). The id is derived, so that the same event written again after a
-  -- rollback keeps it; it holds no dot.
+  -- rollback keeps it; it holds no dot. `is_wanted`: the script knows that somebody does.
   local events_written = false
-  function event_write(batch, type_name, subject, fields)
-    if not event_is_wanted(batch, type_name) then
+  function event_write(batch, type_name, subject, fields, is_wanted)
+    if not is_wanted and not event_is_wanted(batch, type_name) then
       return
     end
     local id = 'evt_' .. batch.id .. '-' .. subject .. type_name:gsub('%.', '_')

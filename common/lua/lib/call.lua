@@ -17,7 +17,6 @@
 --   i highest number that a dial of it had, where a call that was found goes under a lower one (cell_reassert)
 local CALL_FIELDS = { 'phase', 'a', 'd', 'l', 'w', 'q', 't', 'b', 'h', 'p', 'z', 's', 'e', 'u', 'x', 'n', 'g', 'm', 'k',
   'y', 'v', 'o', 'f', 'c', 'r', 'i' }
-for _, field in ipairs(CALL_FIELDS) do CALL_FIELDS[field] = true end
 
 -- Arguments of a script that is asked about up to 64 calls, `fields` for each, from ARGV[first] on: batch, ordinal and dial,
 -- and what each script checks for itself.
@@ -56,6 +55,9 @@ local function call_parse(call, text)
     text = rest
   end
   -- What a newer build wrote and this one does not know is kept as it is (docs/decisions/0018-one-process-after-the-other.md).
+  if not CALL_FIELDS.phase then
+    for _, field in ipairs(CALL_FIELDS) do CALL_FIELDS[field] = true end
+  end
   for name, value in text:gmatch('(%w+)=(%S*)') do
     if CALL_FIELDS[name] then
       call[name] = value
