@@ -28,11 +28,9 @@ if #ARGV % FIELDS ~= 0 or #ARGV > FIELDS * 64 then
   return redis.error_reply('ERR_INVALID calls')
 end
 
-local TEXTS = { 'summary', 'recording', 'reason', 'success' }
-
 -- The first result of a dial takes the place of what an earlier one left: a call that nobody answered has no summary.
 local function drop_older_texts(texts, name)
-  for _, text in ipairs(TEXTS) do
+  for _, text in ipairs({ 'summary', 'recording', 'reason', 'success' }) do
     texts.changed[name .. ':' .. text] = false
   end
   texts.has_drops = true
@@ -253,8 +251,8 @@ local function long_way()
 end
 
 -- ---- an ordinary call goes straight from one text to the other ----
--- Its platform took it, so that its breaker has counted it, and its text is of the usual form: no credit, no number that it is
--- called from, no doubt. It ends, or is tried again, for what its number did and not for what its batch asks. Or it was hung up
+-- Its platform took it, so that its breaker has counted it, and its text is of the usual form: no number that it is called from,
+-- no doubt. It ends, or is tried again, for what its number did and not for what its batch asks. Or it was hung up
 -- and ends for good.
 local TAKEN = '^phase=live( a=(%d+) d=(%d+) l=(%d+)) w=%S+ q=%d+ t=(%d+)( b=%d+) h=%d+ p=(%S+)(.*)$'
 local HUNG_UP = '^phase=ended( a=(%d+) d=(%d+) l=(%d+))( b=%d+) p=(%S+)( ?s?=?%d*) e=%d+( ?u?=?[%d.]*)( x=.*)$'
@@ -404,13 +402,19 @@ local function let_go(of_batch, member, number)
   end
 end
 
-local LINES_LONG = 640 -- of few lines, each of which has twenty characters at least
 local function keep_line(bucket, name, before, text)
-  if #text < LINES_LONG then
+  if #text < 640 then -- few lines: each has twenty characters at least
     bucket.attempts.changed[name] = text
   else
     attempt_log(bucket.of_batch.batch, { name = name, bucket = bucket.number }, text:sub(#before + 1, -2))
   end
+end
+
+-- What its tenant's credit is charged for it.
+local function charge(batch, credit_s, phase, seconds, outcome)
+  local call = { r = credit_s, phase = phase, u = seconds, x = outcome }
+  credit.settle(batch, call)
+  return call.r
 end
 
 local function tell_attempt(batch, name, a, text)
@@ -438,7 +442,10 @@ local function finish_ordinary(call, bucket, at)
   local _, name, dial, attempts, how, outcome, next_ms, answered, ended, duration, provider_id, success, reason, recording,
     summary, source = unpack(ARGV, at, at + FIELDS - 1)
   local begun, a, d, l, number, begin_ms, id, rest, was_answered, was_duration = unpack(call, 1, 10)
-  local phase, tail, of_batch = PHASES[how], begun and asked.tail(rest), bucket.of_batch
+  local phase, of_batch, tail, credit_s = PHASES[how], bucket.of_batch, nil, nil
+  if begun then
+    tail, credit_s = asked.tail(rest)
+  end
   if l ~= dial or a ~= attempts or not tail or ended == '' or (how ~= 'retry' and next_ms ~= '')
     or (number and not ORDINARY[outcome]) or (not number and how ~= 'final')
     or (how == 'retry' and not may_retry(of_batch, name, a, next_ms, tail)) then
@@ -453,11 +460,13 @@ local function finish_ordinary(call, bucket, at)
   if provider_id ~= id and is_provider_id(provider_id) then
     id = provider_id
   end
+  local was_seconds = was_duration and tonumber(was_duration:sub(4))
   if seconds then
-    batch.talked_s = (batch.talked_s or 0) + seconds - (was_duration and tonumber(was_duration:sub(4)) or 0)
+    batch.talked_s = (batch.talked_s or 0) + seconds - (was_seconds or 0)
   end
   keep_line(bucket, name, lines, lines .. 'd=' .. l .. ' o=' .. outcome .. ' e=' .. ended .. ' via=' .. source .. ' then='
     .. how .. ' n=' .. (next_ms == '' and '0' or next_ms) .. ' p=' .. id .. ' r=' .. line_word(reason) .. '\n')
+  local charged_s = credit_s and charge(batch, credit_s, number and 'live' or 'ended', seconds or was_seconds, outcome)
   if number then
     let_go(of_batch, member, number)
     batch.live, live[member] = batch.live - 1, false
@@ -468,7 +477,7 @@ local function finish_ordinary(call, bucket, at)
   local text = 'phase=' .. phase .. begun .. begin_ms .. ' p=' .. id
     .. (answered ~= '' and ' s=' .. answered or was_answered or '') .. ' e=' .. ended
     .. (seconds and ' u=' .. duration or was_duration or '') .. ' x=' .. outcome
-    .. (next_ms ~= '' and ' n=' .. next_ms or '') .. tail
+    .. (next_ms ~= '' and ' n=' .. next_ms or '') .. tail .. (credit_s and ' r=' .. charged_s or '')
   bucket.state.changed[name] = text
   if how ~= 'final' then
     return go_on(of_batch, member, name, a, next_ms, text)

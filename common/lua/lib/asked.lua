@@ -1,7 +1,7 @@
 -- @include call.lua
 -- The calls that a script is asked about, by batch and bucket: what is the same for many of them is found once, and each hash
 -- is asked for all of them at once.
-local asked = { batches = {}, buckets = {} }
+local asked = { batches = {}, buckets = {}, tails = {}, credits = {} }
 
 -- By the batch's id; false where there is none.
 function asked.batch(id)
@@ -38,18 +38,19 @@ function asked.look_up(what)
   end
 end
 
--- What a text of the usual form may hold behind all else: how the dial before ended, which the next end takes the place of, and
--- the tail epoch of the claim, which stays. The latter, or "" without; nil where there is more.
-local tails = {}
+-- What a text of the usual form may hold behind all else: how the dial before ended, which the next end takes the place of; the
+-- tail epoch of the claim, which stays; and what of its tenant's credit the dial has. The second, or "" without, and the third;
+-- nil where there is more.
 function asked.tail(rest)
   if rest == '' then
     return rest
   end
-  local tail = tails[rest]
-  if not tail then
+  local tails, credits = asked.tails, asked.credits
+  if not tails[rest] then
     local left = rest:gsub('^ x=[%u_]+', '')
-    tail = left:match('^$') or left:match('^ c=%d+$')
-    tails[rest] = tail
+    local before, credit_s = left:match('^(.*) r=(%d+)$')
+    left = before or left
+    tails[rest], credits[rest] = left:match('^$') or left:match('^ c=%d+$'), credit_s
   end
-  return tail
+  return tails[rest], credits[rest]
 end
