@@ -530,7 +530,7 @@ static void describe(struct place *p)
     p->begin_prologue[2] = redis_arg_i64(POST_OVER_MS, p->post_space);
     p->begin_spec = (struct outbox_spec){.script = LUA_CALL_BEGIN,
                                          .fields = 5,
-                                         .most_work = LIMIT_SCRIPT_WORK,
+                                         .most_work = LIMIT_BEGIN_WORK,
                                          .reply_offset = 1,
                                          .prologue = p->begin_prologue,
                                          .n_prologue = 3};
@@ -549,7 +549,7 @@ static void describe(struct place *p)
     p->accept_spec = (struct outbox_spec){
         .script = LUA_CALL_ACCEPT,
         .fields = 6,
-        .most_work = LIMIT_SCRIPT_WORK,
+        .most_work = LIMIT_ACCEPT_WORK,
         .gather_us = OUTBOX_GATHER_US,
         .outlasts_denial = true,
         .note_fn = notes_take,

@@ -112,11 +112,13 @@
  * thousand batches (make bench-scale): whoever else wants something of Redis waits no longer. Calls of one batch share
  * what it costs to load and write it. */
 #define LIMIT_CLAIM_CALLS 64
-#define LIMIT_CLAIM_STEPS 130 /* a batch's first slot is ten of them */
+#define LIMIT_CLAIM_STEPS 150 /* a batch's first slot is ten of them */
 #define LIMIT_SCRIPT_CALLS 64 /* calls that one begin, accept, finish or the like takes */
 #define LIMIT_SCRIPT_WORK 64 /* what a worker gives it at once: each call is 1, and each batch of theirs */
 #define LIMIT_BATCH_WORK 3
-#define LIMIT_FINISH_WORK 48 /* a finish */
+#define LIMIT_BEGIN_WORK 88 /* a begin */
+#define LIMIT_ACCEPT_WORK 128 /* an accept */
+#define LIMIT_FINISH_WORK 68 /* a finish */
 #define LIMIT_TICK_ITEMS 12 /* items one worker_tick settles */
 #define LIMIT_CHECKS 32 /* due checks leased at a time */
 #define LIMIT_ATTEMPT_LOG 32 /* dials kept in a call's attempt log */

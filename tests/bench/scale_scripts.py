@@ -36,11 +36,13 @@ def number(text: str, pattern: str) -> int:
 
 
 # How much a process gives a script at once.
-CLAIM_CALLS, CLAIM_STEPS, WORK, FINISH_WORK, BATCH_WORK, TICK_ITEMS, CHECKS = (
-    number(LIMITS, rf"#define LIMIT_{name} (\d+)")
-    for name in ("CLAIM_CALLS", "CLAIM_STEPS", "SCRIPT_WORK", "FINISH_WORK", "BATCH_WORK", "TICK_ITEMS", "CHECKS")
+CLAIM_CALLS, CLAIM_STEPS, BATCH_WORK, TICK_ITEMS, CHECKS = (
+    number(LIMITS, rf"#define LIMIT_{name} (\d+)") for name in ("CLAIM_CALLS", "CLAIM_STEPS", "BATCH_WORK", "TICK_ITEMS", "CHECKS")
 )
-CALLS, FINISH_CALLS = WORK // (1 + BATCH_WORK), FINISH_WORK // (1 + BATCH_WORK)  # each of another batch, which is the most work
+# Each of another batch, which is the most work.
+CALLS, BEGIN_CALLS, ACCEPT_CALLS, FINISH_CALLS = (
+    number(LIMITS, rf"#define LIMIT_{name}_WORK (\d+)") // (1 + BATCH_WORK) for name in ("SCRIPT", "BEGIN", "ACCEPT", "FINISH")
+)
 AUDIT_PIECE, AUDIT_BUCKETS = number(AUDIT, r"#define PIECE (\d+)"), number(AUDIT, r"#define BUCKETS (\d+)")
 
 
@@ -187,7 +189,7 @@ class Workload:
         self.cell = cell
         self.runs = runs
         self.claims, self.finishes, self.checked, self.ticked = (min(most, n) for n in (CLAIM_CALLS, FINISH_CALLS, CHECKS, TICK_ITEMS))
-        self.grouped = min(most, CALLS)
+        self.grouped, self.begins, self.accepts = (min(most, n) for n in (CALLS, BEGIN_CALLS, ACCEPT_CALLS))
         self.pieces, self.buckets = min(most, AUDIT_PIECE), min(most, AUDIT_BUCKETS)
         self.scripts = TimedScripts(cell.server)
         self.engine = Engine(cell.engine.client, scripts=self.scripts)
@@ -215,9 +217,13 @@ class Workload:
             return self.engine.claim(calls=self.claims, steps=CLAIM_STEPS).slots
 
     def begin(self, slots: Refs) -> Refs:
-        with self.scripts.timing():
-            answers = self.engine.begin(slots)
-        return [slot for slot, answer in zip(slots, answers) if answer[0] == "begun"]
+        begun: Refs = []
+        for first in range(0, len(slots), self.begins):
+            group = slots[first : first + self.begins]
+            with self.scripts.timing():
+                answers = self.engine.begin(group)
+            begun += [slot for slot, answer in zip(group, answers) if answer[0] == "begun"]
+        return begun
 
     def accept(self, slots: Refs) -> None:
         check = self.engine.now_ms() + 60_000
@@ -235,11 +241,11 @@ class Workload:
                 self.engine.finish_many(calls)
             self.items["call_finish"].append(len(calls))
 
-    def full_group(self, claim: Callable[[], Refs]) -> Refs:
+    def full_group(self, claim: Callable[[], Refs], most: int) -> Refs:
         """As many as go together in a script, of several claims."""
-        while len(self._spare) < self.grouped and (claimed := claim()):
+        while len(self._spare) < most and (claimed := claim()):
             self._spare += claimed
-        group, self._spare = self._spare[: self.grouped], self._spare[self.grouped :]
+        group, self._spare = self._spare[:most], self._spare[most:]
         return group
 
     def claim_untimed(self) -> Refs:
@@ -247,7 +253,7 @@ class Workload:
 
     def calls(self) -> None:
         for _ in range(self.runs):
-            slots = self.full_group(self.claim)
+            slots = self.full_group(self.claim, self.accepts)
             if slots:
                 begun = self.begin(slots)
                 self.accept(begun)
@@ -255,11 +261,11 @@ class Workload:
 
     def given_back(self) -> None:
         for _ in range(self.runs):
-            released = self.full_group(self.claim_untimed)
+            released = self.full_group(self.claim_untimed, self.grouped)
             if released:
                 with self.scripts.timing():
                     self.engine.release(released)
-            slots = self.full_group(self.claim_untimed)
+            slots = self.full_group(self.claim_untimed, self.grouped)
             if slots:
                 begun = [slot for slot, answer in zip(slots, self.engine.begin(slots)) if answer[0] == "begun"]
                 due = self.engine.now_ms()
