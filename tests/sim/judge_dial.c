@@ -289,6 +289,40 @@ static void adopt_found(const struct dial_book *book)
     }
 }
 
+static uint64_t phone_of(const struct dial *dial)
+{
+    return dial->batch->phones[dial->ordinal];
+}
+
+/* Two contacts with one number may be in doubt for one loss. Whose the call is that the platform has, only Redis knew:
+ * it is told of the one that is asked about first. */
+static void take_anothers(const struct dial_book *book, struct tally *tally)
+{
+    for (guint i = 0; i < book->dials->len; i++) {
+        struct dial *found = book->dials->pdata[i];
+        for (guint j = 0; j < book->dials->len && found->n_placed == 0 && found->told[0] != '\0'; j++) {
+            const struct dial *placed = book->dials->pdata[j];
+            if (phone_of(placed) != phone_of(found) || compare_contacts(placed, found) == 0 ||
+                !is_untold(book, placed) || found->first_told_us < placed->known_us ||
+                !dial_is_told_truly(book, placed, found->told))
+                continue;
+            found->is_anothers = true;
+            found->told[0] = found->first_told[0] = '\0';
+            tally->allowed++;
+        }
+    }
+}
+
+bool dial_book_has_anothers(const struct dial_book *book, const struct sim_batch *batch, size_t ordinal)
+{
+    for (guint i = 0; i < book->dials->len; i++) {
+        const struct dial *dial = book->dials->pdata[i];
+        if (dial->batch == batch && dial->ordinal == ordinal && dial->is_anothers)
+            return true;
+    }
+    return false;
+}
+
 /* When the contact's next dial was begun; now where there is none. */
 static int64_t followed_us(const struct dial_book *book, guint i)
 {
@@ -314,6 +348,7 @@ void dial_book_judge(struct dial_book *book, struct tally *tally)
     g_ptr_array_sort(book->dials, compare_dials);
     if (!book->campaign->keeps_tokens) {
         adopt_found(book);
+        take_anothers(book, tally);
         forget_missed(book);
     }
     judge_contacts(book, tally);

@@ -29,6 +29,7 @@ struct dial {
     int n_placed;
     int64_t ended_us;
     bool is_found; /* by its number, after Redis forgot it: when it was begun is not known any more */
+    bool is_anothers; /* what was told of it is of a call to the same number that Redis forgot */
     bool is_forgotten; /* the platform took the call and knows nothing of it: what is promised of it ends there */
     char outcome[DIAL_WORD_CAP]; /* the platform's word */
     char id[72]; /* the platform's */
@@ -53,6 +54,10 @@ const struct dial *dial_book_last_placed(const struct dial_book *book, const str
                                          int *ret_placed);
 
 void dial_book_judge(struct dial_book *book, struct tally *tally);
+
+/* The contact was never called, and has the outcome of a call to its number that Redis forgot (docs/failure-model.md).
+ */
+bool dial_book_has_anothers(const struct dial_book *book, const struct sim_batch *batch, size_t ordinal);
 
 /* Redis forgot it, and its batch was cancelled or expired before it was told again (docs/failure-model.md). */
 bool dial_was_cut(const struct dial_book *book, const struct dial *dial);
