@@ -112,7 +112,7 @@
  * thousand batches (make bench-scale): whoever else wants something of Redis waits no longer. Calls of one batch share
  * what it costs to load and write it. */
 #define LIMIT_CLAIM_CALLS 64
-#define LIMIT_CLAIM_STEPS 150 /* a batch's first slot is ten of them */
+#define LIMIT_CLAIM_STEPS 150 /* a batch that is read is three of them, its first slot seven */
 #define LIMIT_SCRIPT_CALLS 64 /* calls that one begin, accept, finish or the like takes */
 #define LIMIT_SCRIPT_WORK 64 /* what a worker gives it at once: each call is 1, and each batch of theirs */
 #define LIMIT_BATCH_WORK 3

@@ -5,8 +5,8 @@
 -- ARGV[1]  worker id
 -- ARGV[2]  request id: the same id again answers the same calls (a lost reply costs nothing)
 -- ARGV[3]  most calls (1..64)
--- ARGV[4]  most steps (1..400): promotions, visits and slots together, the first slot of a batch as ten; the bound of the
---          script's work
+-- ARGV[4]  most steps (1..400): promotions, visits and slots together, each, and a batch that is read for one of them as three
+--          more, its first slot as seven; the bound of the script's work
 -- ARGV[5]  horizon, us
 -- ARGV[6]  lease after the slot, ms
 -- ARGV[7]  the same for a call in doubt, which is looked up before it is begun
@@ -71,7 +71,7 @@ local limit_us = NOW_US + horizon_us
 local epoch = epoch_load()
 local closed_ms = epoch.closed_until_ms
 local REPLAY_MS = 60000
-local BATCH_STEPS = 10 -- a batch's first slot costs its hash, its lane, its flow
+local LOAD_STEPS, SLOT_STEPS = 3, 7 -- to read a batch, and to write it, its lane and its flow with the first slot of it
 
 on_commit(function()
   additions.flush('HSET') -- behind what the batches count
@@ -179,6 +179,7 @@ local function lane_load(id)
   if lane == nil then
     hand.batch = id:match('^([^/]+)/')
     local batch = hand.batch and batch_load(hand.batch)
+    steps = steps + LOAD_STEPS
     lane = batch and { id = id, batch = batch, score = lane_score(batch), is_ordinary = lane_is_ordinary(batch),
       flying = additions.to('ZADD', key_flying('b', batch.id)), prefix = batch.id .. '/', looked_to = 0 }
     lanes[id] = lane or false
@@ -365,7 +366,7 @@ end
 local function meet_batch(lane)
   if not lane.is_served then
     lane.is_served = true
-    steps = steps + BATCH_STEPS
+    steps = steps + SLOT_STEPS
   end
 end
 

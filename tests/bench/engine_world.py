@@ -167,7 +167,7 @@ class World:
 
     def run(self, warm_s: float, seconds: float) -> Window:
         """Starts a worker, and measures from `warm_s` after the first call's end for `seconds`, or until little is left;
-        then the worker drains."""
+        then the cell is stopped, what is on the line comes to its end, and the worker drains."""
         worker = self.start_worker()
         wait_until(lambda: self._finished() > 0, 30.0, "a call has ended")
         time.sleep(warm_s)
@@ -180,10 +180,15 @@ class World:
         last = self._sample(worker)
         self.metrics = self._metrics(worker.url)
         self.worker_peak_mib = worker.peak_kb() / 1024
+        self.engine.scripts.run("cell_stop", "stop")
+        wait_until(lambda: self._on_the_way() == 0, 30.0, "all that was begun has ended")
         worker.terminate()
         window = self._window(first, last)
         assert window.seconds > min(seconds, 1.0) / 2, f"all was dialed before there was anything to measure: {window}"
         return window
+
+    def _on_the_way(self) -> int:
+        return sum(int(self.client.zcard(self.engine.key(name))) for name in ("claimed", "live", "ended"))
 
     def _finished(self) -> int:
         """By the events: whoever is told of a call is told at its end."""
