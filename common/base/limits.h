@@ -116,9 +116,9 @@
 #define LIMIT_SCRIPT_CALLS 64 /* calls that one begin, accept, finish or the like takes */
 #define LIMIT_SCRIPT_WORK 64 /* what a worker gives it at once: each call is 1, and each batch of theirs */
 #define LIMIT_BATCH_WORK 3
-#define LIMIT_BEGIN_WORK 88 /* a begin */
+#define LIMIT_BEGIN_WORK 76 /* a begin */
 #define LIMIT_ACCEPT_WORK 128 /* an accept */
-#define LIMIT_FINISH_WORK 68 /* a finish */
+#define LIMIT_FINISH_WORK 60 /* a finish */
 #define LIMIT_TICK_ITEMS 12 /* items one worker_tick settles */
 #define LIMIT_CHECKS 32 /* due checks leased at a time */
 #define LIMIT_ATTEMPT_LOG 32 /* dials kept in a call's attempt log */
