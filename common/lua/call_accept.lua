@@ -22,30 +22,16 @@ end
 
 -- Checks what is asked. The bucket of each call, false where there is no such batch.
 local function read_asked()
-  local of_calls, of_batches, n = {}, asked.batches, 0
+  local of_calls, n = {}, 0
   for at = 1, #ARGV, FIELDS do
     local id, name, dial, provider_id, check_ms, queue_ms = unpack(ARGV, at, at + FIELDS - 1)
-    local numbers = name .. ' ' .. dial .. ' ' .. queue_ms
-    if #numbers > 17 or not numbers:match('^%d+ %d+ %d+$') then
-      check_number(name, 'ordinal')
-      check_number(dial, 'dial')
-      check_number(queue_ms, 'queue')
-    end
+    asked.check(name, dial, queue_ms, 'queue')
     check_number(check_ms, 'next check')
     if #provider_id > 128 or not provider_id:match('^[\33-\126]+$') then
       fail('ERR_INVALID provider id')
     end
-    local of_batch, bucket = of_batches[id], false
-    if of_batch == nil then
-      of_batch = asked.batch(id)
-    end
-    if of_batch then
-      local first = name - name % BUCKET
-      bucket = of_batch[first] or asked.bucket(of_batch, first)
-      bucket.names[#bucket.names + 1] = name
-    end
     n = n + 1
-    of_calls[n] = bucket
+    of_calls[n] = asked.call(id, name)
   end
   return of_calls
 end

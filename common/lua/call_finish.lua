@@ -272,29 +272,15 @@ local live = list_of(KEY_LIVE)
 
 -- Checks what is asked. The bucket of each call, false where there is no such batch.
 local function read_asked()
-  local of_calls, of_batches, n = {}, asked.batches, 0
+  local of_calls, n = {}, 0
   for at = 1, #ARGV, FIELDS do
     local id, name, dial, attempts, how, outcome, next_ms = unpack(ARGV, at, at + 6)
-    local numbers = name .. ' ' .. dial .. ' ' .. attempts
-    if #numbers > 17 or not numbers:match('^%d+ %d+ %d+$') then
-      check_number(name, 'ordinal')
-      check_number(dial, 'dial')
-      check_number(attempts, 'attempts')
-    end
+    asked.check(name, dial, attempts, 'attempts')
     if not HOWS[how] or not OUTCOMES[outcome] or (how == 'retry' and not tonumber(next_ms)) then
       fail('ERR_INVALID result')
     end
-    local of_batch, bucket = of_batches[id], false
-    if of_batch == nil then
-      of_batch = asked.batch(id)
-    end
-    if of_batch then
-      local first = name - name % BUCKET
-      bucket = of_batch[first] or asked.bucket(of_batch, first)
-      bucket.names[#bucket.names + 1] = name
-    end
     n = n + 1
-    of_calls[n] = bucket
+    of_calls[n] = asked.call(id, name)
   end
   return of_calls
 end

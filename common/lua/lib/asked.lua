@@ -19,6 +19,31 @@ function asked.bucket(of_batch, first)
   return bucket
 end
 
+-- The bucket of a call that is asked about, `name` being its ordinal as it was given; false where there is no such batch.
+function asked.call(id, name)
+  local of_batch = asked.batches[id]
+  if of_batch == nil then
+    of_batch = asked.batch(id)
+  end
+  if not of_batch then
+    return false
+  end
+  local first = name - name % BUCKET
+  local bucket = of_batch[first] or asked.bucket(of_batch, first)
+  bucket.names[#bucket.names + 1] = name
+  return bucket
+end
+
+-- Checks a call's ordinal, its dial and one number more, called `what`: at once where they are what they nearly always are.
+function asked.check(name, dial, number, what)
+  local all = name .. ' ' .. dial .. ' ' .. number
+  if #all > 17 or not all:match('^%d+ %d+ %d+$') then
+    check_number(name, 'ordinal')
+    check_number(dial, 'dial')
+    check_number(number, what)
+  end
+end
+
 -- The bucket's hash `what`, as map.of() gives it; and its key.
 function asked.hash(bucket, what)
   local key = bucket.of_batch.batch.prefix .. ':' .. what .. ':' .. bucket.number
