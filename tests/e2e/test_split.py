@@ -25,7 +25,7 @@ STOPS_ALONE = ("--min-replicas-to-write", "1", "--min-replicas-max-lag", "2")
 WAITS = ("--redis-wait-replicas", "1", "--redis-wait-ms", "200")
 
 
-TAIL_S = 4.2  # of the rate are asked about: TAIL_MS and TAIL_AHEAD_MS of common/lua/lib/epoch.lua
+TAIL_S = 4.2  # of the rate are asked about: TAIL_MS and CLAIM_AHEAD_MS of common/lua/lib/epoch.lua
 ASKED_FOR = 3  # LIMIT_DOUBT_DIALS: the dial numbers of each
 ISOLATED = ("worker 2", "worker 3")
 

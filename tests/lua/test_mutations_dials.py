@@ -284,7 +284,7 @@ MUTATIONS = (
              a_lost_reply_to_a_claim_costs_nothing),
     Mutation("a claim given back is due at once", "call_release", "  at_ms = due_from_slot(at_ms, call.q)\n", "",
              a_retry_claimed_ahead_and_given_back_is_due_when_it_was),
-    Mutation("a slot of any clock is waited for", "call_release", "slot_ms <= NOW_MS + TAIL_AHEAD_MS and math.max(at_ms, slot_ms) or at_ms",
+    Mutation("a slot of any clock is waited for", "call_release", "slot_ms <= NOW_MS + CLAIM_AHEAD_MS and math.max(at_ms, slot_ms) or at_ms",
              "math.max(at_ms, slot_ms)", a_slot_of_a_clock_that_was_set_back_since_delays_nobody),
     Mutation("UNKNOWN taken for a truth", "call_finish", " and result.outcome ~= 'UNKNOWN'\n", "\n", unknown_said_again_takes_no_claim_back),
     Mutation("a draft starts half filled", "batch_seal", "if #unfinished > 0 then", "if false then",

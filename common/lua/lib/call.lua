@@ -300,7 +300,7 @@ end
 
 -- A call that was held before the tail was lost may have been woken and begun in it.
 local function held_doubt(batch, ordinal, since_ms)
-  if since_ms <= epoch_load().tail_ms + TAIL_AHEAD_MS then
+  if since_ms <= epoch_load().tail_ms + CLAIM_AHEAD_MS then
     local call = call_read(batch, ordinal)
     tail_doubt_due(call)
     call_write(call)

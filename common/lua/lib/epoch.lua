@@ -12,7 +12,7 @@ local KEY_CELL = P .. 'cell'
 -- "everysec" writes once a second, a slow disk makes that two. A primary that was cut off from its replicas takes writes for
 -- up to four (min-replicas-max-lag 2: it reckons in whole seconds, and looks once a second).
 local TAIL_MS = 4000
-local TAIL_AHEAD_MS = 200 -- a claim hands out slots that far ahead
+local CLAIM_AHEAD_MS = 200 -- a claim hands out slots that far ahead
 -- A primary that another took the place of goes on for who is still connected to it, while the cell is closed at the other.
 local TAIL_GOES_ON_MS = 3000
 
@@ -92,7 +92,7 @@ local function tail_enter(batch)
   if (batch.tail_epoch or 0) < tail.restored and created_ms <= tail.restored_ms then
     span_ms = math.max(TAIL_MS, tail.restored_ms - tail.restored_from_ms)
   end
-  local most = math.ceil(batch.cps * (span_ms + TAIL_AHEAD_MS) / 1000) + 1
+  local most = math.ceil(batch.cps * (span_ms + CLAIM_AHEAD_MS) / 1000) + 1
   if created_ms > tail.tail_ms then
     most = 0
   end
@@ -109,7 +109,7 @@ local function tail_doubt_retry(batch, call, due_ms)
     return
   end
   tail_enter(batch)
-  if due_ms <= tail.tail_ms + TAIL_AHEAD_MS and tail_may_hold(call) and batch.tail_due > 0 then
+  if due_ms <= tail.tail_ms + CLAIM_AHEAD_MS and tail_may_hold(call) and batch.tail_due > 0 then
     batch.tail_due = batch.tail_due - 1
     call.f = call.d + 1
   end

@@ -26,7 +26,7 @@ end
 -- is not due before it either. A slot farther ahead than claims reach is of a clock that was set back since.
 local function due_from_slot(at_ms, slot_us)
   local slot_ms = math.floor(tonumber(slot_us) / 1000)
-  return slot_ms <= NOW_MS + TAIL_AHEAD_MS and math.max(at_ms, slot_ms) or at_ms
+  return slot_ms <= NOW_MS + CLAIM_AHEAD_MS and math.max(at_ms, slot_ms) or at_ms
 end
 
 -- claimed -> due. Nothing was begun, so nothing is charged; but its turn is used up where it could not begin by its tenant's
