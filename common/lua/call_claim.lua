@@ -83,9 +83,10 @@ local limit, lane_limit = 'nothing', nil -- what was met last, and of the lanes 
 local issued = { request }
 local hand = {} -- the trunk, the tenant and the batch that the claim is at, by their ids
 
+local TAIL, TAIL_FROM = fmt(epoch.tail_ms), fmt(epoch.tail_from_ms)
 local function answer_row(batch_id, call, slot, record)
-  return { batch_id, call.name, fmt(call.d), slot, fmt(call.a), record, call.f and fmt(call.f) or '', fmt(epoch.tail_ms),
-    fmt(epoch.tail_from_ms), call.f and epoch_earlier() }
+  return { batch_id, call.name, fmt(call.d), slot, fmt(call.a), record, call.f and fmt(call.f) or '', TAIL, TAIL_FROM,
+    call.f and epoch_earlier() }
 end
 
 local function next_ms()
@@ -436,7 +437,6 @@ local function fresh_contact(trunk, flow, lane, ordinal, f_us)
 end
 
 local CLAIMED_BY = 'phase=claimed a=0 d=1 w=' .. worker .. ' q='
-local TAIL, TAIL_FROM = fmt(epoch.tail_ms), fmt(epoch.tail_from_ms)
 
 -- Slots one after the other from `f_us` on for the next contacts of an ordinary lane, until its turn is over, or something is met
 -- that the loop is to see. nil where there is none: visit_lane() does what is to be done. Else the last of them.
@@ -754,7 +754,7 @@ end
 local passed_over = {} -- by commit(), for what the key holds
 local is_served, why_not = pcall(serve_all)
 if is_served then
-  reply[4] = calls >= max_calls and 'calls' or steps >= max_steps and 'steps' or epoch_load().is_stopped and 'stopped'
+  reply[4] = calls >= max_calls and 'calls' or steps >= max_steps and 'steps' or epoch.is_stopped and 'stopped'
     or closed_ms * 1000 > limit_us and 'closed' or limit
   commit(passed_over)
   if passed_over[1] then

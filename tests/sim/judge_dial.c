@@ -217,10 +217,15 @@ bool dial_is_told_truly(const struct dial_book *book, const struct dial *dial, c
 
 /* ---- the calls to one number of a tenant ---- */
 
+static uint64_t phone_of(const struct dial *dial)
+{
+    return dial->batch->phones[dial->ordinal];
+}
+
 static gint compare_placed(gconstpointer left, gconstpointer right)
 {
     const struct dial *a = *(const struct dial *const *)left, *b = *(const struct dial *const *)right;
-    uint64_t phone_a = a->batch->phones[a->ordinal], phone_b = b->batch->phones[b->ordinal];
+    uint64_t phone_a = phone_of(a), phone_b = phone_of(b);
     if (phone_a != phone_b)
         return phone_a < phone_b ? -1 : 1;
     if (a->batch->tenant != b->batch->tenant)
@@ -249,8 +254,7 @@ static void judge_numbers(const struct dial_book *book, struct tally *tally)
     g_ptr_array_sort(placed, compare_placed);
     for (guint i = 1; i < placed->len; i++) {
         const struct dial *before = placed->pdata[i - 1], *after = placed->pdata[i];
-        bool is_same = before->batch->phones[before->ordinal] == after->batch->phones[after->ordinal] &&
-                       before->batch->tenant == after->batch->tenant;
+        bool is_same = phone_of(before) == phone_of(after) && before->batch->tenant == after->batch->tenant;
         if (!is_same || (before->ended_us != 0 && before->ended_us <= after->placed_us))
             continue;
         if (may_overlap(book, before, after))
@@ -287,11 +291,6 @@ static void adopt_found(const struct dial_book *book)
             break;
         }
     }
-}
-
-static uint64_t phone_of(const struct dial *dial)
-{
-    return dial->batch->phones[dial->ordinal];
 }
 
 /* Two contacts with one number may be in doubt for one loss. Whose the call is that the platform has, only Redis knew:

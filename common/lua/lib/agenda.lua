@@ -178,9 +178,7 @@ on_commit(function()
         n = n + 2
       end
     end
-    if n == 2 then
-      map.write('ZADD', key, args[1], args[2])
-    elseif n > 0 then
+    if n > 0 then
       map.write('ZADD', key, unpack(args))
     end
   end

@@ -86,46 +86,6 @@ local function call_read(batch, ordinal)
   return call
 end
 
--- ---- a script that is asked about many calls asks Redis about all of them at once, where one key has several ----
-
--- fields by key
-local function want(wanted, key, field)
-  local fields = wanted[key]
-  if not fields then
-    fields = {}
-    wanted[key] = fields
-  end
-  fields[#fields + 1] = field
-end
-
--- The number that the call is on the way to, nil where it is not.
-local function number_on_way(batch, ordinal)
-  local text = map.get(key_bucket(batch.id, 'state', ordinal), fmt(ordinal))
-  return text and text:match(' t=(%d+)')
-end
-
-local function look_up_wanted(wanted)
-  for key, fields in pairs(wanted) do
-    if #fields > 1 then
-      map.look_up(key, fields)
-    end
-  end
-end
-
--- What the hashes `whats` of their buckets hold of the calls in ARGV, as in check_call_args().
-local function calls_look_up(first, fields, whats)
-  local wanted = {}
-  for at = first, #ARGV, fields do
-    local ordinal, is_next = tonumber(ARGV[at + 1]), ARGV[at] == ARGV[at + fields]
-    if is_next or ARGV[at] == ARGV[at - fields] then
-      for _, what in ipairs(whats) do
-        want(wanted, key_bucket(ARGV[at], what, ordinal), fmt(ordinal))
-      end
-    end
-  end
-  look_up_wanted(wanted)
-end
-
 -- In the order of CALL_FIELDS, which the patterns above rely on. Numbers have 14 digits at most, but for the slot, which is
 -- kept as it is written.
 local function call_text(c)

@@ -1,6 +1,6 @@
 -- The two state machines as data, a line each: from, event, to. common/domain/call_state.c and batch_state.c hold the same rows;
--- tests/lua/test_states.py compares them and docs/states.md is generated from them. Nothing but call_move() and batch_move()
--- writes a state. Texts, since a script makes each of its tables anew whenever it runs.
+-- tests/lua/test_states.py compares them and docs/states.md is generated from them. Nothing but call_move(), batch_move() and the
+-- straight ways of call_claim, call_begin and call_finish writes a state. Texts, since a script makes each of its tables anew whenever it runs.
 local CALL_TRANSITIONS = [[
   due claim claimed
   claimed release due
