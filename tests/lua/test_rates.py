@@ -11,7 +11,9 @@ import pytest
 
 from tests.support.decreed_fleet import DecreedFleet
 from tests.support.engine import Engine, most_in_a_second
+from tests.support.mutations import LONG_WAYS
 from tests.support.redis_clock import RedisClock
+from tests.support.scripts import Scripts
 
 WORKERS = 3
 RATES = (1, 7, 13, 30)
@@ -73,6 +75,31 @@ def test_every_limit_holds_when_all_bind_at_once(engine: Engine, fleet_of: Fleet
     assert most_in_a_second(begin.begin_us for begin in mine) <= 13
     for batch in acme:
         assert most_in_a_second(begin.begin_us for begin in mine if begin.batch == batch) <= 7
+
+
+@pytest.mark.parametrize("scope", ("batch", "tenant", "trunk"))
+@pytest.mark.parametrize("way", ("straight", "long"))
+@pytest.mark.parametrize("rate, begun_before", ((100, 36), (100, 100), (100, 150), (65, 65), (1000, 936), (1000, 2000)))
+def test_a_script_begins_all_of_its_calls_whatever_was_begun_in_the_second_before_them(
+    engine: Engine, clock: RedisClock, scope: str, way: str, rate: int, begun_before: int
+) -> None:
+    limits = {"batch": 1000, "tenant": 1000, "trunk": 1000, scope: rate}
+    engine.trunk("main", cps=limits["trunk"])
+    engine.tenant("acme", cps=limits["tenant"])
+    batch = engine.batch("acme", "main", 64, cps=limits["batch"])
+    clock.step(1_000_000)
+    slots = []
+    while len(slots) < 64:
+        slots += engine.claim(calls=64 - len(slots)).slots
+        clock.step(20_000)
+    still = rate - 64  # of those begun before: as many count still as leave room for all of them
+    before = [clock.now_us - 1_100_000] * (begun_before - still) + [clock.now_us - 500_000] * still
+    name = {"batch": f"b/{batch}", "tenant": "t/acme", "trunk": "k/main"}[scope]
+    engine.client.rpush(engine.key(f"begins:{name}"), *before)
+    changed = {"call_begin": LONG_WAYS["call_begin"].script()} if way == "long" else {}
+    answers = Engine(engine.client, scripts=Scripts(engine.client, changed=changed)).begin(slots, late_ms=60_000)
+    assert [answer[0] for answer in answers] == ["begun"] * 64
+    assert most_in_a_second([*before[-still:], *(int(answer[1]) for answer in answers)]) <= rate
 
 
 def test_a_lowered_limit_holds_from_its_change_on(engine: Engine, fleet_of: FleetOf) -> None:

@@ -1,7 +1,8 @@
 -- @include store.lua
 -- The log of begins: at most `cps` in any sliding second, whatever the workers do. begins:<resource> is a list of when its last
 -- `cps` calls, or more, were begun. A script reads from it what it needs, and appends all that it begins at once, with commit().
-local begins = { SECOND_US = 1000000, RENEW_US = 2000000, TTL_MS = 4000, AHEAD = 64, logs = {} }
+-- AHEAD: one more than a script has calls, since with each that it adds it finds when the next may begin.
+local begins = { SECOND_US = 1000000, RENEW_US = 2000000, TTL_MS = 4000, AHEAD = 65, logs = {} }
 
 -- When one more begin keeps the rate at the earliest: not before the last one, and a second behind what was begun `cps` before.
 function begins.free_us(log, last_us)
