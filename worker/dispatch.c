@@ -22,7 +22,8 @@
 #include "worker/supply.h"
 
 #define BEGIN_LEAD_US 4000 /* a begin goes out this much ahead of its slot at least: the way to Redis and back; */
-#define BEGIN_GATHER_US 2000 /* those whose slots lie in one such stretch of Redis's time go together */
+/* those whose slots lie in one such stretch of Redis's time go together: one costs Redis little less than several. */
+#define BEGIN_GATHER_US 10000
 #define NEWER_MOST 2 /* readings of a batch's settings for one dial's columns: one may have been under way already */
 #define NOTE_WORDS 3 /* of a note among the calls of a claim (notes.h), fewer than a call has */
 #define REFUSED_PAUSE_US 500000 /* after a claim that Redis refused */

@@ -548,6 +548,7 @@ int reap_create(struct worker_cell *cell, struct reap **ret_reap)
     r->recheck_spec = (struct outbox_spec){.script = LUA_CALL_RECHECK,
                                            .fields = 8,
                                            .most_work = LIMIT_SCRIPT_WORK,
+                                           .gather_us = OUTBOX_GATHER_US,
                                            .note_fn = notes_take,
                                            .note_arg = cell};
     int rc = outbox_create(r->worker->loop, r->worker->redis, cell->prefix, &r->recheck_spec, &r->rechecks);

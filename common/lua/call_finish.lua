@@ -19,7 +19,8 @@
 -- @include lib/breaker.lua
 -- @include lib/poison.lua
 batch_wants({ 'state', 'tenant', 'trunk', 'sealed', 'due', 'claimed', 'live', 'ended', 'succeeded', 'failed', 'total',
-  'bytes', 'seq', 'on_event', 'on_call_complete', 'on_call_attempt', 'max_attempts', 'refused', 'talked_s', 'expired_ms' })
+  'bytes', 'seq', 'on_event', 'on_call_complete', 'on_call_attempt', 'max_attempts', 'summary_wait_ms', 'refused', 'talked_s',
+  'expired_ms' })
 local FIELDS = 16
 local OUTCOMES = { COMPLETED = 1, BUSY = 1, NO_ANSWER = 1, VOICEMAIL = 1, FAILED = 1, UNKNOWN = 1, INVALID_NUMBER = 1,
   BLOCKED = 1, REJECTED = 1, SUPPRESSED = 1, EXPIRED = 1, CANCELLED = 1 }

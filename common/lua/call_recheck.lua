@@ -17,6 +17,7 @@
 -- Bound    O(calls * log n); 30 commands, and 12 for each call
 -- Again    answers the same, or "over"
 -- @include lib/giveback.lua
+batch_wants({ 'state', 'tenant', 'trunk', 'stops_live' })
 local FIELDS = 8
 check_call_args(1, FIELDS)
 for at = 1, #ARGV, FIELDS do

@@ -144,6 +144,8 @@ def dial_calls(world: World) -> None:
             assert world.send("PUT", "/api/v1/admin/agents", listed, world.keys["operator"]).status == 200
         elif name == "crowded-caller":
             fill_endpoints(world, owner)
+        elif name == "lost-caller":
+            world.client.delete(world.engine.key("trunk:gone"))
         refused = {**body, "to": world.fresh_numbers(1)[0], "statusCallBackUrl": "https://one-more.example/"}
         assert world.post(path, refused, owner).code == code, name
 
