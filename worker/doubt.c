@@ -12,6 +12,7 @@
 #include "common/redis/reply.h"
 #include "common/redis/script.h"
 #include "worker/dispatch.h"
+#include "worker/notes.h"
 #include "worker/outbox.h"
 #include "worker/place.h"
 #include "worker/reassert.h"
@@ -304,7 +305,9 @@ int doubt_create(struct worker_cell *cell, doubt_fn fn, void *arg, struct doubt 
                                    .fields = FIELDS,
                                    .most_work = LIMIT_SCRIPT_WORK,
                                    .prologue = d->prologue,
-                                   .n_prologue = 1};
+                                   .n_prologue = 1,
+                                   .note_fn = notes_take,
+                                   .note_arg = cell};
     int rc = outbox_create(d->worker->loop, d->worker->redis, cell->prefix, &d->spec, &d->outbox);
     if (rc != 0) {
         doubt_free(d);

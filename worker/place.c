@@ -538,7 +538,9 @@ static void describe(struct place *p)
                                            .fields = 3,
                                            .most_work = LIMIT_SCRIPT_WORK,
                                            .prologue = p->owner_prologue,
-                                           .n_prologue = 1};
+                                           .n_prologue = 1,
+                                           .note_fn = notes_take,
+                                           .note_arg = p->cell};
     p->strike_spec = (struct outbox_spec){.script = LUA_CALL_STRIKE,
                                           .fields = 4,
                                           .most_work = LIMIT_SCRIPT_WORK,

@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/metrics/metrics.h"
 #include "common/redis/script.h"
+#include "worker/notes.h"
 #include "worker/reap.h"
 
 #define FIELDS 10
@@ -157,7 +158,9 @@ int reassert_create(struct worker_cell *cell, struct reassert **ret_reassert)
                                    .fields = FIELDS,
                                    .most_work = LIMIT_SCRIPT_WORK,
                                    .prologue = r->prologue,
-                                   .n_prologue = 1};
+                                   .n_prologue = 1,
+                                   .note_fn = notes_take,
+                                   .note_arg = cell};
     r->recent = calloc(LIMIT_RECENT_DIALS, sizeof *r->recent);
     if (r->recent)
         rc = outbox_create(cell->worker->loop, cell->worker->redis, cell->prefix, &r->spec, &r->outbox);

@@ -9,11 +9,12 @@
 --          above 0 keeps the whole trunk silent for that long (the provider's Retry-After). NOT_SENT with a hold: the
 --          platform could not be reached, and its trunk's breaker counts it; without one the reason was ours
 -- Returns  {"aborted" | "gone", ...} in the order asked, and behind them {"breaker", trunk, "opened" | "reopened", why,
---          until ms} where that came of it
+--          until ms} and {"torn", key, why} (passed over, for what it holds) where that came of it
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n); 40 commands, and 32 for each call
 -- Again    answers "gone"
 -- @include lib/giveback.lua
+-- @include lib/torn.lua
 local worker = check_id(ARGV[1], 64, 'worker')
 local VERDICTS = { NOT_SENT = true, THROTTLED = true, ACCOUNT = true }
 local FIELDS = 7
@@ -54,5 +55,4 @@ for i = 2, #ARGV, FIELDS do
     reply[#reply + 1] = 'gone'
   end
 end
-commit()
-return notes.tell(reply)
+return torn.answer(reply)

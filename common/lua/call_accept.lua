@@ -6,7 +6,7 @@
 --          platform says that the call will wait before it rings: its hard deadline moves by that, and its trunk is
 --          silent for so long, so that no queue grows at the platform
 -- Returns  {"accepted" | "stop" | "over" | "gone", ...} in the order asked, and behind them {"breaker", trunk, "closed", "", ""}
---          where that came of it; stop: it would ring outside its batch's hours or
+--          and {"torn", key, why} (passed over, for what it holds) where that came of it; stop: it would ring outside its batch's hours or
 --          behind its expiry, or its batch hangs up what is on the line, so its check is due now, to stop it; over: the dial has ended already (its callback
 --          overtook the answer); gone: another dial, or none
 -- Errors   ERR_INVALID
@@ -14,6 +14,7 @@
 -- Again    answers the same
 -- @include lib/asked.lua
 -- @include lib/breaker.lua
+-- @include lib/torn.lua
 batch_wants({ 'state', 'tenant', 'trunk', 'stops_live', 'refused' })
 local FIELDS = 6
 if #ARGV % FIELDS ~= 0 or #ARGV > FIELDS * 64 then
@@ -87,11 +88,10 @@ end
 local function accept_ordinary(bucket, at)
   local _, name, dial, provider_id, check_ms, queue_ms = unpack(ARGV, at, at + FIELDS - 1)
   local state, of_batch = bucket.state, bucket.of_batch
-  local text = not bucket.is_met[name] and state.known[name]
+  local text = not state.changed[name] and state.known[name]
   if not text then
     return false
   end
-  bucket.is_met[name] = true
   local begun, d, hard_ms, rest = text:match(BEGUN)
   if d ~= dial or queue_ms ~= '0' or not asked.tail(rest) or not (of_batch.is_quiet or is_quiet(of_batch)) then
     return false
@@ -107,5 +107,4 @@ for i = 1, #of_calls do
   local bucket, at = of_calls[i], (i - 1) * FIELDS + 1
   reply[i] = bucket and (accept_ordinary(bucket, at) or accept_long(bucket.of_batch.batch, at)) or 'gone'
 end
-commit()
-return notes.tell(reply)
+return torn.answer(reply)

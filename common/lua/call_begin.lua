@@ -19,7 +19,7 @@
 --          "credits", the tenant has too little left: its batch is paused until there
 --          is more, and told so); suppressed: its number is on a do-not-call list, the tenant's or
 --          everybody's: ended, told, nothing charged; gone: this worker's claim does not hold any more. One that an error
---          keeps from any of these answers {"refused", error}, and leaves the others alone
+--          keeps from any of these answers {"refused", error}, and leaves the others alone.
 -- Errors   ERR_INVALID; Redis's own where its user lacks a right, which is no call's fault
 -- Bound    O(calls * log n); 50 commands, and 40 for each call
 -- Again    the same dial by the same worker answers the same begin, rounded up to a millisecond, or "suppressed"
@@ -561,5 +561,5 @@ for _, ground in next, grounds do
     batch.claimed, batch.live, batch.attempts = batch.claimed - n, batch.live + n, batch.attempts + n
   end
 end
-commit()
+commit({}, true) -- passed over for what it holds, as torn.answer() does: the calls' ends tell of it
 return reply

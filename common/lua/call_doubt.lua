@@ -7,11 +7,13 @@
 -- ARGV[2..] batch, ordinal, dial, what ("absent": the platform knows of none of the numbers in doubt, the call may begin;
 --          "later": it could not be asked, or its word does not count yet), due again ms (of "later") of each call; at
 --          most 64 calls
--- Returns  {"cleared" | "released" | "gone", ...} in the order asked; gone: this worker's claim does not hold any more
+-- Returns  {"cleared" | "released" | "gone", ...} in the order asked; gone: this worker's claim does not hold any more;
+--          and behind them {"torn", key, why} of each that was passed over for what it holds
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n)
 -- Again    "absent" answers the same, "later" answers "gone"
 -- @include lib/release.lua
+-- @include lib/torn.lua
 local FIELDS = 5
 local worker = check_id(ARGV[1], 64, 'worker')
 check_call_args(2, FIELDS)
@@ -37,5 +39,4 @@ for at = 2, #ARGV, FIELDS do
     reply[#reply + 1] = 'released'
   end
 end
-commit()
-return reply
+return torn.answer(reply)

@@ -9,7 +9,8 @@
 --          reason, recording URL, summary, source (callback|lookup|answer|deadline)
 -- Returns  for each: "ended" | "final" | "due" | "settled" (a late truth about an UNKNOWN) | "recorded" (known
 --          already; texts kept) | "stale" (a newer dial has begun) | "changed" (decide again) | "gone"; and behind them
---          {"breaker", trunk, "closed", "", ""} and {"poison", batch, why} (it paused itself) where that came of it
+--          {"breaker", trunk, "closed", "", ""}, {"poison", batch, why} (it paused itself) and {"torn", key, why} (it holds what
+--          cannot be written to, and was passed over) where that came of it
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n), and the calls held for a number that becomes free; but for these 40 commands, and 36 for each call
 -- Again    answers "recorded" and changes nothing
@@ -18,6 +19,7 @@
 -- @include lib/credit.lua
 -- @include lib/breaker.lua
 -- @include lib/poison.lua
+-- @include lib/torn.lua
 batch_wants({ 'state', 'tenant', 'trunk', 'sealed', 'due', 'claimed', 'live', 'ended', 'succeeded', 'failed', 'total',
   'bytes', 'seq', 'on_event', 'on_call_complete', 'on_call_attempt', 'max_attempts', 'summary_wait_ms', 'refused', 'talked_s',
   'expired_ms' })
@@ -326,10 +328,9 @@ local function read_texts(of_calls, tenants)
   local calls, at = {}, 2
   for i = 1, #of_calls do
     local bucket, name = of_calls[i], ARGV[at]
-    local text = bucket and not bucket.is_met[name] and bucket.state.known[name]
+    local text = bucket and bucket.state.known[name]
     local call = text and { text:match(TAKEN) } or false
     if call then
-      bucket.is_met[name] = true
       local numbers = bucket.of_batch.tenant.numbers
       numbers[#numbers + 1] = call[5] or text:match(' t=(%d+)')
     end
@@ -424,7 +425,7 @@ local function go_on(of_batch, member, name, a, next_ms, text)
   return 'due'
 end
 
--- False where the call is none, and nothing is done.
+-- False where the call is none, or is one that something was told of before, however it was named; and nothing is done.
 local function finish_ordinary(call, bucket, at)
   local _, name, dial, attempts, how, outcome, next_ms, answered, ended, duration, provider_id, success, reason, recording,
     summary, source = unpack(ARGV, at, at + FIELDS - 1)
@@ -435,7 +436,7 @@ local function finish_ordinary(call, bucket, at)
   end
   if l ~= dial or a ~= attempts or not tail or ended == '' or (how ~= 'retry' and next_ms ~= '')
     or (number and not ORDINARY[outcome]) or (not number and how ~= 'final')
-    or (how == 'retry' and not may_retry(of_batch, name, a, next_ms, tail)) then
+    or (how == 'retry' and not may_retry(of_batch, name, a, next_ms, tail)) or bucket.attempts.changed[name] then
     return false
   end
   local batch, member, seconds = of_batch.batch, of_batch.lead .. name .. '/' .. d, tonumber(duration)
@@ -497,5 +498,4 @@ for i = 1, #of_calls do
   reply[i] = answer
 end
 touch_retried()
-commit()
-return notes.tell(reply)
+return torn.answer(reply)

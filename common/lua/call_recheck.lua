@@ -12,11 +12,12 @@
 --          still tells late of what was so then)
 -- Returns  for each: "kept" | "givenback" (absent twice, asked far enough apart, and never accepted: not placed, the attempt is
 --          not charged) | "over" | "gone"; and behind them {"breaker", trunk, "opened" | "reopened" | "closed", why,
---          until ms} where that came of it
+--          until ms} and {"torn", key, why} (passed over, for what it holds) where that came of it
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n); 30 commands, and 12 for each call
 -- Again    answers the same, or "over"
 -- @include lib/giveback.lua
+-- @include lib/torn.lua
 batch_wants({ 'state', 'tenant', 'trunk', 'stops_live' })
 local FIELDS = 8
 check_call_args(1, FIELDS)
@@ -88,5 +89,4 @@ for at = 1, #ARGV, FIELDS do
       math.min(tonumber(ARGV[at + 7]), NOW_MS))
   end
 end
-commit()
-return notes.tell(reply)
+return torn.answer(reply)

@@ -5,11 +5,13 @@
 -- KEYS[1]  cell prefix
 -- ARGV[1]  worker id
 -- ARGV[2..] batch, ordinal, dial of each call; at most 64 calls
--- Returns  {"released" | "gone", ...} in the order asked
+-- Returns  {"released" | "gone", ...} in the order asked, and behind them {"torn", key, why} of each that was passed over for
+--          what it holds
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n); 40 commands, and 30 for each call
 -- Again    answers "gone"
 -- @include lib/release.lua
+-- @include lib/torn.lua
 local worker = check_id(ARGV[1], 64, 'worker')
 check_call_args(2, 3)
 local reply, is_released = {}, false
@@ -23,8 +25,7 @@ for i = 2, #ARGV, 3 do
     reply[#reply + 1] = 'gone'
   end
 end
-commit()
 if is_released then
   wake_workers()
 end
-return reply
+return torn.answer(reply)

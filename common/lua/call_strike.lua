@@ -7,12 +7,13 @@
 -- ARGV[1]  worker id
 -- ARGV[2..] batch, ordinal, dial, why of each call; at most 64 calls
 -- Returns  {"struck" | "ended" | "gone", ...} in the order asked, and behind them {"poison", batch, why} where a batch paused
---          itself because of it
+--          itself because of it, and {"torn", key, why} of each that was passed over for what it holds
 -- Errors   ERR_INVALID
 -- Bound    O(calls * log n)
 -- Again    answers "gone"
 -- @include lib/release.lua
 -- @include lib/poison.lua
+-- @include lib/torn.lua
 local FIELDS = 4
 local STRIKES = 3
 local AGAIN_MS = 1000
@@ -47,5 +48,4 @@ for at = 2, #ARGV, FIELDS do
     reply[#reply + 1] = 'gone'
   end
 end
-commit()
-return notes.tell(reply)
+return torn.answer(reply)

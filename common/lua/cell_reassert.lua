@@ -9,12 +9,14 @@
 --          provider id or "", caller (as call_begin takes it) of each dial; at most 64 dials
 -- Returns  {"restored" | "known" | "newer" | "over" | "gone" | "far", ...} in the order asked. known: Redis has the dial,
 --          whatever became of it (the deadline of a live one is from now on not before the one told); newer: a later one was begun; over: the contact has its last outcome already; gone: Redis
---          has no such contact (its batch went with the tail); far: farther beyond the cursor than any tail reaches
+--          has no such contact (its batch went with the tail); far: farther beyond the cursor than any tail reaches;
+--          and behind them {"torn", key, why} of each that was passed over for what it holds
 -- Errors   ERR_INVALID
 -- Bound    O(dials * log n), and the contacts that the cursors are moved over: at most 4,096 in all
 -- Again    answers "known", and moves at most the deadline of a live call, never to an earlier instant
 -- @include lib/call.lua
 -- @include lib/credit.lua
+-- @include lib/torn.lua
 local FIELDS = 10
 local SKIPS = 4096
 local worker = check_id(ARGV[1], 64, 'worker')
@@ -167,5 +169,4 @@ local reply = {}
 for _, dial in ipairs(dials) do
   reply[#reply + 1] = reassert(dial)
 end
-commit()
-return reply
+return torn.answer(reply)

@@ -125,6 +125,11 @@ def disturb(engine: Engine, batches: list[str], slots: list[Slot], chance: Chanc
             engine.client.hset(engine.key(f"dialing:t/{tenant}"), str(phone_of(slot.record)), "batch_other/0/1")
 
 
+def spelled(ordinal: int, chance: Chance) -> int | str:
+    """A script takes whatever is a number for one, so that a call may be named twice in different ways."""
+    return chance.mostly(ordinal, f"0{ordinal}", f"{ordinal}.0", f" {ordinal}", hex(ordinal))
+
+
 def result(engine: Engine, slot: Slot, chance: Chance) -> list[Any]:
     how = chance.choice(chance.hows)
     args = engine.finish_args(
@@ -138,12 +143,14 @@ def result(engine: Engine, slot: Slot, chance: Chance) -> list[Any]:
     args[2] += chance.mostly(0, 1, -1)
     args[7] = chance.mostly("", 1763283600123)
     args[8] = chance.mostly(args[8], "")
+    args[1] = spelled(slot.ordinal, chance)
     return args
 
 
 def acceptance(engine: Engine, slot: Slot, chance: Chance) -> list[Any]:
     args: list[Any] = [*slot.ref, chance.mostly("p1", "p2"), engine.now_ms() + chance.choice((10, 60_000, 900_000)), chance.mostly(0, 400)]
     args[2] += chance.mostly(0, 1, -1)
+    args[1] = spelled(slot.ordinal, chance)
     return args
 
 
@@ -222,7 +229,7 @@ END_GUARDS = (
     ("the batch not ended", "  if batch.live == 0 then\n    batch_check_end(batch)\n  end\n", ""),
     ("refusals counted over good calls", "    batch_forget(batch, 'refused')\n  end\nend\n", "  end\nend\n"),
     ("refusals not seen", "is_calm and not batch.refused", "is_calm"),
-    ("finished twice", "bucket.is_met[name] = true", ""),
+    ("finished twice", " or bucket.attempts.changed[name]", ""),
     ("its end still awaited", "    zset.drop(KEY_ENDED, member)\n  end\n  local text", "  end\n  local text"),
     ("still looked up", "batch.live, live[member] = batch.live - 1, false", "batch.live = batch.live - 1"),
     ("a retry in a batch that is cut", "not batch_is_cut(batch) and (batch", "(batch"),
@@ -247,7 +254,7 @@ ACCEPT_GUARDS = (
     ("a breaker that counts", "b.until_ms or b.last_ms or batch", "b.until_ms or batch"),
     ("a batch that hangs up", " or batch.stops_live)\n", ")\n"),
     ("refusals counted over good calls", "  if of_batch.is_quiet then\n    batch_forget(batch, 'refused')\n  end\n", ""),
-    ("accepted again as if for the first time", "not bucket.is_met[name] and ", ""),
+    ("accepted again as if for the first time", "not state.changed[name] and ", ""),
     ("looked up too late", "math.min(check_ms, hard_ms)", "tonumber(check_ms)"),
 )
 

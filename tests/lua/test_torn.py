@@ -205,6 +205,72 @@ def test_a_claim_of_a_torn_batch_that_nobody_begins_keeps_no_other_from_coming_b
     ring(cell, sound, 3)
 
 
+# What is written to and not looked at before.
+UNREAD = {
+    "its texts": ("batch:{batch}:texts:0",),
+    "its calls on their way": ("flying:b/{batch}",),
+    "its trunk's calls on their way": ("flying:k/main",),
+    "how many ended in that way": ("batch:{batch}", "outcome:COMPLETED"),
+    "what its tenant uses": ("load:t/acme",),
+}
+
+
+def claim_all(cell: Engine, n: int, last: str) -> list[Slot]:
+    """All `n` calls that there are, those of the batch `last` behind the others."""
+    slots: list[Slot] = []
+    wait_until(lambda: slots.extend(cell.claim().slots) or len(slots) == n, what="all are claimed")
+    return sorted(slots, key=lambda slot: slot.batch == last)
+
+
+def begin_all(cell: Engine, n: int, last: str) -> list[Slot]:
+    slots = claim_all(cell, n, last)
+    assert [answer[0] for answer in cell.begin(slots, late_ms=5000)] == ["begun"] * n
+    return slots
+
+
+@pytest.mark.parametrize("is_accepted", [True, False], ids=["straight", "long"])
+@pytest.mark.parametrize("what", UNREAD)
+def test_no_end_is_counted_twice_for_what_cannot_be_written_of_another(cell: Engine, what: str, is_accepted: bool) -> None:
+    """Ends go to the script together, and each comes again alone where it fails."""
+    torn, sound = batch_of(cell, "acme", "main", 2), batch_of(cell, "zeta", "main", 2)
+    slots = begin_all(cell, 4, torn)
+    for slot in slots:
+        assert not is_accepted or cell.accept(slot) == "accepted"
+    tear(cell, torn, *UNREAD[what])
+    reply = cell.scripts.run("call_finish", *(word for slot in slots for word in cell.finish_args(slot)))
+    assert reply[:4] == [b"final"] * 4
+    assert {tuple(row[:2]) for row in reply[4:]} == {(b"torn", f"key {(UNREAD[what][0].format(batch=torn))}".encode())}
+    assert cell.finish_many([cell.finish_args(slot) for slot in slots]) == ["recorded"] * 4
+    for batch in (torn, sound):
+        assert {name: cell.counters(batch)[name] for name in ("live", "succeeded", "failed")} == {"live": 0, "succeeded": 2, "failed": 0}
+        assert cell.hash(f"batch:{batch}")["state"] == "completed"
+    assert not cell.client.exists(*(cell.key(key) for key in ("live", "dialing:t/acme", "dialing:t/zeta", "flying:t/zeta")))
+
+
+@pytest.mark.parametrize("script", ["release", "abort"])
+def test_a_call_that_is_given_back_beside_one_that_cannot_be_written_holds_its_number_no_more(cell: Engine, script: str) -> None:
+    torn, sound = batch_of(cell, "acme", "main", 2), batch_of(cell, "zeta", "main", 2)
+    slots = begin_all(cell, 4, torn) if script == "abort" else claim_all(cell, 4, torn)
+    tear(cell, torn, "flying:t/acme")
+    more = ("NOT_SENT", cell.now_ms(), 0, "") if script == "abort" else ()
+    reply = cell.scripts.run(f"call_{script}", "w1", *(word for slot in slots for word in (*slot.ref, *more)))
+    assert reply[:4] == [b"aborted" if script == "abort" else b"released"] * 4
+    assert [row[:2] for row in reply[4:]] == [[b"torn", b"key flying:t/acme"]]
+    for tenant in ("acme", "zeta"):
+        assert cell.client.hlen(cell.key(f"dialing:t/{tenant}")) == 0
+    ring(cell, sound, 2)
+
+
+def test_no_begin_is_counted_twice_for_what_cannot_be_written_of_another(cell: Engine) -> None:
+    torn, sound = batch_of(cell, "acme", "main", [15551230001]), batch_of(cell, "zeta", "main", [15551230002])
+    slots = claim_all(cell, 2, torn)
+    cell.scripts.run("suppression_change", "acme", "add", 100, 15551230001)
+    tear(cell, torn, "load:t/acme")
+    answers = {slot.batch: answer[0] for slot, answer in zip(slots, cell.begin(slots, late_ms=5000))}
+    assert answers == {torn: "suppressed", sound: "begun"}
+    assert cell.counters(sound)["live"] == 1 and cell.counters(torn)["failed"] == 1
+
+
 @pytest.mark.parametrize("verb", ["cancel", "expire"])
 def test_a_torn_batch_that_ends_keeps_no_other_from_ending(cell: Engine, verb: str) -> None:
     torn, sound = batch_of(cell, "acme", "main"), batch_of(cell, "acme", "main")

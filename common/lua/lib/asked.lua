@@ -11,9 +11,9 @@ function asked.batch(id)
   return of_batch
 end
 
--- By `first`, its first ordinal. `names`: its calls that are asked about; is_met: those of them that were looked at.
+-- By `first`, its first ordinal. `names`: its calls that are asked about.
 function asked.bucket(of_batch, first)
-  local bucket = { of_batch = of_batch, number = fmt(first / BUCKET), names = {}, is_met = {} }
+  local bucket = { of_batch = of_batch, number = fmt(first / BUCKET), names = {} }
   of_batch[first] = bucket
   asked.buckets[#asked.buckets + 1] = bucket
   return bucket

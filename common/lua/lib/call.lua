@@ -416,7 +416,7 @@ end
 local function call_end_unread(batch, call, why)
   attempt_log(batch, call, table.concat({ 'd=' .. fmt(call.d), 'o=FAILED', 'e=' .. fmt(NOW_MS), 'via=claim', 'then=final',
     'r=' .. (why:gsub('[^%w_.:-]', '_')) }, ' '))
-  redis.call('HSET', batch.prefix .. ':texts:' .. call.bucket, call.name .. ':reason', why)
+  map.put(batch.prefix .. ':texts:' .. call.bucket, call.name .. ':reason', why)
   call.x = 'FAILED'
   if call.phase == 'claimed' then
     call_let_go(batch, call)

@@ -299,11 +299,12 @@ do
   end
 
   -- In an order in which a right that the user lacks leaves sums as they were: asked for again, all is done once. `passed_over`:
-  -- takes {key, why} of each command that failed for what its key holds; without it the first ends the script.
-  function commit(passed_over)
+  -- takes {key, why} of each command that failed for what its key holds; without it the first ends the script. `is_listed`: what
+  -- is put into a sorted set is not to be missed there. It ends the script too, nothing being counted yet.
+  function commit(passed_over, is_listed)
     torn = passed_over
     local write = torn and map.write or redis.call
-    add_scores(write)
+    add_scores(is_listed and redis.call or write)
     for _, flush in ipairs(flushes) do
       flush()
     end

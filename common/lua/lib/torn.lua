@@ -38,3 +38,11 @@ function torn.tell()
     notes.add('torn', 'key ' .. one[1]:sub(#P + 1), one[2])
   end
 end
+
+-- Ends a script that was asked about many calls. They share one commit(): where it ended at the first key that cannot be written to,
+-- it would have counted some of the others, and each of them again when it is asked for alone.
+function torn.answer(reply)
+  commit(torn.passed_over, true)
+  torn.tell()
+  return notes.tell(reply)
+end
