@@ -193,7 +193,7 @@ static int64_t talk_seconds(const struct profile_call *profile, const cJSON *cal
     int64_t ms = time_read_ms(&profile->duration, call, DURATION_MAX_MS);
     if (ms < 0 && profile->duration.at == NULL && result->start_ms >= 0 && result->end_ms >= result->start_ms)
         ms = result->end_ms - result->start_ms;
-    return ms < 0 ? -1 : (ms + 999) / 1000;
+    return ms < 0 || ms > DURATION_MAX_MS ? -1 : (ms + 999) / 1000;
 }
 
 /* Fills `result`, which is initialised, from the call object. */

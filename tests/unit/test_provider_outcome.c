@@ -286,6 +286,35 @@ static void test_fields_that_are_unfit_are_left_out(void **state)
     provider_profile_free(profile);
 }
 
+/* It would use up all that its tenant may talk. */
+static void test_no_call_is_longer_than_a_platform_could_say_that_it_was(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *started;
+        int64_t duration_s;
+    } rows[] = {
+        {"2025-11-24T15:59:30Z", 30},
+        {"2025-11-17T16:00:00Z", INT64_C(604800)},
+        {"2025-11-17T15:59:59Z", -1},
+        {"1970-01-01T00:00:00Z", -1},
+    };
+    struct provider_profile *profile = fixture_vapi();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char body[256];
+        struct provider_result result;
+        snprintf(body, sizeof body,
+                 "{\"message\":{\"type\":\"end-of-call-report\",\"endedReason\":\"customer-ended-call\","
+                 "\"startedAt\":\"%s\",\"endedAt\":\"2025-11-24T16:00:00Z\"}}",
+                 rows[i].started);
+        assert_int_equal(read_callback(profile, body, NULL, &result), 0);
+        assert_int_equal(result.outcome, OUTCOME_COMPLETED);
+        assert_int_equal(result.duration_s, rows[i].duration_s);
+        provider_result_clear(&result);
+    }
+    provider_profile_free(profile);
+}
+
 static void test_a_recording_url_never_breaks_a_line(void **state)
 {
     (void)state;
@@ -676,6 +705,7 @@ int main(void)
         cmocka_unit_test(test_whole_characters_stay_as_they_are),
         cmocka_unit_test(test_an_id_of_broken_characters_is_none),
         cmocka_unit_test(test_fields_that_are_unfit_are_left_out),
+        cmocka_unit_test(test_no_call_is_longer_than_a_platform_could_say_that_it_was),
         cmocka_unit_test(test_a_recording_url_never_breaks_a_line),
         cmocka_unit_test(test_a_long_summary_is_cut_on_a_whole_character),
         cmocka_unit_test(test_a_polled_call_tells_its_state),
