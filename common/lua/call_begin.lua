@@ -23,10 +23,11 @@
 -- Errors   ERR_INVALID; Redis's own where its user lacks a right, which is no call's fault
 -- Bound    O(calls * log n); 50 commands, and 40 for each call
 -- Again    the same dial by the same worker answers the same begin, rounded up to a millisecond, or "suppressed"
+-- @include lib/begins.lua
 -- @include lib/gaps.lua
 -- @include lib/release.lua
--- @include lib/begins.lua
 -- @include lib/credit.lua
+-- (The log of begins first: commit() writes it before it writes what the batches count.)
 batch_wants({ 'state', 'tenant', 'trunk', 'cps', 'claimed', 'live', 'attempts', 'hours', 'expires_ms', 'expired_ms' })
 local worker = check_id(ARGV[1], 64, 'worker')
 local late_us = check_number(ARGV[2], 'late') * 1000
@@ -416,20 +417,21 @@ end
 local function begin(batch, call, member, begin_us, life_ms, caller)
   local begin_ms = math.floor(begin_us / 1000)
   local hard_ms = begin_ms + life_ms
-  zset.put(KEY_LIVE, member, math.min(begin_ms + post_ms, hard_ms))
-  flying_set(batch, member, hard_ms)
   call.a, call.b, call.h = call.a + 1, fmt(begin_ms), fmt(hard_ms)
   call.l, call.s, call.e, call.u, call.g = call.d, nil, nil, nil, nil
   call.m, call.k, call.y, call.v = caller ~= '' and caller or nil, nil, nil, nil
+  -- Where one of these three fails for what Redis holds, nothing says that the call was begun.
+  batch_note_begun(batch)
   placed_note(batch, call, nil)
+  attempt_log(batch, call, table.concat({ 'd=' .. fmt(call.d), 'a=' .. fmt(call.a), 'q=' .. call.q, 'b=' .. fmt(begin_us),
+    'w=' .. worker }, ' '))
+  zset.put(KEY_LIVE, member, math.min(begin_ms + post_ms, hard_ms))
+  flying_set(batch, member, hard_ms)
   credit.reserve(batch, call)
   call_move(batch, call, 'begin')
   call_write(call)
-  attempt_log(batch, call, table.concat({ 'd=' .. fmt(call.d), 'a=' .. fmt(call.a), 'q=' .. call.q, 'b=' .. fmt(begin_us),
-    'w=' .. worker }, ' '))
   zset.drop(KEY_CLAIMED, member .. CLAIM_END)
   batch.attempts = batch.attempts + 1
-  batch_note_begun(batch)
   local trunk = resource_load('k', batch.trunk)
   if trunk.breaker_until_ms then
     breaker.begin_probe(trunk, member, begin_ms + post_ms)
@@ -527,6 +529,10 @@ local function begin_from(first)
       end
       local hard_ms = at.hard_ms
       add(ground.logs, begin_us, at.text)
+      local n_begun = ground.n_begun + 1
+      if n_begun == 1 then
+        batch_note_begun(ground.batch) -- before the rest, as in begin()
+      end
       live[member] = at.check_ms
       ground.on_trunk[member] = hard_ms
       ground.of_tenant[member] = hard_ms
@@ -534,12 +540,8 @@ local function begin_from(first)
       call.states[name] = call.state .. at.state .. call.rest
       call.lines[name] = call.line .. at.line
       claimed[of_claims[i]] = false
-      local n_begun = ground.n_begun + 1
       ground.n_begun = n_begun
       reply[i + 1] = call.again and { 'begun', at.text, call.again } or at.answer
-      if n_begun == 1 then
-        batch_note_begun(ground.batch)
-      end
     end
   end
 end
