@@ -102,6 +102,20 @@ def test_a_script_begins_all_of_its_calls_whatever_was_begun_in_the_second_befor
     assert most_in_a_second([*before[-still:], *(int(answer[1]) for answer in answers)]) <= rate
 
 
+@pytest.mark.parametrize("before, after", ((2 * 7 + 63, 2 * 7 + 64), (2 * 7 + 64, 7)))
+def test_a_log_of_begins_holds_at_most_twice_as_many_as_its_rate_and_64(
+    engine: Engine, clock: RedisClock, before: int, after: int
+) -> None:
+    engine.trunk("main", cps=7)
+    engine.tenant("acme")
+    engine.batch("acme", "main", 1)
+    clock.step(1_000_000)
+    slots = engine.claim().slots
+    engine.client.rpush(engine.key("begins:k/main"), *range(clock.now_us - 5_000_000, clock.now_us - 5_000_000 + before))
+    assert [answer[0] for answer in engine.begin(slots)] == ["begun"]
+    assert engine.client.llen(engine.key("begins:k/main")) == after
+
+
 def test_a_lowered_limit_holds_from_its_change_on(engine: Engine, fleet_of: FleetOf) -> None:
     engine.trunk("main", cps=1000)
     engine.tenant("acme", cps=1000)

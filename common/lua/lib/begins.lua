@@ -72,7 +72,7 @@ on_commit(function()
         redis.call('DEL', key)
       end
       local n, last, was_last = redis.call('RPUSH', key, unpack(log.added)), tonumber(log.added[log.n_added]), log.was_last
-      if n > 2 * log.cps + begins.AHEAD then
+      if n >= 2 * log.cps + begins.AHEAD then
         redis.call('LTRIM', key, -log.cps, -1)
       end
       -- It lives on for twice as long as it counts at least, by one command in two seconds.
