@@ -33,6 +33,7 @@ end
 -- own doing (`is_own`). Given back, every turn would be that tenant's as long as it has such calls.
 local function call_release(batch, call, at_ms, is_own)
   local member, owner = call_member(batch, call), call.w
+  zset.score(key_retry(batch.id), call.name) -- fails where it is none, before the call has left where it lay
   at_ms = due_from_slot(at_ms, call.q)
   call.n, call.w, call.q = at_ms, nil, nil
   call_move(batch, call, 'release')
