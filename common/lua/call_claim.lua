@@ -167,11 +167,10 @@ local function flow_open(trunk, flow)
   return tenant or nil
 end
 
--- A lane whose next call is most likely a fresh contact that may begin at once, as most are: visit_ordinary() needs to look at
--- little. As many are due as are fresh where no retry waits.
+-- A lane whose fresh contacts may begin at once, as most may: visit_ordinary() needs to look at little.
 local function lane_is_ordinary(batch)
   return (batch.state == 'processing' or batch.state == 'pending') and batch.start_ms <= NOW_MS and epoch.tail == 0
-    and batch.due == batch.total - batch.cursor and not (batch.hours or batch.expires_ms or batch.expired_ms)
+    and not (batch.hours or batch.expires_ms or batch.expired_ms)
 end
 
 -- false where there is no such batch.
@@ -263,11 +262,12 @@ function turns.goes_on(trunk, flow, lane, n)
   return false
 end
 
--- How many slots the turn may be, one of which the lane has just had, and before which instant no other lane is due.
-function turns.bounds(trunk, flow, lane)
+-- How many slots the turn may be, one of which the lane has just had, and before which instant neither another lane nor its retry
+-- is due.
+function turns.bounds(trunk, flow, lane, retry_us)
   local _, due_ms = agenda.head(flow.waiting)
   return min(turns.left(trunk), trunk.room, flow.tenant.room, lane.batch.room, max_calls - calls + 1, max_steps - steps + 1),
-    (due_ms or math.huge) * 1000
+    min((due_ms or math.huge) * 1000, retry_us)
 end
 
 -- The flow that was served last stays in front until its turn is over.
@@ -445,6 +445,11 @@ local function visit_ordinary(trunk, flow, lane, f_us, until_us)
   if not lane.is_ordinary or trunk.breaker_until_ms or room('b', batch) <= 0 then
     return nil
   end
+  local _, retry_ms = lane_retry(batch)
+  local retry_us = (retry_ms or math.huge) * 1000 -- from then on it comes first
+  if retry_us <= f_us then
+    return nil
+  end
   pace_clip(batch, horizon_us)
   local ordinal, at = first, fresh_contact(trunk, flow, lane, first, f_us)
   local slot_us
@@ -468,7 +473,7 @@ local function visit_ordinary(trunk, flow, lane, f_us, until_us)
     f_us = gaps.earliest(trunk, slot_us)
     if f_us >= batch.tat_us and f_us <= until_us then
       if not most then
-        most, before_us = turns.bounds(trunk, flow, lane)
+        most, before_us = turns.bounds(trunk, flow, lane, retry_us)
       end
       if ordinal - first < most and f_us < before_us and (f_us >= tenant.tat_us or gaps.earliest(tenant, f_us) == f_us) then
         at = fresh_contact(trunk, flow, lane, ordinal, f_us)
@@ -569,7 +574,7 @@ local function visit_lane(trunk, flow, lane, f_us)
     if call.f then
       of_call('write')(call) -- what is known of it, since it leaves the place that told so
     end
-    limit, lane.is_ordinary = 'number', false
+    limit = 'number'
     of_call('hold')(batch, call, number, floor(f_us / 1000))
     if not lane_due_ms(batch) then
       lane_pass(trunk, flow, lane, f_us)

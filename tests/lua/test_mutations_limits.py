@@ -143,6 +143,19 @@ def a_due_retry_comes_before_fresh_contacts(cell: Cell) -> None:
     assert cell.claim_one().ordinal == slot.ordinal
 
 
+def a_retry_comes_first_from_when_it_is_due_on_in_the_middle_of_a_turn_too(cell: Cell) -> None:
+    """Of six slots, 10 ms apart."""
+    cell.trunk("main", how="set", cps=100)
+    cell.tenant("acme", how="set", cps=100)
+    cell.batch("acme", "main", 10, cps=100)
+    slot = cell.begin_one()
+    cell.finish(slot, how="retry", outcome="BUSY", next_in_ms=1_025)
+    cell.wait(1_000)
+    slots = cell.claim().slots
+    retried = [again.slot_us for again in slots if again.ordinal == slot.ordinal]
+    assert len(slots) > 6 and 25_000 <= retried[0] - cell.clock.now_us <= 36_000
+
+
 def a_released_call_costs_no_pace(cell: Cell) -> None:
     cell.tenant("acme", how="set", cps=1)
     cell.fill(3)
@@ -253,8 +266,10 @@ MUTATIONS = (
              "    retry_add(batch, call, NOW_MS)\n  end\n  local function finish_live", a_retry_does_not_come_too_soon),
     Mutation("retries not looked for", "call_claim", "if batch.due == batch.total - batch.cursor", "if true",
              a_due_retry_comes_before_fresh_contacts),
-    Mutation("retries not looked for on the straight way", "call_claim", "and batch.due == batch.total - batch.cursor", "and true",
+    Mutation("retries not looked for on the straight way", "call_claim", "if retry_us <= f_us then", "if false then",
              a_due_retry_comes_before_fresh_contacts),
+    Mutation("a turn passes a retry over", "call_claim", "* 1000, retry_us)", "* 1000)",
+             a_retry_comes_first_from_when_it_is_due_on_in_the_middle_of_a_turn_too),
     Mutation("a full batch goes on straight", "call_claim", " or room('b', batch) <= 0 then", " then", a_full_batch_is_handed_no_more),
     Mutation("pace not refunded", "call_release", "  pace_refund(resource_load('t', batch.tenant))\n", "", a_released_call_costs_no_pace),
     Mutation("turn not refunded", "call_release", "batch.tenant, vt - charge)", "batch.tenant, vt)", a_released_call_costs_no_turn),
