@@ -123,17 +123,6 @@ do
     return trunk
   end
 
-  -- The last instant at which a call that may begin now may begin too: while the batch's window is open without a break, and
-  -- none is late. 0 where none may begin now.
-  local function last_begin_us(batch)
-    local shut_ms = batch.expired_ms and 0 or math.min(batch.expires_ms or math.huge)
-    if batch.hours then
-      local stretch = batch_stretch(batch, NOW_MS)
-      shut_ms = stretch and stretch.open <= NOW_MS and math.min(shut_ms, stretch.close) or 0
-    end
-    return math.min(NOW_US + late_us, shut_ms * 1000 - 1)
-  end
-
   -- What an ordinary call of the batch needs; nothing where none may begin, or where more than usual is to be thought of.
   local function ground_prepare(ground)
     local batch, tenant, epoch = ground.batch, ground.tenant, epoch_load()
@@ -146,7 +135,7 @@ do
     local trunk = trunk_of(batch.trunk)
     local is_counted = batch.claimed + batch.live + batch.attempts > 0 -- fails where one is no number
     if tenant.log and trunk.log and is_counted then
-      ground.last_us = last_begin_us(batch)
+      ground.last_us = math.min(NOW_US + late_us, window_shuts_ms(batch) * 1000 - 1) -- a later one is late, or shut out
       ground.on_trunk, ground.of_tenant, ground.of_batch = trunk.flying, tenant.flying, zset.of(key_flying('b', batch.id)).changed
       ground.logs = { trunk.log, tenant.log, begins.of('b', batch.id, batch.cps) }
     end

@@ -57,8 +57,10 @@ end
 
 -- A function for the sake of room for its locals; what is in it stands at the left margin, for embed.py.
 local function claim()
+local epoch = epoch_load()
 batch_wants({ 'state', 'tenant', 'trunk', 'sealed', 'priority', 'interval_us', 'max_concurrent', 'start_ms', 'total',
-  'cursor', 'tat_us', 'due', 'claimed', 'live', 'dials', 'hours', 'expires_ms', 'expired_ms' })
+  'cursor', 'tat_us', 'due', 'claimed', 'live', 'dials', 'hours', 'expires_ms', 'expired_ms',
+  unpack(epoch.tail > 0 and { 'tail_epoch', 'tail_cursor' } or {}) })
 local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
 local worker = check_id(ARGV[1], 64, 'worker')
 local request = check_id(ARGV[2], 64, 'request')
@@ -68,7 +70,6 @@ local horizon_us = check_number(ARGV[5], 'horizon')
 local lease_ms = check_number(ARGV[6], 'lease')
 local doubt_lease_ms = check_number(ARGV[7], 'lease of a doubt')
 local limit_us = NOW_US + horizon_us
-local epoch = epoch_load()
 local closed_ms = epoch.closed_until_ms
 local REPLAY_MS = 60000
 local LOAD_STEPS, SLOT_STEPS = 3, 7 -- to read a batch, and to write it, its lane and its flow with the first slot of it
@@ -167,10 +168,14 @@ local function flow_open(trunk, flow)
   return tenant or nil
 end
 
--- A lane whose fresh contacts may begin at once, as most may: visit_ordinary() needs to look at little.
-local function lane_is_ordinary(batch)
-  return (batch.state == 'processing' or batch.state == 'pending') and batch.start_ms <= NOW_MS and epoch.tail == 0
-    and not (batch.hours or batch.expires_ms or batch.expired_ms)
+-- Until when the lane's fresh contacts may begin at once, as most may: visit_ordinary() needs to look at little. 0 where none may,
+-- or some are in doubt.
+local function lane_ordinary_until_ms(batch)
+  if (batch.state ~= 'processing' and batch.state ~= 'pending') or batch.start_ms > NOW_MS
+    or (epoch.tail > 0 and (batch.tail_epoch ~= epoch.tail or batch.cursor < batch.tail_cursor)) then
+    return 0
+  end
+  return window_shuts_ms(batch)
 end
 
 -- false where there is no such batch.
@@ -180,7 +185,7 @@ local function lane_load(id)
     hand.batch = id:match('^([^/]+)/')
     local batch = hand.batch and batch_load(hand.batch)
     steps = steps + LOAD_STEPS
-    lane = batch and { id = id, batch = batch, score = lane_score(batch), is_ordinary = lane_is_ordinary(batch),
+    lane = batch and { id = id, batch = batch, score = lane_score(batch), ordinary_until_ms = lane_ordinary_until_ms(batch),
       flying = additions.to('ZADD', key_flying('b', batch.id)), prefix = batch.id .. '/', looked_to = 0 }
     lanes[id] = lane or false
   else
@@ -262,12 +267,11 @@ function turns.goes_on(trunk, flow, lane, n)
   return false
 end
 
--- How many slots the turn may be, one of which the lane has just had, and before which instant neither another lane nor its retry
--- is due.
-function turns.bounds(trunk, flow, lane, retry_us)
+-- How many slots the turn may be, one of which the lane has just had, and before which instant no other lane is due.
+function turns.bounds(trunk, flow, lane)
   local _, due_ms = agenda.head(flow.waiting)
   return min(turns.left(trunk), trunk.room, flow.tenant.room, lane.batch.room, max_calls - calls + 1, max_steps - steps + 1),
-    min((due_ms or math.huge) * 1000, retry_us)
+    (due_ms or math.huge) * 1000
 end
 
 -- The flow that was served last stays in front until its turn is over.
@@ -318,10 +322,12 @@ end
 -- The lane is done with for this instant: back among the waiting by its pace, its work and its window, or out where none
 -- is left.
 local function lane_pass(trunk, flow, lane, f_us)
-  local batch = lane.batch
+  local batch, f_ms = lane.batch, floor(f_us / 1000)
   local paced_ms = ceil((batch.tat_us or 0) / 1000)
-  local at = lane.is_ordinary and batch.cursor < batch.total and max(batch.start_ms, paced_ms)
-    or lane_opening_ms(batch, floor(f_us / 1000))
+  local at = max(batch.start_ms, paced_ms)
+  if batch.cursor >= batch.total or max(at, f_ms) >= lane.ordinary_until_ms then
+    at = lane_opening_ms(batch, f_ms)
+  end
   agenda.shift(flow.ready, lane.id)
   if at then
     agenda.put(flow.waiting, lane.id, at)
@@ -436,18 +442,15 @@ local function fresh_contact(trunk, flow, lane, ordinal, f_us)
   return number ~= '' and not lane.busy[at] and not flow.tenant.is_dialed[number] and at or nil
 end
 
-local CLAIMED_BY = 'phase=claimed a=0 d=1 w=' .. worker .. ' q='
+local CLAIMED_BY, CLAIMED_IN = 'phase=claimed a=0 d=1 w=' .. worker .. ' q=', epoch.tail > 0 and ' c=' .. fmt(epoch.tail) or ''
 
 -- Slots one after the other from `f_us` on for the next contacts of an ordinary lane, until its turn is over, or something is met
 -- that the loop is to see. nil where there is none: visit_lane() does what is to be done. Else the last of them.
 local function visit_ordinary(trunk, flow, lane, f_us, until_us)
   local batch, tenant, first = lane.batch, flow.tenant, lane.batch.cursor
-  if not lane.is_ordinary or trunk.breaker_until_ms or room('b', batch) <= 0 then
-    return nil
-  end
   local _, retry_ms = lane_retry(batch)
-  local retry_us = (retry_ms or math.huge) * 1000 -- from then on it comes first
-  if retry_us <= f_us then
+  local fresh_until_us = min(lane.ordinary_until_ms, retry_ms or math.huge) * 1000
+  if f_us >= fresh_until_us or trunk.breaker_until_ms or room('b', batch) <= 0 then
     return nil
   end
   pace_clip(batch, horizon_us)
@@ -466,14 +469,15 @@ local function visit_ordinary(trunk, flow, lane, f_us, until_us)
     end
     local name, slot, number, states = lane.names[at], fmt(f_us), lane.numbers[at], lane.states
     local n = #states
-    states[n + 1], states[n + 2] = name, CLAIMED_BY .. slot .. ' t=' .. number
+    states[n + 1], states[n + 2] = name, CLAIMED_BY .. slot .. ' t=' .. number .. CLAIMED_IN
     give_slot(trunk, flow, lane, { batch.id, name, '1', slot, '0', lane.records[at], '', TAIL, TAIL_FROM },
       lane.prefix .. name .. '/1', number, lease, f_us)
     at, slot_us, ordinal = nil, f_us, ordinal + 1
     f_us = gaps.earliest(trunk, slot_us)
     if f_us >= batch.tat_us and f_us <= until_us then
       if not most then
-        most, before_us = turns.bounds(trunk, flow, lane, retry_us)
+        most, before_us = turns.bounds(trunk, flow, lane)
+        before_us = min(before_us, fresh_until_us)
       end
       if ordinal - first < most and f_us < before_us and (f_us >= tenant.tat_us or gaps.earliest(tenant, f_us) == f_us) then
         at = fresh_contact(trunk, flow, lane, ordinal, f_us)

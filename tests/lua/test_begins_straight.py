@@ -191,7 +191,7 @@ ASKED = {
     "whom nobody may call": (" and not (has_lists and is_listed(ground.tenant, number))", ""),
     "whether it began a moment ago": ("      and not call.states[name] and not", "      and not"),
     "the log of begins": ("begin_us = earliest(ground.logs, slot_us > now_us and slot_us or now_us)", "begin_us = now_us"),
-    "when the window closes": ("shut_ms * 1000 - 1", "math.huge"),
+    "when the window closes": ("window_shuts_ms(batch) * 1000 - 1", "math.huge"),
     "how late it will be": ("math.min(NOW_US + late_us, ", "math.min(math.huge, "),
     "whether the cell is closed": ("epoch.closed_until_ms > 0 or ", ""),
     "whether the cell is stopped": (" or epoch.is_stopped or (", " or ("),

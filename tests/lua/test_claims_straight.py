@@ -19,7 +19,7 @@ from tests.support.scripts import Scripts
 from tests.support.ways import Ways
 
 START_US = 1_763_283_600_000_000
-LONG_WAY = Change("call_claim", "is_ordinary = lane_is_ordinary(batch)", "is_ordinary = false")
+LONG_WAY = Change("call_claim", "ordinary_until_ms = lane_ordinary_until_ms(batch)", "ordinary_until_ms = 0")
 STEPS = 25
 CPS = (100_000, 100_000, 1000, 150, 30, 7, 2)
 
@@ -133,3 +133,46 @@ def test_an_ordinary_calls_straight_way_writes_what_the_long_way_writes(server: 
     world = World(Engine(client, scripts=BothWays(client)), server.clock, seed)
     world.live()
     assert world.answered > 0
+
+
+def retry_later(engine: Engine, batch: str, clock: RedisClock) -> None:
+    slot = engine.begin_next(batch)
+    engine.finish(slot, "retry", "BUSY", 600_000)
+
+
+def lose_a_tail(engine: Engine, batch: str, clock: RedisClock) -> None:
+    """And claim all that it left in doubt."""
+    engine.open("a run", close_for_ms=100)
+    for _ in range(10):
+        engine.claim()
+        clock.step(100_000)
+    engine.open("another run", close_for_ms=100)
+    for _ in range(100):
+        clock.step(100_000)
+        engine.claim()
+        fields = engine.hash(f"batch:{batch}")
+        if int(fields["cursor"]) >= int(fields.get("tail_cursor", 10_000)):
+            return
+    raise AssertionError(f"not all in doubt is claimed: {fields}")
+
+
+UNTIL_MS = START_US // 1000 + 600_000
+
+
+@pytest.mark.parametrize(("fields", "happens"), [
+    ({}, None), ({"hours": f"{START_US // 1000 - 5000}-{UNTIL_MS}", "hours_until_ms": UNTIL_MS}, None), ({"expires_ms": UNTIL_MS}, None),
+    ({}, retry_later), ({}, lose_a_tail),
+], ids=["plain", "hours", "expiry", "a retry waits", "after a lost tail"])  # fmt: skip
+def test_fresh_contacts_go_the_straight_way(server: RedisServer, fields: dict[str, object], happens: Any) -> None:
+    client = server.client()
+    client.flushall()
+    server.clock.stand(START_US)
+    engine = Engine(client)
+    engine.trunk("main", cps=1000)
+    engine.tenant("acme", cps=1000)
+    batch = engine.batch("acme", "main", 2000, cps=100, **fields)
+    if happens:
+        happens(engine, batch, server.clock)
+    server.clock.step(1_000_000)
+    blocked = Change("call_claim", "local function visit_lane(trunk, flow, lane, f_us)\n", "local function visit_lane()\n  fail('long')\n")
+    assert len(Engine(client, scripts=Scripts(client, changed={"call_claim": blocked.script()})).claim("w2").slots) > 5

@@ -96,7 +96,7 @@ MUTATIONS = (
     Mutation("a tail of four seconds after a backup", "call_claim",
              "if (batch.tail_epoch or 0) < tail.restored and created_ms <= tail.restored_ms then", "if false then",
              all_since_the_backup_is_in_doubt),
-    Mutation("no doubts on the straight way", "call_claim", " and epoch.tail == 0\n", "\n", all_since_the_backup_is_in_doubt),
+    Mutation("no doubts on the straight way", "call_claim", "epoch.tail > 0 and (batch.tail", "false and (batch.tail", all_since_the_backup_is_in_doubt),
     Mutation("when the backup was taken is not kept", "cell_restored", "'restored_from_ms', fmt(from_ms)",
              "'restored_from_ms', fmt(NOW_MS)", all_since_the_backup_is_in_doubt),
     Mutation("not closed", "cell_restored", "epoch_close('backup', close_for_ms)\n", "", all_since_the_backup_is_in_doubt),

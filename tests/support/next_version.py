@@ -29,7 +29,7 @@ CHANGES = (
     ("common/lua/lib/call.lua", r"(\n +\.\. \(c\.unknown or ''\))", r" .. (c.next and ' next=' .. c.next or '')\1"),
     ("common/lua/lib/call.lua", r"(local function call_write\(call\)\n)", r"\1  call.next = (tonumber(call.next) or 0) + 1\n"),
     ("common/lua/lib/call.lua", r"\.\. line \.\. '\\n'", r".. line .. ' next=1\\n'"),
-    ("common/lua/call_claim.lua", r"(CLAIMED_BY \.\. slot \.\. ' t=' \.\. number)\n", r"\1 .. ' next=1'\n"),
+    ("common/lua/call_claim.lua", r"(CLAIMED_BY \.\. slot \.\. ' t=' \.\. number \.\. CLAIMED_IN)\n", r"\1 .. ' next=1'\n"),
     ("common/lua/lib/batch.lua", r"(local IS_BATCH_NUMBER = \{\n)", r"\1  next = false,\n"),
     ("common/lua/lib/batch.lua", r"(\n *)(local set, gone = batch_changes)", r"\1batch.next = 'yes'\1\2"),
     ("common/lua/lib/batch.lua", r"'seq', fmt\(batch\.seq\), ", r"'seq', fmt(batch.seq), 'next', 'yes', "),

@@ -54,6 +54,19 @@ local function window_objection(batch, at_ms)
   return (not opening or opening > at_ms) and 'window' or nil
 end
 
+-- Until when the batch may begin calls from now on without a break; 0 where it may begin none now.
+local function window_shuts_ms(batch)
+  if batch.expired_ms then
+    return 0
+  end
+  local shuts_ms = math.min(batch.expires_ms or math.huge) -- fails where it is no number
+  if batch.hours then
+    local stretch = batch_stretch(batch, NOW_MS)
+    shuts_ms = stretch and stretch.open <= NOW_MS and math.min(shuts_ms, stretch.close) or 0
+  end
+  return shuts_ms
+end
+
 -- Nothing new begins, and nothing is retried; what is on its way comes to its end.
 local function batch_is_cut(batch)
   return CUT_STATES[batch.state] or batch.expired_ms ~= nil
