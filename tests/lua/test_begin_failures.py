@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from tests.lua.model.driver import shard
+from tests.support.auditor import audit_cell
 from tests.support.engine import Engine, Slot, phone_of
 from tests.support.mutations import LONG_WAYS
 from tests.support.redis_clock import RedisClock
@@ -81,3 +82,23 @@ def test_a_call_whose_begin_is_refused_for_what_redis_holds_is_nowhere_said_to_b
     assert claimed.counters() == (CALLS, 0, 0)
     assert engine.client.zcard(engine.key("live")) == 0
     assert engine.scripts.run("call_strike", "w1", *slot.ref, "begin_refused")[0] == b"struck"
+
+
+@pytest.mark.parametrize("whose", ("its own", "another's that waits for its number"))
+def test_a_call_whose_begin_fails_half_way_is_as_it_was_and_comes_back_when_what_is_torn_is_mended(
+    claimed: Claimed, cell: Engine, clock: RedisClock, whose: str
+) -> None:
+    numbers = [phone_of(slot.record) for slot in claimed.slots]
+    other = cell.batch("acme", "main", numbers, cps=30)
+    clock.step(50_000)
+    assert cell.claim().limit == "number"
+    torn = cell.key(f"batch:{claimed.batch if whose == 'its own' else other}:retry:0")
+    assert cell.client.set(torn, "of another type", nx=True)
+    clock.step(400_000)
+    for _ in range(2):
+        answers = claimed.engine.begin(claimed.slots)
+        assert [answer[0] for answer in answers] == ["refused"] * CALLS
+        assert claimed.counters() == (CALLS, 0, 0) and cell.counters(claimed.batch)["due"] == 0
+    cell.client.delete(torn)
+    assert [answer[:2] for answer in claimed.engine.begin(claimed.slots)] == [("released", "late")] * CALLS
+    assert audit_cell(cell) == []

@@ -276,7 +276,7 @@ MUTATIONS = (
     Mutation("refusals counted over good calls that wait", "call_accept", "  batch_forget(batch, 'refused')\n  call.p", "  call.p",
              refusals_in_a_row_alone_pause_a_batch_whose_calls_wait_at_their_platform),
     Mutation("struck for ever", "call_strike", "if call.o < STRIKES then", "if true then", what_nobody_can_work_ends),
-    Mutation("all fall with one", "call_begin", "pcall(begin_from,", "(function(f, ...) return true, f(...) end)(begin_from,",
+    Mutation("all fall with one", "call_begin", "pcall(begin_together)", "true, begin_together()",
              a_begin_that_fails_leaves_those_beside_it_alone),
     Mutation("credit not reserved", "call_begin", "  credit.reserve(batch, call)\n", "", what_calls_may_talk_is_reserved),
     Mutation("no credit reserved for an ordinary call", "call_begin", " and not values[3]", "", what_calls_may_talk_is_reserved),

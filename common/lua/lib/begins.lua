@@ -82,4 +82,6 @@ on_commit(function()
     end
   end
   begins.logs = {}
+end, function()
+  begins.logs = {}
 end)
