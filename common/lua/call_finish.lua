@@ -8,7 +8,7 @@
 --          "final"; "retry"), outcome, next ms (of a retry), answered ms, ended ms, duration s, provider id, success (1|0),
 --          reason, recording URL, summary, source (callback|lookup|answer|deadline)
 -- Returns  for each: "ended" | "final" | "due" | "settled" (a late truth about an UNKNOWN) | "recorded" (known
---          already; texts kept) | "stale" (a newer dial has begun) | "changed" (decide again) | "gone"; and behind them
+--          already; texts kept, but those of a deadline) | "stale" (a newer dial has begun) | "changed" (decide again) | "gone"; and behind them
 --          {"breaker", trunk, "closed", "", ""}, {"poison", batch, why} (it paused itself) and {"torn", key, why} (it holds what
 --          cannot be written to, and was passed over) where that came of it
 -- Errors   ERR_INVALID
@@ -223,6 +223,10 @@ local function long_way()
       log_result(batch, call, result, 'stale')
       return 'stale'
     end
+    -- Whoever looked the call up at its deadline learnt nothing, and somebody told of its end meanwhile.
+    if result.source == 'deadline' and call.phase ~= 'live' then
+      return 'recorded'
+    end
     -- UNKNOWN said once more is no late truth: it would take a claim back, and count as a second verdict.
     local is_truth = (call.phase == 'due' or call.phase == 'claimed') and result.outcome ~= 'UNKNOWN'
     local is_open = call.phase == 'live' or call.phase == 'ended' or (is_truth and (call.x == 'UNKNOWN' or call.g))
@@ -435,7 +439,7 @@ local function finish_ordinary(call, bucket, at)
     tail, credit_s = asked.tail(rest)
   end
   if l ~= dial or a ~= attempts or not tail or ended == '' or (how ~= 'retry' and next_ms ~= '')
-    or (number and not ORDINARY[outcome]) or (not number and how ~= 'final')
+    or (number and not ORDINARY[outcome]) or (not number and (how ~= 'final' or source == 'deadline'))
     or (how == 'retry' and not may_retry(of_batch, name, a, next_ms, tail)) or bucket.attempts.changed[name] then
     return false
   end

@@ -138,7 +138,7 @@ def result(engine: Engine, slot: Slot, chance: Chance) -> list[Any]:
         attempts=slot.attempts + chance.mostly(1, 0), duration=chance.choice(("17", "17", "", "0.5", "none")),
         provider_id=chance.mostly("p1", "", "p3", "with blank"), success=chance.choice(("", "1")),
         reason=chance.choice(("user_hangup", "", "no such\nagent")), recording=chance.choice(("", "http://127.0.0.1/r")),
-        summary=chance.choice(("It went well.", "")), source=chance.choice(("callback", "answer")),
+        summary=chance.choice(("It went well.", "")), source=chance.choice(("callback", "answer", "deadline")),
     )  # fmt: skip
     args[2] += chance.mostly(0, 1, -1)
     args[7] = chance.mostly("", 1763283600123)
@@ -200,7 +200,8 @@ def test_an_ordinary_end_writes_by_the_straight_way_what_it_writes_by_the_long_o
 END_GUARDS = (
     ("another dial's", "l ~= dial or ", ""),
     ("decided on an older state", "a ~= attempts or ", ""),
-    ("hung up and tried again", " or (not number and how ~= 'final')", ""),
+    ("hung up and tried again", "not number and (how ~= 'final' or source == 'deadline')", "not number and source == 'deadline'"),
+    ("hung up and given up at its deadline", "(how ~= 'final' or source == 'deadline')", "how ~= 'final'"),
     ("its older length counted again", " - (was_seconds or 0)", ""),
     ("its older length lost", " or was_duration or '')", " or '')"),
     ("its answer lost", " or was_answered or '')", " or '')"),

@@ -596,3 +596,23 @@ def test_a_flow_whose_last_call_was_claimed_has_no_turn(engine: Engine) -> None:
     engine.batch("acme", "main", contacts=1)
     engine.claim_one()
     assert engine.client.zrange(engine.key("turn:k/main"), 0, -1) == []
+
+
+# ---- a deadline that passes while the end is told ----
+
+
+@pytest.mark.parametrize("how", ["retry", "final"])
+def test_who_was_talked_to_is_not_called_again_for_a_deadline_that_passed_while_the_end_was_told(engine: Engine, how: str) -> None:
+    """A worker looked the call up at its deadline and learnt nothing; the platform told another of its end meanwhile."""
+    cell(engine, contacts=1)
+    slot = engine.begin_one()
+    engine.accept(slot)
+    assert engine.finish(slot, how="ended", reason="user_hangup") == "ended"
+    late = {"how": how, "outcome": "UNKNOWN", "next_in_ms": 0 if how == "retry" else None, "source": "deadline", "reason": "deadline"}
+    assert engine.finish(slot, **late) == "recorded"
+    state = engine.state(slot.batch, 0)
+    assert (state["phase"], state["x"]) == ("ended", "COMPLETED")
+    assert engine.finish(slot, reason="agent_hangup") == "final"
+    assert engine.finish(slot, **late) == "recorded"
+    assert engine.hash(f"batch:{slot.batch}")["outcome:COMPLETED"] == "1"
+    assert engine.hash(f"batch:{slot.batch}:texts:0")["0:reason"] == "agent_hangup"
