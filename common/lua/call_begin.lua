@@ -28,7 +28,7 @@
 -- @include lib/release.lua
 -- @include lib/credit.lua
 -- (The log of begins first: commit() writes it before it writes what the batches count.)
-batch_wants({ 'state', 'tenant', 'trunk', 'cps', 'claimed', 'live', 'attempts', 'hours', 'expires_ms', 'expired_ms' })
+batch_wants({ 'state', 'tenant', 'trunk', 'cps', 'claimed', 'live', 'attempts', 'hours', 'expires_ms', 'expired_ms', 'talk_s' })
 local worker = check_id(ARGV[1], 64, 'worker')
 local late_us = check_number(ARGV[2], 'late') * 1000
 local post_ms = check_number(ARGV[3], 'post deadline')
@@ -106,7 +106,8 @@ do
   -- The log of its begins, and its calls on their way; false where no call of it is ordinary. Its other fields are not asked for.
   local function tenant_prepare(tenant, id)
     local values = redis.call('HMGET', key_tenant(id), 'state', 'cps', 'available_s')
-    tenant.log = values[1] == 'active' and not values[3] and begins.of('t', id, tonumber(values[2]))
+    tenant.log = values[1] == 'active' and begins.of('t', id, tonumber(values[2]))
+    tenant.has_limit = values[3] ~= false -- of its credit
     tenant.flying = zset.of(key_flying('t', id)).changed
   end
 
@@ -194,7 +195,7 @@ do
 
   -- What is left of the text when the next dial begins, where nobody has to look: the last outcome, and the claim's tail epoch.
   local function rest_begun(rest)
-    return rest:gsub(' [bhseugkyvm]=%S+', ''):match('^ ?x?=?[%u_]* ?c?=?%d*$')
+    return rest:gsub(' [bhseugkyvmr]=%S+', ''):match('^ ?x?=?[%u_]* ?c?=?%d*$')
   end
 
   -- The number of a call that its first dial does not begin. It is ordinary all the same where it was given back or is tried again.
@@ -492,6 +493,13 @@ local function instant_new(begin_us, life_ms)
     answer = { 'begun', text, '1' } }
 end
 
+-- What the call has of its tenant's credit, as text.
+local function take_credit(batch)
+  local call = {}
+  credit.reserve(batch, call)
+  return call.r and fmt(call.r)
+end
+
 local reply = { fmt(NOW_US) }
 
 local function begin_together()
@@ -504,7 +512,8 @@ local function begin_together()
     local slot_us, ground, number, member, name = call.slot_us, call.ground, call.number, call.member, call.name
     local begin_us
     if slot_us and lease and lease - now_ms > 0 and slot_us >= earliest_us and ground.dialing[number] == member
-      and not call.states[name] and not (has_lists and is_listed(ground.tenant, number)) then
+      and not call.states[name] and not (has_lists and is_listed(ground.tenant, number))
+      and not (ground.tenant.has_limit and credit.is_short(ground.batch)) then
       begin_us = earliest(ground.logs, slot_us > now_us and slot_us or now_us)
     end
     if not begin_us or begin_us > ground.last_us then
@@ -514,7 +523,7 @@ local function begin_together()
         at_us, life_ms = begin_us, call.life_ms
         at = instant_new(at_us, life_ms)
       end
-      local hard_ms = at.hard_ms
+      local hard_ms, credit_s = at.hard_ms, ground.tenant.has_limit and take_credit(ground.batch)
       add(ground.logs, begin_us, at.text)
       local n_begun = ground.n_begun + 1
       if n_begun == 1 then
@@ -524,11 +533,11 @@ local function begin_together()
       ground.on_trunk[member] = hard_ms
       ground.of_tenant[member] = hard_ms
       ground.of_batch[member] = hard_ms
-      call.states[name] = call.state .. at.state .. call.rest
+      call.states[name] = call.state .. at.state .. call.rest .. (credit_s and ' r=' .. credit_s or '')
       call.lines[name] = call.line .. at.line
       claimed[of_claims[i]] = false
       ground.n_begun = n_begun
-      reply[i + 1] = call.again and { 'begun', at.text, call.again } or at.answer
+      reply[i + 1] = (call.again or credit_s) and { 'begun', at.text, call.again or '1', credit_s or nil } or at.answer
     end
   end
 end

@@ -196,8 +196,9 @@ ASKED = {
     "whether the cell is closed": ("epoch.closed_until_ms > 0 or ", ""),
     "whether the cell is stopped": (" or epoch.is_stopped or (", " or ("),
     "the state of the batch": (" or (batch.state ~= 'processing' and batch.state ~= 'pending')", ""),
-    "the state of the tenant": ("values[1] == 'active' and not values[3]", "not values[3]"),
-    "the tenant's credit": ("values[1] == 'active' and not values[3]", "values[1] == 'active'"),
+    "the state of the tenant": ("values[1] == 'active' and begins.of(", "begins.of("),
+    "that the tenant's credit has a limit": ("tenant.has_limit = values[3] ~= false", "tenant.has_limit = false"),
+    "whether the tenant's credit suffices": (" and not (ground.tenant.has_limit and credit.is_short(ground.batch))", ""),
     "the state of the trunk": ("found.state == 'active' and ", ""),
     "the trunk's hold": (" and found.hold_until_ms <= NOW_MS", ""),
     "the trunk's breaker": (" and not found.breaker_until_ms", ""),
@@ -237,3 +238,20 @@ def test_a_dial_goes_the_straight_way(cell: Engine, clock: RedisClock, what: str
         assert [answer[2] for answer in engine.begin([slot])] == ["straight"]
         give_back(slot)
     assert cell.counters(batch)["succeeded"] == 1
+
+
+@pytest.mark.parametrize("available_s", ["", 7200], ids=["without a limit", "of its tenant's credit"])
+def test_first_dials_and_retries_go_the_straight_way(decreed_engine: Engine, clock: RedisClock, available_s: object) -> None:
+    engine, client = decreed_engine, decreed_engine.client
+    engine.trunk("main", cps=1000)
+    engine.tenant("acme", cps=1000, available_s=available_s)
+    blocked = Change("call_begin", "local function begin_one(i)\n", "local function begin_one()\n  fail('long')\n")
+    straight = Engine(client, scripts=Scripts(client, changed={"call_begin": blocked.script()}))
+    batch = engine.batch("acme", "main", 1, cps=1000)
+    for attempt in (1, 2):
+        clock.step(1_000_000)
+        (slot,) = engine.claim().slots
+        (answer,) = straight.begin([slot])
+        assert (answer[0], int(answer[2])) == ("begun", attempt)
+        assert engine.state(batch, 0).get("r") == ("60" if available_s else None)
+        engine.finish(slot, "retry", "BUSY", 0)

@@ -251,8 +251,8 @@ MUTATIONS = (
     Mutation("no intent: still claimed", "call_begin", "  zset.drop(KEY_CLAIMED, member .. CLAIM_END)\n  batch.attempts",
              "  call.phase = 'claimed'\n  call_write(call)\n  batch.attempts", a_begun_call_is_never_handed_out_again, is_long=True),
     Mutation("no intent of an ordinary call: still claimed", "call_begin",
-             "      call.states[name] = call.state .. at.state .. call.rest\n      call.lines[name] = call.line .. at.line\n"
-             "      claimed[of_claims[i]] = false\n", "", a_begun_call_is_never_handed_out_again),
+             "      call.states[name] = call.state .. at.state .. call.rest .. (credit_s and ' r=' .. credit_s or '')\n"
+             "      call.lines[name] = call.line .. at.line\n      claimed[of_claims[i]] = false\n", "", a_begun_call_is_never_handed_out_again),
     Mutation("no intent: not charged", "call_begin", "call.a, call.b, call.h = call.a + 1, fmt(begin_ms), fmt(hard_ms)",
              "call.a, call.b, call.h = call.a, fmt(begin_ms), fmt(hard_ms)", a_begin_is_charged, is_long=True),
     Mutation("no intent of an ordinary call: not charged", "call_begin", "'phase=live a=1 d=1", "'phase=live a=0 d=1", a_begin_is_charged),
