@@ -194,6 +194,24 @@ local function lane_load(id)
   return lane
 end
 
+-- ---- turns: a flow has PER_S of them a second before each is more than one slot, of MOST ----
+local turns = { PER_S = 16, MOST = 8 }
+
+-- How many slots a turn on the trunk is. What waits for its pace or its work counts too: it may come any time.
+function turns.slots(trunk)
+  if not trunk.turn_slots then
+    local flows = redis.call('ZCARD', trunk.turn.key) + redis.call('ZCARD', trunk.waiting.key)
+    trunk.turn_slots = max(1, min(floor(1000000 / (trunk.interval_us * turns.PER_S * max(flows, 1))), turns.MOST))
+  end
+  return trunk.turn_slots
+end
+
+-- The least virtual time of who comes: as much behind whoever is served as a turn is more than one slot. Who comes for one slot
+-- at a time, by a pace of its own, would lose it where it waited for whole turns of all the others.
+function turns.floor(trunk)
+  return trunk.vfloor - (turns.slots(trunk) - 1) * VT_UNIT
+end
+
 -- ---- promotions ----
 
 local function promote_flows(trunk, f_ms)
@@ -211,7 +229,7 @@ local function promote_flows(trunk, f_ms)
     flows_ahead[flow] = at_ms > NOW_MS and at_ms or nil
     local vt = flow.left_vt or tonumber(map.get(trunk.vts, tenant_id) or 0) or 0
     flow.trunk, flow.left_vt = trunk, false
-    agenda.put(turn, tenant_id, max(vt, trunk.vfloor))
+    agenda.put(turn, tenant_id, max(vt, turns.floor(trunk)))
     agenda.shift(waiting, tenant_id)
     steps = steps + 1
     tenant_id, at_ms = agenda.head(waiting)
@@ -237,17 +255,7 @@ local function promote_lanes(flow, f_us)
   end
 end
 
--- ---- turns: a flow has PER_S of them a second before each is more than one slot, of MOST ----
-local turns = { PER_S = 16, MOST = 8 }
-
--- How many slots a turn on the trunk is. What waits for its pace or its work counts too: it may come any time.
-function turns.slots(trunk)
-  if not trunk.turn_slots then
-    local flows = redis.call('ZCARD', trunk.turn.key) + redis.call('ZCARD', trunk.waiting.key)
-    trunk.turn_slots = max(1, min(floor(1000000 / (trunk.interval_us * turns.PER_S * max(flows, 1))), turns.MOST))
-  end
-  return trunk.turn_slots
-end
+-- ---- the turn ----
 
 -- How many more slots the turn is.
 function turns.left(trunk)
@@ -267,11 +275,12 @@ function turns.goes_on(trunk, flow, lane, n)
   return false
 end
 
--- How many slots the turn may be, one of which the lane has just had, and before which instant no other lane is due.
+-- How many slots the turn may be, one of which the lane has just had, and before which instant no other lane or flow is due.
 function turns.bounds(trunk, flow, lane)
-  local _, due_ms = agenda.head(flow.waiting)
+  local _, lane_ms = agenda.head(flow.waiting)
+  local _, flow_ms = agenda.head(trunk.waiting)
   return min(turns.left(trunk), trunk.room, flow.tenant.room, lane.batch.room, max_calls - calls + 1, max_steps - steps + 1),
-    (due_ms or math.huge) * 1000
+    min(lane_ms or math.huge, flow_ms or math.huge) * 1000
 end
 
 -- The flow that was served last stays in front until its turn is over.
@@ -285,12 +294,15 @@ function turns.settle(trunk)
   end
 end
 
--- The flow whose turn goes on, or begins; nil where none is eligible by `f_ms`.
+-- The flow whose turn goes on, unless another is due, or begins; nil where none is eligible by `f_ms`.
 function turns.next(trunk, f_ms)
   local flow = trunk.turn_of
   if flow then
     trunk.turn_of = nil
-    return flow
+    local _, due_ms = agenda.head(trunk.waiting)
+    if not due_ms or due_ms > f_ms then
+      return flow
+    end
   end
   turns.settle(trunk)
   promote_flows(trunk, f_ms)

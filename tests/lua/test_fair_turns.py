@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -53,6 +54,24 @@ def test_on_a_fast_trunk_where_a_turn_is_several_calls_the_shares_are_the_same(s
     begins = [contest.owner(begin) for begin in contest.fleet.begins]
     runs = [len(list(run)) for _, run in itertools.groupby(begins)]
     assert all(run % 8 == 0 for run in runs[:8]), ("turns of the first claims, which hand out a whole horizon", runs[:8])
+
+
+@pytest.mark.parametrize("others", (1, 2))
+@pytest.mark.parametrize("whose", ("batch", "tenant"))
+def test_on_a_fast_trunk_a_pace_below_its_share_is_kept_beside_those_who_have_turns_of_several_calls(
+    server: RedisServer, whose: str, others: int
+) -> None:
+    """It comes for one call at a time: turns of others that it had to wait for would cost it every second one."""
+    contest, pace, seconds = Contest(server), int(0.9 * 400 / (others + 1)), 1.6
+    contest.trunk(cps=400)
+    for tenant in fair_scenarios.names(others, "other"):
+        contest.tenant(tenant, batches=1, contacts=int(400 * seconds), cps=1000)
+    limit: dict[str, Any] = {"cps": pace} if whose == "batch" else {"cps": 1000, "tenant": {"cps": pace}}
+    contest.tenant("paced", batches=1, contacts=int(400 * seconds), **limit)
+    contest.run(seconds)
+    starts = contest.starts(0.0, seconds)
+    assert starts["paced"] >= 0.95 * pace * seconds, (pace, starts)
+    assert starts.total() >= 0.98 * 400 * seconds, starts
 
 
 def test_a_turn_is_one_call_where_flows_have_no_more_than_sixteen_a_second(server: RedisServer) -> None:
@@ -156,8 +175,8 @@ def test_a_full_trunk_with_a_thousand_waiting_batches_costs_another_trunk_next_t
 BROKEN = (
     ("a start costs nothing", "call_claim", "flow.vt + n * tenant.charge_vt", "flow.vt", fair_scenarios.batches_of_all_sizes),
     ("weights count nothing", "call_claim", "floor(VT_UNIT / tenant.weight)", "VT_UNIT", fair_scenarios.weights_one_to_two),
-    ("idleness is saved up", "call_claim", "max(vt, trunk.vfloor)", "vt", fair_scenarios.idler),
-    ("coming back is free", "call_claim", "max(vt, trunk.vfloor)", "trunk.vfloor", fair_scenarios.single_calls),
+    ("idleness is saved up", "call_claim", "max(vt, turns.floor(trunk))", "vt", fair_scenarios.idler),
+    ("coming back is free", "call_claim", "max(vt, turns.floor(trunk))", "turns.floor(trunk)", fair_scenarios.single_calls),
     ("turns of many slots on a slow trunk", "call_claim", "PER_S = 16, MOST = 8", "PER_S = 1, MOST = 64", fair_scenarios.weights),
     ("turns are given back", "call_begin", "  if not is_own then\n", "  if true then\n", fair_scenarios.used_up_credit),
 )
