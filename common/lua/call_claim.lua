@@ -622,6 +622,13 @@ local function await_tenant(trunk, flow, at_ms)
   end
 end
 
+-- Trunks are served in order of milliseconds: within one, the tenant may have had a slot on another that lies ahead of this one's
+-- by less. Its turn is not lost for that, and the trunk makes up for it (pace_next).
+local function is_near(trunk, f_us, free_us)
+  return free_us - f_us <= min(trunk.interval_us, gaps.LEAST_US) and free_us <= limit_us
+    and gaps.earliest(trunk, free_us) == free_us
+end
+
 -- One visit of the flow whose turn it is. The last slot that was taken; nil where none was.
 local function visit_flow(trunk, flow, f_us, until_us)
   hand.tenant, hand.batch = flow.id, nil
@@ -638,6 +645,9 @@ local function visit_flow(trunk, flow, f_us, until_us)
     return nil
   end
   local free_us = gaps.earliest(tenant, f_us)
+  if free_us > f_us and is_near(trunk, f_us, free_us) then
+    f_us = free_us
+  end
   if free_us > f_us then
     await_tenant(trunk, flow, ceil(free_us / 1000))
     limit = 'tenant_rate'

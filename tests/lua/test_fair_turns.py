@@ -133,6 +133,20 @@ def test_every_trunk_is_shared_for_itself(server: RedisServer) -> None:
         assert contest.starts(0.0, SECONDS, trunk).total() >= 0.98 * 200 * SECONDS, trunk
 
 
+def test_a_slow_trunk_beside_a_fast_one_is_shared_by_weight_among_tenants_of_both(server: RedisServer) -> None:
+    """In the millisecond of a slot on the slow one they mostly have some on the other already, a little ahead."""
+    contest, seconds = Contest(server), 1.2
+    for trunk, cps in (("fast", 1000), ("slow", 150)):
+        contest.trunk(trunk, cps=cps)
+        for weight in (1, 3):
+            contest.tenant(f"weight{weight}", batches=1, trunk=trunk, weight=weight, tenant={"cps": 100_000}, contacts=int(cps * seconds),
+                           cps=100_000)  # fmt: skip
+    contest.run(seconds)
+    for trunk in ("slow", "fast"):
+        contest.judge(["weight1", "weight3"], 0.0, seconds, trunk)
+    assert contest.evenness >= EVEN, contest.judged
+
+
 @pytest.mark.parametrize("cps", (5, 60))
 def test_a_tenant_at_its_own_rate_has_it_on_every_trunk_of_its(server: RedisServer, cps: int) -> None:
     contest = Contest(server)
