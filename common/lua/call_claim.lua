@@ -263,16 +263,17 @@ function turns.left(trunk)
   return trunk.turn_left
 end
 
--- The lane has had `n` slots of its turn. True where that goes on: there is more to dial, and the trunk's next is its as well,
--- unless something keeps it.
+-- The lane has had `n` slots of its turn. True where it stays in front: there is more to dial, its pace admits the trunk's next
+-- slot, and that is its as well, unless something keeps it; or its turn is over, and no other lane of the flow is ready.
 function turns.goes_on(trunk, flow, lane, n)
   trunk.turn_left = turns.left(trunk) - n
-  local batch = lane.batch
-  if trunk.turn_left > 0 and batch.tat_us <= trunk.tat_us and (batch.cursor < batch.total or lane_due_ms(batch)) then
-    trunk.turn_of, lanes_ahead[lane] = flow, nil
-    return true
+  local batch, is_over = lane.batch, trunk.turn_left <= 0
+  if batch.tat_us > trunk.tat_us or not (batch.cursor < batch.total or lane_due_ms(batch))
+    or is_over and (turns.slots(trunk) == 1 or not agenda.is_alone(flow.ready, lane.id)) then
+    return false
   end
-  return false
+  trunk.turn_of, lanes_ahead[lane] = not is_over and flow or nil, nil
+  return true
 end
 
 -- How many slots the turn may be, one of which the lane has just had, and before which instant no other lane or flow is due.

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.decreed_fleet import DecreedFleet
 from tests.support.engine import Begin, Engine
-
+from tests.support.redis_server import RedisServer
 
 FleetOf = Callable[..., DecreedFleet]
 
@@ -128,3 +128,18 @@ def test_a_tenant_with_twenty_batches_one_with_one_and_one_capped_share_a_trunk(
     assert 0.85 <= counts["many"] / counts["single"] <= 1.18, counts
     assert counts["single"] >= 60, counts
     assert 30 <= counts["capped"] <= 42, counts
+
+
+@pytest.mark.parametrize("cps", (1500, 3000, 5000))
+def test_a_batch_alone_on_a_fast_trunk_has_every_slot_of_it(engine: Engine, decreed_server: RedisServer, cps: int) -> None:
+    engine.trunk("main", cps=cps)
+    engine.tenant("acme", cps=1_000_000)
+    engine.batch("acme", "main", cps, cps=cps)
+    clock, slots, began_us = decreed_server.clock, 0, decreed_server.clock.now_us
+    while clock.now_us < began_us + 200_000:
+        claim = engine.claim()
+        slots += sum(slot.slot_us < began_us + 200_000 for slot in claim.slots)
+        if not claim.more:
+            assert claim.next_ms is not None
+            clock.stand(claim.next_ms * 1000)
+    assert slots >= 0.98 * cps * 0.2, slots

@@ -82,6 +82,14 @@ function agenda.head(a)
   end
 end
 
+-- Whether what head() said is known to be all that there is.
+function agenda.is_alone(a, member)
+  if a.members[a.first] == member then
+    return a.first == a.last and not a.coming
+  end
+  return a.first > a.last and a.is_read and not a.page[a.at]
+end
+
 -- Takes off what head() said.
 function agenda.shift(a, member)
   if a.members[a.first] == member then
