@@ -21,9 +21,11 @@
 #include "worker/replicas.h"
 #include "worker/supply.h"
 
-#define BEGIN_LEAD_US 4000 /* a begin goes out this much ahead of its slot at least: the way to Redis and back; */
-/* those whose slots lie in one such stretch of Redis's time go together: one costs Redis little less than several. */
-#define BEGIN_GATHER_US 10000
+/* A begin goes out this much ahead of its slot at least: the way to Redis and back. */
+#define BEGIN_LEAD_US 4000
+/* Those whose slots lie in one such stretch of Redis's time go together. With a longer one there are fewer scripts, but
+ * who is claimed for an earlier slot when they have begun waits until behind the last of them. */
+#define BEGIN_GATHER_US 2000
 #define NEWER_MOST 2 /* readings of a batch's settings for one dial's columns: one may have been under way already */
 #define NOTE_WORDS 3 /* of a note among the calls of a claim (notes.h), fewer than a call has */
 #define REFUSED_PAUSE_US 500000 /* after a claim that Redis refused */
