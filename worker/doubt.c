@@ -95,9 +95,31 @@ static void on_restored(const struct redisReply *reply, const struct redisReply 
     end(dial, false);
 }
 
+/* How many numbers a tail may have used behind the last that Redis knows of. A dial that was begun and never sent uses
+ * one up; the next comes a second later. */
+static uint32_t numbers_of_tail(const struct doubt_state *doubt)
+{
+    return doubt->tail_ms - doubt->tail_from_ms > LIMIT_DOUBT_TAIL_MS ? LIMIT_DOUBT_DIALS_LONG : LIMIT_DOUBT_DIALS;
+}
+
+/* How many numbers the call's dials may have had from the first in doubt on. Those that claims have had since count
+ * too: one may have been begun, its doubt cleared, in a tail that was lost later. */
+static uint32_t numbers_in_doubt(const struct dial *dial)
+{
+    uint32_t first = dial->doubt.first;
+    return (dial->number > first ? dial->number - first : 0) + numbers_of_tail(&dial->doubt);
+}
+
+/* Where there are more than are asked for, those in the middle are passed over. */
 static uint32_t asked_number(const struct dial *dial)
 {
-    return place_is_by_number(dial->batch) ? dial->doubt.first : dial->doubt.first + dial->doubt.asked;
+    const struct doubt_state *doubt = &dial->doubt;
+    uint32_t numbers = numbers_in_doubt(dial);
+    if (place_is_by_number(dial->batch))
+        return doubt->first;
+    if (numbers > LIMIT_DOUBT_DIALS_LONG && doubt->asked >= LIMIT_DOUBT_DIALS_LONG / 2)
+        return doubt->first + numbers - LIMIT_DOUBT_DIALS_LONG + doubt->asked;
+    return doubt->first + doubt->asked;
 }
 
 /* From when on the tail was written that is asked about: the earliest first. */
@@ -160,14 +182,13 @@ static int64_t again_ms(const struct provider_answer *answer)
     return answer->retry_after_ms < LATER_MOST_MS ? answer->retry_after_ms : LATER_MOST_MS;
 }
 
-/* How many numbers are asked for, or tails asked about. A dial that was begun and never sent uses one up; the next
- * comes a second later. */
+/* How many numbers are asked for, or tails asked about. */
 static uint32_t most_dials(const struct dial *dial)
 {
-    const struct doubt_state *doubt = &dial->doubt;
-    if (place_is_by_number(dial->batch))
-        return (uint32_t)doubt->n_earlier + 1; /* without a token one look sees all calls to the number in that time */
-    return doubt->tail_ms - doubt->tail_from_ms > LIMIT_DOUBT_TAIL_MS ? LIMIT_DOUBT_DIALS_LONG : LIMIT_DOUBT_DIALS;
+    uint32_t numbers = numbers_in_doubt(dial);
+    if (place_is_by_number(dial->batch)) /* without a token one look sees all calls to the number in that time */
+        return (uint32_t)dial->doubt.n_earlier + 1;
+    return numbers < LIMIT_DOUBT_DIALS_LONG ? numbers : LIMIT_DOUBT_DIALS_LONG;
 }
 
 static void on_answer(const struct provider_answer *answer, void *arg)

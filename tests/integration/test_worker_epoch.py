@@ -151,6 +151,33 @@ def test_a_call_that_a_dead_worker_never_placed_is_placed_once(durable: Fleet, p
     assert platform.count_creates() == 1 and fleet.counters(batch)["attempts"] == 1
 
 
+def test_a_call_that_was_placed_when_its_doubt_was_over_and_forgotten_again_is_found(durable: Fleet, platform: Platform) -> None:
+    """By then its dial has a number that the first loss could not have used: it was claimed several times to be asked about."""
+    fleet = durable
+    batch = fleet.batch()
+    mark = fleet.redis.mark_tail()
+    fleet.worker(breakpoint="dial.sending:kill", wait=False).wait()
+    lose_tail(fleet, mark)
+    engine = fleet.engine()
+    engine.open(fleet.client.info("server")["run_id"])
+    fleet.reopen()
+    for _ in range(5):
+        slot = wait_until(lambda: engine.claim("w_asking").slots, what="the call is claimed")[0]
+        engine.scripts.run("call_doubt", "w_asking", batch, 0, slot.dial, "later", 0)
+    mark = fleet.redis.mark_tail()
+    doomed = fleet.worker()
+    create = platform.wait_creates(1)[0]
+    assert create.dial > 5
+    doomed.kill()
+    lose_tail(fleet, mark)
+    worker = fleet.worker()
+    fleet.reopen(epoch=3)
+    fleet.wait_state(batch, phase="live", d=str(create.dial), l=str(create.dial), a="1", p=create.call_id)
+    platform.hang_up(create.call_id, worker.url)
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    assert platform.count_creates() == 1
+
+
 def test_a_platform_that_cannot_be_asked_is_not_asked_to_call(durable: Fleet, platform: Platform) -> None:
     fleet = durable
     is_broken = True
