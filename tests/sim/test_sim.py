@@ -67,7 +67,7 @@ CHANGES = {
     "a call that is found when others' were forgotten is taken": (
         Change("cell_reassert", "return NOW_MS - tonumber(begin_ms) <= PLACED_SURE_MS", "return true"),
         "untrue",
-        275,
+        680,
     ),
 }
 
