@@ -271,22 +271,6 @@ def test_no_begin_is_counted_twice_for_what_cannot_be_written_of_another(cell: E
     assert cell.counters(sound)["live"] == 1 and cell.counters(torn)["failed"] == 1
 
 
-@pytest.mark.parametrize("what, is_late", [("batch:{batch}:attempts:0", False), ("placed:15551230001", False), ("batch:{batch}:retry:0", True)])
-def test_a_begin_that_is_refused_for_what_is_torn_has_done_nothing(cell: Engine, what: str, is_late: bool) -> None:
-    """Half begun, the call would wait for what no platform was asked for; half given back, for nobody."""
-    torn, sound = batch_of(cell, "acme", "main", [15551230001]), batch_of(cell, "zeta", "main", [15551230002])
-    slots = claim_all(cell, 2, torn)
-    tear(cell, torn, what)
-    if is_late:
-        wait_until(lambda: cell.now_ms() * 1000 > slots[-1].slot_us + 1000, what="its slot is over")
-    answers = cell.begin(slots[-1:], late_ms=0 if is_late else 5000, caller="4930123456") + cell.begin(slots[:1], late_ms=5000)
-    assert answers[0][0] == "refused" and answers[0][1].startswith("WRONGTYPE")
-    assert answers[1][0] == "begun" and slots[0].batch == sound
-    cell.client.delete(cell.key(what.format(batch=torn)))
-    assert audit_cell(cell) == []
-    ring(cell, torn, 1)
-
-
 @pytest.mark.parametrize("verb", ["cancel", "expire"])
 def test_a_torn_batch_that_ends_keeps_no_other_from_ending(cell: Engine, verb: str) -> None:
     torn, sound = batch_of(cell, "acme", "main"), batch_of(cell, "acme", "main")
