@@ -27,7 +27,6 @@
  * who is claimed for an earlier slot when they have begun waits until behind the last of them. */
 #define BEGIN_GATHER_US 2000
 #define NEWER_MOST 2 /* readings of a batch's settings for one dial's columns: one may have been under way already */
-#define NOTE_WORDS 3 /* of a note among the calls of a claim (notes.h), fewer than a call has */
 #define REFUSED_PAUSE_US 500000 /* after a claim that Redis refused */
 
 /* The places in the answer of call_claim.lua. */

@@ -9,6 +9,8 @@
 
 struct redisReply;
 
+#define NOTE_WORDS 3 /* of one among the calls of a claim, or of checks: fewer than a call has */
+
 /* For outbox_spec: `arg` is the struct worker_cell. A note that is not known is passed over. */
 void notes_take(const struct redisReply *note, void *arg);
 

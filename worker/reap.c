@@ -480,6 +480,15 @@ static void take_check(struct reap *r, const struct redisReply *row)
     settings_get(r->cell->settings, check->batch_id, on_batch, check);
 }
 
+/* A check, or what was set aside. */
+static void take_row(struct reap *r, const struct redisReply *row)
+{
+    if (reply_len(row) == NOTE_WORDS)
+        notes_take(row, r->cell);
+    else
+        take_check(r, row);
+}
+
 static void on_checks(const struct redisReply *reply, int err, void *arg)
 {
     struct reap *r = arg;
@@ -493,7 +502,7 @@ static void on_checks(const struct redisReply *reply, int err, void *arg)
         if (reply_i64(reply_at(reply, 1), &next_ms) == 0)
             reap_expect(r, next_ms);
         for (size_t i = 2; i < reply_len(reply); i++)
-            take_check(r, reply_at(reply, i));
+            take_row(r, reply_at(reply, i));
     } else {
         log_warn("checks.failed", log_str("cell", r->cell->id), log_err(err));
         check_by(r, clock_mono_us() + AGAIN_US);

@@ -102,3 +102,23 @@ def test_a_torn_batch_and_a_torn_flow_are_told_of_and_the_others_are_called(flee
     engine.client.hset(engine.key(f"batch:{torn}"), "cursor", 0)
     engine.client.delete(engine.key("dialing:t/globex"))
     assert platform.wait_creates(3)[2].token.startswith(waiting), "its flow goes on by itself"
+
+
+def test_calls_of_a_torn_batch_are_told_of_and_those_of_another_are_looked_up(fleet: Fleet, platform: Platform) -> None:
+    fleet.trunk(platform.url, poll_after_ms=500)
+    torn, other = fleet.batch(), fleet.batch()
+    worker = fleet.worker()
+    calls = {create.token.split(".")[0]: create.call_id for create in platform.wait_creates(2)}
+    for batch in (torn, other):
+        fleet.wait_state(batch, p=calls[batch])
+    engine = fleet.engine()
+    key = engine.key(f"batch:{torn}:state:0")
+    kept = fleet.client.dump(key)
+    fleet.client.set(key, "of another type")
+    engine.client.zadd(engine.key("live"), {f"{torn}/0/1": 1})
+    platform.end_untold(calls[other])
+    assert fleet.wait_final(other) == {"COMPLETED": 1}
+    assert {line["what"] for line in worker.log_events("redis.torn")} == {f"live {torn}/0/1"}
+    fleet.client.restore(key, 0, kept, replace=True)
+    platform.hang_up(calls[torn], worker.url)
+    assert fleet.wait_final(torn) == {"COMPLETED": 1}

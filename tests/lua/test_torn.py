@@ -284,3 +284,32 @@ def test_a_torn_batch_that_ends_keeps_no_other_from_ending(cell: Engine, verb: s
     cell.client.hset(cell.key(f"batch:{torn}"), "failed", "torn")
     ended = "cancelled" if verb == "cancel" else "completed"
     wait_until(lambda: cell.tick() and cell.hash(f"batch:{sound}")["state"] == ended, 10.0, "the sound one ends")
+
+
+@pytest.mark.parametrize("what", ["its hash", "its states"])
+def test_a_torn_batch_keeps_no_call_of_another_from_being_looked_up(cell: Engine, what: str) -> None:
+    torn, sound = batch_of(cell, "acme", "main", 2), batch_of(cell, "zeta", "main", 2)
+    slots = begin_all(cell, 4, torn)
+    for slot in slots:
+        assert cell.accept(slot, check_in_ms=-1000 if slot.batch == torn else 0) == "accepted"
+    key, *_ = OF_A_BATCH[what]
+    kept = cell.client.dump(cell.key(key.format(batch=torn)))
+    tear(cell, torn, key)
+    rows = wait_until(lambda: cell.checks(), what="they are due")
+    assert sorted((row[0].decode(), int(row[1])) for row in rows if len(row) > 3) == [(sound, 0), (sound, 1)]
+    assert sorted(row[:2] for row in rows if len(row) == 3) == [[b"torn", f"live {torn}/{i}/1".encode()] for i in (0, 1)]
+    assert cell.checks() == [], "what was set aside is not looked at at once"
+    cell.client.restore(cell.key(key.format(batch=torn)), 0, kept, replace=True)
+    for slot in slots[2:]:
+        cell.client.zadd(cell.key("live"), {slot.member: 1})
+    assert [row[0].decode() for row in cell.checks()] == [torn, torn], "it is looked up when it is mended"
+
+
+def test_what_is_torn_of_the_whole_cell_sets_no_call_on_the_line_aside(cell: Engine) -> None:
+    slot = cell.begin_next(batch_of(cell, "acme", "main", 1))
+    cell.client.zadd(cell.key("live"), {slot.member: 1})
+    tear(cell, slot.batch, "batch:{batch}")
+    tear(cell, slot.batch, "claimed")
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        cell.checks()
+    assert cell.client.zscore(cell.key("live"), slot.member) == 1
