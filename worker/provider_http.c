@@ -104,6 +104,8 @@ static int copy_text(const char *text, const char **ret_copy)
 static int copy_lookup(struct provider_exchange *x, const struct provider_lookup *lookup)
 {
     x->lookup.begin_ms = lookup->begin_ms;
+    x->lookup.until_ms = lookup->until_ms;
+    x->lookup.clock_ahead_ms = lookup->clock_ahead_ms;
     int rc = copy_text(lookup->token, &x->lookup.token);
     if (rc == 0)
         rc = copy_text(lookup->to, &x->lookup.to);

@@ -339,3 +339,32 @@ def test_a_full_list_proves_no_absence(fleet: Fleet, vapi: Vapi) -> None:
     fleet.make_deadline_due(batch)
     vapi.on_create = lambda request: refuse(400, "no")
     assert fleet.wait_final(batch, deadline_s=30)
+
+
+# ---- a Redis that lost more than a moment ----
+
+
+def test_a_call_of_a_long_lost_tail_is_found_wherever_in_it_the_call_was_made(
+    vapi: Vapi, tmp_path: pathlib.Path
+) -> None:
+    """As after a backup was put back: what was asked for is the time of the whole tail, and so is what counts."""
+    with RedisServer(appendonly=True, args=("--appendfsync", "always")) as server:
+        fleet = Fleet(server, tmp_path)
+        set_trunk(fleet, vapi)
+        engine = fleet.engine()
+        engine.open(fleet.client.info("server")["run_id"])
+        batch = fleet.batch()
+        mark = server.mark_tail()
+        doomed = fleet.worker()
+        create = vapi.wait_creates(1)[0]
+        doomed.kill()
+        server.kill_and_lose_tail(mark)
+        server.start()
+        engine.open(fleet.client.info("server")["run_id"])
+        hour_ago_ms = int(engine.hash("cell")["tail_from_ms"]) - 3_600_000
+        fleet.client.hset(engine.key("cell"), "tail_from_ms", hour_ago_ms)
+        fleet.worker()
+        fleet.reopen()
+        fleet.wait_state(batch, deadline_s=20, phase="live", p=create.call_id)
+        assert vapi.count_creates() == 1
+        fleet.close()

@@ -5,6 +5,7 @@
 #include "tests/support/rig.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "common/http/client.h"
 #include "tests/support/provider_fixture.h"
@@ -327,6 +328,36 @@ static void test_lookups(void **state)
     assert_int_equal(f->answer.found, PROVIDER_FAILED);
 }
 
+/* Two clocks that agree an hour away from ours: what one lists by time, the other's dial is to be among. */
+static void test_a_list_by_time_is_held_against_the_clock_that_told_the_begin(void **state)
+{
+    struct fixture *f = *state;
+    static const struct provider_variable variables[] = {{"phone_number_id", "pn_1"}};
+    struct provider_lookup lookup = {.token = FIXTURE_TOKEN, .begin_ms = 1764000000000};
+    char date[64];
+    time_t in_an_hour = time(NULL) + 3600;
+    struct tm parts;
+    assert_non_null(gmtime_r(&in_an_hour, &parts));
+    assert_int_not_equal(strftime(date, sizeof date, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts), 0);
+    provider_profile_free(f->profile);
+    assert_int_equal(provider_profile_builtin("vapi", &f->profile), 0);
+    f->trunk.variables = variables;
+    f->trunk.n_variables = 1;
+    f->header = date;
+    static const struct {
+        int64_t clock_ahead_ms;
+        enum provider_found found;
+    } rows[] = {{0, PROVIDER_FAILED}, {3600000, PROVIDER_ABSENT}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        lookup.clock_ahead_ms = rows[i].clock_ahead_ms;
+        set_answer(f, "200 OK", "[]");
+        assert_int_equal(provider_http_lookup(f->http, f->profile, &f->trunk, &lookup, on_answer, f, NULL), 0);
+        wait_for_answer(f);
+        assert_int_equal(f->answer.found, rows[i].found);
+    }
+    f->header = "";
+}
+
 static void test_cancels(void **state)
 {
     struct fixture *f = *state;
@@ -416,6 +447,7 @@ int main(void)
         TEST(test_polls),
         TEST(test_a_poll_that_is_cut_off_failed),
         TEST(test_lookups),
+        TEST(test_a_list_by_time_is_held_against_the_clock_that_told_the_begin),
         TEST(test_cancels),
         TEST(test_a_cancelled_exchange_is_heard_of_no_more),
         TEST(test_freeing_drops_what_is_under_way),
