@@ -18,7 +18,9 @@ import pytest
 from tests.support.fleet import PLATFORM_KEY, Fleet
 from tests.support.http_receiver import Answer, Received
 from tests.support.platform import answer_json
+from tests.support.redis_clock import RedisClock
 from tests.support.redis_server import RedisServer
+from tests.support.redis_users import Users
 from tests.support.vapi_platform import NUMBER_ID, Vapi, post_message, refuse, rfc3339
 from tests.support.waiting import wait_until
 
@@ -339,6 +341,45 @@ def test_a_full_list_proves_no_absence(fleet: Fleet, vapi: Vapi) -> None:
     fleet.make_deadline_due(batch)
     vapi.on_create = lambda request: refuse(400, "no")
     assert fleet.wait_final(batch, deadline_s=30)
+
+
+@pytest.fixture
+def decreed(vapi: Vapi, tmp_path: pathlib.Path) -> Iterator[Fleet]:
+    """A fleet on a Redis whose clock a test sets."""
+    with RedisServer(users=Users.for_tests(), is_clock_decreed=True) as server:
+        made = Fleet(server, tmp_path)
+        set_trunk(made, vapi, lookup_absent_after_ms=1000)
+        yield made
+        made.close()
+        assert server.denials() == []
+
+
+def test_a_list_by_another_clock_than_redis_has_proves_no_absence(decreed: Fleet, vapi: Vapi) -> None:
+    """The platform's clock and the worker's agree; but when the call began is told by Redis, whose clock is an hour ahead."""
+    fleet = decreed
+    fleet.redis.clock.run(3_600_000_000)
+    vapi.on_create = vapi.place_and_reset
+    worker = fleet.worker()
+    batch = fleet.batch()
+    create = vapi.wait_creates(1)[0]
+    wait_until(lambda: len(vapi.lookups) >= 3, what="three lookups", deadline_s=30)
+    assert vapi.count_creates() == 1 and "z" not in fleet.state(batch), "the call is there, among those of another hour"
+    assert vapi.hang_up(create.call_id, worker.url) == (200, {"status": "ok"})
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
+def test_an_absence_is_proved_whatever_the_workers_own_clock_says(decreed: Fleet, vapi: Vapi, tmp_path: pathlib.Path) -> None:
+    fleet = decreed
+    clock = RedisClock(tmp_path / "worker_clock")
+    clock.run(-600_000_000)
+    answers = [Answer(reset=True)]
+    vapi.on_create = lambda request: answers.pop() if answers else None
+    worker = fleet.worker(env=clock.environment())
+    batch = fleet.batch()
+    create = vapi.wait_creates(2, deadline_s=20)[1]
+    assert create.dial == 2
+    assert vapi.hang_up(create.call_id, worker.url) == (200, {"status": "ok"})
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
 
 
 # ---- a Redis that lost more than a moment ----
