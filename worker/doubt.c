@@ -122,12 +122,13 @@ static uint32_t asked_number(const struct dial *dial)
     return doubt->first + doubt->asked;
 }
 
-/* From when on the tail was written that is asked about: the earliest first. */
+/* From when on the tail was written that is asked about: the earliest first. By a token all of them are asked about at
+ * once: where the platform lists the calls of a time, it is the time from the first on. */
 static int64_t asked_from_ms(const struct dial *dial)
 {
     const struct doubt_state *doubt = &dial->doubt;
-    return place_is_by_number(dial->batch) && doubt->asked < doubt->n_earlier ? doubt->earlier_ms[doubt->asked]
-                                                                              : doubt->tail_from_ms;
+    size_t tail = place_is_by_number(dial->batch) ? doubt->asked : 0;
+    return tail < doubt->n_earlier ? doubt->earlier_ms[tail] : doubt->tail_from_ms;
 }
 
 /* When it began is not known better than "in the tail": its retry is reckoned from the end of that, to be too late

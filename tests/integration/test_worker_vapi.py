@@ -385,15 +385,13 @@ def test_an_absence_is_proved_whatever_the_workers_own_clock_says(decreed: Fleet
 # ---- a Redis that lost more than a moment ----
 
 
-def test_a_call_of_a_long_lost_tail_is_found_wherever_in_it_the_call_was_made(
-    vapi: Vapi, tmp_path: pathlib.Path
-) -> None:
-    """As after a backup was put back: what was asked for is the time of the whole tail, and so is what counts."""
-    with RedisServer(appendonly=True, args=("--appendfsync", "always")) as server:
-        fleet = Fleet(server, tmp_path)
+@contextlib.contextmanager
+def forgotten_call(vapi: Vapi, directory: pathlib.Path) -> Iterator[Fleet]:
+    """The fleet, after a worker placed a call and died, and Redis forgot all of it: the call is found, and not placed again."""
+    with RedisServer(appendonly=True, args=("--appendfsync", "always"), users=Users.for_tests()) as server:
+        fleet = Fleet(server, directory)
         set_trunk(fleet, vapi)
-        engine = fleet.engine()
-        engine.open(fleet.client.info("server")["run_id"])
+        fleet.engine().open(fleet.client.info("server")["run_id"])
         batch = fleet.batch()
         mark = server.mark_tail()
         doomed = fleet.worker()
@@ -401,11 +399,24 @@ def test_a_call_of_a_long_lost_tail_is_found_wherever_in_it_the_call_was_made(
         doomed.kill()
         server.kill_and_lose_tail(mark)
         server.start()
-        engine.open(fleet.client.info("server")["run_id"])
-        hour_ago_ms = int(engine.hash("cell")["tail_from_ms"]) - 3_600_000
-        fleet.client.hset(engine.key("cell"), "tail_from_ms", hour_ago_ms)
+        fleet.engine().open(fleet.client.info("server")["run_id"])
+        yield fleet
         fleet.worker()
         fleet.reopen()
         fleet.wait_state(batch, deadline_s=20, phase="live", p=create.call_id)
         assert vapi.count_creates() == 1
         fleet.close()
+        assert server.denials() == []
+
+
+def test_a_call_of_a_long_lost_tail_is_found_wherever_in_it_the_call_was_made(vapi: Vapi, tmp_path: pathlib.Path) -> None:
+    """As after a backup was put back: what was asked for is the time of the whole tail, and so is what counts."""
+    with forgotten_call(vapi, tmp_path) as fleet:
+        fleet.client.hincrby(fleet.engine().key("cell"), "tail_from_ms", -3_600_000)
+
+
+def test_a_call_that_was_forgotten_before_a_second_loss_is_found_where_the_first_was(vapi: Vapi, tmp_path: pathlib.Path) -> None:
+    with forgotten_call(vapi, tmp_path) as fleet:
+        engine = fleet.engine()
+        first_ms = int(engine.hash("cell")["tail_from_ms"])
+        fleet.client.hset(engine.key("cell"), mapping={"tail_from_ms": first_ms + 600_000, "tail_earlier": first_ms})
