@@ -144,6 +144,8 @@
 #define LIMIT_HTTP_IDLE_S 30 /* a connection that sends nothing */
 #define LIMIT_HTTP_REQUEST_MS 30000 /* from first byte to complete request, small bodies */
 #define LIMIT_HTTP_BODY_MS 120000 /* the same for a batch body */
+#define LIMIT_HTTP_HEADWAY_MS 10000 /* in this time of a server's end, at least */
+#define LIMIT_HTTP_HEADWAY_BYTES (4u << 10) /* so much of a body must come for the end to wait for it */
 #define LIMIT_HTTP_STREAM_BYTES (16u << 20) /* of an answer in pieces that its client has not taken */
 #define LIMIT_HTTP_DROPPED_BYTES (64u << 20) /* of a body that is read only to be thrown away */
 /* A call object brings its transcript word by word, several times over: about 50 bytes a word each. */

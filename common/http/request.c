@@ -138,6 +138,7 @@ int request_begin(struct connection *c, const char *url, const char *method, con
     req->connection = c;
     req->state = REQUEST_READING;
     req->started_us = c->started_us;
+    req->headway = -1;
     c->server->open_requests++;
     *ret_req = req;
     buf_init(&req->body, 0);
@@ -360,6 +361,7 @@ void http_request_resume(struct http_request *req)
     if (!req->is_paused)
         return;
     req->is_paused = false;
+    req->headway = -1; /* till now its client was not waited for */
     if (req->match.route->deadline_bytes > 0 && !req->connection->is_cut)
         connection_expect_body(req->connection);
     connection_wake(req->connection);

@@ -28,6 +28,7 @@ struct http_server {
     bool is_quiesced;
     struct loop_fd *epoll; /* libmicrohttpd's epoll descriptor */
     struct loop_timer *run; /* its next timeout, or 0 where something waits to be run */
+    struct loop_timer *headway; /* quiesced: when bodies that do not come along are looked for */
     uint64_t calls; /* libmicrohttpd's, of what it was given */
     unsigned idle_runs; /* without one, one after the other */
     struct http_bounds bounds;
@@ -100,6 +101,7 @@ struct http_request {
     size_t n_query;
     size_t received;
     size_t dropped;
+    int64_t headway; /* what had been received at the last look for it; -1: none since the body was read on */
     struct buf body;
     struct MHD_Response *response;
     struct http_stream stream;

@@ -351,6 +351,28 @@ static void on_run(void *arg)
     run(arg);
 }
 
+/* ---- bodies that a quiesced server waits for ---- */
+
+/* What of a refused body is thrown away is no headway. */
+static void look_for_headway(struct connection *c)
+{
+    struct http_request *req = c->request;
+    if (req == NULL || req->is_paused || (req->state != REQUEST_READING && req->state != REQUEST_DRAINING))
+        return;
+    if (req->headway >= 0 && req->received < (size_t)req->headway + LIMIT_HTTP_HEADWAY_BYTES)
+        loop_timer_arm_us(c->deadline, 0);
+    else
+        req->headway = (int64_t)req->received;
+}
+
+static void on_headway(void *arg)
+{
+    struct http_server *s = arg;
+    for (struct connection *c = s->connections; c != NULL; c = c->next)
+        look_for_headway(c);
+    loop_timer_arm_us(s->headway, s->bounds.headway_ms * 1000);
+}
+
 /* ---- listening ---- */
 
 /* "host:port" or "[host]:port" in two parts. */
@@ -430,6 +452,8 @@ static struct http_bounds effective_bounds(const struct http_bounds *given)
         b.body_ms = LIMIT_HTTP_REQUEST_MS;
     if (b.answer_ms == 0)
         b.answer_ms = LIMIT_HTTP_BODY_MS;
+    if (b.headway_ms == 0)
+        b.headway_ms = LIMIT_HTTP_HEADWAY_MS;
     return b;
 }
 
@@ -464,6 +488,8 @@ int http_server_create_bounded(struct loop *loop, const char *listen, const stru
     s->listen_fd = -1;
     s->bounds = effective_bounds(bounds);
     int err = loop_timer_create(loop, on_run, s, &s->run);
+    if (err == 0)
+        err = loop_timer_create(loop, on_headway, s, &s->headway);
     if (err == 0)
         err = http_server_add_routes(s, routes, n_routes, arg);
     if (err == 0)
@@ -517,6 +543,7 @@ void http_server_quiesce(struct http_server *s)
     if (s->is_quiesced)
         return;
     s->is_quiesced = true;
+    on_headway(s);
     MHD_quiesce_daemon(s->daemon);
     close(s->listen_fd);
     s->listen_fd = -1;
@@ -546,6 +573,7 @@ void http_server_free(struct http_server *s)
     if (s->listen_fd >= 0)
         close(s->listen_fd);
     loop_timer_free(s->run);
+    loop_timer_free(s->headway);
     while (s->tables != NULL) {
         struct http_table *next = s->tables->next;
         free(s->tables);

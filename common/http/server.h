@@ -56,6 +56,7 @@ struct http_bounds {
     int64_t head_ms; /* LIMIT_HTTP_REQUEST_MS: for the headers, from the accept, or from idle_ms after an answer */
     int64_t body_ms; /* LIMIT_HTTP_REQUEST_MS: from the headers to the complete body, where its row does not say */
     int64_t answer_ms; /* LIMIT_HTTP_BODY_MS: for the client to take the answer */
+    int64_t headway_ms; /* LIMIT_HTTP_HEADWAY_MS: quiesced, for each LIMIT_HTTP_HEADWAY_BYTES of a body */
 };
 
 /* Listens on "host:port" ("127.0.0.1:8080", "localhost:8080", "[::1]:8080"; names are not looked up; port 0 lets the
@@ -72,7 +73,8 @@ int http_server_add_routes(struct http_server *s, const struct http_route *route
                            void *arg) MUST_CHECK;
 /* "http://127.0.0.1:43217": what it listens on. Borrowed. */
 const char *http_server_url(const struct http_server *s);
-/* Stops accepting; requests under way go on, and each answer from now on ends its connection. */
+/* Stops accepting; requests under way go on, and each answer from now on ends its connection. A request whose body
+ * makes no headway any more, or that is answered but for a body that is thrown away, is cut as at its deadline. */
 void http_server_quiesce(struct http_server *s);
 /* Requests that are not over: unanswered, or their answer still on its way. */
 size_t http_server_open_requests(const struct http_server *s);

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import threading
 import time
@@ -252,6 +253,33 @@ def test_a_drain_waits_for_an_upload_by_a_slow_line_as_long_as_its_timeout(lone:
         assert answer.status == 202
         assert lone.process.wait() == 0
     assert lone.contacts(answer.json()["batchId"]) == 100
+
+
+def test_a_drain_waits_for_no_upload_that_makes_no_headway_and_the_same_chunk_again_is_whole(server: RedisServer) -> None:
+    """One drips, one is refused and stops. No deadline is near."""
+    hour = ("--drain-timeout-ms", "--upload-timeout-ms", "--request-timeout-ms")
+    with Api(server, *(word for name in hour for word in (name, "3600000"))) as api:
+        api.trunk("main")
+        key = api.tenant("acme")
+        batch = api.draft(key)
+        body = "\n".join(["phoneNumber", *map(str, numbers(20_000)), ""]).encode()
+        path = f"/api/v1/batch/{batch}/contacts?chunk=1"
+        uploads = []
+        for whose in (key, "crl_nobodys"):
+            uploads.append(RawConnection(api.process.port))
+            uploads[-1].send((f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {whose}\r\nContent-Type: text/csv\r\n"
+                              f"Content-Length: {len(body)}\r\n\r\n").encode() + body[: len(body) // 2])  # fmt: skip
+        with uploads[0] as slow, uploads[1] as refused:
+            wait_until(lambda: int(api.batch(batch).get("total", 0)) > 9000, what="most of what was sent is written")
+            api.process.signal(signal.SIGTERM)
+            rest = iter(body[len(body) // 2 :][:3000])
+            wait_until(lambda: slow.send(bytes([next(rest)])) or select.select([slow.socket], [], [], 0)[0], 60.0, "it is cut", 0.02)
+            assert [answer.status for answer in slow.rest() + refused.rest()] == [408, 408]
+        assert api.process.wait() == 0
+        api.process.start()
+        again = api.request("POST", path, body, key, {"Content-Type": "text/csv"})
+        assert (again.status, again.json()["total"]) == (200, 20_000), again
+        assert api.contacts(batch) == 20_000
 
 
 def test_what_a_drain_does_not_see_the_end_of_is_cut_and_told(server: RedisServer) -> None:

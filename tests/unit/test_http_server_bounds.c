@@ -9,6 +9,7 @@
 
 #define DEADLINE_MS INT64_C(150)
 #define IDLE_MS INT64_C(2000)
+#define HEADWAY_MS INT64_C(50)
 #define CONNECTIONS 3
 #define LARGE_ANSWER ((size_t)16 << 20)
 
@@ -20,6 +21,8 @@ struct fixture {
     size_t n_peers;
     unsigned completes, gones;
     struct http_request *held;
+    size_t received;
+    bool is_pausing;
 };
 
 static void on_gone(struct http_request *req, void *arg)
@@ -51,6 +54,16 @@ static void pausing_body(struct http_request *req, const char *data, size_t len,
     http_request_pause(req);
 }
 
+static void upload_body(struct http_request *req, const char *data, size_t len, void *arg)
+{
+    struct fixture *f = arg;
+    (void)data;
+    f->received += len;
+    f->held = req;
+    if (f->is_pausing)
+        http_request_pause(req);
+}
+
 static void large_complete(struct http_request *req, void *arg)
 {
     (void)arg;
@@ -77,10 +90,19 @@ static const struct http_route routes[] = {
      .on_body = pausing_body,
      .on_complete = ok_complete,
      .on_gone = on_gone},
+    {.method = "POST",
+     .pattern = "/upload",
+     .max_body_bytes = SIZE_MAX,
+     .on_body = upload_body,
+     .on_complete = ok_complete,
+     .on_gone = on_gone},
 };
 
-static const struct http_bounds bounds = {
-    .connections = CONNECTIONS, .idle_ms = IDLE_MS, .head_ms = DEADLINE_MS, .answer_ms = DEADLINE_MS};
+static const struct http_bounds bounds = {.connections = CONNECTIONS,
+                                          .idle_ms = IDLE_MS,
+                                          .head_ms = DEADLINE_MS,
+                                          .answer_ms = DEADLINE_MS,
+                                          .headway_ms = HEADWAY_MS};
 
 static int setup(void **state)
 {
@@ -335,6 +357,84 @@ static void test_quiesced_it_ends_what_it_has_and_takes_nothing_new(void **state
     assert_int_equal(http_server_open_requests(f->server), 0);
 }
 
+static bool has_open_request(void *arg)
+{
+    return !has_no_open_request(arg);
+}
+
+static bool has_two_open_requests(void *arg)
+{
+    const struct fixture *f = arg;
+    return http_server_open_requests(f->server) == 2;
+}
+
+/* Long before the deadline of a body. */
+static void test_quiesced_it_waits_for_no_body_that_drips(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const heads[] = {
+        "POST /upload HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n",
+        "POST /nowhere HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n", /* answered, but for its body */
+    };
+    struct peer *p[] = {connect_peer(f), connect_peer(f)};
+    for (size_t i = 0; i < 2; i++)
+        peer_send(p[i], heads[i]);
+    assert_true(rig_wait(&f->rig, has_two_open_requests, f));
+    http_server_quiesce(f->server);
+    for (size_t i = 0; i < 2; i++) {
+        (void)drip_until_cut_us(f, p[i]);
+        assert_true(peer_has(p[i], "HTTP/1.1 408 "));
+    }
+    assert_true(rig_wait(&f->rig, has_no_open_request, f));
+    assert_int_equal(f->completes, 0);
+    assert_int_equal(f->gones, 1);
+}
+
+static bool has_received(void *arg)
+{
+    const struct fixture *f = arg;
+    return f->received > 0;
+}
+
+/* Whenever the loop goes round there is more of it. */
+static void test_quiesced_it_waits_for_a_body_that_comes_along(void **state)
+{
+    struct fixture *f = *state;
+    struct peer *p = connect_peer(f);
+    char piece[16384 + 1];
+    memset(piece, 'x', sizeof piece - 1);
+    piece[sizeof piece - 1] = '\0';
+    peer_send(p, "POST /upload HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+    assert_true(rig_wait(&f->rig, has_open_request, f));
+    http_server_quiesce(f->server);
+    int64_t start_us = clock_mono_us();
+    while (clock_mono_us() - start_us < 5 * HEADWAY_MS * 1000) {
+        f->received = 0;
+        peer_send(p, "4000\r\n");
+        peer_send(p, piece);
+        peer_send(p, "\r\n");
+        assert_true(rig_wait(&f->rig, has_received, f));
+    }
+    peer_send(p, "0\r\n\r\n");
+    assert_true(peer_gets(p, "fine"));
+}
+
+static void test_quiesced_it_waits_for_a_handler_that_reads_on_later(void **state)
+{
+    struct fixture *f = *state;
+    struct peer *p = connect_peer(f);
+    f->is_pausing = true;
+    peer_send(p, "POST /upload HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nab");
+    assert_true(rig_wait(&f->rig, has_received, f));
+    http_server_quiesce(f->server);
+    rig_linger_us(&f->rig, 5 * HEADWAY_MS * 1000);
+    assert_int_equal(http_server_open_requests(f->server), 1);
+    f->is_pausing = false;
+    peer_send(p, "cd");
+    http_request_resume(f->held);
+    assert_true(peer_gets(p, "fine"));
+}
+
 static void test_freed_it_says_gone_once_for_each_open_request(void **state)
 {
     struct fixture *f = *state;
@@ -398,6 +498,9 @@ int main(void)
         CASE(test_a_full_house_lets_the_next_one_in_when_one_leaves),
         CASE(test_two_lengths_of_one_body_are_refused_and_the_connection_ends),
         CASE(test_quiesced_it_ends_what_it_has_and_takes_nothing_new),
+        CASE(test_quiesced_it_waits_for_no_body_that_drips),
+        CASE(test_quiesced_it_waits_for_a_body_that_comes_along),
+        CASE(test_quiesced_it_waits_for_a_handler_that_reads_on_later),
         CASE(test_freed_it_says_gone_once_for_each_open_request),
         CASE(test_addresses_that_are_none_are_refused),
         CASE(test_it_names_the_port_it_was_given),
