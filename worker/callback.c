@@ -87,6 +87,15 @@ static void refuse(struct inbound *in, int status, const char *why, int err)
 
 /* ---- what the callback says is made true ---- */
 
+/* Redis may have forgotten that dial with its tail. Whose call it is, is known by its token: nobody else with that
+ * number is told of it (docs/decisions/0007-whose-call-is-it.md). */
+static void note_forgotten(struct inbound *in)
+{
+    const struct settle_dial dial = {in->token.batch, in->token.ordinal, in->token.dial};
+    if (in->result.provider_id[0] != '\0')
+        reap_seen(in->cell->reap, &dial, in->result.provider_id, false, ONGOING_CHECK_MS);
+}
+
 static void on_settled(enum settle_end end, void *arg)
 {
     struct inbound *in = arg;
@@ -96,6 +105,9 @@ static void on_settled(enum settle_end end, void *arg)
         answer(in, 200, "ok");
         break;
     case SETTLE_GONE:
+        note_forgotten(in);
+        answer(in, 200, "ignored");
+        break;
     case SETTLE_FAILED:
         answer(in, 200, "ignored"); /* to hear it again would change nothing */
         break;

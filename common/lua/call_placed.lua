@@ -1,6 +1,7 @@
 #!lua flags=no-writes
 -- Which of a platform's calls to a number are known to be some dial's, for a platform that keeps no token of ours: those of
--- the dials to it that were begun lately, of any batch, and the contact's own however long ago. Reads only, changes nothing.
+-- the dials to it that were begun lately, of any batch, and the contact's own however long ago. Not those of its own dials that
+-- Redis forgot: they are what is looked for. Reads only, changes nothing.
 --
 -- KEYS[1]  cell prefix
 -- ARGV[1]  batch
@@ -8,7 +9,7 @@
 -- ARGV[3]  telephone number
 -- Returns  {provider id, ...}, at most 96
 -- Errors   ERR_INVALID
--- Bound    O(1): 2 commands, of at most 64 dials and 32 lines
+-- Bound    O(1): 3 commands, of at most 64 dials and 32 lines
 -- Again    the same
 -- @include lib/call.lua
 local batch_id, ordinal = check_id(ARGV[1], 48, 'batch'), check_number(ARGV[2], 'ordinal')
@@ -19,8 +20,11 @@ end
 
 local reply = {}
 local dials = redis.call('HGETALL', key_placed(phone))
+local state = redis.call('HGET', key_bucket(batch_id, 'state', ordinal), fmt(ordinal)) or ''
+local own, last = batch_id .. '/' .. fmt(ordinal) .. '/', tonumber(state:match(' l=(%d+)')) or 0
 for i = 2, #dials, 2 do
-  reply[#reply + 1] = dials[i]:match('^%d+ (.+)$')
+  local is_forgotten = dials[i - 1]:sub(1, #own) == own and tonumber(dials[i - 1]:sub(#own + 1)) > last
+  reply[#reply + 1] = not is_forgotten and dials[i]:match('^%d+ (.+)$') or nil
 end
 -- What is written of a number's dials goes after a while, and a contact may wait for longer.
 local log = redis.call('HGET', key_bucket(batch_id, 'attempts', ordinal), fmt(ordinal)) or ''

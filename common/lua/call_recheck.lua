@@ -80,7 +80,11 @@ local reply = {}
 for at = 1, #ARGV, FIELDS do
   local batch = batch_load(ARGV[at])
   local call = batch and call_read(batch, tonumber(ARGV[at + 1]))
-  if not call or call.l ~= tonumber(ARGV[at + 2]) then
+  local dial = tonumber(ARGV[at + 2])
+  if not call or call.l ~= dial then
+    if call and dial > (call.l or 0) and (ARGV[at + 3] == 'seen' or ARGV[at + 3] == 'answered') then
+      placed_note_forgotten(batch, call, dial, ARGV[at + 4])
+    end
     reply[#reply + 1] = 'gone'
   elseif call.phase ~= 'live' then
     reply[#reply + 1] = 'over'

@@ -388,6 +388,22 @@ def test_a_lost_call_that_still_waits_at_its_deadline_is_stopped_before_another_
     assert fleet.wait_final(batch) == {"COMPLETED": 1}
 
 
+def test_a_call_that_was_stopped_is_not_taken_for_the_next_dials(fleet: Fleet, twilio: Twilio) -> None:
+    """The second request never arrives; what the platform lists is the call of the first, which we stopped ourselves."""
+    answers = {1: twilio.place_and_reset, 2: lambda request: Answer(reset=True)}
+    twilio.on_create = lambda request: answers.get(twilio.count_creates(), lambda request: None)(request)
+    worker = fleet.worker()
+    batch = fleet.batch([NUMBER], no_answer_delay_ms=1000)
+    lost = twilio.wait_creates(1)[0]
+    fleet.wait_state(batch, p=lost.sid, phase="live")
+    fleet.make_deadline_due(batch)
+    again = twilio.wait_creates(3, 20)[2]
+    assert twilio.cancels == [lost.sid]
+    assert fleet.counters(batch)["attempts"] == 1, "a dial that was not placed was charged"
+    assert twilio.hang_up(again.sid, worker.url)[0] == 200
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
 def test_a_lost_call_that_is_answered_behind_its_deadline_is_not_cut_off(fleet: Fleet, twilio: Twilio) -> None:
     twilio.on_create = twilio.place_and_reset
     fleet.worker()
@@ -623,4 +639,44 @@ def test_a_call_that_redis_remembers_is_not_found_again_as_its_own_retry(twilio:
         twilio.hang_up(second.sid, worker.url)
         assert fleet.wait_final(batch) == {"COMPLETED": 1}
         assert [line["p"] for line in fleet.attempts(batch) if line.get("p")] == [first.sid, second.sid]
+        fleet.close()
+
+
+@pytest.mark.parametrize("status", ["ringing", "completed"])
+def test_a_forgotten_call_whose_callback_came_is_nobody_elses_and_is_found_by_its_own_contact(
+    twilio: Twilio, tmp_path: pathlib.Path, status: str
+) -> None:
+    """Two tenants, one number, one call in a tail that was lost: the callback carries the token of the dial it was made for."""
+    public = ("--public-url", "https://calls.example")
+    with RedisServer(appendonly=True, args=("--appendfsync", "always")) as server:
+        fleet = Fleet(server, tmp_path)
+        set_trunk(fleet, twilio)
+        engine = fleet.engine()
+        engine.tenant(OTHER, how="put", cps=1000)
+        engine.open(fleet.client.info("server")["run_id"])
+        mine, theirs = fleet.batch([NUMBER]), fleet.batch([NUMBER], tenant=OTHER)
+        engine.control(mine, TENANT, "pause")
+        mark = server.mark_tail()
+        doomed = fleet.worker(*public)
+        first = twilio.wait_creates(1)[0]
+        assert first.token.startswith(theirs + ".")
+        doomed.kill()
+        server.kill_and_lose_tail(mark)
+        server.start()
+        engine.control(theirs, OTHER, "pause")
+        engine.control(mine, TENANT, "resume")
+        worker = fleet.worker(*public)
+        if status == "completed":
+            twilio.end(first.sid)
+        assert twilio.callback(first.sid, worker.url, status)[0] == 200
+        fleet.reopen()
+        second = twilio.wait_creates(2, deadline_s=20)[1]
+        assert second.token.startswith(mine + "."), "their call was taken for mine, or theirs was made again"
+        engine.control(theirs, OTHER, "resume")
+        fleet.wait_state(theirs, deadline_s=20, p=first.sid)
+        for sid, batch in ((first.sid, theirs), (second.sid, mine)):
+            twilio.hang_up(sid, worker.url)
+            assert fleet.wait_final(batch, deadline_s=20) == {"COMPLETED": 1}
+            assert fleet.state(batch)["p"] == sid
+        assert len(twilio.creates) == 2
         fleet.close()

@@ -82,6 +82,15 @@ def test_a_dial_that_was_not_placed_is_forgotten(engine: Engine, how: str) -> No
     assert engine.hash(KEY) == {}
 
 
+def test_a_call_that_was_stopped_before_it_rang_stays_its_dials(engine: Engine) -> None:
+    """The platform lists it for ever; whoever is looked up next with that number must not be taken for it."""
+    slot = begin(engine)
+    at = begin_ms(engine, slot)
+    engine.accept(slot, "CA1")
+    assert engine.abort(slot, "THROTTLED") == "aborted"
+    assert engine.hash(KEY) == {slot.member: at + " CA1"}
+
+
 def test_the_record_goes_when_nothing_was_added_for_a_while(engine: Engine) -> None:
     slot = begin(engine)
     for step in (lambda: None, lambda: engine.accept(slot, "CA1")):
@@ -193,3 +202,35 @@ def test_a_trunk_is_never_held_for_more_than_a_minute(engine: Engine) -> None:
     slot = begin(engine)
     engine.accept(slot, "CA1", queue_ms=80_000_000)
     assert int(engine.hash("trunk:main")["hold_until_ms"]) <= engine.now_ms() + 60_000
+
+
+# ---- dials that Redis forgot ----
+
+
+@pytest.mark.parametrize("what", ["seen", "answered"])
+def test_the_call_of_a_forgotten_dial_is_known_to_all_but_its_own_contact(engine: Engine, what: str) -> None:
+    """Its callback names the dial: it is nobody else's, and to be found by whoever asks for that very contact."""
+    other = begin(engine, "globex")
+    forgotten = Slot(engine.batch("acme", "main", [NUMBER]), 0, 2, 0, 0, b"")
+    assert engine.recheck(forgotten, what, "CA1") == "gone"
+    assert engine.hash(KEY)[forgotten.member].endswith(" CA1")
+    assert known(engine, forgotten) == [] and known(engine, other) == [b"CA1"]
+
+
+def test_what_was_found_of_a_forgotten_dial_gives_its_number_to_no_other_call(engine: Engine) -> None:
+    engine.batch("acme", "main", [NUMBER], busy_delay_ms=1000)
+    slot = wait_until(lambda: engine.claim().slots, what="a claim")[0]
+    assert engine.reassert([slot], provider_id="", caller=CALLER) == ["restored"]
+    assert engine.recheck(Slot(slot.batch, 0, 3, 0, 0, b""), "seen", "CA1") == "gone"
+    assert engine.state(slot.batch, 0)["i"] == "3"
+    engine.finish(slot, "retry", "BUSY", next_in_ms=0, provider_id="CA1")
+    assert wait_until(lambda: engine.claim().slots, what="its retry")[0].dial == 4
+
+
+@pytest.mark.parametrize(("dial", "what", "provider_id"), [(1, "seen", "CA1"), (2, "absent", ""), (2, "seen", "")])
+def test_only_a_call_of_a_later_dial_was_forgotten(engine: Engine, dial: int, what: str, provider_id: str) -> None:
+    slot = begin(engine, busy_delay_ms=1000)
+    engine.finish(slot, "retry", "BUSY", next_in_ms=600_000, provider_id="")
+    before = engine.hash(KEY)
+    engine.recheck(Slot(slot.batch, 0, dial, 0, 0, b""), what, provider_id)
+    assert engine.hash(KEY) == before

@@ -365,9 +365,28 @@ local function placed_note(batch, call, provider_id)
   redis.call('PEXPIRE', key, PLACED_KEEP_MS)
 end
 
--- The dial was not placed.
+-- Somebody was told of a call of a dial that Redis does not know: it was begun in a tail that was lost, or is none of this
+-- contact's. The call is nobody else's. Of a platform that keeps our token it serves nobody, and goes soon.
+local function placed_note_forgotten(batch, call, dial, provider_id)
+  local number = contact_phone(map.get(key_bucket(batch.id, 'contacts', call.ordinal), call.name))
+  if not number or not provider_id:match('^[\33-\126]+$') then
+    return
+  end
+  local key = key_placed(number)
+  if redis.call('HLEN', key) >= PLACED_MOST then
+    placed_trim(key)
+  end
+  redis.call('HSET', key, batch.id .. '/' .. call.name .. '/' .. fmt(dial), fmt(NOW_MS) .. ' ' .. provider_id)
+  redis.call('PEXPIRE', key, PLACED_KEEP_MS)
+  if call.m and call.phase == 'live' and dial > (call.i or 0) then
+    call.i = dial -- found already, under a lower number: its own must not be given to another call
+    call_write(call)
+  end
+end
+
+-- The dial was not placed. One that was, and was stopped before it rang, stays what that call is known by.
 local function placed_forget(batch, call)
-  if call.m and call.t then
+  if call.m and call.t and not call.p then
     redis.call('HDEL', key_placed(call.t), call_member(batch, call))
   end
 end
