@@ -47,6 +47,7 @@ struct outbox {
     size_t n_under_way; /* items in script calls without an answer */
     size_t group_most; /* 1 after a group was refused whole: to find which item it was */
     int64_t sent_us; /* monotonic: when the last group went out */
+    bool is_refused; /* Redis answered last that it cannot now: one group at a time asks whether it can again */
     bool is_deferred;
 };
 
@@ -112,6 +113,8 @@ static void on_turn_end(void *arg)
 {
     struct outbox *o = arg;
     o->is_deferred = false;
+    if (o->is_refused)
+        return;
     int64_t due_us = o->sent_us + o->spec->gather_us;
     bool is_time = o->spec->gather_us == 0 || clock_mono_us() >= due_us;
     send_waiting(o, is_time ? 1 : o->group_most);
@@ -140,10 +143,12 @@ static void on_group_reply(const struct redisReply *reply, int err, void *arg)
     struct group *group = arg;
     struct outbox *o = group->outbox;
     size_t n_items = group->items.len;
+    bool was_refused = o->is_refused;
     o->n_under_way -= n_items;
     if (err == 0)
         err = reply_to_err(reply);
     bool is_denied = err == ERR_AUTH && o->spec->outlasts_denial;
+    o->is_refused = err_is_retryable(err) && redis_is_ready(o->redis);
     if (err_is_retryable(err) || is_denied) {
         queue_restore(&o->waiting, &group->items);
         if (redis_is_ready(o->redis))
@@ -158,6 +163,8 @@ static void on_group_reply(const struct redisReply *reply, int err, void *arg)
         answer_items(group, reply, o->spec->reply_offset, err);
         if (o->waiting.len == 0)
             o->group_most = LIMIT_SCRIPT_CALLS;
+        else if (was_refused)
+            loop_timer_arm_us(o->again, 0);
     }
     free(group);
 }
@@ -200,7 +207,7 @@ static bool group_take(struct group *group, struct outbox *o)
 /* In groups of `least` items or more; at least 1. */
 static void send_waiting(struct outbox *o, size_t least)
 {
-    while (o->waiting.len >= least && redis_is_ready(o->redis)) {
+    while (o->waiting.len >= least && redis_is_ready(o->redis) && !(o->is_refused && o->n_under_way > 0)) {
         struct group *group = calloc(1, sizeof *group);
         if (!group) {
             loop_timer_arm_us(o->again, RETRY_US);
@@ -291,7 +298,13 @@ int outbox_add(struct outbox *o, const struct redis_arg *args, outbox_fn fn, voi
 
 void outbox_flush(struct outbox *o)
 {
+    o->is_refused = false;
     send_waiting(o, 1);
+}
+
+bool outbox_is_refused(const struct outbox *o)
+{
+    return o->is_refused;
 }
 
 size_t outbox_pending(const struct outbox *o)

@@ -3,7 +3,8 @@
  * What a worker has to tell Redis about calls, gathered over one turn of the loop, or a little longer where much is to
  * be told, and sent as one script call for many of them: begins, releases, accepts, aborts, rechecks, finishes. The
  * first argument of each item is its call's batch. An item stays here until Redis has answered it: where the connection
- * went away, or Redis cannot now, it is sent again, which the scripts permit (each is idempotent by dial).
+ * went away, or Redis cannot now, it is sent again, which the scripts permit (each is idempotent by dial). As long as
+ * Redis cannot, one call of the script asks every 100 ms, and all the others wait behind it.
  */
 #ifndef CARILLON_WORKER_OUTBOX_H
 #define CARILLON_WORKER_OUTBOX_H
@@ -55,6 +56,8 @@ void outbox_free(struct outbox *o);
 int outbox_add(struct outbox *o, const struct redis_arg *args, outbox_fn fn, void *arg) MUST_CHECK;
 /* Redis is ready again: what is waiting goes out. */
 void outbox_flush(struct outbox *o);
+/* Redis is there, and answered last that it cannot now: what is added waits until it can. */
+bool outbox_is_refused(const struct outbox *o);
 /* Items without an answer. */
 size_t outbox_pending(const struct outbox *o);
 

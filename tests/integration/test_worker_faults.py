@@ -195,6 +195,37 @@ def test_with_the_disk_of_redis_full_nobody_is_called_and_afterwards_nothing_is_
     assert_placed_once(platform, 2)
 
 
+def test_a_callback_that_redis_takes_not_now_is_to_come_again_and_holds_no_connection(fleet: Fleet, platform: Platform) -> None:
+    """Redis is there, and refuses to write; whoever waited for it would keep others from reaching the worker."""
+    worker = fleet.worker()
+    batch = fleet.batch(2)
+    calls = [create.call_id for create in platform.wait_creates(2)]
+    for ordinal in range(2):
+        fleet.wait_state(batch, ordinal, phase="live")
+        wait_until(lambda: fleet.state(batch, ordinal).get("p"), what="accepted")
+    for call in calls:
+        platform.end_untold(call)
+    fleet.client.config_set("min-replicas-to-write", 1)
+    try:
+        first = threading.Thread(target=platform.callback, args=("call_analyzed", calls[0], worker.url))
+        first.start()
+        wait_until(lambda: fleet.metric(worker, 'carillon_calls_in_hand{phase="settling"}') == 1, what="it waits for Redis")
+        refused = refusals(fleet)
+        wait_until(lambda: refusals(fleet) > refused + 10, what="Redis was asked in vain")
+        for _ in range(3):
+            assert platform.callback("call_analyzed", calls[1], worker.url) == (503, {"status": "unavailable"})
+        assert fleet.metric(worker, 'carillon_calls_in_hand{phase="settling"}') == 1
+    finally:
+        fleet.client.config_set("min-replicas-to-write", 0)
+    first.join()
+    wait_until(lambda: platform.callback("call_analyzed", calls[1], worker.url) == (200, {"status": "ok"}))
+    assert fleet.wait_final(batch) == {"COMPLETED": 2}
+
+
+def refusals(fleet: Fleet) -> int:
+    return int(str(fleet.client.info("errorstats").get("errorstat_NOREPLICAS", "count=0")).removeprefix("count="))
+
+
 def begun_but_not_sent(fleet: Fleet, platform: Platform) -> tuple[Process, str]:
     """A worker that stands still with a dial begun and its request not out, and the batch of that one call."""
     fleet.trunk(platform.url, poll_after_ms=60_000)

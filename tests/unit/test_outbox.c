@@ -273,6 +273,26 @@ static void test_what_redis_cannot_do_now_is_asked_again(void **state)
     redis_free(other);
 }
 
+/* What would be sent again with each item that comes, ten times a second besides, is asked about with one call. */
+static void test_a_redis_that_refuses_is_asked_by_one_call_at_a_time_whatever_waits(void **state)
+{
+    struct box *b = *state;
+    (void)fixture_ask(b->f, b->f->redis, "CONFIG SET min-replicas-to-write 1");
+    add_many(b, 1);
+    RUN_UNTIL(b->f, outbox_is_refused(b->outbox));
+    uint64_t sent = redis_commands_sent(b->f->redis);
+    add_many(b, ITEMS_MOST - 1);
+    RUN_UNTIL(b->f, redis_commands_sent(b->f->redis) > sent);
+    assert_int_equal(redis_commands_sent(b->f->redis), sent + 1);
+    RUN_UNTIL(b->f, redis_commands_sent(b->f->redis) > sent + 1);
+    assert_int_equal(redis_commands_sent(b->f->redis), sent + 2);
+    assert_int_equal(b->n_told, 0);
+    (void)fixture_ask(b->f, b->f->redis, "CONFIG SET min-replicas-to-write 0");
+    RUN_UNTIL(b->f, b->n_told == ITEMS_MOST);
+    assert_false(outbox_is_refused(b->outbox));
+    assert_told_in_order(b);
+}
+
 /* ---- a lost connection ---- */
 
 static void come_back(struct box *b)
@@ -361,6 +381,7 @@ int main(void)
         TEST(test_one_bad_item_does_not_take_the_others_down),
         TEST(test_bad_items_among_several_calls_are_all_found),
         TEST(test_what_redis_cannot_do_now_is_asked_again),
+        TEST(test_a_redis_that_refuses_is_asked_by_one_call_at_a_time_whatever_waits),
         TEST(test_what_waits_for_redis_goes_out_when_it_is_back),
         TEST(test_what_got_no_answer_is_sent_again_in_order),
         TEST(test_an_outbox_has_a_bound),
