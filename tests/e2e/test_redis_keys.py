@@ -2,7 +2,7 @@
 """Every key that a full run leaves in Redis stands in docs/redis-keys.md, by name, type, fields and members; and every row
 and field of that page is there in a full run.
 
-First whole campaigns through all processes, with everything in them that happens by itself. Then, with the workers gone,
+First whole campaigns through all processes, with everything in them that happens by itself. Then, with the processes gone,
 what is over too soon to be seen or that only a fault brings about, by the same scripts."""
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.engine import Engine, Slot
+from tests.support.engine import Engine, Slot, id_hash
 from tests.support.http_receiver import Answer, HttpReceiver
 from tests.support.hooks import Notifying
 from tests.support.keys_page import KeysPage
@@ -150,12 +150,12 @@ class FullRun:
     def is_delivered(self) -> bool:
         return bool(self.stack.delivered("batch.completed")) and len(self.stack.delivered("call.completed")) >= 32
 
-    # ---- what is over too soon, or needs a fault: without the workers, by the same scripts ----
+    # ---- what is over too soon, or needs a fault: without the processes, by the same scripts ----
 
     def moments(self) -> None:
         self.release.set()
-        for process in (*self.stack.workers, *self.stack.notifiers):
-            process.terminate()
+        for process in self.stack.everyone:  # any of them would close the cell again when it finds another Redis named there
+            process.stop()
         engine, client = self.engine, self.engine.client
         engine.trunk("aside")
         engine.tenant("acme", how="set")
@@ -197,7 +197,19 @@ class FullRun:
         client.zadd(engine.key("parked"), {"k/idle": engine.now_ms() - 10_000})
         engine.tick("w_test")
         assert engine.hash(f"batch:{expired}")["state"] == "completed"
-        # A tenant at its own limit; a batch at its own, and a number that is on a call.
+        # A single call, of a contact. A trunk at its limit, a tenant at its own; a batch at its own, and a number on a call.
+        (number,) = engine.numbers(1)
+        engine.batch("acme", "idle", [number], dial=f"{number} {id_hash('d2')}", **fields)
+        self.look()
+        engine.trunk("strait", max_concurrent=1)
+        engine.batch("crisp", "strait", 2, cps=30, **fields)
+
+        def is_held() -> bool:
+            engine.claim("w_test")
+            self.look()
+            return bool(client.hexists(engine.key("trunk:strait"), "held"))
+
+        wait_until(is_held, 10.0, "a trunk is full")
         engine.trunk("wide", cps=100)
         engine.tenant("snug", max_concurrent=1)
         engine.batch("snug", "wide", 2, cps=30, **fields)
