@@ -46,7 +46,8 @@ struct check {
     struct call_text call;
     const struct batch_settings *batch; /* a reference */
     struct placed_question question; /* of a lookup by number */
-    struct provider_result found; /* the same: what is to be held against the other dials */
+    struct provider_result found; /* the same: what is to be held against the other dials, */
+    bool is_only_one; /* and whether there was nothing else */
 };
 
 static void check_free(struct check *check)
@@ -302,16 +303,19 @@ static void on_rivals(const struct placed *placed, int err, void *arg)
         give_up(check, "check.neighbours_unreadable", err);
         return;
     }
-    bool is_ours = placed->is_complete && !placed->is_contested && id[0] != '\0' && !is_others(placed, id);
+    bool is_ours =
+        check->is_only_one && placed->is_complete && !placed->is_contested && id[0] != '\0' && !is_others(placed, id);
     if (!is_ours)
         log_info("check.contested", log_str("batch", check->batch_id), log_i64("ordinal", (int64_t)check->dial.ordinal),
                  log_i64("dial", check->dial.number), log_str("provider_id", id));
     conclude(check, is_ours ? PROVIDER_FOUND : PROVIDER_FAILED, &check->found, -1);
 }
 
-static void hold_against_rivals(struct check *check, const struct provider_result *result)
+/* Of two that no dial is known to own, one is somebody's whom we do not know: a create request places one call. */
+static void hold_against_rivals(struct check *check, const struct provider_answer *answer)
 {
-    int rc = provider_result_copy(result, &check->found);
+    int rc = provider_result_copy(&answer->result, &check->found);
+    check->is_only_one = answer->matches == 1;
     if (rc == 0)
         rc = ask_placed(check, on_rivals);
     if (rc != 0)
@@ -324,7 +328,7 @@ static void on_answer(const struct provider_answer *answer, void *arg)
 {
     struct check *check = arg;
     bool is_by_number = check->question.fn != NULL;
-    if (answer->matches > 1)
+    if (answer->matches > 1 && !is_by_number)
         log_error("check.placed_twice", log_str("batch", check->batch_id),
                   log_i64("ordinal", (int64_t)check->dial.ordinal), log_i64("dial", check->dial.number),
                   log_i64("calls", (int64_t)answer->matches));
@@ -332,7 +336,7 @@ static void on_answer(const struct provider_answer *answer, void *arg)
         log_warn("check.failed", log_str("batch", check->batch_id), log_i64("ordinal", (int64_t)check->dial.ordinal),
                  log_i64("status", answer->http_status), log_said("reason", answer->reason));
     if (answer->found == PROVIDER_FOUND && is_by_number)
-        hold_against_rivals(check, &answer->result);
+        hold_against_rivals(check, answer);
     else
         conclude(check, answer->found, &answer->result, answer->retry_after_ms);
 }

@@ -138,6 +138,8 @@ struct provider_lookup {
     int64_t begin_ms; /* when the dial was begun */
     int64_t until_ms; /* where that is not known better: when it was at the latest; 0: at begin_ms */
     int64_t clock_ahead_ms; /* how far the clock that told so is ahead of this process's */
+    int64_t
+        apart_ms; /* of an answer: how far the platform's clock is from that one by its Date, either way; 0: unknown */
     const char *const *exclude_ids; /* provider ids known to belong to other dials */
     size_t n_exclude_ids;
 };
@@ -268,7 +270,9 @@ enum provider_found {
 /* What a poll, lookup, cancel or hang-up came to. */
 struct provider_answer {
     enum provider_found found;
-    size_t matches; /* lookup: how many calls carry the token; more than one is a broken promise somewhere */
+    /* lookup: how many calls carry the token, where more than one is a broken promise somewhere; by number, how many
+     * fit and are not excluded */
+    size_t matches;
     int http_status;
     int64_t retry_after_ms; /* -1 without one */
     char reason[LIMIT_REASON_BYTES + 1]; /* FAILED: why */

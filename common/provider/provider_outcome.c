@@ -305,7 +305,7 @@ static int find_first(const struct provider_profile *profile, const struct value
 {
     const struct profile_lookup *rules = &profile->lookup;
     const cJSON *first = NULL;
-    int64_t first_ms = -1;
+    int64_t first_ms = -1, apart_ms = CLOCKS_APART_MS + source->lookup->apart_ms;
     size_t matches = 0;
     bool is_in_doubt = false;
     for (const cJSON *item = items->child; item != NULL; item = item->next) {
@@ -322,7 +322,7 @@ static int find_first(const struct provider_profile *profile, const struct value
         if (created_ms < 0 && has_window(rules))
             return ERR_INVALID; /* it may be ours */
         if (!is_within(rules, source->lookup, created_ms, 0)) {
-            is_in_doubt = is_in_doubt || is_within(rules, source->lookup, created_ms, CLOCKS_APART_MS);
+            is_in_doubt = is_in_doubt || is_within(rules, source->lookup, created_ms, apart_ms);
             continue;
         }
         matches++;

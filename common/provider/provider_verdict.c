@@ -152,6 +152,14 @@ void provider_judge_poll(const struct provider_profile *profile, const struct pr
     end_answer(ret_answer, rc, true);
 }
 
+static int64_t clocks_apart_ms(const struct provider_lookup *lookup, const struct provider_reply *reply)
+{
+    if (reply->date_ahead_ms == INT64_MIN)
+        return 0;
+    int64_t apart_ms = reply->date_ahead_ms - lookup->clock_ahead_ms;
+    return apart_ms < 0 ? -apart_ms : apart_ms;
+}
+
 /* Calls of one time are all that such a platform lists: one that it made by another clock is not among them. */
 static bool proves_absence(const struct profile_lookup *rules, const struct provider_lookup *lookup,
                            const struct provider_reply *reply)
@@ -161,8 +169,7 @@ static bool proves_absence(const struct profile_lookup *rules, const struct prov
         return true;
     if (reply->date_ahead_ms == INT64_MIN)
         return false;
-    int64_t apart_ms = reply->date_ahead_ms - lookup->clock_ahead_ms;
-    return apart_ms >= -CLOCKS_AGREE_MS && apart_ms <= CLOCKS_AGREE_MS;
+    return clocks_apart_ms(lookup, reply) <= CLOCKS_AGREE_MS;
 }
 
 void provider_judge_lookup(const struct provider_profile *profile, const struct provider_lookup *lookup,
@@ -170,8 +177,10 @@ void provider_judge_lookup(const struct provider_profile *profile, const struct 
 {
     if (!begin_answer(&profile->lookup.ask, reply, ret_answer))
         return;
+    struct provider_lookup asked = *lookup;
+    asked.apart_ms = clocks_apart_ms(lookup, reply);
     int rc = reply->body_cut ? ERR_TOO_LARGE
-                             : provider_read_lookup(profile, lookup, reply->body, reply->body_len, &ret_answer->matches,
+                             : provider_read_lookup(profile, &asked, reply->body, reply->body_len, &ret_answer->matches,
                                                     &ret_answer->result);
     end_answer(ret_answer, rc, ret_answer->matches > 0);
     if (ret_answer->found == PROVIDER_ABSENT && !proves_absence(&profile->lookup, lookup, reply)) {

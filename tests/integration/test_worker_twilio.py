@@ -5,9 +5,11 @@ lost where the platform keeps no token of ours."""
 from __future__ import annotations
 
 import contextlib
+import email.utils
 import json
 import pathlib
 import threading
+import time
 import urllib.parse
 from collections.abc import Iterator
 from typing import Any
@@ -369,6 +371,45 @@ def test_a_lost_call_is_not_rung_again_because_the_platforms_clock_and_ours_diff
     assert twilio.count_creates() == 1 and fleet.state(batch)["phase"] == "live"
     assert twilio.hang_up(create.sid, worker.url)[0] == 200
     assert fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
+def test_a_list_by_a_clock_that_is_hours_from_ours_proves_no_absence(fleet: Fleet, twilio: Twilio) -> None:
+    """Redis's host lost its time: by it the call was made so long ago, or ahead, that it cannot be ours."""
+
+    def place_by_another_clock(request: Received) -> Answer:
+        twilio.change(twilio.place(request)["sid"], date_created=rfc2822(request.at + 7200))
+        return Answer(reset=True)
+
+    def list_by_it(request: Received) -> Answer:
+        body = {"calls": list(twilio.calls.values()), "next_page_uri": None}
+        return answer_json(200, body, {"Date": email.utils.formatdate(time.time() + 7200, usegmt=True)})
+
+    twilio.on_create, twilio.on_ask = place_by_another_clock, list_by_it
+    worker = fleet.worker()
+    batch = fleet.batch([NUMBER])
+    create = twilio.wait_creates(1)[0]
+    wait_until(lambda: len(worker.log_events("check.failed")) >= 3, 20, what="more lookups than would prove an absence")
+    assert twilio.count_creates() == 1 and fleet.state(batch)["phase"] == "live"
+    assert twilio.hang_up(create.sid, worker.url)[0] == 200
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
+def test_of_two_calls_that_are_no_dials_neither_is_taken(fleet: Fleet, twilio: Twilio) -> None:
+    """One create request places one call: the other is of somebody whom we do not know, and which is whose its callback tells."""
+
+    def place_behind_a_stranger(request: Received) -> Answer:
+        twilio.end(twilio.place(request)["sid"], "busy")
+        return twilio.place_and_reset(request)
+
+    twilio.on_create = place_behind_a_stranger
+    worker = fleet.worker()
+    batch = fleet.batch([NUMBER])
+    wait_until(lambda: worker.log_events("check.contested"), what="a lookup that proves nothing")
+    _, own = twilio.calls
+    assert fleet.state(batch)["phase"] == "live" and "p" not in fleet.state(batch)
+    assert twilio.hang_up(own, worker.url)[0] == 200
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
+    assert twilio.count_creates() == 1
 
 
 def test_a_lost_call_that_still_waits_at_its_deadline_is_stopped_before_another_is_placed(
