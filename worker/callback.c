@@ -17,6 +17,7 @@
 #include "worker/settle.h"
 
 #define ONGOING_CHECK_MS 60000 /* a call that goes on is looked up after this, where its trunk does not say */
+#define CLOCKS_AGREE_MS 1000 /* Redis's and ours */
 
 struct callbacks {
     struct worker *worker;
@@ -247,10 +248,24 @@ static struct provider_callback describe(struct inbound *in, char *url, size_t c
     };
 }
 
+/* By Redis's clock, or by ours: which of them is wrong nobody can tell here, and whoever is refused is not heard again.
+ */
+static int verify(struct inbound *in, const struct batch_settings *batch)
+{
+    const struct worker *w = in->callbacks->worker;
+    const struct trunk_settings *trunk = batch->trunk;
+    char url[LIMIT_URL_LEN + 1];
+    struct provider_callback callback = describe(in, url, sizeof url);
+    int64_t now_ms = worker_redis_now_ms(w), own_ms = clock_wall_ms();
+    int rc = provider_verify_callback(trunk->profile, &trunk->provider, &callback, now_ms);
+    if (rc == ERR_AUTH && (now_ms - own_ms > CLOCKS_AGREE_MS || own_ms - now_ms > CLOCKS_AGREE_MS))
+        rc = provider_verify_callback(trunk->profile, &trunk->provider, &callback, own_ms);
+    return rc;
+}
+
 static void on_batch(const struct batch_settings *batch, int err, void *arg)
 {
     struct inbound *in = arg;
-    char url[LIMIT_URL_LEN + 1];
     if (!in->req) {
         /* The client hung up; it will send again what was not answered. */
     } else if (err == ERR_NOT_FOUND) {
@@ -264,8 +279,7 @@ static void on_batch(const struct batch_settings *batch, int err, void *arg)
         drop_body(in);
         ask(in, batch);
     } else {
-        struct provider_callback callback = describe(in, url, sizeof url);
-        err = provider_verify_callback(batch->trunk->profile, &batch->trunk->provider, &callback, clock_wall_ms());
+        err = verify(in, batch);
         drop_body(in);
         if (err != 0)
             refuse(in, 401, "signature", err);

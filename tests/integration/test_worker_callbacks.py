@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import pathlib
 import socket
 import time
 from typing import Any
@@ -14,6 +15,9 @@ import pytest
 from tests.support.fleet import PLATFORM_KEY, Fleet
 from tests.support.platform import Platform, post_callback
 from tests.support.processes import FRUGAL, Process
+from tests.support.redis_clock import RedisClock
+from tests.support.redis_server import RedisServer
+from tests.support.redis_users import Users
 from tests.support.retell import sign
 from tests.support.waiting import wait_until
 
@@ -144,3 +148,25 @@ def test_any_worker_settles_any_call(fleet: Fleet, platform: Platform) -> None:
     first.terminate()
     assert platform.hang_up(create.call_id, second.url) == (200, {"status": "ok"})
     assert fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
+@pytest.mark.parametrize("whose", ["worker", "redis"])
+def test_a_signed_callback_is_believed_where_one_clock_of_two_is_wrong(platform: Platform, tmp_path: pathlib.Path, whose: str) -> None:
+    """The platform signs with the time: one of the worker and Redis has the platform's, the other is off."""
+    clock = RedisClock(tmp_path / "worker_clock")
+    with RedisServer(users=Users.for_tests(), is_clock_decreed=True) as server:
+        fleet = Fleet(server, tmp_path)
+        fleet.trunk(platform.url)
+        if whose == "worker":
+            clock.run(-600_000_000)
+        else:
+            server.clock.run(3_600_000_000)
+        worker = fleet.worker(env=clock.environment())
+        batch = fleet.batch()
+        create = platform.wait_creates(1)[0]
+        platform.end(create.call_id)
+        long_ago_ms = round(time.time() * 1000) - 2_000_000
+        assert platform.callback("call_ended", create.call_id, worker.url, at_ms=long_ago_ms)[0] == 401
+        assert platform.hang_up(create.call_id, worker.url) == (200, {"status": "ok"})
+        assert fleet.wait_final(batch) == {"COMPLETED": 1}
+        fleet.close()
