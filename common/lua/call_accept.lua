@@ -93,11 +93,20 @@ local function accept_ordinary(bucket, at)
     return false
   end
   local begun, d, hard_ms, rest = text:match(BEGUN)
-  if d ~= dial or queue_ms ~= '0' or not asked.tail(rest) or not (of_batch.is_quiet or is_quiet(of_batch)) then
+  if d ~= dial or queue_ms ~= '0' then
     return false
   end
+  local is_usual, _, caller = asked.tail(rest)
+  if not is_usual or not (of_batch.is_quiet or is_quiet(of_batch)) then
+    return false
+  end
+  local member = of_batch.lead .. name .. '/' .. d
+  if caller then
+    local number, begin_ms = begun:match(' t=(%d+) b=(%d+) ')
+    placed_put(number, member, begin_ms, provider_id)
+  end
   state.changed[name] = begun .. ' p=' .. provider_id .. rest
-  live[of_batch.lead .. name .. '/' .. d] = math.min(check_ms, hard_ms)
+  live[member] = math.min(check_ms, hard_ms)
   return 'accepted'
 end
 

@@ -41,22 +41,22 @@ local RELEASE_AGAIN_MS = 0 -- a released call is due at once: its lane's pace sa
 local calls
 do
   -- Of up to 15 digits, which a number holds exactly.
-  local DIGITS = '(%d' .. ('%d?'):rep(14) .. ')'
-  local DIAL = '^(([%w_-]+)/' .. DIGITS .. '/' .. DIGITS .. ')/' .. DIGITS .. '/'
-  local USUAL, ANY = DIAL .. '/', DIAL .. ('%d?'):rep(15) .. '/'
+  local DIGITS = '%d' .. ('%d?'):rep(14)
+  local DIAL = ('^(([%w_-]+)/(D)/D)/(D)/'):gsub('D', (DIGITS:gsub('%%', '%%%%')))
+  local USUAL, CALLED_FROM = DIAL .. '/', DIAL .. '(' .. DIGITS .. ')/'
 
   -- The calls in ARGV, where all are of the form that they nearly always have: they are taken apart at once then.
   local function at_once()
     local text, at, asked, find = table.concat(ARGV, '/', FIRST) .. '/', 1, {}, string.find
     for i = 1, math.min(64, (#ARGV - FIRST + 1) / FIELDS) do
-      local _, last, member, id, name, dial, life_ms = find(text, USUAL, at)
+      local _, last, member, id, name, life_ms, caller = find(text, USUAL, at)
       if not last then
-        _, last, member, id, name, _, life_ms = find(text, ANY, at)
+        _, last, member, id, name, life_ms, caller = find(text, CALLED_FROM, at)
       end
       if not last then
         return nil
       end
-      asked[i] = { member = member, batch = id, name = name, dial = dial, life_ms = life_ms }
+      asked[i] = { member = member, batch = id, name = name, life_ms = life_ms, caller = caller }
       at = last + 1
     end
     return at > #text and asked or nil
@@ -72,7 +72,8 @@ do
         fail('ERR_INVALID caller')
       end
       name, dial = fmt(tonumber(name)), fmt(tonumber(dial))
-      asked[#asked + 1] = { member = id .. '/' .. name .. '/' .. dial, batch = id, name = name, life_ms = life_ms }
+      asked[#asked + 1] = { member = id .. '/' .. name .. '/' .. dial, batch = id, name = name, life_ms = life_ms,
+        caller = caller ~= '' and caller or nil }
     end
     return asked
   end
@@ -194,15 +195,16 @@ do
   local state_begun, line_begun = 'phase=live a=1 d=1 l=1 w=' .. worker .. ' ', 'd=1 a=1 q='
 
   -- What is left of the text when the next dial begins, where nobody has to look: the last outcome, and the claim's tail epoch.
-  local function rest_begun(rest)
-    return rest:gsub(' [bhseugkyvmr]=%S+', ''):match('^ ?x?=?[%u_]* ?c?=?%d*$')
+  local function rest_begun(rest, caller)
+    local left = rest:gsub(' [bhseugkyvmr]=%S+', ''):match('^ ?x?=?[%u_]* ?c?=?%d*$')
+    return left and caller and left:gsub(' ?c?=?%d*$', ' m=' .. caller .. '%0', 1) or left
   end
 
   -- The number of a call that its first dial does not begin. It is ordinary all the same where it was given back or is tried again.
   local function read_later(call, text, lines, may_begin)
     local a, d, owner, place, slot, number, rest = text:match(LATER_DIAL)
-    rest = rest and rest_begun(rest)
-    if may_begin and rest and owner == worker and d == call.dial and #lines < LINES_LONG then
+    rest = rest and rest_begun(rest, call.caller)
+    if may_begin and rest and owner == worker and #lines < LINES_LONG then
       a = fmt(a + 1)
       call.slot_us, call.number, call.rest, call.again = slot + 0, number, rest, a
       call.state = 'phase=live a=' .. a .. ' d=' .. d .. ' l=' .. d .. ' w=' .. worker .. ' ' .. place
@@ -227,10 +229,10 @@ do
       known_lines[name] = line
       if text then
         local owner, place, slot, number, rest = match(text, FIRST_DIAL)
-        if may_begin and owner == worker and call.dial == '1' and not line and (rest == '' or match(rest, '^ c=%d+$')) then
+        if may_begin and owner == worker and not line and (rest == '' or match(rest, '^ c=%d+$')) then
           call.slot_us = slot + 0
           call.number = number
-          call.rest = rest
+          call.rest = call.caller and ' m=' .. call.caller .. rest or rest
           call.state = state_begun .. place
           call.line = line_begun .. slot
         else
@@ -488,7 +490,7 @@ local function instant_new(begin_us, life_ms)
   local text = fmt(begin_us)
   local begin_ms = text:sub(1, -4)
   local hard_ms = begin_ms + life_ms
-  return { text = text, hard_ms = hard_ms, check_ms = math.min(begin_ms + post_ms, hard_ms),
+  return { text = text, begin_ms = begin_ms, hard_ms = hard_ms, check_ms = math.min(begin_ms + post_ms, hard_ms),
     state = ' b=' .. begin_ms .. ' h=' .. fmt(hard_ms), line = ' b=' .. text .. ' w=' .. worker .. '\n',
     answer = { 'begun', text, '1' } }
 end
@@ -528,6 +530,9 @@ local function begin_together()
       local n_begun = ground.n_begun + 1
       if n_begun == 1 then
         batch_note_begun(ground.batch) -- before the rest, as in begin()
+      end
+      if call.caller then
+        placed_put(number, member, at.begin_ms)
       end
       live[member] = at.check_ms
       ground.on_trunk[member] = hard_ms

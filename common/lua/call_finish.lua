@@ -98,7 +98,7 @@ local function long_way()
       batch.talked_s = (batch.talked_s or 0) + seconds - (tonumber(call.u) or 0)
       call.u = result.duration
     end
-    if is_provider_id(result.provider_id) then
+    if result.provider_id ~= call.p and is_provider_id(result.provider_id) then
       call.p = result.provider_id
       placed_note(batch, call, call.p)
     end
@@ -258,8 +258,7 @@ local function long_way()
 end
 
 -- ---- an ordinary call goes straight from one text to the other ----
--- Its platform took it, so that its breaker has counted it, and its text is of the usual form: no number that it is called from,
--- no doubt. It ends, or is tried again, for what its number did and not for what its batch asks. Or it was hung up
+-- Its platform took it, so that its breaker has counted it, and its text is of the usual form: no doubt, no queue. It ends, or is tried again, for what its number did and not for what its batch asks. Or it was hung up
 -- and ends for good.
 local TAKEN = '^phase=live( a=(%d+) d=(%d+) l=(%d+)) w=%S+ q=%d+ t=(%d+)( b=%d+) h=%d+ p=(%S+)(.*)$'
 local HUNG_UP = '^phase=ended( a=(%d+) d=(%d+) l=(%d+))( b=%d+) p=(%S+)( ?s?=?%d*) e=%d+( ?u?=?[%d.]*)( x=.*)$'
@@ -434,9 +433,9 @@ local function finish_ordinary(call, bucket, at)
   local _, name, dial, attempts, how, outcome, next_ms, answered, ended, duration, provider_id, success, reason, recording,
     summary, source = unpack(ARGV, at, at + FIELDS - 1)
   local begun, a, d, l, number, begin_ms, id, rest, was_answered, was_duration = unpack(call, 1, 10)
-  local phase, of_batch, tail, credit_s = PHASES[how], bucket.of_batch, nil, nil
+  local phase, of_batch, tail, credit_s, caller = PHASES[how], bucket.of_batch, nil, nil, nil
   if begun then
-    tail, credit_s = asked.tail(rest)
+    tail, credit_s, caller = asked.tail(rest)
   end
   if l ~= dial or a ~= attempts or not tail or ended == '' or (how ~= 'retry' and next_ms ~= '')
     or (number and not ORDINARY[outcome]) or (not number and (how ~= 'final' or source == 'deadline'))
@@ -451,6 +450,9 @@ local function finish_ordinary(call, bucket, at)
   keep_texts(texts, name, summary, recording, reason, success)
   if provider_id ~= id and is_provider_id(provider_id) then
     id = provider_id
+    if caller and number then
+      placed_put(number, member, begin_ms:sub(4), id)
+    end
   end
   local was_seconds = was_duration and tonumber(was_duration:sub(4))
   if seconds then
@@ -469,7 +471,7 @@ local function finish_ordinary(call, bucket, at)
   local text = 'phase=' .. phase .. begun .. begin_ms .. ' p=' .. id
     .. (answered ~= '' and ' s=' .. answered or was_answered or '') .. ' e=' .. ended
     .. (seconds and ' u=' .. duration or was_duration or '') .. ' x=' .. outcome
-    .. (next_ms ~= '' and ' n=' .. next_ms or '') .. tail .. (credit_s and ' r=' .. charged_s or '')
+    .. (next_ms ~= '' and ' n=' .. next_ms or '') .. (caller and how ~= 'final' and caller or '') .. tail .. (credit_s and ' r=' .. charged_s or '')
   bucket.state.changed[name] = text
   if how ~= 'final' then
     return go_on(of_batch, member, name, a, next_ms, text)

@@ -77,7 +77,7 @@ def ring(engine: Engine, clock: RedisClock, chance: Chance) -> list[Slot]:
     for last in [False] * (rounds - 1) + [True]:
         clock.step(100_000)
         slots = engine.claim().slots
-        caller = chance.mostly("", "4930123456")
+        caller = chance.choice(("", "4930123456"))
         answers = engine.begin(slots, caller=caller) if slots else []
         begun = [slot for slot, answer in zip(slots, answers) if answer[0] == "begun"]
         rung.update(((slot.batch, slot.ordinal + (1000 if chance.rarely() else 0)), slot) for slot in begun)
@@ -210,17 +210,20 @@ END_GUARDS = (
      "    return 'ended'"),
     ("an outcome of the batch", " or (number and not ORDINARY[outcome])", ""),
     ("no end said", " or ended == ''", ""),
-    ("more in its text", "left:match('^$') or left:match('^ c=%d+$')", "left"),
+    ("more in its text", "left:match('^$') or left:match('^ c=%d+$') or false", "left"),
     ("its credit not charged", "  credit.settle(batch, call)\n  return call.r", "  return call.r"),
     ("its credit charged as if it was over", "number and 'live' or 'ended', seconds", "'ended', seconds"),
     ("its credit charged without its older length", "seconds or was_seconds, outcome", "seconds, outcome"),
-    ("its claim's epoch lost", "next_ms or '') .. tail ..", "next_ms or '') .."),
+    ("its claim's epoch lost", "caller or '') .. tail ..", "caller or '') .."),
     ("an attempt told that nobody wants", "  if of_batch.tells_attempt then\n    tell_attempt(batch, name, a, text)\n  end\n  if of_batch",
      "  tell_attempt(batch, name, a, text)\n  if of_batch"),
     ("an end told that nobody wants", "  if of_batch.tells_end then\n", "  if true then\n"),
     ("another time beside an end", " or (how ~= 'retry' and next_ms ~= '')", ""),
     ("its texts left", "    drop_older_texts(texts, name)\n  end\n  keep_texts(texts, name", "  end\n  keep_texts(texts, name"),
-    ("any provider id", "provider_id ~= id and is_provider_id(provider_id)", "provider_id ~= id"),
+    ("any provider id", "  if provider_id ~= id and is_provider_id(provider_id)", "  if provider_id ~= id"),
+    ("another provider id not said of the number", "      placed_put(number, member, begin_ms:sub(4), id)\n", ""),
+    ("whom a retry was called from", "(caller and how ~= 'final' and caller or '')", "''"),
+    ("whom it was called from, after its end", "(caller and how ~= 'final' and caller or '')", "(caller or '')"),
     ("another's number freed", "if dialing.known[number] == member then", "if true then"),
     ("who waits for the number not woken", "    if not is_calm then\n      number_wake(batch.tenant, number)\n    end\n", ""),
     ("who waits for room not woken", "  if not is_calm then\n    flying_wake(batch)\n", "  if not is_calm then\n"),
@@ -249,8 +252,9 @@ def test_a_straight_end_that_leaves_something_out_is_caught(decreed_engine: Engi
 
 ACCEPT_GUARDS = (
     ("another dial's", "d ~= dial or ", ""),
-    ("one that waits there", "queue_ms ~= '0' or ", ""),
-    ("more in its text", "not asked.tail(rest) or ", ""),
+    ("one that waits there", " or queue_ms ~= '0'", ""),
+    ("more in its text", "not is_usual or ", ""),
+    ("whose call it is at its platform", "    placed_put(number, member, begin_ms, provider_id)\n", ""),
     ("a breaker that is not closed", "b.until_ms or ", ""),
     ("a breaker that counts", "b.until_ms or b.last_ms or batch", "b.until_ms or batch"),
     ("a batch that hangs up", " or batch.stops_live)\n", ")\n"),
@@ -269,7 +273,8 @@ def test_a_straight_acceptance_that_leaves_something_out_is_caught(
         both_ways(decreed_engine, clock, ways, acceptance)
 
 
-def test_an_ordinary_call_is_accepted_the_straight_way(decreed_engine: Engine) -> None:
+@pytest.mark.parametrize("caller", ["", "4930123456"], ids=["with a token", "without"])
+def test_an_ordinary_call_is_accepted_the_straight_way(decreed_engine: Engine, caller: str) -> None:
     engine = decreed_engine
     changed = Change("call_accept", "local call = call_read(batch, tonumber(ARGV[at + 1]))", "fail('long')").script()
     engine.scripts = Scripts(engine.client, changed={"call_accept": changed})
@@ -277,20 +282,21 @@ def test_an_ordinary_call_is_accepted_the_straight_way(decreed_engine: Engine) -
     engine.tenant("acme")
     engine.batch("acme", "main", 2, cps=1000)
     usual, waiting = engine.claim().slots
-    engine.begin([usual, waiting])
+    engine.begin([usual, waiting], caller=caller)
     assert engine.accept(usual) == "accepted"
     with pytest.raises(redis.ResponseError, match="long"):
         engine.accept(waiting, queue_ms=1)
 
 
-def test_an_ordinary_end_goes_the_straight_way(decreed_engine: Engine) -> None:
+@pytest.mark.parametrize("caller", ["", "4930123456"], ids=["with a token", "without"])
+def test_an_ordinary_end_goes_the_straight_way(decreed_engine: Engine, caller: str) -> None:
     engine = decreed_engine
     engine.scripts = Scripts(engine.client, changed={"call_finish": Change("call_finish", "finish_long(at)", "fail('long')").script()})
     engine.trunk("main")
     engine.tenant("acme")
     engine.batch("acme", "main", 2, cps=1000)
     accepted, other = engine.claim().slots
-    engine.begin([accepted, other])
+    engine.begin([accepted, other], caller=caller)
     engine.accept(accepted)
     assert engine.finish(accepted) == "final"
     with pytest.raises(redis.ResponseError, match="long"):

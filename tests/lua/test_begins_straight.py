@@ -148,10 +148,12 @@ def disturb_rest(engine: Engine, batches: list[str], clock: RedisClock, chance: 
 def asked(slots: list[Slot], chance: Chance) -> list[Any]:
     """The arguments of the calls, one of them asked for twice at times."""
     again = [slot for slot in slots if chance.rarely()]
+    spelled = chance.mostly(str, "0{}".format, "{}.0".format, "{}.0".format)
+    callers = chance.choice((("",), ("4930123456",), ("", "4930123456", "4930123457")))
     return [
         word
         for slot in [*slots, *again][:64]
-        for word in (slot.batch, slot.ordinal, slot.dial + chance.mostly(0, 1), chance.mostly(150_000, 60_000, 20), chance.mostly("", "4930123456"))
+        for word in (slot.batch, spelled(slot.ordinal), slot.dial + chance.mostly(0, 1), chance.mostly(150_000, 60_000, 20), chance.choice(callers))
     ]
 
 
@@ -185,7 +187,6 @@ def test_an_ordinary_call_begins_by_the_straight_way_as_by_the_long_one(decreed_
 ASKED = {
     "who has the claim": (" and lease and lease - now_ms > 0", ""),
     "when the lease ends": ("lease - now_ms > 0", "true"),
-    "which dial it is": (" and d == call.dial", ""),
     "how late it is": (" and slot_us >= earliest_us", ""),
     "whose number it is": (" and ground.dialing[number] == member", ""),
     "whom nobody may call": (" and not (has_lists and is_listed(ground.tenant, number))", ""),
@@ -202,9 +203,12 @@ ASKED = {
     "the state of the trunk": ("found.state == 'active' and ", ""),
     "the trunk's hold": (" and found.hold_until_ms <= NOW_MS", ""),
     "the trunk's breaker": (" and not found.breaker_until_ms", ""),
-    "who it is called from": ("USUAL, ANY = DIAL .. '/', ", "USUAL, ANY = DIAL .. '%d*/', "),
+    "who it is called from that is asked for in another way": ("\n        caller = caller ~= '' and caller or nil }", " }"),
+    "who its first dial is called from": ("call.caller and ' m=' .. call.caller .. rest or rest", "rest"),
+    "who a later dial is called from": ("rest and rest_begun(rest, call.caller)", "rest and rest_begun(rest)"),
+    "whose call it will be at its platform": ("        placed_put(number, member, at.begin_ms)\n", ""),
     "what else its text says": ("(rest == '' or match(rest, '^ c=%d+$'))", "true"),
-    "what else is left of its text": ("rest and rest_begun(rest)", "rest and rest_begun(rest) or ''"),
+    "what else is left of its text": ("rest_begun(rest, call.caller)", "rest_begun(rest, call.caller) or ''"),
     "how many lines there are": (" and #lines < LINES_LONG", ""),
 }
 
@@ -241,7 +245,10 @@ def test_a_dial_goes_the_straight_way(cell: Engine, clock: RedisClock, what: str
 
 
 @pytest.mark.parametrize("available_s", ["", 7200], ids=["without a limit", "of its tenant's credit"])
-def test_first_dials_and_retries_go_the_straight_way(decreed_engine: Engine, clock: RedisClock, available_s: object) -> None:
+@pytest.mark.parametrize("caller", ["", "4930123456"], ids=["with a token", "without"])
+def test_first_dials_and_retries_go_the_straight_way(
+    decreed_engine: Engine, clock: RedisClock, available_s: object, caller: str
+) -> None:
     engine, client = decreed_engine, decreed_engine.client
     engine.trunk("main", cps=1000)
     engine.tenant("acme", cps=1000, available_s=available_s)
@@ -251,7 +258,8 @@ def test_first_dials_and_retries_go_the_straight_way(decreed_engine: Engine, clo
     for attempt in (1, 2):
         clock.step(1_000_000)
         (slot,) = engine.claim().slots
-        (answer,) = straight.begin([slot])
+        (answer,) = straight.begin([slot], caller=caller)
         assert (answer[0], int(answer[2])) == ("begun", attempt)
-        assert engine.state(batch, 0).get("r") == ("60" if available_s else None)
+        state = engine.state(batch, 0)
+        assert (state.get("r"), state.get("m", "")) == ("60" if available_s else None, caller)
         engine.finish(slot, "retry", "BUSY", 0)

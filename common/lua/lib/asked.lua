@@ -1,7 +1,7 @@
 -- @include call.lua
 -- The calls that a script is asked about, by batch and bucket: what is the same for many of them is found once, and each hash
 -- is asked for all of them at once.
-local asked = { batches = {}, buckets = {}, tails = {}, credits = {} }
+local asked = { batches = {}, buckets = {}, tails = {} }
 
 -- By the batch's id; false where there is none.
 function asked.batch(id)
@@ -63,19 +63,26 @@ function asked.look_up(what)
   end
 end
 
+function asked.tail_new(rest)
+  local left = rest:gsub('^ x=[%u_]+', '')
+  local before, credit_s = left:match('^(.*) r=(%d+)$')
+  left = before or left
+  local caller, behind = left:match('^( m=%d+)(.*)$')
+  left = behind or left
+  return { left:match('^$') or left:match('^ c=%d+$') or false, credit_s or false, caller or false }
+end
+
 -- What a text of the usual form may hold behind all else: how the dial before ended, which the next end takes the place of; the
--- tail epoch of the claim, which stays; and what of its tenant's credit the dial has. The second, or "" without, and the third;
--- nil where there is more.
+-- number that it is called from; the tail epoch of the claim, which stays; and what of its tenant's credit the dial has. The
+-- epoch's words, "" without, false where there is more; the credit, or false; the caller's words, or false.
 function asked.tail(rest)
   if rest == '' then
-    return rest
+    return rest, false, false
   end
-  local tails, credits = asked.tails, asked.credits
-  if not tails[rest] then
-    local left = rest:gsub('^ x=[%u_]+', '')
-    local before, credit_s = left:match('^(.*) r=(%d+)$')
-    left = before or left
-    tails[rest], credits[rest] = left:match('^$') or left:match('^ c=%d+$'), credit_s
+  local tail = asked.tails[rest]
+  if not tail then
+    tail = asked.tail_new(rest)
+    asked.tails[rest] = tail
   end
-  return tails[rest], credits[rest]
+  return tail[1], tail[2], tail[3]
 end

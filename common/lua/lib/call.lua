@@ -352,17 +352,21 @@ local function placed_trim(key)
   end
 end
 
--- The dial is about to be sent, or its id became known.
-local function placed_note(batch, call, provider_id)
-  if not call.m or not call.t or not (provider_id or placed_is_sure(call.b)) then
-    return
-  end
-  local key, member = key_placed(call.t), call_member(batch, call)
+-- The dial `member` is about to be sent, where there is no `provider_id`, or its id became known. `begin_ms`: as text.
+local function placed_put(number, member, begin_ms, provider_id)
+  local key = key_placed(number)
   if not provider_id and redis.call('HLEN', key) >= PLACED_MOST then
     placed_trim(key)
   end
-  redis.call('HSET', key, member, call.b .. (provider_id and ' ' .. provider_id or ''))
+  redis.call('HSET', key, member, provider_id and begin_ms .. ' ' .. provider_id or begin_ms)
   redis.call('PEXPIRE', key, PLACED_KEEP_MS)
+end
+
+-- The same, where the call's platform keeps no token.
+local function placed_note(batch, call, provider_id)
+  if call.m and call.t and (provider_id or placed_is_sure(call.b)) then
+    placed_put(call.t, call_member(batch, call), call.b, provider_id)
+  end
 end
 
 -- Somebody was told of a call of a dial that Redis does not know: it was begun in a tail that was lost, or is none of this
