@@ -95,16 +95,19 @@ static void report_failed(struct report *report, const char *event, int err)
 struct settle_decision settle_decide(const struct batch_settings *batch, const struct provider_result *result,
                                      const struct call_text *call, int32_t attempts, int64_t now_ms)
 {
+    bool was_hung_up = call->state == CALL_STATE_ENDED;
+    bool is_known = was_hung_up && call->has_outcome && result->outcome == OUTCOME_UNKNOWN;
+    enum outcome outcome = is_known ? call->outcome : result->outcome;
     struct retry_decision retry =
-        retry_decide(&batch->retry, result->outcome, attempts, call->begin_ms, call->deadline_ms, now_ms);
+        retry_decide(&batch->retry, outcome, attempts, call->begin_ms, call->deadline_ms, now_ms);
     if (!retry.is_final)
-        return (struct settle_decision){SETTLE_HOW_RETRY, retry.retry_at_ms};
-    bool had_talk = result->outcome == OUTCOME_COMPLETED || result->outcome == OUTCOME_VOICEMAIL;
+        return (struct settle_decision){SETTLE_HOW_RETRY, retry.retry_at_ms, outcome};
+    bool had_talk = outcome == OUTCOME_COMPLETED || outcome == OUTCOME_VOICEMAIL;
     bool may_follow =
         result->kind == PROVIDER_ENDED && !result->summary && provider_profile_can_summarise(batch->trunk->profile);
-    if (had_talk && may_follow && batch->summary_wait_ms > 0 && call->state == CALL_STATE_LIVE)
-        return (struct settle_decision){SETTLE_HOW_ENDED, 0};
-    return (struct settle_decision){SETTLE_HOW_FINAL, 0};
+    if (had_talk && may_follow && batch->summary_wait_ms > 0 && (was_hung_up || call->state == CALL_STATE_LIVE))
+        return (struct settle_decision){SETTLE_HOW_ENDED, 0, outcome};
+    return (struct settle_decision){SETTLE_HOW_FINAL, 0, outcome};
 }
 
 /* ---- writing ---- */
@@ -243,6 +246,7 @@ static void decide(struct report *report, const struct call_text *call)
     int32_t attempts = call->attempts + (call->was_given_back ? 1 : 0);
     struct settle_decision decision = settle_decide(report->batch, &report->result, call, attempts,
                                                     worker_redis_now_ms(report->settle->cell->worker));
+    report->result.outcome = decision.outcome;
     write_finish(report, call, &decision);
 }
 

@@ -58,8 +58,9 @@ enum settle_how { SETTLE_HOW_ENDED, SETTLE_HOW_FINAL, SETTLE_HOW_RETRY };
 struct settle_decision {
     enum settle_how how;
     int64_t retry_at_ms;
+    enum outcome outcome; /* the result's; or the call's own, where it was hung up and an analysis knows none */
 };
-/* `attempts` counts this dial's attempt. */
+/* `attempts` counts this dial's attempt. A hang-up that is told again does not end the wait for the summary. */
 struct settle_decision settle_decide(const struct batch_settings *batch, const struct provider_result *result,
                                      const struct call_text *call, int32_t attempts, int64_t now_ms);
 

@@ -230,7 +230,9 @@ local function long_way()
     -- UNKNOWN said once more is no late truth: it would take a claim back, and count as a second verdict.
     local is_truth = (call.phase == 'due' or call.phase == 'claimed') and result.outcome ~= 'UNKNOWN'
     local is_open = call.phase == 'live' or call.phase == 'ended' or (is_truth and (call.x == 'UNKNOWN' or call.g))
-    if is_open and call.a ~= result.attempts then
+    -- Who was hung up on meanwhile has an outcome, which one that knows none decides about anew.
+    local is_blind = call.phase == 'ended' and result.outcome == 'UNKNOWN' and call.x ~= 'UNKNOWN'
+    if is_blind or (is_open and call.a ~= result.attempts) then
       return 'changed'
     end
     if is_open or call.phase == 'final' then
@@ -438,7 +440,7 @@ local function finish_ordinary(call, bucket, at)
     tail, credit_s, caller = asked.tail(rest)
   end
   if l ~= dial or a ~= attempts or not tail or ended == '' or (how ~= 'retry' and next_ms ~= '')
-    or (number and not ORDINARY[outcome]) or (not number and (how ~= 'final' or source == 'deadline'))
+    or (number and not ORDINARY[outcome]) or (not number and (how ~= 'final' or source == 'deadline' or outcome == 'UNKNOWN'))
     or (how == 'retry' and not may_retry(of_batch, name, a, next_ms, tail)) or bucket.attempts.changed[name] then
     return false
   end

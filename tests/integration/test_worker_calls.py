@@ -87,6 +87,7 @@ def test_an_end_waits_for_its_summary_and_is_told_once(fleet: Fleet, platform: P
     platform.end(create.call_id)
     assert platform.callback("call_ended", create.call_id, worker.url)[0] == 200
     fleet.wait_state(batch, phase="ended")
+    assert platform.callback("call_ended", create.call_id, worker.url)[0] == 200, "a platform may say it twice"
     assert fleet.engine().events() == []
     assert fleet.cells_hold("flying:k/main") == [], "a call that was hung up holds no concurrency"
     platform.analyze(create.call_id, "She wants it in blue.")
@@ -95,6 +96,19 @@ def test_an_end_waits_for_its_summary_and_is_told_once(fleet: Fleet, platform: P
     engine = fleet.engine()
     assert engine.client.hget(engine.key(f"batch:{batch}:texts:0"), "0:summary") == b"She wants it in blue."
     assert [event["type"] for event in engine.events()] == ["call.completed", "batch.completed"]
+
+
+def test_an_analysis_that_knows_no_outcome_calls_nobody_again(fleet: Fleet, platform: Platform) -> None:
+    worker = fleet.worker()
+    batch = fleet.batch(summary_wait_ms=30_000)
+    create = platform.wait_creates(1)[0]
+    platform.end(create.call_id)
+    platform.callback("call_ended", create.call_id, worker.url)
+    fleet.wait_state(batch, phase="ended")
+    platform.change(create.call_id, disconnection_reason="of_a_later_version", call_status="the_same")
+    platform.analyze(create.call_id)
+    assert platform.callback("call_analyzed", create.call_id, worker.url)[0] == 200
+    assert fleet.wait_final(batch) == {"COMPLETED": 1}
 
 
 def test_a_summary_that_never_comes_is_given_up(fleet: Fleet, platform: Platform) -> None:

@@ -200,8 +200,9 @@ def test_an_ordinary_end_writes_by_the_straight_way_what_it_writes_by_the_long_o
 END_GUARDS = (
     ("another dial's", "l ~= dial or ", ""),
     ("decided on an older state", "a ~= attempts or ", ""),
-    ("hung up and tried again", "not number and (how ~= 'final' or source == 'deadline')", "not number and source == 'deadline'"),
-    ("hung up and given up at its deadline", "(how ~= 'final' or source == 'deadline')", "how ~= 'final'"),
+    ("hung up and tried again", "(how ~= 'final' or source == 'deadline' or", "(source == 'deadline' or"),
+    ("hung up and given up at its deadline", "(how ~= 'final' or source == 'deadline' or", "(how ~= 'final' or"),
+    ("hung up and said to be unknown", " or outcome == 'UNKNOWN'))", "))"),
     ("its older length counted again", " - (was_seconds or 0)", ""),
     ("its older length lost", " or was_duration or '')", " or '')"),
     ("its answer lost", " or was_answered or '')", " or '')"),

@@ -435,6 +435,15 @@ def test_an_ended_call_frees_its_line_and_waits_for_its_summary(engine: Engine) 
     assert len(engine.events()) == 2
 
 
+def test_an_analysis_that_knows_no_outcome_is_decided_anew_where_the_call_was_hung_up_meanwhile(engine: Engine) -> None:
+    slot = begun(engine, contacts=1)
+    engine.finish(slot, how="ended")
+    before = snapshot(engine)
+    assert engine.finish(slot, how="retry", outcome="UNKNOWN", next_in_ms=0) == "changed"
+    assert snapshot(engine) == before
+    assert engine.finish(slot, summary="Done") == "final"
+
+
 def test_without_a_summary_the_call_is_told_when_the_wait_is_over(engine: Engine) -> None:
     slot = begun(engine, contacts=1, summary_wait_ms=100)
     engine.finish(slot, how="ended")

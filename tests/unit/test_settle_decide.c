@@ -173,6 +173,40 @@ static void test_a_summary_is_awaited_only_where_one_can_come(void **state)
     assert_int_equal(settle_decide(&batch, &result, &call, 1, NOW_MS).how, SETTLE_HOW_FINAL);
 }
 
+static struct call_text hung_up_call(void)
+{
+    struct call_text call = live_call();
+    call.state = CALL_STATE_ENDED;
+    call.has_outcome = true;
+    call.outcome = OUTCOME_COMPLETED;
+    return call;
+}
+
+static void test_a_hang_up_that_is_told_twice_still_waits_for_its_summary(void **state)
+{
+    const struct world *w = *state;
+    struct batch_settings batch = batch_of(&w->with_summary);
+    struct call_text call = hung_up_call();
+    struct provider_result result = result_of(PROVIDER_ENDED, OUTCOME_COMPLETED);
+    assert_int_equal(settle_decide(&batch, &result, &call, 1, NOW_MS).how, SETTLE_HOW_ENDED);
+}
+
+static void test_an_analysis_that_knows_no_outcome_leaves_the_one_that_was_told(void **state)
+{
+    const struct world *w = *state;
+    struct batch_settings batch = batch_of(&w->with_summary);
+    struct call_text call = hung_up_call();
+    struct provider_result result = result_of(PROVIDER_ANALYZED, OUTCOME_UNKNOWN);
+    struct settle_decision decision = settle_decide(&batch, &result, &call, 1, NOW_MS);
+    assert_int_equal(decision.how, SETTLE_HOW_FINAL);
+    assert_int_equal(decision.outcome, OUTCOME_COMPLETED);
+
+    result.outcome = OUTCOME_VOICEMAIL; /* one that knows better is believed */
+    decision = settle_decide(&batch, &result, &call, 1, NOW_MS);
+    assert_int_equal(decision.how, SETTLE_HOW_RETRY);
+    assert_int_equal(decision.outcome, OUTCOME_VOICEMAIL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +215,8 @@ int main(void)
         cmocka_unit_test(test_voicemail_without_a_delay_is_the_end),
         cmocka_unit_test(test_an_unknown_is_held_where_the_batch_says_so),
         cmocka_unit_test(test_a_summary_is_awaited_only_where_one_can_come),
+        cmocka_unit_test(test_a_hang_up_that_is_told_twice_still_waits_for_its_summary),
+        cmocka_unit_test(test_an_analysis_that_knows_no_outcome_leaves_the_one_that_was_told),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
