@@ -242,7 +242,7 @@ MUTATIONS = (
     Mutation("no fence on finish", "call_finish", "if result.dial < call.l then", "if false then", an_old_dials_result_changes_nothing),
     Mutation("no fence ahead on finish", "call_finish", "if not call or not call.l or result.dial > call.l then",
              "if not call or not call.l then", a_future_dials_result_changes_nothing),
-    Mutation("decided on an older state", "call_finish", "if is_open and call.a ~= result.attempts then", "if false then",
+    Mutation("decided on an older state", "call_finish", "is_blind or (is_open and call.a ~= result.attempts)", "is_blind",
              a_decision_on_an_older_state_is_not_taken),
     Mutation("no intent: not listed", "call_begin", "  zset.put(KEY_LIVE, member, math.min(begin_ms + post_ms, hard_ms))\n",
              "", a_begun_call_is_looked_up_when_its_worker_dies, is_long=True),

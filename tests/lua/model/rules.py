@@ -393,7 +393,8 @@ class Rules:
             return ("stale",)
         is_truth = call.phase in ("due", "claimed") and result.outcome != "UNKNOWN"
         is_open = call.phase in ("live", "ended") or (is_truth and (call.outcome == "UNKNOWN" or call.is_given_back))
-        if is_open and call.attempts != result.attempts:
+        is_blind = call.phase == "ended" and result.outcome == "UNKNOWN" != call.outcome
+        if is_blind or (is_open and call.attempts != result.attempts):
             return ("changed",)
         if call.phase in ("live", "ended"):
             return self._end(call, result)
