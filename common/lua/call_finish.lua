@@ -260,8 +260,8 @@ local function long_way()
 end
 
 -- ---- an ordinary call goes straight from one text to the other ----
--- Its platform took it, so that its breaker has counted it, and its text is of the usual form: no doubt, no queue. It ends, or is tried again, for what its number did and not for what its batch asks. Or it was hung up
--- and ends for good.
+-- Its platform took it, so that its breaker has counted it, and its text is of the usual form: no doubt, no queue. It ends, or is
+-- tried again, for what its number did and not for what its batch asks. Or it was hung up and ends for good.
 local TAKEN = '^phase=live( a=(%d+) d=(%d+) l=(%d+)) w=%S+ q=%d+ t=(%d+)( b=%d+) h=%d+ p=(%S+)(.*)$'
 local HUNG_UP = '^phase=ended( a=(%d+) d=(%d+) l=(%d+))( b=%d+) p=(%S+)( ?s?=?%d*) e=%d+( ?u?=?[%d.]*)( x=.*)$'
 local ORDINARY = { COMPLETED = true, BUSY = true, NO_ANSWER = true, VOICEMAIL = true, FAILED = true }
@@ -440,9 +440,13 @@ local function finish_ordinary(call, bucket, at)
     tail, credit_s, caller = asked.tail(rest)
   end
   if l ~= dial or a ~= attempts or not tail or ended == '' or (how ~= 'retry' and next_ms ~= '')
-    or (number and not ORDINARY[outcome]) or (not number and (how ~= 'final' or source == 'deadline' or outcome == 'UNKNOWN'))
+    or (number and not ORDINARY[outcome])
+    or (not number and (how ~= 'final' or source == 'deadline' or outcome == 'UNKNOWN'))
     or (how == 'retry' and not may_retry(of_batch, name, a, next_ms, tail)) or bucket.attempts.changed[name] then
     return false
+  end
+  if caller and how ~= 'final' then
+    tail = caller .. tail
   end
   local batch, member, seconds = of_batch.batch, of_batch.lead .. name .. '/' .. d, tonumber(duration)
   local texts, lines = bucket.texts or asked.hash(bucket, 'texts'), bucket.attempts.known[name] or ''
@@ -473,7 +477,7 @@ local function finish_ordinary(call, bucket, at)
   local text = 'phase=' .. phase .. begun .. begin_ms .. ' p=' .. id
     .. (answered ~= '' and ' s=' .. answered or was_answered or '') .. ' e=' .. ended
     .. (seconds and ' u=' .. duration or was_duration or '') .. ' x=' .. outcome
-    .. (next_ms ~= '' and ' n=' .. next_ms or '') .. (caller and how ~= 'final' and caller or '') .. tail .. (credit_s and ' r=' .. charged_s or '')
+    .. (next_ms ~= '' and ' n=' .. next_ms or '') .. tail .. (credit_s and ' r=' .. charged_s or '')
   bucket.state.changed[name] = text
   if how ~= 'final' then
     return go_on(of_batch, member, name, a, next_ms, text)
