@@ -248,8 +248,7 @@ static struct provider_callback describe(struct inbound *in, char *url, size_t c
     };
 }
 
-/* By Redis's clock, or by ours: which of them is wrong nobody can tell here, and whoever is refused is not heard again.
- */
+/* By Redis's clock, or by ours: which of them is wrong nobody can tell, and whoever is refused is not heard again. */
 static int verify(struct inbound *in, const struct batch_settings *batch)
 {
     const struct worker *w = in->callbacks->worker;

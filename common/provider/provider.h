@@ -138,8 +138,7 @@ struct provider_lookup {
     int64_t begin_ms; /* when the dial was begun */
     int64_t until_ms; /* where that is not known better: when it was at the latest; 0: at begin_ms */
     int64_t clock_ahead_ms; /* how far the clock that told so is ahead of this process's */
-    int64_t
-        apart_ms; /* of an answer: how far the platform's clock is from that one by its Date, either way; 0: unknown */
+    int64_t apart_ms; /* from that clock to the platform's by its answer's Date, either way; 0: unknown */
     const char *const *exclude_ids; /* provider ids known to belong to other dials */
     size_t n_exclude_ids;
 };
