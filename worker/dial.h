@@ -37,6 +37,7 @@ struct doubt_state {
     uint32_t asked; /* how many of them were looked up; without a token, how many tails were asked about */
     uint32_t found; /* the last that the platform has, */
     unsigned n_found;
+    int64_t found_ms; /* when the platform made it; -1: not known */
     int64_t tail_from_ms; /* what Redis lost was written from then */
     int64_t tail_ms; /* until then (Redis's clock) */
     int64_t earlier_ms[LIMIT_DOUBT_EARLIER]; /* from when on what it lost before was written, oldest first */

@@ -131,15 +131,32 @@ static int64_t asked_from_ms(const struct dial *dial)
     return tail < doubt->n_earlier ? doubt->earlier_ms[tail] : doubt->tail_from_ms;
 }
 
+/* Whether the tail that is asked about is the last one: only of that one it is known how long it was. */
+static bool asks_of_last(const struct dial *dial)
+{
+    return !place_is_by_number(dial->batch) || dial->doubt.asked >= dial->doubt.n_earlier;
+}
+
 /* When it began is not known better than "in the tail": its retry is reckoned from the end of that, to be too late
  * rather than too soon. A call that was found by its number alone may be another dial's: its own check tells, which
- * knows the others (docs/decisions/0007-whose-call-is-it.md), and finds calls by when they were made: reckoned from the
- * start. */
+ * knows the others (docs/decisions/0007-whose-call-is-it.md), and finds calls by when they were made: reckoned from
+ * when the platform made it. */
+static int64_t found_begin_ms(const struct dial *dial)
+{
+    const struct doubt_state *doubt = &dial->doubt;
+    int64_t from_ms = asked_from_ms(dial);
+    if (!place_is_by_number(dial->batch))
+        return doubt->tail_ms;
+    if (doubt->found_ms < from_ms)
+        return from_ms;
+    return asks_of_last(dial) && doubt->found_ms > doubt->tail_ms ? doubt->tail_ms : doubt->found_ms;
+}
+
 static void tell_found(struct doubt *d, struct dial *dial)
 {
     const struct doubt_state *doubt = &dial->doubt;
     bool is_by_number = place_is_by_number(dial->batch);
-    int64_t begin_ms = is_by_number ? asked_from_ms(dial) : doubt->tail_ms;
+    int64_t begin_ms = found_begin_ms(dial);
     int64_t now_us = clock_mono_us(), now_ms = worker_redis_now_ms(d->worker);
     struct begun_dial found = {
         .ordinal = dial->ordinal,
@@ -210,6 +227,7 @@ static void on_answer(const struct provider_answer *answer, void *arg)
     if (answer->found == PROVIDER_FOUND) {
         doubt->n_found++;
         doubt->found = asked_number(dial);
+        doubt->found_ms = answer->result.created_ms;
         memcpy(doubt->provider_id, answer->result.provider_id, sizeof doubt->provider_id);
         if (place_is_by_number(dial->batch)) { /* a later one, if there is one, is found before its retry */
             conclude(d, dial, 0);
@@ -237,7 +255,7 @@ static int start_lookup(struct doubt *d, struct dial *dial, const char *const *k
         .to = to,
         .from = from,
         .begin_ms = asked_from_ms(dial),
-        .until_ms = place_is_by_number(dial->batch) ? 0 : dial->doubt.tail_ms,
+        .until_ms = asks_of_last(dial) ? dial->doubt.tail_ms : 0,
         .clock_ahead_ms = worker_redis_ahead_ms(d->worker),
         .exclude_ids = known,
         .n_exclude_ids = n_known,

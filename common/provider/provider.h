@@ -235,6 +235,7 @@ struct provider_result {
     enum outcome outcome;
     char provider_id[LIMIT_PROVIDER_ID_LEN + 1]; /* "" where absent or unfit */
     char token[LIMIT_TOKEN_LEN + 1]; /* as received: its MAC is not checked here; "" where absent */
+    int64_t created_ms; /* of a lookup: when the platform made the call, Unix ms by its clock; -1 unknown */
     int64_t start_ms; /* Unix ms; -1 unknown */
     int64_t end_ms;
     int64_t duration_s; /* of talk, rounded up; -1 unknown */

@@ -42,6 +42,7 @@ void provider_result_init(struct provider_result *result)
         .kind = PROVIDER_NONE,
         .verdict = VERDICT_ACCEPTED,
         .outcome = OUTCOME_UNKNOWN,
+        .created_ms = -1,
         .start_ms = -1,
         .end_ms = -1,
         .duration_s = -1,
@@ -369,6 +370,8 @@ int provider_read_lookup(const struct provider_profile *profile, const struct pr
         rc = ERR_INVALID;
     if (rc == 0 && first != NULL)
         rc = read_call(&profile->call, first, state_kind(&profile->call, first), &result);
+    if (rc == 0 && first != NULL)
+        result.created_ms = time_read_ms(&profile->lookup.created, first, TIME_MAX_MS);
     cJSON_Delete(tree);
     if (rc != 0) {
         provider_result_clear(&result);

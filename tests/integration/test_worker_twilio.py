@@ -602,13 +602,13 @@ def test_without_the_record_of_its_neighbours_a_lookup_proves_nothing(fleet: Fle
 
 
 @contextlib.contextmanager
-def forgotten_call(twilio: Twilio, directory: pathlib.Path) -> Iterator[tuple[Fleet, str, Any]]:
+def forgotten_call(twilio: Twilio, directory: pathlib.Path, **fields: Any) -> Iterator[tuple[Fleet, str, Any]]:
     """The fleet, a batch, and the call that a worker placed for it before it died and Redis forgot all of it."""
     with RedisServer(appendonly=True, args=("--appendfsync", "always")) as server:
         fleet = Fleet(server, directory)
         set_trunk(fleet, twilio)
         fleet.engine().open(fleet.client.info("server")["run_id"])
-        batch = fleet.batch()
+        batch = fleet.batch(**fields)
         mark = server.mark_tail()
         doomed = fleet.worker()
         create = twilio.wait_creates(1)[0]
@@ -628,6 +628,38 @@ def test_a_call_that_a_dead_worker_placed_and_redis_forgot_is_found_by_its_numbe
         twilio.end(create.sid)
         fleet.make_check_due(batch)
         assert fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
+def lengthen_tail(fleet: Fleet, seconds: int) -> None:
+    """As where the loss began so long before: a backup that was put back, a replica that lagged."""
+    engine = fleet.engine()
+    engine.open(fleet.client.info("server")["run_id"])
+    from_ms = int(engine.hash("cell")["tail_from_ms"]) - seconds * 1000
+    fleet.client.hset(engine.key("cell"), "tail_from_ms", from_ms)
+
+
+@pytest.mark.parametrize("tail_s", [240, 7200])
+def test_a_call_of_a_long_lost_tail_is_found_by_its_number_wherever_in_it_the_call_was_made(
+    twilio: Twilio, tmp_path: pathlib.Path, tail_s: int
+) -> None:
+    with forgotten_call(twilio, tmp_path) as (fleet, batch, create):
+        lengthen_tail(fleet, tail_s)
+        fleet.worker()
+        fleet.reopen()
+        fleet.wait_state(batch, deadline_s=20, phase="live", d="1", p=create.sid)
+
+
+def test_a_call_of_long_ago_in_a_lost_tail_ends_unknown_and_is_not_made_again_as_if_it_had_not_been(
+    twilio: Twilio, tmp_path: pathlib.Path
+) -> None:
+    """Whose it is nobody knows any more; whether somebody may be called again after that is for the batch to say."""
+    with forgotten_call(twilio, tmp_path, on_unknown="hold") as (fleet, batch, create):
+        twilio.end(create.sid)
+        twilio.change(create.sid, date_created=rfc2822(create.at - 3600))
+        lengthen_tail(fleet, 7200)
+        fleet.worker()
+        fleet.reopen()
+        assert fleet.wait_final(batch, deadline_s=20) == {"UNKNOWN": 1}
 
 
 def test_a_call_that_was_forgotten_before_a_second_loss_is_found_where_the_first_was(twilio: Twilio, tmp_path: pathlib.Path) -> None:
