@@ -103,6 +103,7 @@ local function restore(batch, call, dial)
   end
   call.m = dial.caller ~= '' and dial.caller or nil
   call.i = call.m and highest > dial.number and highest or nil -- with a token it is known which numbers had calls
+  call.p = call.p or (call.m and placed_id(batch, call)) or nil -- its callback was quicker than whoever tells of it
   call.c = nil -- another worker may have ended it in the tail, and begun the next: its retry is in doubt
   if call.m and not call.p and not placed_is_sure(call.b) then
     call.c = epoch_load().tail -- whose call was found nobody can tell: its retry would find it again

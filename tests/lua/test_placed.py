@@ -217,6 +217,17 @@ def test_the_call_of_a_forgotten_dial_is_known_to_all_but_its_own_contact(engine
     assert known(engine, forgotten) == [] and known(engine, other) == [b"CA1"]
 
 
+@pytest.mark.parametrize("age_ms", [1000, SURE_MS + 1000])
+def test_a_forgotten_dial_whose_callback_came_is_told_of_with_its_call(engine: Engine, age_ms: int) -> None:
+    """Nothing is left to be guessed by its number, however long ago that was."""
+    engine.batch("acme", "main", [NUMBER])
+    slot = wait_until(lambda: engine.claim().slots, what="a claim")[0]
+    assert engine.recheck(slot, "seen", "CA1") == "gone"
+    assert engine.reassert([slot], begin_ago_ms=age_ms, provider_id="", caller=CALLER) == ["restored"]
+    assert engine.state(slot.batch, 0)["p"] == "CA1"
+    assert engine.hash(KEY)[slot.member].endswith(" CA1")
+
+
 def test_what_was_found_of_a_forgotten_dial_gives_its_number_to_no_other_call(engine: Engine) -> None:
     engine.batch("acme", "main", [NUMBER], busy_delay_ms=1000)
     slot = wait_until(lambda: engine.claim().slots, what="a claim")[0]

@@ -369,6 +369,12 @@ local function placed_note(batch, call, provider_id)
   end
 end
 
+-- The platform's id of the call's dial, where it is known already; nil where it is not.
+local function placed_id(batch, call)
+  local text = redis.call('HGET', key_placed(call.t), call_member(batch, call))
+  return text and text:match('^%d+ (.+)$')
+end
+
 -- Somebody was told of a call of a dial that Redis does not know: it was begun in a tail that was lost, or is none of this
 -- contact's. The call is nobody else's. Of a platform that keeps our token it serves nobody, and goes soon.
 local function placed_note_forgotten(batch, call, dial, provider_id)
