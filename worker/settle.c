@@ -157,11 +157,15 @@ static struct redis_arg optional_text(const char *text)
     return redis_arg_str(text ? text : "");
 }
 
-/* A callback can be told to come again. One that waited would hold its connection, also when its platform has given up
- * and sent the next: there would soon be none left. */
-static bool is_put_off(const struct report *report, const struct outbox *outbox)
+/* Redis cannot now. A callback that waited for it would hold its connection, also when its platform has given up and
+ * sent the next: there would soon be none left. It is told to come again, and what it said waits all the same. */
+static void answer_if_refused(struct report *report, const struct outbox *outbox)
 {
-    return report->source == SETTLE_BY_CALLBACK && outbox_is_refused(outbox);
+    settle_fn fn = report->fn;
+    if (report->source != SETTLE_BY_CALLBACK || !fn || !outbox_is_refused(outbox))
+        return;
+    report->fn = NULL;
+    fn(SETTLE_UNAVAILABLE, report->arg);
 }
 
 static void write_finish(struct report *report, const struct call_text *call, const struct settle_decision *decision)
@@ -190,9 +194,8 @@ static void write_finish(struct report *report, const struct call_text *call, co
     };
     report->retry_at_ms = decision->retry_at_ms;
     breakpoint_reach("settle", "decided");
-    if (is_put_off(report, report->settle->finishes))
-        report_failed(report, "call.finish_put_off", ERR_UNAVAILABLE);
-    else if (outbox_add(report->settle->finishes, args, on_finish, report) != 0)
+    answer_if_refused(report, report->settle->finishes);
+    if (outbox_add(report->settle->finishes, args, on_finish, report) != 0)
         report_failed(report, "call.finish_unsent", ERR_NOMEM);
 }
 
@@ -226,9 +229,8 @@ static void write_giveback(struct report *report)
         redis_arg_str(report->result.reason),
     };
     dispatch_expect(s->cell->dispatch, due_ms);
-    if (is_put_off(report, s->aborts))
-        report_failed(report, "call.giveback_put_off", ERR_UNAVAILABLE);
-    else if (outbox_add(s->aborts, args, on_given_back, report) != 0)
+    answer_if_refused(report, s->aborts);
+    if (outbox_add(s->aborts, args, on_given_back, report) != 0)
         report_failed(report, "call.giveback_unsent", ERR_NOMEM);
 }
 

@@ -195,7 +195,7 @@ def test_with_the_disk_of_redis_full_nobody_is_called_and_afterwards_nothing_is_
     assert_placed_once(platform, 2)
 
 
-def test_a_callback_that_redis_takes_not_now_is_to_come_again_and_holds_no_connection(fleet: Fleet, platform: Platform) -> None:
+def test_a_callback_that_redis_takes_not_now_holds_no_connection_and_what_it_told_waits(fleet: Fleet, platform: Platform) -> None:
     """Redis is there, and refuses to write; whoever waited for it would keep others from reaching the worker."""
     worker = fleet.worker()
     batch = fleet.batch(2)
@@ -214,11 +214,9 @@ def test_a_callback_that_redis_takes_not_now_is_to_come_again_and_holds_no_conne
         wait_until(lambda: refusals(fleet) > refused + 10, what="Redis was asked in vain")
         for _ in range(3):
             assert platform.callback("call_analyzed", calls[1], worker.url) == (503, {"status": "unavailable"})
-        assert fleet.metric(worker, 'carillon_calls_in_hand{phase="settling"}') == 1
     finally:
         fleet.client.config_set("min-replicas-to-write", 0)
     first.join()
-    wait_until(lambda: platform.callback("call_analyzed", calls[1], worker.url) == (200, {"status": "ok"}))
     assert fleet.wait_final(batch) == {"COMPLETED": 2}
 
 
