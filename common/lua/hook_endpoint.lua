@@ -138,7 +138,7 @@ local function enable(endpoint, shard)
   local key = hook.key_endpoint(endpoint)
   redis.call('HSET', key, 'status', 'active')
   redis.call('HDEL', key, 'reason', 'disabled_ms', 'failures', 'failing_since_ms', 'opened', 'open_until_ms', 'notice',
-    'paused_until_ms')
+    'paused_until_ms', 'held_until_ms')
   hook.ring_touch(shard, endpoint, now)
 end
 

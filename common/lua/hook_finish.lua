@@ -11,7 +11,8 @@
 -- ARGV[6+] per attempt eleven: shard, endpoint, event, attempt, verdict, code, HTTP status or 0, ms until it is due again
 --          (retry, return), ms to leave the endpoint alone (0: none), ms the attempt took,
 --          the phases of its request or "" (kept as they are: notifier/phases.h)
---          verdict: "delivered", "retry", "dead" (code is the reason kept), "return" (no attempt is counted)
+--          verdict: "delivered", "retry", "dead" (code is the reason kept), "return" (no attempt is counted; the endpoint is
+--          left alone until it is due again)
 -- Returns  { now ms, { result, ms the endpoint is due again or -1, word }, ... }, a result per attempt: 1 done, 2 late
 --           success, 0 nothing to do (finished before, or overtaken); the word is what is to be told of the endpoint:
 --           "failing", "disabled", "recovered", mostly ""
@@ -73,9 +74,13 @@ function apply.dead(item)
   hook.settle_dead(bounds, item.shard, item.endpoint, item.event, item.code, now)
 end
 
+-- What kept it from being sent keeps the others of its endpoint, too: they would all be claimed, and handed back, in its stead.
 apply['return'] = function(item)
   local attempts = redis.call('HINCRBY', hook.key_delivery(item.event), 'attempts', -1)
   requeue(item, attempts > 0 and 'retrying' or 'pending')
+  if item.delay_ms > 0 and redis.call('HEXISTS', hook.key_endpoint(item.endpoint), 'status') == 1 then
+    redis.call('HSET', hook.key_endpoint(item.endpoint), 'held_until_ms', hook.whole_ms(now + item.delay_ms))
+  end
 end
 
 -- The claim is gone. `last` tells whether this attempt was reported already, or given up as unknown.

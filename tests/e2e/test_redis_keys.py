@@ -311,8 +311,8 @@ class FullRun:
         return wait_until(claimed, 10.0, "a call in doubt is claimed")[0]
 
     def webhooks_again(self, batch: str) -> None:
-        """A tenant sends one again, tries its endpoint, and wants the other header; then its queue runs full, and it removes
-        the endpoint."""
+        """A tenant sends one again, tries its endpoint, and wants the other header; then its queue runs full, its host has
+        too much under way, and it removes the endpoint."""
         desk, scripts = Notifying(self.engine.scripts, "thin", batch, "http://127.0.0.1/failed"), self.engine.scripts
         delivery = desk.queue(0)
         desk.finish_all("dead", "timeout", 0)
@@ -327,6 +327,8 @@ class FullRun:
         desk.queue(1)
         desk.finish_all("dead", "timeout", 0)
         desk.queue(2)
+        desk.finish_all("return", "busy", 0)
+        self.look()
         scripts.run("hook_remove", "thin", desk.endpoint, desk.shard)
         self.look()
 

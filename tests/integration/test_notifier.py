@@ -556,6 +556,26 @@ def test_a_secret_that_does_not_open_is_our_fault_and_counts_no_attempt(world: W
     world.wait_for_state(event, "delivered")
 
 
+def test_a_queue_that_cannot_be_sent_is_not_claimed_and_handed_back_from_end_to_end(world: World) -> None:
+    """As where a secret does not open, so where a tenant or a host has as much under way as it may, or no name is answered:
+    each delivery that waited was claimed and handed back as fast as Redis could, for as long as that lasted."""
+    world.batch("batch_c0_1")
+    world.batch("batch_c0_2", url=world.receiver.url.replace("127.0.0.1", "127.0.0.2") + "/hook")
+    endpoint, good = world.endpoint(), HttpReceiver(host="127.0.0.2", port=world.receiver.port)
+    wrong = world.sealed(endpoint, world.secrets[endpoint], key=os.urandom(32))
+    world.db.hset(world.key(f"hooks:endpoint:{endpoint}"), "secret", wrong)
+    events = [world.call_event("batch_c0_1", ordinal) for ordinal in range(40)]
+
+    def handed_back() -> list[str]:
+        return [event for event in events if world.delivery(event).get("next_ms")]
+
+    world.notifier()
+    wait_until(lambda: all(map(world.delivery, events)) and handed_back(), 10, "all are made deliveries, and the first came back")
+    with good:
+        world.wait_for_state(world.call_event("batch_c0_2", 0), "delivered")
+    assert handed_back() == events[:2], "as many as an endpoint gets at once"
+
+
 def test_an_idle_notifier_costs_one_command_a_second(world: World) -> None:
     world.notifier()
     world.wait_for_shards()

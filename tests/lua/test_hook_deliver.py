@@ -281,6 +281,21 @@ def test_a_fault_of_ours_counts_no_attempt(h: Hooks) -> None:
     assert h.claim_one().attempt == 1
 
 
+def test_what_is_handed_back_keeps_its_endpoint_waiting_so_that_its_queue_is_not_gone_through_meanwhile(h: Hooks) -> None:
+    ep, other = h.endpoint("one"), h.endpoint("two")
+    h.queue(ep, *(f"e{n}" for n in range(6)))
+    first, second = h.claim(count=2)
+    h.finish(first, "return", delay_ms=40_000)
+    h.finish(second, "delivered")
+    h.queue(ep, "e6")
+    h.queue(other, "o1")
+    assert [c.event for c in h.claim()] == ["o1"], "neither what waited behind it, nor what came, nor a place that became free"
+    assert 30_000 < h.reply[1] - h.reply[0] <= 40_001
+    h.db.hset(h.key(f"hooks:endpoint:{ep}"), "held_until_ms", 1)
+    h.queue(ep, "e7")
+    assert [c.event for c in h.claim(count=2)] == ["e2", "e3"]
+
+
 def test_an_unknown_verdict_is_refused(h: Hooks) -> None:
     h.queue(h.endpoint("one"), "e1")
     with pytest.raises(redis.ResponseError, match="ERR_INVALID"):

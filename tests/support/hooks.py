@@ -122,7 +122,8 @@ class Notifying:
         return [(self._text(row[2]), int(row[3])) for row in reply[5] if self._text(row[1]) == self.endpoint]
 
     def finish(self, delivery: str, attempt: int, verdict: str, code: str = "ok", status: int = 200, phases: str = "") -> None:
-        item = (self.shard, self.endpoint, delivery, attempt, verdict, code, status, 3_600_000 if verdict == "retry" else 0, 0, 7, phases)
+        delay_ms = 3_600_000 if verdict in ("retry", "return") else 0
+        item = (self.shard, self.endpoint, delivery, attempt, verdict, code, status, delay_ms, 0, 7, phases)
         self.scripts.run("hook_finish", *BOUNDS, self.OWNER, *item)
 
     def finish_all(self, verdict: str, code: str = "ok", status: int = 200, phases: str = "") -> list[str]:

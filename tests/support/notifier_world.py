@@ -155,7 +155,7 @@ class World:
                 self.db.zadd(self.key(f"hooks:inflight:{shard}"), {member: 1})
         if self.db.zscore(self.key(f"hooks:queue:{endpoint}"), event) is not None:
             self.db.zadd(self.key(f"hooks:queue:{endpoint}"), {event: 1})
-            self.db.hdel(self.key(f"hooks:endpoint:{endpoint}"), "open_until_ms", "paused_until_ms")
+            self.db.hdel(self.key(f"hooks:endpoint:{endpoint}"), "open_until_ms", "paused_until_ms", "held_until_ms")
             for ring in ("ring", "slow"):
                 self.db.zadd(self.key(f"hooks:{ring}:{shard}"), {endpoint: 1}, xx=True)
 

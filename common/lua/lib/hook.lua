@@ -124,11 +124,11 @@ function hook.servable_ms(endpoint, now)
     return nil
   end
   local known = redis.call('HMGET', hook.key_endpoint(endpoint), 'paused_until_ms', 'open_until_ms', 'failures', 'latency_ms',
-    'status')
+    'status', 'held_until_ms')
   if known[5] == 'disabled' then
     return now, false, hook.is_slow(known[3], known[4])
   end
-  local held = math.max(tonumber(known[1] or 0), tonumber(known[2] or 0))
+  local held = math.max(tonumber(known[1] or 0), tonumber(known[2] or 0), tonumber(known[6] or 0))
   return math.max(head, now, held), held > now, hook.is_slow(known[3], known[4])
 end
 
