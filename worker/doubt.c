@@ -6,6 +6,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/parse.h"
 #include "common/domain/phone.h"
 #include "common/domain/token.h"
 #include "common/metrics/metrics.h"
@@ -145,7 +146,7 @@ static int64_t found_begin_ms(const struct dial *dial)
 {
     const struct doubt_state *doubt = &dial->doubt;
     int64_t from_ms = asked_from_ms(dial);
-    if (!place_is_by_number(dial->batch))
+    if (!place_is_by_number(dial->batch) || doubt->provider_id[0] != '\0')
         return doubt->tail_ms;
     if (doubt->found_ms < from_ms)
         return from_ms;
@@ -155,7 +156,6 @@ static int64_t found_begin_ms(const struct dial *dial)
 static void tell_found(struct doubt *d, struct dial *dial)
 {
     const struct doubt_state *doubt = &dial->doubt;
-    bool is_by_number = place_is_by_number(dial->batch);
     int64_t begin_ms = found_begin_ms(dial);
     int64_t now_us = clock_mono_us(), now_ms = worker_redis_now_ms(d->worker);
     struct begun_dial found = {
@@ -169,8 +169,8 @@ static void tell_found(struct doubt *d, struct dial *dial)
         .caller = place_caller(dial->batch, dial->ordinal),
     };
     memcpy(found.batch_id, dial->batch_id, sizeof found.batch_id);
-    if (!is_by_number)
-        memcpy(found.provider_id, doubt->provider_id, sizeof found.provider_id);
+    /* Of one found by number it is not known yet whose it is, and there is none. */
+    memcpy(found.provider_id, doubt->provider_id, sizeof found.provider_id);
     log_warn("doubt.found", log_str("batch", dial->batch_id), log_i64("ordinal", (int64_t)dial->ordinal),
              log_i64("dial", doubt->found));
     if (reassert_tell(d->cell->reassert, &found, on_restored, dial) != 0)
@@ -228,11 +228,11 @@ static void on_answer(const struct provider_answer *answer, void *arg)
         doubt->n_found++;
         doubt->found = asked_number(dial);
         doubt->found_ms = answer->result.created_ms;
-        memcpy(doubt->provider_id, answer->result.provider_id, sizeof doubt->provider_id);
         if (place_is_by_number(dial->batch)) { /* a later one, if there is one, is found before its retry */
             conclude(d, dial, 0);
             return;
         }
+        memcpy(doubt->provider_id, answer->result.provider_id, sizeof doubt->provider_id);
     }
     if (++doubt->asked < most_dials(dial))
         look(d, dial);
@@ -271,24 +271,44 @@ static void not_asked(struct doubt *d, struct dial *dial, int err)
     conclude(d, dial, LATER_MS);
 }
 
+/* "<dial> <provider id>": its callback told of it, and there is nothing to ask. */
+static int take_told(struct doubt_state *doubt, const char *told)
+{
+    uint64_t number;
+    size_t digits = strcspn(told, " ");
+    const char *id = told + digits + 1;
+    if (told[digits] == '\0' || strlen(id) >= sizeof doubt->provider_id ||
+        parse_u64(told, digits, UINT32_MAX, &number) != 0)
+        return ERR_INVALID;
+    doubt->n_found = 1;
+    doubt->found = (uint32_t)number;
+    doubt->found_ms = -1;
+    memcpy(doubt->provider_id, id, strlen(id) + 1);
+    return 0;
+}
+
 static void on_known(const struct redisReply *reply, int err, void *arg)
 {
     struct dial *dial = arg;
     struct doubt *d = doubt_of(dial);
-    const char *known[LIMIT_PLACED];
+    const char *known[LIMIT_PLACED], *told = "";
     size_t n_known = 0, len;
     if (err == 0)
         err = reply_to_err(reply);
     if (err == 0 && reply_len(reply) > LIMIT_PLACED)
         err = ERR_TOO_LARGE;
-    while (err == 0 && n_known < reply_len(reply)) {
-        err = reply_str(reply_at(reply, n_known), &known[n_known], &len);
+    if (err == 0)
+        err = reply_str(reply_at(reply, 0), &told, &len);
+    while (err == 0 && n_known + 1 < reply_len(reply)) {
+        err = reply_str(reply_at(reply, n_known + 1), &known[n_known], &len);
         n_known++;
     }
     if (err == 0)
-        err = start_lookup(d, dial, known, n_known);
+        err = told[0] != '\0' ? take_told(&dial->doubt, told) : start_lookup(d, dial, known, n_known);
     if (err != 0)
         not_asked(d, dial, err);
+    else if (told[0] != '\0')
+        conclude(d, dial, 0);
 }
 
 /* By number the platform lists the earlier dials' calls too. One of them would be found each time that this call is

@@ -602,7 +602,7 @@ def test_without_the_record_of_its_neighbours_a_lookup_proves_nothing(fleet: Fle
 
 
 @contextlib.contextmanager
-def forgotten_call(twilio: Twilio, directory: pathlib.Path, **fields: Any) -> Iterator[tuple[Fleet, str, Any]]:
+def forgotten_call(twilio: Twilio, directory: pathlib.Path, *args: str, **fields: Any) -> Iterator[tuple[Fleet, str, Any]]:
     """The fleet, a batch, and the call that a worker placed for it before it died and Redis forgot all of it."""
     with RedisServer(appendonly=True, args=("--appendfsync", "always")) as server:
         fleet = Fleet(server, directory)
@@ -610,7 +610,7 @@ def forgotten_call(twilio: Twilio, directory: pathlib.Path, **fields: Any) -> It
         fleet.engine().open(fleet.client.info("server")["run_id"])
         batch = fleet.batch(**fields)
         mark = server.mark_tail()
-        doomed = fleet.worker()
+        doomed = fleet.worker(*args)
         create = twilio.wait_creates(1)[0]
         doomed.kill()
         server.kill_and_lose_tail(mark)
@@ -627,6 +627,21 @@ def test_a_call_that_a_dead_worker_placed_and_redis_forgot_is_found_by_its_numbe
         fleet.wait_state(batch, deadline_s=20, phase="live", d="1", p=create.sid)
         twilio.end(create.sid)
         fleet.make_check_due(batch)
+        assert fleet.wait_final(batch) == {"COMPLETED": 1}
+
+
+def test_a_forgotten_call_whose_callback_came_is_found_though_the_trunk_calls_from_another_number_by_now(
+    twilio: Twilio, tmp_path: pathlib.Path
+) -> None:
+    """With the begin went the number that it was called from: the list of another one's calls is empty."""
+    with forgotten_call(twilio, tmp_path, "--public-url", "https://calls.example") as (fleet, batch, create):
+        set_trunk(fleet, twilio, caller_ids='["+15550001234"]')
+        worker = fleet.worker("--public-url", "https://calls.example")
+        assert twilio.callback(create.sid, worker.url, "ringing")[0] == 200
+        fleet.reopen()
+        fleet.wait_state(batch, deadline_s=20, phase="live", d=str(create.dial), p=create.sid)
+        assert twilio.lookups == []
+        assert twilio.hang_up(create.sid, worker.url) == (200, {"status": "ok"})
         assert fleet.wait_final(batch) == {"COMPLETED": 1}
 
 

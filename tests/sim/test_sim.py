@@ -60,7 +60,7 @@ CHANGES = {
     ),
     "a full batch goes on": (Change("call_claim", "if room('b', batch) <= 0 then", "if room('b', batch) <= -1000 then"), "over_limit", 1),
     "a call that is known to be an earlier dial's is found again as the retry": (
-        Change("call_placed", "local reply = {}\nlocal dials", "if true then return {} end\nlocal reply = {}\nlocal dials"),
+        Change("call_placed", "local reply = { '' }\nlocal dials", "if true then return { '' } end\nlocal reply = { '' }\nlocal dials"),
         "errors",
         575,
     ),
