@@ -244,6 +244,7 @@ int cell_init(struct cell *cell, struct notifier *n, const char *name)
     cell->prefix = key_cell_prefix(name);
     cell->due_us = NOTIFIER_NEVER;
     cell->read_most = LIMIT_EVENTS_READ;
+    cell->report_most = LIMIT_HOOK_CLAIM;
     cell->reclaim_idle_ms = -1;
     TAILQ_INIT(&cell->under_way);
     TAILQ_INIT(&cell->to_report);

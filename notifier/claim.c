@@ -279,7 +279,7 @@ void claim_start(struct cell *cell)
 {
     struct notifier *n = cell->notifier;
     size_t busy = n->in_flight + n->asked_for;
-    if (cell->is_claiming || cell->n_shards == 0 || busy >= LIMIT_WEBHOOK_IN_FLIGHT)
+    if (cell->is_claiming || cell->is_unreported || cell->n_shards == 0 || busy >= LIMIT_WEBHOOK_IN_FLIGHT)
         return;
     size_t room = LIMIT_WEBHOOK_IN_FLIGHT - busy;
     size_t wanted = room < LIMIT_HOOK_CLAIM ? room : LIMIT_HOOK_CLAIM;

@@ -96,6 +96,8 @@ struct cell {
     size_t read_most; /* events read at a time: fewer after an expansion failed, to find the one at fault */
     bool wants_read;
     bool is_held; /* Redis refuses what expansion needs: wait for the next tick */
+    size_t report_most; /* attempts in a report: one after a script failed, to find the one at fault */
+    bool is_unreported; /* Redis does not take what became of attempts: nothing more is sent until it does */
     int64_t reclaim_idle_ms; /* -1: the next read takes over nothing */
 
     bool is_polling, is_reading, is_claiming, is_reporting, is_reaping, is_leaving;

@@ -78,11 +78,29 @@ static void forget_reported(struct cell *cell)
     metric_set(n->stats.slow_in_flight, (double)n->slow_in_flight);
 }
 
-/* The next tick, or Redis's return, tries again; what waited first stays first. */
+/* What waited first stays first. */
 static void put_back(struct cell *cell)
 {
     TAILQ_CONCAT(&cell->reporting, &cell->to_report, link);
     TAILQ_CONCAT(&cell->to_report, &cell->reporting, link);
+}
+
+/* Where Redis refuses all of them the next tick, or its return, tries again, and what was not told of meanwhile is not
+ * sent a second time. Where the script failed, one may be at fault: alone it is forgotten (its lease ends, and the
+ * attempt counts as unknown), and the others get through. */
+static void put_off(struct cell *cell, int err)
+{
+    bool is_alone = TAILQ_NEXT(TAILQ_FIRST(&cell->reporting), link) == NULL;
+    cell->is_unreported = err_is_retryable(err) || err == ERR_AUTH;
+    cell->report_most = cell->is_unreported ? cell->report_most : 1;
+    if (cell->is_unreported || !is_alone)
+        put_back(cell);
+    else
+        forget_reported(cell);
+    if (cell->is_unreported)
+        return;
+    report_flush(cell);
+    notifier_progress(cell->notifier);
 }
 
 static void on_finish(const struct redisReply *reply, int err, void *arg)
@@ -91,12 +109,11 @@ static void on_finish(const struct redisReply *reply, int err, void *arg)
     int64_t now_ms;
     cell->is_reporting = false;
     if (!cell_check_reply(cell, "hook_finish", reply, err, &err)) {
-        if (err_is_retryable(err))
-            put_back(cell);
-        else
-            forget_reported(cell); /* their leases end, and the attempts count as unknown: better than a jam */
+        put_off(cell, err);
         return;
     }
+    cell->is_unreported = false;
+    cell->report_most = 2 * cell->report_most < LIMIT_HOOK_CLAIM ? 2 * cell->report_most : LIMIT_HOOK_CLAIM;
     if (reply_i64(reply_at(reply, FINISH_NOW), &now_ms) == 0) {
         const struct delivery *delivery = TAILQ_FIRST(&cell->reporting); /* in the order they were reported */
         for (size_t i = FINISH_FIRST; i < reply_len(reply) && delivery; i++) {
@@ -124,11 +141,11 @@ static void add_attempt(struct script_args *args, const struct delivery *d)
     script_args_str(args, d->phases);
 }
 
-static int add_attempts(struct cell *cell)
+static size_t add_attempts(struct cell *cell)
 {
     _Static_assert(5 + LIMIT_HOOK_CLAIM * 11 <= SCRIPT_ARGS_MAX, "the longest report");
     struct script_args *args = &cell->notifier->args;
-    int n = 0;
+    size_t n = 0;
     struct delivery *delivery;
     script_args_clear(args);
     script_args_i64(args, LIMIT_DELIVERED_KEEP_MS);
@@ -136,7 +153,7 @@ static int add_attempts(struct cell *cell)
     script_args_i64(args, LIMIT_ENDPOINT_LOG);
     script_args_i64(args, LIMIT_ENDPOINT_DEAD);
     script_args_str(args, cell->notifier->id);
-    for (delivery = TAILQ_FIRST(&cell->to_report); delivery && n < LIMIT_HOOK_CLAIM;
+    for (delivery = TAILQ_FIRST(&cell->to_report); delivery && n < cell->report_most;
          delivery = TAILQ_NEXT(delivery, link)) {
         add_attempt(args, delivery);
         n++;
@@ -149,12 +166,12 @@ void report_flush(struct cell *cell)
     struct notifier *n = cell->notifier;
     if (cell->is_reporting || TAILQ_EMPTY(&cell->to_report))
         return;
-    int count = add_attempts(cell);
+    size_t count = add_attempts(cell);
     if (script_run(n->redis, LUA_HOOK_FINISH, cell->prefix.text, n->args.items, n->args.n, NOTIFIER_SCRIPT_DEADLINE_MS,
                    on_finish, cell) < 0)
         return;
     cell->is_reporting = true;
-    for (int i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct delivery *delivery = TAILQ_FIRST(&cell->to_report);
         TAILQ_REMOVE(&cell->to_report, delivery, link);
         TAILQ_INSERT_TAIL(&cell->reporting, delivery, link);

@@ -560,8 +560,8 @@ def test_a_queue_that_cannot_be_sent_is_not_claimed_and_handed_back_from_end_to_
     """As where a secret does not open, so where a tenant or a host has as much under way as it may, or no name is answered:
     each delivery that waited was claimed and handed back as fast as Redis could, for as long as that lasted."""
     world.batch("batch_c0_1")
-    world.batch("batch_c0_2", url=world.receiver.url.replace("127.0.0.1", "127.0.0.2") + "/hook")
-    endpoint, good = world.endpoint(), HttpReceiver(host="127.0.0.2", port=world.receiver.port)
+    endpoint, good = world.endpoint(), HttpReceiver()
+    world.batch("batch_c0_2", url=good.url + "/hook")
     wrong = world.sealed(endpoint, world.secrets[endpoint], key=os.urandom(32))
     world.db.hset(world.key(f"hooks:endpoint:{endpoint}"), "secret", wrong)
     events = [world.call_event("batch_c0_1", ordinal) for ordinal in range(40)]
