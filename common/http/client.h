@@ -100,7 +100,8 @@ struct http_result {
     const char *body;
     size_t body_len;
     bool body_cut;
-    int64_t retry_after_ms; /* of the answer's Retry-After in seconds or as a date, 0 to 24 hours; -1 without one */
+    int64_t retry_after_ms; /* of the answer's Retry-After in seconds or as a date (by the answer's own Date, where it
+                               has one), 0 to 24 hours; -1 without one */
     int64_t date_ahead_ms; /* how far the answer's Date is ahead of our clock; HTTP_NO_DATE without one */
     bool is_replay; /* the answer has Idempotency-Replayed: true */
     /* From its beginning: the connection stood, TLS was agreed on, the first byte of the answer came, the end; 0 where

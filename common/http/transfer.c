@@ -93,17 +93,28 @@ static int64_t parse_date_s(const char *text, size_t len)
 }
 
 /* RFC 9110 section 10.2.3: seconds, or an HTTP date. */
-static int64_t parse_retry_after_ms(const char *text, size_t len)
+static void take_retry_after(struct http_transfer *t, const char *text, size_t len)
 {
     uint64_t seconds;
+    t->retry_after_ms = t->retry_date_s = -1;
     trim(&text, &len);
     if (len == 0 || len > DATE_TEXT_MAX)
-        return -1;
+        return;
     int err = parse_u64(text, len, RETRY_AFTER_MAX_S, &seconds);
     if (err == 0 || err == ERR_RANGE)
-        return clamp_retry_after_ms(err == 0 ? (int64_t)seconds : RETRY_AFTER_MAX_S);
-    int64_t date_s = parse_date_s(text, len);
-    return date_s < 0 ? -1 : clamp_retry_after_ms(date_s - clock_wall_ms() / 1000);
+        t->retry_after_ms = clamp_retry_after_ms(err == 0 ? (int64_t)seconds : RETRY_AFTER_MAX_S);
+    else
+        t->retry_date_s = parse_date_s(text, len);
+}
+
+/* A date is one of the server's clock: what it says of now tells how far off that is, whichever of the clocks is wrong.
+ */
+static int64_t retry_after_of(const struct http_transfer *t)
+{
+    if (t->retry_date_s < 0)
+        return t->retry_after_ms;
+    int64_t ahead_ms = t->date_ahead_ms == HTTP_NO_DATE ? 0 : t->date_ahead_ms;
+    return clamp_retry_after_ms(t->retry_date_s - (clock_wall_ms() + ahead_ms) / 1000);
 }
 
 static int64_t parse_date_ahead_ms(const char *text, size_t len)
@@ -139,7 +150,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
         return 0;
     }
     if (len > 5 && memcmp(data, "HTTP/", 5) == 0) {
-        t->retry_after_ms = -1; /* what came before belonged to an interim answer */
+        t->retry_after_ms = t->retry_date_s = -1; /* what came before belonged to an interim answer */
         t->date_ahead_ms = HTTP_NO_DATE;
         t->is_replay = false;
     }
@@ -147,7 +158,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
     const char *retry_after = value_of(data, len, "Retry-After:");
     const char *replayed = value_of(data, len, "Idempotency-Replayed:");
     if (retry_after)
-        t->retry_after_ms = parse_retry_after_ms(retry_after, len - (size_t)(retry_after - data));
+        take_retry_after(t, retry_after, len - (size_t)(retry_after - data));
     if (date)
         t->date_ahead_ms = parse_date_ahead_ms(date, len - (size_t)(date - data));
     if (replayed)
@@ -358,7 +369,7 @@ int transfer_create(const struct http_outgoing *out, CURLSH *share, size_t *held
     t->data_arg = out->data_arg;
     t->address_fn = out->address_fn;
     t->address_arg = out->address_arg;
-    t->retry_after_ms = -1;
+    t->retry_after_ms = t->retry_date_s = -1;
     t->date_ahead_ms = HTTP_NO_DATE;
     t->is_shared = (out->flags & HTTP_SHARED) != 0 && strncasecmp(out->url, "https:", 6) == 0;
     t->leave_by_us = out->leave_by_us;
@@ -506,7 +517,7 @@ struct http_result transfer_conclude(const struct http_transfer *t, CURLcode cod
         .body = buf_str(&t->body),
         .body_len = buf_len(&t->body),
         .body_cut = t->is_body_cut,
-        .retry_after_ms = t->retry_after_ms,
+        .retry_after_ms = retry_after_of(t),
         .date_ahead_ms = t->date_ahead_ms,
         .is_replay = t->is_replay,
         .connect_us = connects > 0 ? instant_us(t, CURLINFO_CONNECT_TIME_T) : 0,

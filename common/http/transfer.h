@@ -36,7 +36,8 @@ struct http_transfer {
     struct buf body;
     size_t *held; /* bytes of bodies, beyond LIMIT_HTTP_CLIENT_BYTES_FREE of each, of all of the client's; borrowed */
     bool is_body_cut;
-    int64_t retry_after_ms;
+    int64_t retry_after_ms; /* where the answer names seconds */
+    int64_t retry_date_s; /* or else a date; -1 */
     int64_t date_ahead_ms;
     bool is_replay;
     char error[CURL_ERROR_SIZE];

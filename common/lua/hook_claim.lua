@@ -61,9 +61,10 @@ local function give_up(shard, endpoint, event, reason)
   given_up = given_up + 1
 end
 
--- Moves one delivery from its queue to the inflight set; false where there is nothing to send.
+-- Moves one delivery from its queue to the inflight set; false where there is nothing to send. It is added there first: whatever
+-- Redis refuses behind that, it is in one of the two, and none that waits is taken for one under way.
 local function take(shard, endpoint, event)
-  local delivery = redis.call('HMGET', hook.key_delivery(event), 'state', 'type', 'url', 'created_ms', 'from_attempt')
+  local delivery = redis.call('HMGET', hook.key_delivery(event), 'state', 'type', 'url', 'created_ms', 'from_attempt', 'attempts')
   local state, type, url, created_ms = delivery[1], delivery[2], delivery[3], delivery[4]
   local body = redis.call('GET', hook.key_body(event))
   if state ~= 'pending' and state ~= 'retrying' then
@@ -74,10 +75,10 @@ local function take(shard, endpoint, event)
     give_up(shard, endpoint, event, 'body_gone')
     return false
   end
-  local attempt = redis.call('HINCRBY', hook.key_delivery(event), 'attempts', 1)
-  redis.call('HSET', hook.key_delivery(event), 'state', 'in_flight')
+  local attempt = tonumber(delivery[6] or 0) + 1
   redis.call('ZADD', hook.key_inflight(shard), hook.whole_ms(now + lease_ms),
     endpoint .. '/' .. event .. '/' .. attempt .. '/' .. owner)
+  redis.call('HSET', hook.key_delivery(event), 'attempts', attempt, 'state', 'in_flight')
   redis.call('ZREM', hook.key_queue(endpoint), event)
   deliveries[#deliveries + 1] = { shard, endpoint, event, attempt, type, url, body, created_ms, delivery[5] or 0 }
   return true

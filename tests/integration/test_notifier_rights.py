@@ -66,3 +66,19 @@ def test_a_report_that_a_script_fails_at_takes_none_of_those_along_that_go_with_
             world.wait_for_state(good, "delivered")
         assert world.delivery(other)["state"] == "in_flight"
     assert len(world.receiver.snapshot()) == 2
+
+
+def test_a_claim_that_redis_breaks_off_loses_none_of_what_waited(world: World) -> None:
+    world.batch("batch_c0_1")
+    endpoint = world.endpoint()
+    notifier = world.notifier()
+    world.wait_for_shards()
+    seconds, _ = world.db.time()
+    world.db.hset(world.key(f"hooks:endpoint:{endpoint}"), "paused_until_ms", (seconds + 3) * 1000)
+    event = world.call_event("batch_c0_1", 0)
+    world.wait_for_state(event, "pending")
+    world.db.execute_command("ACL", "SETUSER", USER, "-zadd")
+    wait_until(lambda: any(said["script"] == "hook_claim" for said in notifier.log_events("hooks.script_failed")), 10, "it is claimed")
+    world.db.execute_command("ACL", "SETUSER", USER, "+zadd")
+    world.wait_for_state(event, "delivered")
+    assert world.delivery(event)["attempts"] == "1"

@@ -145,6 +145,21 @@ static void test_a_retry_after_date_counts_from_now(void **state)
     assert_in_range(o->result.retry_after_ms, 90000, 100000);
 }
 
+/* In whichever order they stand. */
+static void test_a_retry_after_date_counts_by_the_date_of_its_answer(void **state)
+{
+    struct client_rig *f = *state;
+    static const char *const heads[] = {
+        "Date: Wed, 21 Oct 2015 07:28:00 GMT\r\nRetry-After: Wed, 21 Oct 2015 07:28:40 GMT",
+        "Retry-After: Fri, 31 Dec 2100 23:00:40 GMT\r\nDate: Fri, 31 Dec 2100 23:00:00 GMT",
+    };
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+        char answer[256];
+        snprintf(answer, sizeof answer, "HTTP/1.1 503 Busy\r\n%s\r\nContent-Length: 0\r\n\r\n", heads[i]);
+        assert_in_range(exchange_for(f, answer)->result.retry_after_ms, 38000, 41000);
+    }
+}
+
 static void test_a_date_is_told_by_how_far_it_is_from_our_clock(void **state)
 {
     struct client_rig *f = *state;
@@ -346,6 +361,7 @@ int main(void)
         CASE(test_a_redirect_is_an_answer_like_any_other),
         CASE(test_retry_after_is_read_in_both_forms_and_bounded),
         CASE(test_a_retry_after_date_counts_from_now),
+        CASE(test_a_retry_after_date_counts_by_the_date_of_its_answer),
         CASE(test_a_date_is_told_by_how_far_it_is_from_our_clock),
         CASE(test_an_interim_answer_is_not_the_answer),
         CASE(test_an_answer_that_breaks_off_is_a_reset_with_its_status),
