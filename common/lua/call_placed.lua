@@ -8,7 +8,7 @@
 -- ARGV[2]  ordinal
 -- ARGV[3]  telephone number
 -- Returns  {"<dial> <provider id>" of the contact's last dial that Redis forgot and a callback told of, or ""; provider id, ...},
---          at most 96
+--          at most 97
 -- Errors   ERR_INVALID
 -- Bound    O(1): 3 commands, of at most 64 dials and 32 lines
 -- Again    the same
