@@ -44,6 +44,19 @@ bool cell_check_reply(struct cell *cell, const char *script, const struct redisR
     return false;
 }
 
+void cell_tell_torn(struct cell *cell, const char *kind, const struct redisReply *rows)
+{
+    for (size_t i = 0; i < reply_len(rows); i++) {
+        const char *which, *why;
+        size_t len;
+        if (reply_str(reply_at(reply_at(rows, i), 0), &which, &len) < 0 ||
+            reply_str(reply_at(reply_at(rows, i), 1), &why, &len) < 0)
+            continue;
+        metric_add(cell->notifier->stats.faults[STATS_FAULT_SCRIPT], 1);
+        log_error("hooks.torn", log_str("cell", cell->name), log_str(kind, which), log_str("detail", why));
+    }
+}
+
 /* ---- due times ---- */
 
 static int64_t due_at_us(int64_t now_ms, int64_t due_ms)

@@ -14,7 +14,7 @@
 #include "notifier/sign.h"
 
 /* The places in the replies of hook_claim and hook_reap. */
-enum { CLAIM_NOW, CLAIM_DUE, CLAIM_IS_CROWDED, CLAIM_GIVEN_UP, CLAIM_ENDPOINTS, CLAIM_DELIVERIES };
+enum { CLAIM_NOW, CLAIM_DUE, CLAIM_IS_CROWDED, CLAIM_GIVEN_UP, CLAIM_ENDPOINTS, CLAIM_DELIVERIES, CLAIM_TORN };
 enum { ENDPOINT_ID, ENDPOINT_SECRET, ENDPOINT_PREVIOUS, ENDPOINT_TENANT, ENDPOINT_IS_SLOW, ENDPOINT_WANTS_SEED };
 enum {
     DELIVERY_SHARD,
@@ -231,6 +231,7 @@ static void on_claim(const struct redisReply *reply, int err, void *arg)
         reply_i64(reply_at(reply, CLAIM_GIVEN_UP), &given_up) == 0) {
         cell->is_crowded = is_crowded == 1;
         metric_add(cell->notifier->stats.given_up, (double)given_up);
+        cell_tell_torn(cell, "endpoint", reply_at(reply, CLAIM_TORN));
         cell_set_due(cell, now_ms, due_ms);
         start_deliveries(cell, reply, now_ms);
         notifier_progress(cell->notifier);

@@ -13,9 +13,9 @@
 #include "notifier/render.h"
 
 /* The places in hook_read's and hook_expand's replies. */
-enum { READ_MORE, READ_MADE, READ_ITEMS };
+enum { READ_MORE, READ_MADE, READ_ITEMS, READ_TORN };
 enum { EXPAND_NOW, EXPAND_DUE, EXPAND_DROPPED, EXPAND_CODES };
-enum { CODE_NO_ENDPOINT = -1, CODE_KNOWN = 0, CODE_QUEUED = 1, CODE_SKIPPED = 2 };
+enum { CODE_TORN = -2, CODE_NO_ENDPOINT = -1, CODE_KNOWN = 0, CODE_QUEUED = 1, CODE_SKIPPED = 2 };
 
 /* What the arguments of one delivery borrow. */
 struct item {
@@ -39,6 +39,12 @@ static void end_reading(struct cell *cell)
 
 /* ---- queueing ---- */
 
+static void tell_torn(struct cell *cell)
+{
+    metric_add(cell->notifier->stats.faults[STATS_FAULT_SCRIPT], 1);
+    log_error("hooks.torn", log_str("cell", cell->name), log_str("script", "hook_expand"));
+}
+
 static void count_codes(struct cell *cell, const struct redisReply *reply)
 {
     struct stats *stats = &cell->notifier->stats;
@@ -46,7 +52,9 @@ static void count_codes(struct cell *cell, const struct redisReply *reply)
         int64_t code;
         if (reply_i64(reply_at(reply, i), &code) < 0)
             continue;
-        if (code == CODE_QUEUED)
+        if (code == CODE_TORN)
+            tell_torn(cell);
+        else if (code == CODE_QUEUED)
             metric_add(stats->events[STATS_EVENT_QUEUED], 1);
         else if (code == CODE_KNOWN)
             metric_add(stats->events[STATS_EVENT_KNOWN], 1);
@@ -237,6 +245,7 @@ static void on_read(const struct redisReply *reply, int err, void *arg)
     if (is_more)
         cell->wants_read = true;
     metric_add(cell->notifier->stats.groups_made, (double)made);
+    cell_tell_torn(cell, "entry", reply_at(reply, READ_TORN));
     err = queue_items(cell, reply_at(reply, READ_ITEMS));
     if (!err)
         return; /* goes on in on_expand() */

@@ -18,7 +18,8 @@
 --           { { endpoint, sealed secret, earlier secrets as "until_ms:sealed" with spaces between, tenant, 1 if slow,
 --             1 where the seed's header is wanted }, ... },
 --           { { shard, endpoint, event, attempt (from 1), type, URL, body, created ms, its attempts before it was sent
---             again }, ... } }
+--             again }, ... },
+--           { { endpoint, why }, ... } (nothing can be made of what it has: it is left alone for a minute) }
 --           A shard whose lease is not this notifier's is passed over.
 -- Errors   none
 -- Again    other deliveries: what is claimed stays claimed until hook_finish or hook_reap.
@@ -54,7 +55,7 @@ local under_way = setmetatable({}, {
   end,
 })
 
-local endpoints, deliveries, given_up = {}, {}, 0
+local endpoints, deliveries, given_up, torn = {}, {}, 0, {}
 
 local function give_up(shard, endpoint, event, reason)
   hook.settle_dead(bounds, shard, endpoint, event, reason, now)
@@ -152,7 +153,13 @@ local function serve_ring(shard, ring, is_slow)
     if (is_slow and slow_left or left) <= 0 then
       return
     end
-    replace(shard, endpoint, serve(shard, endpoint, is_slow))
+    local is_done, why = hook.try(function()
+      replace(shard, endpoint, serve(shard, endpoint, is_slow))
+    end)
+    if not is_done then
+      hook.ring_put(shard, endpoint, now + hook.TORN_MS, is_slow, false)
+      torn[#torn + 1] = { endpoint, why }
+    end
   end
 end
 
@@ -173,4 +180,5 @@ if slow_left <= 0 then
     is_crowded = head and head <= now and 1 or is_crowded
   end
 end
-return { NOW_MS, hook.due_reply(hook.next_due_ms(shards, slow_left > 0)), is_crowded, given_up, endpoints, deliveries }
+return { NOW_MS, hook.due_reply(hook.next_due_ms(shards, slow_left > 0)), is_crowded, given_up, endpoints, deliveries,
+  torn }

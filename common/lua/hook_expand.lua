@@ -13,14 +13,15 @@
 --          become a delivery; the four behind the id are then empty.
 -- Returns  { now ms, ms of the next due endpoint among the shards given or -1, old deliveries dropped to make room,
 --           code, ... }, a code per delivery: 1 queued, 0 known before, 2 skipped, -1 no such endpoint (nothing is
---           kept), or one that is disabled (kept as dead)
+--           kept), or one that is disabled (kept as dead), -2 nothing can be made of what Redis has of it: the
+--           entry waits to be read again
 -- Errors   OOM (Redis's own): nothing was done
 -- Again    an event that was expanded before is acknowledged and changes nothing else; one that is sent again, too, while
 --          that is under way.
 -- Bound    O(events), each about ten commands.
 -- @include lib/hook.lua
 
-local ITEM = 8
+local ITEM, TORN = 8, -2
 local SHED_SCAN = 16 -- how many of a queue are looked at together for one that may be dropped
 local shed_left = 256 -- of the whole run: what may be looked at, or dropped
 local bounds = hook.read_bounds(1)
@@ -142,6 +143,12 @@ local function expand(turn, shard, entry, is_again, event, endpoint, type, url, 
       return 0
     end
   end
+  -- It is queued before it is known: whatever is refused in between, it is made again.
+  if status == 'active' then
+    redis.call('SET', hook.key_body(event), body)
+    redis.call('ZADD', hook.key_queue(endpoint), hook.ms_text(now + turn / 1000), event)
+    hook.ring_touch(shard, endpoint, now)
+  end
   redis.call('HSET', key, 'endpoint', endpoint, 'type', type, 'state', 'pending', 'attempts', known[2] or 0, 'created_ms',
     hook.whole_ms(now), 'url', url)
   if known[2] then
@@ -156,28 +163,37 @@ local function expand(turn, shard, entry, is_again, event, endpoint, type, url, 
     hook.settle_dead(bounds, shard, endpoint, event, 'endpoint_disabled', now)
     return -1
   end
-  redis.call('SET', hook.key_body(event), body)
   redis.call('HINCRBY', hook.key_endpoint(endpoint), 'bytes', #body)
-  redis.call('ZADD', hook.key_queue(endpoint), hook.ms_text(now + turn / 1000), event)
-  hook.ring_touch(shard, endpoint, now)
   shed(shard, endpoint, event)
   return 1
 end
 
 local codes, shards, seen = {}, {}, {}
+local unmade = {} -- entries not to be acknowledged: an event that goes to two URLs is made for both, or read again
 for first = 7, #ARGV, ITEM do
   local shard, entry, verdict, event, endpoint, type, url, body = unpack(ARGV, first, first + ITEM - 1)
   local turn = #codes
-  if verdict ~= 'skip' then
-    codes[turn + 1] = expand(turn, shard, entry, verdict == 'again', event, endpoint, type, url, body)
-  else
-    give_back(event)
-    codes[turn + 1] = 2
+  codes[turn + 1] = 2
+  local is_done = hook.try(function()
+    if verdict ~= 'skip' then
+      codes[turn + 1] = expand(turn, shard, entry, verdict == 'again', event, endpoint, type, url, body)
+    else
+      give_back(event)
+    end
+  end)
+  if not is_done then
+    codes[turn + 1] = TORN
+    unmade[shard .. '/' .. entry] = true
   end
-  redis.call('XACK', hook.key_events(shard), hook.group, entry)
   if not seen[shard] then
     seen[shard] = true
     shards[#shards + 1] = shard
+  end
+end
+for first = 7, #ARGV, ITEM do
+  local shard, entry = ARGV[first], ARGV[first + 1]
+  if not unmade[shard .. '/' .. entry] then
+    redis.call('XACK', hook.key_events(shard), hook.group, entry)
   end
 end
 return { NOW_MS, hook.due_reply(hook.next_due_ms(shards, true)), dropped, unpack(codes) }

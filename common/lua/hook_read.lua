@@ -11,7 +11,8 @@
 -- ARGV[3]  -1, or: also take over entries that were read this many ms ago and never acknowledged
 -- ARGV[4+] shards, read in this order; one whose lease is not this notifier's is passed over
 -- Returns  { 1 if ARGV[2] cut it short, number of groups made anew,
---           { { shard, stream id, { field, value, ... }, batch, contact }, ... } }
+--           { { shard, stream id, { field, value, ... }, batch, contact }, ... },
+--           { { stream id, why }, ... } (nothing can be made of what its batch has: it stays pending) }
 --           batch: { agent_id, user_id, tags, on_call_complete, on_call_attempt, on_batch_complete, on_batch_failed,
 --           on_event, created_ms, started_ms, completed_ms, total, succeeded, failed, columns }, or empty where there is
 --           no such batch;
@@ -101,22 +102,31 @@ local function item(shard, entry)
   return { shard, entry[1], flat, batch_of(batch), contact }
 end
 
-local items = {}
+local items, torn = {}, {}
 local function take(shard, entries)
   for _, entry in ipairs(entries) do
-    items[#items + 1] = item(shard, entry)
+    local is_done, why = hook.try(function()
+      items[#items + 1] = item(shard, entry)
+    end)
+    if not is_done then
+      torn[#torn + 1] = { entry[1], why }
+    end
   end
+end
+
+local function left()
+  return limit - #items - #torn
 end
 
 for i = 4, #ARGV do
   local shard = ARGV[i]
-  if #items < limit and redis.call('GET', hook.key_lease(shard)) == owner then
+  if left() > 0 and redis.call('GET', hook.key_lease(shard)) == owner then
     if reclaim_idle_ms >= 0 then
-      take(shard, reclaim(shard, limit - #items))
+      take(shard, reclaim(shard, left()))
     end
-    if #items < limit then
-      take(shard, read_new(shard, limit - #items))
+    if left() > 0 then
+      take(shard, read_new(shard, left()))
     end
   end
 end
-return { #items >= limit and 1 or 0, made, items }
+return { left() <= 0 and 1 or 0, made, items, torn }

@@ -82,3 +82,33 @@ def test_a_claim_that_redis_breaks_off_loses_none_of_what_waited(world: World) -
     world.db.execute_command("ACL", "SETUSER", USER, "+zadd")
     world.wait_for_state(event, "delivered")
     assert world.delivery(event)["attempts"] == "1"
+
+
+def test_an_event_whose_queueing_redis_broke_off_is_queued_again_and_not_taken_for_known(world: World) -> None:
+    world.batch("batch_c0_1")
+    notifier = world.notifier()
+    world.wait_for_shards()
+    world.db.execute_command("ACL", "SETUSER", USER, "-zadd")
+    event = world.call_event("batch_c0_1", 0)
+    wait_until(lambda: any(said["script"] == "hook_expand" for said in notifier.log_events("hooks.script_failed")), 10, "it is read")
+    world.db.execute_command("ACL", "SETUSER", USER, "+zadd")
+    world.wait_for_state(event, "delivered", 30.0)
+
+
+@pytest.mark.parametrize("torn", ["batch:batch_c0_2:texts:0", "hooks:queue:ENDPOINT"])
+def test_what_is_torn_in_redis_keeps_no_other_event_and_goes_on_when_it_is_mended(world: World, torn: str) -> None:
+    other = HttpReceiver()
+    world.batch("batch_c0_1")
+    world.batch("batch_c0_2", url=other.url + "/hook")
+    key = world.key(torn.replace("ENDPOINT", world.endpoint(url=other.url)))
+    with other:
+        lame = world.call_event("batch_c0_2", 0)
+        world.db.delete(key)
+        world.db.set(key, "torn")
+        events = [world.call_event("batch_c0_1", ordinal) for ordinal in range(5)]
+        notifier = world.notifier()
+        for event in events:
+            world.wait_for_state(event, "delivered", 30.0)
+        assert notifier.log_events("hooks.torn") or notifier.log_events("hooks.script_failed")
+        world.db.delete(key)
+        world.wait_for_state(lame, "delivered", 30.0)

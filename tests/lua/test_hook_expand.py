@@ -27,7 +27,7 @@ def owner(scripts: Scripts) -> str:
 
 
 def read(scripts: Scripts, owner: str, count: int = 64, reclaim_idle_ms: int = -1) -> tuple[bool, int, list[Any]]:
-    more, made, items = scripts.run("hook_read", owner, count, reclaim_idle_ms, *range(16))
+    more, made, items, _ = scripts.run("hook_read", owner, count, reclaim_idle_ms, *range(16))
     return bool(more), made, items
 
 

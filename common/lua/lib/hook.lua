@@ -55,6 +55,20 @@ function hook.key_body(event)
   return P .. 'hooks:body:' .. event
 end
 
+-- Whether `fn` ran to its end, or else why not: of what Redis holds, nothing can be made of something. A right that the user
+-- lacks is no fault of what was looked at, and ends the script.
+function hook.try(fn, ...)
+  local is_done, why = pcall(fn, ...)
+  why = type(why) == 'table' and why.err or tostring(why)
+  if not is_done and string.find(why, "user executing the script can't ", 1, true) then
+    error(why)
+  end
+  return is_done, why
+end
+
+-- How long what is torn is left alone.
+hook.TORN_MS = 60000
+
 -- A value of a flat list of fields and values, or nil.
 function hook.field_of(flat, name)
   for i = 1, #flat, 2 do
