@@ -36,8 +36,7 @@ void cell_sooner(struct cell *cell, int64_t now_ms, int64_t due_ms);
  * not logged: the daemon does. `ret_err` (may be NULL) tells which. */
 bool cell_check_reply(struct cell *cell, const char *script, const struct redisReply *reply, int err, int *ret_err);
 
-/* Counts and logs what a script set aside because nothing can be made of what Redis holds of it; `kind`: what each is.
- */
+/* Counts and logs what a script set aside because nothing can be made of what Redis has of it; `kind`: what each is. */
 void cell_tell_torn(struct cell *cell, const char *kind, const struct redisReply *rows);
 
 /* Hands the shards over and takes no new work. */

@@ -107,8 +107,7 @@ static void take_retry_after(struct http_transfer *t, const char *text, size_t l
         t->retry_date_s = parse_date_s(text, len);
 }
 
-/* A date is one of the server's clock: what it says of now tells how far off that is, whichever of the clocks is wrong.
- */
+/* A date is one of the server's clock: what it says of now tells how far off that is, whichever clock is wrong. */
 static int64_t retry_after_of(const struct http_transfer *t)
 {
     if (t->retry_date_s < 0)
