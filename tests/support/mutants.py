@@ -33,7 +33,7 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
         Change("call_release", " and call.d == tonumber(ARGV[i + 2]) and call.w == worker then", " then"),
         Change("call_abort", " and call.d == tonumber(ARGV[i + 2]) and (call.w == worker or worker == '-') then", " then"),
         Change("call_accept", "if call.d ~= tonumber(ARGV[at + 2]) or", "if"),
-        Change("call_recheck", "if not call or call.l ~= tonumber(ARGV[at + 2]) then", "if not call then"),
+        Change("call_recheck", "if not call or call.l ~= dial then", "if not call then"),
         Change("call_finish", "if not call or not call.l or result.dial > call.l then", "if not call or not call.l then"),
         Change("call_finish", "if result.dial < call.l then", "if false then"),
     ),
